@@ -7,10 +7,10 @@ missing. ``cv2`` is imported when a conversion first needs it.
 
 from .core import CvBridge, CvBridgeError
 
-__all__ = ["CvBridge", "CvBridgeError"]
+__all__ = ['CvBridge', 'CvBridgeError']
 
 
 def __getattr__(name: str) -> object:
     raise AttributeError(
-        f"cv_bridge.{name} is not part of the stand-in in compat/; install the real package"
+        f'cv_bridge.{name} is not part of the stand-in in compat/; install the real package'
     )

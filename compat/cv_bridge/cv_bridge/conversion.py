@@ -14,20 +14,22 @@ def convert(image: np.ndarray, source: Encoding, wanted: Encoding) -> np.ndarray
     Between 8 and 16 bits values are scaled by 257, so that white stays white; any other change
     of depth keeps the values, rounded and clipped to the new range.
     """
-    if "raw" in (source.colour, wanted.colour):
+    if source.name == wanted.name:
+        return image.copy()
+    if 'raw' in (source.colour, wanted.colour):
         raise ValueError(
-            f"conversion from [{source.name}] to [{wanted.name}] is not part of the stand-in in "
-            "compat/; install the real package"
+            f'conversion from [{source.name}] to [{wanted.name}] is not part of the stand-in in '
+            'compat/; install the real package'
         )
     if (source.colour is None) != (wanted.colour is None) or source.colour is None:
         if source.colour is None and wanted.colour is not None:
             raise ValueError(
-                f"[{source.name}] is not a color format. but [{wanted.name}] is. "
-                "The conversion does not make sense"
+                f'[{source.name}] is not a color format. but [{wanted.name}] is. '
+                'The conversion does not make sense'
             )
         if source.channels != wanted.channels:
             raise ValueError(
-                f"[{source.name}] and [{wanted.name}] do not have the same number of channel"
+                f'[{source.name}] and [{wanted.name}] do not have the same number of channel'
             )
     elif source.colour != wanted.colour:
         image = _reorder(image, source.colour, wanted.colour)
@@ -40,8 +42,8 @@ def convert(image: np.ndarray, source: Encoding, wanted: Encoding) -> np.ndarray
 def _reorder(image: np.ndarray, source: str, wanted: str) -> np.ndarray:
     import cv2
 
-    names = {"mono": "GRAY"}
-    code = f"COLOR_{names.get(source, source.upper())}2{names.get(wanted, wanted.upper())}"
+    names = {'mono': 'GRAY'}
+    code = f'COLOR_{names.get(source, source.upper())}2{names.get(wanted, wanted.upper())}'
     return cv2.cvtColor(image, getattr(cv2, code))
 
 
@@ -53,7 +55,7 @@ def _change_depth(image: np.ndarray, source: Encoding, wanted: Encoding) -> np.n
         scale = 255.0 / 65535.0
     else:
         scale = 1.0
-    if dtype.kind == "f":
+    if dtype.kind == 'f':
         return image.astype(dtype)
     limits = np.iinfo(dtype)
     scaled = np.rint(image.astype(np.float64) * scale)

@@ -8,21 +8,21 @@ from dataclasses import dataclass
 
 #: Names of the OpenCV depths and NumPy's names of the same.
 DEPTH_TO_DTYPE = {
-    "8U": "uint8",
-    "8S": "int8",
-    "16U": "uint16",
-    "16S": "int16",
-    "32S": "int32",
-    "32F": "float32",
-    "64F": "float64",
+    '8U': 'uint8',
+    '8S': 'int8',
+    '16U': 'uint16',
+    '16S': 'int16',
+    '32S': 'int32',
+    '32F': 'float32',
+    '64F': 'float64',
 }
 
-_COLOUR_ORDERS = {"mono": 1, "rgb": 3, "bgr": 3, "rgba": 4, "bgra": 4}
+_COLOUR_ORDERS = {'mono': 1, 'rgb': 3, 'bgr': 3, 'rgba': 4, 'bgra': 4}
 #: Read as they are, but converting them is outside the stand-in.
-_RAW_ONLY = {"yuv422": 2, "yuv422_yuy2": 2, "uyvy": 2, "yuyv": 2}
-_OPENCV_NAME = re.compile(r"(8U|8S|16U|16S|32S|32F|64F)(?:C([0-9]+))?")
-_COLOUR_NAME = re.compile(r"(mono|rgba|bgra|rgb|bgr)(8|16)")
-_BAYER_NAME = re.compile(r"bayer_(?:rggb|bggr|gbrg|grbg)(8|16)")
+_RAW_ONLY = {'yuv422': 2, 'yuv422_yuy2': 2, 'uyvy': 2, 'yuyv': 2}
+_OPENCV_NAME = re.compile(r'(8U|8S|16U|16S|32S|32F|64F)(?:C([0-9]+))?')
+_COLOUR_NAME = re.compile(r'(mono|rgba|bgra|rgb|bgr)(8|16)')
+_BAYER_NAME = re.compile(r'bayer_(?:rggb|bggr|gbrg|grbg)(8|16)')
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ def parse(name: str) -> Encoding:
     match = _COLOUR_NAME.fullmatch(name)
     if match:
         order, bits = match.groups()
-        return Encoding(name, f"{bits}U", _COLOUR_ORDERS[order], order)
+        return Encoding(name, f'{bits}U', _COLOUR_ORDERS[order], order)
     match = _OPENCV_NAME.fullmatch(name)
     if match:
         return Encoding(name, match[1], int(match[2] or 1), None)
     match = _BAYER_NAME.fullmatch(name)
     if match:
-        return Encoding(name, f"{match[1]}U", 1, "raw")
+        return Encoding(name, f'{match[1]}U', 1, 'raw')
     if name in _RAW_ONLY:
-        return Encoding(name, "8U", _RAW_ONLY[name], "raw")
-    raise ValueError(f"Unrecognized image encoding [{name}]")
+        return Encoding(name, '8U', _RAW_ONLY[name], 'raw')
+    raise ValueError(f'Unrecognized image encoding [{name}]')

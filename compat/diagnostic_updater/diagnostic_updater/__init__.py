@@ -25,28 +25,28 @@ from ._update_functions import (
 )
 
 __all__ = [
-    "CompositeDiagnosticTask",
-    "DiagnosedPublisher",
-    "DiagnosticArray",
-    "DiagnosticStatus",
-    "DiagnosticStatusWrapper",
-    "DiagnosticTask",
-    "DiagnosticTaskVector",
-    "FrequencyStatus",
-    "FrequencyStatusParam",
-    "FunctionDiagnosticTask",
-    "HeaderlessTopicDiagnostic",
-    "Heartbeat",
-    "KeyValue",
-    "TimeStampStatus",
-    "TimeStampStatusParam",
-    "TopicDiagnostic",
-    "Updater",
+    'CompositeDiagnosticTask',
+    'DiagnosedPublisher',
+    'DiagnosticArray',
+    'DiagnosticStatus',
+    'DiagnosticStatusWrapper',
+    'DiagnosticTask',
+    'DiagnosticTaskVector',
+    'FrequencyStatus',
+    'FrequencyStatusParam',
+    'FunctionDiagnosticTask',
+    'HeaderlessTopicDiagnostic',
+    'Heartbeat',
+    'KeyValue',
+    'TimeStampStatus',
+    'TimeStampStatusParam',
+    'TopicDiagnostic',
+    'Updater',
 ]
 
 
 def __getattr__(name: str) -> object:
     raise AttributeError(
-        f"diagnostic_updater.{name} is not part of the stand-in in compat/; "
-        "install the real package"
+        f'diagnostic_updater.{name} is not part of the stand-in in compat/; '
+        'install the real package'
     )

@@ -23,7 +23,7 @@ class DiagnosticStatusWrapper(DiagnosticStatus):
 
     def clearSummary(self) -> None:  # noqa: N802 (the real package's name)
         """Back to OK without a message."""
-        self.summary(DiagnosticStatus.OK, "")
+        self.summary(DiagnosticStatus.OK, '')
 
     def mergeSummary(self, *args: object) -> None:  # noqa: N802
         """Merge level and message of another status, or of ``(level, message)``, into this one.
@@ -36,7 +36,7 @@ class DiagnosticStatusWrapper(DiagnosticStatus):
         else:
             level, message = args
         if (level != DiagnosticStatus.OK) == (self.level != DiagnosticStatus.OK):
-            self.message = f"{self.message}; {message}" if self.message else message
+            self.message = f'{self.message}; {message}' if self.message else message
         elif level > self.level:
             self.message = message
         self.level = max(self.level, level)

@@ -92,7 +92,7 @@ class DiagnosticTaskVector:
         elif len(args) == 2:
             task = self.DiagnosticTaskInternal(*args)
         else:
-            raise TypeError(f"add() takes a task, or a name and a function; got {len(args)} values")
+            raise TypeError(f'add() takes a task, or a name and a function; got {len(args)} values')
         with self.lock:
             self.tasks.append(task)
             self.addedTaskCallback(task)
@@ -119,20 +119,20 @@ class Updater(DiagnosticTaskVector):
     def __init__(self, node: object, period: float = 1.0) -> None:
         super().__init__()
         self.node = node
-        self.publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 1)
-        self.period_parameter = "diagnostic_updater.period"
+        self.publisher = node.create_publisher(DiagnosticArray, '/diagnostics', 1)
+        self.period_parameter = 'diagnostic_updater.period'
         self.__period = node.declare_parameter(self.period_parameter, period).value
         self.timer = node.create_timer(self.__period, self.update)
         self.verbose = False
-        self.hwid = ""
+        self.hwid = ''
         self.warn_nohwid_done = False
-        self.use_fqn_parameter = "diagnostic_updater.use_fqn"
+        self.use_fqn_parameter = 'diagnostic_updater.use_fqn'
         if node.has_parameter(self.use_fqn_parameter):
             use_fqn = node.get_parameter(self.use_fqn_parameter).value
         else:
             use_fqn = node.declare_parameter(self.use_fqn_parameter, False).value
         name = node.get_name()
-        self.node_name = f"{node.get_namespace()}/{name}" if use_fqn else name
+        self.node_name = f'{node.get_namespace()}/{name}' if use_fqn else name
 
     @property
     def period(self) -> float:
@@ -153,22 +153,22 @@ class Updater(DiagnosticTaskVector):
                 status = DiagnosticStatusWrapper(
                     level=DiagnosticStatus.ERROR,
                     name=task.name,
-                    message="No message was set",
+                    message='No message was set',
                     hardware_id=self.hwid,
                 )
                 status = task.run(status)
                 statuses.append(status)
                 if self.verbose and status.level != DiagnosticStatus.OK:
                     self.node.get_logger().warning(
-                        f"Non-zero diagnostic status. Name: {status.name}, "
-                        f"status {status.level!r}: {status.message}"
+                        f'Non-zero diagnostic status. Name: {status.name}, '
+                        f'status {status.level!r}: {status.message}'
                     )
         all_ok = all(status.level == DiagnosticStatus.OK for status in statuses)
         if not self.hwid and all_ok and not self.warn_nohwid_done:
             self.warn_nohwid_done = True
             self.node.get_logger().warning(
                 "diagnostic_updater: no hardware id is set; call setHardwareID, with 'none' for "
-                "what has no hardware"
+                'what has no hardware'
             )
         self.publish(statuses)
 
@@ -195,7 +195,7 @@ class Updater(DiagnosticTaskVector):
         array = DiagnosticArray()
         array.header.stamp = self.node.get_clock().now().to_msg()
         for status in statuses:
-            status.name = f"{self.node_name}: {status.name}"
+            status.name = f'{self.node_name}: {status.name}'
             # A plain message: the publisher checks the type of what it is given.
             array.status.append(
                 DiagnosticStatus(
@@ -211,5 +211,5 @@ class Updater(DiagnosticTaskVector):
     def addedTaskCallback(self, task: DiagnosticTaskVector.DiagnosticTaskInternal) -> None:  # noqa: N802
         """Say at once that a new task exists and is starting."""
         status = DiagnosticStatusWrapper(name=task.name)
-        status.summary(DiagnosticStatus.OK, "Node starting up")
+        status.summary(DiagnosticStatus.OK, 'Node starting up')
         self.publish(status)

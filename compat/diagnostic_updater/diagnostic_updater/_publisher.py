@@ -18,7 +18,7 @@ class HeaderlessTopicDiagnostic(CompositeDiagnosticTask):
     """The frequency of a topic; call ``tick`` for every message. Adds itself to the updater."""
 
     def __init__(self, name: str, diag: Updater, freq: FrequencyStatusParam) -> None:
-        super().__init__(f"{name} topic status")
+        super().__init__(f'{name} topic status')
         self.diag = diag
         self.freq = FrequencyStatus(freq)
         self.addTask(self.freq)

@@ -33,7 +33,7 @@ class FrequencyStatusParam:
 class FrequencyStatus(DiagnosticTask):
     """Counts ``tick`` calls: a warning outside the band, an error if there were none."""
 
-    def __init__(self, params: FrequencyStatusParam, name: str = "FrequencyStatus") -> None:
+    def __init__(self, params: FrequencyStatusParam, name: str = 'FrequencyStatus') -> None:
         super().__init__(name)
         self.params = params
         self.lock = threading.Lock()
@@ -66,26 +66,26 @@ class FrequencyStatus(DiagnosticTask):
             self.hist_indx = (oldest + 1) % self.params.window_size
             count = self.count
         bound = self.params.freq_bound
-        lowest = bound["min"] * (1 - self.params.tolerance)
-        highest = bound["max"] * (1 + self.params.tolerance) if "max" in bound else None
+        lowest = bound['min'] * (1 - self.params.tolerance)
+        highest = bound['max'] * (1 + self.params.tolerance) if 'max' in bound else None
         if events == 0:
-            stat.summary(DiagnosticStatus.ERROR, "No events recorded.")
+            stat.summary(DiagnosticStatus.ERROR, 'No events recorded.')
         elif freq < lowest:
-            stat.summary(DiagnosticStatus.WARN, "Frequency too low.")
+            stat.summary(DiagnosticStatus.WARN, 'Frequency too low.')
         elif highest is not None and freq > highest:
-            stat.summary(DiagnosticStatus.WARN, "Frequency too high.")
+            stat.summary(DiagnosticStatus.WARN, 'Frequency too high.')
         else:
-            stat.summary(DiagnosticStatus.OK, "Desired frequency met")
-        stat.add("Events in window", f"{events:d}")
-        stat.add("Events since startup", f"{count:d}")
-        stat.add("Duration of window (s)", f"{window:f}")
-        stat.add("Actual frequency (Hz)", f"{freq:f}")
-        if bound.get("max") == bound["min"]:
-            stat.add("Target frequency (Hz)", f"{bound['min']:f}")
-        if bound["min"] > 0:
-            stat.add("Minimum acceptable frequency (Hz)", f"{lowest:f}")
+            stat.summary(DiagnosticStatus.OK, 'Desired frequency met')
+        stat.add('Events in window', f'{events:d}')
+        stat.add('Events since startup', f'{count:d}')
+        stat.add('Duration of window (s)', f'{window:f}')
+        stat.add('Actual frequency (Hz)', f'{freq:f}')
+        if bound.get('max') == bound['min']:
+            stat.add('Target frequency (Hz)', f'{bound["min"]:f}')
+        if bound['min'] > 0:
+            stat.add('Minimum acceptable frequency (Hz)', f'{lowest:f}')
         if highest is not None:
-            stat.add("Maximum acceptable frequency (Hz)", f"{highest:f}")
+            stat.add('Maximum acceptable frequency (Hz)', f'{highest:f}')
         return stat
 
 
@@ -101,7 +101,7 @@ class TimeStampStatus(DiagnosticTask):
     """Watches the age of the stamps since the last update; an error outside the accepted ages."""
 
     def __init__(
-        self, params: TimeStampStatusParam | None = None, name: str = "Timestamp Status"
+        self, params: TimeStampStatusParam | None = None, name: str = 'Timestamp Status'
     ) -> None:
         super().__init__(name)
         self.params = params if params is not None else TimeStampStatusParam()
@@ -132,26 +132,26 @@ class TimeStampStatus(DiagnosticTask):
 
     def run(self, stat: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
         with self.lock:
-            stat.summary(DiagnosticStatus.OK, "Timestamps are reasonable.")
+            stat.summary(DiagnosticStatus.OK, 'Timestamps are reasonable.')
             if not self.deltas_valid:
-                stat.summary(DiagnosticStatus.WARN, "No data since last update.")
+                stat.summary(DiagnosticStatus.WARN, 'No data since last update.')
             else:
                 if self.min_delta < self.params.min_acceptable:
-                    stat.summary(DiagnosticStatus.ERROR, "Timestamps too far in future seen.")
+                    stat.summary(DiagnosticStatus.ERROR, 'Timestamps too far in future seen.')
                     self.early_count += 1
                 if self.max_delta > self.params.max_acceptable:
-                    stat.summary(DiagnosticStatus.ERROR, "Timestamps too far in past seen.")
+                    stat.summary(DiagnosticStatus.ERROR, 'Timestamps too far in past seen.')
                     self.late_count += 1
                 if self.zero_seen:
-                    stat.summary(DiagnosticStatus.ERROR, "Zero timestamp seen.")
+                    stat.summary(DiagnosticStatus.ERROR, 'Zero timestamp seen.')
                     self.zero_count += 1
-            stat.add("Earliest timestamp delay:", f"{self.min_delta:f}")
-            stat.add("Latest timestamp delay:", f"{self.max_delta:f}")
-            stat.add("Earliest acceptable timestamp delay:", f"{self.params.min_acceptable:f}")
-            stat.add("Latest acceptable timestamp delay:", f"{self.params.max_acceptable:f}")
-            stat.add("Late diagnostic update count:", f"{self.late_count:d}")
-            stat.add("Early diagnostic update count:", f"{self.early_count:d}")
-            stat.add("Zero seen diagnostic update count:", f"{self.zero_count:d}")
+            stat.add('Earliest timestamp delay:', f'{self.min_delta:f}')
+            stat.add('Latest timestamp delay:', f'{self.max_delta:f}')
+            stat.add('Earliest acceptable timestamp delay:', f'{self.params.min_acceptable:f}')
+            stat.add('Latest acceptable timestamp delay:', f'{self.params.max_acceptable:f}')
+            stat.add('Late diagnostic update count:', f'{self.late_count:d}')
+            stat.add('Early diagnostic update count:', f'{self.early_count:d}')
+            stat.add('Zero seen diagnostic update count:', f'{self.zero_count:d}')
             self._forget()
         return stat
 
@@ -160,8 +160,8 @@ class Heartbeat(DiagnosticTask):
     """Always OK: that it arrives at all is the news."""
 
     def __init__(self) -> None:
-        super().__init__("Heartbeat")
+        super().__init__('Heartbeat')
 
     def run(self, stat: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
-        stat.summary(DiagnosticStatus.OK, "Alive")
+        stat.summary(DiagnosticStatus.OK, 'Alive')
         return stat

@@ -1,0 +1,118 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The `ros2` command: finds its commands by entry point and runs one of them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from importlib.metadata import EntryPoint, entry_points
+
+from ros2cli.parser import LazyParser
+from ros2cli.text import first_doc_line, suggest
+
+GROUP = 'ros2cli.command'
+
+#: Commands of the real `ros2` that this stand-in leaves out.
+NOT_HERE = (
+    'bag',
+    'component',
+    'control',
+    'daemon',
+    'doctor',
+    'extension_points',
+    'extensions',
+    'multicast',
+    'plugin',
+    'security',
+    'trace',
+    'wtf',
+)
+
+
+def main(*, script_name: str = 'ros2', argv: list[str] | None = None) -> int | str | None:
+    """Run the command line; returns what `sys.exit` takes."""
+    arguments = sys.argv[1:] if argv is None else argv
+    commands = {point.name: point for point in entry_points(group=GROUP)}
+    chosen = next((word for word in arguments if not word.startswith('-')), None)
+    parser = LazyParser(
+        prog=script_name, description=f'{script_name} is an extensible command-line tool for ROS 2.'
+    )
+    parser.add_argument(
+        '--use-python-default-buffering',
+        action='store_true',
+        help='leave stdout as Python buffers it instead of flushing every line',
+    )
+    subparsers = parser.add_subparsers(
+        title='Commands', metavar=f'Call `{script_name} <command> -h` for more detailed usage.'
+    )
+    if chosen is None:
+        for name in sorted(commands):
+            _add_command(subparsers, script_name, commands[name])
+    elif chosen in commands:
+        _add_command(subparsers, script_name, commands[chosen])
+    else:
+        return _unknown_command(script_name, chosen, sorted(commands))
+    args = parser.parse_args(arguments)
+    extension = getattr(args, '_command', None)
+    if extension is None:
+        parser.print_help()
+        return 0
+    if not args.use_python_default_buffering:
+        sys.stdout.reconfigure(line_buffering=True)
+    return _run(extension, parser, args)
+
+
+def _add_command(subparsers: object, script_name: str, point: EntryPoint) -> None:
+    try:
+        extension = point.load()()
+    except Exception as error:
+        print(
+            f"Failed to load the command '{point.name}' ({point.value}): {error}", file=sys.stderr
+        )
+        return
+    extension.NAME = point.name
+    line = first_doc_line(extension)
+    command_parser = subparsers.add_parser(
+        point.name,
+        help=line,
+        description=line,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command_parser.set_defaults(_command=extension)
+    command_parser.populate_on_parse(
+        lambda: extension.add_arguments(command_parser, f'{script_name} {point.name}')
+    )
+
+
+def _unknown_command(script_name: str, chosen: str, known: list[str]) -> int:
+    if chosen in NOT_HERE:
+        reason = 'is not part of the stand-in in compat/; install the real package'
+    else:
+        reason = f'does not exist{suggest(chosen, known)}'
+    print(f"{script_name}: the command '{chosen}' {reason}", file=sys.stderr)
+    print(f'commands here: {", ".join(known)}', file=sys.stderr)
+    return 2
+
+
+def _run(extension: object, parser: LazyParser, args: argparse.Namespace) -> int | str | None:
+    try:
+        return extension.main(parser=parser, args=args)
+    except KeyboardInterrupt:
+        return int(signal.SIGINT)
+    except BrokenPipeError:
+        # The reader of a pipe (`| head`) has gone: nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except RuntimeError as error:
+        return str(error)
+    except Exception as error:
+        # Named, not imported: importing rclpy takes longer than most commands run.
+        if type(error).__name__ == 'ExternalShutdownException':
+            return int(signal.SIGTERM)
+        raise
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,155 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The node behind the verbs, and waiting for discovery."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+
+import rclpy
+import rclpy.action
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import HIDDEN_NODE_PREFIX
+from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
+
+NODE_NAME_PREFIX = f'{HIDDEN_NODE_PREFIX}ros2cli'
+
+_POLL_S = 0.02
+#: Without a name to wait for: at least this long, and this long without a change.
+_LIST_AT_LEAST_S = 0.5
+_LIST_STABLE_S = 0.3
+_LIST_AT_MOST_S = 1.0
+#: While an endpoint is known whose node is not: names come by a topic of their own, later.
+_NAMES_AT_MOST_S = 3.0
+_UNKNOWN_NODE = '_NODE_NAME_UNKNOWN_'
+#: Fast DDS needs 3 s where the first announcements are lost.
+_NAMED_AT_MOST_S = 3.0
+#: A second publisher of a topic is discovered with the first, but not in the same instant.
+_NAMED_SETTLE_S = 0.1
+
+
+class DirectNode:
+    """A hidden node in a context of its own, with discovery that ends as soon as it can.
+
+    Attributes of the rclpy node are reached through this object. Use it in a `with`.
+    """
+
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        *,
+        node_name: str | None = None,
+        own_signals: bool = False,
+    ) -> None:
+        options = SignalHandlerOptions.NO if own_signals else None
+        rclpy.init(args=[], signal_handler_options=options)
+        self._spin_time: float | None = getattr(args, 'spin_time', None)
+        self.node = rclpy.create_node(
+            node_name or f'{NODE_NAME_PREFIX}_{os.getpid()}',
+            start_parameter_services=False,
+            parameter_overrides=[
+                Parameter('use_sim_time', value=bool(getattr(args, 'use_sim_time', False))),
+                Parameter('start_type_description_service', value=False),
+            ],
+            automatically_declare_parameters_from_overrides=True,
+        )
+        self._started = time.monotonic()
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self.node)
+
+    def __enter__(self) -> DirectNode:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._executor.shutdown(timeout_sec=0.0)
+        self.node.destroy_node()
+        rclpy.try_shutdown()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.node, name)
+
+    def _graph(self) -> object:
+        node = self.node
+        return (
+            sorted(node.get_node_names_and_namespaces()),
+            sorted((name, tuple(types)) for name, types in node.get_topic_names_and_types()),
+            sorted((name, tuple(types)) for name, types in node.get_service_names_and_types()),
+        )
+
+    def discover(self) -> None:
+        """Wait until the graph no longer changes."""
+        if self._spin_time is not None:
+            time.sleep(max(0.0, self._started + self._spin_time - time.monotonic()))
+            return
+        self._settle(_LIST_AT_LEAST_S, _LIST_STABLE_S, _LIST_AT_MOST_S)
+
+    def _settle(self, at_least: float, stable: float, at_most: float) -> None:
+        begin = time.monotonic()
+        graph, changed = self._graph(), begin
+        while (now := time.monotonic()) < begin + max(at_most, _NAMES_AT_MOST_S):
+            latest = self._graph()
+            if latest != graph:
+                graph, changed = latest, now
+            settled = now >= begin + at_least and now >= changed + stable
+            if (settled or now >= begin + at_most) and not self._has_unnamed():
+                return
+            time.sleep(_POLL_S)
+
+    def _has_unnamed(self) -> bool:
+        """Whether a publisher or subscription is known whose node is not."""
+        node = self.node
+        return any(
+            info.node_name == _UNKNOWN_NODE
+            for topic, _ in node.get_topic_names_and_types()
+            for ask in (node.get_publishers_info_by_topic, node.get_subscriptions_info_by_topic)
+            for info in ask(topic)
+        )
+
+    def discover_until(self, found: Callable[[], bool], at_most: float | None = None) -> bool:
+        """Wait until `found()`, and then until the graph is stable; False if the time is over."""
+        if at_most is None:
+            at_most = self._spin_time if self._spin_time is not None else _NAMED_AT_MOST_S
+        deadline = time.monotonic() + at_most
+        while not found():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_POLL_S)
+        self._settle(0.0, _NAMED_SETTLE_S, 0.5)
+        return True
+
+    def spin(self) -> None:
+        """Work off callbacks until the context is shut down."""
+        while rclpy.ok():
+            self._executor.spin_once(timeout_sec=1.0)
+
+    def spin_once(self, timeout_sec: float | None = None) -> None:
+        """Work off one callback."""
+        self._executor.spin_once(timeout_sec=timeout_sec)
+
+    def wait_for(self, future: Future, timeout_sec: float | None = None) -> bool:
+        """Work off callbacks until the future is done; False if the time is over."""
+        self._executor.spin_until_future_complete(future, timeout_sec)
+        return future.done()
+
+    def call(self, service_type: type, name: str, request: object, timeout_s: float) -> object:
+        """Call a service and return the response; RuntimeError if none comes in time."""
+        client = self.node.create_client(service_type, name)
+        try:
+            if not client.wait_for_service(timeout_sec=timeout_s):
+                raise RuntimeError(f"service '{name}' is not available after {timeout_s:g} s")
+            future = client.call_async(request)
+            if not self.wait_for(future, timeout_s):
+                raise RuntimeError(f"service '{name}' gave no response within {timeout_s:g} s")
+            if future.exception() is not None:
+                raise RuntimeError(f"calling service '{name}' failed: {future.exception()!r}")
+            return future.result()
+        finally:
+            self.node.destroy_client(client)
+
+    def get_action_names_and_types(self) -> list[tuple[str, list[str]]]:
+        """Return the actions of the graph."""
+        return rclpy.action.get_action_names_and_types(self.node)
