@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+#
+# Builds the workspace when something that a build reads has changed: the list of files, a package
+# manifest, a message. Python sources are linked, not copied (--symlink-install), so editing one
+# needs no build. Called by setup.bash in the environment that it made.
+set -u
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+VLA_LOG="$root/log/setup_build.log"
+source "$root/environment/steps.bash"
+cd "$root" || exit 1
+
+wanted="$( {
+  find src launch config models -type f -not -path '*/__pycache__/*' -not -path '*.egg-info/*' -not -path '*/.pytest_cache/*' -not -path '*/.hypothesis/*' | LC_ALL=C sort
+  find src \( -name package.xml -o -name setup.py -o -name setup.cfg -o -name CMakeLists.txt \
+    -o -name '*.msg' -o -name '*.srv' -o -name '*.action' \) -print0 | LC_ALL=C sort -z | xargs -0 cat
+  cat colcon.meta environment/colcon_defaults.yaml .venv/.vla_environment
+} | sha256sum | cut -d' ' -f1)"
+[ "$(cat install/.vla_built 2>/dev/null)" = "$wanted" ] && exit 0
+
+mkdir -p install
+exec 9>install/.vla_lock
+flock 9 2>/dev/null
+[ "$(cat install/.vla_built 2>/dev/null)" = "$wanted" ] && exit 0
+rm -f install/.vla_built
+# A package that was removed from src must not stay on the path.
+for built in install/*/; do
+  name="$(basename "$built")"
+  [ -d "src/$name" ] || rm -rf "install/$name" "build/$name"
+done
+step "building the workspace" colcon build --event-handlers console_direct- || {
+  echo "            The workspace does not build; the whole log is in log/latest_build." >&2
+  exit 1
+}
+echo "$wanted" >install/.vla_built

@@ -1,0 +1,203 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The base class against a real middleware."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from std_msgs.msg import Int64
+from std_srvs.srv import Trigger
+
+from vla_common import qos
+from vla_common.errors import ConfigError
+from vla_common.lifecycle import VlaLifecycleNode
+from vla_common.parameters import ParameterSchema
+
+SCHEMA = """\
+period:
+  type: double
+  unit: s
+  range: [0.001, 1.0]
+  description: Time between two messages.
+"""
+
+
+@pytest.fixture(autouse=True)
+def schema(tmp_path, monkeypatch):
+    path = tmp_path / 'parameters.yaml'
+    path.write_text(SCHEMA)
+    monkeypatch.setattr(ParameterSchema, 'load', lambda package: ParameterSchema.from_file(path))
+
+
+class Counter(VlaLifecycleNode):
+    def __init__(self, **options):
+        super().__init__('counter', 'vla_common', **options)
+        self.calls = []
+        self.broken_setup = False
+        self.broken_tick = False
+        self.broken_secure = False
+
+    def setup(self):
+        self.calls.append('setup')
+        self.count = 0
+        self.out = self.advertise(Int64, '/count', qos.STATE)
+        self.every(self.params.period, self.tick)
+        self.serve(Trigger, '/count/touch', lambda request, response: response)
+        if self.broken_setup:
+            raise ConfigError('counter.yaml', 'start', 'x', 'a number')
+
+    def tick(self):
+        self.count += 1
+        if self.broken_tick:
+            raise ValueError('broken tick')
+        self.out.publish(Int64(data=self.count))
+
+    def start(self):
+        self.calls.append('start')
+
+    def secure(self):
+        self.calls.append('secure')
+        if self.broken_secure:
+            raise RuntimeError('cannot secure')
+
+    def stop(self):
+        self.calls.append('stop')
+
+    def teardown(self):
+        self.calls.append('teardown')
+
+
+def test_hooks_come_in_order_and_secure_first(ros):
+    node = ros.node(Counter, period=0.01)
+    ros.configure(node)
+    ros.activate(node)
+    ros.deactivate(node)
+    assert ros.change(node, Transition.TRANSITION_CLEANUP)
+    assert node.calls == ['setup', 'start', 'secure', 'stop', 'secure', 'teardown']
+
+
+def test_an_inactive_node_does_not_tick_and_its_services_refuse(ros):
+    node, probe = ros.node(Counter, period=0.005), ros.probe()
+    counts = probe.subscribe(Int64, '/count', qos.STATE)
+    ros.configure(node)
+    answer = probe.call(Trigger, '/count/touch')
+    assert not answer.success
+    assert answer.message == 'counter is not active'
+    assert node.count == 0
+    ros.activate(node)
+    assert counts.wait(3)[0].data == 1  # nothing was published or counted before
+
+
+def test_a_failing_setup_is_told_and_can_be_repeated(ros):
+    node, probe = ros.node(Counter, period=0.01), ros.probe()
+    told = probe.subscribe(DiagnosticArray, '/diagnostics', qos.EVENT)
+    node.broken_setup = True
+    # Discovery of the probe's subscription is not under test: ask until it was heard.
+    for _ in range(20):
+        assert not ros.change(node, Transition.TRANSITION_CONFIGURE)
+        texts = [status.message for array in told.messages for status in array.status]
+        if 'configure failed: counter.yaml: start: found x, wanted a number' in texts:
+            break
+        time.sleep(0.05)
+    else:
+        raise AssertionError(texts)
+    assert ros.state(node) == 'unconfigured'
+    node.broken_setup = False
+    ros.configure(node)
+    assert node.count_publishers('/count') == 1, 'the failed attempts left publishers behind'
+
+
+def test_a_parameter_out_of_range_fails_configure(ros):
+    node = ros.node(Counter, period=5.0)
+    assert not ros.change(node, Transition.TRANSITION_CONFIGURE)
+    assert node.calls == ['teardown']
+
+
+def test_a_missing_required_parameter_fails_configure(ros):
+    assert not ros.change(ros.node(Counter), Transition.TRANSITION_CONFIGURE)
+
+
+def test_a_raising_callback_is_counted_and_the_node_lives(ros):
+    node, probe = ros.node(Counter, period=0.005), ros.probe()
+    counts = probe.subscribe(Int64, '/count', qos.STATE)
+    ros.configure(node)
+    ros.activate(node)
+    counts.wait(1)
+    node.broken_tick = True
+    deadline = time.monotonic() + 10
+    while node.callback_errors < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert node.callback_errors >= 3
+    node.broken_tick = False
+    counts.clear()
+    counts.wait(2)
+
+
+def test_teardown_happens_even_when_secure_raises(ros):
+    node = ros.node(Counter, period=0.01)
+    ros.configure(node)
+    ros.activate(node)
+    node.broken_secure = True
+    ros.deactivate(node)
+    assert ros.change(node, Transition.TRANSITION_CLEANUP)
+    assert node.calls[-1] == 'teardown'
+
+
+def test_parameters_cannot_change_behind_a_configured_node(ros):
+    from rclpy.parameter import Parameter
+
+    node = ros.node(Counter, period=0.01)
+    ros.configure(node)
+    (result,) = node.set_parameters([Parameter('period', value=0.02)])
+    assert not result.successful
+    assert 'read at configure only' in result.reason
+
+
+PROCESS = """\
+import sys, pathlib
+from vla_common.lifecycle import VlaLifecycleNode, run
+from vla_common.parameters import ParameterSchema
+ParameterSchema.load = classmethod(lambda cls, package: cls.from_file(sys.argv[1]))
+
+class Leaving(VlaLifecycleNode):
+    def __init__(self):
+        super().__init__('leaving', 'vla_common')
+        print('up', flush=True)
+    def secure(self):
+        print('secured', flush=True)
+    def finish(self, elapsed):
+        return elapsed > 0.3
+
+code = run(Leaving)
+print('left', flush=True)
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_secures_first_then_finishes_then_exits_with_zero(tmp_path, number):
+    from vla_common.testing import own_domain
+
+    own_domain()
+    script = tmp_path / 'leaving.py'
+    script.write_text(PROCESS)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(pathlib.Path(tmp_path) / 'parameters.yaml')],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ),
+    )
+    assert process.stdout.readline() == 'up\n'
+    time.sleep(0.3)
+    process.send_signal(number)
+    assert process.stdout.readline() == 'secured\n'
+    process.send_signal(number)  # Ctrl-C reaches it a second time, through launch
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert out.splitlines()[-1] == 'left'

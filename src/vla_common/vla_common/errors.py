@@ -1,0 +1,22 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The one error for bad configuration."""
+
+from __future__ import annotations
+
+import os
+
+
+class ConfigError(ValueError):
+    """Something in a configuration file or parameter set cannot be used.
+
+    The four parts are kept, so that callers can show or test them one by one.
+    """
+
+    def __init__(self, file: str | os.PathLike[str], key: str, found: object, wanted: str) -> None:
+        self.file = os.fspath(file)
+        self.key = key
+        self.found = found
+        self.wanted = wanted
+        shown = found if isinstance(found, str) else repr(found)
+        place = f'{self.file}: {key}' if key else self.file
+        super().__init__(f'{place}: found {shown}, wanted {wanted}')

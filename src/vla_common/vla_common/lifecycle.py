@@ -1,0 +1,392 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The base class of every lifecycle node here, and its `main`.
+
+What it promises, so that no node has to:
+
+* `setup()` either builds everything or raises; the error is logged once, shown in /diagnostics,
+  and everything built so far is destroyed. The process stays up and can be configured again.
+* Callbacks run only while the node is active (rclpy runs those of an inactive node too), unless
+  made with `always=True`. An exception in one is logged with its traceback, counted and shown in
+  /diagnostics; it does not end the process. What a failing callback should have published stays
+  away, and that is what the listeners' watchdogs act on.
+* `secure()` comes first on deactivation, cleanup, shutdown and on SIGINT and SIGTERM, and what
+  follows happens even when it raises.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import rclpy
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticStatus
+from diagnostic_updater import DiagnosticStatusWrapper, Updater
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import ExternalShutdownException
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.qos import QoSProfile
+from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
+
+from vla_common.errors import ConfigError
+from vla_common.levels import Level
+from vla_common.parameters import Parameters, ParameterSchema
+
+FINISH_DEADLINE = 4.5
+"""s that `finish()` may take after a signal: launch sends SIGTERM 5 s after SIGINT."""
+
+_DIAGNOSTIC_LEVEL = {
+    Level.SAFE: DiagnosticStatus.OK,
+    Level.WARNING: DiagnosticStatus.WARN,
+    Level.DANGER: DiagnosticStatus.ERROR,
+    Level.EMERGENCY: DiagnosticStatus.ERROR,
+}
+
+
+class VlaLifecycleNode(LifecycleNode):
+    """A lifecycle node with guarded callbacks, typed parameters and diagnostics.
+
+    Subclasses write the hooks `setup`, `start`, `secure`, `stop`, `teardown`, `diagnose` and
+    `finish`, and never override rclpy's `on_*` callbacks.
+
+    Args:
+        name: of the node.
+        package: whose `parameters.yaml` is the parameter schema.
+    """
+
+    params: Parameters
+
+    def __init__(self, name: str, package: str, **node_options: Any) -> None:
+        super().__init__(name, **node_options)
+        self.package = package
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._schema = ParameterSchema.load(package)
+        self._schema.declare(self)
+        self.add_on_set_parameters_callback(self._refuse_late_change)
+        self._active = False
+        self._configured = False
+        self._entities: list[Callable[[], object]] = []
+        self._lifecycle_message = (Level.WARNING, 'unconfigured')
+        self.callback_errors = 0
+        self._last_callback_error = ''
+        self._updater = Updater(self)
+        self._updater.setHardwareID(name)
+        self._updater.add('lifecycle', self._diagnose_lifecycle)
+        self._updater.add('status', self._diagnose_status)
+
+    # -- hooks ---------------------------------------------------------------------------------
+
+    def setup(self) -> None:
+        """Build everything from `self.params`. Raise ConfigError for what cannot be used."""
+
+    def start(self) -> None:
+        """Begin work; callbacks run from now on."""
+
+    def secure(self) -> None:
+        """Make safe whatever this node controls. Called first on every way out; idempotent."""
+
+    def stop(self) -> None:
+        """End work that `start` began."""
+
+    def teardown(self) -> None:
+        """Release what `setup` acquired and the base does not track."""
+
+    def finish(self, elapsed: float) -> bool:
+        """After a signal: return True once the process may end.
+
+        Polled while everything keeps running, for at most FINISH_DEADLINE.
+
+        Args:
+            elapsed: seconds since the signal.
+        """
+        return True
+
+    def diagnose(self) -> tuple[Level, str, dict[str, str]]:
+        """Return level, one line, and values for /diagnostics. Called while configured."""
+        return Level.SAFE, 'running', {}
+
+    # -- facts ---------------------------------------------------------------------------------
+
+    @property
+    def active(self) -> bool:
+        return self._active
+
+    @property
+    def configured(self) -> bool:
+        return self._configured
+
+    def stamp(self) -> Time:
+        """Return the ROS time now, for headers."""
+        return self.get_clock().now().to_msg()
+
+    def share(self, package: str, *parts: str) -> pathlib.Path:
+        """Return a path in the share folder of `package`."""
+        from ament_index_python.packages import get_package_share_directory
+
+        return pathlib.Path(get_package_share_directory(package)).joinpath(*parts)
+
+    # -- entities ------------------------------------------------------------------------------
+
+    def advertise(self, kind: type, topic: str, qos: QoSProfile, always: bool = False) -> Any:
+        """Make a publisher; silent while the node is not active, unless `always`."""
+        if always:
+            # LifecycleNode.create_publisher would still be a plain one; named for clarity.
+            publisher = super().create_publisher(kind, topic, qos)
+        else:
+            publisher = self.create_lifecycle_publisher(kind, topic, qos)
+        self._entities.append(lambda: self.destroy_publisher(publisher))
+        return publisher
+
+    def subscribe(
+        self,
+        kind: type,
+        topic: str,
+        callback: Callable[[Any], None],
+        qos: QoSProfile,
+        always: bool = False,
+    ) -> Any:
+        guarded = self._guard(callback, f'subscription {topic}', always)
+        subscription = self.create_subscription(kind, topic, guarded, qos)
+        self._entities.append(lambda: self.destroy_subscription(subscription))
+        return subscription
+
+    def every(self, period: float, callback: Callable[[], None], always: bool = False) -> Any:
+        """Call back each `period` seconds of the steady clock."""
+        guarded = self._guard(callback, f'timer {callback.__name__}', always)
+        timer = self.create_timer(period, guarded, clock=self._steady)
+        self._entities.append(lambda: self.destroy_timer(timer))
+        return timer
+
+    def serve(
+        self,
+        kind: type,
+        name: str,
+        callback: Callable[[Any, Any], Any],
+        always: bool = False,
+    ) -> Any:
+        """Offer a service. While inactive or failing it answers with success/accepted False."""
+
+        def answer(request: Any, response: Any) -> Any:
+            if not (self._active or always):
+                return _refuse(response, f'{self.get_name()} is not active')
+            try:
+                return callback(request, response)
+            except Exception as error:
+                self._note_error(f'service {name}')
+                return _refuse(response, f'{type(error).__name__}: {error}')
+
+        service = self.create_service(kind, name, answer)
+        self._entities.append(lambda: self.destroy_service(service))
+        return service
+
+    def track(self, destroy: Callable[[], object]) -> None:
+        """Have `destroy` called at teardown, for entities made without the functions above."""
+        self._entities.append(destroy)
+
+    # -- rclpy's lifecycle callbacks -------------------------------------------------------------
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            self.params = self._schema.read(self)
+            self.setup()
+        except ConfigError as error:
+            self.get_logger().error(f'configure failed: {error}')
+            self._fail_configure(str(error))
+            return TransitionCallbackReturn.FAILURE
+        except Exception as error:
+            self.get_logger().error(f'configure failed:\n{traceback.format_exc()}')
+            self._fail_configure(f'{type(error).__name__}: {error}')
+            return TransitionCallbackReturn.FAILURE
+        self._configured = True
+        self._tell(Level.WARNING, 'inactive')
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            result = super().on_activate(state)
+            self._active = True
+            self.start()
+        except Exception as error:
+            self._active = False
+            self.get_logger().error(f'activate failed:\n{traceback.format_exc()}')
+            self._guarded('secure', self.secure)
+            super().on_deactivate(state)
+            self._tell(Level.DANGER, f'activate failed: {type(error).__name__}: {error}')
+            return TransitionCallbackReturn.FAILURE
+        self._tell(Level.SAFE, 'active')
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._guarded('secure', self.secure)
+        self._guarded('stop', self.stop)
+        self._active = False
+        self._tell(Level.WARNING, 'inactive')
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._end()
+        self._tell(Level.WARNING, 'unconfigured')
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._end()
+        self._tell(Level.WARNING, 'finalized')
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._end()
+        self._tell(Level.DANGER, 'error')
+        return TransitionCallbackReturn.SUCCESS
+
+    # -- the way out -----------------------------------------------------------------------------
+
+    def _end(self) -> None:
+        self._guarded('secure', self.secure)
+        if self._active:
+            self._guarded('stop', self.stop)
+            self._active = False
+        if self._configured or self._entities:
+            self._guarded('teardown', self.teardown)
+        while self._entities:
+            self._guarded('destroy', self._entities.pop())
+        self._configured = False
+
+    def _fail_configure(self, message: str) -> None:
+        self._guarded('teardown', self.teardown)
+        while self._entities:
+            self._guarded('destroy', self._entities.pop())
+        self._tell(Level.DANGER, f'configure failed: {message}')
+
+    def _guarded(self, what: str, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except Exception:
+            self._note_error(what)
+
+    def _refuse_late_change(self, changes: list[Any]) -> SetParametersResult:
+        """Parameters are read once, at configure: a change that had no effect would be a lie."""
+        ours = {entry.name for entry in self._schema.entries}
+        late = [change.name for change in changes if change.name in ours]
+        if self._configured and late:
+            reason = f'{", ".join(late)}: read at configure only; deactivate and clean up first'
+            return SetParametersResult(successful=False, reason=reason)
+        return SetParametersResult(successful=True)
+
+    # -- callbacks -------------------------------------------------------------------------------
+
+    def _guard(self, callback: Callable[..., None], what: str, always: bool) -> Callable[..., None]:
+        def guarded(*arguments: Any) -> None:
+            if not (self._active or always):
+                return
+            try:
+                callback(*arguments)
+            except Exception:
+                self._note_error(what)
+
+        return guarded
+
+    def _note_error(self, what: str) -> None:
+        self.callback_errors += 1
+        self._last_callback_error = traceback.format_exc().strip().splitlines()[-1]
+        # The first few whole, then one in a hundred: a failing 200 Hz timer must not fill a disk.
+        if self.callback_errors <= 5 or self.callback_errors % 100 == 0:
+            self.get_logger().error(
+                f'{what} failed (error {self.callback_errors}):\n{traceback.format_exc()}'
+            )
+
+    # -- diagnostics -----------------------------------------------------------------------------
+
+    def _tell(self, level: Level, message: str) -> None:
+        self._lifecycle_message = (level, message)
+        # At once, not at the next period: the supervisor shows it to the operator.
+        self._guarded('diagnostics', self._updater.force_update)
+
+    def _diagnose_lifecycle(self, status: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        level, message = self._lifecycle_message
+        status.summary(_DIAGNOSTIC_LEVEL[level], message)
+        status.add('pid', str(os.getpid()))
+        return status
+
+    def _diagnose_status(self, status: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        level, message, values = Level.SAFE, 'not configured', {}
+        if self._configured:
+            try:
+                level, message, values = self.diagnose()
+            except Exception:
+                # An exception in a task would escape into the updater's timer.
+                self._note_error('diagnose')
+                level, message = Level.WARNING, 'its own diagnosis failed; see the log'
+        if self.callback_errors and level == Level.SAFE:
+            level, message = Level.WARNING, f'{message}; {self.callback_errors} callback errors'
+        status.summary(_DIAGNOSTIC_LEVEL[level], message)
+        for key, value in values.items():
+            status.add(key, value)
+        status.add('callback_errors', str(self.callback_errors))
+        if self._last_callback_error:
+            status.add('last_callback_error', self._last_callback_error)
+        return status
+
+
+def _refuse(response: Any, reason: str) -> Any:
+    for flag in ('success', 'accepted'):
+        if hasattr(response, flag):
+            setattr(response, flag, False)
+    for text in ('message', 'reason'):
+        if hasattr(response, text):
+            setattr(response, text, reason)
+    return response
+
+
+def run(make_node: Callable[[], VlaLifecycleNode], args: list[str] | None = None) -> int:
+    """Run one node until SIGINT or SIGTERM; the `main` of every node.
+
+    On a signal: `secure()`, then the executor goes on until `finish()` says that the process may
+    end (at most FINISH_DEADLINE), then teardown. Further signals change nothing: a terminal's
+    Ctrl-C reaches a launched process twice, from the terminal and from launch.
+    """
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    received: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda signum, frame: received.append(signum))
+    try:
+        node = make_node()
+    except Exception as error:
+        print(f'{type(error).__name__}: {error}', file=sys.stderr)
+        rclpy.shutdown()
+        return 1
+    # A third to a half of SingleThreadedExecutor's CPU time. Its plain spin() hangs in Jazzy's
+    # wheels and would not see Python's signal handlers: spin in slices.
+    executor = EventsExecutor()
+    executor.add_node(node)
+    never = Future()
+    try:
+        while not received and rclpy.ok():
+            executor.spin_until_future_complete(never, 0.1)
+        begin = time.monotonic()
+        node._guarded('secure', node.secure)
+        while rclpy.ok() and time.monotonic() - begin < FINISH_DEADLINE:
+            try:
+                if node.finish(time.monotonic() - begin):
+                    break
+            except Exception:
+                node._note_error('finish')
+                break
+            executor.spin_until_future_complete(never, 0.02)
+    except ExternalShutdownException:
+        pass
+    finally:
+        node._end()
+        executor.remove_node(node)
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0

@@ -1,0 +1,34 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""QoS profiles by name; the only place where the workspace chooses one.
+
+No DDS deadline or liveliness is asked for: a publisher that does not offer it (a user with
+`ros2 topic pub`, a bag) would then be silently incompatible. Watchdogs sit in the listener and
+measure the age of the payload (`vla_common.watchdog`).
+"""
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+
+def _profile(
+    reliability: ReliabilityPolicy,
+    durability: DurabilityPolicy = DurabilityPolicy.VOLATILE,
+    depth: int = 1,
+) -> QoSProfile:
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=reliability, durability=durability
+    )
+
+
+# Commands: only the newest counts, and it should arrive.
+COMMAND = _profile(ReliabilityPolicy.RELIABLE)
+# State, for publishers: reliable, so that any reader can match.
+STATE = _profile(ReliabilityPolicy.RELIABLE)
+# State, for readers on the control path: best effort, so that a frozen reader never holds up
+# a writer.
+STATE_SUB = _profile(ReliabilityPolicy.BEST_EFFORT)
+# Camera images: a late one is worthless.
+IMAGE = _profile(ReliabilityPolicy.BEST_EFFORT)
+# Facts that hold until replaced: a late joiner gets the last one.
+LATCHED = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
+# Things of which each one counts.
+EVENT = _profile(ReliabilityPolicy.RELIABLE, depth=10)

@@ -1,0 +1,239 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""A pytest fixture that gives each test a ROS of its own.
+
+    from vla_common.testing import ros  # noqa: F401   (in conftest.py)
+
+    def test_the_filter_says_so_when_it_has_no_chunk(ros):
+        node = ros.node(SafetyFilterNode, robot='humanoid32')
+        probe = ros.probe()
+        status = probe.subscribe(SafetyStatus, '/safety/status', qos.STATE)
+        ros.configure(node); ros.activate(node)
+        status.wait(1)
+
+Every test process gets a domain id that no other process on the machine holds (a port lock, as the
+real launch tests do it), so that tests can run twice at once and hear nobody else.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import rclpy
+from lifecycle_msgs.msg import State, Transition
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
+from rclpy.task import Future
+
+_domain_lock: Any = None
+
+
+def own_domain() -> int:
+    """Return a ROS domain id held by this process alone, and put it into the environment."""
+    global _domain_lock
+    if _domain_lock is None:
+        import domain_coordinator
+
+        _domain_lock = domain_coordinator.domain_id()
+        os.environ['ROS_DOMAIN_ID'] = str(_domain_lock.__enter__())
+        os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    return int(os.environ['ROS_DOMAIN_ID'])
+
+
+def wait_until(condition: Callable[[], bool], timeout: float = 10.0, what: str = '') -> None:
+    """Return when `condition()` holds; AssertionError after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f'waited {timeout} s in vain for {what or condition}')
+        time.sleep(0.005)
+
+
+class Collected:
+    """The messages that one subscription received, in order."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self.messages: list[Any] = []
+        self.times: list[float] = []
+
+    def add(self, message: Any) -> None:
+        self.messages.append(message)
+        self.times.append(time.monotonic())
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+    @property
+    def last(self) -> Any:
+        return self.messages[-1]
+
+    def clear(self) -> None:
+        self.messages.clear()
+        self.times.clear()
+
+    def wait(self, count: int = 1, timeout: float = 10.0) -> list[Any]:
+        """Return the messages once there are at least `count`."""
+        wait_until(
+            lambda: len(self.messages) >= count,
+            timeout,
+            f'{count} messages on {self.topic}, got {len(self.messages)}',
+        )
+        return self.messages
+
+    def wait_for(self, condition: Callable[[Any], bool], timeout: float = 10.0) -> Any:
+        """Return the first message, from the ones already here on, for which `condition` holds."""
+        deadline = time.monotonic() + timeout
+        seen = 0
+        while True:
+            while seen < len(self.messages):
+                message = self.messages[seen]
+                if condition(message):
+                    return message
+                seen += 1
+            if time.monotonic() > deadline:
+                last = self.messages[-1] if self.messages else 'none'
+                raise AssertionError(
+                    f'{self.topic}: none of {seen} messages in {timeout} s fits; last: {last}'
+                )
+            time.sleep(0.005)
+
+
+class Probe:
+    """A plain node that listens, publishes and calls services for a test."""
+
+    def __init__(self, session: RosSession, node: Node) -> None:
+        self._session = session
+        self.node = node
+
+    def subscribe(self, kind: type, topic: str, qos: QoSProfile) -> Collected:
+        collected = Collected(topic)
+        self.node.create_subscription(kind, topic, collected.add, qos)
+        return collected
+
+    def publisher(self, kind: type, topic: str, qos: QoSProfile) -> Any:
+        return self.node.create_publisher(kind, topic, qos)
+
+    def wait_for_subscriber(self, publisher: Any, count: int = 1, timeout: float = 10.0) -> None:
+        wait_until(
+            lambda: publisher.get_subscription_count() >= count,
+            timeout,
+            f'{count} subscribers of {publisher.topic_name}',
+        )
+
+    def call(self, kind: type, name: str, request: Any = None, timeout: float = 10.0) -> Any:
+        """Call a service and return its response."""
+        client = self.node.create_client(kind, name)
+        try:
+            if not client.wait_for_service(timeout):
+                raise AssertionError(f'service {name} did not appear in {timeout} s')
+            future = client.call_async(request or kind.Request())
+            wait_until(future.done, timeout, f'the answer of {name}')
+            return future.result()
+        finally:
+            self.node.destroy_client(client)
+
+
+class RosSession:
+    """A context with nodes under test (EventsExecutor, as in `lifecycle.run`) and probes."""
+
+    def __init__(self) -> None:
+        own_domain()
+        self.context = rclpy.Context()
+        self.context.init()
+        self._stop = False
+        self._nodes: list[Node] = []
+        self._threads: list[threading.Thread] = []
+
+    def node(self, make: type, **parameters: Any) -> Any:
+        """Make a node under test and spin it; `a__b=1` sets the parameter `a.b`."""
+        overrides = [
+            Parameter(name.replace('__', '.'), value=value) for name, value in parameters.items()
+        ]
+        node = make(context=self.context, parameter_overrides=overrides)
+        executor = EventsExecutor(context=self.context)
+        self._spin(node, executor)
+        return node
+
+    def probe(self, name: str = 'probe') -> Probe:
+        node = Node(name, context=self.context, start_parameter_services=False)
+        self._spin(node, SingleThreadedExecutor(context=self.context))
+        return Probe(self, node)
+
+    def _spin(self, node: Node, executor: Any) -> None:
+        executor.add_node(node)
+        never = Future()
+
+        def loop() -> None:
+            while not self._stop and self.context.ok():
+                executor.spin_until_future_complete(never, 0.05)
+            executor.remove_node(node)
+            executor.shutdown()
+
+        thread = threading.Thread(target=loop, daemon=True)
+        thread.start()
+        self._nodes.append(node)
+        self._threads.append(thread)
+
+    def change(self, node: Any, transition: int, timeout: float = 30.0) -> bool:
+        """Ask for a lifecycle transition through the service, as the supervisor does."""
+        from lifecycle_msgs.srv import ChangeState
+
+        asker = Node(f'asker_{time.monotonic_ns()}', context=self.context)
+        executor = SingleThreadedExecutor(context=self.context)
+        executor.add_node(asker)
+        try:
+            client = asker.create_client(
+                ChangeState, f'{node.get_fully_qualified_name()}/change_state'
+            )
+            assert client.wait_for_service(timeout), 'no lifecycle service'
+            request = ChangeState.Request(transition=Transition(id=transition))
+            future = client.call_async(request)
+            executor.spin_until_future_complete(future, timeout)
+            assert future.done(), f'no answer within {timeout} s'
+            return bool(future.result().success)
+        finally:
+            executor.remove_node(asker)
+            executor.shutdown()
+            asker.destroy_node()
+
+    def configure(self, node: Any) -> None:
+        assert self.change(node, Transition.TRANSITION_CONFIGURE), 'configure failed'
+
+    def activate(self, node: Any) -> None:
+        assert self.change(node, Transition.TRANSITION_ACTIVATE), 'activate failed'
+
+    def deactivate(self, node: Any) -> None:
+        assert self.change(node, Transition.TRANSITION_DEACTIVATE), 'deactivate failed'
+
+    def state(self, node: Any) -> str:
+        """Return the lifecycle state's label, e.g. 'active'."""
+        return str(node._state_machine.current_state[1])
+
+    def close(self) -> None:
+        self._stop = True
+        for thread in self._threads:
+            thread.join(10.0)
+        for node in self._nodes:
+            end = getattr(node, '_end', None)
+            if end is not None:
+                end()
+            node.destroy_node()
+        self.context.try_shutdown()
+
+
+@pytest.fixture
+def ros() -> Iterator[RosSession]:
+    session = RosSession()
+    yield session
+    session.close()
+
+
+INACTIVE, ACTIVE = State.PRIMARY_STATE_INACTIVE, State.PRIMARY_STATE_ACTIVE
