@@ -1,0 +1,418 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""A policy bundle: a directory with `policy.yaml` and the files that it names.
+
+`policy.yaml` is the one home of what a model eats and gives: sizes, normalisation, joint order,
+tokenizer, horizon. Everything in it is checked here, once, before a model file is opened, and each
+mistake is one `ConfigError` naming file, key, what was found and what was wanted.
+
+Files are read once: the bytes whose SHA-256 was checked are the bytes that are loaded
+(`Bundle.read`), so nothing can be swapped in between. No pickle is ever loaded.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+import numpy as np
+from vla_common.errors import ConfigError
+from vla_common.yaml_file import Fields, load_yaml
+
+from vla_inference.motions import ChunkShape, Motion, read_motions
+
+FORMAT = 1
+RUNTIMES = ('onnx', 'torchscript', 'scripted')
+LAYOUTS = ('nchw', 'nhwc')
+RESIZES = ('stretch', 'crop', 'letterbox')
+QUANTITIES = ('position', 'position_velocity')
+KINDS = ('joint_position', 'joint_delta')
+# Formats that run code of the file's choosing when they are read.
+PICKLED = ('.pkl', '.pickle', '.pth', '.ckpt', '.bin', '.joblib')
+
+
+class HasJoints(Protocol):
+    """As much of a robot as a bundle has to know."""
+
+    name: str
+    joint_names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """float32 (1, 3, height, width) or (1, height, width, 3): (range(uint8 RGB) - mean) / std."""
+
+    tensor: str
+    camera: str
+    width: int
+    height: int
+    layout: str
+    range: tuple[float, float]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    resize: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        if self.layout == 'nchw':
+            return (1, 3, self.height, self.width)
+        return (1, self.height, self.width, 3)
+
+
+@dataclass(frozen=True)
+class StateInput:
+    """float32 (1, width): positions (rad), then velocities (rad/s) if asked, (x - mean) / std."""
+
+    tensor: str
+    joints: tuple[str, ...]
+    quantity: str
+    mean: np.ndarray
+    std: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (1, len(self.mean))
+
+
+@dataclass(frozen=True)
+class InstructionInput:
+    """int64 (1, length) token ids, 0 = padding, from a tokenizers file."""
+
+    tensor: str
+    tokenizer: str
+    length: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (1, self.length)
+
+
+@dataclass(frozen=True)
+class PhaseInput:
+    """float32 (1, 2): sine and cosine of 2 pi elapsed / period, elapsed since the start, s."""
+
+    tensor: str
+    period: float
+    shape: tuple[int, ...] = (1, 2)
+
+
+@dataclass(frozen=True)
+class ActionOutput:
+    """float32 (1, horizon, k), normalised: joint targets in rad are x * std + mean.
+
+    `joint_position`: targets. `joint_delta`: to be added to the observed position. Point i is due
+    (i + 1) * step seconds after the observation.
+    """
+
+    tensor: str
+    kind: str
+    joints: tuple[str, ...]
+    horizon: int
+    step: float
+    mean: np.ndarray
+    std: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (1, self.horizon, len(self.joints))
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A checked `policy.yaml`."""
+
+    directory: Path
+    name: str
+    version: str
+    description: str
+    licence: str
+    runtime: str
+    robot: str
+    model: str
+    image: ImageInput | None
+    state: StateInput | None
+    instruction: InstructionInput | None
+    phase: PhaseInput | None
+    action: ActionOutput | None
+    tasks: tuple[str, ...]
+    goal_like: bool
+    motions: dict[str, Motion]
+    chunk: ChunkShape | None
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def file(self) -> Path:
+        return self.directory / 'policy.yaml'
+
+    @property
+    def title(self) -> str:
+        """Name and version, as the status says it."""
+        return f'{self.name} {self.version}'
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        return (self.image.camera,) if self.image else ()
+
+    @property
+    def inputs(self) -> tuple[ImageInput | StateInput | InstructionInput | PhaseInput, ...]:
+        every = (self.image, self.state, self.instruction, self.phase)
+        return tuple(part for part in every if part is not None)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one listed file, after their SHA-256 was found to be the listed one.
+
+        Raises ConfigError when the file is not listed, missing, unreadable, or another.
+        """
+        key = f'files.{name}'
+        wanted = self.files.get(name)
+        if wanted is None:
+            raise ConfigError(str(self.file), key, 'nothing', f'the SHA-256 of {name}')
+        try:
+            content = (self.directory / name).read_bytes()
+        except OSError as error:
+            raise ConfigError(
+                str(self.file), key, error.strerror or str(error), f'a readable file {name}'
+            ) from error
+        found = hashlib.sha256(content).hexdigest()
+        if found != wanted:
+            raise ConfigError(
+                str(self.file), key, f'a file with SHA-256 {found}', f'SHA-256 {wanted}'
+            )
+        return content
+
+
+def load_bundle(path: str | Path, robot: HasJoints | None = None) -> Bundle:
+    """Read and check `path`/policy.yaml, the hash of each listed file included.
+
+    With a robot, every joint that the bundle names must be one of its joints. Raises ConfigError.
+    """
+    directory = Path(path).expanduser()
+    file = directory / 'policy.yaml'
+    if not directory.is_dir():
+        raise ConfigError(str(directory), 'bundle', 'no such directory', 'a policy bundle')
+    if not file.is_file():
+        raise ConfigError(str(file), 'policy.yaml', 'no such file', 'a policy bundle with one')
+    top = Fields(str(file), load_yaml(file))
+    version = top.integer('format')
+    if version != FORMAT:
+        raise ConfigError(str(file), 'format', version, FORMAT)
+    runtime = top.text('runtime', choices=RUNTIMES)
+    files = _read_files(top)
+    shared = {
+        'directory': directory,
+        'name': top.text('name'),
+        'version': _version_text(top),
+        'description': top.text('description', default=''),
+        'licence': top.text('licence', default=''),
+        'runtime': runtime,
+        'robot': top.text('robot', default=''),
+        'tasks': tuple(top.texts('tasks')) if top.has('tasks') else (),
+        'goal_like': top.flag('goal_like', default=False),
+        'files': files,
+    }
+    if runtime == 'scripted':
+        bundle = _scripted(top, shared)
+    else:
+        bundle = _learned(top, shared)
+    top.close()
+    for name in files:
+        bundle.read(name)
+    if robot is not None:
+        _check_joints(bundle, robot)
+    return bundle
+
+
+def _version_text(top: Fields) -> str:
+    # 0.1 without quotes is a number to YAML; people write it so.
+    try:
+        return top.text('version')
+    except ConfigError:
+        return f'{top.number("version"):g}'
+
+
+def _scripted(top: Fields, shared: dict) -> Bundle:
+    motions, chunk = read_motions(top)
+    return Bundle(
+        **shared,
+        model='',
+        image=None,
+        state=None,
+        instruction=None,
+        phase=None,
+        action=None,
+        motions=motions,
+        chunk=chunk,
+    )
+
+
+def _learned(top: Fields, shared: dict) -> Bundle:
+    file = top.file
+    model = _listed(top, 'model', shared['files'])
+    inputs = top.section('inputs')
+    image = _image(inputs.section('image')) if inputs.has('image') else None
+    state = _state(inputs.section('state')) if inputs.has('state') else None
+    words = None
+    if inputs.has('instruction'):
+        words = _instruction(inputs.section('instruction'), shared['files'])
+    phase = _phase(inputs.section('phase')) if inputs.has('phase') else None
+    inputs.close()
+    if image is None and state is None:
+        raise ConfigError(
+            file, 'inputs', 'neither image nor state', 'at least one thing that is observed'
+        )
+    outputs = top.section('outputs')
+    action = _action(outputs.section('action'))
+    outputs.close()
+    tensors = [part.tensor for part in (image, state, words, phase) if part is not None]
+    for name in tensors:
+        if tensors.count(name) > 1:
+            raise ConfigError(file, 'inputs', f'tensor {name} used twice', 'one input per tensor')
+    return Bundle(
+        **shared,
+        model=model,
+        image=image,
+        state=state,
+        instruction=words,
+        phase=phase,
+        action=action,
+        motions={},
+        chunk=None,
+    )
+
+
+def _image(f: Fields) -> ImageInput:
+    tensor = f.text('tensor')
+    camera = f.text('camera')
+    width = f.integer('width', lo=1, hi=4096)
+    height = f.integer('height', lo=1, hi=4096)
+    layout = f.text('layout', default='nchw', choices=LAYOUTS)
+    low, high = f.numbers('range', length=2)
+    if not low < high:
+        raise f.error('range', [low, high], 'low < high')
+    mean = tuple(f.numbers('mean', length=3))
+    std = tuple(_positive(f, 'std', 3))
+    resize = f.text('resize', default='stretch', choices=RESIZES)
+    f.close()
+    return ImageInput(tensor, camera, width, height, layout, (low, high), mean, std, resize)
+
+
+def _state(f: Fields) -> StateInput:
+    tensor = f.text('tensor')
+    joints = _joint_list(f)
+    quantity = f.text('quantity', default='position', choices=QUANTITIES)
+    width = len(joints) * (2 if quantity == 'position_velocity' else 1)
+    mean, std = _normalisation(f, width)
+    f.close()
+    return StateInput(tensor, joints, quantity, mean, std)
+
+
+def _instruction(f: Fields, files: dict[str, str]) -> InstructionInput:
+    tensor = f.text('tensor')
+    tokenizer = _listed(f, 'tokenizer', files)
+    length = f.integer('length', lo=1, hi=4096)
+    f.close()
+    return InstructionInput(tensor, tokenizer, length)
+
+
+def _phase(f: Fields) -> PhaseInput:
+    tensor = f.text('tensor')
+    period = f.number('period', lo=1e-3, hi=3600.0)
+    f.close()
+    return PhaseInput(tensor, period)
+
+
+def _action(f: Fields) -> ActionOutput:
+    tensor = f.text('tensor')
+    kind = f.text('kind', choices=KINDS)
+    joints = _joint_list(f)
+    horizon = f.integer('horizon', lo=1, hi=1000)
+    step = f.number('step', lo=1e-3, hi=10.0)
+    mean, std = _normalisation(f, len(joints))
+    f.close()
+    return ActionOutput(tensor, kind, joints, horizon, step, mean, std)
+
+
+def _joint_list(f: Fields) -> tuple[str, ...]:
+    joints = tuple(f.texts('joints'))
+    if not joints:
+        raise f.error('joints', 'no joint', 'at least one joint')
+    twice = sorted({name for name in joints if joints.count(name) > 1})
+    if twice:
+        raise f.error('joints', f'{", ".join(twice)} twice', 'each once')
+    return joints
+
+
+def _normalisation(f: Fields, width: int) -> tuple[np.ndarray, np.ndarray]:
+    mean = np.asarray(f.numbers('mean', length=width), np.float32)
+    std = np.asarray(_positive(f, 'std', width), np.float32)
+    mean.setflags(write=False)
+    std.setflags(write=False)
+    return mean, std
+
+
+def _positive(f: Fields, key: str, length: int) -> Sequence[float]:
+    numbers = f.numbers(key, length=length)
+    if not all(number > 0.0 for number in numbers):
+        raise f.error(key, min(numbers), 'every number > 0')
+    return numbers
+
+
+def _read_files(top: Fields) -> dict[str, str]:
+    if not top.has('files'):
+        return {}
+    section = top.section('files')
+    files = {}
+    for name in section.keys():
+        _check_inside(top.file, f'files.{name}', name)
+        digest = section.text(name).lower()
+        if not re.fullmatch('[0-9a-f]{64}', digest):
+            raise ConfigError(top.file, f'files.{name}', digest, 'a SHA-256: 64 hexadecimal digits')
+        files[name] = digest
+    return files
+
+
+def _check_inside(file: str, key: str, name: str) -> None:
+    """Refuse names that lead out of the bundle.
+
+    By the name alone, not by resolving links: `colcon build --symlink-install` makes links of all
+    files, and what a link leads to is held by its hash.
+    """
+    path = PurePosixPath(name)
+    if path.is_absolute() or '..' in path.parts or '\\' in name or ':' in name or '\0' in name:
+        raise ConfigError(file, key, name, 'a path inside the bundle')
+
+
+def _listed(f: Fields, key: str, files: dict[str, str]) -> str:
+    name = f.text(key)
+    _check_inside(f.file, f.path(key), name)
+    if PurePosixPath(name).suffix.lower() in PICKLED:
+        raise f.error(key, name, f'a {key} that is no pickle: .onnx, .pt or .json')
+    if name not in files:
+        raise ConfigError(f.file, f'files.{name}', 'nothing', f'the SHA-256 of the {key}')
+    return name
+
+
+def _check_joints(bundle: Bundle, robot: HasJoints) -> None:
+    named: list[tuple[str, tuple[str, ...]]] = []
+    if bundle.state is not None:
+        named.append(('inputs.state.joints', bundle.state.joints))
+    if bundle.action is not None:
+        named.append(('outputs.action.joints', bundle.action.joints))
+    for name, motion in bundle.motions.items():
+        named.append((f'motions.{name}', motion.joints))
+    known = set(robot.joint_names)
+    for key, joints in named:
+        unknown = [joint for joint in joints if joint not in known]
+        if unknown:
+            near = difflib.get_close_matches(unknown[0], robot.joint_names, n=1)
+            hint = f' (nearest to {unknown[0]}: {near[0]})' if near else ''
+            raise ConfigError(
+                str(bundle.file),
+                key,
+                ', '.join(unknown),
+                f'joints of the robot {robot.name}{hint}',
+            )

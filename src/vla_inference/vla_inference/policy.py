@@ -1,0 +1,219 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""A loaded policy: observation in, chunk of joint targets out, or a PolicyError."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from vla_inference.bundle import Bundle, load_bundle
+from vla_inference.preprocess import ImagePreprocessor, PhasePreprocessor, StatePreprocessor
+from vla_inference.runtimes import Runtime, load_runtime
+from vla_inference.tokenize import InstructionTokenizer
+
+# Wider than any joint: a target beyond this is a model that has lost its scale.
+PLAUSIBLE_RAD = 4.0 * np.pi
+
+
+class PolicyError(RuntimeError):
+    """The policy could not answer, or its answer cannot be used."""
+
+
+class InstructionRefused(ValueError):  # noqa: N818 - says what happened, like StopIteration
+    """The policy cannot carry out this instruction at all."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Everything that was seen at one instant.
+
+    images: camera name -> uint8 RGB (h, w, 3). position rad (n,), velocity rad/s (n,): robot
+    order. orientation: of the base, (w, x, y, z). stamp_ns: system clock. elapsed: s since the
+    instruction began.
+    """
+
+    images: Mapping[str, np.ndarray]
+    position: np.ndarray
+    velocity: np.ndarray
+    orientation: np.ndarray
+    instruction: str
+    stamp_ns: int
+    elapsed: float
+
+
+@dataclass(frozen=True)
+class ActionChunk:
+    """Joint targets: positions rad (h, k) of `joints` (k names), times s (h,) after the
+    observation, strictly rising. confidence 0..1, -1 unknown. done: the policy says whether the
+    instruction is carried out; None when it does not know."""
+
+    joints: tuple[str, ...]
+    positions: np.ndarray
+    times: np.ndarray
+    confidence: float = -1.0
+    done: bool | None = None
+
+
+class Policy(Protocol):
+    """What the node runs. One thread calls it."""
+
+    bundle: Bundle
+
+    def check(self, instruction: str) -> None:
+        """Raise InstructionRefused when this instruction means nothing to the policy."""
+        ...
+
+    def reset(self) -> None:
+        """A new instruction begins: forget the last one."""
+        ...
+
+    def predict(self, observation: Observation) -> ActionChunk:
+        """Raise PolicyError instead of answering something that cannot be used."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Robot(Protocol):
+    """As much of a robot as a policy has to know."""
+
+    name: str
+    joint_names: tuple[str, ...]
+
+
+class ModelPolicy:
+    """A policy whose answer comes from a model file."""
+
+    def __init__(self, bundle: Bundle, robot: Robot, runtime: Runtime) -> None:
+        """Raises ConfigError when the tokenizer cannot be loaded."""
+        action = bundle.action
+        assert action is not None
+        names = tuple(robot.joint_names)
+        self.bundle = bundle
+        self._runtime = runtime
+        self._n = len(names)
+        self._image = ImagePreprocessor(bundle.image) if bundle.image else None
+        self._state = StatePreprocessor(bundle.state, names) if bundle.state else None
+        self._phase = PhasePreprocessor(bundle.phase) if bundle.phase else None
+        self._words = None
+        if bundle.instruction is not None:
+            self._words = InstructionTokenizer(bundle, bundle.instruction)
+        self._action = action
+        self._action_indices = np.array([names.index(name) for name in action.joints], np.intp)
+        self._times = np.arange(1, action.horizon + 1) * action.step
+        self._times.setflags(write=False)
+        self.preprocess_s = 0.0
+        self.run_s = 0.0
+
+    def check(self, instruction: str) -> None:
+        if not instruction.strip():
+            raise InstructionRefused('the instruction is empty')
+
+    def reset(self) -> None:
+        """Nothing is remembered between calls."""
+
+    def inputs(self, observation: Observation) -> dict[str, np.ndarray]:
+        """The model's input tensors: reused buffers, valid until the next call."""
+        bundle = self.bundle
+        tensors: dict[str, np.ndarray] = {}
+        if self._image is not None:
+            assert bundle.image is not None
+            image = observation.images.get(bundle.image.camera)
+            if image is None:
+                raise PolicyError(f'no image of camera {bundle.image.camera}')
+            try:
+                tensors[bundle.image.tensor] = self._image(image)
+            except ValueError as error:
+                raise PolicyError(str(error)) from error
+        if self._state is not None:
+            assert bundle.state is not None
+            if observation.position.shape != (self._n,):
+                raise PolicyError(f'{observation.position.shape} positions for {self._n} joints')
+            tensors[bundle.state.tensor] = self._state(observation.position, observation.velocity)
+        if self._words is not None:
+            assert bundle.instruction is not None
+            tensors[bundle.instruction.tensor] = self._words(observation.instruction)
+        if self._phase is not None:
+            assert bundle.phase is not None
+            tensors[bundle.phase.tensor] = self._phase(observation.elapsed)
+        return tensors
+
+    def predict(self, observation: Observation) -> ActionChunk:
+        began = time.perf_counter()
+        tensors = self.inputs(observation)
+        ready = time.perf_counter()
+        try:
+            raw = self._runtime.run(tensors)
+        except Exception as error:  # whatever a model file can raise is the policy's failure
+            raise PolicyError(f'{self._runtime.name}: {error}') from error
+        self.preprocess_s = ready - began
+        self.run_s = time.perf_counter() - ready
+        action = self._action
+        raw = np.asarray(raw)
+        if raw.shape != action.shape:
+            raise PolicyError(f'{action.tensor} has shape {raw.shape}, wanted {action.shape}')
+        positions = raw[0].astype(np.float64) * action.std + action.mean
+        if action.kind == 'joint_delta':
+            positions += observation.position[self._action_indices]
+        check_positions(positions, action.joints)
+        return ActionChunk(action.joints, positions, self._times)
+
+    def close(self) -> None:
+        self._runtime.close()
+
+
+def check_positions(positions: np.ndarray, joints: tuple[str, ...]) -> None:
+    """Raise PolicyError unless every target is finite and plausible as an angle."""
+    finite = np.isfinite(positions)
+    if not finite.all():
+        bad = sorted({joints[k] for k in np.nonzero(~finite)[1]})
+        raise PolicyError(f'targets that are not finite: {", ".join(bad)}')
+    if not (np.abs(positions) <= PLAUSIBLE_RAD).all():
+        k = int(np.argmax(np.abs(positions).max(axis=0)))
+        worst = float(np.abs(positions[:, k]).max())
+        raise PolicyError(f'target of {joints[k]} is {worst:.3g} rad, beyond {PLAUSIBLE_RAD:.3g}')
+
+
+def check_chunk(chunk: ActionChunk, known: frozenset[str]) -> None:
+    """Raise PolicyError unless the chunk is what a policy promises: the node's own last check,
+    because a policy may be anybody's code."""
+    positions, times = np.asarray(chunk.positions), np.asarray(chunk.times)
+    k = len(chunk.joints)
+    if positions.ndim != 2 or positions.shape[1] != k or len(positions) == 0 or k == 0:
+        raise PolicyError(f'chunk has shape {positions.shape} for {k} joints')
+    if times.shape != (len(positions),):
+        raise PolicyError(f'{times.shape} times for {len(positions)} points')
+    if not (np.isfinite(times).all() and times[0] > 0.0 and (np.diff(times) > 0.0).all()):
+        raise PolicyError('times are not strictly rising from above 0')
+    unknown = [name for name in chunk.joints if name not in known]
+    if unknown:
+        raise PolicyError(f'unknown joints: {", ".join(unknown)}')
+    if len(set(chunk.joints)) != k:
+        raise PolicyError('a joint is named twice')
+    check_positions(positions, chunk.joints)
+
+
+def load_policy(path: str | Path, robot: Robot, *, threads: int = 1, device: str = 'cpu') -> Policy:
+    """Load the bundle at `path` for `robot`. Raises ConfigError."""
+    bundle = load_bundle(path, robot)
+    if bundle.runtime == 'scripted':
+        from vla_inference.runtimes.scripted import ScriptedPolicy
+
+        return ScriptedPolicy(bundle, robot)
+    return ModelPolicy(bundle, robot, load_runtime(bundle, threads, device))
+
+
+def warm_up(policy: Policy, observation: Observation, times: int = 5) -> list[float]:
+    """Seconds that each of `times` predictions took. Raises PolicyError."""
+    durations = []
+    for _ in range(times):
+        began = time.perf_counter()
+        policy.predict(observation)
+        durations.append(time.perf_counter() - began)
+    policy.reset()
+    return durations

@@ -1,0 +1,38 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""What runs a model file: one file each, behind one small interface.
+
+A runtime is imported only when a bundle asks for it: a machine that runs ONNX needs no torch.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from vla_inference.bundle import Bundle
+
+
+class Runtime(Protocol):
+    """A loaded model: named tensors in, the action tensor out."""
+
+    name: str
+
+    def run(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        """The action tensor, float. Inputs are not kept and not changed."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def load_runtime(bundle: Bundle, threads: int = 1, device: str = 'cpu') -> Runtime:
+    """Raises ConfigError: file, key, found, wanted."""
+    if bundle.runtime == 'onnx':
+        from vla_inference.runtimes.onnx import OnnxRuntime
+
+        return OnnxRuntime(bundle, threads, device)
+    if bundle.runtime == 'torchscript':
+        from vla_inference.runtimes.torchscript import TorchScriptRuntime
+
+        return TorchScriptRuntime(bundle, threads, device)
+    raise ValueError(f'{bundle.runtime} runs no model file')
