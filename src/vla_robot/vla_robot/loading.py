@@ -1,0 +1,393 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""`load_robot`: a robot directory becomes a `RobotModel`, or one `ConfigError` says why not."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable
+from itertools import combinations
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pinocchio
+
+from vla_common.errors import ConfigError
+from vla_common.yaml_file import Fields, load_yaml
+from vla_robot.robot_model import (
+    Camera,
+    FootBox,
+    JointLimits,
+    RobotModel,
+    ServoGains,
+    Simulation,
+    Stops,
+)
+from vla_robot.urdf import Urdf, read_urdf
+
+FORMAT = 1
+REQUIRED_FRAMES = ('base', 'imu')
+OPTIONAL_FRAMES = ('head_camera', 'left_hand', 'right_hand', 'left_foot', 'right_foot')
+FEET = ('left_foot', 'right_foot')
+
+
+def load_robot(name_or_path: str | os.PathLike[str]) -> RobotModel:
+    """Load a robot by name (of a directory in `share/vla_robot/robots`) or by directory path.
+
+    Raises:
+        ConfigError: whatever is wrong with robot.yaml, the URDF or the meshes.
+    """
+    directory = _directory(name_or_path)
+    file = directory / 'robot.yaml'
+    fields = Fields(file, load_yaml(file))
+    if fields.integer('format') != FORMAT:
+        raise fields.error('format', fields.integer('format'), str(FORMAT))
+    name = fields.text('name')
+    fields.text('description', default='')
+    urdf = read_urdf(directory / fields.text('urdf'))
+
+    joints = _joints(fields, urdf)
+    index = {joint: i for i, joint in enumerate(joints)}
+    groups = _groups(fields, index)
+    described = [urdf.joints[joint] for joint in joints]
+    lower = _frozen([j.lower for j in described])
+    upper = _frozen([j.upper for j in described])
+    servo, classes = _servos(fields, index, groups)
+    limits = JointLimits(
+        lower=lower,
+        upper=upper,
+        velocity=_frozen([j.velocity for j in described]),
+        acceleration=servo['acceleration'],
+        jerk=servo['jerk'],
+        effort=_frozen([j.effort for j in described]),
+    )
+    soft_margin = servo['soft_margin']
+    for i in np.flatnonzero(2 * soft_margin >= upper - lower):
+        raise ConfigError(
+            file, 'servos', f'soft_margin {soft_margin[i]:g} at {joints[i]}', 'a range inside it'
+        )
+    poses = _poses(fields, index, limits)
+    frames = _frames(fields, urdf)
+    model, geometry = _pinocchio(urdf)
+    pairs = _collision_pairs(fields, urdf)
+    robot = RobotModel(
+        name=name,
+        directory=directory,
+        urdf_path=urdf.path,
+        urdf_text=urdf.text,
+        joint_names=joints,
+        index=MappingProxyType(index),
+        limits=limits,
+        soft_margin=soft_margin,
+        servo=ServoGains(servo['kp'], servo['kv']),
+        groups=MappingProxyType(groups),
+        poses=MappingProxyType(poses),
+        paths=MappingProxyType(_paths(fields, poses)),
+        frames=MappingProxyType(frames),
+        foot_boxes=MappingProxyType(_foot_boxes(urdf, frames, model, geometry)),
+        total_mass=float(pinocchio.computeTotalMass(model)),
+        stops=_stops(fields.section('stops')),
+        camera=_camera(fields.section('camera'), frames),
+        simulation=_simulation(fields.section('simulation'), classes, len(joints)),
+        collision_pairs=pairs,
+        pinocchio_model=model,
+        pinocchio_geometry=geometry,
+    )
+    fields.close()
+    return robot
+
+
+def _directory(name_or_path: str | os.PathLike[str]) -> Path:
+    text = os.fspath(name_or_path)
+    if os.sep in text or text in ('.', '..'):
+        directory = Path(text).expanduser().resolve()
+        if not directory.is_dir():
+            raise ConfigError(text, '', 'no such directory', 'a robot directory')
+        return directory
+    robots = _robots_directory()
+    known = sorted(p.name for p in robots.iterdir() if (p / 'robot.yaml').is_file())
+    if text not in known:
+        near = difflib.get_close_matches(text, known, n=1) or [', '.join(known)]
+        raise ConfigError(robots, 'robot', text or 'nothing', f'{near[0]}, or a path with a slash')
+    return robots / text
+
+
+def _robots_directory() -> Path:
+    try:
+        from ament_index_python.packages import get_package_share_directory
+
+        share = Path(get_package_share_directory('vla_robot')) / 'robots'
+        if share.is_dir():
+            return share
+    except (ImportError, LookupError):
+        pass
+    return Path(__file__).resolve().parent.parent / 'robots'  # a source tree without ROS
+
+
+def _frozen(values: Iterable[float]) -> np.ndarray:
+    array = np.array(list(values), dtype=float)
+    array.setflags(write=False)
+    return array
+
+
+def _near(name: str, known: Iterable[str], what: str) -> str:
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"'{near[0]}' or another {what}" if near else f'{what}: ' + ', '.join(known)
+
+
+def _joints(fields: Fields, urdf: Urdf) -> tuple[str, ...]:
+    joints = fields.texts('joints')
+    movable = urdf.movable
+    for i, joint in enumerate(joints):
+        if joint not in movable:
+            wanted = _near(joint, movable, f'movable joint of {urdf.path.name}')
+            raise fields.error(f'joints[{i}]', joint, wanted)
+        if joint in joints[:i]:
+            raise fields.error(f'joints[{i}]', f'{joint} twice', 'each joint once')
+    missing = [joint for joint in movable if joint not in joints]
+    if missing:
+        raise fields.error(
+            'joints',
+            f'{len(joints)} joints, without {missing[0]}',
+            f'all {len(movable)} movable joints of {urdf.path.name}',
+        )
+    return tuple(joints)
+
+
+def _members(
+    fields: Fields, key: str, index: dict[str, int], groups: dict[str, np.ndarray]
+) -> list[int]:
+    members: list[int] = []
+    for i, name in enumerate(fields.texts(key)):
+        if name in groups:
+            members += groups[name].tolist()
+        elif name in index:
+            members.append(index[name])
+        else:
+            wanted = _near(name, [*index, *groups], 'joint or group')
+            raise fields.error(f'{key}[{i}]', name, wanted)
+    return members
+
+
+def _groups(fields: Fields, index: dict[str, int]) -> dict[str, np.ndarray]:
+    section = fields.section('groups')
+    groups: dict[str, np.ndarray] = {}
+    for name in section.keys():  # noqa: SIM118
+        members = np.array(sorted(set(_members(section, name, index, groups))), dtype=int)
+        members.setflags(write=False)
+        groups[name] = members
+    for name in ('legs', 'upper_body'):
+        if name not in groups:
+            raise section.error(name, 'nothing', 'a list of joints (it may be empty)')
+    return groups
+
+
+def _servos(
+    fields: Fields, index: dict[str, int], groups: dict[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray | None], dict[str, list[int]]]:
+    n = len(index)
+    names = list(index)
+    values = {key: np.full(n, np.nan) for key in ('kp', 'kv', 'acceleration', 'soft_margin')}
+    jerk = np.full(n, np.nan)
+    classes: dict[str, list[int]] = {}
+    owner: dict[int, str] = {}
+    for name, section in fields.sections('servos').items():
+        members = _members(section, 'joints', index, groups)
+        for i in members:
+            if i in owner:
+                raise section.error('joints', names[i], f'a joint that {owner[i]} does not have')
+            owner[i] = name
+        classes[name] = members
+        values['kp'][members] = section.number('kp', lo=0)
+        values['kv'][members] = section.number('kv', lo=0)
+        values['soft_margin'][members] = section.number('soft_margin', lo=0)
+        acceleration = section.number('acceleration', lo=0)
+        if not acceleration > 0:
+            raise section.error('acceleration', acceleration, 'a positive number')
+        values['acceleration'][members] = acceleration
+        if section.has('jerk'):
+            value = section.number('jerk', lo=0)
+            if not value > 0:
+                raise section.error('jerk', value, 'a positive number')
+            jerk[members] = value
+        section.close()
+    for i, joint in enumerate(names):
+        if i not in owner:
+            raise fields.error('servos', f'no class with {joint}', 'each joint in one class')
+    given = np.isfinite(jerk)
+    if given.any() and not given.all():
+        joint = names[int(np.flatnonzero(~given)[0])]
+        raise fields.error('servos', f'no jerk for {joint}', 'jerk in every class, or in none')
+    result: dict[str, np.ndarray | None] = {k: _frozen(v) for k, v in values.items()}
+    result['jerk'] = _frozen(jerk) if n and given.all() else None
+    return result, classes
+
+
+def _poses(fields: Fields, index: dict[str, int], limits: JointLimits) -> dict[str, np.ndarray]:
+    section = fields.section('poses')
+    poses: dict[str, np.ndarray] = {}
+    for name in section.keys():  # noqa: SIM118
+        pose = section.section(name)
+        values = np.zeros(len(index))
+        for joint in pose.keys():  # noqa: SIM118
+            if joint not in index:
+                raise pose.error(joint, 'an unknown joint', _near(joint, index, 'joint'))
+            i = index[joint]
+            values[i] = pose.number(joint, lo=limits.lower[i], hi=limits.upper[i])
+        for joint, i in index.items():
+            if not limits.lower[i] <= values[i] <= limits.upper[i]:
+                raise pose.error(joint, 'nothing', 'a value, because 0 is outside its limits')
+        poses[name] = _frozen(values)
+    for name in ('standing', 'ready'):
+        if name not in poses:
+            raise section.error(name, 'nothing', 'a mapping of joints to rad')
+    return poses
+
+
+def _paths(fields: Fields, poses: dict[str, np.ndarray]) -> dict[str, tuple[str, ...]]:
+    if not fields.has('paths'):
+        return {}
+    section = fields.section('paths')
+    paths: dict[str, tuple[str, ...]] = {}
+    for name in section.keys():  # noqa: SIM118
+        steps = section.texts(name, choices=list(poses))
+        if not steps or steps[-1] != name:
+            raise section.error(name, steps, f'poses that end with {name}')
+        paths[name] = tuple(steps)
+    return paths
+
+
+def _frames(fields: Fields, urdf: Urdf) -> dict[str, str]:
+    section = fields.section('frames')
+    frames: dict[str, str] = {}
+    for name in (*REQUIRED_FRAMES, *OPTIONAL_FRAMES):
+        if name in OPTIONAL_FRAMES and not section.has(name):
+            # Read all the same, so that a misspelt frame is told what it may be.
+            section.raw(name, default=None)
+            continue
+        link = section.text(name)
+        if link not in urdf.links:
+            wanted = _near(link, urdf.links, f'link of {urdf.path.name}')
+            raise section.error(name, link, wanted)
+        frames[name] = link
+    section.close()
+    if frames['base'] != urdf.root:
+        raise section.error('base', frames['base'], f'{urdf.root}, the root of {urdf.path.name}')
+    return frames
+
+
+def _stops(section: Fields) -> Stops:
+    stops = Stops(
+        supervisor_lost=section.text('supervisor_lost', choices=('stand', 'damp', 'hold')),
+        estop=section.text('estop', choices=('damp', 'damp_then_off', 'off')),
+        safe_stop_duration=section.number('safe_stop_duration', lo=0.1, hi=30.0),
+    )
+    section.close()
+    return stops
+
+
+def _camera(section: Fields, frames: dict[str, str]) -> Camera:
+    frame = section.text('frame')
+    if frame not in frames:
+        raise section.error('frame', frame, _near(frame, frames, 'frame'))
+    camera = Camera(
+        name=frame,
+        frame=frame,
+        width=section.integer('width', lo=16, hi=4096),
+        height=section.integer('height', lo=16, hi=4096),
+        fovy=section.number('fovy', lo=0.1, hi=3.0),
+    )
+    section.close()
+    return camera
+
+
+def _simulation(section: Fields, classes: dict[str, list[int]], n: int) -> Simulation:
+    armature = np.zeros(n)
+    by_class = section.section('armature')
+    for name, members in classes.items():
+        armature[members] = by_class.number(name, lo=0)
+    by_class.close()
+    simulation = Simulation(
+        armature=_frozen(armature),
+        joint_damping=section.number('joint_damping', lo=0),
+        foot_friction=tuple(section.numbers('foot_friction', length=3, lo=0)),
+        foot_solref=tuple(section.numbers('foot_solref', length=2, lo=0)),
+    )
+    section.close()
+    return simulation
+
+
+def _pinocchio(urdf: Urdf) -> tuple[pinocchio.Model, pinocchio.GeometryModel]:
+    try:
+        model = pinocchio.buildModelFromXML(urdf.text, pinocchio.JointModelFreeFlyer())
+        geometry = pinocchio.buildGeomFromUrdfString(
+            model, urdf.text, pinocchio.GeometryType.COLLISION
+        )
+    except (ValueError, RuntimeError) as error:
+        raise ConfigError(urdf.path, '', str(error), 'a URDF that Pinocchio reads') from None
+    read = {model.frames[obj.parentFrame].name for obj in geometry.geometryObjects}
+    for link in urdf.solid_links:
+        if link not in read:
+            raise ConfigError(
+                urdf.path,
+                f'link[{link}]/collision',
+                'a shape that Pinocchio drops',
+                'box, sphere, cylinder, capsule or mesh',
+            )
+    return model, geometry
+
+
+def _collision_pairs(fields: Fields, urdf: Urdf) -> tuple[tuple[str, str], ...]:
+    allowed = urdf.neighbours()
+    key = 'allowed_collisions'
+    pairs = fields.raw(key, wanted='a list of pairs of links')
+    if not isinstance(pairs, list):
+        raise fields.error(key, pairs, 'a list of pairs of links')
+    for i, pair in enumerate(pairs):
+        if not (isinstance(pair, list) and len(pair) == 2):
+            raise fields.error(f'{key}[{i}]', pair, 'a pair of links')
+        for link in pair:
+            if link not in urdf.solid_links:
+                wanted = _near(str(link), urdf.solid_links, 'link with collision geometry')
+                raise fields.error(f'{key}[{i}]', link, wanted)
+        allowed.add(frozenset(pair))
+    return tuple(
+        pair for pair in combinations(urdf.solid_links, 2) if frozenset(pair) not in allowed
+    )
+
+
+def _foot_boxes(
+    urdf: Urdf,
+    frames: dict[str, str],
+    model: pinocchio.Model,
+    geometry: pinocchio.GeometryModel,
+) -> dict[str, FootBox]:
+    """The bounding rectangle, in the foot's frame, of what the foot's link touches with."""
+    boxes: dict[str, FootBox] = {}
+    for foot in FEET:
+        if foot not in frames:
+            continue
+        frame = model.frames[model.getFrameId(frames[foot])]
+        points = []
+        for obj in geometry.geometryObjects:
+            if model.frames[obj.parentFrame].name != frames[foot]:
+                continue
+            obj.geometry.computeLocalAABB()
+            box = obj.geometry.aabb_local
+            low, high = np.array(box.min_), np.array(box.max_)
+            placement = frame.placement.actInv(obj.placement)
+            for corner in np.ndindex(2, 2, 2):
+                points.append(placement.act(np.where(corner, high, low)))
+        if not points:
+            raise ConfigError(
+                urdf.path, f'link[{frames[foot]}]/collision', 'nothing', 'the shape of the sole'
+            )
+        low, high = np.min(points, axis=0), np.max(points, axis=0)
+        boxes[foot] = FootBox(
+            center=_frozen(0.5 * (low + high)[:2]),
+            size=_frozen((high - low)[:2]),
+            height=float(low[2]),
+        )
+    return boxes

@@ -1,0 +1,131 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""What a robot is, as immutable values. Arrays are read-only and in robot order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pinocchio
+
+    from vla_robot.kinematics import Kinematics
+
+
+@dataclass(frozen=True)
+class JointLimits:
+    """(n,) each; rad, rad/s, rad/s^2, rad/s^3, Nm. `jerk` is None where robot.yaml gives none."""
+
+    lower: np.ndarray
+    upper: np.ndarray
+    velocity: np.ndarray
+    acceleration: np.ndarray
+    jerk: np.ndarray | None
+    effort: np.ndarray
+
+
+@dataclass(frozen=True)
+class ServoGains:
+    """Position loop of each joint: kp Nm/rad, kv Nms/rad, (n,) each."""
+
+    kp: np.ndarray
+    kv: np.ndarray
+
+
+@dataclass(frozen=True)
+class FootBox:
+    """Sole rectangle in the foot's frame (z = `height` is the sole): m."""
+
+    center: np.ndarray  # (2,) x, y
+    size: np.ndarray  # (2,) length along x, width along y
+    height: float
+
+    @property
+    def corners(self) -> np.ndarray:
+        """(4, 3), counter-clockwise seen from above."""
+        half = 0.5 * self.size
+        signs = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
+        flat = self.center + signs * half
+        return np.column_stack([flat, np.full(4, self.height)])
+
+
+@dataclass(frozen=True)
+class Stops:
+    """How this robot stops: see the driver's stop behaviours."""
+
+    supervisor_lost: str  # stand | damp | hold
+    estop: str  # damp | damp_then_off | off
+    safe_stop_duration: float  # s
+
+
+@dataclass(frozen=True)
+class Camera:
+    """The head camera: the frame it looks along (+z), default size in pixels, vertical fov rad."""
+
+    name: str
+    frame: str
+    width: int
+    height: int
+    fovy: float
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Constants that only a simulation needs."""
+
+    armature: np.ndarray  # (n,) kg m^2
+    joint_damping: float  # Nms/rad
+    foot_friction: tuple[float, float, float]
+    foot_solref: tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class RobotModel:
+    """One robot directory, read and checked. See `load_robot`.
+
+    `frames` maps the workspace's names (base, imu, head_camera, left_hand, ...) to URDF links;
+    `paths` maps a pose to the poses that lead to it from the first one (straight lines in joint
+    space between them are free of collisions); `collision_pairs` are the pairs of URDF links
+    whose distance matters (neighbours in the tree and allowed pairs are left out).
+    """
+
+    name: str
+    directory: Path
+    urdf_path: Path
+    urdf_text: str
+    joint_names: tuple[str, ...]
+    index: Mapping[str, int]
+    limits: JointLimits
+    soft_margin: np.ndarray
+    servo: ServoGains
+    groups: Mapping[str, np.ndarray]
+    poses: Mapping[str, np.ndarray]
+    paths: Mapping[str, tuple[str, ...]]
+    frames: Mapping[str, str]
+    foot_boxes: Mapping[str, FootBox]
+    total_mass: float
+    stops: Stops
+    camera: Camera
+    simulation: Simulation
+    collision_pairs: tuple[tuple[str, str], ...]
+    pinocchio_model: pinocchio.Model = field(repr=False)
+    pinocchio_geometry: pinocchio.GeometryModel = field(repr=False)
+
+    @property
+    def n(self) -> int:
+        """Number of joints."""
+        return len(self.joint_names)
+
+    def kinematics(self) -> Kinematics:
+        """A new calculator with buffers of its own; one per thread."""
+        from vla_robot.kinematics import Kinematics
+
+        return Kinematics(self)
+
+    def waypoints(self, pose: str) -> np.ndarray:
+        """(k, n) joint positions that lead to `pose`, itself last, the starting pose first."""
+        return np.array([self.poses[name] for name in self.paths.get(pose, (pose,))])
