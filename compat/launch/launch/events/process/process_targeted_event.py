@@ -1,0 +1,45 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Events meant for some of the processes."""
+
+import signal
+from collections.abc import Callable
+from typing import Union
+
+from ...event import Event
+
+
+class ProcessTargetedEvent(Event):
+    """`process_matcher` is asked of each process action whether it is meant."""
+
+    name = 'launch.events.process.ProcessTargetedEvent'
+
+    def __init__(self, *, process_matcher: Callable[[object], bool]) -> None:
+        self.process_matcher = process_matcher
+
+
+class ShutdownProcess(ProcessTargetedEvent):
+    """End the process: SIGINT, then SIGTERM, then SIGKILL."""
+
+    name = 'launch.events.process.ShutdownProcess'
+
+
+class SignalProcess(ProcessTargetedEvent):
+    """Send the process one signal, given as number, name or signal.Signals."""
+
+    name = 'launch.events.process.SignalProcess'
+
+    def __init__(
+        self,
+        *,
+        signal_number: Union[str, int, signal.Signals],
+        process_matcher: Callable[[object], bool],
+    ) -> None:
+        super().__init__(process_matcher=process_matcher)
+        if isinstance(signal_number, str):
+            self.signal = signal.Signals[signal_number]
+        else:
+            self.signal = signal.Signals(signal_number)
+
+    @property
+    def signal_name(self) -> str:
+        return self.signal.name

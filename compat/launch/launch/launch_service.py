@@ -1,0 +1,294 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Running launch descriptions."""
+
+import asyncio
+import contextlib
+import logging as python_logging
+import signal
+import threading
+import traceback
+from collections.abc import Coroutine, Iterable, Iterator
+
+from . import logging
+from .actions.execute_local import ExecuteLocal
+from .event import Event
+from .event_handler import BaseEventHandler
+from .event_handlers import OnIncludeLaunchDescription, OnShutdown
+from .events import IncludeLaunchDescription, Shutdown, TimerEvent
+from .launch_context import LaunchContext
+from .launch_description import LaunchDescription
+from .utilities import to_entity_list, visit_all_entities_and_collect_futures
+
+_HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+_REAP_TIMEOUT = 5.0  # s, for processes that have been sent SIGKILL
+
+
+class _OnTimer(BaseEventHandler):
+    def __init__(self) -> None:
+        super().__init__(matcher=lambda event: isinstance(event, TimerEvent))
+
+    def handle(self, event: Event, context):
+        super().handle(event, context)
+        return event.timer_action.handle(context)
+
+
+class LaunchService:
+    """Visits the included descriptions and processes events until nothing is left to do.
+
+    SIGINT shuts everything down in order. So do SIGTERM and SIGQUIT (the real package leaves
+    its processes behind there), with return code 1; a second one of these kills at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        argv: 'Iterable[str] | None' = None,
+        noninteractive: bool = False,
+        debug: bool = False,
+    ) -> None:
+        logging.launch_config.level = python_logging.DEBUG if debug else python_logging.INFO
+        self._debug = debug
+        self._logger = logging.get_logger('launch')
+        self._context = LaunchContext(argv=argv, noninteractive=noninteractive)
+        self._context.register_event_handler(OnIncludeLaunchDescription())
+        self._context.register_event_handler(_OnTimer())
+        self._context.register_event_handler(OnShutdown(on_shutdown=self._note_shutdown))
+        self._active: list[tuple] = []  # (entity, future) of what goes on
+        self._lock = threading.RLock()  # of _loop
+        self._loop: 'asyncio.AbstractEventLoop | None' = None
+        self._task: 'asyncio.Task | None' = None
+        self._shutting_down = False
+        self._return_code = 0
+
+    @property
+    def context(self) -> LaunchContext:
+        return self._context
+
+    @property
+    def event_loop(self) -> 'asyncio.AbstractEventLoop | None':
+        return self._loop
+
+    @property
+    def task(self) -> 'asyncio.Task | None':
+        return self._task
+
+    # From any thread.
+
+    def emit_event(self, event: Event) -> None:
+        """Queue an event; before run() it waits for that."""
+        with self._lock:
+            self._context.emit_event_sync(event)
+
+    def include_launch_description(self, launch_description: LaunchDescription) -> None:
+        self.emit_event(IncludeLaunchDescription(launch_description))
+
+    def shutdown(self, force_sync: bool = False) -> 'Coroutine | None':
+        """End the launch; nothing if it is not running.
+
+        In the loop's own thread the result is to be awaited, unless `force_sync`.
+        """
+        with self._lock:
+            if self._loop is None:
+                return None
+            self._shutdown('LaunchService.shutdown() called')
+        in_loop = threading.current_thread() is threading.main_thread()
+        return asyncio.sleep(0) if in_loop and not force_sync else None
+
+    def _shutdown(self, reason: str, due_to_sigint: bool = False) -> None:
+        if not self._shutting_down:
+            self._context.emit_event_sync(Shutdown(reason=reason, due_to_sigint=due_to_sigint))
+        self._shutting_down = True
+        self._context.is_shutdown = True  # at once: nothing may start in the meantime
+
+    def _note_shutdown(self, event: Event, context: LaunchContext) -> None:
+        self._shutting_down = True
+        context.is_shutdown = True
+
+    # In the main thread.
+
+    def run(self, *, shutdown_when_idle: bool = True) -> int:
+        """Launch, and return 0, or 1 if anything raised an exception or SIGTERM came.
+
+        A process that dies is no failure of the launch, unless its on_exit makes it one.
+        """
+        loop = asyncio.new_event_loop()
+        try:
+            asyncio.set_event_loop(loop)
+            task = loop.create_task(self.run_async(shutdown_when_idle=shutdown_when_idle))
+            while True:
+                try:
+                    return loop.run_until_complete(task)
+                except KeyboardInterrupt:  # SIGINT before or after our own handlers were there
+                    if task.done():
+                        return self._return_code
+                    self._shutdown('ctrl-c (SIGINT)', due_to_sigint=True)
+        finally:
+            leftover = asyncio.all_tasks(loop)
+            for task in leftover:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*leftover, return_exceptions=True))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            asyncio.set_event_loop(None)
+            loop.close()
+
+    async def run_async(self, *, shutdown_when_idle: bool = True) -> int:
+        """As run(), inside a loop of the caller's, which must be the main thread's."""
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError('LaunchService can only be run in the main thread.')
+        self._return_code = 0
+        with self._running():
+            logging.log_launch_config(logger=self._logger)
+            try:
+                while await self._step(shutdown_when_idle):
+                    pass
+            except asyncio.CancelledError:
+                self._logger.error('run task was canceled')
+                self._return_code = 1
+            finally:
+                await self._leave_no_process()
+        return self._return_code
+
+    @contextlib.contextmanager
+    def _running(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            if self._loop is not None:
+                raise RuntimeError('LaunchService cannot be run multiple times concurrently.')
+            loop.set_debug(self._debug)
+            self._context._attach_to_loop(loop)
+            self._loop = loop
+            self._task = asyncio.current_task()
+        former = {number: signal.getsignal(number) for number in _HANDLED_SIGNALS}
+        try:
+            loop.add_signal_handler(signal.SIGINT, self._make_on_sigint())
+            on_sigterm = self._make_on_sigterm()
+            for number in (signal.SIGTERM, signal.SIGQUIT):
+                loop.add_signal_handler(number, on_sigterm, number)
+            yield
+        finally:
+            for number, handler in former.items():
+                loop.remove_signal_handler(number)
+                if handler is not None:  # None: not set from Python, and left alone by asyncio
+                    signal.signal(number, handler)
+            with self._lock:
+                self._context._detach_from_loop()
+                self._loop = None
+                self._task = None
+                self._shutting_down = False
+
+    def _make_on_sigint(self):
+        received = False
+
+        def on_sigint() -> None:
+            nonlocal received
+            message = 'user interrupted with ctrl-c (SIGINT)'
+            if received:
+                self._logger.warning(f'{message} again, ignoring...')
+                return
+            received = True
+            self._logger.warning(message)
+            self._shutdown('ctrl-c (SIGINT)', due_to_sigint=True)
+
+        return on_sigint
+
+    def _make_on_sigterm(self):
+        received = False
+
+        def on_sigterm(number: signal.Signals) -> None:
+            nonlocal received
+            name = signal.Signals(number).name
+            self._return_code = 1
+            if received:
+                self._logger.error(f'received {name} again, killing all processes')
+                for process in self._processes():
+                    process._kill()
+                return
+            received = True
+            self._logger.error(f'received {name}, shutting down')
+            self._shutdown(name)
+
+        return on_sigterm
+
+    async def _step(self, shutdown_when_idle: bool) -> bool:
+        """Process one event, or wait for one; False when all is done."""
+        try:
+            self._raise_failures()
+            if self._context._events:
+                self._process(self._context._events.popleft())
+                await asyncio.sleep(0)  # processes and timers get their turn
+                return True
+            if not self._pending():
+                if self._shutting_down:
+                    return False
+                if shutdown_when_idle:
+                    self._shutdown('idle')
+                    return True
+            await self._wait()
+        except KeyboardInterrupt:
+            self._shutdown('ctrl-c (SIGINT)', due_to_sigint=True)
+        except Exception as error:
+            self._logger.debug(traceback.format_exc())
+            message = f'Caught exception in launch (see debug for traceback): {error}'
+            self._logger.error(message)
+            self._return_code = 1
+            self._shutdown(message)
+        return True
+
+    def _pending(self) -> list[asyncio.Future]:
+        return [future for _, future in self._active] + self._context._completion_futures
+
+    def _raise_failures(self) -> None:
+        """Drop what is done, then raise the first failure among it."""
+        done = [future for future in self._pending() if future.done()]
+        self._active = [pair for pair in self._active if not pair[1].done()]
+        futures = self._context._completion_futures
+        self._context._completion_futures = [one for one in futures if not one.done()]
+        failures = [
+            future.exception() for future in done if not future.cancelled() and future.exception()
+        ]
+        for failure in failures[1:]:
+            self._logger.error(str(failure))
+        if failures:
+            raise failures[0]
+
+    async def _wait(self) -> None:
+        arrived = self._context._event_arrived
+        arrived.clear()
+        if self._context._events:
+            return
+        event_task = asyncio.ensure_future(arrived.wait())
+        try:
+            await asyncio.wait(
+                [event_task, *self._pending()], return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            event_task.cancel()
+
+    def _process(self, event: Event) -> None:
+        self._logger.debug(f"processing event: '{event.name}'")
+        if hasattr(event, 'process'):
+            event.process(self._context)
+            return
+        for handler in tuple(self._context._event_handlers):
+            if not handler.matches(event):
+                continue
+            self._context._push_locals()
+            try:
+                for entity in to_entity_list(handler.handle(event, self._context)):
+                    visit_all_entities_and_collect_futures(entity, self._context, self._active)
+            finally:
+                self._context._pop_locals()
+
+    def _processes(self) -> list[ExecuteLocal]:
+        return [entity for entity, _ in self._active if isinstance(entity, ExecuteLocal)]
+
+    async def _leave_no_process(self) -> None:
+        """Kill what a cancelled run left; after an orderly end there is nothing."""
+        left = [process for process in self._processes() if not process._completed.done()]
+        for process in left:
+            process._kill()
+        if left:
+            # _Settled events are no longer processed: wait for the processes themselves.
+            exits = [p._process._exited for p in left if p._process is not None]
+            if exits:
+                await asyncio.wait(exits, timeout=_REAP_TIMEOUT)
