@@ -1,0 +1,19 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Stand-in for the ROS 2 package `launch_ros` (Jazzy): the subset a bring-up workspace uses."""
+
+from launch._subset import refusing_getattr
+
+from . import parameter_descriptions  # noqa: I001  (the order avoids import cycles)
+from . import utilities, substitutions, descriptions, actions, events, event_handlers
+
+__all__ = [
+    'actions',
+    'descriptions',
+    'event_handlers',
+    'events',
+    'parameter_descriptions',
+    'substitutions',
+    'utilities',
+]
+
+__getattr__ = refusing_getattr(__name__)

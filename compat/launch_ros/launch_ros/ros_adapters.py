@@ -1,0 +1,65 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The ROS node that launch itself is, while it has lifecycle nodes to talk to."""
+
+import os
+import threading
+
+from launch.event_handlers import OnShutdown
+
+
+class ROSAdapter:
+    """A node in a ROS context of its own, spinning on a thread of its own.
+
+    SingleThreadedExecutor on purpose: a plain spin() of EventsExecutor hangs in the wheels.
+    """
+
+    def __init__(self) -> None:
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+        from rclpy.signals import SignalHandlerOptions
+
+        self._ros_context = rclpy.Context()
+        rclpy.init(
+            args=[],
+            context=self._ros_context,
+            signal_handler_options=SignalHandlerOptions.NO,  # signals are launch's
+        )
+        self.ros_node = rclpy.create_node(
+            f'launch_ros_{os.getpid()}', context=self._ros_context
+        )
+        self._executor = SingleThreadedExecutor(context=self._ros_context)
+        self._executor.add_node(self.ros_node)
+        self._running = True
+        self._thread = threading.Thread(target=self._spin, name='launch_ros', daemon=True)
+        self._thread.start()
+
+    def _spin(self) -> None:
+        while self._running:
+            self._executor.spin_once(timeout_sec=1.0)
+
+    def shutdown(self) -> None:
+        """Stop spinning and destroy the node; again is no error."""
+        if not self._running:
+            return
+        self._running = False
+        self._executor.wake()
+        self._thread.join()
+        self._executor.remove_node(self.ros_node)
+        self._executor.shutdown()
+        self.ros_node.destroy_node()
+        self._ros_context.try_shutdown()
+
+
+def get_ros_adapter(context) -> ROSAdapter:
+    """The adapter of this launch, made when first asked for and ended by its shutdown."""
+    if 'ros_adapter' not in context.get_locals_as_dict():
+        adapter = ROSAdapter()
+        context.extend_globals({'ros_adapter': adapter})
+        context.register_event_handler(
+            OnShutdown(on_shutdown=lambda event, context: adapter.shutdown())
+        )
+    return context.locals.ros_adapter
+
+
+def get_ros_node(context):
+    return get_ros_adapter(context).ros_node
