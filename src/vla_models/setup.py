@@ -1,0 +1,30 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+from setuptools import find_packages, setup
+
+PACKAGE = 'vla_models'
+
+setup(
+    name=PACKAGE,
+    version='0.1.0',
+    packages=find_packages(exclude=['test']),
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
+        (f'share/{PACKAGE}', ['package.xml']),
+    ],
+    install_requires=['setuptools'],
+    zip_safe=True,
+    maintainer='VLA ROS 2 maintainers',
+    maintainer_email='maintainers@vla-ros2.example',
+    description='HumanoidVLA: tasks, expert, collection, training, export and evaluation.',
+    license='Apache-2.0',
+    extras_require={'test': ['pytest']},
+    entry_points={
+        'console_scripts': [
+            'collect = vla_models.commands.collect:main',
+            'train = vla_models.commands.train:main',
+            'export = vla_models.commands.export:main',
+            'evaluate = vla_models.commands.evaluate:main',
+            'reproduce = vla_models.commands.reproduce:main',
+        ]
+    },
+)

@@ -1,0 +1,248 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The expert: knows where the cubes are, and says how the joints should move.
+
+It keeps no memory. What it wants next depends on the posture, the task and the phase only, so a
+policy that sees the same can imitate it from any state (a path that is followed by time cannot be
+imitated from a single observation). Hanging arms come up along the robot's `paths: ready` first:
+a straight line to the cube would push the hands into the table's edge from below.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vla_models.inverse_kinematics import FINGERS, solve
+from vla_models.tasks import HANDS, Kind, Task
+from vla_robot import RobotModel
+
+HORIZON = 16
+STEP = 0.1  # s
+PERIOD = 2.0  # s, of the wave
+SPEED = 1.0  # rad/s, of the fastest joint
+GAIN = 2.5  # 1/s, how the last part of a motion decays
+
+RAISED = 0.15  # m above base_link: a finger tip higher than this has passed the table's edge
+OVER_TABLE = (0.27, -0.05)  # m (x, z): so has one further in front than x and higher than z
+ABOVE_CUBE = 0.03  # m between a cube's top and the finger tips that reach for it
+TRANSIT = 0.10  # m higher than that while moving sideways
+POINT_RADIUS = 0.52  # m from the shoulder to the finger tips that point
+WAVE = {'shoulder_pitch': -0.5, 'shoulder_roll': 0.35, 'elbow': -2.2}  # rad, roll outwards
+WAVE_SWING = 0.4  # rad of shoulder yaw
+
+
+@dataclass(frozen=True)
+class Target:
+    """A cube as seen from the base: centre (3,) m, edge length m, and whether it is in the image."""
+
+    position: np.ndarray
+    size: float
+    in_view: bool = True
+
+
+@dataclass(frozen=True)
+class ArmGoal:
+    """Where an arm should be: angles (7,), and higher up (7,) while away from `near` (2,) m."""
+
+    joints: np.ndarray
+    transit: np.ndarray | None = None
+    near: np.ndarray | None = None
+
+
+def controlled_joints(robot: RobotModel) -> np.ndarray:
+    """Indices of the joints that the policy sees and moves: head, left arm, right arm."""
+    groups = robot.groups
+    return np.concatenate([groups['head'], groups['left_arm'], groups['right_arm']])
+
+
+class Expert:
+    """Chunks of joint targets for any task from any posture. Not thread-safe."""
+
+    def __init__(self, robot: RobotModel) -> None:
+        self.robot = robot
+        self.joints = controlled_joints(robot)
+        self.names = tuple(robot.joint_names[i] for i in self.joints)
+        self._kinematics = robot.kinematics()
+        self._arms = {hand: robot.groups[f'{hand}_arm'] for hand in HANDS}
+        self._head = robot.groups['head']
+        self._poses = {name: robot.poses[name] for name in ('standing', 'tucked', 'ready')}
+        margin = robot.soft_margin + 0.02
+        self._lower = robot.limits.lower + margin
+        self._upper = robot.limits.upper - margin
+        self._shoulders = {}
+        self._kinematics.update(self._poses['ready'])
+        for hand in HANDS:
+            link = f'{hand}_shoulder_pitch_link'
+            self._shoulders[hand] = self._kinematics.frame(link)[1].copy()
+
+    # --- goals -------------------------------------------------------------------------------
+
+    def _pose(self, name: str, hand: str) -> np.ndarray:
+        return self._poses[name][self._arms[hand]]
+
+    def tip(self, q: np.ndarray, hand: str) -> np.ndarray:
+        """Finger tips (3,) m in the base frame."""
+        self._kinematics.update(q)
+        return self._kinematics.frame(f'{hand}_hand')[1].copy()
+
+    def _solve(self, hand: str, tip: np.ndarray, direction: np.ndarray, **weights: float):
+        return solve(
+            self._kinematics,
+            self._poses['ready'],
+            self._arms[hand],
+            self._lower,
+            self._upper,
+            f'{hand}_hand',
+            tip,
+            direction / np.linalg.norm(direction),
+            **weights,
+        )
+
+    def reach(self, hand: str, target: Target) -> tuple[ArmGoal, float]:
+        """Finger tips over the cube, coming from above and behind; and how far off they stay, m."""
+        bearing = target.position[:2] - self._shoulders[hand][:2]
+        bearing = bearing / np.linalg.norm(bearing)
+        direction = np.array([bearing[0], bearing[1], -1.0])
+        low = target.position + [0.0, 0.0, target.size / 2 + ABOVE_CUBE]
+        joints, error, _ = self._solve(hand, low, direction)
+        transit, _, _ = self._solve(hand, low + [0.0, 0.0, TRANSIT], direction)
+        return ArmGoal(joints, transit, low[:2]), error
+
+    def point(self, hand: str, target: Target) -> tuple[ArmGoal, float]:
+        """Fingers along the line from the shoulder to the cube; and the angle left, rad."""
+        shoulder = self._shoulders[hand]
+        ray = target.position - shoulder
+        distance = float(np.linalg.norm(ray))
+        radius = min(POINT_RADIUS, distance - 0.12)
+        tip = shoulder + ray * (radius / distance)
+        weights = {'tip_weight': 0.4, 'direction_weight': 0.4}
+        joints, _, angle = self._solve(hand, tip, ray, **weights)
+        return ArmGoal(joints), angle
+
+    def feasible(self, task: Task, target: Target) -> bool:
+        """Whether the robot can do it at all from where it stands."""
+        if task.kind is Kind.REACH:
+            return self.reach(task.hand, target)[1] < 0.015
+        if task.kind is Kind.POINT:
+            return self.point(task.hand, target)[1] < 0.12
+        if task.kind is Kind.LOOK:
+            yaw, pitch = self._gaze(target)
+            return (
+                abs(yaw) < 1.3 and self._lower[self._head[1]] < pitch < self._upper[self._head[1]]
+            )
+        return True
+
+    def _gaze(self, target: Target) -> tuple[float, float]:
+        """Head yaw and pitch that put the cube on the camera's axis (fixed point, torso upright)."""
+        q = self._poses['ready'].copy()
+        yaw = pitch = 0.0
+        for _ in range(6):
+            q[self._head] = yaw, pitch, 0.0
+            self._kinematics.update(q)
+            ray = target.position - self._kinematics.frame('head_camera')[1]
+            yaw = float(np.arctan2(ray[1], ray[0]))
+            pitch = float(np.arctan2(-ray[2], np.hypot(ray[0], ray[1])))
+        return yaw, pitch
+
+    def wave_posture(self, hand: str, phase: float) -> np.ndarray:
+        """Arm angles (7,) at `phase` rad of the wave."""
+        posture = self._pose('ready', hand).copy()
+        sign = 1.0 if hand == 'left' else -1.0
+        posture[:4] = (
+            WAVE['shoulder_pitch'],
+            sign * WAVE['shoulder_roll'],
+            sign * WAVE_SWING * np.sin(phase),
+            WAVE['elbow'],
+        )
+        return posture
+
+    # --- motion ------------------------------------------------------------------------------
+
+    def _raised(self, tip: np.ndarray) -> bool:
+        return bool(tip[2] > RAISED or (tip[0] > OVER_TABLE[0] and tip[2] > OVER_TABLE[1]))
+
+    def _lowering(self, arm: np.ndarray, hand: str) -> bool:
+        """Whether the arm is on the way from tucked to standing, from where it may go down."""
+        first, last = self._pose('tucked', hand), self._pose('standing', hand)
+        along = last - first
+        share = np.clip((arm - first) @ along / (along @ along), 0.0, 1.0)
+        return bool(np.abs(arm - first - share * along).max() < 0.2)
+
+    def _head_goal(self, task: Task, head: np.ndarray, target: Target | None) -> np.ndarray:
+        table = self._poses['ready'][self._head]
+        if task.kind is Kind.LOOK and target is not None and target.in_view:
+            yaw, pitch = self._gaze(target)
+            goal = np.array([yaw, pitch, 0.0])
+            return np.clip(goal, self._lower[self._head], self._upper[self._head])
+        if task.kind in (Kind.REST, Kind.WAVE):
+            return self._poses['standing'][self._head]
+        if task.kind is Kind.STAND and head[1] < table[1] / 2:
+            return self._poses['standing'][self._head]
+        return table
+
+    def _arm_goal(
+        self, task: Task, hand: str, q: np.ndarray, wanted: ArmGoal | None, phase: float
+    ) -> np.ndarray:
+        arm = q[self._arms[hand]]
+        tip = self.tip(q, hand)
+        raised = self._raised(tip)
+        if task.kind is Kind.REST:
+            if raised and not self._lowering(arm, hand):
+                return self._pose('tucked', hand)
+            return self._pose('standing', hand)
+        active = task.kind is Kind.READY or task.hand == hand
+        if not raised:
+            return self._pose('tucked' if active else 'standing', hand)
+        if task.kind is Kind.WAVE and task.hand == hand:
+            return self.wave_posture(hand, phase)
+        if wanted is None or task.hand != hand:
+            return self._pose('ready', hand)
+        if wanted.transit is None:
+            return wanted.joints
+        away = np.clip((np.linalg.norm(tip[:2] - wanted.near) - 0.04) / 0.10, 0.0, 1.0)
+        return wanted.joints + away * (wanted.transit - wanted.joints)
+
+    def chunk(
+        self, task: Task, position: np.ndarray, elapsed: float, target: Target | None = None
+    ) -> np.ndarray:
+        """Joint targets (HORIZON, k) rad for `joints`, from the posture `position` (n,).
+
+        `elapsed` s since the instruction began gives the wave its phase; `target` is the cube
+        that the task names. A cube that is out of view is first looked for: arms wait at ready.
+        """
+        q = self._poses['standing'].copy()
+        q[self.joints] = position[self.joints]
+        wanted = None
+        if target is not None and target.in_view:
+            if task.kind is Kind.REACH:
+                wanted = self.reach(task.hand, target)[0]
+            elif task.kind is Kind.POINT:
+                wanted = self.point(task.hand, target)[0]
+        out = np.empty((HORIZON, len(self.joints)))
+        turn = 2 * np.pi / PERIOD
+        for i in range(HORIZON):
+            now, then = turn * (elapsed + i * STEP), turn * (elapsed + (i + 1) * STEP)
+            step = np.zeros_like(q)
+            head = q[self._head]
+            step[self._head] = self._approach(self._head_goal(task, head, target) - head)
+            for hand, arm in self._arms.items():
+                goal = self._arm_goal(task, hand, q, wanted, now)
+                step[arm] = self._approach(goal - q[arm])
+                if task.kind is Kind.WAVE and task.hand == hand and self._raised(self.tip(q, hand)):
+                    # The goal itself moves: carry the error, not the position.
+                    step[arm] += self.wave_posture(hand, then) - self.wave_posture(hand, now)
+            q = np.clip(q + step, self._lower, self._upper)
+            out[i] = q[self.joints]
+        return out
+
+    @staticmethod
+    def _approach(error: np.ndarray) -> np.ndarray:
+        """The step of one STEP towards a goal: all joints arrive together, slowing at the end."""
+        return error * min(GAIN * STEP, SPEED * STEP / (np.abs(error).max() + 1e-9))
+
+    def fingers(self, q: np.ndarray, hand: str) -> tuple[np.ndarray, np.ndarray]:
+        """Finger tips (3,) m and pointing direction (3,), in the base frame."""
+        self._kinematics.update(q)
+        rotation, position = self._kinematics.frame(f'{hand}_hand')
+        return position.copy(), rotation @ FINGERS

@@ -1,0 +1,54 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""What the policy is asked to do: the vocabulary shared by grammar, expert, training and judge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+COLOURS = ('red', 'green', 'blue', 'yellow')
+HANDS = ('left', 'right')
+
+
+class Kind(str, Enum):
+    """A family of instructions with one success criterion (see `judging`)."""
+
+    STAND = 'stand'  # keep the posture: each arm stays at the nearer of standing and ready
+    REST = 'rest'  # both arms down, as in the standing pose
+    READY = 'ready'  # both hands above the table
+    WAVE = 'wave'
+    LOOK = 'look'
+    POINT = 'point'
+    REACH = 'reach'
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing to do; `hand` and `colour` only where the kind has them."""
+
+    kind: Kind
+    hand: str | None = None
+    colour: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Stable identifier, e.g. ``reach_left_red``."""
+        return '_'.join(part for part in (self.kind.value, self.hand, self.colour) if part)
+
+    @property
+    def has_target(self) -> bool:
+        """Whether a cube in the image decides what to do."""
+        return self.colour is not None
+
+
+def _enumerate() -> tuple[Task, ...]:
+    tasks = [Task(Kind.STAND), Task(Kind.REST), Task(Kind.READY)]
+    tasks += [Task(Kind.WAVE, hand) for hand in HANDS]
+    tasks += [Task(Kind.LOOK, None, colour) for colour in COLOURS]
+    for kind in (Kind.POINT, Kind.REACH):
+        tasks += [Task(kind, hand, colour) for hand in HANDS for colour in COLOURS]
+    return tuple(tasks)
+
+
+ALL_TASKS = _enumerate()
+TASK_INDEX = {task: number for number, task in enumerate(ALL_TASKS)}
