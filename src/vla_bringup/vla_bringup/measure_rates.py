@@ -1,0 +1,283 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""`ros2 run vla_bringup measure_rates`: do the parts keep their rates on this machine?
+
+It listens to a robot that is up and RUNNING; where none is, it brings the simulated one up itself
+in a domain of its own, waits for RUNNING, measures, and takes it down again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+# What has to hold: (key, lowest, highest). A 200 Hz loop on a shared machine is allowed 2.5 %.
+WANTED = [
+    ('joint_states_hz', 195.0, 205.0),
+    ('filter_hz', 97.5, 102.5),
+    ('chunk_hz', 10.0, None),
+    ('camera_hz', 14.5, None),
+    ('real_time_factor', 0.98, 1.02),
+]
+
+
+@dataclass
+class Stamps:
+    """When one topic's messages were published (their stamps, s) and received (steady, s)."""
+
+    published: list[float] = field(default_factory=list)
+    received: list[float] = field(default_factory=list)
+
+    def rate(self) -> float | None:
+        """Return messages per second from the publisher's stamps; None with fewer than two."""
+        if len(self.published) < 2:
+            return None
+        span = self.published[-1] - self.published[0]
+        return (len(self.published) - 1) / span if span > 0 else None
+
+
+def distribution(values: np.ndarray) -> dict[str, float]:
+    """Return p50, p99, max and n of `values`; empty input gives n = 0 only."""
+    if len(values) == 0:
+        return {'n': 0}
+    return {
+        'p50': round(float(np.percentile(values, 50)), 3),
+        'p99': round(float(np.percentile(values, 99)), 3),
+        'max': round(float(np.max(values)), 3),
+        'n': len(values),
+    }
+
+
+def jitter_ms(published: list[float]) -> np.ndarray:
+    """Return |period - median period| of each tick in ms."""
+    periods = np.diff(np.asarray(published)) * 1e3
+    return np.abs(periods - np.median(periods)) if len(periods) else periods
+
+
+def verdict(rates: dict) -> list[str]:
+    """Return what does not hold, in words; empty if all does."""
+    failures = []
+    for key, lowest, highest in WANTED:
+        value = rates[key]
+        if value is None:
+            failures.append(f'{key}: nothing was received')
+        elif not value >= lowest:
+            failures.append(f'{key}: {value:.2f}, wanted at least {lowest:g}')
+        elif highest is not None and not value <= highest:
+            failures.append(f'{key}: {value:.2f}, wanted at most {highest:g}')
+    return failures
+
+
+class Listener:
+    """Collects the stamps of what is measured."""
+
+    def __init__(self) -> None:
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+        from rclpy.node import Node
+        from sensor_msgs.msg import CameraInfo, JointState
+        from trajectory_msgs.msg import JointTrajectory
+
+        from vla_common import qos
+        from vla_common.messages import stamp_to_ns
+        from vla_interfaces.msg import DriverStatus, SupervisorState
+
+        rclpy.init()
+        self._rclpy = rclpy
+        self.node = Node('measure_rates')
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(self.node)
+        self.topics: dict[str, Stamps] = {}
+        self.factors: list[float] = []
+        self.mode: int | None = None
+        self.measuring = False
+
+        def watch(name: str, kind: type, topic: str, profile: object) -> None:
+            stamps = self.topics[name] = Stamps()
+
+            def note(message: object) -> None:
+                if self.measuring:
+                    stamps.published.append(stamp_to_ns(message.header.stamp) * 1e-9)
+                    stamps.received.append(time.monotonic())
+
+            self.node.create_subscription(kind, topic, note, profile)
+
+        watch('joint_states', JointState, '/joint_states', qos.EVENT)
+        watch('filter', JointState, '/joint_command', qos.EVENT)
+        watch('camera', CameraInfo, '/camera/color/camera_info', qos.IMAGE)
+        # A chunk is stamped with its observation's time, which may repeat: count arrivals.
+        self.chunks: list[float] = []
+        self.node.create_subscription(
+            JointTrajectory,
+            '/vla/action_chunk',
+            lambda message: self.chunks.append(time.monotonic()) if self.measuring else None,
+            qos.EVENT,
+        )
+        self.node.create_subscription(
+            DriverStatus,
+            '/hardware/status',
+            lambda message: (
+                self.factors.append(message.real_time_factor) if self.measuring else None
+            ),
+            qos.STATE_SUB,
+        )
+        self.node.create_subscription(
+            SupervisorState, '/supervisor/state', self._note_mode, qos.STATE_SUB
+        )
+
+    def _note_mode(self, message: object) -> None:
+        self.mode = message.mode
+
+    def spin(self, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if until():
+                return True
+            self.executor.spin_once(timeout_sec=0.05)
+        return until()
+
+    def rates(self) -> dict:
+        arrivals = self.chunks
+        span = arrivals[-1] - arrivals[0] if len(arrivals) > 1 else 0.0
+        published = self.topics['filter'].published
+        return {
+            'joint_states_hz': rounded(self.topics['joint_states'].rate()),
+            'filter_hz': rounded(self.topics['filter'].rate()),
+            'chunk_hz': rounded((len(arrivals) - 1) / span if span > 0 else None),
+            'camera_hz': rounded(self.topics['camera'].rate()),
+            'real_time_factor': rounded(float(np.median(self.factors)) if self.factors else None),
+            'tick_jitter_ms': distribution(jitter_ms(published)),
+        }
+
+    def close(self) -> None:
+        self.node.destroy_node()
+        self._rclpy.try_shutdown()
+
+
+def rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+class OwnRobot:
+    """The simulated robot, brought up for the measurement in a domain of its own."""
+
+    def __init__(self, seconds: float, verbose: bool) -> None:
+        import domain_coordinator
+
+        self._domain = domain_coordinator.domain_id()
+        os.environ['ROS_DOMAIN_ID'] = str(self._domain.__enter__())
+        command = ['ros2', 'launch', 'vla_bringup', 'humanoid.launch.py']
+        command += [f'time_limit:={seconds + 60:.1f}', 'instruction:=wave with your left hand']
+        out = None if verbose else subprocess.DEVNULL
+        self._process = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        if self.alive():
+            self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._domain.__exit__(None, None, None)
+
+
+def somebody_is_up() -> bool:
+    """Whether a supervisor can be heard in this shell's domain."""
+    listener = Listener()
+    try:
+        return listener.spin(1.5, lambda: listener.mode is not None)
+    finally:
+        listener.close()
+
+
+def progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
+
+
+def measure(seconds: float, wait: float, alive: Callable[[], bool]) -> tuple[dict | None, str]:
+    """Return the rates, or None and why not."""
+    from vla_common.modes import Mode
+
+    listener = Listener()
+    try:
+        begin = time.monotonic()
+        while listener.mode != Mode.RUNNING:
+            listener.spin(0.5, lambda: listener.mode == Mode.RUNNING)
+            mode = 'no supervisor' if listener.mode is None else Mode(listener.mode).name
+            progress(f'waiting for RUNNING (now: {mode})')
+            if not alive():
+                return None, 'the launch ended; run it by hand to see why'
+            if time.monotonic() - begin > wait:
+                return None, f'not RUNNING after {wait:.0f} s (now: {mode}); give an instruction'
+        listener.spin(2.0)  # what happens once, at the start of a motion, is not a rate
+        listener.measuring = True
+        for second in range(int(np.ceil(seconds))):
+            progress(f'measuring {second + 1} of {seconds:.0f} s')
+            listener.spin(min(1.0, seconds - second))
+        listener.measuring = False
+        progress('')
+        return listener.rates(), ''
+    finally:
+        listener.close()
+
+
+def table(rates: dict) -> str:
+    rows = []
+    for key, lowest, _ in WANTED:
+        value = 'nothing received' if rates[key] is None else f'{rates[key]:.2f}'
+        rows.append(f'  {key:<18} {value:>10}   (wanted ≥ {lowest:g})')
+    jitter = rates['tick_jitter_ms']
+    if jitter['n']:
+        rows.append(
+            f'  {"tick_jitter_ms":<18} p50 {jitter["p50"]:.3f}  p99 {jitter["p99"]:.3f}  '
+            f'max {jitter["max"]:.3f}  n {jitter["n"]}'
+        )
+    return '\n'.join(rows)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog='measure_rates',
+        description=__doc__.split('\n\n')[0]
+        + ' Exit status 0: all rates held; 1: one did not; 2: not measured.',
+        epilog=__doc__.split('\n\n', 1)[1],
+    )
+    parser.add_argument('--seconds', type=float, default=20.0, help='how long to measure')
+    parser.add_argument('--wait', type=float, default=60.0, help='how long to wait for RUNNING')
+    parser.add_argument('--json', action='store_true', help='one JSON object as the last line')
+    parser.add_argument('--verbose', action='store_true', help="show the own launch's output")
+    options = parser.parse_args(arguments)
+
+    robot = None if somebody_is_up() else OwnRobot(options.seconds, options.verbose)
+    try:
+        rates, why = measure(options.seconds, options.wait, robot.alive if robot else lambda: True)
+    finally:
+        if robot is not None:
+            progress('taking the robot down')
+            robot.close()
+            progress('')
+    if rates is None:
+        print(f'measure_rates: {why}', file=sys.stderr)
+        if options.json:
+            print(json.dumps({'error': why}))
+        return 2
+    failures = verdict(rates)
+    if options.json:
+        print(json.dumps(rates))
+    else:
+        print(table(rates))
+    for failure in failures:
+        print(f'did not hold: {failure}', file=sys.stderr)
+    return 1 if failures else 0

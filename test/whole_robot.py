@@ -1,0 +1,213 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The whole robot under test: launched as a user launches it, watched from outside.
+
+Every test process holds a ROS domain of its own, so that two runs of these tests at once neither
+hear nor kill each other's nodes.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import numpy as np
+import psutil
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
+
+from vla_common import qos
+from vla_common.modes import Behaviour, Mode
+from vla_common.testing import RosSession, own_domain, wait_until
+from vla_interfaces.msg import (
+    BalanceState,
+    DriverStatus,
+    InferenceStatus,
+    SafetyStatus,
+    SupervisorState,
+)
+
+NODES = (
+    'hardware_driver',
+    'balance_monitor',
+    'camera',
+    'safety_filter',
+    'inference',
+    'supervisor',
+)
+# Bring-up took 5 to 8 s alone on 2 cores; ten times that is the machine's fault, not the robot's.
+BRING_UP = 80.0
+
+
+class WholeRobot:
+    """One `ros2 launch vla_bringup humanoid.launch.py` and a probe that hears everything."""
+
+    def __init__(self, log: pathlib.Path, session: RosSession, **arguments: object) -> None:
+        own_domain()
+        self.log = log
+        self.session = session
+        self.probe = session.probe('watcher')
+        self.supervisor = self.probe.subscribe(SupervisorState, '/supervisor/state', qos.STATE)
+        self.driver = self.probe.subscribe(DriverStatus, '/hardware/status', qos.STATE)
+        self.joints = self.probe.subscribe(JointState, '/joint_states', qos.STATE)
+        self.commands = self.probe.subscribe(JointState, '/joint_command', qos.STATE)
+        self.safety = self.probe.subscribe(SafetyStatus, '/safety/status', qos.STATE)
+        self.inference = self.probe.subscribe(InferenceStatus, '/vla/inference_status', qos.STATE)
+        self.balance = self.probe.subscribe(BalanceState, '/balance/state', qos.STATE)
+        command = ['ros2', 'launch', 'vla_bringup', 'humanoid.launch.py']
+        command += [f'{name}:={value}' for name, value in arguments.items()]
+        self._output = open(log, 'wb')  # noqa: SIM115  closed in close()
+        self.process = subprocess.Popen(
+            command, stdout=self._output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+    # -- what the robot says ---------------------------------------------------------------------
+
+    @property
+    def mode(self) -> Mode | None:
+        return Mode(self.supervisor.last.mode) if self.supervisor.messages else None
+
+    @property
+    def behaviour(self) -> Behaviour | None:
+        return Behaviour(self.driver.last.behaviour) if self.driver.messages else None
+
+    @property
+    def causes(self) -> list[str]:
+        return [cause.name for cause in self.supervisor.last.causes]
+
+    @property
+    def position(self) -> dict[str, float]:
+        last = self.joints.last
+        return dict(zip(last.name, last.position, strict=True))
+
+    def output(self) -> str:
+        self._output.flush()
+        return self.log.read_text(errors='replace')
+
+    def wait_mode(self, mode: Mode, timeout: float = BRING_UP) -> None:
+        self._wait(lambda: self.mode == mode, timeout, f'mode {mode.name}')
+
+    def wait_behaviour(self, behaviour: Behaviour, timeout: float = 10.0) -> None:
+        self._wait(lambda: self.behaviour == behaviour, timeout, f'behaviour {behaviour.name}')
+
+    def wait_rest(self, timeout: float = 20.0) -> None:
+        self._wait(lambda: self.driver.last.at_rest, timeout, 'the robot at rest')
+
+    def wait_cause(self, name: str, timeout: float = 10.0) -> None:
+        self._wait(lambda: name in self.causes, timeout, f'cause {name}')
+
+    def wait_log(self, text: str, timeout: float = BRING_UP) -> None:
+        self._wait(lambda: text in self.output(), timeout, f'{text!r} in the log')
+
+    def _wait(self, condition, timeout: float, what: str) -> None:
+        try:
+            wait_until(condition, timeout, what)
+        except AssertionError as error:
+            causes = self.causes if self.supervisor.messages else None
+            raise AssertionError(
+                f'{error}; mode {self.mode}, behaviour {self.behaviour}, causes {causes}; '
+                f"the launch's last lines:\n" + '\n'.join(self.output().splitlines()[-40:])
+            ) from None
+
+    def call(self, service: str) -> Trigger.Response:
+        return self.probe.call(Trigger, service)
+
+    # -- what is done to it ----------------------------------------------------------------------
+
+    def pid(self, node: str) -> int:
+        """Return the process id of a node of this launch."""
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            try:
+                if f'__node:={node}' in child.cmdline():
+                    return child.pid
+            except psutil.NoSuchProcess:
+                continue
+        raise AssertionError(f'{node} does not run')
+
+    def send(self, node: str, number: signal.Signals) -> None:
+        os.kill(self.pid(node), number)
+
+    def forget(self) -> None:
+        """Drop what was heard so far."""
+        collections = (
+            self.supervisor,
+            self.driver,
+            self.joints,
+            self.commands,
+            self.safety,
+            self.inference,
+            self.balance,
+        )
+        for collected in collections:
+            collected.clear()
+
+    # -- what must hold --------------------------------------------------------------------------
+
+    def assert_standing(self) -> None:
+        state = self.balance.last
+        assert not state.fallen, 'the robot fell'
+        assert state.tilt < 0.3, f'the robot leans {state.tilt:.2f} rad'
+
+    def assert_stays_still(self, seconds: float = 1.0, tolerance: float = 0.05) -> None:
+        """No joint moves more than `tolerance` rad during `seconds`: nothing drives it."""
+        self.joints.clear()
+        self.joints.wait(2)
+        time.sleep(seconds)
+        moved = np.ptp([message.position for message in self.joints.messages], axis=0)
+        worst = int(np.argmax(moved))
+        assert moved[worst] <= tolerance, (
+            f'{self.joints.last.name[worst]} moved {moved[worst]:.3f} rad in {seconds} s'
+        )
+
+    def assert_never_moves_again_by_itself(self, seconds: float = 2.0) -> None:
+        self.supervisor.clear()
+        time.sleep(seconds)
+        modes = {Mode(message.mode) for message in self.supervisor.messages}
+        assert Mode.RUNNING not in modes, 'motion resumed by itself'
+
+    def close(self) -> None:
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            # A frozen node cannot act on anything; wake it first.
+            with suppress(psutil.NoSuchProcess):
+                child.send_signal(signal.SIGCONT)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(25)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait(10)
+        self._output.close()
+
+
+@contextmanager
+def launched(tmp_path: pathlib.Path, **arguments: object) -> Iterator[WholeRobot]:
+    """Bring a robot up; take everything down again, whatever happens."""
+    session = RosSession()
+    robot = None
+    try:
+        robot = WholeRobot(tmp_path / 'launch.log', session, **arguments)
+        yield robot
+    finally:
+        if robot is not None:
+            if robot.process.poll() is None:
+                robot.close()
+            else:
+                robot._output.close()
+        session.close()
+
+
+def in_motion(robot: WholeRobot) -> WholeRobot:
+    """Wait until the robot carries out its instruction, and really moves."""
+    robot.wait_mode(Mode.RUNNING)
+    robot.wait_behaviour(Behaviour.TRACK)
+    robot._wait(
+        lambda: robot.driver.last.max_joint_speed > 0.2 and robot.safety.last.state == 1,
+        30.0,
+        'motion',
+    )
+    return robot
