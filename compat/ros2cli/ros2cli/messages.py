@@ -240,6 +240,8 @@ def _fill(message: object, values: object, path: str, setters: list | None) -> N
                 setters.append(partial(setattr, message, name))
                 continue
         converted = _converted(slots[name], current, value, where, setters)
+        # Off by default in Jazzy: without it 1000 goes into an int8 and nobody says so.
+        checked, message._check_fields = message._check_fields, True
         try:
             setattr(message, name, converted)
         except (AssertionError, TypeError, ValueError, OverflowError) as error:
