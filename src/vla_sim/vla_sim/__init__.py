@@ -1,0 +1,18 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The simulated world: a scene, its physics, and what a camera sees of it."""
+
+from vla_sim.scene import COLORS, CameraOffset, Cube, Light, Scene, Table
+from vla_sim.world import Contact, Reading, SensorNoise, World
+
+__all__ = [
+    'COLORS',
+    'CameraOffset',
+    'Contact',
+    'Cube',
+    'Light',
+    'Reading',
+    'Scene',
+    'SensorNoise',
+    'Table',
+    'World',
+]

@@ -1,0 +1,233 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The MuJoCo model of a robot in a scene, made from the robot's URDF.
+
+The same function makes the model for physics (collision shapes only) and for rendering (visual
+shapes too): both have the same `qpos`, so that the state of one can be drawn by the other.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from itertools import combinations
+
+import mujoco
+import numpy as np
+
+from vla_robot import RobotModel
+from vla_sim.scene import Scene
+
+OVERVIEW = 'overview'
+FREE_JOINT = 'free_base'
+HIDDEN_GROUP = 3  # collision shapes of links that have visual ones
+VISIBLE_GROUPS = (0, 1, 2)
+NEAR, FAR = 0.02, 20.0  # m, of every camera
+HEADLIGHT_DIFFUSE = 0.25
+
+
+def build(
+    robot: RobotModel, scene: Scene, *, timestep: float = 0.001, visual: bool = False
+) -> mujoco.MjModel:
+    """Compile the model.
+
+    Actuators are in robot order, one per joint: force = ctrl - kp q - kv v, clipped to the
+    URDF's effort. `ctrl` is a torque, so that stiffness, feed-forward and their common limit
+    hold for every gain, zero included.
+
+    A robot with feet gets a free base; one without is bolted to the world's origin.
+    """
+    spec = mujoco.MjSpec.from_string(_urdf(robot, visual))
+    spec.modelname = robot.name
+    _physics(spec, timestep)
+    _robot(spec, robot, visual)
+    _surroundings(spec, scene)
+    _cameras(spec, robot, scene)
+    model = spec.compile()
+    # Depth planes are relative to the model's extent, which the floor and the far arms change.
+    model.vis.map.znear = NEAR / model.stat.extent
+    model.vis.map.zfar = FAR / model.stat.extent
+    return model
+
+
+def _urdf(robot: RobotModel, visual: bool) -> str:
+    root = ElementTree.fromstring(robot.urdf_text)
+    for mesh in root.iter('mesh'):
+        mesh.set('filename', mesh.get('filename', '').removeprefix('file://'))
+    # MuJoCo reads these while it parses; set on the spec afterwards, discardvisual is too late.
+    extension = ElementTree.SubElement(root, 'mujoco')
+    ElementTree.SubElement(
+        extension,
+        'compiler',
+        discardvisual='false' if visual else 'true',
+        fusestatic='false',
+        strippath='false',
+        balanceinertia='false',
+    )
+    return ElementTree.tostring(root, encoding='unicode')
+
+
+def _physics(spec: mujoco.MjSpec, timestep: float) -> None:
+    option = spec.option
+    option.timestep = timestep
+    option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    option.solver = mujoco.mjtSolver.mjSOL_NEWTON
+    option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
+    option.impratio = 10
+    # Mass comes from the URDF's inertials alone; a massless link (a sole) stays massless.
+    spec.compiler.inertiafromgeom = mujoco.mjtInertiaFromGeom.mjINERTIAFROMGEOM_FALSE
+
+
+def _robot(spec: mujoco.MjSpec, robot: RobotModel, visual: bool) -> None:
+    base = spec.body(robot.frames['base'])
+    if robot.foot_boxes:
+        base.add_freejoint(name=FREE_JOINT)
+    for body in spec.bodies:
+        shown = [g for g in body.geoms if g.contype == 0 and g.conaffinity == 0]
+        for geom in body.geoms:
+            if geom in shown:
+                geom.group = 1
+            elif visual and shown:
+                geom.group = HIDDEN_GROUP
+
+    simulation, servo, limits = robot.simulation, robot.servo, robot.limits
+    for i, name in enumerate(robot.joint_names):
+        joint = spec.joint(name)
+        joint.armature = simulation.armature[i]
+        joint.damping[0] = simulation.joint_damping  # of a polynomial in the velocity
+        actuator = spec.add_actuator(name=name, target=name)
+        actuator.trntype = mujoco.mjtTrn.mjTRN_JOINT
+        actuator.gaintype = mujoco.mjtGain.mjGAIN_FIXED
+        actuator.biastype = mujoco.mjtBias.mjBIAS_AFFINE
+        actuator.gainprm[0] = 1.0
+        actuator.biasprm[1] = -servo.kp[i]
+        actuator.biasprm[2] = -servo.kv[i]
+        actuator.forcelimited = True
+        actuator.forcerange = (-limits.effort[i], limits.effort[i])
+
+    pairs = {frozenset(pair) for pair in robot.collision_pairs}
+    solid = [b.name for b in spec.bodies if any(g.contype for g in b.geoms)]
+    for first, second in combinations(solid, 2):
+        if frozenset((first, second)) not in pairs:
+            spec.add_exclude(bodyname1=first, bodyname2=second)
+
+    for foot in robot.foot_boxes:
+        for geom in spec.body(robot.frames[foot]).geoms:
+            if geom.contype:
+                geom.friction = simulation.foot_friction
+                geom.solref = simulation.foot_solref
+                geom.priority = 1
+
+    _sensors(spec, robot)
+
+
+def _sensors(spec: mujoco.MjSpec, robot: RobotModel) -> None:
+    kind, thing = mujoco.mjtSensor, mujoco.mjtObj
+
+    def add(name: str, sensor_type, object_type, target: str) -> None:
+        spec.add_sensor(name=name, type=sensor_type, objtype=object_type, objname=target)
+
+    for frame, link in robot.frames.items():
+        spec.body(link).add_site(name=frame, size=[0.005] * 3, group=5)
+    # Encoders through sensors: after mj_step they are of the same instant as the IMU.
+    for name in robot.joint_names:
+        add(f'{name}/position', kind.mjSENS_JOINTPOS, thing.mjOBJ_JOINT, name)
+    for name in robot.joint_names:
+        add(f'{name}/velocity', kind.mjSENS_JOINTVEL, thing.mjOBJ_JOINT, name)
+    for name in robot.joint_names:
+        add(f'{name}/effort', kind.mjSENS_ACTUATORFRC, thing.mjOBJ_ACTUATOR, name)
+    add('orientation', kind.mjSENS_FRAMEQUAT, thing.mjOBJ_SITE, 'imu')
+    add('angular_velocity', kind.mjSENS_GYRO, thing.mjOBJ_SITE, 'imu')
+    add('linear_acceleration', kind.mjSENS_ACCELEROMETER, thing.mjOBJ_SITE, 'imu')
+    for foot in robot.foot_boxes:
+        add(f'{foot}/force', kind.mjSENS_FORCE, thing.mjOBJ_SITE, foot)
+        add(f'{foot}/torque', kind.mjSENS_TORQUE, thing.mjOBJ_SITE, foot)
+
+
+def _surroundings(spec: mujoco.MjSpec, scene: Scene) -> None:
+    world = spec.worldbody
+    box = mujoco.mjtGeom.mjGEOM_BOX
+    world.add_geom(
+        name='floor',
+        type=mujoco.mjtGeom.mjGEOM_PLANE,
+        size=[0, 0, 1],
+        rgba=[*scene.floor_rgb, 1],
+    )
+    table = scene.table
+    half = np.array([table.size[0], table.size[1], table.thickness]) / 2
+    body = world.add_body(name='table', pos=[*table.position, 0])
+    middle = table.height - half[2]
+    body.add_geom(name='table_top', type=box, size=half, pos=[0, 0, middle], rgba=[*table.rgb, 1])
+    leg = 0.02
+    leg_half = (table.height - table.thickness) / 2
+    for i, (sx, sy) in enumerate(((1, 1), (1, -1), (-1, 1), (-1, -1))):
+        body.add_geom(
+            name=f'table_leg_{i}',
+            type=box,
+            size=[leg, leg, leg_half],
+            pos=[sx * (half[0] - leg), sy * (half[1] - leg), leg_half],
+            rgba=[*(0.75 * c for c in table.rgb), 1],
+        )
+    for cube in scene.cubes:
+        edge = cube.size / 2
+        mass = 400.0 * cube.size**3  # light wood
+        moment = mass * cube.size**2 / 6
+        body = world.add_body(
+            name=cube.name,
+            pos=cube.position,
+            quat=[np.cos(cube.yaw / 2), 0, 0, np.sin(cube.yaw / 2)],
+            mass=mass,
+            inertia=[moment] * 3,
+            ipos=[0, 0, 0],  # left out, it is taken from `pos`
+            iquat=[1, 0, 0, 0],
+            explicitinertial=True,
+        )
+        body.add_freejoint(name=cube.name)
+        body.add_geom(
+            name=cube.name,
+            type=box,
+            size=[edge] * 3,
+            rgba=[*cube.rgb, 1],
+            friction=[0.8, 0.005, 0.0001],
+        )
+
+
+def _cameras(spec: mujoco.MjSpec, robot: RobotModel, scene: Scene) -> None:
+    link = robot.frames[robot.camera.frame]
+    rotation = np.asarray(scene.camera.rotation, dtype=float)
+    angle = float(np.linalg.norm(rotation))
+    offset = np.array([1.0, 0.0, 0.0, 0.0])
+    if angle > 0:
+        mujoco.mju_axisAngle2Quat(offset, rotation / angle, angle)
+    # MuJoCo looks along -z with y up: half a turn about x from the optical frame.
+    quat = np.empty(4)
+    mujoco.mju_mulQuat(quat, offset, np.array([0.0, 1.0, 0.0, 0.0]))
+    spec.body(link).add_camera(
+        name=robot.camera.name,
+        pos=scene.camera.position,
+        quat=quat,
+        fovy=np.degrees(robot.camera.fovy),
+    )
+    eye, target = np.array([1.9, -1.7, 1.65]), np.array([0.2, 0.0, 0.85])
+    back = (eye - target) / np.linalg.norm(eye - target)
+    right = np.cross([0, 0, 1], back)
+    right /= np.linalg.norm(right)
+    frame = np.column_stack([right, np.cross(back, right), back])
+    quat = np.empty(4)
+    mujoco.mju_mat2Quat(quat, frame.ravel())
+    spec.worldbody.add_camera(name=OVERVIEW, pos=eye, quat=quat, fovy=42)
+
+    # Plain Lambert light, the same in OpenGL as in the ray caster: no highlights, no shadows.
+    light = scene.light
+    head = spec.visual.headlight
+    head.ambient = [light.ambient] * 3
+    head.diffuse = [HEADLIGHT_DIFFUSE] * 3
+    head.specular = [0, 0, 0]
+    spec.worldbody.add_light(
+        name='sun',
+        type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
+        pos=[0, 0, 3],
+        dir=light.direction,
+        diffuse=[light.diffuse] * 3,
+        ambient=[0, 0, 0],
+        specular=[0, 0, 0],
+        castshadow=False,
+    )
