@@ -11,6 +11,7 @@
 
 if [ -z "${BASH_VERSION:-}" ]; then
   echo "setup.bash: this file is for bash; start one with 'bash' and source it there." >&2
+  # shellcheck disable=SC2317
   return 1 2>/dev/null || exit 1
 fi
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then

@@ -6,7 +6,8 @@
 # needs no build. Called by setup.bash in the environment that it made.
 set -u
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-VLA_LOG="$root/log/setup_build.log"
+export VLA_LOG="$root/log/setup_build.log"
+# shellcheck source=environment/steps.bash
 source "$root/environment/steps.bash"
 cd "$root" || exit 1
 

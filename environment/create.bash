@@ -11,7 +11,8 @@ ros="${1:?wheels or installed}"
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 here="$root/environment"
 venv="$root/.venv"
-VLA_LOG="$venv/install.log"
+export VLA_LOG="$venv/install.log"
+# shellcheck source=environment/steps.bash
 source "$here/steps.bash"
 
 wanted="$(cat "$here"/*.txt "$here"/create.bash "$here"/*.py "$here"/ros_setup.*.in "$root"/compat/*/pyproject.toml 2>/dev/null | sha256sum | cut -d' ' -f1)-$ros"

@@ -1,0 +1,123 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""setup.bash and the shape of the workspace."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PACKAGES = sorted(path.parent for path in ROOT.glob('src/*/package.xml'))
+
+
+def bash(script: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run a script in a shell that knows nothing of this environment."""
+    bare = {'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME': '/tmp'}
+    if 'VLA_ROS_FOUND' in os.environ:
+        bare['VLA_ROS'] = os.environ['VLA_ROS_FOUND']
+    return subprocess.run(
+        ['bash', '-c', script],
+        cwd=ROOT,
+        env={**bare, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_the_second_time_it_only_overlays():
+    result = bash(
+        'source setup.bash && ros2 --help >/dev/null && echo "$ROS_DISTRO $ROS_DOMAIN_ID"',
+        VLA_NO_BUILD='1',
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ''
+    distro, domain = result.stdout.split()
+    assert distro == 'jazzy'
+    assert 1 <= int(domain) <= 100
+
+
+def test_it_may_be_sourced_twice_in_a_shell_and_the_paths_do_not_grow():
+    result = bash(
+        'source setup.bash && one="$PATH:$LD_LIBRARY_PATH:$AMENT_PREFIX_PATH" && '
+        'source setup.bash && [ "$one" = "$PATH:$LD_LIBRARY_PATH:$AMENT_PREFIX_PATH" ]',
+        VLA_NO_BUILD='1',
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_users_own_domain_and_range_are_left_alone():
+    result = bash(
+        'source setup.bash && echo "$ROS_DOMAIN_ID $ROS_AUTOMATIC_DISCOVERY_RANGE"',
+        VLA_NO_BUILD='1',
+        ROS_DOMAIN_ID='77',
+        ROS_AUTOMATIC_DISCOVERY_RANGE='SUBNET',
+    )
+    assert result.stdout.split() == ['77', 'SUBNET'], result.stderr
+
+
+def test_nobody_beyond_this_machine_is_heard_unless_asked_for():
+    result = bash('source setup.bash && echo "$ROS_AUTOMATIC_DISCOVERY_RANGE"', VLA_NO_BUILD='1')
+    assert result.stdout.strip() == 'LOCALHOST', result.stderr
+
+
+@pytest.mark.parametrize(
+    ('environment', 'message'),
+    [
+        ({'VLA_ROS': 'kilted'}, "VLA_ROS is 'kilted'; wanted 'wheels' or 'installed'"),
+        (
+            {'VLA_ROS': 'wheels', 'AMENT_PREFIX_PATH': '/opt/elsewhere'},
+            'another ROS environment (AMENT_PREFIX_PATH=/opt/elsewhere) is active',
+        ),
+    ],
+)
+def test_what_cannot_work_is_told_and_the_shell_lives(environment, message):
+    result = bash('source setup.bash; echo "status $?"', VLA_NO_BUILD='1', **environment)
+    assert message in result.stderr
+    assert result.stdout.strip() == 'status 1'
+
+
+def test_running_it_instead_of_sourcing_it_is_told():
+    result = bash('bash setup.bash')
+    assert result.returncode == 1
+    assert 'source it' in result.stderr
+
+
+def test_colcon_sees_every_package_as_an_ament_package():
+    # An invalid package.xml makes colcon treat the package as plain Python, silently.
+    result = subprocess.run(['colcon', 'list'], cwd=ROOT, capture_output=True, text=True)
+    kinds = {line.split()[0]: line.split()[-1] for line in result.stdout.splitlines()}
+    assert set(kinds) == {path.name for path in PACKAGES}, result.stdout + result.stderr
+    assert set(kinds.values()) <= {'(ros.ament_python)', '(ros.ament_cmake)'}, kinds
+
+
+@pytest.mark.parametrize('package', PACKAGES, ids=lambda path: path.name)
+def test_each_package_has_a_readme_and_a_licence(package):
+    assert (package / 'README.md').is_file()
+    manifest = (package / 'package.xml').read_text()
+    assert '<license>Apache-2.0</license>' in manifest
+    if (package / 'setup.py').exists():
+        # colcon runs no pytest without it, and says nothing.
+        assert re.search(r"extras_require=\{'test': \['pytest", (package / 'setup.py').read_text())
+
+
+def test_the_code_is_clean_for_ruff():
+    for command in (['ruff', 'check', '-q', '.'], ['ruff', 'format', '-q', '--check', '.']):
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_repository_names_no_package_registry():
+    hosts = re.compile(r'pypi\.org|pythonhosted\.org|registry\.npmjs|packages\.ros\.org')
+    listed = subprocess.run(
+        ['git', 'ls-files'], cwd=ROOT, capture_output=True, text=True
+    ).stdout.split()
+    for name in listed:
+        file = ROOT / name
+        if file == pathlib.Path(__file__) or not file.is_file() or file.stat().st_size > 1_000_000:
+            continue
+        assert not hosts.search(file.read_text(errors='ignore')), name
