@@ -94,6 +94,8 @@ def load_robot(name_or_path: str | os.PathLike[str]) -> RobotModel:
         pinocchio_model=model,
         pinocchio_geometry=geometry,
     )
+    # Not this package's: the gains of the balance layer, which vla_balance reads and checks.
+    fields.raw('balance', default=None)
     fields.close()
     return robot
 

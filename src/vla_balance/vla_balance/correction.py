@@ -1,0 +1,130 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Keeps a standing humanoid over its feet, as a joint offset on whatever is being tracked.
+
+The error is that of the capture point (instantaneous capture point of the linear inverted
+pendulum, Pratt et al. 2006: c + ċ/ω) against a wanted place between the soles. Four answers:
+
+* ankles: an offset that makes the ankle servos push with ankle · m·g·error;
+* shift: the body is moved over the feet against the error, through the legs' Jacobians;
+* integral: the slow part of that shift takes out what gravity and the arms leave;
+* hips: beyond a dead zone, where the ankles' torque ends at the soles' edges, the upper body
+  bends towards the error, which pushes the feet the other way.
+
+Which joint is an ankle follows from the legs' groups and the joints' axes, not from names.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vla_balance.gains import BalanceGains
+from vla_balance.stance import FEET, GRAVITY, Stance
+from vla_robot import RobotModel
+
+CONTACT_FORCE = 30.0  # N, below which a foot's share of the load says nothing
+DAMPING = 1e-3  # of the least squares: the knee is nearly singular when stretched
+
+
+class BalanceCorrection:
+    """See the module. One object per control loop; not thread-safe."""
+
+    def __init__(self, robot: RobotModel, gains: BalanceGains) -> None:
+        self._robot, self._gains = robot, gains
+        self._stance = Stance(robot, CONTACT_FORCE)
+        self._legs = [robot.groups['left_leg'], robot.groups['right_leg']]
+        self._ankles = [self._find_ankle(robot, i) for i in range(2)]
+        self._offset = np.zeros(robot.n)
+        self._velocity = np.zeros(2)
+        self._integral = np.zeros(2)
+        self._fresh = True
+        self.error = np.zeros(2)
+
+    def reset(self) -> None:
+        """Forgets velocity and integral: the robot was elsewhere since."""
+        self._velocity[:] = 0.0
+        self._integral[:] = 0.0
+        self._offset[:] = 0.0
+        self._fresh = True
+
+    def update(
+        self,
+        dt: float,
+        q: np.ndarray,
+        v: np.ndarray,
+        orientation: np.ndarray,
+        angular_velocity: np.ndarray,
+        left_wrench: np.ndarray,
+        right_wrench: np.ndarray,
+        reference: np.ndarray,
+    ) -> np.ndarray:
+        """Returns the offset (n,) rad on the reference (n,); the array is reused.
+
+        dt: s since the last call; q rad, v rad/s: (n,) measured; orientation (4,) wxyz and
+        angular_velocity (3,) rad/s of the IMU; wrenches (6,) of the ground on each foot, foot axes.
+        """
+        g = self._gains
+        stance = self._stance
+        stance.update(q, v, orientation, angular_velocity, left_wrench, right_wrench)
+        speed = stance.com_velocity[:2]
+        if self._fresh:
+            self._velocity[:] = speed
+            self._fresh = False
+        else:
+            self._velocity += (speed - self._velocity) * dt / (g.filter_time + dt)
+        self._offset[:] = 0.0
+        if not stance.contacts.any():
+            # In the air nothing of this acts on the body; what was learned stays.
+            return self._offset
+        place = stance.com[:2] - stance.point[:2]
+        place[0] -= g.ahead
+        error = self.error = place + self._velocity / stance.omega
+        limit = g.shift_limit
+        self._integral = np.clip(
+            self._integral - g.integral * np.clip(error, -0.03, 0.03) * dt, -limit, limit
+        )
+        shift = np.clip(self._integral - np.array(g.shift) * error, -limit, limit)
+        over = np.sign(error) * np.maximum(np.abs(error) - np.array(g.hip_dead_zone), 0.0)
+        bend = np.clip(np.array(g.hip) * over, -g.hip_limit, g.hip_limit)
+        self._move_body(shift, bend)
+        self._push_ankles(error)
+        return self._offset
+
+    def _move_body(self, shift: np.ndarray, bend: np.ndarray) -> None:
+        """Base moved by shift (2,) m and turned by bend (2,) rad (forward, sideways), feet still."""
+        task = np.zeros(6)
+        for leg, (R, p), jacobian in zip(
+            self._legs, self._stance.foot_frames, self._stance.jacobians, strict=True
+        ):
+            # Seen from the base the foot makes the opposite motion. Turning is about the base's
+            # origin, near the hips: forward is +y, to the left is -x.
+            turn = (-bend[1], bend[0], 0.0)
+            task[0] = -shift[0] - (turn[1] * p[2] - turn[2] * p[1])
+            task[1] = -shift[1] - (turn[2] * p[0] - turn[0] * p[2])
+            task[2] = -(turn[0] * p[1] - turn[1] * p[0])
+            task[3:] = (-turn[0], -turn[1], -turn[2])
+            J = jacobian[:, leg]
+            self._offset[leg] += J.T @ np.linalg.solve(J @ J.T + DAMPING * np.eye(6), task)
+
+    def _push_ankles(self, error: np.ndarray) -> None:
+        weight = self._robot.total_mass * GRAVITY
+        for (pitch, pitch_sign), (roll, roll_sign) in self._ankles:
+            kp = self._robot.servo.kp
+            forward = self._gains.ankle[0] * weight / (2 * kp[pitch]) * error[0]
+            sideways = self._gains.ankle[1] * weight / (2 * kp[roll]) * error[1]
+            # Toes down moves the pressure forward (+y); the outer edge, for the left, is -x.
+            self._offset[pitch] += pitch_sign * forward
+            self._offset[roll] -= roll_sign * sideways
+
+    def _find_ankle(
+        self, robot: RobotModel, side: int
+    ) -> tuple[tuple[int, float], tuple[int, float]]:
+        """(joint, sign) of pitch and roll: the last of the leg about y and about x."""
+        kinematics = robot.kinematics()
+        kinematics.update(robot.poses['standing'])
+        axes = kinematics.frame_jacobian(FEET[side])[3:]
+        found: list[tuple[int, float]] = []
+        for axis in (1, 0):
+            candidates = [j for j in self._legs[side] if abs(axes[axis, j]) > 0.7]
+            joint = int(candidates[-1])
+            found.append((joint, float(np.sign(axes[axis, joint]))))
+        return found[0], found[1]

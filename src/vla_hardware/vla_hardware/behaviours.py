@@ -1,0 +1,141 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""What the servos are asked to follow: hold, stand, damp, off, track.
+
+One `ReferenceMotion` owns the position reference of all joints. Switching the behaviour never
+makes it jump: hold and stand first brake the motion that is there along the joints' acceleration
+limits, and whatever follows damp or off (where the reference does not steer the servos) begins
+at the measured position.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from vla_common.modes import Behaviour
+
+# Peak of the derivative of the minimum-jerk profile 10 s^3 - 15 s^4 + 6 s^5 (Flash and Hogan 1985).
+PEAK_SPEED = 1.875
+LIMP = (Behaviour.DAMP, Behaviour.OFF)
+
+
+class ReferenceMotion:
+    """The position reference of n joints and its motion under the behaviour in force.
+
+    lower, upper (rad), velocity (rad/s), acceleration (rad/s²): limits, each (n,); standing: the
+    pose that `stand` ends in; duration: seconds that `stand` takes, if no joint has to move
+    faster than its limit for it (then it takes longer).
+    """
+
+    def __init__(
+        self,
+        lower: np.ndarray,
+        upper: np.ndarray,
+        velocity: np.ndarray,
+        acceleration: np.ndarray,
+        standing: np.ndarray,
+        duration: float,
+    ) -> None:
+        n = len(lower)
+        self._lower, self._upper = lower, upper
+        self._velocity_limit, self._acceleration = velocity, acceleration
+        self._standing = np.clip(standing, lower, upper)
+        self._duration = duration
+        self.position = self._standing.copy()
+        self.velocity = np.zeros(n)
+        self.behaviour = Behaviour.HOLD
+        self._start = np.zeros(n)
+        self._path = np.zeros(n)
+        self._phase = math.inf  # s into the stand motion; inf while still braking towards its start
+        self._stretched = duration
+        self._next = np.zeros(n)
+
+    @property
+    def standing_pose(self) -> np.ndarray:
+        """The pose that `stand` ends in: (n,) rad, inside the limits."""
+        return self._standing
+
+    @property
+    def resting(self) -> bool:
+        """Whether the reference moves no more: hold has braked, or stand has arrived."""
+        if self.behaviour is Behaviour.STAND:
+            return self._phase is not math.inf and self._phase >= self._stretched
+        return not self.velocity.any()
+
+    def restart(self, measured: np.ndarray) -> None:
+        """Puts the reference at the measured position (n,), at rest."""
+        np.clip(measured, self._lower, self._upper, out=self.position)
+        self.velocity[:] = 0.0
+
+    def switch(self, behaviour: Behaviour, measured: np.ndarray) -> None:
+        """Takes up another behaviour; `measured` (n,) is where the joints are now."""
+        if behaviour is self.behaviour:
+            return
+        if self.behaviour in LIMP and behaviour not in LIMP:
+            self.restart(measured)
+        self.behaviour = behaviour
+        self._phase = math.inf
+
+    def tick(self, dt: float, measured: np.ndarray) -> None:
+        """Moves the reference on by dt seconds (track is moved by `follow` instead)."""
+        if self.behaviour in LIMP:
+            # Published for whoever continues from it (the safety filter): where the joints are.
+            self.restart(measured)
+        elif self.behaviour is Behaviour.HOLD:
+            self._brake(dt)
+        elif self.behaviour is Behaviour.STAND:
+            self._stand(dt)
+
+    def follow(self, position: np.ndarray, velocity: np.ndarray, dt: float) -> int:
+        """Tracks a commanded position (n,) and velocity (n,) as far as the URDF limits allow.
+
+        The result lies inside the position limits and no further from the last reference than
+        the velocity limit times dt. Returns how many joints were held back. Being one further
+        tick behind is not held back: commands come at half the driver's rate, and one that moves
+        at the velocity limit takes two ticks to follow.
+        """
+        step = self._velocity_limit * dt
+        np.clip(position, self._lower, self._upper, out=self._next)
+        held = np.abs(self._next - position) > 1e-9
+        np.clip(self._next, self.position - step, self.position + step, out=self._next)
+        held |= np.abs(self._next - position) > step * 1.001 + 1e-9
+        np.clip(velocity, -self._velocity_limit, self._velocity_limit, out=self.velocity)
+        if held.any():
+            self.velocity[held] = (self._next[held] - self.position[held]) / dt
+        self.position[:] = self._next
+        return int(np.count_nonzero(held))
+
+    def _brake(self, dt: float) -> None:
+        if not self.velocity.any():
+            return
+        drop = self._acceleration * dt
+        speed = np.maximum(np.abs(self.velocity) - drop, 0.0)
+        self.velocity[:] = np.copysign(speed, self.velocity)
+        self.velocity[speed == 0.0] = 0.0
+        self.position += self.velocity * dt
+        outside = (self.position < self._lower) | (self.position > self._upper)
+        if outside.any():
+            np.clip(self.position, self._lower, self._upper, out=self.position)
+            self.velocity[outside] = 0.0
+
+    def _stand(self, dt: float) -> None:
+        if self._phase is math.inf:
+            if self.velocity.any():
+                self._brake(dt)
+                return
+            self._start[:] = self.position
+            np.subtract(self._standing, self.position, out=self._path)
+            needed = PEAK_SPEED * np.abs(self._path) / self._velocity_limit
+            self._stretched = max(self._duration, float(needed.max(initial=0.0)))
+            self._phase = 0.0
+        self._phase += dt
+        s = min(self._phase / self._stretched, 1.0)
+        if s >= 1.0:
+            self.position[:] = self._standing
+            self.velocity[:] = 0.0
+            return
+        shape = s * s * s * (10.0 + s * (-15.0 + 6.0 * s))
+        slope = 30.0 * s * s * (1.0 - s) ** 2 / self._stretched
+        self.position[:] = self._start + shape * self._path
+        self.velocity[:] = slope * self._path

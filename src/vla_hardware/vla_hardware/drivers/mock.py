@@ -1,0 +1,132 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""A robot without physics, and with every fault that a test wants.
+
+Each joint follows its target as a first-order lag; without stiffness it stays where it is. The
+base is upright and half the weight stands on each foot.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from vla_hardware.drivers.base import DriverError, Gains
+from vla_hardware.reading import Reading
+
+GRAVITY = 9.81
+
+
+class MockDriver:
+    """First-order joints: dq/dt = (target - q) / lag, at most `speed` rad/s.
+
+    The fault switches may be set at any time from the test's thread:
+    read_fault: None or one of 'error', 'hang', 'nan', 'torn_shape', 'torn_jump';
+    hang_seconds: how long 'hang' blocks; write_fault: whether writing raises.
+    """
+
+    def __init__(
+        self,
+        start: np.ndarray,
+        speed: np.ndarray,
+        mass: float = 50.0,
+        lag: float = 0.02,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        n = len(start)
+        self._start = start.copy()
+        self._position = start.copy()
+        self._velocity = np.zeros(n)
+        self._target = start.copy()
+        self._effort = np.zeros(n)
+        self._speed = speed
+        self._mass = mass
+        self._lag = lag
+        self._clock = clock
+        self._time: float | None = None
+        self._stiff = False
+        self._reads = 0
+        self.gains: Gains | None = None
+        self.powered = False
+        self.connected = False
+        self.writes = 0
+        self.read_fault: str | None = None
+        self.write_fault = False
+        self.hang_seconds = 0.5
+
+    @property
+    def real_time_factor(self) -> float:
+        return 1.0
+
+    @property
+    def target(self) -> np.ndarray:
+        """The position target last written: (n,) rad."""
+        return self._target
+
+    def connect(self) -> None:
+        self.connected = True
+        self._time = self._clock()
+
+    def power(self, on: bool) -> None:
+        self.powered = on
+
+    def read(self) -> Reading:
+        if not self.connected:
+            raise DriverError('mock: not connected')
+        now = self._clock()
+        self._advance(now - (self._time if self._time is not None else now))
+        self._time = now
+        self._reads += 1
+        position, velocity = self._position.copy(), self._velocity.copy()
+        fault = self.read_fault
+        if fault == 'error':
+            raise DriverError('mock: injected read error')
+        if fault == 'hang':
+            time.sleep(self.hang_seconds)
+        elif fault == 'nan':
+            position[self._reads % len(position)] = np.nan
+        elif fault == 'torn_shape':
+            position = position[: len(position) // 2]
+        elif fault == 'torn_jump':
+            position[len(position) // 2 :] += 1.0 if self._reads % 2 else -1.0
+        half = np.array([0.0, 0.0, 0.5 * self._mass * GRAVITY, 0.0, 0.0, 0.0])
+        return Reading(
+            position=position,
+            velocity=velocity,
+            effort=self._effort.copy(),
+            orientation=np.array([1.0, 0.0, 0.0, 0.0]),
+            angular_velocity=np.zeros(3),
+            linear_acceleration=np.array([0.0, 0.0, GRAVITY]),
+            left_wrench=half,
+            right_wrench=half.copy(),
+        )
+
+    def write(
+        self, position: np.ndarray, velocity: np.ndarray, effort: np.ndarray, gains: Gains
+    ) -> None:
+        if self.write_fault:
+            raise DriverError('mock: injected write error')
+        self.writes += 1
+        self._target[:] = position
+        self._effort[:] = effort
+        self.gains = gains
+        self._stiff = bool(gains.kp.any())
+
+    def reset(self) -> None:
+        """Back to the pose that it started in, at rest."""
+        self._position[:] = self._start
+        self._velocity[:] = 0.0
+
+    def close(self) -> None:
+        self.connected = False
+
+    def _advance(self, dt: float) -> None:
+        if not (self.powered and self._stiff) or dt <= 0.0:
+            self._velocity[:] = 0.0
+            return
+        before = self._position.copy()
+        step = (self._target - before) * (1.0 - np.exp(-dt / self._lag))
+        limit = self._speed * dt
+        self._position += np.clip(step, -limit, limit)
+        self._velocity[:] = (self._position - before) / dt

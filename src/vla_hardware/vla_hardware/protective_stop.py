@@ -1,0 +1,187 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""What the driver does when: the supervisor's word, and what rules without it.
+
+`SupervisorWatch` hears the supervisor and its silence; `decide` is the one rule for which
+behaviour is in force. The order of its rules is the point:
+
+1. a fault (the robot cannot be read or written) and ESTOP let nothing pass, and both stay in
+   force when the supervisor falls silent afterwards: a robot must not stand up by itself;
+2. then the end of this node (signal or deactivation), then the supervisor's silence: the
+   protective stop that the robot's file names;
+3. only then the behaviour that the supervisor asks for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from vla_common.modes import Behaviour, Mode
+
+LIMP = (Behaviour.DAMP, Behaviour.OFF)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The behaviour in force and, for a person, why."""
+
+    behaviour: Behaviour
+    reason: str
+
+
+class EStop(Enum):
+    """What an e-stop does to the motors; damp_then_off: off once the damped robot is at rest."""
+
+    DAMP = 'damp'
+    DAMP_THEN_OFF = 'damp_then_off'
+    OFF = 'off'
+
+
+@dataclass(frozen=True)
+class StopRules:
+    """How this robot stops: robot.yaml's `stops`.
+
+    supervisor_lost: behaviour without a supervisor and at the end of this node.
+    """
+
+    supervisor_lost: Behaviour
+    estop: EStop
+
+
+class SupervisorWatch:
+    """The supervisor as the driver hears it.
+
+    A message feeds the watchdog only if it is young by its stamp and its sequence advances. After
+    a silence a restarted supervisor may count from the beginning again, so there the stamp alone
+    decides. RUNNING counts only when it begins while we listen: after a silence, or when this
+    node comes up in the middle of it, another mode has to be heard first, else a supervisor that
+    was frozen for a second would resume the old motion by waking up.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._timeout_ns = int(timeout * 1e9)
+        self._heard = -float('inf')
+        self._sequence = -1
+        self._running = False
+        self._needs_pause = True
+        self.mode: Mode | None = None
+        self.behaviour = Behaviour.HOLD
+        self.motion_epoch = -1
+        self.running_since_ns: int | None = None
+        self.rejected = 0
+
+    def age(self, now: float) -> float:
+        """Seconds since the last good message; inf before the first."""
+        return now - self._heard
+
+    def silent(self, now: float) -> bool:
+        """Whether the supervisor was heard once and is not any more."""
+        if self.mode is None:
+            return False
+        silent = not self.age(now) <= self._timeout
+        if silent:
+            self._needs_pause = True
+            self._running = False
+            self.running_since_ns = None
+        return silent
+
+    def pause(self) -> None:
+        """Something stopped the robot here: RUNNING has to begin anew before it is followed."""
+        self._needs_pause = True
+        self._running = False
+        self.running_since_ns = None
+
+    def hear(
+        self,
+        mode: int,
+        behaviour: int,
+        motion_epoch: int,
+        sequence: int,
+        stamp_ns: int,
+        wall_ns: int,
+        now: float,
+    ) -> bool:
+        """Takes one /supervisor/state; False if it was not believed (and did not count as life)."""
+        try:
+            mode, behaviour = Mode(mode), Behaviour(behaviour)
+        except ValueError:
+            self.rejected += 1
+            return False
+        young = -self._timeout_ns <= wall_ns - stamp_ns <= self._timeout_ns
+        in_order = sequence > self._sequence or not self.age(now) <= self._timeout
+        if not (young and in_order):
+            self.rejected += 1
+            return False
+        self.silent(now)
+        self._heard = now
+        self._sequence = sequence
+        if mode is not Mode.RUNNING:
+            self._needs_pause = False
+            self._running = False
+            self.running_since_ns = None
+        elif not self._needs_pause and (not self._running or motion_epoch != self.motion_epoch):
+            self._running = True
+            self.running_since_ns = stamp_ns
+        self.mode = mode
+        self.behaviour = behaviour
+        self.motion_epoch = motion_epoch
+        return True
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """All that the decision hangs on, at one instant."""
+
+    fault: str = ''
+    ending: str = ''
+    supervisor_age: float = float('inf')
+    supervisor_silent: bool = False
+    mode: Mode | None = None
+    asked: Behaviour = Behaviour.HOLD
+    running: bool = False
+    command_there: bool = False
+    command_fresh: bool = False
+    limp_and_resting: bool = False
+    lying: bool = False
+
+
+def decide(seen: Circumstances, rules: StopRules) -> Decision:
+    """The behaviour in force under these circumstances."""
+    if seen.fault:
+        return Decision(Behaviour.DAMP, seen.fault)
+    if seen.mode is Mode.ESTOP:
+        off = (
+            seen.asked is Behaviour.OFF
+            or rules.estop is EStop.OFF
+            or (rules.estop is EStop.DAMP_THEN_OFF and seen.limp_and_resting)
+        )
+        silent = ', supervisor silent since' if seen.supervisor_silent else ''
+        return Decision(Behaviour.OFF if off else Behaviour.DAMP, f'mode ESTOP{silent}')
+    if seen.ending:
+        return _protective(seen, rules, seen.ending)
+    if seen.supervisor_silent:
+        return _protective(seen, rules, f'supervisor silent {seen.supervisor_age * 1e3:.0f} ms')
+    if seen.mode is None:
+        return Decision(Behaviour.HOLD, 'no supervisor heard yet')
+    reason = f'mode {seen.mode.name}'
+    if seen.mode is Mode.RUNNING:
+        if seen.asked is not Behaviour.TRACK:
+            return Decision(seen.asked, reason)
+        if not seen.running:
+            return _protective(seen, rules, 'mode RUNNING has to begin anew after a stop')
+        if not seen.command_there:
+            return Decision(Behaviour.HOLD, 'mode RUNNING, no command yet')
+        if not seen.command_fresh:
+            return Decision(Behaviour.HOLD, 'command stale')
+        return Decision(Behaviour.TRACK, reason)
+    if seen.asked is Behaviour.TRACK:
+        return Decision(Behaviour.HOLD, f'{reason} does not allow motion')
+    return Decision(seen.asked, reason)
+
+
+def _protective(seen: Circumstances, rules: StopRules, reason: str) -> Decision:
+    if seen.lying and rules.supervisor_lost not in LIMP:
+        # Standing up from the floor by interpolating joint angles breaks things.
+        return Decision(Behaviour.DAMP, f'{reason}, robot lies')
+    return Decision(rules.supervisor_lost, reason)

@@ -1,0 +1,96 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Whether what the robot says about itself can be true."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One reading of all sensors, at one instant.
+
+    position rad, velocity rad/s, effort Nm: (n,) in robot order; orientation: (4,) wxyz of the IMU
+    in the world; angular_velocity rad/s and linear_acceleration m/s², IMU frame; left_wrench and
+    right_wrench: (6,) force N and torque Nm of the ground on the foot, in the foot's frame.
+    """
+
+    position: np.ndarray
+    velocity: np.ndarray
+    effort: np.ndarray
+    orientation: np.ndarray
+    angular_velocity: np.ndarray
+    linear_acceleration: np.ndarray
+    left_wrench: np.ndarray
+    right_wrench: np.ndarray
+
+
+class Flaw(Enum):
+    """What is wrong with a reading."""
+
+    NOT_FINITE = 'not finite'
+    TORN = 'torn'
+
+
+class ReadingCheck:
+    """Judges readings one after the other.
+
+    Torn means: wrong shapes, an orientation that is no unit quaternion, or a joint that moved
+    further since the last good reading than `speed_margin` times its velocity limit (and its own
+    measured speed) allows, plus `slack` rad: the half-updated frame of a bus.
+    """
+
+    SHAPES = (
+        ('orientation', 4),
+        ('angular_velocity', 3),
+        ('linear_acceleration', 3),
+        ('left_wrench', 6),
+        ('right_wrench', 6),
+    )
+
+    def __init__(
+        self, velocity_limit: np.ndarray, speed_margin: float = 3.0, slack: float = 0.05
+    ) -> None:
+        self._velocity_limit = velocity_limit
+        self._speed_margin = speed_margin
+        self._slack = slack
+        self._last: np.ndarray | None = None
+        self._last_time = 0.0
+
+    def forget(self) -> None:
+        """The robot was put somewhere else (simulation reset): the next position may be any."""
+        self._last = None
+
+    def judge(self, reading: Reading, now: float) -> tuple[Flaw, str] | None:
+        """None if the reading is good, else the flaw and where it is."""
+        n = len(self._velocity_limit)
+        for name in ('position', 'velocity', 'effort'):
+            if getattr(reading, name).shape != (n,):
+                return Flaw.TORN, f'{name}: shape {getattr(reading, name).shape}, wanted ({n},)'
+        for name, size in self.SHAPES:
+            if getattr(reading, name).shape != (size,):
+                return Flaw.TORN, f'{name}: shape {getattr(reading, name).shape}, wanted ({size},)'
+        for name in (
+            'position', 'velocity', 'effort', 'orientation', 'angular_velocity',
+            'linear_acceleration', 'left_wrench', 'right_wrench',
+        ):  # fmt: skip
+            if not np.isfinite(getattr(reading, name)).all():
+                return Flaw.NOT_FINITE, name
+        norm = float(reading.orientation @ reading.orientation)
+        if not 0.9 <= norm <= 1.1:
+            return Flaw.TORN, f'orientation: squared norm {norm:.3f}'
+        if self._last is not None:
+            speed = np.maximum(
+                self._velocity_limit * self._speed_margin, np.abs(reading.velocity) * 2
+            )
+            allowed = speed * max(now - self._last_time, 0.0) + self._slack
+            moved = np.abs(reading.position - self._last)
+            if not (moved <= allowed).all():
+                worst = int((moved - allowed).argmax())
+                return Flaw.TORN, f'position of joint {worst} jumped {moved[worst]:.3f} rad'
+        self._last = reading.position.copy()
+        self._last_time = now
+        return None

@@ -1,0 +1,415 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""One cycle of the driver, 200 times a second: read, decide, move the reference, clamp, write.
+
+Everything between the sensors and the motors is here, and nothing of ROS: the node feeds it
+messages as plain values and publishes what it reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from vla_common.modes import Behaviour, Mode
+from vla_hardware.behaviours import LIMP, ReferenceMotion
+from vla_hardware.command_gate import CommandGate
+from vla_hardware.drivers.base import Driver, DriverError, Gains
+from vla_hardware.protective_stop import (
+    Circumstances,
+    Decision,
+    StopRules,
+    SupervisorWatch,
+    decide,
+)
+from vla_hardware.reading import Flaw, Reading, ReadingCheck
+
+
+@dataclass(frozen=True)
+class LoopLimits:
+    """The servo loop's safety numbers; none has a default.
+
+    command_timeout s, supervisor_timeout s, max_command_step rad: see `CommandGate` and
+    `SupervisorWatch`. rest_velocity rad/s: slower is at rest. standing_tolerance rad: measured to
+    standing pose. errors_to_fault: flawed readings or failed writes in a row that make a fault.
+    fault_clear_time s: good readings for so long, and ESTOP heard, and the fault is over.
+    read_deadline s: a read that took longer is a failed one. damp_factor: viscous damping of
+    `damp` as a multiple of the servo's kv. lying_tilt rad: beyond it the robot counts as lying.
+    max_balance_offset rad: bound of the balance offset, each joint.
+    """
+
+    command_timeout: float
+    supervisor_timeout: float
+    max_command_step: float
+    rest_velocity: float
+    standing_tolerance: float
+    errors_to_fault: int
+    fault_clear_time: float
+    read_deadline: float
+    damp_factor: float
+    lying_tilt: float
+    max_balance_offset: float
+
+
+class Balance(Protocol):
+    """The part of `vla_balance.correction.BalanceCorrection` that the loop uses."""
+
+    def update(
+        self,
+        dt: float,
+        q: np.ndarray,
+        v: np.ndarray,
+        orientation: np.ndarray,
+        angular_velocity: np.ndarray,
+        left_wrench: np.ndarray,
+        right_wrench: np.ndarray,
+        reference: np.ndarray,
+    ) -> np.ndarray: ...
+
+    def reset(self) -> None: ...
+
+
+class NoBalance:
+    """For a robot that cannot fall: a mock without physics, or one that stands on a base."""
+
+    def __init__(self, n: int) -> None:
+        self._zeros = np.zeros(n)
+
+    def update(self, *state: object) -> np.ndarray:
+        return self._zeros
+
+    def reset(self) -> None:
+        pass
+
+
+class ServoLoop:
+    """The control thread's whole state.
+
+    joint_names, lower, upper, velocity, acceleration, effort, kp, kv, standing: the robot, arrays
+    (n,). period: nominal seconds between cycles. gravity: (position (n,), orientation wxyz (4,)) → feed-forward torque (n,) Nm. clock:
+    seconds, steady.
+    """
+
+    def __init__(
+        self,
+        *,
+        joint_names: Sequence[str],
+        lower: np.ndarray,
+        upper: np.ndarray,
+        velocity: np.ndarray,
+        acceleration: np.ndarray,
+        effort: np.ndarray,
+        kp: np.ndarray,
+        kv: np.ndarray,
+        standing: np.ndarray,
+        stand_duration: float,
+        period: float,
+        rules: StopRules,
+        limits: LoopLimits,
+        driver: Driver,
+        balance: Balance,
+        gravity: Callable[[np.ndarray, np.ndarray], np.ndarray],
+        clock: Callable[[], float],
+    ) -> None:
+        n = len(joint_names)
+        self.driver = driver
+        self.motion = ReferenceMotion(
+            lower, upper, velocity, acceleration, standing, stand_duration
+        )
+        self.gate = CommandGate(joint_names, limits.command_timeout, limits.max_command_step)
+        self.watch = SupervisorWatch(limits.supervisor_timeout)
+        self._check = ReadingCheck(velocity)
+        self._rules, self._limits = rules, limits
+        self._balance, self._gravity, self._clock = balance, gravity, clock
+        self._lower, self._upper, self._velocity_limit = lower, upper, velocity
+        self._effort_limit = effort
+        self._gains = {
+            Behaviour.HOLD: Gains(kp, kv),
+            Behaviour.DAMP: Gains(np.zeros(n), kv * limits.damp_factor),
+            Behaviour.OFF: Gains(np.zeros(n), np.zeros(n)),
+        }
+        self._nominal = period
+        self._zeros = np.zeros(n)
+        self._target = np.zeros(n)
+        self._last_target: np.ndarray | None = None
+        self._feed = np.zeros(n)
+        self._powered = False
+        self._flaws_in_row = 0
+        self._write_errors_in_row = 0
+        self._good_since: float | None = None
+        self._estop_seen = False
+        self._last_cycle: float | None = None
+        self._open_since: int | None = None
+        self._offset = np.zeros(n)
+        self._track_stale = False
+        self.reading: Reading | None = None
+        self.decision = Decision(Behaviour.HOLD, 'not started')
+        self.flawed = False
+        self.fault = ''
+        self.ending = ''
+        self.clamped = 0
+        self.read_errors = 0
+        self.write_errors = 0
+        self.last_error = ''
+        self.period = 0.0
+        self.duration = 0.0
+
+    # -- what comes in ---------------------------------------------------------------------
+
+    def connect(self) -> None:
+        """Reaches the robot and looks at it; nothing moves. Raises DriverError."""
+        self.driver.connect()
+        self.reading = self._read_checked(self._clock())
+        if self.reading is None:
+            raise DriverError(self.last_error)
+
+    def begin(self) -> None:
+        """Activation: hold, in the standing pose if the robot is there, else where it is."""
+        assert self.reading is not None
+        pose = self.reading.position
+        near = np.abs(pose - self.motion.standing_pose) <= self._limits.standing_tolerance
+        self.motion.restart(self.motion.standing_pose if near.all() else pose)
+        self.motion.behaviour = Behaviour.HOLD
+        self.ending = ''
+        self._balance.reset()
+        self._last_target = None
+
+    def hear_supervisor(
+        self,
+        mode: int,
+        behaviour: int,
+        motion_epoch: int,
+        sequence: int,
+        stamp_ns: int,
+        wall_ns: int,
+    ) -> bool:
+        """Takes one /supervisor/state; a stop it brings is obeyed in the next cycle."""
+        return self.watch.hear(
+            mode, behaviour, motion_epoch, sequence, stamp_ns, wall_ns, self._clock()
+        )
+
+    def offer_command(
+        self,
+        names: Sequence[str],
+        position: Sequence[float],
+        velocity: Sequence[float],
+        effort: Sequence[float],
+        stamp_ns: int,
+        wall_ns: int,
+    ) -> None:
+        """Takes one /joint_command, if the gate lets it through."""
+        self._follow_epoch()
+        self.gate.offer(
+            names, position, velocity, effort, stamp_ns, wall_ns, self._clock(),
+            self.motion.position,
+        )  # fmt: skip
+
+    def moved_elsewhere(self, standing: bool) -> None:
+        """The simulated robot was put back: forget what is known of its motion."""
+        self._check.forget()
+        self._balance.reset()
+        self._last_target = None
+        if standing:
+            self.motion.restart(self.motion.standing_pose)
+
+    # -- the cycle -------------------------------------------------------------------------
+
+    def cycle(self) -> None:
+        """Reads, decides and writes once. Never raises for anything that the robot does."""
+        now = self._clock()
+        nominal = self._nominal
+        self.period = now - self._last_cycle if self._last_cycle is not None else nominal
+        self._last_cycle = now
+        # After a stall the reference must not leap: it moves on by at most four nominal cycles.
+        dt = min(max(self.period, 0.1 * nominal), 4 * nominal)
+
+        reading = self._read_checked(now)
+        self.flawed = reading is None
+        if reading is not None:
+            self.reading = reading
+        self._judge_fault(now, reading is not None and self._write_errors_in_row == 0)
+        self._follow_epoch()
+        self.decision = decide(self._circumstances(now), self._rules)
+        behaviour = self.decision.behaviour
+        measured = self.reading.position if self.reading is not None else self._zeros
+        was_limp = self.motion.behaviour in LIMP
+        self.motion.switch(behaviour, measured)
+        if was_limp and behaviour not in LIMP:
+            self._balance.reset()
+            self._last_target = None
+        if behaviour is Behaviour.TRACK:
+            self.clamped += self.motion.follow(self.gate.position, self.gate.velocity, dt)
+        else:
+            self.motion.tick(dt, measured)
+        self._write(behaviour, dt)
+        self.duration = self._clock() - now
+
+    @property
+    def behaviour_done(self) -> bool:
+        """Stand: the pose is reached; hold, damp, off: at rest."""
+        behaviour = self.motion.behaviour
+        if behaviour is Behaviour.STAND:
+            return self.motion.resting and self.standing and self.at_rest
+        return self.at_rest and (behaviour in LIMP or self.motion.resting)
+
+    @property
+    def max_joint_speed(self) -> float:
+        """rad/s, measured; inf before anything was measured."""
+        return float(np.abs(self.reading.velocity).max()) if self.reading is not None else np.inf
+
+    @property
+    def at_rest(self) -> bool:
+        return self.max_joint_speed <= self._limits.rest_velocity
+
+    @property
+    def standing(self) -> bool:
+        """The measured joints are in the standing pose, and the robot is upright."""
+        if self.reading is None or self.motion.behaviour in LIMP:
+            return False
+        off = np.abs(self.reading.position - self.motion.standing_pose - self._offset)
+        return bool((off <= self._limits.standing_tolerance).all()) and not self.lying
+
+    @property
+    def lying(self) -> bool:
+        """Tilted beyond `lying_tilt`: the angle between the IMU's z axis and the vertical."""
+        if self.reading is None:
+            return False
+        _, x, y, _ = self.reading.orientation
+        return not 1.0 - 2.0 * (x * x + y * y) >= np.cos(self._limits.lying_tilt)
+
+    # -- inside ----------------------------------------------------------------------------
+
+    def _read_checked(self, now: float) -> Reading | None:
+        try:
+            reading = self.driver.read()
+        except DriverError as error:
+            return self._flawed(str(error))
+        except Exception as error:  # a vendor's library may raise anything
+            return self._flawed(f'{type(error).__name__}: {error}')
+        took = self._clock() - now
+        if not took <= self._limits.read_deadline:
+            return self._flawed(f'took {took * 1e3:.0f} ms', fatal=True)
+        flaw = self._check.judge(reading, now)
+        if flaw is not None:
+            kind, where = flaw
+            return self._flawed(f'{kind.value}: {where}', fatal=kind is Flaw.NOT_FINITE)
+        self._flaws_in_row = 0
+        return reading
+
+    def _flawed(self, what: str, fatal: bool = False) -> None:
+        self.read_errors += 1
+        self._flaws_in_row += 1
+        self.last_error = f'read error: {what}'
+        if fatal or self._flaws_in_row >= self._limits.errors_to_fault:
+            self._fail(self.last_error)
+
+    def _fail(self, what: str) -> None:
+        if not self.fault:  # the first reason is the one to look for
+            self.fault = what
+        self._good_since = None
+        self._estop_seen = False
+        self.watch.pause()
+
+    def _judge_fault(self, now: float, good: bool) -> None:
+        """A fault stays until readings were good for a while *and* the supervisor said ESTOP."""
+        if not self.fault:
+            return
+        self._estop_seen |= self.watch.mode is Mode.ESTOP
+        if not good:
+            self._good_since = None
+        elif self._good_since is None:
+            self._good_since = now
+        elif self._estop_seen and now - self._good_since >= self._limits.fault_clear_time:
+            self.fault = ''
+            self.watch.pause()
+
+    def _follow_epoch(self) -> None:
+        """Opens the gate when RUNNING begins, shuts it when it ends."""
+        since = None if self.fault or self.ending else self.watch.running_since_ns
+        if since != self._open_since:
+            self._open_since = since
+            self._track_stale = False
+            if since is None:
+                self.gate.shut()
+            else:
+                self.gate.open(since)
+
+    def _circumstances(self, now: float) -> Circumstances:
+        silent = self.watch.silent(now)
+        if silent:
+            self._follow_epoch()
+        there = self.gate.age(now) < np.inf
+        # Once stale stays stale until RUNNING begins anew: the filter's old motion must not go on
+        # by itself when its process thaws.
+        self._track_stale |= there and not self.gate.fresh(now)
+        return Circumstances(
+            fault=self.fault,
+            ending=self.ending,
+            supervisor_age=self.watch.age(now),
+            supervisor_silent=silent,
+            mode=self.watch.mode,
+            asked=self.watch.behaviour,
+            running=self._open_since is not None,
+            command_there=there,
+            command_fresh=not self._track_stale,
+            limp_and_resting=self.motion.behaviour in LIMP and self.at_rest,
+            lying=self.lying,
+        )
+
+    def _write(self, behaviour: Behaviour, dt: float) -> None:
+        reading = self.reading
+        try:
+            powered = behaviour is not Behaviour.OFF
+            if powered is not self._powered:
+                self.driver.power(powered)
+                self._powered = powered
+            if behaviour in LIMP or reading is None:
+                self._offset[:] = 0.0
+                gains = self._gains[Behaviour.OFF if not powered else Behaviour.DAMP]
+                self.driver.write(self.motion.position, self._zeros, self._zeros, gains)
+            else:
+                self._aim(reading, dt)
+                self._feed_forward(behaviour, reading)
+                self.driver.write(
+                    self._target, self.motion.velocity, self._feed, self._gains[Behaviour.HOLD]
+                )
+        except Exception as error:
+            self.write_errors += 1
+            self._write_errors_in_row += 1
+            self.last_error = f'write error: {error}'
+            if self._write_errors_in_row >= self._limits.errors_to_fault:
+                self._fail(self.last_error)
+        else:
+            self._write_errors_in_row = 0
+
+    def _aim(self, reading: Reading, dt: float) -> None:
+        """Servo target = reference + bounded balance offset, inside the URDF limits."""
+        offset = self._balance.update(
+            dt,
+            reading.position,
+            reading.velocity,
+            reading.orientation,
+            reading.angular_velocity,
+            reading.left_wrench,
+            reading.right_wrench,
+            self.motion.position,
+        )
+        bound = self._limits.max_balance_offset
+        if np.isfinite(offset).all():
+            np.clip(offset, -bound, bound, out=self._offset)
+        np.add(self.motion.position, self._offset, out=self._target)
+        np.clip(self._target, self._lower, self._upper, out=self._target)
+        if self._last_target is None:
+            self._last_target = self.motion.position.copy()
+        step = self._velocity_limit * dt
+        np.clip(self._target, self._last_target - step, self._last_target + step, out=self._target)
+        self._last_target[:] = self._target
+
+    def _feed_forward(self, behaviour: Behaviour, reading: Reading) -> None:
+        if behaviour is Behaviour.TRACK:
+            np.clip(self.gate.effort, -self._effort_limit, self._effort_limit, out=self._feed)
+            return
+        torque = self._gravity(reading.position, reading.orientation)
+        np.clip(torque, -self._effort_limit, self._effort_limit, out=self._feed)
