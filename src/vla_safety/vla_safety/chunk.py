@@ -1,0 +1,230 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Action chunks and their playback: what is wanted *now*."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+
+class Interpolation(str, Enum):
+    """How positions between a chunk's points are found."""
+
+    LINEAR = 'linear'
+    CUBIC = 'cubic'
+    MINIMUM_JERK = 'minimum_jerk'
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One policy answer.
+
+    Attributes:
+        joints: (k,) int, indices into the robot's joints.
+        times: (h,) s since the observation, > 0, increasing.
+        positions: (h, k) rad.
+        stamp: s, time of the observation on the caller's steady clock.
+        velocities: (h, k) rad/s, or None to take them from the positions' differences.
+        sequence: increases from chunk to chunk, or None to compare the stamps.
+    """
+
+    joints: np.ndarray
+    times: np.ndarray
+    positions: np.ndarray
+    stamp: float
+    velocities: np.ndarray | None = None
+    sequence: int | None = None
+
+
+def knot_velocities(times: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Velocities (h, k) at the points: parabola through each and its neighbours, one-sided at ends.
+
+    With hᵢ = tᵢ₊₁ − tᵢ and slopes sᵢ: vᵢ = (hᵢ·sᵢ₋₁ + hᵢ₋₁·sᵢ) / (hᵢ₋₁ + hᵢ).
+    """
+    if len(times) == 1:
+        return np.zeros_like(positions)
+    steps = np.diff(times)[:, None]
+    slopes = np.diff(positions, axis=0) / steps
+    velocities = np.empty_like(positions)
+    velocities[0], velocities[-1] = slopes[0], slopes[-1]
+    velocities[1:-1] = (steps[1:] * slopes[:-1] + steps[:-1] * slopes[1:]) / (
+        steps[1:] + steps[:-1]
+    )
+    return velocities
+
+
+def segment_coefficients(
+    times: np.ndarray, positions: np.ndarray, velocities: np.ndarray, kind: Interpolation
+) -> np.ndarray:
+    """Polynomials (h−1, order+1, k) in s since each segment's start, lowest power first.
+
+    Linear; cubic Hermite; or minimum jerk: the quintic with the given velocities and zero
+    acceleration at both ends (Flash and Hogan 1985, with boundary velocities).
+    """
+    h = np.diff(times)[:, None]
+    p, v = positions[:-1], velocities[:-1]
+    gap = positions[1:] - p
+    if kind is Interpolation.LINEAR:
+        return np.stack([p, gap / h], axis=1)
+    end = velocities[1:]
+    if kind is Interpolation.CUBIC:
+        return np.stack(
+            [p, v, (3 * gap / h - 2 * v - end) / h, (v + end - 2 * gap / h) / h**2], axis=1
+        )
+    excess = gap - v * h
+    turn = (end - v) * h
+    zero = np.zeros_like(p)
+    return np.stack(
+        [
+            p,
+            v,
+            zero,
+            (10 * excess - 4 * turn) / h**3,
+            (-15 * excess + 7 * turn) / h**4,
+            (6 * excess - 3 * turn) / h**5,
+        ],
+        axis=1,
+    )
+
+
+class ChunkTracker:
+    """Plays the newest chunk, taking over from the motion before without a jump.
+
+    Playback time runs at the speed scale: at 0.25 the chunk takes four times as long. A chunk that
+    arrives late starts where it ought to be by then; what is past is skipped.
+
+    Hand-over: at the moment a chunk is taken, the last command sent differs from the chunk by
+    (Δp, Δv). That difference is added to the chunk and fades to zero over `cross_fade` seconds
+    along the quintic with zero acceleration at both ends, so position and velocity are continuous
+    from the very first sample, from whatever motion (or rest) the new chunk interrupts, and however
+    fast chunks follow each other.
+
+    Args:
+        n: joints of the robot.
+        interpolation: between points.
+        cross_fade: s, > 0.
+    """
+
+    def __init__(self, n: int, interpolation: Interpolation, cross_fade: float) -> None:
+        self._interpolation = interpolation
+        self._cross_fade = cross_fade
+        self._chunk: Chunk | None = None
+        self._knots = np.zeros(0)
+        self._coefficients = np.zeros((0, 1, 0))
+        self._time = 0.0
+        self._faded = 0.0
+        self._gap_position = np.zeros(0)
+        self._gap_velocity = np.zeros(0)
+        self.covered = np.zeros(n, dtype=bool)
+
+    @property
+    def chunk(self) -> Chunk | None:
+        """The chunk that is played, None without one."""
+        return self._chunk
+
+    @property
+    def horizon_left(self) -> float:
+        """Seconds of chunk time still ahead; 0 without a chunk or at its end."""
+        if self._chunk is None:
+            return 0.0
+        return max(0.0, float(self._knots[-1]) - self._time)
+
+    @property
+    def ended(self) -> bool:
+        return self._chunk is not None and not self._time < self._knots[-1]
+
+    def clear(self) -> None:
+        """Forget the chunk."""
+        self._chunk = None
+        self.covered[:] = False
+
+    @staticmethod
+    def start_time(chunk: Chunk, now: float, scale: float) -> float:
+        """Chunk time at which playback of `chunk` begins when it is taken at `now`.
+
+        Since the observation the robot has moved at the scale, so it is there in the chunk.
+        """
+        return max(0.0, now - chunk.stamp) * scale
+
+    def take(
+        self, chunk: Chunk, now: float, position: np.ndarray, velocity: np.ndarray, scale: float
+    ) -> None:
+        """Play `chunk` from now on.
+
+        Args:
+            position, velocity: (n,) of the last command sent.
+            scale: speed scale in force.
+        """
+        start = self.start_time(chunk, now, scale)
+        joints = chunk.joints
+        sent_position, sent_velocity = position[joints], velocity[joints]
+        times = np.asarray(chunk.times, dtype=float)
+        positions = np.asarray(chunk.positions, dtype=float)
+        if chunk.velocities is None:
+            velocities = knot_velocities(times, positions)
+        else:
+            velocities = np.asarray(chunk.velocities, dtype=float)
+        if start < times[0]:
+            # The chunk says nothing before its first point: come from where the robot is.
+            times = np.concatenate(([0.0], times))
+            slope = (positions[:1] - sent_position) / times[1]
+            if len(positions) == 1 and chunk.velocities is None:
+                velocities = slope
+            positions = np.concatenate((sent_position[None], positions))
+            velocities = np.concatenate((slope, velocities))
+        self._knots = np.array(times, dtype=float)
+        self._coefficients = segment_coefficients(
+            self._knots, positions, velocities, self._interpolation
+        )
+        self._chunk = chunk
+        self._time = start
+        self._faded = 0.0
+        self.covered[:] = False
+        self.covered[joints] = True
+        own_position, own_velocity = self._evaluate()
+        self._gap_position = sent_position - own_position
+        self._gap_velocity = sent_velocity - scale * own_velocity
+
+    def advance(self, dt: float, scale: float) -> None:
+        """Let `dt` seconds pass; playback moves by dt·scale."""
+        self._time += dt * scale
+        self._faded += dt
+
+    def sample(self, scale: float, position: np.ndarray, velocity: np.ndarray) -> None:
+        """Write the covered joints' wanted position (rad) and velocity (rad/s) into (n,) arrays."""
+        assert self._chunk is not None
+        own_position, own_velocity = self._evaluate()
+        own_velocity *= scale
+        s = self._faded / self._cross_fade
+        if s < 1.0:
+            s2 = s * s
+            s3 = s2 * s
+            # Quintic Hermite basis of "value 1, slope 0" and "value 0, slope 1" falling to rest.
+            value = 1.0 - s3 * (10.0 - 15.0 * s + 6.0 * s2)
+            value_slope = -30.0 * s2 * (1.0 - s) ** 2 / self._cross_fade
+            slope = s - s3 * (6.0 - 8.0 * s + 3.0 * s2)
+            slope_slope = 1.0 - s2 * (18.0 - 32.0 * s + 15.0 * s2)
+            own_position += self._gap_position * value + self._gap_velocity * (
+                slope * self._cross_fade
+            )
+            own_velocity += self._gap_position * value_slope + self._gap_velocity * slope_slope
+        position[self._chunk.joints] = own_position
+        velocity[self._chunk.joints] = own_velocity
+
+    def _evaluate(self) -> tuple[np.ndarray, np.ndarray]:
+        """Position and velocity (k,) of the chunk itself at the playback time, in chunk time."""
+        time = min(self._time, float(self._knots[-1]))
+        segment = int(np.searchsorted(self._knots, time, side='right')) - 1
+        segment = min(max(segment, 0), len(self._coefficients) - 1)
+        coefficients = self._coefficients[segment]
+        s = time - self._knots[segment]
+        position = coefficients[-1].copy()
+        velocity = np.zeros_like(position)
+        for power in range(len(coefficients) - 2, -1, -1):
+            velocity *= s
+            velocity += position
+            position *= s
+            position += coefficients[power]
+        return position, velocity

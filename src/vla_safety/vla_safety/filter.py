@@ -1,0 +1,449 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The four steps in their order: valid?, box limits, coupled limits, speed scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+import numpy as np
+
+from vla_common.levels import Level
+from vla_safety.box_limits import ACCELERATION, SPEED, TORQUE, BoxLimits
+from vla_safety.braking import stopping_speed
+from vla_safety.chunk import Chunk, ChunkTracker
+from vla_safety.coupled import CoupledLimits, Infeasible, MotionState
+from vla_safety.jerk import JerkShaper
+from vla_safety.parameters import FilterParameters
+from vla_safety.speed import STAGE_SCALE, SpeedScale
+from vla_safety.torque import TorqueReach
+from vla_safety.validation import ChunkValidator
+from vla_safety.violations import CONTENT_KINDS, LEVELS, Kind, Violation, violation
+
+REST_SPEED = 1e-9
+"""rad/s; a command slower than this is at rest (rounding is all that is left)."""
+
+CHANGE = 1e-9
+"""rad/s; a smaller difference between wanted and sent is rounding, not a change."""
+
+REPORTED = 8
+"""Violations listed per tick; all are counted."""
+
+
+class FilterState(IntEnum):
+    """As in vla_interfaces/SafetyStatus."""
+
+    NO_CHUNK = 0
+    TRACKING = 1
+    BRAKING = 2
+    INFEASIBLE = 3
+    GATED = 4
+
+
+class GravitySource(Protocol):
+    """The part of vla_robot's Kinematics that the filter uses."""
+
+    def gravity_torque(self, q: np.ndarray, base_rotation: np.ndarray) -> np.ndarray:
+        """(n,) Nm that hold the upper body; legs zero."""
+        ...
+
+
+@dataclass(frozen=True)
+class Output:
+    """One command and what was done to get it.
+
+    Attributes:
+        position, velocity, effort: (n,) rad, rad/s, Nm feed-forward.
+        state: what the filter is doing.
+        reason: why it is not TRACKING; empty otherwise.
+        violations: of this tick, the worst first, at most REPORTED.
+        counts: every violation of this tick by kind.
+        changed: whether the command differs from what was wanted.
+        chunk_age: s since the tracked chunk's observation; −1 without one.
+        horizon_left: s of chunk time still ahead.
+        speed_scale: in force.
+    """
+
+    position: np.ndarray
+    velocity: np.ndarray
+    effort: np.ndarray
+    state: FilterState
+    reason: str
+    violations: tuple[Violation, ...]
+    counts: dict[Kind, int]
+    changed: bool
+    chunk_age: float
+    horizon_left: float
+    speed_scale: float
+
+    @property
+    def level(self) -> Level:
+        """The worst level of this tick."""
+        return max((LEVELS[kind] for kind in self.counts), default=Level.SAFE)
+
+
+class SafetyFilter:
+    """Chunks in, commands out. Time comes with every call; nothing here waits, sleeps or asks.
+
+    Args:
+        robot: a vla_robot RobotModel (joint_names, limits, soft_margin, servo, kinematics()).
+        parameters: settings.
+        coupled: limits that tie joints together, asked in this order; each gets what the one before
+            left.
+    """
+
+    def __init__(
+        self,
+        robot: object,
+        parameters: FilterParameters,
+        coupled: Sequence[CoupledLimits] = (),
+    ) -> None:
+        p, limits = parameters, robot.limits
+        self._parameters = p
+        self.names: tuple[str, ...] = tuple(robot.joint_names)
+        n = len(self.names)
+        max_velocity = limits.velocity * p.velocity_fraction
+        self._max_acceleration = limits.acceleration * p.acceleration_fraction
+        self.box = BoxLimits(
+            limits.lower + robot.soft_margin,
+            limits.upper - robot.soft_margin,
+            max_velocity,
+            self._max_acceleration,
+            lag=p.braking_lag,
+            max_period=p.max_period,
+        )
+        self._reach = TorqueReach(robot.servo.kp, robot.servo.kv, limits.effort * p.effort_fraction)
+        self._jerk = None if limits.jerk is None else JerkShaper(limits.jerk)
+        self._coupled = tuple(coupled)
+        self._gravity: GravitySource = robot.kinematics()
+        self._validator = ChunkValidator(
+            self.names, limits.lower, limits.upper, max_velocity, p.rules
+        )
+        self._tracker = ChunkTracker(n, p.interpolation, p.cross_fade)
+        self._scale = SpeedScale(STAGE_SCALE[p.stage], p.speed_scale_rate)
+        self._idle_reason = 'no chunk received'
+        self._infeasible = False
+        self._carry = 0.0
+        self._acceleration = np.zeros(n)
+        self._wanted = np.zeros(n)
+        self._target = np.zeros(n)
+        self._target_velocity = np.zeros(n)
+        self._effort = np.zeros(n)
+        self._level_ground = np.eye(3)
+        self._last: Output | None = None
+
+    # --- what is tracked -------------------------------------------------------------------
+
+    def reset(
+        self, position: np.ndarray, velocity: np.ndarray | None = None, speed_scale: float = 1.0
+    ) -> None:
+        """Start from what the servos track now; forget every chunk.
+
+        Raises:
+            ValueError: a value is not finite, or the array has another length than the robot.
+        """
+        position = np.asarray(position, dtype=float)
+        if position.shape != self.box.position.shape or not np.isfinite(position).all():
+            raise ValueError('reset needs a finite position for every joint')
+        if velocity is not None and not np.isfinite(velocity).all():
+            raise ValueError('reset needs a finite velocity for every joint')
+        self.box.reset(position, velocity)
+        self._acceleration[:] = 0.0
+        self._scale.reset(speed_scale)
+        self._carry = 0.0
+        self._last = None
+        self.flush('no chunk since the start')
+
+    def forget_order(self) -> None:
+        """Forget the stamps of earlier chunks, for a new episode with a new clock."""
+        self._validator.forget()
+
+    def flush(self, reason: str) -> None:
+        """Drop what is tracked; the motion brakes to rest."""
+        self._tracker.clear()
+        self._idle_reason = reason
+
+    def accept(
+        self, chunk: Chunk, now: float, measured_position: np.ndarray | None
+    ) -> list[Violation]:
+        """Check `chunk` and, if nothing is wrong, track it from now on.
+
+        Args:
+            now: s, on the clock of `chunk.stamp`.
+            measured_position: (n,) rad; None if not known, then nothing is accepted.
+
+        Returns:
+            Why it was refused; empty if accepted. A chunk refused for its content also drops the
+            chunk before: its sender cannot be trusted.
+        """
+        found = self._validator.admit(chunk, now, measured_position)
+        if not found:
+            end = float(chunk.times[-1])
+            start = ChunkTracker.start_time(chunk, now, self._scale.value)
+            if not start < end:
+                found = [violation(Kind.STALE, 'horizon', start, end)]
+        if found:
+            self.refuse(found)
+        else:
+            self._tracker.take(chunk, now, self.box.position, self.box.velocity, self._scale.value)
+        return found
+
+    def refuse(self, found: Sequence[Violation]) -> None:
+        """React to a refused chunk, also to one that the boundary refused before it got here."""
+        if any(item.kind in CONTENT_KINDS for item in found):
+            self.flush(f'chunk rejected: {found[0]}')
+
+    def resting(self, base_rotation: np.ndarray | None = None) -> Output:
+        """The command that stays where `reset` put the filter: for a robot that others control.
+
+        Args:
+            base_rotation: (3, 3) base in the world; None means upright.
+        """
+        self._feed_forward(self._level_ground if base_rotation is None else base_rotation)
+        return Output(
+            position=self.box.position.copy(),
+            velocity=np.zeros_like(self.box.position),
+            effort=self._effort.copy(),
+            state=FilterState.GATED,
+            reason='',
+            violations=(),
+            counts={},
+            changed=False,
+            chunk_age=-1.0,
+            horizon_left=0.0,
+            speed_scale=self._scale.value,
+        )
+
+    # --- the tick --------------------------------------------------------------------------
+
+    def tick(
+        self,
+        now: float,
+        dt: float,
+        measured_position: np.ndarray,
+        measured_velocity: np.ndarray,
+        speed_scale: float = 1.0,
+        base_rotation: np.ndarray | None = None,
+        stop: Violation | None = None,
+    ) -> Output:
+        """Compute the next command.
+
+        Args:
+            now: s, the clock of the chunks' stamps.
+            dt: s since the last command really left.
+            measured_position, measured_velocity: (n,) rad and rad/s.
+            speed_scale: the supervisor's, 0..1.
+            base_rotation: (3, 3) base in the world for gravity; None means upright.
+            stop: brake as hard as the box allows, for this reason, and drop the chunk.
+        """
+        dt += self._carry
+        if not dt >= self._parameters.min_period:
+            # Too short to command motion for; also a clock that stood still or went back, or NaN.
+            self._carry = dt if dt > 0.0 else 0.0
+            if self._last is not None:
+                return self._last
+            dt = self._parameters.min_period
+        self._carry = 0.0
+        if not np.isfinite(dt):
+            dt = self._parameters.max_period
+        rotation = self._level_ground if base_rotation is None else base_rotation
+        counts: dict[Kind, int] = {}
+        listed: list[Violation] = []
+
+        if not (np.isfinite(measured_position).all() and np.isfinite(measured_velocity).all()):
+            stop = stop or violation(Kind.STATE_STALE, 'measured state')
+            measured_position = self.box.position
+            measured_velocity = self.box.velocity
+        if stop is not None:
+            self.flush(str(stop))
+            _report(stop, counts, listed)
+        if dt > self.box.max_period:
+            _report(violation(Kind.LATE_TICK, '', dt, self.box.max_period), counts, listed)
+
+        # Before `elapse`: the servos hold the velocity that was last sent.
+        self._reach.update(measured_position, measured_velocity, self.box.velocity, self._effort)
+        period = self.box.elapse(dt)
+        scale = self._scale.advance(speed_scale, dt)
+        reach = self._reach if stop is None else None
+        self.box.bound(
+            period,
+            scale,
+            None if reach is None else reach.low,
+            None if reach is None else reach.high,
+        )
+        tracking = self._want(now, period, dt, scale)
+        if stop is not None:
+            self._wanted[:] = self.box.brake
+        shaped = self._wanted
+        if self._jerk is not None and stop is None:
+            shaped = self._jerk.shape(self._wanted, self.box.velocity, self._acceleration, period)
+        sent = np.minimum(np.maximum(shaped, self.box.low), self.box.high)
+        changed = self._explain(tracking, shaped, sent, period, counts, listed)
+
+        self._infeasible = False
+        if self._coupled and stop is None:
+            restricted = self._restrict(
+                sent, measured_position, measured_velocity, rotation, period, counts, listed
+            )
+            changed = changed or not np.array_equal(restricted, sent)
+            sent = restricted
+
+        np.subtract(sent, self.box.velocity, out=self._acceleration)
+        self._acceleration /= period
+        self.box.commit(sent, period)
+        self._feed_forward(rotation)
+        state, reason = self._judge(tracking)
+        self._last = Output(
+            position=self.box.position.copy(),
+            velocity=self.box.velocity.copy(),
+            effort=self._effort.copy(),
+            state=state,
+            reason=reason,
+            violations=tuple(listed[:REPORTED]),
+            counts=counts,
+            changed=changed,
+            chunk_age=-1.0 if self._tracker.chunk is None else now - self._tracker.chunk.stamp,
+            horizon_left=self._tracker.horizon_left,
+            speed_scale=scale,
+        )
+        return self._last
+
+    def _want(self, now: float, period: float, dt: float, scale: float) -> bool:
+        """Write the wanted velocity; return whether a chunk is tracked.
+
+        Towards a target moving with v_t, from e behind it: v_t + sign(e)·(the speed from which the
+        gap can be closed without overshoot). Joints that no chunk speaks of come to rest.
+        """
+        tracker = self._tracker
+        if tracker.chunk is not None:
+            tracker.advance(dt, scale)
+            if tracker.ended:
+                self.flush('chunk horizon ended')
+            elif not now - tracker.chunk.stamp <= self._parameters.max_playback_age:
+                self.flush('chunk too old')
+        self._wanted[:] = 0.0
+        if tracker.chunk is None:
+            return False
+        tracker.sample(scale, self._target, self._target_velocity)
+        if not (
+            np.isfinite(self._target[tracker.covered]).all()
+            and np.isfinite(self._target_velocity[tracker.covered]).all()
+        ):
+            self.flush('chunk sample not finite')
+            return False
+        # Where the target was one period ago, against where the command is: the gap to close.
+        error = self._target - self._target_velocity * period - self.box.position
+        speed = stopping_speed(np.abs(error), self._max_acceleration, period)
+        np.copyto(
+            self._wanted,
+            self._target_velocity + np.copysign(speed, error),
+            where=tracker.covered,
+        )
+        return True
+
+    def _explain(
+        self,
+        tracking: bool,
+        shaped: np.ndarray,
+        sent: np.ndarray,
+        period: float,
+        counts: dict[Kind, int],
+        listed: list[Violation],
+    ) -> bool:
+        """Name what changed the wanted velocity; return whether anything did."""
+        box = self.box
+        jerked = 0
+        if shaped is not self._wanted:
+            jerked = int(np.count_nonzero(np.abs(self._wanted - shaped) > CHANGE))
+            if jerked:
+                counts[Kind.JERK] = counts.get(Kind.JERK, 0) + jerked
+        clamped = np.flatnonzero(np.abs(sent - shaped) > CHANGE).tolist()
+        changed = jerked > 0
+        for joint in clamped:
+            up = shaped[joint] > sent[joint]
+            bounds = box.highs[:, joint] if up else box.lows[:, joint]
+            row = int(bounds.argmin() if up else bounds.argmax())
+            value, limit = float(shaped[joint]), float(bounds[row])
+            if row == ACCELERATION:
+                if not tracking:
+                    continue  # This is what coming to rest along the limits looks like.
+                kind = Kind.ACCELERATION
+                value = (value - float(box.velocity[joint])) / period
+                limit = float(self._max_acceleration[joint])
+            elif row == SPEED:
+                hard = float(box.max_velocity[joint])
+                kind = Kind.VELOCITY if abs(value) > hard else Kind.SPEED_SCALE
+                limit = hard if kind is Kind.VELOCITY else limit
+            elif row == TORQUE:
+                kind = Kind.TORQUE
+            elif tracking and not box.lower[joint] <= self._target[joint] <= box.upper[joint]:
+                kind, value = Kind.POSITION, float(self._target[joint])
+                limit = float(box.upper[joint] if up else box.lower[joint])
+            else:
+                kind = Kind.BRAKING
+            changed = True
+            if len(listed) < REPORTED:
+                _report(violation(kind, self.names[joint], value, limit), counts, listed)
+            else:
+                counts[kind] = counts.get(kind, 0) + 1
+        listed.sort(key=lambda item: -item.level)
+        return changed
+
+    def _restrict(
+        self,
+        wanted: np.ndarray,
+        measured_position: np.ndarray,
+        measured_velocity: np.ndarray,
+        rotation: np.ndarray,
+        period: float,
+        counts: dict[Kind, int],
+        listed: list[Violation],
+    ) -> np.ndarray:
+        """Ask the coupled limits; whatever is wrong with their answer, the full brake leaves."""
+        box = self.box
+        state = MotionState(
+            box.position, box.velocity, measured_position, measured_velocity, rotation, period
+        )
+        velocity, why = wanted, ''
+        for limits in self._coupled:
+            try:
+                velocity = np.asarray(
+                    limits.restrict(velocity, box.low, box.high, state), dtype=float
+                )
+            except Infeasible as error:
+                why = str(error)
+                break
+            if (
+                velocity.shape != wanted.shape
+                or not ((velocity >= box.low - CHANGE) & (velocity <= box.high + CHANGE)).all()
+            ):
+                why = f'{type(limits).__name__} left the box'
+                break
+            velocity = np.minimum(np.maximum(velocity, box.low), box.high)
+        else:
+            return velocity
+        self._infeasible = True
+        _report(violation(Kind.INFEASIBLE, why), counts, listed)
+        return box.brake.copy()
+
+    def _feed_forward(self, rotation: np.ndarray) -> None:
+        gravity = self._gravity.gravity_torque(self.box.position, rotation)
+        # Without a believable gravity (a joint far outside what the model knows) there is none: the
+        # servos then sag a little, which is better than a wrong push.
+        self._effort[:] = gravity if np.isfinite(gravity).all() else 0.0
+
+    def _judge(self, tracking: bool) -> tuple[FilterState, str]:
+        if self._infeasible:
+            return FilterState.INFEASIBLE, 'no velocity satisfies every coupled limit'
+        if tracking:
+            return FilterState.TRACKING, ''
+        if (np.abs(self.box.velocity) > REST_SPEED).any():
+            return FilterState.BRAKING, self._idle_reason
+        return FilterState.NO_CHUNK, self._idle_reason
+
+
+def _report(item: Violation, counts: dict[Kind, int], listed: list[Violation]) -> None:
+    counts[item.kind] = counts.get(item.kind, 0) + 1
+    listed.append(item)

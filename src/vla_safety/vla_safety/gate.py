@@ -1,0 +1,86 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Whether motion is allowed now, and since when, from what the supervisor says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vla_common.modes import Mode
+from vla_common.watchdog import Watchdog
+
+
+@dataclass(frozen=True)
+class Order:
+    """One /supervisor/state, as the filter needs it. `stamp` is header.stamp in ns."""
+
+    mode: Mode
+    motion_epoch: int
+    speed_scale: float
+    stamp: int
+    sequence: int
+
+
+class Gate:
+    """Follows the supervisor.
+
+    Args:
+        timeout: s without a new order after which motion counts as not allowed.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._watchdog = Watchdog('supervisor', timeout)
+        self._order: Order | None = None
+        self._running_since = 0
+
+    @property
+    def timeout(self) -> float:
+        """s."""
+        return self._watchdog.timeout
+
+    @property
+    def order(self) -> Order | None:
+        """The newest order; None before the first."""
+        return self._order
+
+    @property
+    def running_since(self) -> int:
+        """ns, stamp of the order with which the current RUNNING began; chunks of observations
+        before it belong to another motion."""
+        return self._running_since
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the newest order is RUNNING, however old it is."""
+        return self._order is not None and self._order.mode is Mode.RUNNING
+
+    def age(self, now: float) -> float:
+        """s since the newest order; infinite before the first."""
+        return self._watchdog.age(now)
+
+    def silent(self, now: float) -> bool:
+        return self._watchdog.expired(now)
+
+    def hear(self, order: Order, now: float) -> bool:
+        """Take an order received at `now` (s, steady).
+
+        Returns:
+            Whether mode or epoch changed, or a silence ended: whatever was tracked is over.
+        """
+        silent = self._watchdog.expired(now)
+        before = self._order
+        # A supervisor that was restarted counts from its beginning again. Only while the old one is
+        # silent: otherwise a replayed message would be taken for a new one.
+        if silent and before is not None and order.stamp > before.stamp:
+            self._watchdog.reset()
+        if not self._watchdog.beat(now, order.sequence):
+            return False
+        self._order = order
+        changed = (
+            before is None
+            or silent
+            or before.mode is not order.mode
+            or before.motion_epoch != order.motion_epoch
+        )
+        if changed and order.mode is Mode.RUNNING:
+            self._running_since = order.stamp
+        return changed

@@ -1,0 +1,38 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Shaping the wanted velocity so that acceleration changes gradually."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vla_safety.braking import stopping_speed
+
+
+class JerkShaper:
+    """Turns a wanted velocity into one that jerk-limited acceleration leads to.
+
+    The acceleration towards the wanted velocity is chosen like a speed towards a position: at most
+    what can still be brought to zero, at the jerk j, by the time the velocity is reached. It shapes
+    what is *wanted* and yields to the box: a joint about to hit its limit brakes as hard as the
+    acceleration limit says, whatever the jerk.
+
+    Args:
+        jerk: (n,) rad/s³, > 0.
+    """
+
+    def __init__(self, jerk: np.ndarray) -> None:
+        self._jerk = np.array(jerk, dtype=float)
+
+    def shape(
+        self, wanted: np.ndarray, velocity: np.ndarray, acceleration: np.ndarray, period: float
+    ) -> np.ndarray:
+        """Return the shaped velocity (n,) rad/s.
+
+        Args:
+            velocity, acceleration: (n,) of the last command.
+            period: s.
+        """
+        gap = wanted - velocity
+        towards = np.sign(gap) * stopping_speed(np.abs(gap), self._jerk, period)
+        change = self._jerk * period
+        return velocity + np.clip(towards, acceleration - change, acceleration + change) * period

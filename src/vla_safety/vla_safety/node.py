@@ -1,0 +1,223 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The safety filter as a lifecycle node: messages in and out; all decisions are in `supervised`."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+from sensor_msgs.msg import Imu, JointState
+from trajectory_msgs.msg import JointTrajectory
+
+from vla_common import qos
+from vla_common.clock import RateMeter, steady_now
+from vla_common.levels import Level
+from vla_common.lifecycle import VlaLifecycleNode, run
+from vla_common.messages import JointOrder, duration_to_seconds, stamp_to_ns
+from vla_common.modes import Mode
+from vla_interfaces.msg import SafetyStatus, SupervisorState
+from vla_interfaces.msg import Violation as ViolationMessage
+from vla_robot import load_robot
+from vla_safety.filter import FilterState, SafetyFilter
+from vla_safety.gate import Order
+from vla_safety.parameters import FilterParameters
+from vla_safety.supervised import JointReadings, Report, SupervisedFilter, Timeouts
+from vla_safety.violations import Kind, Violation
+
+LISTED = 8
+"""Violations in one status message; all are counted."""
+
+
+class SafetyFilterNode(VlaLifecycleNode):
+    """Hears chunks, joints, IMU and supervisor; says one command and one status per tick."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__('safety_filter', 'vla_safety', **options)
+
+    def setup(self) -> None:
+        p = self.params
+        robot = load_robot(p.robot)
+        core = SafetyFilter(robot, FilterParameters.from_node(p))
+        timeouts = Timeouts(
+            state=p.timeouts.state,
+            supervisor=p.timeouts.supervisor,
+            reference=p.timeouts.reference,
+            imu=p.timeouts.imu,
+        )
+        self._filter = SupervisedFilter(core, timeouts, p.level_hold)
+        self._order = JointOrder(robot.joint_names)
+        self._position, self._velocity = np.zeros(robot.n), np.zeros(robot.n)
+        self._rate = RateMeter()
+        self._unreadable = 0
+        self._last_unreadable = ''
+        self._report: Report | None = None
+        self._tick_ms = 0.0
+
+        self._command = JointState(name=list(robot.joint_names))
+        self._status = SafetyStatus()
+        self._status.counter_names = [kind.value for kind in Kind]
+        self._kinds = list(Kind)
+        self._command_publisher = self.advertise(JointState, '/joint_command', qos.COMMAND)
+        self._status_publisher = self.advertise(SafetyStatus, '/safety/status', qos.STATE)
+        # The supervisor, the joints and the reference are heard while inactive too, so that the
+        # first tick after activation already knows them.
+        self.subscribe(JointTrajectory, '/vla/action_chunk', self._hear_chunk, qos.COMMAND)
+        for kind, topic, hear in (
+            (SupervisorState, '/supervisor/state', self._hear_supervisor),
+            (JointState, '/joint_states', self._hear_joints),
+            (JointState, '/hardware/joint_reference', self._hear_reference),
+            (Imu, '/imu/data', self._hear_imu),
+        ):
+            self.subscribe(kind, topic, hear, qos.STATE_SUB, always=True)
+        self.every(1.0 / p.control_frequency, self._tick)
+
+    def start(self) -> None:
+        self._filter.restart()
+
+    def secure(self) -> None:
+        # Deactivated, the filter is silent; the driver holds and the supervisor sees it go. What
+        # was tracked must not go on when it comes back.
+        if hasattr(self, '_filter'):
+            self._filter.core.flush('deactivated')
+
+    # --- what is heard ---------------------------------------------------------------------
+
+    def _hear_supervisor(self, message: SupervisorState) -> None:
+        self._filter.hear_supervisor(
+            Order(
+                mode=Mode(message.mode),
+                motion_epoch=message.motion_epoch,
+                speed_scale=message.speed_scale,
+                stamp=stamp_to_ns(message.header.stamp),
+                sequence=message.sequence,
+            ),
+            steady_now(),
+        )
+
+    def _hear_joints(self, message: JointState) -> None:
+        self._read(message, self._filter.measured)
+
+    def _hear_reference(self, message: JointState) -> None:
+        self._read(message, self._filter.reference)
+
+    def _read(self, message: JointState, into: JointReadings) -> None:
+        try:
+            self._order.read(message.name, message.position, self._position)
+            self._order.read(message.name, message.velocity, self._velocity)
+        except (KeyError, ValueError) as error:
+            # Not believed; if no readable one follows, its age stops the motion.
+            self._unreadable += 1
+            self._last_unreadable = str(error)
+            return
+        into.hear(self._position, self._velocity, stamp_to_ns(message.header.stamp), steady_now())
+
+    def _hear_imu(self, message: Imu) -> None:
+        q = message.orientation
+        self._filter.hear_imu((q.w, q.x, q.y, q.z), stamp_to_ns(message.header.stamp), steady_now())
+
+    def _hear_chunk(self, message: JointTrajectory) -> None:
+        stamp = stamp_to_ns(message.header.stamp)
+        age = (self.get_clock().now().nanoseconds - stamp) * 1e-9
+        points = message.points
+        times = np.array([duration_to_seconds(point.time_from_start) for point in points])
+        positions = _table([point.positions for point in points], len(message.joint_names))
+        velocities = None
+        if any(len(point.velocities) for point in points):
+            velocities = _table([point.velocities for point in points], len(message.joint_names))
+            if velocities is None:
+                positions = None
+        found = self._filter.hear_chunk(
+            message.joint_names, times, positions, velocities, stamp, age, steady_now()
+        )
+        if found:
+            self.get_logger().warning(
+                'chunk rejected: ' + '; '.join(str(item) for item in found[:3]),
+                throttle_duration_sec=1.0,
+            )
+
+    # --- what is said ----------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        begin = time.perf_counter()
+        now = steady_now()
+        report = self._filter.tick(now)
+        stamp = self.stamp()
+        if report.command is not None:
+            command = self._command
+            command.header.stamp = stamp
+            command.position = report.command.position.tolist()
+            command.velocity = report.command.velocity.tolist()
+            command.effort = report.command.effort.tolist()
+            self._command_publisher.publish(command)
+        self._rate.tick(now)
+        self._report = report
+        self._tick_ms = (time.perf_counter() - begin) * 1e3
+        self._status_publisher.publish(self._fill_status(report, stamp))
+
+    def _fill_status(self, report: Report, stamp: object) -> SafetyStatus:
+        status, core, command = self._status, self._filter, report.command
+        status.header.stamp = stamp
+        status.sequence += 1
+        status.state = int(report.state)
+        status.level = int(report.level)
+        status.reason = report.reason
+        status.violations = [_message(item) for item in report.violations[:LISTED]]
+        status.chunk_age = -1.0 if command is None else command.chunk_age
+        status.horizon_left = 0.0 if command is None else command.horizon_left
+        status.speed_scale = 0.0 if command is None else command.speed_scale
+        status.tick_ms = self._tick_ms
+        status.ticks = core.ticks
+        status.chunks_accepted = core.chunks_accepted
+        status.chunks_rejected = core.chunks_rejected
+        status.interventions = core.interventions
+        status.counter_values = [core.counts[kind] for kind in self._kinds]
+        return status
+
+    def diagnose(self) -> tuple[Level, str, dict[str, str]]:
+        report, core, now = self._report, self._filter, steady_now()
+        values = {
+            'tick_rate_hz': f'{self._rate.rate(now):.1f}',
+            'tick_ms': f'{self._tick_ms:.3f}',
+            'chunks_accepted': str(core.chunks_accepted),
+            'chunks_rejected': str(core.chunks_rejected),
+            'interventions': str(core.interventions),
+            'joint_states_age_s': f'{core.measured.age(now):.3f}',
+            'supervisor_age_s': f'{core.gate.age(now):.3f}',
+            'not_finite_readings': str(core.measured.refused + core.reference.refused),
+            'unreadable_readings': str(self._unreadable),
+        }
+        if self._last_unreadable:
+            values['last_unreadable'] = self._last_unreadable
+        for kind, count in core.counts.items():
+            values[f'violations.{kind.value}'] = str(count)
+        if report is None:
+            return Level.SAFE, 'not ticking yet', values
+        text = FilterState(report.state).name + (f': {report.reason}' if report.reason else '')
+        return report.level, text, values
+
+
+def _table(rows: list[object], width: int) -> np.ndarray | None:
+    """(h, k) from the points' arrays, or None where one has another length than the names."""
+    if any(len(row) != width for row in rows):
+        return None
+    return np.array(rows, dtype=float).reshape(len(rows), width)
+
+
+def _message(item: Violation) -> ViolationMessage:
+    return ViolationMessage(
+        kind=item.kind.value,
+        subject=item.subject,
+        value=item.value,
+        limit=item.limit,
+        level=int(item.level),
+    )
+
+
+def main() -> int:
+    """Entry point of `ros2 run vla_safety safety_filter`."""
+    return run(SafetyFilterNode)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,111 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Robots of any size that exist only as limits, for benchmarks, the adversary and tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class SyntheticLimits:
+    """As vla_robot's JointLimits."""
+
+    lower: np.ndarray
+    upper: np.ndarray
+    velocity: np.ndarray
+    acceleration: np.ndarray
+    jerk: np.ndarray | None
+    effort: np.ndarray
+
+
+@dataclass(frozen=True)
+class SyntheticServo:
+    """As vla_robot's ServoGains."""
+
+    kp: np.ndarray
+    kv: np.ndarray
+
+
+class SyntheticGravity:
+    """A gravity that pulls each joint on its own, like a pendulum."""
+
+    def __init__(self, weight: np.ndarray) -> None:
+        self._weight = weight
+
+    def gravity_torque(self, q: np.ndarray, base_rotation: np.ndarray) -> np.ndarray:
+        return self._weight * np.sin(q) * base_rotation[2, 2]
+
+
+@dataclass(frozen=True)
+class SyntheticRobot:
+    """The part of a RobotModel that the filter needs."""
+
+    joint_names: tuple[str, ...]
+    limits: SyntheticLimits
+    soft_margin: np.ndarray
+    servo: SyntheticServo
+    weight: np.ndarray
+
+    @property
+    def n(self) -> int:
+        return len(self.joint_names)
+
+    def kinematics(self) -> SyntheticGravity:
+        return SyntheticGravity(self.weight)
+
+    @classmethod
+    def random(cls, n: int, seed: int, jerk: bool = False) -> SyntheticRobot:
+        """A robot with limits drawn from wide ranges, some of them awkward on purpose."""
+        rng = np.random.default_rng(seed)
+        lower = -rng.uniform(0.05, 3.0, n)
+        upper = rng.uniform(0.05, 3.0, n)
+        acceleration = np.exp(rng.uniform(np.log(1.0), np.log(200.0), n))
+        effort = rng.uniform(5.0, 120.0, n)
+        return cls(
+            joint_names=tuple(f'joint_{i}' for i in range(n)),
+            limits=SyntheticLimits(
+                lower=lower,
+                upper=upper,
+                velocity=np.exp(rng.uniform(np.log(0.2), np.log(12.0), n)),
+                acceleration=acceleration,
+                jerk=acceleration * rng.uniform(5.0, 50.0, n) if jerk else None,
+                effort=effort,
+            ),
+            soft_margin=rng.uniform(0.0, 0.02, n),
+            servo=SyntheticServo(kp=rng.uniform(20.0, 500.0, n), kv=rng.uniform(0.5, 12.0, n)),
+            weight=effort * rng.uniform(0.0, 0.5, n),
+        )
+
+    @classmethod
+    def uniform(
+        cls,
+        n: int = 2,
+        *,
+        reach: float = 1.0,
+        velocity: float = 2.0,
+        acceleration: float = 10.0,
+        jerk: float | None = None,
+        effort: float = 1e3,
+        kp: float = 100.0,
+        kv: float = 0.0,
+        soft_margin: float = 0.0,
+        weight: float = 0.0,
+    ) -> SyntheticRobot:
+        """All joints alike, limits ±reach: for tests whose numbers are worked out by hand."""
+        full = np.full
+        return cls(
+            joint_names=tuple(f'joint_{i}' for i in range(n)),
+            limits=SyntheticLimits(
+                lower=full(n, -reach),
+                upper=full(n, reach),
+                velocity=full(n, velocity),
+                acceleration=full(n, acceleration),
+                jerk=None if jerk is None else full(n, jerk),
+                effort=full(n, effort),
+            ),
+            soft_margin=full(n, soft_margin),
+            servo=SyntheticServo(kp=full(n, kp), kv=full(n, kv)),
+            weight=full(n, weight),
+        )

@@ -1,0 +1,114 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Names for everything that the filter rejects or changes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+from vla_common.levels import Level
+
+
+class Kind(str, Enum):
+    """Stable identifiers, published in SafetyStatus and counted since activation."""
+
+    # A chunk that is not a command. It is rejected whole, and what was tracked is dropped.
+    NOT_FINITE = 'not_finite'
+    UNKNOWN_JOINT = 'unknown_joint'
+    DUPLICATE_JOINT = 'duplicate_joint'
+    WRONG_SHAPE = 'wrong_shape'
+    WRONG_TIMES = 'wrong_times'
+    TOO_LONG = 'too_long'
+    IMPLAUSIBLE = 'implausible'
+    # A chunk at the wrong time. It is ignored; what is tracked goes on to its own end.
+    STALE = 'stale'
+    FUTURE = 'future'
+    REPLAYED = 'replayed'
+    # A command that the box changed.
+    POSITION = 'position'
+    BRAKING = 'braking'
+    VELOCITY = 'velocity'
+    ACCELERATION = 'acceleration'
+    TORQUE = 'torque'
+    JERK = 'jerk'
+    SPEED_SCALE = 'speed_scale'
+    # What makes the filter brake whatever was asked.
+    INFEASIBLE = 'infeasible'
+    STATE_STALE = 'state_stale'
+    SUPERVISOR_SILENT = 'supervisor_silent'
+    LATE_TICK = 'late_tick'
+
+
+#: How bad each kind is. Shaping what a policy asks for is everyday work (SAFE); asking for what the
+#: robot cannot or must not do is told (WARNING); what cannot be trusted at all is DANGER, which the
+#: supervisor turns into half speed and, if it lasts, into a stop. Nothing here is EMERGENCY: a
+#: command that never left the filter has hurt nobody.
+LEVELS: dict[Kind, Level] = {
+    Kind.NOT_FINITE: Level.DANGER,
+    Kind.UNKNOWN_JOINT: Level.DANGER,
+    Kind.DUPLICATE_JOINT: Level.DANGER,
+    Kind.WRONG_SHAPE: Level.DANGER,
+    Kind.WRONG_TIMES: Level.DANGER,
+    Kind.TOO_LONG: Level.DANGER,
+    Kind.IMPLAUSIBLE: Level.DANGER,
+    Kind.STALE: Level.WARNING,
+    Kind.FUTURE: Level.WARNING,
+    Kind.REPLAYED: Level.WARNING,
+    Kind.POSITION: Level.WARNING,
+    Kind.BRAKING: Level.WARNING,
+    Kind.VELOCITY: Level.WARNING,
+    Kind.ACCELERATION: Level.SAFE,
+    Kind.TORQUE: Level.WARNING,
+    Kind.JERK: Level.SAFE,
+    Kind.SPEED_SCALE: Level.SAFE,
+    Kind.INFEASIBLE: Level.DANGER,
+    Kind.STATE_STALE: Level.DANGER,
+    Kind.SUPERVISOR_SILENT: Level.DANGER,
+    Kind.LATE_TICK: Level.WARNING,
+}
+
+#: Rejections that say something about the chunk's content, not about its time: its sender cannot be
+#: trusted, so the motion that it sent before is given up too.
+CONTENT_KINDS = frozenset(
+    {
+        Kind.NOT_FINITE,
+        Kind.UNKNOWN_JOINT,
+        Kind.DUPLICATE_JOINT,
+        Kind.WRONG_SHAPE,
+        Kind.WRONG_TIMES,
+        Kind.TOO_LONG,
+        Kind.IMPLAUSIBLE,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One rejection or change, as in vla_interfaces/Violation.
+
+    Attributes:
+        kind: what was broken.
+        subject: joint or link; empty where it is the whole command.
+        value: what was asked for, in the kind's SI unit (NaN where there is no number).
+        limit: the bound that it broke, same unit.
+        level: how bad.
+    """
+
+    kind: Kind
+    subject: str
+    value: float
+    limit: float
+    level: Level
+
+    def __str__(self) -> str:
+        subject = f' {self.subject}' if self.subject else ''
+        limit = '' if math.isnan(self.limit) else f' (limit {self.limit:.4g})'
+        return f'{self.kind.value}{subject}: {self.value:.4g}{limit}'
+
+
+def violation(
+    kind: Kind, subject: str = '', value: float = math.nan, limit: float = math.nan
+) -> Violation:
+    """A Violation with the level that its kind always has."""
+    return Violation(kind, subject, float(value), float(limit), LEVELS[kind])
