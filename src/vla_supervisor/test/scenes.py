@@ -1,0 +1,60 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Values that several tests start from."""
+
+from dataclasses import replace
+
+from vla_common.modes import Behaviour, Mode
+from vla_supervisor.core import (
+    Config,
+    DriverReport,
+    EstopBehaviour,
+    Inputs,
+    StopLimits,
+    Supervisor,
+)
+from vla_supervisor.core import Step as Step
+
+CONFIG = Config(
+    safe_stop=StopLimits(1.8, 1.5, 4.0, 0.2),
+    estop=StopLimits(2.0, 1.5, 6.0, 0.2),
+    estop_behaviour=EstopBehaviour.DAMP,
+    estop_off_after=5.0,
+    danger_speed_scale=0.5,
+    auto_arm=False,
+)
+
+STANDING = DriverReport(
+    behaviour=Behaviour.HOLD,
+    behaviour_done=True,
+    standing=True,
+    at_rest=True,
+    max_joint_speed=0.01,
+)
+MOVING = replace(STANDING, standing=False, at_rest=False, behaviour_done=False, max_joint_speed=3.0)
+TRACKING = replace(MOVING, behaviour=Behaviour.TRACK)
+
+FINE = Inputs(nodes_active=True, driver=STANDING, policy_ready=True)
+
+WAY = {
+    Mode.INACTIVE: (),
+    Mode.READY: (Step.ARM,),
+    Mode.RUNNING: (Step.ARM, Step.START),
+    Mode.SAFE_STOP: (Step.ARM, Step.SAFE_STOP),
+    Mode.ESTOP: (Step.ESTOP,),
+}
+
+
+def supervisor_in(mode: Mode, config: Config = CONFIG, now: float = 0.0) -> Supervisor:
+    """A supervisor that was led to ``mode`` by an operator's steps, all at ``now``."""
+    supervisor = Supervisor(config)
+    supervisor.update(now, FINE)
+    for step in WAY[mode]:
+        _, answer = supervisor.ask(now, step, FINE)
+        assert answer.success, answer.message
+    assert supervisor.mode is mode
+    return supervisor
+
+
+def but(**changes: object) -> Inputs:
+    """Inputs that are fine but for ``changes``."""
+    return replace(FINE, **changes)

@@ -1,0 +1,75 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Are the supervised nodes alive? Judged by the age and sequence of what they really produce.
+
+A node's heartbeat is its payload, sent by the thread that does its work; a repeated sequence or
+stamp is a frozen source that goes on publishing, and does not count.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from vla_common.watchdog import Watchdog
+
+HEARTBEAT_TOPIC = {
+    'hardware_driver': '/hardware/status',
+    'balance_monitor': '/balance/state',
+    'camera': '/camera/color/camera_info',
+    'safety_filter': '/safety/status',
+    'inference': '/vla/inference_status',
+}
+"""The supervised nodes in bring-up order, and where each one's heart is heard."""
+
+
+class Heartbeats:
+    """One watchdog per source, that also remembers a gap which closed before anybody looked.
+
+    Args:
+        timeouts: s per source.
+    """
+
+    def __init__(self, timeouts: Mapping[str, float]) -> None:
+        self._dogs = {name: Watchdog(name, timeout) for name, timeout in timeouts.items()}
+        self._gap: dict[str, float] = {}
+
+    def beat(self, source: str, now: float, sequence: int) -> bool:
+        """Take one message; False for a repeated or older one, which feeds nothing."""
+        dog = self._dogs[source]
+        age = dog.age(now)
+        if not dog.beat(now, sequence):
+            return False
+        if dog.timeout < age < math.inf:
+            self._gap[source] = max(age, self._gap.get(source, 0.0))
+        return True
+
+    def age(self, source: str, now: float) -> float:
+        """Seconds since the newest valid message; infinite before the first."""
+        return self._dogs[source].age(now)
+
+    def fresh(self, source: str, now: float) -> bool:
+        """Whether the source has been heard within its timeout."""
+        return not self._dogs[source].expired(now)
+
+    def silence(self, source: str, now: float) -> str | None:
+        """What is wrong with this source, for a person; None if nothing is.
+
+        A gap longer than the timeout is told once even when the next beat has already come, so a
+        source that stutters between two looks does not go unseen.
+        """
+        dog = self._dogs[source]
+        gap = self._gap.pop(source, None)
+        topic = HEARTBEAT_TOPIC.get(source, source)
+        if not dog.expired(now):
+            return None if gap is None else f'{topic} was silent for {1e3 * gap:.0f} ms'
+        if not dog.alive_once:
+            return f'nothing heard on {topic} yet'
+        told = f'{topic} silent for {1e3 * dog.age(now):.0f} ms (limit {1e3 * dog.timeout:.0f})'
+        if dog.replayed:
+            told += f', {dog.replayed} messages that were not new'
+        return told
+
+    def restarted(self, source: str) -> None:
+        """The source is a new process: its count may begin anew."""
+        self._dogs[source].reset()
+        self._gap.pop(source, None)

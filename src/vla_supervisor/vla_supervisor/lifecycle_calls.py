@@ -1,0 +1,102 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The lifecycle service calls of the bring-up plan, never waited for.
+
+A call to a process that died is simply never answered; the plan gives it up after a time, and this
+forgets its future. The supervisor's tick goes on meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.node import Node
+
+from vla_supervisor.nodes import Ask, BringUp, Call
+
+_TRANSITION = {
+    Ask.CONFIGURE: Transition.TRANSITION_CONFIGURE,
+    Ask.ACTIVATE: Transition.TRANSITION_ACTIVATE,
+}
+
+
+class LifecycleCalls:
+    """Clients for every managed node.
+
+    Args:
+        node: that calls.
+        names: of the nodes to bring up.
+        plan: takes the answers.
+        clock: steady seconds.
+    """
+
+    def __init__(
+        self, node: Node, names: Iterable[str], plan: BringUp, clock: Callable[[], float]
+    ) -> None:
+        self._node = node
+        self._plan = plan
+        self._clock = clock
+        self._get = {n: node.create_client(GetState, f'/{n}/get_state') for n in names}
+        self._change = {n: node.create_client(ChangeState, f'/{n}/change_state') for n in names}
+        self._futures: dict[int, tuple[Any, Any]] = {}
+        self._reasons: dict[str, str] = {}
+
+    def present(self, on_graph: Iterable[str]) -> list[str]:
+        """Those of our nodes that discovery sees, with their lifecycle services."""
+        seen = set(on_graph)
+        return [
+            name
+            for name in self._get
+            if name in seen
+            and self._get[name].service_is_ready()
+            and self._change[name].service_is_ready()
+        ]
+
+    def reason(self, name: str, message: str) -> None:
+        """What a node said on /diagnostics of its failed transition; may come before the answer."""
+        if name in self._get:
+            self._reasons[name] = message
+            self._plan.on_reason(name, message)
+
+    def step(self) -> None:
+        """Make the calls that the plan wants now, and forget those it gave up."""
+        for call in self._plan.calls(self._clock()):
+            self._make(call)
+        for call in self._plan.abandoned():
+            client, future = self._futures.pop(call.number, (None, None))
+            if client is not None:
+                client.remove_pending_request(future)
+
+    def _make(self, call: Call) -> None:
+        if call.ask is Ask.STATE:
+            client, request = self._get[call.node], GetState.Request()
+        else:
+            self._reasons.pop(call.node, None)
+            client = self._change[call.node]
+            request = ChangeState.Request(transition=Transition(id=_TRANSITION[call.ask]))
+        future = client.call_async(request)
+        self._futures[call.number] = (client, future)
+        future.add_done_callback(lambda done: self._answered(call, done))
+
+    def _answered(self, call: Call, future: Any) -> None:
+        self._futures.pop(call.number, None)
+        if future.cancelled() or future.exception() is not None:
+            return  # the plan's own deadline deals with it
+        answer = future.result()
+        now = self._clock()
+        if call.ask is Ask.STATE:
+            self._plan.on_state(now, call, answer.current_state.id)
+        else:
+            reason = self._reasons.get(call.node, '')
+            self._plan.on_transition(now, call, answer.success, reason)
+            told = 'done' if answer.success else f'failed: {reason or "no reason given"}'
+            log = self._node.get_logger()
+            (log.info if answer.success else log.error)(f'{call.node}: {call.ask.value} {told}')
+
+    def close(self) -> None:
+        """Destroy the clients; answers still under way are dropped."""
+        self._futures.clear()
+        for client in (*self._get.values(), *self._change.values()):
+            self._node.destroy_client(client)

@@ -1,0 +1,292 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The supervisor's ROS shell: topics, services and timers around `watch` and `core`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.qos import QoSProfile
+from rclpy.time import Duration
+from sensor_msgs.msg import CameraInfo
+from std_srvs.srv import Trigger
+
+from vla_common import qos
+from vla_common.clock import first_sequence, steady_now
+from vla_common.levels import Level
+from vla_common.lifecycle import VlaLifecycleNode, run
+from vla_common.messages import stamp_to_ns
+from vla_common.modes import Mode
+from vla_interfaces.msg import (
+    BalanceState,
+    Cause,
+    DriverStatus,
+    InferenceStatus,
+    SafetyStatus,
+    SupervisorState,
+)
+from vla_interfaces.srv import EndpointCheckin, RegisterEndpoint
+from vla_robot import load_robot
+from vla_supervisor.conditions import Reaction
+from vla_supervisor.core import Decision, DriverReport, LatchedCause, Step, Supervisor
+from vla_supervisor.endpoints import Endpoints
+from vla_supervisor.heartbeats import HEARTBEAT_TOPIC
+from vla_supervisor.lifecycle_calls import LifecycleCalls
+from vla_supervisor.nodes import BringUp
+from vla_supervisor.settings import settings
+from vla_supervisor.watch import BALANCE, CAMERA, DRIVER, FILTER, INFERENCE, Watch
+
+SINGLE_PUBLISHER = ('/joint_command', '/supervisor/state', '/vla/action_chunk', '/joint_states')
+"""Topics on which a second publisher is a fault: two commanders, or two truths."""
+
+_FINISH_LATEST = 4.3  # s; the base ends the process at 4.5, launch kills at 5
+_FINISH_EARLIEST = 0.2  # s; until then the driver's word may be from before the stop
+_RETRYING = (Step.ARM, Step.RESET, Step.RESUME)
+
+
+class SupervisorNode(VlaLifecycleNode):
+    """Decides at 50 Hz and at once on anything urgent; brings up the other five nodes."""
+
+    def __init__(self, **node_options: Any) -> None:
+        super().__init__('supervisor', 'vla_supervisor', **node_options)
+        self._core: Supervisor | None = None
+        self._closing = False
+
+    # -- hooks --------------------------------------------------------------------------------
+
+    def setup(self) -> None:
+        robot = load_robot(self.params.robot)
+        all_settings = settings(
+            self.params, robot.stops, f'parameters of {self.get_fully_qualified_name()}'
+        )
+        now = steady_now()
+        self._nodes = BringUp(HEARTBEAT_TOPIC, all_settings.timing, now)
+        endpoints = Endpoints(self.params.require_endpoint, self.params.longest_endpoint_timeout)
+        self._watch = Watch(all_settings.limits, endpoints, self._nodes)
+        self._core = Supervisor(all_settings.core)
+        self._decision = self._core.update(now, self._watch.inputs(now))
+        self._sequence = first_sequence()
+        self._calls = LifecycleCalls(self, HEARTBEAT_TOPIC, self._nodes, steady_now)
+        self.track(self._calls.close)
+
+        self._state = self.advertise(SupervisorState, '/supervisor/state', qos.STATE)
+        listeners = (
+            (DRIVER, DriverStatus, self._on_driver, qos.STATE_SUB),
+            (BALANCE, BalanceState, self._on_balance, qos.STATE_SUB),
+            (FILTER, SafetyStatus, self._on_filter, qos.STATE_SUB),
+            (INFERENCE, InferenceStatus, self._on_inference, qos.STATE_SUB),
+            (CAMERA, CameraInfo, self._on_camera, qos.IMAGE),
+        )
+        for source, kind, callback, profile in listeners:
+            self.subscribe(kind, HEARTBEAT_TOPIC[source], callback, profile)
+        self.subscribe(DiagnosticArray, '/diagnostics', self._on_diagnostics, QoSProfile(depth=10))
+        for step in Step:
+            # Stops are heard even while this node is not active: they hold when it becomes so.
+            stop = step in (Step.ESTOP, Step.SAFE_STOP)
+            self.serve(Trigger, f'/supervisor/{step.value}', self._step_service(step), always=stop)
+        self.serve(RegisterEndpoint, '/supervisor/register_endpoint', self._register, always=True)
+        self.serve(EndpointCheckin, '/supervisor/checkin', self._check_in, always=True)
+        self.every(1.0 / self.params.publish_rate, self._tick)
+        self.every(self.params.graph_period, self._look_at_graph)
+
+    def secure(self) -> None:
+        if self._core is None:
+            return
+        # Down by SIGINT, SIGTERM or deactivation: the robot stands, and stays until told again.
+        self._core.forbid_auto_arm()
+        now = steady_now()
+        if self._core.mode in (Mode.READY, Mode.RUNNING):
+            decision, _ = self._core.ask(now, Step.SAFE_STOP, self._inputs(now))
+            self._take(decision)
+        self._publish()
+
+    def finish(self, elapsed: float) -> bool:
+        if self._core is None or not self.active:
+            return True
+        self._closing = True
+        self._core.close()
+        if elapsed < _FINISH_EARLIEST:
+            return False
+        return elapsed > _FINISH_LATEST or self._watch.driver_at_rest(steady_now())
+
+    def teardown(self) -> None:
+        self._core = None
+
+    def diagnose(self) -> tuple[Level, str, dict[str, str]]:
+        d = self._decision
+        present = [c for c in d.causes if c.present]
+        values = {
+            'mode': d.mode.name,
+            'behaviour': d.behaviour.name,
+            'motion_epoch': str(d.motion_epoch),
+            'speed_scale': f'{d.speed_scale:.2f}',
+            'nodes_active': ', '.join(self._nodes.active),
+            'nodes_missing': '; '.join(self._nodes.missing),
+            'endpoints': ', '.join(self._watch.endpoints.names),
+        }
+        for c in d.causes:
+            values[c.condition.name] = c.condition.detail + ('' if c.present else ' (gone)')
+        line = d.mode.name + (
+            ': ' + ', '.join(c.condition.name for c in present) if present else ''
+        )
+        stopped = d.mode in (Mode.SAFE_STOP, Mode.ESTOP)
+        return max(d.level, Level.WARNING if stopped else Level.SAFE), line, values
+
+    # -- deciding -----------------------------------------------------------------------------
+
+    def _inputs(self, now: float) -> Any:
+        inputs = self._watch.inputs(now)
+        if not self._closing:
+            return inputs
+        # Everybody is leaving. That is no news; what is dangerous in itself still counts.
+        kept = tuple(c for c in inputs.conditions if c.reaction is Reaction.HARD_STOP)
+        return type(inputs)(conditions=kept, driver=inputs.driver)
+
+    def _decide(self) -> None:
+        """Decide now; publish at once if anything changed."""
+        now = steady_now()
+        assert self._core is not None
+        if self._nodes.found_active:
+            self._core.forbid_auto_arm()
+        self._take(self._core.update(now, self._inputs(now)))
+        if self._decision.changed:
+            self._publish()
+
+    def _take(self, decision: Decision) -> None:
+        before, self._decision = self._decision, decision
+        self._watch.on_mode(decision.mode)
+        if decision.mode is not before.mode:
+            why = '; '.join(f'{c.condition.name} ({c.condition.detail})' for c in decision.causes)
+            text = f'{before.mode.name} -> {decision.mode.name}' + (f': {why}' if why else '')
+            stopped = decision.mode in (Mode.SAFE_STOP, Mode.ESTOP)
+            if stopped:
+                self.get_logger().warning(text)
+            else:
+                self.get_logger().info(text)
+
+    def _tick(self) -> None:
+        self._calls.step()
+        self._decide()
+        if not self._decision.changed:
+            self._publish()
+
+    def _publish(self) -> None:
+        d = self._decision
+        message = SupervisorState()
+        message.header.stamp = self.stamp()
+        self._sequence += 1
+        message.sequence = self._sequence
+        message.mode = int(d.mode)
+        message.behaviour = int(d.behaviour)
+        message.motion_epoch = d.motion_epoch & 0xFFFFFFFF
+        message.speed_scale = d.speed_scale
+        message.level = int(d.level)
+        message.armed = d.armed
+        message.causes = [self._cause(c) for c in d.causes]
+        message.nodes_active = list(self._nodes.active)
+        message.nodes_missing = list(self._nodes.missing)
+        self._state.publish(message)
+
+    def _cause(self, cause: LatchedCause) -> Cause:
+        c = cause.condition
+        age = Duration(seconds=max(0.0, steady_now() - cause.since))
+        return Cause(
+            name=c.name,
+            source=c.source,
+            detail=c.detail,
+            clears=c.clears,
+            level=int(c.level),
+            present=cause.present,
+            since=(self.get_clock().now() - age).to_msg(),
+        )
+
+    def _look_at_graph(self) -> None:
+        self._nodes.on_graph(steady_now(), self._calls.present(self.get_node_names()))
+        counts = {topic: self.count_publishers(topic) for topic in SINGLE_PUBLISHER}
+        if self._watch.on_publishers(counts):
+            self._decide()
+
+    # -- reports ------------------------------------------------------------------------------
+
+    def _on_driver(self, m: DriverStatus) -> None:
+        report = DriverReport(
+            m.behaviour, m.behaviour_done, m.standing, m.at_rest, m.max_joint_speed
+        )
+        fault = m.fault_detail if m.fault else None
+        if self._watch.on_driver(steady_now(), m.sequence, report, m.behaviour_reason, fault):
+            self._decide()
+
+    def _on_balance(self, m: BalanceState) -> None:
+        if self._watch.on_balance(steady_now(), m.sequence, m.level, m.cause, m.fallen):
+            self._decide()
+
+    def _on_filter(self, m: SafetyStatus) -> None:
+        if self._watch.on_filter(steady_now(), m.sequence, m.state, m.level, m.reason):
+            self._decide()
+
+    def _on_inference(self, m: InferenceStatus) -> None:
+        if self._watch.on_inference(
+            steady_now(), m.sequence, m.state, m.reason, m.instructions_finished, m.camera_frozen
+        ):
+            self._decide()
+
+    def _on_camera(self, m: CameraInfo) -> None:
+        self._watch.on_camera(steady_now(), stamp_to_ns(m.header.stamp))
+
+    def _on_diagnostics(self, m: DiagnosticArray) -> None:
+        for status in m.status:
+            name, _, task = status.name.partition(': ')
+            if task == 'lifecycle' and status.level == DiagnosticStatus.ERROR:
+                self._calls.reason(name.lstrip('/'), status.message)
+
+    # -- services -----------------------------------------------------------------------------
+
+    def _step_service(self, step: Step) -> Callable[[Any, Any], Any]:
+        def answer(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+            assert self._core is not None
+            now = steady_now()
+            decision, told = self._core.ask(now, step, self._inputs(now))
+            self._take(decision)
+            self._publish()  # before anything else: this is the stop path
+            response.success, response.message = told.success, told.message
+            if step in _RETRYING:
+                self._nodes.retry(now)
+            self.get_logger().info(f'{step.value}: {told.message}')
+            return response
+
+        return answer
+
+    def _register(
+        self, request: RegisterEndpoint.Request, response: RegisterEndpoint.Response
+    ) -> RegisterEndpoint.Response:
+        reply = self._watch.endpoints.register(
+            steady_now(), request.name, request.soft_timeout, request.hard_timeout
+        )
+        response.accepted, response.reason = reply.accepted, reply.reason
+        response.challenge = reply.challenge
+        return response
+
+    def _check_in(
+        self, request: EndpointCheckin.Request, response: EndpointCheckin.Response
+    ) -> EndpointCheckin.Response:
+        reply = self._watch.endpoints.check_in(
+            steady_now(),
+            request.name,
+            request.response,
+            request.pressed,
+            request.leaving,
+            motion_allowed=self._decision.mode in (Mode.READY, Mode.RUNNING),
+        )
+        if request.pressed:
+            self._decide()
+        response.accepted, response.reason = reply.accepted, reply.reason
+        response.challenge = reply.challenge
+        response.mode = int(self._decision.mode)
+        return response
+
+
+def main() -> None:
+    """Run the node; the process's exit status is returned to the shell."""
+    sys.exit(run(SupervisorNode))

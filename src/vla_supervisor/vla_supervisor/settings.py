@@ -1,0 +1,101 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""From the parameter file and robot.yaml to the values that the pure parts take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from vla_common.errors import ConfigError
+from vla_supervisor.core import Config, EstopBehaviour, StopLimits
+from vla_supervisor.heartbeats import HEARTBEAT_TOPIC
+from vla_supervisor.nodes import Timing
+from vla_supervisor.watch import Limits
+
+# The speed of a minimum-jerk motion is below half of its peak from this share of its time on.
+_SLOWING_SHARE = 0.85
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All of it."""
+
+    core: Config
+    limits: Limits
+    timing: Timing
+
+
+def _stop_limits(place: str, prefix: str, section: Any) -> StopLimits:
+    if not section.slow_within < section.rest_within:
+        raise ConfigError(
+            place,
+            f'{prefix}.rest_within',
+            f'{section.rest_within:g}',
+            f'more than {prefix}.slow_within ({section.slow_within:g} s)',
+        )
+    if not section.rest_speed <= section.slow_speed:
+        raise ConfigError(
+            place,
+            f'{prefix}.rest_speed',
+            f'{section.rest_speed:g}',
+            f'at most {prefix}.slow_speed ({section.slow_speed:g} rad/s)',
+        )
+    return StopLimits(
+        section.slow_within, section.slow_speed, section.rest_within, section.rest_speed
+    )
+
+
+def settings(params: Any, stops: Any, place: str) -> Settings:
+    """Check what no single parameter can tell, and sort the parameters into their places.
+
+    Args:
+        params: from `parameters.yaml`.
+        stops: `RobotModel.stops`.
+        place: where the parameters come from, for errors.
+
+    Raises:
+        ConfigError: two of them contradict each other.
+    """
+    safe_stop = _stop_limits(place, 'safe_stop', params.safe_stop)
+    estop = _stop_limits(place, 'estop', params.estop)
+    duration = stops.safe_stop_duration
+    for key, value, least in (
+        ('slow_within', safe_stop.slow_within, _SLOWING_SHARE * duration),
+        ('rest_within', safe_stop.rest_within, duration),
+    ):
+        if not value > least:
+            raise ConfigError(
+                place,
+                f'safe_stop.{key}',
+                f'{value:g}',
+                f'more than {least:g} s, as the robot takes {duration:g} s to stand '
+                '(robot.yaml: stops.safe_stop_duration)',
+            )
+    return Settings(
+        core=Config(
+            safe_stop=safe_stop,
+            estop=estop,
+            estop_behaviour=EstopBehaviour(stops.estop),
+            estop_off_after=params.estop.off_after,
+            danger_speed_scale=params.danger.speed_scale,
+            auto_arm=params.auto_arm,
+        ),
+        limits=Limits(
+            timeouts={name: getattr(params.timeouts, name) for name in HEARTBEAT_TOPIC},
+            danger_stop_after=params.danger.stop_after,
+            danger_fall_after=params.danger.fall_after,
+            infeasible_stop_after=params.infeasible_stop_after,
+            not_tracking_stop_after=params.not_tracking_stop_after,
+            idle_end_after=params.idle_end_after,
+            flapping_leak=params.flapping_leak,
+        ),
+        timing=Timing(
+            query_timeout=params.bringup.query_timeout,
+            configure_timeout=params.bringup.configure_timeout,
+            activate_timeout=params.bringup.activate_timeout,
+            poll_period=params.bringup.poll_period,
+            order_patience=params.bringup.order_patience,
+            backoff_first=params.bringup.backoff_first,
+            backoff_longest=params.bringup.backoff_longest,
+        ),
+    )
