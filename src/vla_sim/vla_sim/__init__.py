@@ -1,6 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The simulated world: a scene, its physics, and what a camera sees of it."""
 
+from vla_sim.renderer import Renderer
 from vla_sim.scene import COLORS, CameraOffset, Cube, Light, Scene, Table
 from vla_sim.world import Contact, Reading, SensorNoise, World
 
@@ -11,6 +12,7 @@ __all__ = [
     'Cube',
     'Light',
     'Reading',
+    'Renderer',
     'Scene',
     'SensorNoise',
     'Table',

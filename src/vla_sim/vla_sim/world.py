@@ -366,7 +366,7 @@ class World:
         """The base leans by more than 1 rad or is below 0.6 of its standing height."""
         if not self._free_base:
             return False
-        w, x, y, z = self.data.qpos[self._base_address + 3 : self._base_address + 7]
+        x, y = self.data.qpos[self._base_address + 4 : self._base_address + 6]
         upright = 1.0 - 2.0 * (x * x + y * y)  # cosine of the tilt
         height = self.data.qpos[self._base_address + 2]
         standing = upright > np.cos(FALLEN_TILT) and height > FALLEN_HEIGHT * self._standing_height
