@@ -21,11 +21,11 @@ class DiagnosticStatusWrapper(DiagnosticStatus):
             level, message = args
             self.level, self.message = level, str(message)
 
-    def clearSummary(self) -> None:  # noqa: N802 (the real package's name)
+    def clearSummary(self) -> None:
         """Back to OK without a message."""
         self.summary(DiagnosticStatus.OK, '')
 
-    def mergeSummary(self, *args: object) -> None:  # noqa: N802
+    def mergeSummary(self, *args: object) -> None:
         """Merge level and message of another status, or of ``(level, message)``, into this one.
 
         The level becomes the worse of the two. Two messages of the same kind (both OK, or both

@@ -19,7 +19,7 @@ class DiagnosticTask:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def getName(self) -> str:  # noqa: N802 (the real package's name)
+    def getName(self) -> str:
         """Return the task's name."""
         return self.name
 
@@ -46,7 +46,7 @@ class CompositeDiagnosticTask(DiagnosticTask):
         super().__init__(name)
         self.tasks: list[DiagnosticTask] = []
 
-    def addTask(self, t: DiagnosticTask) -> None:  # noqa: N802
+    def addTask(self, t: DiagnosticTask) -> None:
         """Add a task; its values go into the same status."""
         self.tasks.append(t)
 
@@ -81,7 +81,7 @@ class DiagnosticTaskVector:
         self.tasks: list[DiagnosticTaskVector.DiagnosticTaskInternal] = []
         self.lock = threading.Lock()
 
-    def addedTaskCallback(self, task: DiagnosticTaskInternal) -> None:  # noqa: N802
+    def addedTaskCallback(self, task: DiagnosticTaskInternal) -> None:
         """Called, under the lock, for each task that is added."""
 
     def add(self, *args: object) -> None:
@@ -97,7 +97,7 @@ class DiagnosticTaskVector:
             self.tasks.append(task)
             self.addedTaskCallback(task)
 
-    def removeByName(self, name: str) -> bool:  # noqa: N802
+    def removeByName(self, name: str) -> bool:
         """Remove the first task of that name; False if there is none."""
         with self.lock:
             for index, task in enumerate(self.tasks):
@@ -185,7 +185,7 @@ class Updater(DiagnosticTaskVector):
             statuses.append(status)
         self.publish(statuses)
 
-    def setHardwareID(self, hwid: str) -> None:  # noqa: N802
+    def setHardwareID(self, hwid: str) -> None:
         """Set the hardware id of every status from now on."""
         self.hwid = hwid
 
@@ -208,7 +208,7 @@ class Updater(DiagnosticTaskVector):
             )
         self.publisher.publish(array)
 
-    def addedTaskCallback(self, task: DiagnosticTaskVector.DiagnosticTaskInternal) -> None:  # noqa: N802
+    def addedTaskCallback(self, task: DiagnosticTaskVector.DiagnosticTaskInternal) -> None:
         """Say at once that a new task exists and is starting."""
         status = DiagnosticStatusWrapper(name=task.name)
         status.summary(DiagnosticStatus.OK, 'Node starting up')

@@ -246,6 +246,8 @@ def _fill(message: object, values: object, path: str, setters: list | None) -> N
             setattr(message, name, converted)
         except (AssertionError, TypeError, ValueError, OverflowError) as error:
             raise FieldError(f'{where}: {" ".join(str(error).split())}, got {value!r}') from None
+        finally:
+            message._check_fields = checked
 
 
 def _converted(slot: object, current: object, value: object, where: str, setters: list | None):

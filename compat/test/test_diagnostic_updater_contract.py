@@ -1,0 +1,398 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""What the workspace expects of `diagnostic_updater`, whoever provides it."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+domain_coordinator = pytest.importorskip('domain_coordinator')
+rclpy = pytest.importorskip('rclpy')
+pytest.importorskip('diagnostic_updater')
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
+from diagnostic_updater import (  # noqa: E402
+    CompositeDiagnosticTask,
+    DiagnosedPublisher,
+    DiagnosticStatusWrapper,
+    DiagnosticTask,
+    FrequencyStatus,
+    FrequencyStatusParam,
+    FunctionDiagnosticTask,
+    HeaderlessTopicDiagnostic,
+    Heartbeat,
+    TimeStampStatus,
+    TimeStampStatusParam,
+    TopicDiagnostic,
+    Updater,
+)
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
+from rclpy.lifecycle import LifecycleNode  # noqa: E402
+from rclpy.node import Node  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
+
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+
+
+def task(level: bytes, message: str, **values: str) -> Callable:
+    """Return a task's function that reports this."""
+
+    def run(stat: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        stat.summary(level, message)
+        for key, value in values.items():
+            stat.add(key, value)
+        return stat
+
+    return run
+
+
+def values_of(status: DiagnosticStatus) -> dict[str, str]:
+    return {pair.key: pair.value for pair in status.values}
+
+
+# ------------------------------------------------------------------ the status
+
+
+def test_a_summary_is_set_cleared_and_copied() -> None:
+    status = DiagnosticStatusWrapper()
+    assert isinstance(status, DiagnosticStatus)
+    status.summary(WARN, 'warm')
+    assert (status.level, status.message) == (WARN, 'warm')
+    other = DiagnosticStatusWrapper()
+    other.summary(status)
+    assert (other.level, other.message) == (WARN, 'warm')
+    status.clearSummary()
+    assert (status.level, status.message) == (OK, '')
+
+
+@pytest.mark.parametrize(
+    ('first', 'second', 'merged'),
+    [
+        ((OK, 'a'), (OK, 'b'), (OK, 'a; b')),
+        ((OK, 'a'), (WARN, 'b'), (WARN, 'b')),
+        ((WARN, 'a'), (OK, 'b'), (WARN, 'a')),
+        ((WARN, 'a'), (ERROR, 'b'), (ERROR, 'a; b')),
+        ((ERROR, 'a'), (WARN, 'b'), (ERROR, 'a; b')),
+        ((OK, ''), (OK, 'b'), (OK, 'b')),
+    ],
+)
+def test_merging_keeps_the_worse_level_and_what_it_says(
+    first: tuple, second: tuple, merged: tuple
+) -> None:
+    status = DiagnosticStatusWrapper()
+    status.summary(*first)
+    status.mergeSummary(*second)
+    assert (status.level, status.message) == merged
+    status.summary(*first)
+    other = DiagnosticStatusWrapper()
+    other.summary(*second)
+    status.mergeSummary(other)
+    assert (status.level, status.message) == merged
+
+
+def test_values_are_kept_in_order() -> None:
+    status = DiagnosticStatusWrapper()
+    status.add('b', '1')
+    status.add('a', '2')
+    assert [(pair.key, pair.value) for pair in status.values] == [('b', '1'), ('a', '2')]
+
+
+# ------------------------------------------------------------------ tasks
+
+
+def test_a_composite_merges_levels_and_collects_values() -> None:
+    composite = CompositeDiagnosticTask('all')
+    composite.addTask(FunctionDiagnosticTask('one', task(OK, 'fine', a='1')))
+    composite.addTask(FunctionDiagnosticTask('two', task(WARN, 'warm', b='2')))
+    composite.addTask(FunctionDiagnosticTask('three', task(ERROR, 'hot', c='3')))
+    status = composite.run(DiagnosticStatusWrapper())
+    assert (composite.getName(), status.level, status.message) == ('all', ERROR, 'warm; hot')
+    assert values_of(status) == {'a': '1', 'b': '2', 'c': '3'}
+
+
+def test_a_frequency_without_events_is_an_error() -> None:
+    frequency = FrequencyStatus(FrequencyStatusParam({'min': 10, 'max': 20}))
+    status = frequency.run(DiagnosticStatusWrapper())
+    assert (status.level, status.message) == (ERROR, 'No events recorded.')
+    assert values_of(status)['Events since startup'] == '0'
+
+
+@pytest.mark.parametrize(
+    ('bound', 'level', 'message'),
+    [
+        ({'min': 1e6, 'max': 1e7}, WARN, 'Frequency too low.'),
+        ({'min': 0.0, 'max': 1e-3}, WARN, 'Frequency too high.'),
+        ({'min': 1e-3, 'max': 1e9}, OK, 'Desired frequency met'),
+        ({'min': 1e-3}, OK, 'Desired frequency met'),
+    ],
+)
+def test_a_frequency_is_judged_by_its_bounds(bound: dict, level: bytes, message: str) -> None:
+    frequency = FrequencyStatus(FrequencyStatusParam(bound, tolerance=0.1, window_size=2))
+    for _ in range(5):
+        frequency.tick()
+    time.sleep(0.02)
+    status = frequency.run(DiagnosticStatusWrapper())
+    assert (status.level, status.message) == (level, message)
+    values = values_of(status)
+    assert values['Events in window'] == '5'
+    assert float(values['Duration of window (s)']) >= 0.02
+    actual = float(values['Actual frequency (Hz)'])
+    assert actual == pytest.approx(5.0 / float(values['Duration of window (s)']), rel=1e-2)
+    assert ('Maximum acceptable frequency (Hz)' in values) == ('max' in bound)
+
+
+def test_a_frequency_counts_its_window_only_and_can_be_cleared() -> None:
+    frequency = FrequencyStatus(FrequencyStatusParam({'min': 0.0}, window_size=2))
+    frequency.tick()
+    time.sleep(0.002)
+    events = []
+    for _ in range(3):
+        events.append(values_of(frequency.run(DiagnosticStatusWrapper()))['Events in window'])
+        time.sleep(0.002)
+    # The window is two updates long: the event has left it at the third.
+    assert events == ['1', '1', '0']
+    frequency.tick()
+    frequency.clear()
+    time.sleep(0.002)
+    assert frequency.run(DiagnosticStatusWrapper()).level == ERROR
+
+
+def test_bounds_are_kept_by_reference() -> None:
+    bound = {'min': 0.0, 'max': 1e9}
+    frequency = FrequencyStatus(FrequencyStatusParam(bound))
+    frequency.tick()
+    bound['max'] = 1e-6
+    time.sleep(0.002)
+    assert frequency.run(DiagnosticStatusWrapper()).message == 'Frequency too high.'
+
+
+@pytest.mark.parametrize(
+    ('age', 'level', 'message'),
+    [
+        (0.0, OK, 'Timestamps are reasonable.'),
+        (60.0, ERROR, 'Timestamps too far in past seen.'),
+        (-60.0, ERROR, 'Timestamps too far in future seen.'),
+    ],
+)
+def test_stamps_are_judged_by_their_age(age: float, level: bytes, message: str) -> None:
+    stamps = TimeStampStatus(TimeStampStatusParam(min_acceptable=-5, max_acceptable=30))
+    stamps.tick(time.time() - age)
+    status = stamps.run(DiagnosticStatusWrapper())
+    assert (status.level, status.message) == (level, message)
+    assert len(status.values) == 7
+    # What was reported is forgotten; the tallies are not.
+    status = stamps.run(DiagnosticStatusWrapper())
+    assert (status.level, status.message) == (WARN, 'No data since last update.')
+
+
+def test_a_zero_stamp_beside_others_is_an_error() -> None:
+    stamps = TimeStampStatus(TimeStampStatusParam(-30, 30))
+    stamps.tick(0.0)
+    stamps.tick(time.time())
+    status = stamps.run(DiagnosticStatusWrapper())
+    assert (status.level, status.message) == (ERROR, 'Zero timestamp seen.')
+    assert values_of(status)['Zero seen diagnostic update count:'] == '1'
+
+
+def test_a_heartbeat_is_alive() -> None:
+    status = Heartbeat().run(DiagnosticStatusWrapper())
+    assert (Heartbeat().getName(), status.level, status.message) == ('Heartbeat', OK, 'Alive')
+
+
+# ------------------------------------------------------------------ the updater
+
+
+class Listener:
+    """Hears /diagnostics, and turns the executor that everything runs on."""
+
+    def __init__(self) -> None:
+        self.node = rclpy.create_node('listener')
+        self.arrays: list[DiagnosticArray] = []
+        self.node.create_subscription(DiagnosticArray, '/diagnostics', self.arrays.append, 100)
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(self.node)
+
+    def connect(self, node: Node) -> None:
+        self.executor.add_node(node)
+        self.until(lambda: node.count_subscribers('/diagnostics') > 0)
+        self.until(lambda: self.node.count_publishers('/diagnostics') > 0)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 20.0
+        while not condition():
+            assert time.monotonic() < deadline, f'in vain; heard {self.statuses()}'
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def statuses(self) -> list[DiagnosticStatus]:
+        return [status for array in self.arrays for status in array.status]
+
+    def wait_for(self, name: str, message: str) -> DiagnosticStatus:
+        def found() -> list[DiagnosticStatus]:
+            return [s for s in self.statuses() if (s.name, s.message) == (name, message)]
+
+        self.until(lambda: bool(found()))
+        return found()[-1]
+
+
+@pytest.fixture(scope='module', autouse=True)
+def ros() -> Iterator[None]:
+    with domain_coordinator.domain_id() as domain:
+        kept = {
+            key: os.environ.get(key) for key in ('ROS_DOMAIN_ID', 'ROS_AUTOMATIC_DISCOVERY_RANGE')
+        }
+        os.environ['ROS_DOMAIN_ID'] = str(domain)
+        os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+        rclpy.init()
+        yield
+        rclpy.shutdown()
+        for key, value in kept.items():
+            if value is None:
+                del os.environ[key]
+            else:
+                os.environ[key] = value
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    listener = Listener()
+    yield listener
+    listener.executor.shutdown()
+    listener.node.destroy_node()
+
+
+@pytest.fixture
+def node() -> Iterator[Node]:
+    node = rclpy.create_node('probe', namespace='/lab')
+    yield node
+    node.destroy_node()
+
+
+def test_tasks_are_published_with_node_name_and_hardware_id(listener: Listener, node: Node) -> None:
+    updater = Updater(node, period=60.0)
+    updater.setHardwareID('arm 7')
+    listener.connect(node)
+    updater.add('motor', task(WARN, 'warm', temperature='71'))
+    status = listener.wait_for('probe: motor', 'Node starting up')
+    assert status.level == OK
+    updater.force_update()
+    status = listener.wait_for('probe: motor', 'warm')
+    assert (status.level, status.hardware_id) == (WARN, 'arm 7')
+    assert values_of(status) == {'temperature': '71'}
+    assert listener.arrays[-1].header.stamp.sec > 0
+
+
+def test_a_task_that_sets_nothing_is_an_error(listener: Listener, node: Node) -> None:
+    updater = Updater(node, period=60.0)
+    updater.setHardwareID('none')
+    listener.connect(node)
+    updater.add(DiagnosticTask('silent'))
+    updater.force_update()
+    assert listener.wait_for('probe: silent', 'No message was set').level == ERROR
+
+
+def test_the_period_is_a_parameter_and_drives_a_timer(listener: Listener) -> None:
+    node = rclpy.create_node(
+        'fast', parameter_overrides=[Parameter('diagnostic_updater.period', value=0.05)]
+    )
+    updater = Updater(node, period=60.0)
+    assert updater.period == 0.05
+    assert node.get_parameter('diagnostic_updater.period').value == 0.05
+    updater.setHardwareID('none')
+    updater.add('motor', task(OK, 'turning'))
+    listener.connect(node)
+    listener.until(lambda: sum(s.message == 'turning' for s in listener.statuses()) >= 3)
+    node.destroy_node()
+
+
+def test_the_default_period_is_a_second(node: Node) -> None:
+    assert Updater(node).period == 1.0
+    assert node.get_parameter('diagnostic_updater.period').value == 1.0
+
+
+def test_the_fully_qualified_name_is_used_if_asked(listener: Listener) -> None:
+    node = rclpy.create_node(
+        'probe',
+        namespace='/lab',
+        parameter_overrides=[Parameter('diagnostic_updater.use_fqn', value=True)],
+    )
+    updater = Updater(node, period=60.0)
+    updater.setHardwareID('none')
+    updater.add('motor', task(OK, 'turning'))
+    listener.connect(node)
+    updater.force_update()
+    listener.wait_for('/lab/probe: motor', 'turning')
+    node.destroy_node()
+
+
+def test_a_removed_task_is_no_longer_run(listener: Listener, node: Node) -> None:
+    updater = Updater(node, period=60.0)
+    updater.setHardwareID('none')
+    listener.connect(node)
+    updater.add('gone', task(OK, 'here'))
+    updater.add('stays', task(OK, 'here'))
+    assert updater.removeByName('gone')
+    assert not updater.removeByName('gone')
+    updater.force_update()
+    # The remaining task is the sentinel: it is in the same array.
+    listener.wait_for('probe: stays', 'here')
+    assert 'probe: gone' not in [status.name for status in listener.arrays[-1].status]
+
+
+def test_a_broadcast_reaches_every_task(listener: Listener, node: Node) -> None:
+    updater = Updater(node, period=60.0)
+    listener.connect(node)
+    updater.add('one', task(OK, 'x'))
+    updater.add(FunctionDiagnosticTask('two', task(OK, 'x')))
+    updater.broadcast(WARN, 'going down')
+    assert listener.wait_for('probe: one', 'going down').level == WARN
+    listener.wait_for('probe: two', 'going down')
+
+
+def test_an_exception_in_a_task_leaves_the_updater_and_releases_its_lock(node: Node) -> None:
+    updater = Updater(node, period=60.0)
+
+    def broken(stat: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        raise ZeroDivisionError('broken task')
+
+    updater.add('broken', broken)
+    with pytest.raises(ZeroDivisionError, match='broken task'):
+        updater.update()
+    assert updater.removeByName('broken')
+
+
+def test_it_works_on_a_lifecycle_node(listener: Listener) -> None:
+    node = LifecycleNode('cycle')
+    updater = Updater(node, period=60.0)
+    updater.setHardwareID('none')
+    updater.add('motor', task(OK, 'turning'))
+    listener.connect(node)
+    updater.force_update()
+    listener.wait_for('cycle: motor', 'turning')
+    node.destroy_node()
+
+
+def test_topics_are_watched_by_frequency_and_age(listener: Listener, node: Node) -> None:
+    updater = Updater(node, period=60.0)
+    updater.setHardwareID('none')
+    listener.connect(node)
+    frequency = FrequencyStatusParam({'min': 1e-3, 'max': 1e9})
+    age = TimeStampStatusParam()
+    bare = HeaderlessTopicDiagnostic('bare', updater, frequency)
+    stamped = TopicDiagnostic('stamped', updater, frequency, age)
+    publisher = node.create_publisher(DiagnosticArray, '/chatter', 1)
+    diagnosed = DiagnosedPublisher(publisher, updater, frequency, age)
+    bare.tick()
+    stamped.tick(time.time())
+    header = Header(stamp=node.get_clock().now().to_msg())
+    diagnosed.publish(DiagnosticArray(header=header))
+    time.sleep(0.002)
+    updater.force_update()
+    good = 'Desired frequency met'
+    assert listener.wait_for('probe: bare topic status', good).level == OK
+    both = f'{good}; Timestamps are reasonable.'
+    assert listener.wait_for('probe: stamped topic status', both).level == OK
+    status = listener.wait_for('probe: /chatter topic status', both)
+    assert 'Events in window' in values_of(status)
+    assert 'Earliest timestamp delay:' in values_of(status)
