@@ -1,0 +1,157 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The default launch, as the README starts it: up, RUNNING, moving as told, on its feet."""
+
+from __future__ import annotations
+
+import time
+import unittest
+
+import launch_testing
+import launch_testing.actions
+import pytest
+from action_msgs.msg import GoalStatus
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import PathJoinSubstitution
+from launch_ros.substitutions import FindPackageShare
+from lifecycle_msgs.srv import GetState
+from rclpy.action import ActionClient
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from trajectory_msgs.msg import JointTrajectory
+
+from launch import LaunchDescription
+from vla_common import qos
+from vla_common.modes import Mode
+from vla_common.testing import RosSession, own_domain, wait_until
+from vla_interfaces.action import RunInstruction
+from vla_interfaces.msg import BalanceState, DriverStatus, SafetyStatus, SupervisorState
+from vla_robot import load_robot
+
+own_domain()
+BRING_UP = 80.0
+
+
+@pytest.mark.launch_test
+def generate_test_description() -> LaunchDescription:
+    launch_file = PathJoinSubstitution(
+        [FindPackageShare('vla_bringup'), 'launch', 'humanoid.launch.py']
+    )
+    return LaunchDescription(
+        [
+            IncludeLaunchDescription(
+                PythonLaunchDescriptionSource(launch_file),
+                launch_arguments={
+                    'instruction': 'wave with your left hand',
+                    'time_limit': '25.0',
+                    'respawn': 'false',
+                }.items(),
+            ),
+            launch_testing.actions.ReadyToTest(),
+        ]
+    )
+
+
+class TestTheRobotComesUp(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.session = RosSession()
+        cls.probe = cls.session.probe('bringup_probe')
+        watch = cls.probe.subscribe
+        cls.supervisor = watch(SupervisorState, '/supervisor/state', qos.STATE)
+        cls.driver = watch(DriverStatus, '/hardware/status', qos.STATE)
+        cls.joints = watch(JointState, '/joint_states', qos.STATE)
+        cls.commands = watch(JointState, '/joint_command', qos.STATE)
+        cls.safety = watch(SafetyStatus, '/safety/status', qos.STATE)
+        cls.balance = watch(BalanceState, '/balance/state', qos.STATE)
+        cls.images = watch(Image, '/camera/color/image_raw', qos.IMAGE)
+        cls.infos = watch(CameraInfo, '/camera/color/camera_info', qos.IMAGE)
+        cls.chunks = watch(JointTrajectory, '/vla/action_chunk', qos.COMMAND)
+        cls.robot = load_robot('humanoid32')
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.session.close()
+
+    def wait_mode(self, mode: Mode, timeout: float) -> None:
+        wait_until(
+            lambda: bool(self.supervisor.messages) and self.supervisor.last.mode == mode,
+            timeout,
+            f'mode {mode.name}',
+        )
+
+    def test_1_it_reaches_running_with_every_node_active(self) -> None:
+        self.wait_mode(Mode.RUNNING, BRING_UP)
+        self.assertEqual(len(self.supervisor.last.nodes_active), 5)
+        self.assertEqual(list(self.supervisor.last.nodes_missing), [])
+        for node in [*self.supervisor.last.nodes_active, 'supervisor']:
+            state = self.probe.call(GetState, f'/{node}/get_state')
+            self.assertEqual(state.current_state.label, 'active', node)
+
+    def test_2_the_waving_arm_waves_and_the_limits_hold(self) -> None:
+        self.wait_mode(Mode.RUNNING, BRING_UP)
+        self.joints.clear()
+        self.commands.clear()
+        time.sleep(5.0)
+        names = list(self.joints.last.name)
+        self.assertEqual(names, list(self.robot.joint_names))
+
+        def travel(joint: str) -> float:
+            column = names.index(joint)
+            values = [message.position[column] for message in self.joints.messages]
+            return max(values) - min(values)
+
+        arm = ('shoulder_pitch', 'shoulder_roll', 'shoulder_yaw', 'elbow', 'wrist_yaw')
+        left = max(travel(f'left_{joint}') for joint in arm)
+        self.assertGreater(left, 0.2, 'the left arm did not wave')
+        limits = self.robot.limits
+        for message in self.commands.messages:
+            for i, name in enumerate(message.name):
+                self.assertLessEqual(message.position[i], limits.upper[i] + 1e-9, name)
+                self.assertGreaterEqual(message.position[i], limits.lower[i] - 1e-9, name)
+                self.assertLessEqual(abs(message.velocity[i]), limits.velocity[i] + 1e-9, name)
+
+    def test_3_images_and_chunks_flow_and_chunks_name_the_robots_joints(self) -> None:
+        self.wait_mode(Mode.RUNNING, BRING_UP)
+        self.images.wait(3)
+        self.infos.wait(3)
+        self.chunks.wait(3)
+        image = self.images.last
+        self.assertEqual(image.encoding, 'rgb8')
+        self.assertEqual(len(image.data), image.height * image.step)
+        self.assertGreater(len(set(bytes(image.data[::97]))), 10, 'a blank image')
+        for chunk in self.chunks.messages:
+            self.assertLessEqual(set(chunk.joint_names), set(self.robot.joint_names))
+
+    def test_4_it_still_stands_and_ends_the_instruction_in_ready(self) -> None:
+        self.wait_mode(Mode.READY, 60.0)
+        self.assertFalse(self.balance.last.fallen)
+        self.assertLess(self.balance.last.tilt, 0.2)
+        self.assertAlmostEqual(self.driver.last.real_time_factor, 1.0, delta=0.2)
+
+    def test_5_an_instruction_by_action_runs_and_can_be_cancelled(self) -> None:
+        self.wait_mode(Mode.READY, 60.0)
+        client = ActionClient(self.probe.node, RunInstruction, '/vla/run_instruction')
+        self.assertTrue(client.wait_for_server(10.0))
+        told: list = []
+        goal = RunInstruction.Goal(instruction='wave with your right hand', time_limit=60.0)
+        sent = client.send_goal_async(goal, feedback_callback=told.append)
+        wait_until(sent.done, 10.0, 'the goal answered')
+        handle = sent.result()
+        self.assertTrue(handle.accepted)
+        self.wait_mode(Mode.RUNNING, 20.0)
+        wait_until(lambda: len(told) > 0, 10.0, 'feedback')
+        wait_until(handle.cancel_goal_async().done, 10.0, 'the cancel answered')
+        result = handle.get_result_async()
+        wait_until(result.done, 20.0, 'the result')
+        self.assertEqual(result.result().status, GoalStatus.STATUS_CANCELED)
+        self.wait_mode(Mode.READY, 20.0)
+        wait_until(lambda: self.driver.last.at_rest, 20.0, 'rest')
+
+
+@launch_testing.post_shutdown_test()
+class TestTheWayOut(unittest.TestCase):
+    def test_every_process_ended_well(self, proc_info) -> None:
+        launch_testing.asserts.assertExitCodes(proc_info)
+
+    def test_the_driver_reported_rest(self, proc_output) -> None:
+        launch_testing.asserts.assertInStdout(proc_output, 'at rest after', None)
