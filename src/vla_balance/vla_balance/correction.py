@@ -90,9 +90,9 @@ class BalanceCorrection:
         return self._offset
 
     def _move_body(self, shift: np.ndarray, bend: np.ndarray) -> None:
-        """Base moved by shift (2,) m and turned by bend (2,) rad (forward, sideways), feet still."""
+        """Moves the base by shift (2,) m and turns it by bend (2,) rad, feet still."""
         task = np.zeros(6)
-        for leg, (R, p), jacobian in zip(
+        for leg, (_, p), jacobian in zip(
             self._legs, self._stance.foot_frames, self._stance.jacobians, strict=True
         ):
             # Seen from the base the foot makes the opposite motion. Turning is about the base's

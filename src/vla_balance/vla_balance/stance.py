@@ -105,7 +105,8 @@ class Stance:
         left_wrench: np.ndarray,
         right_wrench: np.ndarray,
     ) -> None:
-        """q rad, v rad/s (n,); orientation wxyz; angular_velocity rad/s, IMU axes; wrenches (6,)."""
+        """q rad, v rad/s: (n,); orientation: wxyz; angular_velocity: rad/s, IMU axes; wrenches:
+        (6,) N and Nm, foot axes."""
         imu_to_level = level_rotation(orientation)
         self.rotation = imu_to_level @ self._imu_in_base.T
         kinematics = self._kinematics

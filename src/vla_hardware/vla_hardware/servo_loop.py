@@ -88,8 +88,8 @@ class ServoLoop:
     """The control thread's whole state.
 
     joint_names, lower, upper, velocity, acceleration, effort, kp, kv, standing: the robot, arrays
-    (n,). period: nominal seconds between cycles. gravity: (position (n,), orientation wxyz (4,)) → feed-forward torque (n,) Nm. clock:
-    seconds, steady.
+    (n,). period: nominal seconds between cycles. gravity: (position (n,), orientation wxyz (4,)) →
+    feed-forward torque (n,) Nm. clock: seconds, steady.
     """
 
     def __init__(

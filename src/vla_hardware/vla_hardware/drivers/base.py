@@ -43,7 +43,7 @@ class Driver(Protocol):
     def write(
         self, position: np.ndarray, velocity: np.ndarray, effort: np.ndarray, gains: Gains
     ) -> None:
-        """Sets the servos' targets: rad, rad/s, and feed-forward Nm, each (n,). Raises DriverError."""
+        """Sets the servos' targets: rad, rad/s, feed-forward Nm, each (n,). Raises DriverError."""
 
     def power(self, on: bool) -> None:
         """Switches the motors."""
