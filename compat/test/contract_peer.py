@@ -5,7 +5,6 @@ Prints `ready` when it can be asked, and `heard <text>` for each message on /wor
 """
 
 import contextlib
-import time
 
 import rclpy
 from lifecycle_msgs.msg import State
@@ -13,6 +12,7 @@ from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rclpy.task import Future
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import SetBool
@@ -39,9 +39,18 @@ class Peer(LifecycleNode):
         self._latched.publish(String(data='said once'))
         self.create_subscription(String, '/words', self._on_words, 10)
         self.create_service(SetBool, '/arm', self._on_arm)
+        self._ticks: list[Future] = []
         self.create_timer(0.02, self._publish)
 
+    def tick(self) -> Future:
+        """Return what a coroutine awaits to go on a moment later."""
+        self._ticks.append(Future())
+        return self._ticks[-1]
+
     def _publish(self) -> None:
+        ticks, self._ticks = self._ticks, []
+        for tick in ticks:
+            tick.set_result(None)
         message = JointState(name=['left', 'right'], position=[0.25, -1.0])
         message.header.stamp = self.get_clock().now().to_msg()
         message.header.frame_id = 'lab'
@@ -62,7 +71,7 @@ class Peer(LifecycleNode):
         return TransitionCallbackReturn.FAILURE
 
 
-def offer_action(node: LifecycleNode) -> object | None:
+def offer_action(node: Peer) -> object | None:
     """Serve /run if the workspace's interfaces are built."""
     try:
         from vla_interfaces.action import RunInstruction
@@ -70,13 +79,19 @@ def offer_action(node: LifecycleNode) -> object | None:
         return None
     from rclpy.action import ActionServer, CancelResponse, GoalResponse
 
-    def execute(goal: object) -> object:
+    async def execute(goal: object) -> object:
         feedback = RunInstruction.Feedback(phase='walking', confidence=0.5)
-        goal.publish_feedback(feedback)
-        # The client asks for the result before it can see this feedback.
-        time.sleep(0.3)
-        goal.publish_feedback(feedback)
-        goal.succeed()
+        # More than once: the client does not hear the feedback of the first moments.
+        for _ in range(15):
+            goal.publish_feedback(feedback)
+            await node.tick()
+        while goal.request.instruction == 'forever' and not goal.is_cancel_requested:
+            await node.tick()
+        if goal.is_cancel_requested:
+            goal.canceled()
+            print('heard a cancel', flush=True)
+        else:
+            goal.succeed()
         return RunInstruction.Result(success=True, reason=goal.request.instruction)
 
     def accept(request: object) -> GoalResponse:
