@@ -74,7 +74,7 @@ def main(args: argparse.Namespace) -> str | int | None:
 def _send(node: DirectNode, client: ActionClient, goal: object, args: argparse.Namespace) -> None:
     print('Waiting for an action server to become available...')
     while not client.wait_for_server(timeout_sec=_NOTE_EVERY_S):
-        _explain_absence(node, expanded(node, args.action_name))
+        _explain_absence(node, expanded(node, args.action_name), args.action_type)
     print(f'Sending goal:\n     {message_to_yaml(goal)}')
     feedback = _print_feedback if args.feedback else None
     accepted = client.send_goal_async(goal, feedback)
@@ -113,10 +113,15 @@ def _cancel(node: DirectNode, handle: object) -> None:
     print('Goal canceled.')
 
 
-def _explain_absence(node: DirectNode, name: str) -> None:
+def _explain_absence(node: DirectNode, name: str, wanted: str) -> None:
     known = node.get_action_names_and_types()
     types = types_of(known, name)
-    if types:
-        print(f"Note: '{name}' exists with type {', '.join(types)}")
+    # This client makes the name appear in the graph, with its own type.
+    package, *_, interface = wanted.split('/')
+    others = [found for found in types if found != f'{package}/action/{interface}']
+    if others:
+        print(f"Note: '{name}' exists with type {', '.join(others)}, not {wanted}")
     else:
-        print(f"Note: nobody offers '{name}' yet{suggest(name, [n for n, _ in known])}")
+        print(
+            f"Note: nobody offers '{name}' yet{suggest(name, [n for n, _ in known if n != name])}"
+        )

@@ -7,6 +7,7 @@ import argparse
 import time
 
 import rclpy
+from rclpy.executors import ExternalShutdownException
 from ros2cli.arguments import (
     add_node_arguments,
     add_values_argument,
@@ -62,14 +63,27 @@ def main(args: argparse.Namespace) -> str | None:
 
 def _wait(node: DirectNode, client: object, name: str, wanted: str) -> None:
     """Wait as long as it takes, and say what may be wrong."""
-    while not client.wait_for_service(timeout_sec=_NOTE_EVERY_S):
-        if not rclpy.ok():
-            raise KeyboardInterrupt
+    while not _is_offered(client):
         known = visible(node.get_service_names_and_types())
         kind, _, interface = wanted.rpartition('/')
         full = wanted if kind.endswith('/srv') else f'{kind}/srv/{interface}'
+        # This client makes the name appear in the graph too.
+        names = [found for found, _ in known if found != name]
         others = [found for found in types_of(known, name) if found != full]
         if others:
             print(f"Note: '{name}' exists with type {', '.join(others)}, not {full}")
         else:
-            print(f"Note: nobody offers '{name}' yet{suggest(name, [n for n, _ in known])}")
+            print(f"Note: nobody offers '{name}' yet{suggest(name, names)}")
+
+
+def _is_offered(client: object) -> bool:
+    """Wait a little for the service; raises if a signal shut the context down meanwhile."""
+    try:
+        found = client.wait_for_service(timeout_sec=_NOTE_EVERY_S)
+    except RuntimeError:
+        if rclpy.ok():
+            raise
+        found = False
+    if not found and not rclpy.ok():
+        raise ExternalShutdownException
+    return found
