@@ -24,17 +24,20 @@ SPEED = 1.0  # rad/s, of the fastest joint
 GAIN = 2.5  # 1/s, how the last part of a motion decays
 
 RAISED = 0.15  # m above base_link: a finger tip higher than this has passed the table's edge
-OVER_TABLE = (0.27, -0.05)  # m (x, z): so has one further in front than x and higher than z
+OVER_TABLE = (0.27, 0.0)  # m (x, z): so has one further in front than x and higher than z
 ABOVE_CUBE = 0.03  # m between a cube's top and the finger tips that reach for it
 TRANSIT = 0.10  # m higher than that while moving sideways
 POINT_RADIUS = 0.52  # m from the shoulder to the finger tips that point
 WAVE = {'shoulder_pitch': -0.5, 'shoulder_roll': 0.35, 'elbow': -2.2}  # rad, roll outwards
+ELBOW_OUT = 0.25  # rad of shoulder roll, at least, where a hand is given a place
+ARM_LINKS = ('upper_arm', 'forearm', 'palm')
+CLEARANCE = 0.005  # m between an arm at its goal, or on its way there, and the rest of the body
 WAVE_SWING = 0.4  # rad of shoulder yaw
 
 
 @dataclass(frozen=True)
 class Target:
-    """A cube as seen from the base: centre (3,) m, edge length m, and whether it is in the image."""
+    """A cube in the base frame: centre (3,) m, edge m, and whether it is in the image."""
 
     position: np.ndarray
     size: float
@@ -70,11 +73,18 @@ class Expert:
         margin = robot.soft_margin + 0.02
         self._lower = robot.limits.lower + margin
         self._upper = robot.limits.upper - margin
-        self._shoulders = {}
-        self._kinematics.update(self._poses['ready'])
-        for hand in HANDS:
-            link = f'{hand}_shoulder_pitch_link'
-            self._shoulders[hand] = self._kinematics.frame(link)[1].copy()
+        # An upper arm that leans inwards presses the forearm into the torso.
+        self._goal_lower, self._goal_upper = self._lower.copy(), self._upper.copy()
+        self._goal_lower[robot.index['left_shoulder_roll']] = ELBOW_OUT
+        self._goal_upper[robot.index['right_shoulder_roll']] = -ELBOW_OUT
+        links = {hand: [f'{hand}_{part}' for part in ARM_LINKS] for hand in HANDS}
+        self._pairs = {
+            hand: [i for i, pair in enumerate(self._kinematics.pairs) if set(pair) & set(names)]
+            for hand, names in links.items()
+        }
+        self._torso = robot.groups['torso']
+        self._neck = 'torso_roll_link'  # what the head turns on
+        self._comfort = self._poses['ready'].copy()
 
     # --- goals -------------------------------------------------------------------------------
 
@@ -86,13 +96,22 @@ class Expert:
         self._kinematics.update(q)
         return self._kinematics.frame(f'{hand}_hand')[1].copy()
 
+    def at(self, position: np.ndarray) -> Expert:
+        """Take over the torso of a posture (n,): goals are reached with the torso as it is."""
+        self._comfort[self._torso] = position[self._torso]
+        return self
+
+    def _shoulder(self, hand: str) -> np.ndarray:
+        self._kinematics.update(self._comfort)
+        return self._kinematics.frame(f'{hand}_shoulder_pitch_link')[1]
+
     def _solve(self, hand: str, tip: np.ndarray, direction: np.ndarray, **weights: float):
         return solve(
             self._kinematics,
-            self._poses['ready'],
+            self._comfort,
             self._arms[hand],
-            self._lower,
-            self._upper,
+            self._goal_lower,
+            self._goal_upper,
             f'{hand}_hand',
             tip,
             direction / np.linalg.norm(direction),
@@ -101,17 +120,17 @@ class Expert:
 
     def reach(self, hand: str, target: Target) -> tuple[ArmGoal, float]:
         """Finger tips over the cube, coming from above and behind; and how far off they stay, m."""
-        bearing = target.position[:2] - self._shoulders[hand][:2]
+        bearing = target.position[:2] - self._shoulder(hand)[:2]
         bearing = bearing / np.linalg.norm(bearing)
         direction = np.array([bearing[0], bearing[1], -1.0])
-        low = target.position + [0.0, 0.0, target.size / 2 + ABOVE_CUBE]
+        low = target.position + np.array([0.0, 0.0, target.size / 2 + ABOVE_CUBE])
         joints, error, _ = self._solve(hand, low, direction)
-        transit, _, _ = self._solve(hand, low + [0.0, 0.0, TRANSIT], direction)
+        transit, _, _ = self._solve(hand, low + np.array([0.0, 0.0, TRANSIT]), direction)
         return ArmGoal(joints, transit, low[:2]), error
 
     def point(self, hand: str, target: Target) -> tuple[ArmGoal, float]:
         """Fingers along the line from the shoulder to the cube; and the angle left, rad."""
-        shoulder = self._shoulders[hand]
+        shoulder = self._shoulder(hand)
         ray = target.position - shoulder
         distance = float(np.linalg.norm(ray))
         radius = min(POINT_RADIUS, distance - 0.12)
@@ -120,30 +139,48 @@ class Expert:
         joints, _, angle = self._solve(hand, tip, ray, **weights)
         return ArmGoal(joints), angle
 
+    def _clear(self, hand: str, goal: ArmGoal) -> bool:
+        """Whether the arm touches nothing of the robot at its goal and on the way from ready."""
+        q = self._comfort.copy()
+        arm = self._arms[hand]
+        for share in (0.3, 0.6, 1.0):
+            q[arm] = self._comfort[arm] + share * (goal.joints - self._comfort[arm])
+            self._kinematics.update(q)
+            if not self._kinematics.distances()[self._pairs[hand]].min() > CLEARANCE:
+                return False
+        return True
+
     def feasible(self, task: Task, target: Target) -> bool:
         """Whether the robot can do it at all from where it stands."""
         if task.kind is Kind.REACH:
-            return self.reach(task.hand, target)[1] < 0.015
+            goal, error = self.reach(task.hand, target)
+            return error < 0.015 and self._clear(task.hand, goal)
         if task.kind is Kind.POINT:
-            return self.point(task.hand, target)[1] < 0.12
+            goal, angle = self.point(task.hand, target)
+            return angle < 0.06 and self._clear(task.hand, goal)
         if task.kind is Kind.LOOK:
-            yaw, pitch = self._gaze(target)
-            return (
-                abs(yaw) < 1.3 and self._lower[self._head[1]] < pitch < self._upper[self._head[1]]
-            )
+            return self.look(target)[1] < 0.05
         return True
 
-    def _gaze(self, target: Target) -> tuple[float, float]:
-        """Head yaw and pitch that put the cube on the camera's axis (fixed point, torso upright)."""
-        q = self._poses['ready'].copy()
+    def look(self, target: Target) -> tuple[np.ndarray, float]:
+        """Head angles (3,) that put the cube on the camera's axis; and the angle left, rad."""
+        q = self._comfort.copy()
         yaw = pitch = 0.0
-        for _ in range(6):
+        for _ in range(8):  # the camera moves while the head turns: a fixed point
             q[self._head] = yaw, pitch, 0.0
             self._kinematics.update(q)
-            ray = target.position - self._kinematics.frame('head_camera')[1]
-            yaw = float(np.arctan2(ray[1], ray[0]))
-            pitch = float(np.arctan2(-ray[2], np.hypot(ray[0], ray[1])))
-        return yaw, pitch
+            rotation, position = self._kinematics.frame('head_camera')
+            ray = target.position - position
+            ray /= np.linalg.norm(ray)
+            # Seen from the neck's base, which the torso tilts.
+            tilt = self._kinematics.frame(self._neck)[0]
+            local = tilt.T @ ray
+            yaw = float(np.arctan2(local[1], local[0]))
+            pitch = float(np.arctan2(-local[2], np.hypot(local[0], local[1])))
+            low, high = self._lower[self._head], self._upper[self._head]
+            yaw, pitch, _ = np.clip((yaw, pitch, 0.0), low, high)
+        angle = float(np.arccos(np.clip(rotation[:, 2] @ ray, -1.0, 1.0)))
+        return np.array([yaw, pitch, 0.0]), angle
 
     def wave_posture(self, hand: str, phase: float) -> np.ndarray:
         """Arm angles (7,) at `phase` rad of the wave."""
@@ -172,9 +209,7 @@ class Expert:
     def _head_goal(self, task: Task, head: np.ndarray, target: Target | None) -> np.ndarray:
         table = self._poses['ready'][self._head]
         if task.kind is Kind.LOOK and target is not None and target.in_view:
-            yaw, pitch = self._gaze(target)
-            goal = np.array([yaw, pitch, 0.0])
-            return np.clip(goal, self._lower[self._head], self._upper[self._head])
+            return self.look(target)[0]
         if task.kind in (Kind.REST, Kind.WAVE):
             return self._poses['standing'][self._head]
         if task.kind is Kind.STAND and head[1] < table[1] / 2:
@@ -213,6 +248,8 @@ class Expert:
         """
         q = self._poses['standing'].copy()
         q[self.joints] = position[self.joints]
+        q[self._torso] = position[self._torso]
+        self.at(position)
         wanted = None
         if target is not None and target.in_view:
             if task.kind is Kind.REACH:

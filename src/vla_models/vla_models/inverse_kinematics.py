@@ -11,11 +11,31 @@ import numpy as np
 
 from vla_robot import Kinematics
 
+DAMPING = 1e-4
 FINGERS = np.array([0.0, 0.0, -1.0])  # where the finger tips point, in the hand frame
 
 
 def _skew(v: np.ndarray) -> np.ndarray:
     return np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
+
+
+def _step_inside(
+    rows: np.ndarray, residual: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> np.ndarray:
+    """Damped least-squares step; a joint that it would push over its limit stays where it is, and
+    the others make up for it (clipping alone gets stuck at the limit)."""
+    free = np.ones(rows.shape[1], bool)
+    step = np.zeros(rows.shape[1])
+    for _ in range(3):
+        part = rows[:, free]
+        step[:] = 0.0
+        normal = part.T @ part + DAMPING * np.eye(part.shape[1])
+        step[free] = np.linalg.solve(normal, part.T @ residual)
+        blocked = free & (((step < 0) & (low > -1e-3)) | ((step > 0) & (high < 1e-3)))
+        if not blocked.any():
+            break
+        free &= ~blocked
+    return step
 
 
 def solve(
@@ -62,11 +82,10 @@ def solve(
                 comfort_weight * np.eye(count),
             ]
         )
-        normal = rows.T @ rows + 1e-4 * np.eye(count)
-        step = np.linalg.solve(normal, rows.T @ residual)
+        step = _step_inside(rows, residual, lower[joints] - q[joints], upper[joints] - q[joints])
         step *= min(1.0, 0.3 / (np.abs(step).max() + 1e-9))
         q[joints] = np.clip(q[joints] + step, lower[joints], upper[joints])
-        if np.abs(step).max() < 1e-4:
+        if np.abs(step).max() < 5e-4:
             break
     kinematics.update(q)
     rotation, position = kinematics.frame(hand)

@@ -1,0 +1,65 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""What the commands share: progress bars, and errors as one line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from vla_common.errors import ConfigError
+
+console = Console(stderr=True)  # stdout belongs to results
+
+
+def progress(unit: str) -> Progress:
+    """A bar that counts `unit`, with time gone and time to go."""
+    return Progress(
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeElapsedColumn(),
+        TextColumn('left'),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def parser(name: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    """An argument parser whose help keeps its lines."""
+    return argparse.ArgumentParser(
+        prog=f'ros2 run vla_models {name}',
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f'found {text}, wanted at least 1')
+    return number
+
+
+def guarded(command: Callable[[list[str] | None], int], arguments: list[str] | None) -> int:
+    """Run `command`; a wrong file is one line and exit code 2, Ctrl-C is 130."""
+    try:
+        return command(arguments)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print('interrupted; what was finished is kept', file=sys.stderr)
+        return 130

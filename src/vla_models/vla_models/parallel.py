@@ -1,0 +1,52 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Work on several processes, each with an object of its own that is made once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from multiprocessing import get_context
+from typing import Any
+
+_worker: Any = None
+
+
+def _start(factory: Callable[..., Any], arguments: tuple) -> None:
+    global _worker  # one per process, that is what this module is for
+    _worker = factory(*arguments)
+
+
+def _call(argument: Any) -> tuple[Any, Any]:
+    return argument, _worker(argument)
+
+
+def each(
+    factory: Callable[..., Callable], arguments: tuple, work: Iterable, jobs: int
+) -> Iterator[tuple[Any, Any]]:
+    """(item, result) of `factory(*arguments)(item)` for each item of `work`, as they finish.
+
+    With one job everything happens in this process. Others are spawned, not forked: OpenGL and
+    threads do not survive a fork.
+    """
+    if jobs <= 1:
+        worker = factory(*arguments)
+        for item in work:
+            yield item, worker(item)
+        return
+    # One thread per process: the libraries would otherwise start one per core in each.
+    before = {key: os.environ.get(key) for key in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS')}
+    os.environ.update(dict.fromkeys(before, '1'))
+    try:
+        with ProcessPoolExecutor(jobs, get_context('spawn'), _start, (factory, arguments)) as pool:
+            waiting = {pool.submit(_call, item) for item in work}
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+    finally:
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
