@@ -28,7 +28,7 @@ from vla_safety.synthetic import SyntheticRobot
 from vla_safety.validation import ChunkRules
 from vla_safety.violations import Kind, violation
 
-EPISODE = 2000
+EPISODE = 500
 """Ticks after which everything is drawn anew."""
 
 
@@ -228,9 +228,8 @@ def attack(ticks: int, seed: int, robot: object | None = None) -> dict[str, obje
                 owed += dt if dt > 0.0 else 0.0  # repeated: nothing new left
                 continue
             # What the oracle believes to have elapsed, from the same clock.
-            elapsed = dt + owed if np.isfinite(dt) else parameters.max_period
-            if not elapsed >= parameters.min_period:
-                elapsed = parameters.min_period
+            elapsed = (dt if dt > 0.0 else 0.0) + owed
+            elapsed = max(elapsed if np.isfinite(elapsed) else parameters.max_period, 1e-4)
             owed = 0.0
             trusted = stop is None and np.isfinite(q).all()
             braked = bool(output.counts.get(Kind.INFEASIBLE))

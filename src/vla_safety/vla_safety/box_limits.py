@@ -138,7 +138,8 @@ class BoxLimits:
         change = np.multiply(a, period, out=self._scratch)
         np.add(v, change, out=self.highs[ACCELERATION])
         np.subtract(v, change, out=self.lows[ACCELERATION])
-        np.clip(v, -change, change, out=self.brake)
+        np.maximum(v, -change, out=self.brake)
+        np.minimum(self.brake, change, out=self.brake)
         np.subtract(v, self.brake, out=self.brake)
 
         lagged = (1.0 + self.lag) * period
@@ -162,8 +163,8 @@ class BoxLimits:
             self.highs[TORQUE] = speeds[0]
             np.negative(speeds[1], out=self.lows[TORQUE])
 
-        np.min(self.highs, axis=0, out=self.high)
-        np.max(self.lows, axis=0, out=self.low)
+        np.minimum.reduce(self.highs, axis=0, out=self.high)
+        np.maximum.reduce(self.lows, axis=0, out=self.low)
         np.maximum(self.high, self.brake, out=self.high)
         np.minimum(self.low, self.brake, out=self.low)
 

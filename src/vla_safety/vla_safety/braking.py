@@ -6,7 +6,9 @@ from __future__ import annotations
 import numpy as np
 
 
-def stopping_speed(distance: np.ndarray, rate: np.ndarray, period: float) -> np.ndarray:
+def stopping_speed(
+    distance: np.ndarray, rate: np.ndarray, period: float | np.ndarray
+) -> np.ndarray:
     """Greatest speed for the coming period from which `rate` still stops within `distance`.
 
     With v the speed held for one period T and then lowered at the rate a, the way is
@@ -21,10 +23,16 @@ def stopping_speed(distance: np.ndarray, rate: np.ndarray, period: float) -> np.
     Args:
         distance: (n,) rad, ≥ 0 (negative counts as 0).
         rate: (n,) rad/s², > 0.
-        period: s, ≥ 0.
+        period: s, ≥ 0; one for all or (n,).
 
     Returns:
         (n,) rad/s, ≥ 0, and ≤ distance / period.
     """
     at = rate * period
-    return np.sqrt(at * at + 2.0 * rate * np.maximum(distance, 0.0)) - at
+    speed = np.maximum(distance, 0.0)
+    speed *= rate
+    speed += speed
+    speed += at * at
+    np.sqrt(speed, out=speed)
+    speed -= at
+    return speed

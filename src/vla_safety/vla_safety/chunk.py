@@ -95,11 +95,12 @@ class ChunkTracker:
     Playback time runs at the speed scale: at 0.25 the chunk takes four times as long. A chunk that
     arrives late starts where it ought to be by then; what is past is skipped.
 
-    Hand-over: at the moment a chunk is taken, the last command sent differs from the chunk by
-    (Δp, Δv). That difference is added to the chunk and fades to zero over `cross_fade` seconds
-    along the quintic with zero acceleration at both ends, so position and velocity are continuous
-    from the very first sample, from whatever motion (or rest) the new chunk interrupts, and however
-    fast chunks follow each other.
+    Cross-fade: at the moment a chunk is taken, what was wanted until then differs from what the
+    new chunk wants by (Δp, Δv). That difference is added to the new chunk and fades to zero over
+    `cross_fade` seconds along the quintic that has zero acceleration at both ends. So what is
+    wanted is continuous in position and velocity however fast chunks follow each other, at the
+    cost of one evaluation. Joints that the motion before did not cover have nothing to fade from;
+    the limits of the filter bring them there.
 
     Args:
         n: joints of the robot.
@@ -117,6 +118,8 @@ class ChunkTracker:
         self._faded = 0.0
         self._gap_position = np.zeros(0)
         self._gap_velocity = np.zeros(0)
+        self._before_position = np.zeros(n)
+        self._before_velocity = np.zeros(n)
         self.covered = np.zeros(n, dtype=bool)
 
     @property
@@ -148,18 +151,18 @@ class ChunkTracker:
         """
         return max(0.0, now - chunk.stamp) * scale
 
-    def take(
-        self, chunk: Chunk, now: float, position: np.ndarray, velocity: np.ndarray, scale: float
-    ) -> None:
+    def take(self, chunk: Chunk, now: float, scale: float) -> None:
         """Play `chunk` from now on.
 
         Args:
-            position, velocity: (n,) of the last command sent.
+            now: s, on the clock of its stamp.
             scale: speed scale in force.
         """
         start = self.start_time(chunk, now, scale)
         joints = chunk.joints
-        sent_position, sent_velocity = position[joints], velocity[joints]
+        fading = self.covered[joints]
+        if fading.any():
+            self.sample(scale, self._before_position, self._before_velocity)
         times = np.asarray(chunk.times, dtype=float)
         positions = np.asarray(chunk.positions, dtype=float)
         if chunk.velocities is None:
@@ -167,13 +170,12 @@ class ChunkTracker:
         else:
             velocities = np.asarray(chunk.velocities, dtype=float)
         if start < times[0]:
-            # The chunk says nothing before its first point: come from where the robot is.
+            # Before its first point a chunk says nothing; its first motion is continued backwards.
+            # (Drawing a line from the present command instead would ask for (p₀ − command)/t₀,
+            # which each new chunk renews: a robot that lags would be driven past its target.)
+            positions = np.concatenate((positions[:1] - velocities[:1] * times[0], positions))
+            velocities = np.concatenate((velocities[:1], velocities))
             times = np.concatenate(([0.0], times))
-            slope = (positions[:1] - sent_position) / times[1]
-            if len(positions) == 1 and chunk.velocities is None:
-                velocities = slope
-            positions = np.concatenate((sent_position[None], positions))
-            velocities = np.concatenate((slope, velocities))
         self._knots = np.array(times, dtype=float)
         self._coefficients = segment_coefficients(
             self._knots, positions, velocities, self._interpolation
@@ -184,8 +186,10 @@ class ChunkTracker:
         self.covered[:] = False
         self.covered[joints] = True
         own_position, own_velocity = self._evaluate()
-        self._gap_position = sent_position - own_position
-        self._gap_velocity = sent_velocity - scale * own_velocity
+        self._gap_position = np.where(fading, self._before_position[joints] - own_position, 0.0)
+        self._gap_velocity = np.where(
+            fading, self._before_velocity[joints] - scale * own_velocity, 0.0
+        )
 
     def advance(self, dt: float, scale: float) -> None:
         """Let `dt` seconds pass; playback moves by dt·scale."""

@@ -18,10 +18,12 @@ class JerkShaper:
 
     Args:
         jerk: (n,) rad/s³, > 0.
+        acceleration: (n,) rad/s², > 0, the most that is asked for.
     """
 
-    def __init__(self, jerk: np.ndarray) -> None:
+    def __init__(self, jerk: np.ndarray, acceleration: np.ndarray) -> None:
         self._jerk = np.array(jerk, dtype=float)
+        self._acceleration = np.array(acceleration, dtype=float)
 
     def shape(
         self, wanted: np.ndarray, velocity: np.ndarray, acceleration: np.ndarray, period: float
@@ -33,6 +35,10 @@ class JerkShaper:
             period: s.
         """
         gap = wanted - velocity
-        towards = np.sign(gap) * stopping_speed(np.abs(gap), self._jerk, period)
+        towards = np.minimum(stopping_speed(np.abs(gap), self._jerk, period), self._acceleration)
         change = self._jerk * period
-        return velocity + np.clip(towards, acceleration - change, acceleration + change) * period
+        shaped = np.maximum(np.copysign(towards, gap), acceleration - change)
+        np.minimum(shaped, acceleration + change, out=shaped)
+        shaped *= period
+        shaped += velocity
+        return shaped

@@ -1,0 +1,173 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""What is no command is refused whole, with its name, and the motion before comes to rest."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vla_common.levels import Level
+from vla_safety.chunk import Chunk
+from vla_safety.filter import FilterState
+from vla_safety.validation import ChunkRules, ChunkValidator, joint_indices
+from vla_safety.violations import CONTENT_KINDS, LEVELS, Kind
+
+
+def good(bench) -> Chunk:
+    return bench.chunk(np.linspace(0.05, 0.8, 16))
+
+
+def changed(array, where, value):
+    array = np.array(array)
+    array[where] = value
+    return array
+
+
+CONTENT = {
+    'nan': (Kind.NOT_FINITE, lambda c: {'positions': changed(c.positions, (3, 1), np.nan)}),
+    'inf': (Kind.NOT_FINITE, lambda c: {'positions': changed(c.positions, (0, 0), np.inf)}),
+    'minus_inf': (Kind.NOT_FINITE, lambda c: {'positions': changed(c.positions, (15, 0), -np.inf)}),
+    'nan_velocity': (Kind.NOT_FINITE, lambda c: {'velocities': c.positions * np.nan}),
+    'nan_stamp': (Kind.NOT_FINITE, lambda c: {'stamp': np.nan}),
+    'nan_time': (Kind.NOT_FINITE, lambda c: {'times': changed(c.times, 2, np.nan)}),
+    'unknown_joint': (Kind.UNKNOWN_JOINT, lambda c: {'joints': np.array([0, 2])}),
+    'negative_joint': (Kind.UNKNOWN_JOINT, lambda c: {'joints': np.array([0, -1])}),
+    'duplicate_joint': (Kind.DUPLICATE_JOINT, lambda c: {'joints': np.array([1, 1])}),
+    'too_few_values': (Kind.WRONG_SHAPE, lambda c: {'positions': c.positions[:, :1]}),
+    'too_few_points': (Kind.WRONG_SHAPE, lambda c: {'positions': c.positions[:-1]}),
+    'no_points': (Kind.WRONG_SHAPE, lambda c: {'times': c.times[:0], 'positions': c.positions[:0]}),
+    'no_joints': (Kind.WRONG_SHAPE, lambda c: {'joints': c.joints[:0]}),
+    'float_joints': (Kind.WRONG_SHAPE, lambda c: {'joints': c.joints * 1.0}),
+    'times_backwards': (Kind.WRONG_TIMES, lambda c: {'times': c.times[::-1]}),
+    'times_repeat': (Kind.WRONG_TIMES, lambda c: {'times': changed(c.times, 5, c.times[4])}),
+    'time_zero': (Kind.WRONG_TIMES, lambda c: {'times': c.times - c.times[0]}),
+    'horizon': (Kind.TOO_LONG, lambda c: {'times': c.times * 100}),
+    'points': (
+        Kind.TOO_LONG,
+        lambda c: {'times': np.arange(1, 301) * 0.01, 'positions': np.zeros((300, 2))},
+    ),
+    'degrees': (Kind.IMPLAUSIBLE, lambda c: {'positions': c.positions * 57.3}),
+    'huge': (Kind.IMPLAUSIBLE, lambda c: {'positions': changed(c.positions, (9, 1), 1e300)}),
+    'huge_velocity': (Kind.IMPLAUSIBLE, lambda c: {'velocities': np.full((16, 2), 1e5)}),
+}
+
+TIMING = {
+    'late': (Kind.STALE, lambda c: {'stamp': c.stamp - 0.6}),
+    'future': (Kind.FUTURE, lambda c: {'stamp': c.stamp + 0.1}),
+}
+
+
+@pytest.mark.parametrize('case', CONTENT)
+def test_malformed_chunk_is_rejected_named_and_previous_motion_brakes_to_rest(bench, case):
+    kind, spoil = CONTENT[case]
+    assert bench.accept(good(bench)) == []
+    bench.track(0.2)
+    assert np.abs(bench.v).min() > 0.2
+    found = bench.accept(dataclasses.replace(good(bench), **spoil(good(bench))))
+    assert {item.kind for item in found} == {kind}
+    assert found[0].level == Level.DANGER
+    outputs = bench.track(0.6)
+    assert outputs[0].state is FilterState.BRAKING
+    assert kind.value in outputs[0].reason
+    assert outputs[-1].state is FilterState.NO_CHUNK
+    assert (outputs[-1].velocity == 0.0).all()
+    speeds = np.abs([output.velocity for output in outputs])
+    assert (np.diff(speeds, axis=0) <= 0).all(), 'braking never speeds up'
+
+
+@pytest.mark.parametrize('case', TIMING)
+def test_chunk_at_the_wrong_time_is_ignored_named_and_previous_motion_goes_on_to_its_end(
+    bench, case
+):
+    kind, spoil = TIMING[case]
+    bench.accept(good(bench))
+    bench.track(0.2)
+    found = bench.accept(dataclasses.replace(good(bench), **spoil(good(bench))))
+    assert [item.kind for item in found] == [kind]
+    assert bench.tick().state is FilterState.TRACKING
+    outputs = bench.track(3.0)
+    assert outputs[-1].state is FilterState.NO_CHUNK
+    assert outputs[-1].reason == 'chunk horizon ended'
+
+
+def test_replayed_and_out_of_order_chunks_are_ignored(bench):
+    first = good(bench)
+    bench.track(0.05)
+    second = good(bench)
+    assert bench.accept(second) == []
+    for old in (second, first):
+        assert [item.kind for item in bench.accept(old)] == [Kind.REPLAYED]
+    assert bench.tick().state is FilterState.TRACKING
+
+
+def test_a_sequence_number_beats_a_stamp_that_jitters(bench):
+    chunk = dataclasses.replace(good(bench), sequence=7)
+    assert bench.accept(chunk) == []
+    replay = dataclasses.replace(chunk, stamp=chunk.stamp + 1e-6)
+    assert [item.kind for item in bench.accept(replay)] == [Kind.REPLAYED]
+
+
+def test_a_chunk_that_is_wholly_past_is_stale(bench):
+    chunk = bench.chunk([0.01, 0.02], step=0.05, age=0.3)
+    assert [item.kind for item in bench.accept(chunk)] == [Kind.STALE]
+
+
+def test_first_point_far_from_the_measured_joint_is_implausible(parameters):
+    rules = dataclasses.replace(parameters.rules, max_first_step=0.5)
+    validator = ChunkValidator(['a'], np.array([-2.0]), np.array([2.0]), np.array([2.0]), rules)
+    # 0.5 rad, and what 2 rad/s give until 0.1 s: 0.7 rad.
+    for first, stamp, kinds in ((0.69, 4.8, []), (0.71, 4.9, [Kind.IMPLAUSIBLE])):
+        chunk = Chunk(np.array([0]), np.array([0.1]), np.array([[first]]), stamp)
+        assert [v.kind for v in validator.admit(chunk, 5.0, np.zeros(1))] == kinds
+
+
+def test_nothing_is_admitted_while_the_joints_are_not_known(bench):
+    for measured in (None, np.array([0.0, np.nan])):
+        found = bench.filter.accept(good(bench), bench.now, measured)
+        assert [item.kind for item in found] == [Kind.STATE_STALE]
+
+
+def test_names_become_indices_or_named_reasons():
+    index = {'a': 0, 'b': 1}
+    assert joint_indices(['b', 'a'], index)[0].tolist() == [1, 0]
+    found = joint_indices(['a', 'x', 'y'], index)[1]
+    assert [(v.kind, v.subject) for v in found] == [
+        (Kind.UNKNOWN_JOINT, 'x'),
+        (Kind.UNKNOWN_JOINT, 'y'),
+    ]
+    assert [(v.kind, v.subject) for v in joint_indices(['a', 'a'], index)[1]] == [
+        (Kind.DUPLICATE_JOINT, 'a')
+    ]
+    assert [v.kind for v in joint_indices([], index)[1]] == [Kind.WRONG_SHAPE]
+
+
+@given(st.data())
+def test_what_is_admitted_satisfies_every_rule(data):
+    rules = ChunkRules(0.5, 0.02, 8, 1.0, 0.5, 0.1)
+    limit, speed = np.array([1.0, 2.0]), np.array([1.0, 1.0])
+    numbers = st.one_of(st.floats(-3, 3), st.floats(), st.sampled_from([0.0, 0.1]))
+    h = data.draw(st.integers(0, 10))
+    joints = np.array(data.draw(st.lists(st.integers(-1, 2), max_size=3)), dtype=int)
+    k = len(joints) if data.draw(st.booleans()) else 2
+    times = data.draw(st.lists(numbers, min_size=h, max_size=h))
+    if data.draw(st.booleans()):
+        times = list(np.arange(1, h + 1) * 0.1)
+    positions = np.array(data.draw(st.lists(numbers, min_size=h * k, max_size=h * k)))
+    chunk = Chunk(joints, np.array(times), positions.reshape(h, k), data.draw(numbers))
+    validator = ChunkValidator(['a', 'b'], -limit, limit, speed, rules)
+    found = validator.admit(chunk, 0.1, np.zeros(2))
+    if not found:
+        assert np.isfinite(chunk.positions).all()
+        assert chunk.positions.shape == (len(chunk.times), len(chunk.joints))
+        assert len(set(joints.tolist())) == len(joints) >= 1
+        assert (np.diff(chunk.times) > 0).all()
+        assert 0 < chunk.times[0] <= chunk.times[-1] <= 1.0
+        assert (np.abs(chunk.positions) <= limit[joints] + 0.1).all()
+        assert -0.02 <= 0.1 - chunk.stamp <= 0.5
+
+
+def test_every_kind_has_a_level_and_what_cannot_be_trusted_is_danger():
+    assert set(LEVELS) == set(Kind)
+    assert all(LEVELS[kind] == Level.DANGER for kind in CONTENT_KINDS)
