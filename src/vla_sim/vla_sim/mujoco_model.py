@@ -18,7 +18,6 @@ from vla_sim.scene import Scene
 
 OVERVIEW = 'overview'
 FREE_JOINT = 'free_base'
-HIDDEN_GROUP = 3  # collision shapes of links that have visual ones
 VISIBLE_GROUPS = (0, 1, 2)
 NEAR, FAR = 0.02, 20.0  # m, of every camera
 HEADLIGHT_DIFFUSE = 0.25
@@ -86,7 +85,7 @@ def _robot(spec: mujoco.MjSpec, robot: RobotModel, visual: bool) -> None:
             if geom in shown:
                 geom.group = 1
             elif visual and shown:
-                geom.group = HIDDEN_GROUP
+                spec.delete(geom)  # every shape costs the ray caster, seen or not
 
     simulation, servo, limits = robot.simulation, robot.servo, robot.limits
     for i, name in enumerate(robot.joint_names):
@@ -206,7 +205,7 @@ def _cameras(spec: mujoco.MjSpec, robot: RobotModel, scene: Scene) -> None:
         quat=quat,
         fovy=np.degrees(robot.camera.fovy),
     )
-    eye, target = np.array([1.9, -1.7, 1.65]), np.array([0.2, 0.0, 0.85])
+    eye, target = np.array([1.7, -1.55, 1.7]), np.array([0.25, 0.0, 0.82])
     back = (eye - target) / np.linalg.norm(eye - target)
     right = np.cross([0, 0, 1], back)
     right /= np.linalg.norm(right)

@@ -96,10 +96,15 @@ class OpenGlCamera:
             mujoco.mjtCatBit.mjCAT_ALL,
             self._scene,
         )
-        mujoco.mjr_render(self._rectangle, self._scene, self._context)
-        mujoco.mjr_readPixels(self._rgb, self._depth, self._rectangle, self._context)
+        for _ in range(2):
+            mujoco.mjr_render(self._rectangle, self._scene, self._context)
+            mujoco.mjr_readPixels(self._rgb, self._depth, self._rectangle, self._context)
+            # Seen once in thousands of frames of Mesa's software driver: depth that is none.
+            if self._depth.min() >= 0.0 and self._depth.max() <= 1.0:
+                break
         # OpenGL's rows go upwards; the depth map is 1 at the near plane and 0 at the far one.
-        depth = NEAR * FAR / (NEAR + (FAR - NEAR) * self._depth[::-1])
+        nearness = np.clip(np.nan_to_num(self._depth[::-1]), 0.0, 1.0)
+        depth = NEAR * FAR / (NEAR + (FAR - NEAR) * nearness)
         return self._rgb[::-1].copy(), depth
 
     def close(self) -> None:

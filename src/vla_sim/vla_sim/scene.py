@@ -67,8 +67,8 @@ class Light:
     """One distant light; `direction` is where its rays go; brightness from 0 to 1."""
 
     direction: tuple[float, float, float] = (0.3, -0.4, -1.0)
-    diffuse: float = 0.45
-    ambient: float = 0.35
+    diffuse: float = 0.50
+    ambient: float = 0.40
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class Scene:
         cube_x: tuple[float, float] = (0.32, 0.44),
         cube_y: tuple[float, float] = (-0.24, 0.24),
         table_height: tuple[float, float] = (0.80, 0.87),
-        brightness: tuple[float, float] = (0.75, 1.2),
+        brightness: tuple[float, float] = (0.75, 1.15),
         camera_position: float = 0.01,
         camera_rotation: float = 0.03,
         start_jitter: float = 0.05,
@@ -159,8 +159,8 @@ class Scene:
         bright = float(random.uniform(*brightness))
         light = Light(
             direction=(*(float(v) for v in random.uniform(-0.6, 0.6, 2)), -1.0),
-            diffuse=0.45 * bright,
-            ambient=0.35 * bright,
+            diffuse=0.50 * bright,
+            ambient=0.40 * bright,
         )
         offset = CameraOffset(
             tuple(random.uniform(-camera_position, camera_position, 3).tolist()),
