@@ -5,11 +5,16 @@ One `ReferenceMotion` owns the position reference of all joints. Switching the b
 makes it jump: hold and stand first brake the motion that is there along the joints' acceleration
 limits, and whatever follows damp or off (where the reference does not steer the servos) begins
 at the measured position.
+
+The straight way to the standing pose may lead through a table. robot.yaml's paths say how poses
+are reached from the standing one without touching it; `stand` goes to the nearest pose of such a
+path and back along it.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -17,6 +22,8 @@ from vla_common.modes import Behaviour
 
 # Peak of the derivative of the minimum-jerk profile 10 s^3 - 15 s^4 + 6 s^5 (Flash and Hogan 1985).
 PEAK_SPEED = 1.875
+PEAK_ACCELERATION = 10.0 / math.sqrt(3.0)
+NEAR = 0.1  # rad: a pose on the way that need not be visited
 LIMP = (Behaviour.DAMP, Behaviour.OFF)
 
 
@@ -25,7 +32,9 @@ class ReferenceMotion:
 
     lower, upper (rad), velocity (rad/s), acceleration (rad/s²): limits, each (n,); standing: the
     pose that `stand` ends in; duration: seconds that `stand` takes, if no joint has to move
-    faster than its limit for it (then it takes longer).
+    faster than its limit for it (then it takes longer); paths: (k, n) rad each, poses on a free way
+    that begins at the standing one; place: maps joint positions to what tells how near two poses are
+    (the hands' positions, flat).
     """
 
     def __init__(
@@ -36,6 +45,8 @@ class ReferenceMotion:
         acceleration: np.ndarray,
         standing: np.ndarray,
         duration: float,
+        paths: Sequence[np.ndarray] = (),
+        place: Callable[[np.ndarray], np.ndarray] = np.copy,
     ) -> None:
         n = len(lower)
         self._lower, self._upper = lower, upper
@@ -49,6 +60,12 @@ class ReferenceMotion:
         self._path = np.zeros(n)
         self._phase = math.inf  # s into the stand motion; inf while still braking towards its start
         self._stretched = duration
+        self._paths = [np.clip(path, lower, upper) for path in paths]
+        self._place = place
+        self._places = [[place(pose) for pose in path] for path in self._paths]
+        self._standing_place = place(self._standing)
+        self._legs: list[np.ndarray] = []  # what is still ahead of stand: poses
+        self._pace = 0.0  # s per rad of the joint that moves most
         self._next = np.zeros(n)
 
     @property
@@ -60,7 +77,8 @@ class ReferenceMotion:
     def resting(self) -> bool:
         """Whether the reference moves no more: hold has braked, or stand has arrived."""
         if self.behaviour is Behaviour.STAND:
-            return self._phase is not math.inf and self._phase >= self._stretched
+            ends = self._phase is not math.inf and self._phase >= self._stretched
+            return ends and not self._legs
         return not self.velocity.any()
 
     def restart(self, measured: np.ndarray) -> None:
@@ -78,7 +96,10 @@ class ReferenceMotion:
         self._phase = math.inf
 
     def tick(self, dt: float, measured: np.ndarray) -> None:
-        """Moves the reference on by dt seconds (track is moved by `follow` instead)."""
+        """Moves the reference on by dt seconds (track is moved by `follow` instead).
+
+        measured: (n,) rad.
+        """
         if self.behaviour in LIMP:
             # Published for whoever continues from it (the safety filter): where the joints are.
             self.restart(measured)
@@ -124,18 +145,50 @@ class ReferenceMotion:
             if self.velocity.any():
                 self._brake(dt)
                 return
-            self._start[:] = self.position
-            np.subtract(self._standing, self.position, out=self._path)
-            needed = PEAK_SPEED * np.abs(self._path) / self._velocity_limit
-            self._stretched = max(self._duration, float(needed.max(initial=0.0)))
-            self._phase = 0.0
+            self._legs = self._way_back()
+            length = self._length()
+            self._pace = self._duration / length if length > 0.0 else 0.0
+            self._begin_leg()
         self._phase += dt
         s = min(self._phase / self._stretched, 1.0)
         if s >= 1.0:
-            self.position[:] = self._standing
+            self.position[:] = self._start + self._path
             self.velocity[:] = 0.0
+            if self._legs:
+                self._begin_leg()
             return
         shape = s * s * s * (10.0 + s * (-15.0 + 6.0 * s))
         slope = 30.0 * s * s * (1.0 - s) ** 2 / self._stretched
         self.position[:] = self._start + shape * self._path
         self.velocity[:] = slope * self._path
+
+    def _begin_leg(self) -> None:
+        goal = self._legs.pop(0)
+        self._start[:] = self.position
+        np.subtract(goal, self.position, out=self._path)
+        distance = np.abs(self._path)
+        # Not beyond the speed limit, and not beyond the acceleration limit either: the peak of the
+        # second derivative of the profile is 10/sqrt(3).
+        speed = PEAK_SPEED * distance / self._velocity_limit
+        acceleration = np.sqrt(PEAK_ACCELERATION * distance / self._acceleration)
+        needed = max(float(speed.max(initial=0.0)), float(acceleration.max(initial=0.0)))
+        self._stretched = max(self._pace * float(distance.max(initial=0.0)), needed, 1e-3)
+        self._phase = 0.0
+
+    def _way_back(self) -> list[np.ndarray]:
+        """The poses from here to the standing one: the nearest of all paths, and back along it."""
+        here = self._place(self.position)
+        best, way = float(np.linalg.norm(here - self._standing_place)), [self._standing]
+        for path, places in zip(self._paths, self._places, strict=True):
+            for i in range(1, len(path)):
+                distance = float(np.linalg.norm(here - places[i]))
+                if distance < best:
+                    best, way = distance, [*path[i:0:-1], self._standing]
+        if len(way) > 1 and np.abs(self.position - way[0]).max() <= NEAR:
+            del way[0]
+        return way
+
+    def _length(self) -> float:
+        """rad along the way, of the joint that moves most in each part."""
+        poses = [self.position, *self._legs]
+        return sum(float(np.abs(b - a).max()) for a, b in zip(poses, poses[1:], strict=False))

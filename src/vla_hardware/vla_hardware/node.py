@@ -77,6 +77,20 @@ class Gravity:
         return self._kinematics.gravity_torque(position, rotation(orientation))
 
 
+class Hands:
+    """Positions of the hands in the base's frame, flat: how near two poses are to each other."""
+
+    def __init__(self, robot: RobotModel) -> None:
+        self._kinematics = robot.kinematics()
+        self._hands = [hand for hand in ('left_hand', 'right_hand') if hand in robot.frames]
+
+    def __call__(self, position: np.ndarray) -> np.ndarray:
+        if not self._hands:
+            return position.copy()
+        self._kinematics.update(position)
+        return np.concatenate([self._kinematics.frame(hand)[1] for hand in self._hands])
+
+
 def rotation(wxyz: np.ndarray) -> np.ndarray:
     """Rotation matrix (3, 3) of a unit quaternion wxyz."""
     w, x, y, z = wxyz
@@ -118,6 +132,7 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
             damp_factor=p.damp_factor,
             lying_tilt=p.lying_tilt,
             max_balance_offset=p.max_balance_offset,
+            stand_lead=p.stand_lead,
         )
         self._loop = ServoLoop(
             joint_names=robot.joint_names,
@@ -130,6 +145,9 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
             kv=robot.servo.kv,
             standing=robot.poses['standing'],
             stand_duration=robot.stops.safe_stop_duration,
+            paths=[robot.waypoints(pose) for pose in robot.paths],
+            place=Hands(robot),
+            upper_body=robot.groups['upper_body'],
             period=1.0 / p.rate,
             rules=stop_rules(robot),
             limits=limits,
@@ -344,7 +362,7 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
         if self._battery_pacer.due(now):
             self._battery.header.stamp = stamp
             self._battery_out.publish(self._battery)
-        if self._ending_since is not None and not self._rested and loop.behaviour_done:
+        if self._ending_since is not None and not self._rested and loop.stopped:
             self._rested = True
             print(
                 f'at rest after {now - self._ending_since:.2f} s, '

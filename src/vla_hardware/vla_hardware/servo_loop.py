@@ -37,7 +37,8 @@ class LoopLimits:
     fault_clear_time s: good readings for so long, and ESTOP heard, and the fault is over.
     read_deadline s: a read that took longer is a failed one. damp_factor: viscous damping of
     `damp` as a multiple of the servo's kv. lying_tilt rad: beyond it the robot counts as lying.
-    max_balance_offset rad: bound of the balance offset, each joint.
+    max_balance_offset rad: bound of the balance offset, each joint. stand_lead rad: how far a joint's
+    target may be ahead of the joint in stand.
     """
 
     command_timeout: float
@@ -51,6 +52,7 @@ class LoopLimits:
     damp_factor: float
     lying_tilt: float
     max_balance_offset: float
+    stand_lead: float
 
 
 class Balance(Protocol):
@@ -88,7 +90,8 @@ class ServoLoop:
     """The control thread's whole state.
 
     joint_names, lower, upper, velocity, acceleration, effort, kp, kv, standing: the robot, arrays
-    (n,). period: nominal seconds between cycles. gravity: (position (n,), orientation wxyz (4,)) →
+    (n,). paths, place: see `ReferenceMotion`. upper_body: indices of the joints that need not carry the
+    robot. period: nominal seconds between cycles. gravity: (position (n,), orientation wxyz (4,)) →
     feed-forward torque (n,) Nm. clock: seconds, steady.
     """
 
@@ -105,6 +108,9 @@ class ServoLoop:
         kv: np.ndarray,
         standing: np.ndarray,
         stand_duration: float,
+        paths: Sequence[np.ndarray],
+        place: Callable[[np.ndarray], np.ndarray],
+        upper_body: np.ndarray,
         period: float,
         rules: StopRules,
         limits: LoopLimits,
@@ -116,7 +122,7 @@ class ServoLoop:
         n = len(joint_names)
         self.driver = driver
         self.motion = ReferenceMotion(
-            lower, upper, velocity, acceleration, standing, stand_duration
+            lower, upper, velocity, acceleration, standing, stand_duration, paths, place
         )
         self.gate = CommandGate(joint_names, limits.command_timeout, limits.max_command_step)
         self.watch = SupervisorWatch(limits.supervisor_timeout)
@@ -131,6 +137,7 @@ class ServoLoop:
             Behaviour.OFF: Gains(np.zeros(n), np.zeros(n)),
         }
         self._nominal = period
+        self._free = upper_body
         self._zeros = np.zeros(n)
         self._target = np.zeros(n)
         self._last_target: np.ndarray | None = None
@@ -253,6 +260,11 @@ class ServoLoop:
         if behaviour is Behaviour.STAND:
             return self.motion.resting and self.standing and self.at_rest
         return self.at_rest and (behaviour in LIMP or self.motion.resting)
+
+    @property
+    def stopped(self) -> bool:
+        """Nothing moves any more and nothing is going to; `stand` may have met an obstacle."""
+        return self.at_rest and self.motion.resting
 
     @property
     def max_joint_speed(self) -> float:
@@ -400,6 +412,12 @@ class ServoLoop:
         if np.isfinite(offset).all():
             np.clip(offset, -bound, bound, out=self._offset)
         np.add(self.motion.position, self._offset, out=self._target)
+        if self.motion.behaviour is Behaviour.STAND:
+            # An arm that meets a table on its way presses on it only so hard: a robot that pushes
+            # itself off ever harder falls over. Legs are left out, their torque is the balance.
+            free, lead = self._free, self._limits.stand_lead
+            at = reading.position[free]
+            self._target[free] = np.clip(self._target[free], at - lead, at + lead)
         np.clip(self._target, self._lower, self._upper, out=self._target)
         if self._last_target is None:
             self._last_target = self.motion.position.copy()
