@@ -13,8 +13,9 @@ import textwrap
 import time
 from pathlib import Path
 
-import launch
 import pytest
+
+import launch
 
 IS_STAND_IN = 'compat' in Path(launch.__file__).parts
 PATIENCE = 30.0  # s, far beyond anything expected
@@ -153,9 +154,7 @@ def start(tmp_path, write_launch_file, environment):
     """Launch the body of a launch file and go on; what is left of it is killed at the end."""
     launches = []
 
-    def begin(
-        body: str, *words: str, mode: str = 'noninteractive', header: str = ''
-    ) -> Launch:
+    def begin(body: str, *words: str, mode: str = 'noninteractive', header: str = '') -> Launch:
         path = write_launch_file(body, header=header)
         command = [sys.executable, '-c', _RUNNER, str(path), mode, *words]
         output = tmp_path / f'output{len(launches)}.txt'

@@ -45,7 +45,8 @@ def test_conditions_decide_what_is_executed(run):
         return LaunchDescription([
             SetLaunchConfiguration('a', 'TRUE'),
             say('if', condition=IfCondition(a)), say('unless', condition=UnlessCondition(a)),
-            say('if 0', condition=IfCondition('0')), say('unless 0', condition=UnlessCondition('0')),
+            say('if 0', condition=IfCondition('0')),
+            say('unless 0', condition=UnlessCondition('0')),
             say('equals', condition=IfCondition(EqualsSubstitution(a, 'true'))),
             say('value', condition=LaunchConfigurationEquals('a', 'TRUE')),
             say('other', condition=LaunchConfigurationNotEquals('a', 'TRUE')),
@@ -56,7 +57,7 @@ def test_conditions_decide_what_is_executed(run):
     )
     assert launched.said() == ['if', 'unless 0', 'equals', 'value', 'unset']
     assert code == 1
-    assert "but expected one of" in launched.text
+    assert "'perhaps'" in launched.text
 
 
 SUBSTITUTIONS = [
@@ -69,10 +70,10 @@ SUBSTITUTIONS = [
     ("PythonExpression(['1 + ', '2'])", '3'),
     ("PythonExpression('math.floor(pi)')", '3'),
     ("PythonExpression('os.path.basename(\"/a/b\")', ['os'])", 'b'),
-    ("Command('echo out \"of it\"')", 'out of it\n'),
-    ("Command(['sh -c \"echo out; echo err >&2\"'], on_stderr='ignore')", 'out\n'),
-    ("FindExecutable(name='sh')", '/sh'),
-    ("ThisLaunchFileDir()", '/'),
+    ('Command(\'echo out "of it"\')', 'out of it'),
+    ("Command(['sh -c \"echo out; echo err >&2\"'], on_stderr='ignore')", 'out'),
+    ("PythonExpression(['\"', FindExecutable(name='sh'), '\".endswith(\"/sh\")'])", 'True'),
+    ('PythonExpression([\'"\', ThisLaunchFileDir(), \'".startswith("/")\'])', 'True'),
     ("EqualsSubstitution('1.0', '1')", 'true'),
     ("EqualsSubstitution('true', '1')", 'true'),
     ("EqualsSubstitution('a', 'A')", 'false'),
@@ -92,13 +93,9 @@ def test_substitutions_give_their_text(run):
     says = ',\n'.join(f"say('{i}=', {text})" for i, (text, _) in enumerate(SUBSTITUTIONS))
     code, launched = run(f'return LaunchDescription([\n{says}\n])')
     assert code == 0, launched.text
-    text = '\n'.join(launched.said())
     for i, (substitution, expected) in enumerate(SUBSTITUTIONS):
         line = next(line for line in launched.said() if line.startswith(f'{i}='))
-        value = line.partition('=')[2]
-        first = expected.splitlines()[0] if expected else ''
-        matches = value.endswith(first) if '/' in first else value == first
-        assert matches, f'{substitution}: {value!r}, not {expected!r}, in\n{text}'
+        assert line == f'{i}={expected}', substitution
 
 
 @pytest.mark.parametrize(
@@ -108,7 +105,7 @@ def test_substitutions_give_their_text(run):
         ("EnvironmentVariable('NOT_SET_AT_ALL')", "'NOT_SET_AT_ALL'"),
         ("FindExecutable(name='no-such-program')", 'not found on the PATH'),
         ("Command('false')", 'executed command failed'),
-        ("Command('sh -c \"echo oh >&2\"')", 'showed stderr output'),
+        ('Command(\'sh -c "echo oh >&2"\')', 'showed stderr output'),
         ("AndSubstitution('true', 'perhaps')", 'perhaps'),
     ],
 )

@@ -6,12 +6,13 @@ import signal
 import sys
 import threading
 
-import launch
 import pytest
-from launch import LaunchDescription, LaunchService
 from launch.actions import ExecuteProcess, OpaqueFunction, RegisterEventHandler
 from launch.event_handlers import OnProcessStart
 from launch.events import Shutdown
+
+import launch
+from launch import LaunchDescription, LaunchService
 
 
 @pytest.fixture(autouse=True)
@@ -62,14 +63,6 @@ def test_another_thread_may_end_the_launch(way):
     assert process.return_code == -signal.SIGINT
 
 
-def test_it_runs_inside_a_loop_of_the_caller():
-    service = LaunchService()
-    process = ExecuteProcess(cmd=[sys.executable, '-c', 'exit(5)'])
-    service.include_launch_description(LaunchDescription([process]))
-    assert asyncio.run(service.run_async()) == 0
-    assert process.return_code == 5
-
-
 def test_another_thread_may_not_run_it():
     errors = []
 
@@ -106,3 +99,12 @@ def test_an_action_is_executed_only_once():
     service = LaunchService()
     service.include_launch_description(LaunchDescription([process, process]))
     assert service.run() == 1
+
+
+# The last one: the real package needs the loop that asyncio.run takes away.
+def test_it_runs_inside_a_loop_of_the_caller():
+    service = LaunchService()
+    process = ExecuteProcess(cmd=[sys.executable, '-c', 'exit(5)'])
+    service.include_launch_description(LaunchDescription([process]))
+    assert asyncio.run(service.run_async()) == 0
+    assert process.return_code == 5

@@ -7,27 +7,27 @@ import pytest
 from conftest import IS_STAND_IN
 
 # Says what it gets; ends on SIGTERM only if told to.
-STUBBORN = '''
-import signal, sys, time
+STUBBORN = """
+import os, signal, sys, time
 def told(number, frame):
-    print("got", signal.Signals(number).name, flush=True)
+    os.write(1, f"got {signal.Signals(number).name}\\n".encode())  # print is not reentrant
     if signal.Signals(number).name in sys.argv[1:]:
         sys.exit(0)
 for one in (signal.SIGINT, signal.SIGTERM):
     signal.signal(one, told)
-print("ready", flush=True)
+os.write(1, b"ready\\n")
 while True:
     time.sleep(0.02)
-'''
+"""
 
-HEADER = f'''
+HEADER = f"""
 STUBBORN = {STUBBORN!r}
 
 
 def stubborn(*ends_on, **kwargs):
     kwargs.setdefault('output', 'screen')
     return ExecuteProcess(cmd=[sys.executable, '-c', STUBBORN, *ends_on], **kwargs)
-'''
+"""
 
 
 def test_output_is_prefixed_line_by_line_and_nothing_is_lost(run):
@@ -41,7 +41,7 @@ def test_output_is_prefixed_line_by_line_and_nothing_is_lost(run):
         return LaunchDescription([py(code, name='talker')])
         """
     )
-    assert code == 0
+    assert code == 0, launched.text
     for line in ('out', 'err', 'größe', 'no end'):
         assert f'[talker-1] {line}' in launched.lines, launched.text
     assert any(
@@ -62,7 +62,7 @@ def test_output_destinations(run, tmp_path):
             ('screen', 'log', 'both')])
         """
     )
-    assert code == 0
+    assert code == 0, launched.text
     log = (tmp_path / 'log' / 'latest' / 'launch.log').read_text()
     assert {word for word in WORDS if f'] {word}\n' in launched.text} == {
         'out-screen',
@@ -85,7 +85,7 @@ WORDS = [f'{stream}-{where}' for stream in ('out', 'err') for where in ('screen'
 
 def test_a_process_that_dies_is_reported_and_is_no_failure_of_the_launch(run):
     code, launched = run("return LaunchDescription([py('exit(3)', name='x')])")
-    assert code == 0
+    assert code == 0, launched.text
     assert '[ERROR] [x-1]: process has died [pid ' in launched.text
     assert ', exit code 3, cmd ' in launched.text
 
@@ -97,7 +97,7 @@ def test_a_program_that_does_not_exist_is_reported_and_the_others_run(run):
             ExecuteProcess(cmd=['no-such-program']), py('print("alive")', name='x')])
         """
     )
-    assert code == 0
+    assert code == 0, launched.text
     assert 'exception occurred while executing process' in launched.text
     assert '[x-2] alive' in launched.lines
 
@@ -110,9 +110,9 @@ def test_cwd_environment_shell_and_terminal(run, tmp_path):
             SetEnvironmentVariable('A', '1'), AppendEnvironmentVariable('A', '2', separator='-'),
             AppendEnvironmentVariable('A', '0', prepend=True, separator='-'),
             py(show, name='cwd', cwd={str(tmp_path)!r}),
-            py(show, name='more', cwd='/', additional_env={{'A': LaunchConfiguration('x', default='y')}}),
-            py(show, name='only', cwd='/', env={{'A': 'z', 'PATH': os.environ['PATH'],
-                                            'LD_LIBRARY_PATH': os.environ.get('LD_LIBRARY_PATH', '')}}),
+            py(show, name='more', cwd='/',
+               additional_env={{'A': LaunchConfiguration('x', default='y')}}),
+            py(show, name='only', cwd='/', env={{'A': 'z'}}),
             ExecuteProcess(cmd=['echo $A | tr 0 9'], shell=True, name='shell', output='screen'),
             ExecuteProcess(cmd=['test'], prefix='echo prefix', name='prefixed', output='screen'),
             py('import sys; print(sys.stdout.isatty())', name='tty', emulate_tty=True),
@@ -137,7 +137,8 @@ def test_event_handlers_see_start_output_exit_and_shutdown(run):
         """
         p = py('print("hello"); exit(4)', name='p')
         q = py('import time; time.sleep(0.3)', name='q')
-        seen = lambda event: say('io ', event.text.decode().strip(), ' ', event.process_name)
+        def seen(event):
+            return say('io ', event.process_name) if b'hello' in event.text else None
         once = OnProcessStart(on_start=[say('once')], handle_once=True)
         never = OnShutdown(on_shutdown=[say('never')])
         return LaunchDescription([
@@ -147,7 +148,8 @@ def test_event_handlers_see_start_output_exit_and_shutdown(run):
             RegisterEventHandler(OnProcessIO(target_action=p, on_stdout=seen)),
             RegisterEventHandler(OnProcessExit(target_action=p, on_exit=lambda event, context:
                 say(f'exit {event.returncode} {event.pid == p.process_details["pid"]}'))),
-            RegisterEventHandler(OnProcessExit(target_action=lambda a: a is q, on_exit=say('q out'))),
+            RegisterEventHandler(OnProcessExit(
+                target_action=lambda action: action is q, on_exit=say('q out'))),
             RegisterEventHandler(OnExecutionComplete(target_action=q, on_completion=say('q done'))),
             RegisterEventHandler(OnShutdown(on_shutdown=lambda event, context: say(event.reason))),
             p, q])
@@ -156,9 +158,9 @@ def test_event_handlers_see_start_output_exit_and_shutdown(run):
     assert code == 0, launched.text
     said = launched.said()
     assert sorted(said) == sorted(
-        ['started', 'once', 'io hello p-1', 'exit 4 True', 'q out', 'q done', 'idle']
+        ['started', 'once', 'io p-1', 'exit 4 True', 'q out', 'q done', 'idle']
     )
-    assert said.index('started') < said.index('io hello p-1') < said.index('exit 4 True')
+    assert said.index('started') < said.index('io p-1') < said.index('exit 4 True')
     assert said[-1] == 'idle'
 
 
@@ -171,7 +173,7 @@ def test_on_exit_shutdown_makes_a_process_required(run):
                respawn=True)])
         """
     )
-    assert code == 0
+    assert code == 0, launched.text
     assert 'process[required-2] was required: shutting down launched system' in launched.text
     assert "sending signal 'SIGINT' to process[other-1]" in launched.text
     assert launched.survivors() == []
@@ -180,9 +182,7 @@ def test_on_exit_shutdown_makes_a_process_required(run):
 def test_a_required_process_is_not_respawned_by_the_exit_that_shuts_down(run):
     if not IS_STAND_IN:
         pytest.skip('the real package starts it once more and ends it again')
-    _, launched = run(
-        "return LaunchDescription([py('pass', on_exit=Shutdown(), respawn=True)])"
-    )
+    _, launched = run("return LaunchDescription([py('pass', on_exit=Shutdown(), respawn=True)])")
     assert launched.text.count('process started with pid') == 1
 
 
@@ -194,7 +194,7 @@ def test_respawn_is_limited_and_delayed(run):
             py('print("run")', name='y', respawn=LaunchConfiguration('no', default='false'))])
         """
     )
-    assert code == 0
+    assert code == 0, launched.text
     assert launched.lines.count('[x-1] run') == 3
     assert launched.lines.count('[y-2] run') == 1
 
@@ -246,12 +246,13 @@ def test_events_signal_and_end_single_processes(run):
                 target_action=process, on_stdout=lambda io:
                 EmitEvent(event=event) if b'ready' in io.text else None))
         return LaunchDescription([
-            on_ready(p, SignalProcess(signal_number='SIGTERM', process_matcher=matches_action(p))),
+            on_ready(p, SignalProcess(
+                signal_number=signal.SIGTERM, process_matcher=matches_action(p))),
             on_ready(q, ShutdownProcess(process_matcher=matches_action(q))), p, q])
         """,
         header=HEADER,
     )
-    assert code == 0
+    assert code == 0, launched.text
     assert '[p-1] got SIGTERM' in launched.lines
     assert '[p-1] got SIGINT' not in launched.lines
     assert '[q-2] got SIGINT' in launched.lines
@@ -311,7 +312,9 @@ def test_what_does_not_end_on_sigint_gets_sigterm_then_sigkill_all_at_the_same_t
         assert f"sending signal '{received}' to process[{name}]" in launched.text
     assert "sending signal 'SIGKILL' to process[c-3]" not in launched.text
     # Each rung is reached by all before any reaches the next.
-    assert launched.text.rindex("'SIGTERM' to process") < launched.text.index("'SIGKILL' to process")
+    assert launched.text.rindex("'SIGTERM' to process") < launched.text.index(
+        "'SIGKILL' to process"
+    )
     assert launched.text.count('process started') == 3
     assert launched.survivors() == []
 
@@ -332,9 +335,7 @@ def test_sigterm_to_the_launch_ends_every_process_in_order(start, number):
 def test_a_second_sigterm_kills_at_once(start):
     if not IS_STAND_IN:
         pytest.skip('the real package leaves its processes behind')
-    launched = start(
-        "return LaunchDescription([stubborn(sigterm_timeout='1000')])", header=HEADER
-    )
+    launched = start("return LaunchDescription([stubborn(sigterm_timeout='1000')])", header=HEADER)
     launched.wait_for('ready')
     launched.signal(signal.SIGTERM)
     launched.wait_for('got SIGINT')
@@ -350,7 +351,7 @@ def test_a_grandchild_that_keeps_the_pipe_open_does_not_hold_up_the_launch(run):
             cmd=['echo said; sleep 1000 &'], shell=True, output='screen', name='x')])
         """
     )
-    assert code == 0
+    assert code == 0, launched.text
     assert '[x-1] said' in launched.lines
 
 

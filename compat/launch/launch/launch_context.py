@@ -41,7 +41,7 @@ class LaunchContext:
         self.argv = list(argv) if argv is not None else []
         self.noninteractive = noninteractive
         self.launch_configurations: dict[str, Any] = {}
-        self.asyncio_loop: 'asyncio.AbstractEventLoop | None' = None
+        self.asyncio_loop: asyncio.AbstractEventLoop | None = None
         self.is_shutdown = False
         self._configurations_stack: list[dict[str, Any]] = []
         self._environment_stack: list[dict[str, str]] = []
@@ -52,8 +52,8 @@ class LaunchContext:
         self._event_handlers: collections.deque = collections.deque()
         self._completion_futures: list[asyncio.Future] = []
         self._events: collections.deque[Event] = collections.deque()
-        self._event_arrived: 'asyncio.Event | None' = None  # exists while a loop runs
-        self._loop_thread: 'int | None' = None
+        self._event_arrived: asyncio.Event | None = None  # exists while a loop runs
+        self._loop_thread: int | None = None
         self._logger = logging.get_logger('launch')
 
     # Environment and launch configurations, and their scopes.

@@ -22,7 +22,7 @@ class LaunchDescriptionSource:
 
         self._launch_description = launch_description
         self._location = normalize_to_list_of_substitutions(location)
-        self._expanded_location: 'str | None' = None
+        self._expanded_location: str | None = None
         self._method = method
 
     @property

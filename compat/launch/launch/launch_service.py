@@ -55,8 +55,8 @@ class LaunchService:
         self._context.register_event_handler(OnShutdown(on_shutdown=self._note_shutdown))
         self._active: list[tuple] = []  # (entity, future) of what goes on
         self._lock = threading.RLock()  # of _loop
-        self._loop: 'asyncio.AbstractEventLoop | None' = None
-        self._task: 'asyncio.Task | None' = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task | None = None
         self._shutting_down = False
         self._return_code = 0
 
@@ -218,6 +218,9 @@ class LaunchService:
                 await asyncio.sleep(0)  # processes and timers get their turn
                 return True
             if not self._pending():
+                await asyncio.sleep(0)  # what was done last may still announce it
+                if self._context._events or self._pending():
+                    return True
                 if self._shutting_down:
                     return False
                 if shutdown_when_idle:
@@ -258,9 +261,7 @@ class LaunchService:
             return
         event_task = asyncio.ensure_future(arrived.wait())
         try:
-            await asyncio.wait(
-                [event_task, *self._pending()], return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait([event_task, *self._pending()], return_when=asyncio.FIRST_COMPLETED)
         finally:
             event_task.cancel()
 

@@ -42,7 +42,7 @@ class LaunchConfig:
     """Level, screen and log directory of this process's launches."""
 
     def __init__(self) -> None:
-        self._log_dir: 'str | None' = None
+        self._log_dir: str | None = None
         self._level = logging.INFO
         self._loggers: dict[str, logging.Logger] = {}
         self._file_handlers: dict[str, logging.Handler] = {}
@@ -147,9 +147,7 @@ def get_logger(name: 'str | None' = None) -> logging.Logger:
 def log_launch_config(*, logger: logging.Logger) -> None:
     """The first two lines of a launch."""
     logger.info(f'All log files can be found below {launch_config.log_dir}')
-    logger.info(
-        f'Default logging verbosity is set to {logging.getLevelName(launch_config.level)}'
-    )
+    logger.info(f'Default logging verbosity is set to {logging.getLevelName(launch_config.level)}')
 
 
 _OUTPUT_ALIASES = {

@@ -8,5 +8,5 @@ from typing import Union
 
 from .substitution import Substitution
 
-SomeSubstitutionsType = Union[str, Path, Substitution, Iterable[Union[str, Path, Substitution]]]
+SomeSubstitutionsType = Union[str, Path, Substitution, Iterable[str | Path | Substitution]]
 SomeSubstitutionsType_types_tuple = (str, Path, Substitution, collections.abc.Iterable)

@@ -3,8 +3,15 @@
 
 from launch._subset import refusing_getattr
 
-from . import parameter_descriptions  # noqa: I001  (the order avoids import cycles)
-from . import utilities, substitutions, descriptions, actions, events, event_handlers
+from . import (
+    actions,
+    descriptions,
+    event_handlers,
+    events,
+    parameter_descriptions,
+    substitutions,
+    utilities,
+)
 
 __all__ = [
     'actions',

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import yaml
-from launch import SomeSubstitutionsType, Substitution
 from launch._subset import refusing_getattr
 from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
+
+from launch import SomeSubstitutionsType, Substitution
 
 _SCALARS = (bool, int, float, str)
 
@@ -34,9 +35,7 @@ class ParameterValue:
     Without a type, text and substitutions are read as YAML.
     """
 
-    def __init__(
-        self, value: Any, *, value_type: Any = None
-    ) -> None:
+    def __init__(self, value: Any, *, value_type: Any = None) -> None:
         item_type = get_args(value_type)[0] if get_origin(value_type) is list else value_type
         if item_type is not None and item_type not in _SCALARS:
             raise TypeError(f'value_type {value_type!r}: expected bool, int, float, str or a list')
@@ -124,9 +123,7 @@ class Parameter:
 class ParameterFile:
     """A parameter file; with `allow_substs` what `$(…)` in its values stands for is put in."""
 
-    def __init__(
-        self, param_file: Any, *, allow_substs: Any = False
-    ) -> None:
+    def __init__(self, param_file: Any, *, allow_substs: Any = False) -> None:
         self._param_file = normalize_to_list_of_substitutions(param_file)
         if not isinstance(allow_substs, bool):
             allow_substs = normalize_to_list_of_substitutions(allow_substs)
@@ -149,10 +146,9 @@ class ParameterFile:
         path = Path(perform_substitutions(context, self._param_file))
         if not perform_typed_substitution(context, self._allow_substs, bool):
             return path
-        # Parsed and written anew: comments may hold anything, also an unfinished '$('.
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
-        text = yaml.safe_dump(content, sort_keys=False, width=2**20, default_flow_style=None)
-        return Path(write_temporary_yaml('launch_params_', perform_in_text(context, text)))
+        # In the text, before YAML is read: quotes around a substitution decide its type.
+        text = perform_in_text(context, path.read_text(encoding='utf-8'))
+        return Path(write_temporary_yaml('launch_params_', text))
 
 
 __getattr__ = refusing_getattr(__name__)

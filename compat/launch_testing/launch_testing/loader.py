@@ -63,13 +63,9 @@ class TestRun:
                 f"prametrized argument '{name}'"
             )
         for name in taken - set(self.param_args):
-            raise Exception(
-                f"generate_test_description has unexpected extra argument '{name}'"
-            )
+            raise Exception(f"generate_test_description has unexpected extra argument '{name}'")
 
-    def describe(
-        self, ready_fn: Callable[[], None]
-    ) -> tuple[LaunchDescription, dict[str, Any]]:
+    def describe(self, ready_fn: Callable[[], None]) -> tuple[LaunchDescription, dict[str, Any]]:
         """The launch description, and what it gives the tests by name."""
         result = self._description()
         description, given = result if isinstance(result, tuple) else (result, {})
@@ -126,9 +122,7 @@ def _with_named_arguments(function: Callable, arguments: dict[str, Any]) -> Call
     )
 
 
-def LoadTestsFromPythonModule(
-    module: ModuleType, *, name: str = 'launch_tests'
-) -> list[TestRun]:
+def LoadTestsFromPythonModule(module: ModuleType, *, name: str = 'launch_tests') -> list[TestRun]:
     """One run, or one for each set of parameters."""
     function = module.generate_test_description
     if getattr(function, '__parametrized__', False):

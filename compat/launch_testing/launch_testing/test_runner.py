@@ -10,11 +10,12 @@ import unittest
 from collections.abc import Iterable
 from typing import Any
 
-import launch
-from launch import LaunchDescription, LaunchDescriptionSource, LaunchService
 from launch.actions import IncludeLaunchDescription, RegisterEventHandler
 from launch.event_handlers import OnProcessExit, OnProcessIO, OnProcessStart
 from launch.events.process import ProcessExited
+
+import launch
+from launch import LaunchDescription, LaunchDescriptionSource, LaunchService
 
 from .io_handler import ActiveIoHandler
 from .loader import TestRun, bind

@@ -1,6 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """What can be done in a launch."""
 
+from .._subset import refusing_getattr
 from .append_environment_variable import AppendEnvironmentVariable
 from .declare_launch_argument import DeclareLaunchArgument
 from .emit_event import EmitEvent
@@ -24,7 +25,6 @@ from .set_environment_variable import SetEnvironmentVariable, UnsetEnvironmentVa
 from .set_launch_configuration import SetLaunchConfiguration, UnsetLaunchConfiguration
 from .shutdown_action import Shutdown
 from .timer_action import TimerAction
-from .._subset import refusing_getattr
 
 __all__ = [
     'AppendEnvironmentVariable',

@@ -2,7 +2,6 @@
 """Adding to an environment variable."""
 
 import os
-from typing import Union
 
 from ..action import Action
 from ..some_substitutions_type import SomeSubstitutionsType
@@ -17,7 +16,7 @@ class AppendEnvironmentVariable(Action):
         self,
         name: SomeSubstitutionsType,
         value: SomeSubstitutionsType,
-        prepend: Union[bool, SomeSubstitutionsType] = False,
+        prepend: bool | SomeSubstitutionsType = False,
         separator: SomeSubstitutionsType = os.pathsep,
         **kwargs,
     ) -> None:

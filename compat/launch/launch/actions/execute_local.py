@@ -7,7 +7,7 @@ import os
 import signal
 import traceback
 from collections.abc import Callable
-from typing import Any, Union
+from typing import Any
 
 from .. import logging
 from ..action import Action
@@ -56,7 +56,7 @@ class ExecuteLocal(Action):
         output: 'SomeSubstitutionsType | dict' = 'log',
         log_cmd: bool = False,
         on_exit: Any = None,
-        respawn: Union[bool, SomeSubstitutionsType] = False,
+        respawn: bool | SomeSubstitutionsType = False,
         respawn_delay: 'float | None' = None,
         respawn_max_retries: int = -1,
         **kwargs,
@@ -75,13 +75,13 @@ class ExecuteLocal(Action):
         self._respawn = normalize_typed_substitution(respawn, bool)
         self._respawn_delay = respawn_delay or 0.0
         self._respawn_max_retries = respawn_max_retries
-        self._details: 'dict[str, Any] | None' = None
+        self._details: dict[str, Any] | None = None
         self._executed = False
-        self._process: '_Process | None' = None
-        self._completed: 'asyncio.Future | None' = None
-        self._shutdown_asked: 'asyncio.Future | None' = None
+        self._process: _Process | None = None
+        self._completed: asyncio.Future | None = None
+        self._shutdown_asked: asyncio.Future | None = None
         self._send_sigint = True
-        self._return_code: 'int | None' = None
+        self._return_code: int | None = None
 
     @property
     def process_details(self) -> 'dict[str, Any] | None':
@@ -323,22 +323,19 @@ class _Process(asyncio.SubprocessProtocol):
         self._context = context
         self._logger = action._logger
         self._name = action._details['name']
-        self._transport: 'asyncio.SubprocessTransport | None' = None
+        self._transport: asyncio.SubprocessTransport | None = None
         self._exited = context.asyncio_loop.create_future()
         self._drained = context.asyncio_loop.create_future()
         self._pty_transports: list[asyncio.ReadTransport] = []
         self._open_ptys = 0
-        self._escalation: 'asyncio.Task | None' = None
+        self._escalation: asyncio.Task | None = None
         self._lines = {
-            fd: _Lines(self._logs_to(logger))
-            for fd, logger in zip((1, 2), action._output_loggers)
+            fd: _Lines(self._logs_to(logger)) for fd, logger in zip((1, 2), action._output_loggers)
         }
-        self.pid: 'int | None' = None
+        self.pid: int | None = None
 
     def _logs_to(self, logger) -> Callable[[str], None]:
-        return lambda line: logger.info(
-            '[%s] %s', self._name, line, extra={'process_output': True}
-        )
+        return lambda line: logger.info('[%s] %s', self._name, line, extra={'process_output': True})
 
     @property
     def is_running(self) -> bool:

@@ -54,9 +54,9 @@ class ExecuteProcess(ExecuteLocal):
         self._prefix = normalize_to_list_of_substitutions(
             LaunchConfiguration('launch-prefix', default='') if prefix is None else prefix
         )
-        self._prefix_filter = LaunchConfiguration(
-            'launch-prefix-filter', default=''
-        ) if prefix is None else None
+        self._prefix_filter = (
+            LaunchConfiguration('launch-prefix-filter', default='') if prefix is None else None
+        )
         self._name = None if name is None else normalize_to_list_of_substitutions(name)
         self._cwd = None if cwd is None else normalize_to_list_of_substitutions(cwd)
         self._env = _normalize_environment(env)

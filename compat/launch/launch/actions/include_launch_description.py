@@ -3,7 +3,6 @@
 
 import os
 from collections.abc import Iterable
-from typing import Union
 
 from ..action import Action
 from ..launch_context import LaunchContext
@@ -23,7 +22,7 @@ class IncludeLaunchDescription(Action):
 
     def __init__(
         self,
-        launch_description_source: Union[LaunchDescriptionSource, SomeSubstitutionsType],
+        launch_description_source: LaunchDescriptionSource | SomeSubstitutionsType,
         *,
         launch_arguments: 'Iterable[tuple] | None' = None,
         **kwargs,

@@ -30,7 +30,7 @@ class OpaqueCoroutine(Action):
         self._args = tuple(args or ())
         self._kwargs = dict(kwargs or {})
         self._ignore_context = ignore_context
-        self._future: 'asyncio.Future | None' = None
+        self._future: asyncio.Future | None = None
 
     def execute(self, context) -> None:
         args = self._args if self._ignore_context else (context, *self._args)

@@ -7,9 +7,7 @@ from ..utilities import normalize_to_list_of_substitutions, perform_substitution
 
 
 class SetEnvironmentVariable(Action):
-    def __init__(
-        self, name: SomeSubstitutionsType, value: SomeSubstitutionsType, **kwargs
-    ) -> None:
+    def __init__(self, name: SomeSubstitutionsType, value: SomeSubstitutionsType, **kwargs) -> None:
         super().__init__(**kwargs)
         self.name = normalize_to_list_of_substitutions(name)
         self.value = normalize_to_list_of_substitutions(value)

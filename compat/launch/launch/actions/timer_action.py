@@ -4,7 +4,7 @@
 import asyncio
 import collections.abc
 from collections.abc import Iterable
-from typing import Any, Union
+from typing import Any
 
 from ..action import Action
 from ..event_handlers.on_shutdown import OnShutdown
@@ -21,9 +21,9 @@ class TimerAction(Action):
     def __init__(
         self,
         *,
-        period: Union[float, SomeSubstitutionsType],
+        period: float | SomeSubstitutionsType,
         actions: Iterable[LaunchDescriptionEntity],
-        cancel_on_shutdown: Union[bool, SomeSubstitutionsType] = True,
+        cancel_on_shutdown: bool | SomeSubstitutionsType = True,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
@@ -34,8 +34,8 @@ class TimerAction(Action):
         self._actions = list(actions)
         self._cancel_on_shutdown = normalize_typed_substitution(cancel_on_shutdown, bool)
         self._canceled = False
-        self._canceled_future: 'asyncio.Future | None' = None
-        self._done_future: 'asyncio.Future | None' = None
+        self._canceled_future: asyncio.Future | None = None
+        self._done_future: asyncio.Future | None = None
         self._locals: dict[str, Any] = {}
 
     @property

@@ -9,8 +9,6 @@ class Shutdown(Event):
 
     name = 'launch.events.Shutdown'
 
-    def __init__(
-        self, *, reason: str = 'reason not given', due_to_sigint: bool = False
-    ) -> None:
+    def __init__(self, *, reason: str = 'reason not given', due_to_sigint: bool = False) -> None:
         self.reason = reason
         self.due_to_sigint = due_to_sigint

@@ -1,6 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Launch descriptions in files. XML and YAML launch files are outside the stand-in."""
 
+from .._subset import refusing_getattr
 from .any_launch_description_source import (
     AnyLaunchDescriptionSource,
     get_launch_description_from_any_launch_file,
@@ -11,7 +12,6 @@ from .python_launch_description_source import (
     get_launch_description_from_python_launch_file,
     load_python_launch_file_as_module,
 )
-from .._subset import refusing_getattr
 
 __all__ = [
     'AnyLaunchDescriptionSource',

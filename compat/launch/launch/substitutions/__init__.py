@@ -1,6 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Text that is known only while launching."""
 
+from .._subset import refusing_getattr
 from .boolean_substitution import AndSubstitution, NotSubstitution, OrSubstitution
 from .command import Command
 from .environment_variable import EnvironmentVariable
@@ -16,7 +17,6 @@ from .substitution_failure import SubstitutionFailure
 from .text_substitution import TextSubstitution
 from .this_launch_file import ThisLaunchFile
 from .this_launch_file_dir import ThisLaunchFileDir
-from .._subset import refusing_getattr
 
 __all__ = [
     'AndSubstitution',

@@ -19,7 +19,7 @@ class LaunchConfiguration(Substitution):
 
     def __init__(self, variable_name: SomeSubstitutionsType, *, default: Any = None) -> None:
         self._variable_name = normalize_to_list_of_substitutions(variable_name)
-        self._default: 'list[Substitution] | None' = None
+        self._default: list[Substitution] | None = None
         if default is not None:
             several = isinstance(default, collections.abc.Iterable) and not isinstance(default, str)
             self._default = normalize_to_list_of_substitutions(

@@ -3,7 +3,6 @@
 
 import os
 from collections.abc import Iterable
-from typing import Union
 
 from ..substitution import Substitution
 from ..utilities import describe_substitutions, normalize_to_list_of_substitutions
@@ -12,7 +11,7 @@ from ..utilities import describe_substitutions, normalize_to_list_of_substitutio
 class PathJoinSubstitution(Substitution):
     """Joins its parts as os.path.join does."""
 
-    def __init__(self, substitutions: Iterable[Union[str, Substitution]]) -> None:
+    def __init__(self, substitutions: Iterable[str | Substitution]) -> None:
         self._substitutions = normalize_to_list_of_substitutions(substitutions)
 
     @property

@@ -3,7 +3,6 @@
 
 import importlib
 from collections.abc import Iterable
-from typing import Union
 
 from ..some_substitutions_type import SomeSubstitutionsType
 from ..substitution import Substitution
@@ -20,7 +19,7 @@ class PythonExpression(Substitution):
     def __init__(
         self,
         expression: SomeSubstitutionsType,
-        python_modules: Iterable[Union[str, Substitution]] = ('math',),
+        python_modules: Iterable[str | Substitution] = ('math',),
     ) -> None:
         self._expression = normalize_to_list_of_substitutions(expression)
         self._python_modules = normalize_to_list_of_substitutions(python_modules)

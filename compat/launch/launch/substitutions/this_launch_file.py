@@ -14,5 +14,5 @@ class ThisLaunchFile(Substitution):
     def perform(self, context) -> str:
         names = context.get_locals_as_dict()
         if 'current_launch_file_path' not in names:
-            raise SubstitutionFailure('ThisLaunchFile used outside of a launch file (in a script)')
+            raise SubstitutionFailure('ThisLaunchFile used outside of a launch file')
         return names['current_launch_file_path']

@@ -14,5 +14,7 @@ class ThisLaunchFileDir(Substitution):
     def perform(self, context) -> str:
         names = context.get_locals_as_dict()
         if 'current_launch_file_directory' not in names:
-            raise SubstitutionFailure('ThisLaunchFileDir used outside of a launch file (in a script)')
+            raise SubstitutionFailure(
+                'ThisLaunchFileDir used outside of a launch file (in a script)'
+            )
         return names['current_launch_file_directory']

@@ -39,8 +39,8 @@ def normalize_to_list_of_substitutions(subs: Any) -> list[Substitution]:
         if isinstance(sub, (str, Path)):
             return TextSubstitution(text=str(sub))
         raise TypeError(
-            "Failed to normalize given item of type '{}', when only 'str' or "
-            "'launch.Substitution' were expected.".format(type(sub).__name__)
+            f"Failed to normalize given item of type '{type(sub).__name__}', when only 'str' or "
+            "'launch.Substitution' were expected."
         )
 
     if isinstance(subs, collections.abc.Iterable) and not isinstance(subs, (str, Path)):

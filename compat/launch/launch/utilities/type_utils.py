@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from . import normalize_to_list_of_substitutions, perform_substitutions
 from ..substitution import Substitution
+from . import normalize_to_list_of_substitutions, perform_substitutions
 
 
 def normalize_typed_substitution(value: Any, data_type: type) -> Any:

@@ -3,12 +3,13 @@
 
 import threading
 
-from launch import SomeSubstitutionsType, logging
-from launch.event_handler import EventHandler
 from launch.actions import OpaqueFunction
+from launch.event_handler import EventHandler
+
+from launch import SomeSubstitutionsType, logging
 
 from ..events.lifecycle import ChangeState, StateTransition
-from ..ros_adapters import get_ros_node
+from ..ros_adapters import get_ros_adapter
 from .node import Node
 
 _POLL_PERIOD = 0.2  # s, between looks at whether the launch is shutting down
@@ -28,7 +29,8 @@ class LifecycleNode(Node):
 
         self._perform_substitutions(context)
         self._lifecycle_logger = logging.get_logger('launch_ros.actions.lifecycle_node')
-        node = get_ros_node(context)
+        self._adapter = get_ros_adapter(context)
+        node = self._adapter.ros_node
         self._subscription = node.create_subscription(
             lifecycle_msgs.msg.TransitionEvent,
             f'{self.node_name}/transition_event',
@@ -57,6 +59,11 @@ class LifecycleNode(Node):
             )
 
     def _call_change_state(self, transition_id: int, context) -> None:
+        with self._adapter.in_use():
+            if not context.is_shutdown:
+                self._change_state(transition_id, context)
+
+    def _change_state(self, transition_id: int, context) -> None:
         import lifecycle_msgs.srv
 
         service = self._client.srv_name

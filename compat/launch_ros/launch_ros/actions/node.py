@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from launch import SomeSubstitutionsType, logging
 from launch.actions import ExecuteProcess
 from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
+
+from launch import SomeSubstitutionsType, logging
 
 from ..parameter_descriptions import Parameter, write_temporary_yaml
 from ..substitutions import ExecutableInPackage
@@ -63,7 +64,7 @@ class Node(ExecuteProcess):
             (normalize_to_list_of_substitutions(src), normalize_to_list_of_substitutions(dst))
             for src, dst in remappings or ()
         ]
-        self._node_name: 'str | None' = None
+        self._node_name: str | None = None
         self._expanded_namespace = self.UNSPECIFIED_NODE_NAMESPACE
         self._expanded_remappings: list[tuple[str, str]] = []
 
@@ -136,7 +137,7 @@ class Node(ExecuteProcess):
                 arguments += ['-r', f'__ns:={namespace}']
         except Exception:
             logging.get_logger('launch').error(
-                f"Error while expanding or validating node name or namespace for "
+                f'Error while expanding or validating node name or namespace for '
                 f"'package={self._package}, executable={self._executable}, "
                 f"name={self._given_name}, namespace={self._given_namespace}':"
             )

@@ -3,8 +3,9 @@
 
 from typing import Any
 
-from launch import Action, SomeSubstitutionsType, Substitution
 from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
+
+from launch import Action, SomeSubstitutionsType, Substitution
 
 from ..utilities.parameters import evaluate_parameter_dict, normalize_parameter_dict
 

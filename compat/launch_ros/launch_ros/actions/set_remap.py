@@ -1,16 +1,15 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A remapping for all the nodes that follow in this scope."""
 
-from launch import Action, SomeSubstitutionsType, Substitution
 from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
+
+from launch import Action, SomeSubstitutionsType, Substitution
 
 
 class SetRemap(Action):
     """Comes before a node's own remappings: the first matching rule wins in ROS."""
 
-    def __init__(
-        self, src: SomeSubstitutionsType, dst: SomeSubstitutionsType, **kwargs
-    ) -> None:
+    def __init__(self, src: SomeSubstitutionsType, dst: SomeSubstitutionsType, **kwargs) -> None:
         super().__init__(**kwargs)
         self._src = normalize_to_list_of_substitutions(src)
         self._dst = normalize_to_list_of_substitutions(dst)

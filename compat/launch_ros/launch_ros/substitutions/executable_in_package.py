@@ -4,7 +4,6 @@
 import os
 import shutil
 
-from launch import SomeSubstitutionsType, Substitution
 from launch.substitutions import SubstitutionFailure
 from launch.utilities import (
     describe_substitutions,
@@ -12,15 +11,15 @@ from launch.utilities import (
     perform_substitutions,
 )
 
+from launch import SomeSubstitutionsType, Substitution
+
 from .find_package import FindPackagePrefix
 
 
 class ExecutableInPackage(FindPackagePrefix):
     """Looks in <prefix>/lib/<package>."""
 
-    def __init__(
-        self, executable: SomeSubstitutionsType, package: SomeSubstitutionsType
-    ) -> None:
+    def __init__(self, executable: SomeSubstitutionsType, package: SomeSubstitutionsType) -> None:
         super().__init__(package)
         self._executable = normalize_to_list_of_substitutions(executable)
 

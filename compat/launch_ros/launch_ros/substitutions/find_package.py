@@ -2,12 +2,13 @@
 """Where a package is installed."""
 
 from ament_index_python.packages import get_package_prefix, get_package_share_directory
-from launch import SomeSubstitutionsType, Substitution
 from launch.utilities import (
     describe_substitutions,
     normalize_to_list_of_substitutions,
     perform_substitutions,
 )
+
+from launch import SomeSubstitutionsType, Substitution
 
 
 class FindPackage(Substitution):

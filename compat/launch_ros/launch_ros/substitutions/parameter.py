@@ -1,9 +1,10 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A parameter that SetParameter has set."""
 
-from launch import SomeSubstitutionsType, Substitution
 from launch.substitutions import SubstitutionFailure
 from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
+
+from launch import SomeSubstitutionsType, Substitution
 
 
 class Parameter(Substitution):

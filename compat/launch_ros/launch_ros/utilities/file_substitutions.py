@@ -21,7 +21,7 @@ def perform_in_text(context, text: str) -> str:
         if not count:
             break
     if '$(' in text:
-        raise SubstitutionFailure(f'unfinished substitution: {text[text.index("$("):][:60]!r}')
+        raise SubstitutionFailure(f'unfinished substitution: {text[text.index("$(") :][:60]!r}')
     return text
 
 

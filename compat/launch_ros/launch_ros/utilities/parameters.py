@@ -8,11 +8,12 @@ ParameterValue with a type.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 import yaml
-from launch import Substitution
 from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
+
+from launch import Substitution
 
 from ..parameter_descriptions import Parameter, ParameterFile, ParameterValue
 
@@ -84,7 +85,7 @@ def _normalize_sequence(value: Sequence[Any]) -> Any:
     ]
 
 
-def evaluate_parameters(context, parameters: Sequence[Any]) -> list[Union[Path, dict, Parameter]]:
+def evaluate_parameters(context, parameters: Sequence[Any]) -> list[Path | dict | Parameter]:
     """Paths of files, dicts of values, and Parameter objects, in order."""
     evaluated = []
     for entry in parameters:

@@ -50,7 +50,7 @@ class LaunchTestItem(pytest.Item):
         from ..loader import LoadTestsFromPythonModule
         from ..test_runner import LaunchDied, run_tests
 
-        words = sum(self.config.getoption('--launch-args'), [])
+        words = [word for group in self.config.getoption('--launch-args') for word in group]
         runs = LoadTestsFromPythonModule(self._module, name=self.name)
         failures: list[tuple[str, str]] = []
         skips: list[str] = []
@@ -61,7 +61,7 @@ class LaunchTestItem(pytest.Item):
                 skips.append(str(skip))
                 continue
             except LaunchDied as death:
-                failures += [(case.id(), str(death)) for case in run.all_cases()] or [
+                failures += [(_name(run, case), str(death)) for case in run.all_cases()] or [
                     (str(run), str(death))
                 ]
                 continue

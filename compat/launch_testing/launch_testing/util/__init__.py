@@ -16,6 +16,6 @@ def KeepAliveProc() -> ExecuteProcess:
     return ExecuteProcess(cmd=[sys.executable, '-c', _SLEEP])
 
 
-__all__ = ['KeepAliveProc', 'NO_CMD_ARGS', 'NoMatchingProcessException', 'resolveProcesses']
+__all__ = ['NO_CMD_ARGS', 'KeepAliveProc', 'NoMatchingProcessException', 'resolveProcesses']
 
 __getattr__ = refusing_getattr(__name__)

@@ -3,13 +3,14 @@
 
 import os
 
-import launch
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import (
     AnyLaunchDescriptionSource,
     get_launch_description_from_any_launch_file,
 )
+
+import launch
 
 
 class MultipleLaunchFilesError(Exception):

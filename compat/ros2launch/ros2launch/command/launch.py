@@ -59,9 +59,7 @@ class LaunchCommand:
             '--launch-prefix-filter',
             help='a regular expression: names of the executables that get the prefix',
         )
-        parser.add_argument(
-            'package_name', help='name of a package, or path of a launch file'
-        )
+        parser.add_argument('package_name', help='name of a package, or path of a launch file')
         parser.add_argument(
             'launch_file_name', nargs='?', help='name of a launch file of the package'
         )
@@ -105,9 +103,7 @@ class LaunchCommand:
     @staticmethod
     def _find(package_name: str, file_name: 'str | None') -> str:
         try:
-            return get_share_file_path_from_package(
-                package_name=package_name, file_name=file_name
-            )
+            return get_share_file_path_from_package(package_name=package_name, file_name=file_name)
         except PackageNotFoundError as error:
             raise RuntimeError(f"Package '{package_name}' not found: {error}") from error
         except (FileNotFoundError, MultipleLaunchFilesError) as error:

@@ -3,7 +3,6 @@
 
 import signal
 from collections.abc import Callable
-from typing import Union
 
 from ...event import Event
 
@@ -24,21 +23,25 @@ class ShutdownProcess(ProcessTargetedEvent):
 
 
 class SignalProcess(ProcessTargetedEvent):
-    """Send the process one signal, given as number, name or signal.Signals."""
+    """Send the process one signal: a number, signal.Signals, or the text 'SIGKILL'.
+
+    Other texts are refused: the real package takes them and then fails to send the signal.
+    """
 
     name = 'launch.events.process.SignalProcess'
 
     def __init__(
         self,
         *,
-        signal_number: Union[str, int, signal.Signals],
+        signal_number: str | int | signal.Signals,
         process_matcher: Callable[[object], bool],
     ) -> None:
         super().__init__(process_matcher=process_matcher)
-        if isinstance(signal_number, str):
-            self.signal = signal.Signals[signal_number]
-        else:
-            self.signal = signal.Signals(signal_number)
+        if signal_number == 'SIGKILL':
+            signal_number = signal.SIGKILL
+        elif isinstance(signal_number, str):
+            raise TypeError(f'signal_number {signal_number!r}: give signal.{signal_number} instead')
+        self.signal = signal.Signals(signal_number)
 
     @property
     def signal_name(self) -> str:

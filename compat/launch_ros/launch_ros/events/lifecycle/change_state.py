@@ -3,8 +3,9 @@
 
 from collections.abc import Callable
 
-from launch import Event
 from lifecycle_msgs.msg import State, Transition
+
+from launch import Event
 
 
 class ChangeState(Event):
