@@ -32,7 +32,7 @@ import numpy as np
 
 from vla_safety.braking import stopping_speed
 
-ACCELERATION, BRAKING, SPEED, TORQUE = range(4)
+ACCELERATION, SPEED, BRAKING, TORQUE = range(4)
 """Rows of `BoxLimits.highs` and `.lows`: which bound is which."""
 
 
@@ -87,7 +87,11 @@ class BoxLimits:
         self.brake = np.zeros(n)
         self.lows = np.zeros((4, n))
         self.highs = np.zeros((4, n))
-        self._distances = np.zeros((2, n))
+        # Position limits and torque window together, so that one call bounds the speed by both.
+        self._ceilings = np.vstack([self.upper, np.full(n, np.inf)])
+        self._floors = np.vstack([self.lower, np.full(n, -np.inf)])
+        self._distances = np.zeros((4, n))
+        self._periods = np.zeros((4, 1))
         self._scratch = np.zeros(n)
 
     def reset(self, position: np.ndarray, velocity: np.ndarray | None = None) -> None:
@@ -142,26 +146,21 @@ class BoxLimits:
         np.minimum(self.brake, change, out=self.brake)
         np.subtract(v, self.brake, out=self.brake)
 
-        lagged = (1.0 + self.lag) * period
-        np.subtract(self.upper, self.position, out=self._distances[0])
-        np.subtract(self.position, self.lower, out=self._distances[1])
-        self._distances -= (0.5 * lagged * lagged) * a
-        speeds = stopping_speed(self._distances, a, lagged)
-        self.highs[BRAKING] = speeds[0]
-        np.negative(speeds[1], out=self.lows[BRAKING])
-
         np.multiply(self.max_velocity, scale, out=self.highs[SPEED])
         np.negative(self.highs[SPEED], out=self.lows[SPEED])
 
-        if reach_low is None or reach_high is None:
-            self.highs[TORQUE] = np.inf
-            self.lows[TORQUE] = -np.inf
-        else:
-            np.subtract(reach_high, self.position, out=self._distances[0])
-            np.subtract(self.position, reach_low, out=self._distances[1])
-            speeds = stopping_speed(self._distances, a, period)
-            self.highs[TORQUE] = speeds[0]
-            np.negative(speeds[1], out=self.lows[TORQUE])
+        self._ceilings[1] = np.inf if reach_high is None else reach_high
+        self._floors[1] = -np.inf if reach_low is None else reach_low
+        np.subtract(self._ceilings, self.position, out=self._distances[:2])
+        np.subtract(self.position, self._floors, out=self._distances[2:])
+        lagged = (1.0 + self.lag) * period
+        np.multiply(a, 0.5 * lagged * lagged, out=self._scratch)
+        self._distances[::2] -= self._scratch
+        self._periods[::2] = lagged
+        self._periods[1::2] = period
+        speeds = stopping_speed(self._distances, a, self._periods)
+        self.highs[BRAKING:] = speeds[:2]
+        np.negative(speeds[2:], out=self.lows[BRAKING:])
 
         np.minimum.reduce(self.highs, axis=0, out=self.high)
         np.maximum.reduce(self.lows, axis=0, out=self.low)

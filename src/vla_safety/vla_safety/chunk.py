@@ -223,12 +223,9 @@ class ChunkTracker:
         segment = int(np.searchsorted(self._knots, time, side='right')) - 1
         segment = min(max(segment, 0), len(self._coefficients) - 1)
         coefficients = self._coefficients[segment]
-        s = time - self._knots[segment]
-        position = coefficients[-1].copy()
-        velocity = np.zeros_like(position)
-        for power in range(len(coefficients) - 2, -1, -1):
-            velocity *= s
-            velocity += position
-            position *= s
-            position += coefficients[power]
+        s = time - float(self._knots[segment])
+        # One product for the polynomial and its derivative instead of two Horner loops.
+        powers = [s**power for power in range(len(coefficients))]
+        slopes = [0.0] + [power * powers[power - 1] for power in range(1, len(coefficients))]
+        position, velocity = np.array((powers, slopes)) @ coefficients
         return position, velocity

@@ -23,6 +23,9 @@ from vla_safety.torque import TorqueReach
 from vla_safety.validation import ChunkValidator
 from vla_safety.violations import CONTENT_KINDS, LEVELS, Kind, Violation, violation
 
+LEVEL = np.eye(3)
+LEVEL.flags.writeable = False
+
 REST_SPEED = 1e-9
 """rad/s; a command slower than this is at rest (rounding is all that is left)."""
 
@@ -49,8 +52,8 @@ class FilterState(IntEnum):
 class GravitySource(Protocol):
     """The part of vla_robot's Kinematics that the filter uses."""
 
-    def gravity_torque(self, q: np.ndarray, base_rotation: np.ndarray) -> np.ndarray:
-        """(n,) Nm that hold the upper body; legs zero."""
+    def gravity_torque(self, q: np.ndarray, base_rotation: np.ndarray | None) -> np.ndarray:
+        """(n,) Nm that hold the upper body; legs zero. Without a rotation: upright."""
         ...
 
 
@@ -146,7 +149,6 @@ class SafetyFilter:
         self._outside = np.zeros(n, dtype=bool)
         self._target_velocity = np.zeros(n)
         self._effort = np.zeros(n)
-        self._level_ground = np.eye(3)
         self._last: Output | None = None
 
     # --- what is tracked -------------------------------------------------------------------
@@ -216,7 +218,7 @@ class SafetyFilter:
         Args:
             base_rotation: (3, 3) base in the world; None means upright.
         """
-        self._feed_forward(self._level_ground if base_rotation is None else base_rotation)
+        self._feed_forward(base_rotation)
         return Output(
             position=self.box.position.copy(),
             velocity=np.zeros_like(self.box.position),
@@ -264,7 +266,6 @@ class SafetyFilter:
             dt = self._parameters.min_period
         elif math.isinf(dt):
             dt = self._parameters.max_period
-        rotation = self._level_ground if base_rotation is None else base_rotation
         counts: dict[Kind, int] = {}
         listed: list[Violation] = []
 
@@ -301,7 +302,7 @@ class SafetyFilter:
         self._infeasible = ''
         if self._coupled and stop is None:
             restricted = self._restrict(
-                sent, measured_position, measured_velocity, rotation, period, counts, listed
+                sent, measured_position, measured_velocity, base_rotation, period, counts, listed
             )
             changed = changed or not np.array_equal(restricted, sent)
             sent = restricted
@@ -309,7 +310,7 @@ class SafetyFilter:
         np.subtract(sent, self.box.velocity, out=self._acceleration)
         self._acceleration /= period
         self.box.commit(sent, period)
-        self._feed_forward(rotation)
+        self._feed_forward(base_rotation)
         state, reason = self._judge(tracking)
         self._last = Output(
             position=self.box.position.copy(),
@@ -423,7 +424,7 @@ class SafetyFilter:
         wanted: np.ndarray,
         measured_position: np.ndarray,
         measured_velocity: np.ndarray,
-        rotation: np.ndarray,
+        rotation: np.ndarray | None,
         period: float,
         counts: dict[Kind, int],
         listed: list[Violation],
@@ -431,7 +432,12 @@ class SafetyFilter:
         """Ask the coupled limits; whatever is wrong with their answer, the full brake leaves."""
         box = self.box
         state = MotionState(
-            box.position, box.velocity, measured_position, measured_velocity, rotation, period
+            box.position,
+            box.velocity,
+            measured_position,
+            measured_velocity,
+            LEVEL if rotation is None else rotation,
+            period,
         )
         velocity, why = wanted, ''
         for limits in self._coupled:
@@ -455,11 +461,11 @@ class SafetyFilter:
         _report(violation(Kind.INFEASIBLE, why), counts, listed)
         return box.brake.copy()
 
-    def _feed_forward(self, rotation: np.ndarray) -> None:
+    def _feed_forward(self, rotation: np.ndarray | None) -> None:
         gravity = self._gravity.gravity_torque(self.box.position, rotation)
         # Without a believable gravity (a joint far outside what the model knows) there is none: the
         # servos then sag a little, which is better than a wrong push.
-        self._effort[:] = gravity if np.isfinite(gravity).all() else 0.0
+        self._effort[:] = gravity if is_finite(gravity) else 0.0
 
     def _judge(self, tracking: bool) -> tuple[FilterState, str]:
         if self._infeasible:

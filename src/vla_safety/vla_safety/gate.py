@@ -68,9 +68,16 @@ class Gate:
         """
         silent = self._watchdog.expired(now)
         before = self._order
-        # A supervisor that was restarted counts from its beginning again. Only while the old one is
-        # silent: otherwise a replayed message would be taken for a new one.
-        if silent and before is not None and order.stamp > before.stamp:
+        # A supervisor that was restarted counts from its beginning again, and never begins with
+        # RUNNING. Only then, and only while the old one is silent: otherwise a message that is
+        # repeated or replayed would be taken for a new one.
+        if (
+            silent
+            and before is not None
+            and order.sequence < before.sequence
+            and order.stamp > before.stamp
+            and order.mode is not Mode.RUNNING
+        ):
             self._watchdog.reset()
         if not self._watchdog.beat(now, order.sequence):
             return False

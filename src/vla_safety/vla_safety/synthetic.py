@@ -34,8 +34,9 @@ class SyntheticGravity:
     def __init__(self, weight: np.ndarray) -> None:
         self._weight = weight
 
-    def gravity_torque(self, q: np.ndarray, base_rotation: np.ndarray) -> np.ndarray:
-        return self._weight * np.sin(q) * base_rotation[2, 2]
+    def gravity_torque(self, q: np.ndarray, base_rotation: np.ndarray | None) -> np.ndarray:
+        upright = 1.0 if base_rotation is None else base_rotation[2, 2]
+        return self._weight * np.sin(q) * upright
 
 
 @dataclass(frozen=True)

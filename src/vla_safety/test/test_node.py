@@ -1,0 +1,286 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The node on real topics, with a supervisor, a driver and a policy played by the test."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+import yaml
+from conftest import CONFIG
+from diagnostic_msgs.msg import DiagnosticArray
+from sensor_msgs.msg import JointState
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from vla_common import qos
+from vla_common.messages import ns_to_stamp, seconds_to_duration, stamp_to_ns
+from vla_common.testing import wait_until
+from vla_interfaces.msg import SafetyStatus, SupervisorState
+from vla_robot import load_robot
+from vla_safety.node import SafetyFilterNode
+
+ROBOT = load_robot('humanoid32')
+ELBOW = ROBOT.index['left_elbow']
+
+
+def settings(**changes):
+    def flatten(tree, prefix=''):
+        for key, value in tree.items():
+            if isinstance(value, dict):
+                yield from flatten(value, f'{prefix}{key}.')
+            else:
+                yield prefix + key, value
+
+    values = dict(flatten(yaml.safe_load(CONFIG.read_text())['safety_filter']['ros__parameters']))
+    values |= {name.replace('__', '.'): value for name, value in changes.items()}
+    return {name.replace('.', '__'): value for name, value in values.items() if value is not None}
+
+
+class Robot:
+    """Supervisor and driver, publishing from a thread; joints follow /joint_command exactly."""
+
+    def __init__(self, ros) -> None:
+        self.ros = ros
+        self.probe = ros.probe()
+        self.position = ROBOT.poses['standing'].copy()
+        self.mode, self.epoch, self.sequence = SupervisorState.READY, 1, 0
+        self.silent: set[str] = set()
+        self._last_ns = 0
+        publisher = self.probe.publisher
+        self._state = publisher(SupervisorState, '/supervisor/state', qos.STATE)
+        self._joints = publisher(JointState, '/joint_states', qos.STATE)
+        self._reference = publisher(JointState, '/hardware/joint_reference', qos.STATE)
+        self._chunk = publisher(JointTrajectory, '/vla/action_chunk', qos.COMMAND)
+        self.commands = self.probe.subscribe(JointState, '/joint_command', qos.COMMAND)
+        self.status = self.probe.subscribe(SafetyStatus, '/safety/status', qos.STATE)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, daemon=True)
+
+    def stamp(self) -> int:
+        self._last_ns = max(self._last_ns + 1, self.probe.node.get_clock().now().nanoseconds)
+        return self._last_ns
+
+    def begin(self):
+        # The longest that the schema allows: this process plays every other node too, and a busy
+        # machine may stop it for 100 ms. What happens at the timeout is the same.
+        patient = settings(timeouts__state=0.5, timeouts__supervisor=0.5, timeouts__reference=0.5)
+        self.node = self.ros.node(SafetyFilterNode, **patient)
+        self._thread.start()
+        self.ros.configure(self.node)
+        self.ros.activate(self.node)
+        self.probe.wait_for_subscriber(self._chunk)
+        self.wait_state(SafetyStatus.GATED)
+        return self
+
+    def _loop(self) -> None:
+        while not self._stop.wait(0.01):
+            if self.mode == SupervisorState.RUNNING and len(self.commands):
+                self.position = np.array(self.commands.last.position)
+            zeros = [0.0] * ROBOT.n
+            for name, publisher in (('joints', self._joints), ('reference', self._reference)):
+                if name not in self.silent:
+                    message = JointState(name=list(ROBOT.joint_names), velocity=zeros)
+                    message.header.stamp = ns_to_stamp(self.stamp())
+                    message.position = self.position.tolist()
+                    publisher.publish(message)
+            if 'supervisor' not in self.silent:
+                self.sequence += 1
+                state = SupervisorState(mode=self.mode, motion_epoch=self.epoch, speed_scale=1.0)
+                state.sequence = self.sequence
+                state.header.stamp = ns_to_stamp(self.stamp())
+                self._state.publish(state)
+
+    def end(self) -> None:
+        self._stop.set()
+        self._thread.join(5.0)
+
+    def run(self) -> None:
+        self.mode = SupervisorState.RUNNING
+        self.wait_state(SafetyStatus.NO_CHUNK)
+
+    def wait_state(self, state, timeout=10.0):
+        self.status.clear()
+        return self.status.wait_for(lambda message: message.state == state, timeout)
+
+    def chunk(self, names=('left_elbow',), step=-0.05, stamp=None) -> JointTrajectory:
+        message = JointTrajectory(joint_names=list(names))
+        message.header.stamp = ns_to_stamp(self.stamp() if stamp is None else stamp)
+        for i in range(16):
+            point = JointTrajectoryPoint(time_from_start=seconds_to_duration((i + 1) * 0.1))
+            point.positions = [float(self.position[ELBOW] + step * (i + 1))] * len(names)
+            message.points.append(point)
+        return message
+
+    def send(self, message) -> None:
+        self._chunk.publish(message)
+
+
+@pytest.fixture
+def robot(ros):
+    robot = Robot(ros)
+    yield robot
+    robot.end()
+
+
+def test_a_chunk_moves_the_joint_smoothly_and_its_end_brings_it_to_rest(robot):
+    robot.begin()
+    robot.run()
+    first = robot.commands.last
+    assert first.name == list(ROBOT.joint_names)
+    assert len(first.position) == len(first.velocity) == len(first.effort) == ROBOT.n
+    legs = ROBOT.groups['legs']
+    assert not np.array(first.effort)[legs].any()
+    assert np.abs(first.effort).max() > 0.1, 'gravity of the upper body is fed forward'
+    robot.commands.clear()
+    start = robot.position[ELBOW]
+    robot.send(robot.chunk())
+    status = robot.wait_state(SafetyStatus.TRACKING)
+    assert status.chunks_accepted == 1
+    assert status.horizon_left > 1.0
+    assert 0.0 <= status.chunk_age < 0.5
+    status = robot.wait_state(SafetyStatus.NO_CHUNK)
+    assert status.reason == 'chunk horizon ended'
+    elbow = np.array([message.position[ELBOW] for message in robot.commands.messages])
+    stamps = np.array([stamp_to_ns(m.header.stamp) for m in robot.commands.messages]) * 1e-9
+    assert start - 0.95 < elbow[-1] < start - 0.7
+    assert (np.diff(stamps) > 0).all(), 'stamps are the sequence of a command'
+    # Position steps bounded by what the velocity limit allows in the longest period.
+    assert np.abs(np.diff(elbow)).max() <= ROBOT.limits.velocity[ELBOW] * 0.03 + 1e-9
+
+
+def test_malformed_chunks_are_counted_and_named_and_stop_the_motion(robot):
+    robot.begin()
+    robot.run()
+    robot.send(robot.chunk())
+    robot.wait_state(SafetyStatus.TRACKING)
+    nan = robot.chunk()
+    nan.points[3].positions = [float('nan')]
+    robot.send(nan)
+    status = robot.status.wait_for(lambda m: m.chunks_rejected == 1)
+    named = robot.status.wait_for(lambda m: any(v.kind == 'not_finite' for v in m.violations))
+    assert named.violations[0].subject == 'left_elbow'
+    assert status.level == 2
+    status = robot.wait_state(SafetyStatus.NO_CHUNK)
+    assert status.reason.startswith('chunk rejected: not_finite left_elbow')
+    unknown = robot.chunk(names=('left_elbow', 'tail'))
+    ragged = robot.chunk()
+    ragged.points[2].positions = [0.1, 0.2]
+    empty = robot.chunk()
+    empty.points = []
+    bad = [(unknown, 'unknown_joint'), (ragged, 'wrong_shape'), (empty, 'wrong_shape')]
+    for number, (message, kind) in enumerate(bad, start=2):
+        robot.send(message)
+        robot.status.wait_for(lambda m, number=number: m.chunks_rejected == number)
+        robot.status.wait_for(lambda m, kind=kind: any(v.kind == kind for v in m.violations))
+    counters = dict(zip(robot.status.last.counter_names, robot.status.last.counter_values))
+    assert counters['not_finite'] == counters['unknown_joint'] == 1
+    assert counters['wrong_shape'] == 2
+    assert robot.node.callback_errors == 0
+
+
+def test_nothing_moves_before_running_and_an_epoch_flushes(robot):
+    robot.begin()
+    # Sent while not allowed: dropped. The sentinel is a malformed chunk of the same topic that,
+    # once RUNNING, is counted; by then the first was long seen.
+    early = robot.chunk()
+    robot.send(early)
+    robot.run()
+    sentinel = robot.chunk(names=('tail',))
+    robot.send(sentinel)
+    status = robot.status.wait_for(lambda m: m.chunks_rejected == 1)
+    assert status.chunks_accepted == 0
+    assert status.state == SafetyStatus.NO_CHUNK
+    robot.send(early)  # and now, in RUNNING: its observation is from before
+    robot.send(robot.chunk(names=('tail',)))
+    status = robot.status.wait_for(lambda m: m.chunks_rejected == 2)
+    assert status.chunks_accepted == 0
+    robot.send(robot.chunk())
+    robot.wait_state(SafetyStatus.TRACKING)
+    robot.epoch += 1
+    robot.wait_state(SafetyStatus.NO_CHUNK)
+    rest = robot.commands.last.position[ELBOW]
+    robot.send(robot.chunk(names=('tail',)))
+    robot.status.wait_for(lambda m: m.chunks_rejected == 3)
+    assert robot.commands.last.position[ELBOW] == pytest.approx(rest, abs=1e-6)
+
+
+def test_a_silent_supervisor_and_silent_joints_brake_the_motion(robot):
+    robot.begin()
+    robot.run()
+    robot.send(robot.chunk())
+    robot.wait_state(SafetyStatus.TRACKING)
+    robot.silent = {'joints'}
+    robot.status.wait_for(lambda m: m.reason.startswith('state_stale'))
+    assert robot.wait_state(SafetyStatus.NO_CHUNK).level == 2
+    robot.silent = set()
+    robot.status.wait_for(lambda m: m.level == 0)
+    robot.send(robot.chunk())
+    robot.wait_state(SafetyStatus.TRACKING)
+    robot.silent = {'supervisor'}
+    status = robot.wait_state(SafetyStatus.GATED)
+    assert status.reason == 'supervisor silent'
+    assert not any(robot.commands.last.velocity)
+
+
+def test_deactivated_it_is_silent_and_comes_back_without_the_old_motion(robot):
+    robot.begin()
+    robot.run()
+    robot.send(robot.chunk())
+    robot.wait_state(SafetyStatus.TRACKING)
+    robot.ros.deactivate(robot.node)
+    robot.ros.activate(robot.node)
+    status = robot.wait_state(SafetyStatus.NO_CHUNK)
+    assert status.chunk_age == -1.0
+    robot.send(robot.chunk(names=('tail',)))
+    robot.status.wait_for(lambda m: m.chunks_rejected >= 1)
+    assert robot.status.last.state == SafetyStatus.NO_CHUNK
+
+
+def test_it_ticks_at_its_rate_and_says_how_it_is_in_diagnostics(robot):
+    robot.begin()
+    diagnostics = robot.probe.subscribe(DiagnosticArray, '/diagnostics', 10)
+    robot.status.clear()
+    begin = time.monotonic()
+    robot.status.wait(100)
+    assert time.monotonic() - begin < 10.0  # 1 s at 100 Hz; a busy machine may lose messages
+    assert robot.status.last.ticks > 0
+    assert robot.status.last.tick_ms > 0.0
+    sequences = [message.sequence for message in robot.status.messages]
+    assert sequences == sorted(set(sequences))
+
+    def ticking(array):
+        return any(
+            value.key == 'tick_rate_hz' and 'GATED: mode READY' in status.message
+            for status in array.status
+            for value in status.values
+        )
+
+    diagnostics.wait_for(ticking)
+
+
+def error_of(node) -> str:
+    return node._lifecycle_message[1]
+
+
+WRONG = {
+    'robot': ('no_such_robot', 'no_such_robot'),
+    'control_frequency': (5.0, 'control_frequency: found 5.0, wanted a finite number from 50'),
+    'stage': ('warp', 'stage: found'),
+    'interpolation': ('spline', 'interpolation: found'),
+    'chunk__max_age': (float('nan'), 'chunk.max_age: found nan'),
+    'limits__effort_fraction': (1.5, 'limits.effort_fraction: found 1.5'),
+    'period__max': ('long', 'period.max: found'),
+    'timeouts__supervisor': (None, 'timeouts.supervisor: found nothing'),
+}
+
+
+@pytest.mark.parametrize('name', WRONG)
+def test_a_wrong_parameter_fails_configure_with_its_name_what_was_found_and_wanted(ros, name):
+    from lifecycle_msgs.msg import Transition
+
+    value, message = WRONG[name]
+    node = ros.node(SafetyFilterNode, **settings(**{name: value}))
+    assert not ros.change(node, Transition.TRANSITION_CONFIGURE)
+    wait_until(lambda: 'configure failed' in error_of(node))
+    assert message in error_of(node)
+    assert ros.state(node) == 'unconfigured'
