@@ -115,15 +115,15 @@ class SupervisorNode(VlaLifecycleNode):
         self._core = None
 
     def diagnose(self) -> tuple[Level, str, dict[str, str]]:
-        d = self._decision
+        d, now = self._decision, steady_now()
         present = [c for c in d.causes if c.present]
         values = {
             'mode': d.mode.name,
             'behaviour': d.behaviour.name,
             'motion_epoch': str(d.motion_epoch),
             'speed_scale': f'{d.speed_scale:.2f}',
-            'nodes_active': ', '.join(self._nodes.active),
-            'nodes_missing': '; '.join(self._nodes.missing),
+            'nodes_active': ', '.join(self._watch.active(now)),
+            'nodes_missing': '; '.join(self._watch.missing(now)),
             'endpoints': ', '.join(self._watch.endpoints.names),
         }
         for c in d.causes:
@@ -185,8 +185,9 @@ class SupervisorNode(VlaLifecycleNode):
         message.level = int(d.level)
         message.armed = d.armed
         message.causes = [self._cause(c) for c in d.causes]
-        message.nodes_active = list(self._nodes.active)
-        message.nodes_missing = list(self._nodes.missing)
+        now = steady_now()
+        message.nodes_active = self._watch.active(now)
+        message.nodes_missing = self._watch.missing(now)
         self._state.publish(message)
 
     def _cause(self, cause: LatchedCause) -> Cause:

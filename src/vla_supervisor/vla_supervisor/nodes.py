@@ -312,10 +312,3 @@ class BringUp:
         if node.state is State.UNKNOWN:
             return 'does not answer'
         return node.state.name.lower()
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """'<node>: <reason>' for every node that is not active."""
-        return tuple(
-            f'{name}: {self.why_not(name)}' for name in self._nodes if not self.is_active(name)
-        )

@@ -363,6 +363,18 @@ class Watch:
             )
         return told
 
+    def active(self, now: float) -> list[str]:
+        """Nodes that are active and heard."""
+        return [n for n in self.nodes.active if self.hearts.fresh(n, now)]
+
+    def missing(self, now: float) -> list[str]:
+        """'<node>: <reason>' for every node that is not active, or not heard."""
+        return [
+            f'{name}: {self.nodes.why_not(name) or self.hearts.silence(name, now)}'
+            for name in self._limits.timeouts
+            if self.nodes.why_not(name) or not self.hearts.fresh(name, now)
+        ]
+
     def driver_at_rest(self, now: float) -> bool:
         """The stop of this mode is finished, or the driver is not there any more to finish it."""
         report = self._driver
