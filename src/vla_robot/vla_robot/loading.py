@@ -283,11 +283,17 @@ def _frames(fields: Fields, urdf: Urdf) -> dict[str, str]:
 def _stops(section: Fields) -> Stops:
     stops = Stops(
         supervisor_lost=section.text('supervisor_lost', choices=('stand', 'damp', 'hold')),
-        estop=section.text('estop', choices=('damp', 'damp_then_off', 'off')),
+        estop=_estop(section),
         safe_stop_duration=section.number('safe_stop_duration', lo=0.1, hi=30.0),
     )
     section.close()
     return stops
+
+
+def _estop(section: Fields) -> str:
+    if section.raw('estop', default=None) is False:
+        return 'off'  # what YAML 1.1 makes of the bare word
+    return section.text('estop', choices=('damp', 'damp_then_off', 'off'))
 
 
 def _camera(section: Fields, frames: dict[str, str]) -> Camera:

@@ -1,0 +1,171 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Every mistake in a robot directory gives one error that names the file, the key and both values.
+
+Each case is the test robot with one malformed file.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from vla_common.errors import ConfigError
+from vla_robot import load_robot
+
+TESTBOT = Path(__file__).parent / 'testbot'
+
+# file, what is replaced (a regular expression), by what, key, found, wanted
+CASES = {
+    'bad_yaml': ('robot.yaml', r'poses:\n', 'poses: [\n', 'line', '', 'valid YAML'),
+    'a_list': ('robot.yaml', r'(?s).*', '- 1\n', '', 'list', 'a mapping'),
+    'other_format': ('robot.yaml', 'format: 1', 'format: 2', 'format', '2', '1'),
+    'no_name': ('robot.yaml', 'name: testbot\n', '', 'name', 'nothing', 'a text'),
+    'unknown_key': ('robot.yaml', 'servos:', 'extra_servos: 1\nservos:', 'extra_servos',
+                    'an unknown key', "'servos'"),
+    'no_joints': ('robot.yaml', 'joints: .*\n', '', 'joints', 'nothing', 'a list'),
+    'unknown_joint': ('robot.yaml', r'\[lift, bend, pan\]', '[lift, bent, pan]', 'joints[1]',
+                      'bent', "'bend'"),
+    'missing_joint': ('robot.yaml', r'\[lift, bend, pan\]', '[lift, bend]', 'joints',
+                      '2 joints, without pan', 'all 3 movable joints'),
+    'joint_twice': ('robot.yaml', r'\[lift, bend, pan\]', '[lift, bend, lift]', 'joints[2]',
+                    'lift twice', 'each joint once'),
+    'joint_not_in_urdf': ('robot.urdf', 'joint name="bend"', 'joint name="fold"', 'joints[1]',
+                          'bend', 'movable joint'),
+    'unknown_group_member': ('robot.yaml', r'head: \[pan\]', 'head: [pam]', 'groups.head[0]',
+                             'pam', "'pan'"),
+    'no_legs_group': ('robot.yaml', r'  legs: \[\]\n', '', 'groups.legs', 'nothing', 'a list'),
+    'unknown_link': ('robot.yaml', 'left_hand: grip', 'left_hand: grap', 'frames.left_hand',
+                     'grap', "'grip'"),
+    'unknown_frame': ('robot.yaml', 'left_hand: grip', 'left_hant: grip', 'frames.left_hant',
+                      'an unknown key', "'left_hand'"),
+    'base_is_not_the_root': ('robot.yaml', 'base: stand', 'base: pan', 'frames.base', 'pan',
+                             'stand, the root'),
+    'no_imu': ('robot.yaml', '  imu: stand\n', '', 'frames.imu', 'nothing', 'a text'),
+    'pose_of_unknown_joint': ('robot.yaml', r'\{lift: 0.5\}', '{lifd: 0.5}',
+                              'poses.standing.lifd', 'an unknown joint', "'lift'"),
+    'pose_outside_limits': ('robot.yaml', r'\{lift: 0.5\}', '{lift: 1.5}', 'poses.standing.lift',
+                            '1.5', 'from -2 to 1'),
+    'pose_nan': ('robot.yaml', r'\{lift: 0.5\}', '{lift: .nan}', 'poses.standing.lift', 'nan',
+                 'a finite number'),
+    'no_ready_pose': ('robot.yaml', '  ready: .*\n', '', 'poses.ready', 'nothing', 'a mapping'),
+    'path_to_elsewhere': ('robot.yaml', 'servos:', 'paths: {ready: [standing]}\nservos:',
+                          'paths.ready', 'standing', 'end with ready'),
+    'path_through_nowhere': ('robot.yaml', 'servos:', 'paths: {ready: [up, ready]}\nservos:',
+                             'paths.ready[0]', 'up', 'one of standing, ready'),
+    'negative_gain': ('robot.yaml', 'kp: 80', 'kp: -80', 'servos.all.kp', '-80', 'at least 0'),
+    'infinite_gain': ('robot.yaml', 'kv: 3', 'kv: .inf', 'servos.all.kv', 'inf', 'finite'),
+    'text_for_gain': ('robot.yaml', 'kp: 80', 'kp: stiff', 'servos.all.kp', 'stiff', 'finite'),
+    'zero_acceleration': ('robot.yaml', 'acceleration: 10', 'acceleration: 0',
+                          'servos.all.acceleration', '0', 'a positive number'),
+    'unknown_servo_key': ('robot.yaml', 'kp: 80', 'kp: 80, ki: 1', 'servos.all.ki',
+                          'an unknown key', 'kp, kv'),
+    'joint_without_servo': ('robot.yaml', r'joints: \[upper_body\]', 'joints: [left_arm]',
+                            'servos', 'no class with pan', 'each joint in one class'),
+    'joint_with_two_servos': (
+        'robot.yaml', r'servos:\n',
+        'servos:\n  more: {joints: [pan], kp: 1, kv: 1, acceleration: 1, soft_margin: 0}\n',
+        'servos.all.joints', 'pan', 'a joint that more does not have'),
+    'jerk_for_some': (
+        'robot.yaml', r'  all: \{joints: \[upper_body\]',
+        '  eye: {joints: [pan], kp: 1, kv: 1, acceleration: 1, jerk: 9, soft_margin: 0}\n'
+        '  all: {joints: [left_arm]', 'servos', 'no jerk for lift', 'in every class'),
+    'margin_eats_the_range': ('robot.yaml', 'soft_margin: 0.05', 'soft_margin: 1.1', 'servos',
+                              'soft_margin 1.1 at pan', 'a range inside it'),
+    'unknown_stop': ('robot.yaml', 'estop: off', 'estop: freeze', 'stops.estop', 'freeze',
+                     'one of damp, damp_then_off, off'),
+    'boolean_stop': ('robot.yaml', 'safe_stop_duration: 1.0', 'safe_stop_duration: yes',
+                     'stops.safe_stop_duration', 'True', 'finite number'),
+    'camera_in_no_frame': ('robot.yaml', 'frame: head_camera', 'frame: hand_camera',
+                           'camera.frame', 'hand_camera', "'head_camera'"),
+    'camera_without_width': ('robot.yaml', 'width: 64, ', '', 'camera.width', 'nothing', 'whole'),
+    'half_a_pixel': ('robot.yaml', 'width: 64', 'width: 64.5', 'camera.width', '64.5', 'whole'),
+    'collision_of_three': ('robot.yaml', r'allowed_collisions: \[\]',
+                           'allowed_collisions: [[pan, upper, lower]]', 'allowed_collisions[0]',
+                           'pan', 'a pair of links'),
+    'collision_of_nothing': ('robot.yaml', r'allowed_collisions: \[\]',
+                             'allowed_collisions: [[pan, grip]]', 'allowed_collisions[0]',
+                             'grip', 'link with collision geometry'),
+    'friction_of_two': ('robot.yaml', r'\[1, 0.01, 0.0001\]', '[1, 0.01]',
+                        'simulation.foot_friction', '2 values', '3 finite numbers'),
+    'armature_of_no_class': ('robot.yaml', r'armature: \{all', 'armature: {al',
+                             'simulation.armature.all', 'nothing', 'finite number'),
+    'urdf_elsewhere': ('robot.yaml', 'urdf: robot.urdf', 'urdf: other.urdf', '', 'no such file',
+                       'a URDF file'),
+    'bad_xml': ('robot.urdf', '</robot>', '', 'line', 'no element', 'well-formed XML'),
+    'not_a_robot': ('robot.urdf', r'(?s).*', '<model/>', '', '<model>', 'a <robot> element'),
+    'no_limit': ('robot.urdf', r'(axis xyz="0 0 1"/>)<limit[^>]*>', r'\1', 'joint[pan]/limit',
+                 'nothing', 'limits'),
+    'misspelt_limit': ('robot.urdf', 'lower="-2" upper', 'lover="-2" upper',
+                       'joint[lift]/limit@lower', 'nothing', 'finite number'),
+    'lower_above_upper': ('robot.urdf', 'lower="-2" upper="1"', 'lower="1" upper="-2"',
+                          'joint[lift]/limit', 'lower 1, upper -2', 'lower below upper'),
+    'nan_limit': ('robot.urdf', 'effort="20"', 'effort="nan"', 'joint[lift]/limit@effort', 'nan',
+                  'a finite number'),
+    'zero_velocity': ('robot.urdf', 'velocity="3"', 'velocity="0"', 'joint[bend]/limit@velocity',
+                      '0.0', 'a positive number'),
+    'words_for_mass': ('robot.urdf', 'mass value="5"', 'mass value="heavy"',
+                       'link[stand]/mass@value', 'heavy', 'a finite number'),
+    'negative_mass': ('robot.urdf', 'mass value="5"', 'mass value="-5"',
+                      'link[stand]/mass@value', '-5', 'a positive number'),
+    'impossible_inertia': ('robot.urdf', 'ixx="0.1"', 'ixx="0.9"', 'link[stand]/inertia', '0.9',
+                           'sum of the other two'),
+    'unknown_joint_type': ('robot.urdf', '(name="pan" type=")revolute', r'\1continuous',
+                           'joint[pan]@type', 'continuous', 'one of revolute'),
+    'parent_that_is_no_link': ('robot.urdf', 'parent link="upper"', 'parent link="uper"',
+                               'joint[bend]/parent@link', 'uper', 'the name of a link'),
+    'link_twice': ('robot.urdf', '<link name="grip"/>', '<link name="grip"/><link name="grip"/>',
+                   'link[grip]', 'the name twice', 'unique names'),
+    'two_roots': ('robot.urdf', '<link name="grip"/>', '<link name="grip"/><link name="lost"/>',
+                  'link', 'stand, lost', 'one root link'),
+    'mesh_missing': ('robot.urdf', 'wedge.stl', 'wegde.stl', 'link[pan]/mesh@filename',
+                     'meshes/wegde.stl', 'an existing mesh file'),
+    'mesh_of_no_package': ('robot.urdf', 'meshes/wedge.stl', 'package://no_such/wedge.stl',
+                           'link[pan]/mesh@filename', 'package://no_such', 'existing mesh file'),
+    'old_urdf_with_capsules': ('robot.urdf', ' version="1.1"', '', 'robot@version', '1.0',
+                               'silently be dropped'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('case', CASES)
+def test_a_malformed_file_gives_one_error_that_says_where_and_what(case, tmp_path):
+    file, pattern, replacement, key, found, wanted = CASES[case]
+    directory = tmp_path / 'testbot'
+    shutil.copytree(TESTBOT, directory)
+    path = directory / file
+    text, count = re.subn(pattern, replacement, path.read_text(), count=1)
+    assert count == 1, 'the case does not change the file'
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_robot(directory)
+    error = caught.value
+    # Two mistakes are seen from the other file.
+    seen_from = {'urdf_elsewhere': 'other.urdf', 'joint_not_in_urdf': 'robot.yaml'}
+    expected = directory / seen_from.get(case, file)
+    assert str(error.file) == str(expected)
+    assert error.key.startswith(key) if key == 'line' else error.key == key
+    assert found in str(error.found)
+    assert wanted in str(error.wanted)
+    assert str(error).count('\n') == 0
+
+
+def test_an_unknown_robot_names_the_nearest():
+    with pytest.raises(ConfigError) as caught:
+        load_robot('humanoid23')
+    assert caught.value.found == 'humanoid23'
+    assert 'humanoid32' in caught.value.wanted
+
+
+def test_a_missing_directory_is_said_to_be_missing(tmp_path):
+    with pytest.raises(ConfigError, match=r'nowhere: found no such directory'):
+        load_robot(tmp_path / 'nowhere')
+
+
+def test_a_directory_without_robot_yaml_says_so(tmp_path):
+    with pytest.raises(ConfigError, match=r'robot\.yaml: found no such file'):
+        load_robot(tmp_path)
+
+
+def test_an_untouched_copy_loads(tmp_path):
+    shutil.copytree(TESTBOT, tmp_path / 'testbot')
+    assert load_robot(tmp_path / 'testbot').name == 'testbot'
