@@ -20,9 +20,9 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 import numpy as np
+
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import Fields, load_yaml
-
 from vla_inference.motions import ChunkShape, Motion, read_motions
 
 FORMAT = 1
@@ -214,10 +214,7 @@ def load_bundle(path: str | Path, robot: HasJoints | None = None) -> Bundle:
         'goal_like': top.flag('goal_like', default=False),
         'files': files,
     }
-    if runtime == 'scripted':
-        bundle = _scripted(top, shared)
-    else:
-        bundle = _learned(top, shared)
+    bundle = _scripted(top, shared) if runtime == 'scripted' else _learned(top, shared)
     top.close()
     for name in files:
         bundle.read(name)
@@ -366,7 +363,7 @@ def _read_files(top: Fields) -> dict[str, str]:
         return {}
     section = top.section('files')
     files = {}
-    for name in section.keys():
+    for name in section.keys():  # noqa: SIM118
         _check_inside(top.file, f'files.{name}', name)
         digest = section.text(name).lower()
         if not re.fullmatch('[0-9a-f]{64}', digest):

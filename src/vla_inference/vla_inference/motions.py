@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+
 from vla_common.yaml_file import Fields
 
 
@@ -126,7 +127,8 @@ def _motion(name: str, f: Fields) -> Motion:
     pose = {}
     if f.has('pose'):
         section = f.section('pose')
-        pose = {joint: section.number(joint, lo=-math.pi, hi=math.pi) for joint in section.keys()}
+        joints = section.keys()
+        pose = {joint: section.number(joint, lo=-math.pi, hi=math.pi) for joint in joints}
     swing = {}
     if f.has('swing'):
         for joint, s in f.sections('swing').items():

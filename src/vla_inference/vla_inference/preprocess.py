@@ -21,7 +21,8 @@ class ImagePreprocessor:
     resize: `stretch` ignores the aspect ratio; `crop` cuts the middle to the wanted aspect first;
     `letterbox` keeps all and pads with black. What is at least twice too large is halved by
     averaging 2 x 2 pixels until it is not, then resized bilinearly: close to a full area average
-    (no aliasing), at a tenth of its cost. Then x = (low + (high - low) * pixel / 255 - mean) / std per channel.
+    (no aliasing), at a tenth of its cost. Then, per channel,
+    x = (low + (high - low) * pixel / 255 - mean) / std.
     """
 
     def __init__(self, spec: ImageInput) -> None:

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import numpy as np
-from vla_common.errors import ConfigError
 
+from vla_common.errors import ConfigError
 from vla_inference.bundle import Bundle, InstructionInput
 
 PADDING = 0

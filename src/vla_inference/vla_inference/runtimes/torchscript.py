@@ -11,8 +11,8 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from vla_common.errors import ConfigError
 
+from vla_common.errors import ConfigError
 from vla_inference.bundle import Bundle
 
 

@@ -1,0 +1,29 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Where a bundle is, from the parameter `policy`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vla_common.errors import ConfigError
+
+
+def locate_bundle(policy: str, models: Path) -> Path:
+    """A directory as it stands (absolute, ~ or with a slash), or a name in `models`.
+
+    Raises ConfigError, listing the bundles that there are.
+    """
+    key = 'policy'
+    if not policy.strip():
+        raise ConfigError('parameters', key, 'nothing', 'a bundle name or directory')
+    path = Path(policy).expanduser()
+    if '/' not in policy and not path.is_absolute():
+        path = models / policy
+    if (path / 'policy.yaml').is_file():
+        return path
+    known = sorted(file.parent.name for file in models.glob('*/policy.yaml'))
+    found = f'{policy} (no policy.yaml in {path})'
+    names = ', '.join(known) if known else 'none'
+    raise ConfigError(
+        'parameters', key, found, f'a bundle directory or one of those in {models}: {names}'
+    )
