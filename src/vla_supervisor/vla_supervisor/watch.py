@@ -89,7 +89,7 @@ class _Severity:
                 )
             )
         lasting = self._lasting.update(self.level >= Level.DANGER, now)
-        if lasting or self.slow(now):
+        if not told and (lasting or self.slow(now)):
             reaction = Reaction.SOFT_STOP if lasting else Reaction.REFUSE
             told.append(
                 Condition(

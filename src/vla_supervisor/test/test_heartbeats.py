@@ -1,0 +1,91 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""When a source counts as silent."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vla_supervisor.heartbeats import Heartbeats
+from vla_supervisor.persistence import Persistence
+
+
+@pytest.fixture
+def hearts():
+    return Heartbeats({'camera': 0.4, 'hardware_driver': 0.1})
+
+
+def test_a_source_never_heard_is_silent_and_says_so(hearts):
+    assert not hearts.fresh('camera', 0.0)
+    assert 'nothing heard on /camera/color/camera_info yet' in hearts.silence('camera', 0.0)
+
+
+def test_each_source_has_its_own_timeout(hearts):
+    for name in ('camera', 'hardware_driver'):
+        assert hearts.beat(name, 1.0, 1)
+    assert hearts.fresh('camera', 1.3)
+    assert not hearts.fresh('hardware_driver', 1.3)
+    assert 'silent for 300 ms (limit 100)' in hearts.silence('hardware_driver', 1.3)
+
+
+def test_a_frozen_sequence_does_not_feed_even_though_messages_keep_coming(hearts):
+    assert hearts.beat('camera', 0.0, 7)
+    for i in range(1, 50):
+        assert not hearts.beat('camera', 0.01 * i, 7)
+        assert not hearts.beat('camera', 0.01 * i, 6)
+    assert not hearts.fresh('camera', 0.49)
+    assert '98 messages that were not new' in hearts.silence('camera', 0.49)
+
+
+def test_a_gap_that_closed_between_two_looks_is_still_told_and_only_once(hearts):
+    hearts.beat('camera', 0.0, 1)
+    hearts.beat('camera', 0.5, 2)
+    assert hearts.fresh('camera', 0.5)
+    assert hearts.silence('camera', 0.5) == '/camera/color/camera_info was silent for 500 ms'
+    assert hearts.silence('camera', 0.51) is None
+
+
+def test_time_that_is_not_a_number_is_silence(hearts):
+    hearts.beat('camera', 0.0, 1)
+    assert not hearts.fresh('camera', math.nan)
+
+
+def test_a_restarted_source_may_count_from_the_beginning(hearts):
+    hearts.beat('camera', 0.0, 1000)
+    hearts.restarted('camera')
+    assert hearts.beat('camera', 0.1, 1)
+    assert hearts.silence('camera', 0.1) is None
+
+
+# -- persistence: wrong time gathers, right time leaks
+
+
+def test_a_steady_fault_fires_at_its_limit():
+    p = Persistence(1.0, 0.25)
+    assert not any(p.update(True, 0.1 * i) for i in range(10))
+    assert p.update(True, 1.01)
+
+
+def test_a_fault_that_flaps_half_of_the_time_fires_too():
+    p = Persistence(1.0, 0.25)
+    assert any(p.update(i % 2 == 0, 0.1 * i) for i in range(100))
+
+
+def test_a_rare_glitch_never_fires():
+    p = Persistence(1.0, 0.25)
+    assert not any(p.update(i % 10 == 0, 0.1 * i) for i in range(1000))
+
+
+def test_a_limit_of_zero_fires_while_wrong_only():
+    p = Persistence(0.0, 0.25)
+    assert p.update(True, 0.0)
+    assert not p.update(False, 0.1)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(allow_nan=True)), max_size=50))
+def test_no_sequence_of_times_gathers_outside_its_bounds(steps):
+    p = Persistence(1.0, 0.25)
+    for wrong, now in steps:
+        p.update(wrong, now)
+        assert 0.0 <= p.gathered <= 1.0

@@ -1,0 +1,91 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Every way in which the parameters can be wrong, with the message that it gives."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from vla_common.errors import ConfigError
+from vla_common.parameters import ParameterSchema
+from vla_supervisor.settings import settings
+
+ROOT = Path(__file__).parents[3]
+SCHEMA = ParameterSchema.from_file(Path(__file__).parents[1] / 'parameters.yaml')
+STOPS = SimpleNamespace(estop='damp', safe_stop_duration=2.0, supervisor_lost='stand')
+
+
+def flat(values, prefix=''):
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from flat(value, f'{prefix}{key}__')
+        else:
+            yield prefix + key, value
+
+
+SHIPPED = dict(
+    flat(
+        yaml.safe_load((ROOT / 'config' / 'supervisor.yaml').read_text())['supervisor'][
+            'ros__parameters'
+        ]
+    )
+)
+
+
+def made(stops=STOPS, **changes):
+    return settings(SCHEMA.defaults(**{**SHIPPED, **changes}), stops, 'parameters of /supervisor')
+
+
+def test_the_shipped_parameters_are_valid_and_reach_their_places():
+    s = made()
+    assert s.limits.timeouts['hardware_driver'] == 0.1
+    assert s.core.danger_speed_scale == 0.5
+    assert s.core.estop_behaviour.value == 'damp'
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (
+            {'safe_stop__rest_within': 1.0},
+            'safe_stop.rest_within: found 1, wanted more than safe_stop.slow_within (1.8 s)',
+        ),
+        (
+            {'estop__rest_within': 2.0},
+            'estop.rest_within: found 2, wanted more than estop.slow_within (2 s)',
+        ),
+        (
+            {'estop__rest_speed': 1.9},
+            'estop.rest_speed: found 1.9, wanted at most estop.slow_speed (1.5 rad/s)',
+        ),
+        (
+            {'safe_stop__slow_within': 1.0},
+            'safe_stop.slow_within: found 1, wanted more than 1.7 s',
+        ),
+    ],
+)
+def test_parameters_that_contradict_each_other_are_named(changes, message):
+    with pytest.raises(ConfigError) as error:
+        made(**changes)
+    assert str(error.value).startswith(f'parameters of /supervisor: {message}')
+
+
+def test_a_robot_that_stands_slower_than_its_stop_is_watched_is_refused():
+    slow = SimpleNamespace(estop='damp', safe_stop_duration=5.0)
+    with pytest.raises(ConfigError, match=r'stops\.safe_stop_duration'):
+        made(slow)
+
+
+@pytest.mark.parametrize('name', [e.name for e in SCHEMA.entries if e.required])
+def test_a_safety_parameter_has_no_default(name):
+    given = {key: value for key, value in SHIPPED.items() if key != name.replace('.', '__')}
+    with pytest.raises(ConfigError, match=name):
+        SCHEMA.defaults(**given)
+
+
+def test_every_number_has_a_range_and_every_time_a_unit():
+    for entry in SCHEMA.entries:
+        if entry.type == 'double':
+            assert entry.lo is not None, entry.name
+            assert entry.unit or entry.name == 'danger.speed_scale', entry.name
