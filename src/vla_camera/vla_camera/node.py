@@ -38,8 +38,10 @@ class CameraNode(VlaLifecycleNode):
         params = self.params
         robot = load_robot(params.robot)
         self._source = make_source(params, robot)
-        # Opened here, so that a missing device is told at configure; used by the thread alone.
+        # Opened here, so that a missing device is told at configure; from start() on the camera's
+        # thread alone uses it, and closes it (an OpenGL context belongs to one thread).
         self._facts = self._source.open()
+        self._open = True
         self._frame_id = robot.frames['head_camera']
         self._info = to_info(self._facts, self._frame_id)
         self._freshness = Freshness(params.stall_after, params.frozen_after)
@@ -72,9 +74,9 @@ class CameraNode(VlaLifecycleNode):
             self._thread = None
 
     def teardown(self) -> None:
-        source = getattr(self, '_source', None)
-        if source is not None:
-            source.close()
+        if getattr(self, '_open', False):
+            self._open = False
+            self._source.close()
 
     # -- subscriptions (executor thread) -----------------------------------------------------------
 
@@ -95,29 +97,34 @@ class CameraNode(VlaLifecycleNode):
     # -- the camera's thread -----------------------------------------------------------------------
 
     def _work(self) -> None:
+        try:
+            self._grab_and_publish()
+        except Exception:
+            # A bug in a source ends the images, not the node: the listeners' watchdogs see it.
+            self._trouble = traceback.format_exc().strip().splitlines()[-1]
+            self.get_logger().error(f'the camera thread ends:\n{traceback.format_exc()}')
+        finally:
+            self._open = False
+            self._source.close()
+
+    def _grab_and_publish(self) -> None:
         wait = self.params.retry_first
-        open_ = True
         while not self._ending.is_set():
             try:
-                if not open_:
+                if not self._open:
                     self._source.open()
-                    open_, wait = True, self.params.retry_first
-                    self.get_logger().info(f'{self._facts.name}: back')
+                    self._open, wait = True, self.params.retry_first
+                    self.get_logger().info(f'{self._facts.name}: open again')
                 frame = self._source.grab(GRAB_TIMEOUT)
             except (SourceError, ConfigError) as error:
                 self._lost += 1
                 self._trouble = str(error)
                 self.get_logger().error(f'{error}; trying again in {wait:.1f} s')
+                self._open = False
                 self._source.close()
-                open_ = False
                 self._ending.wait(wait)
                 wait = min(2 * wait, self.params.retry_longest)
                 continue
-            except Exception:
-                # A bug in a source ends the images, not the node: the listeners' watchdogs see it.
-                self._trouble = traceback.format_exc().strip().splitlines()[-1]
-                self.get_logger().error(f'the camera thread ends:\n{traceback.format_exc()}')
-                return
             if frame is not None and not self._ending.is_set():
                 self._publish(frame)
 

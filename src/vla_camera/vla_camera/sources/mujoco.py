@@ -1,111 +1,155 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The simulated head camera: renders what the driver says the world looks like.
+"""The simulated camera: renders /sim/world_state with the scene of /sim/scene.
 
-The scene and the world's state come from the hardware driver over topics; the node passes them
-on. Rendering happens here, in the camera's process, because a frame costs milliseconds that the
-physics does not have.
+Runs in the camera's process, not in that of the physics: a rendered frame would delay its steps.
+Only states that carry the digest of the scene at hand are drawn. Without states, no picture.
 """
 
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 
 import numpy as np
-
-from vla_camera.sources.base import Facts, Frame
-from vla_common.clock import steady_now
-from vla_robot import RobotModel
 from vla_sim import Renderer, Scene
+
+from vla_camera.frames import Calibration, CameraFacts, DeviceLostError, Frame
+from vla_common.clock import steady_now
+from vla_common.errors import ConfigError
 
 
 class MujocoSource:
-    """Renders the newest world state, each at most once.
-
-    A state of another scene than the one announced is counted in `foreign` and not drawn.
-
-    Args:
-        width, height: px.
-        rate: highest number of images per second.
-        backend: of `vla_sim.Renderer`.
-    """
+    """width, height: pixels. rate: Hz at most. scene_arrived and state_arrived are called by the
+    node, in another thread."""
 
     def __init__(
-        self, robot: RobotModel, width: int, height: int, rate: float, backend: str
+        self,
+        robot,
+        width: int,
+        height: int,
+        rate: float,
+        backend: str = 'auto',
+        depth: bool = True,
+        now: Callable[[], float] = steady_now,
     ) -> None:
         self._robot = robot
         self._size = (width, height)
         self._period = 1.0 / rate
+        self._rate = rate
         self._backend = backend
-        self._renderer: Renderer | None = None
-        self._renderer_digest = ''
-        self._news = threading.Condition()
+        self._depth = depth
+        self._now = now
+        self._arrived = threading.Condition()
         self._scene: Scene | None = None
-        self._state: tuple[int, str, np.ndarray] | None = None
-        self._next = 0.0
+        self._scene_error = ''
+        self._state: tuple[np.ndarray, str, int] | None = None
+        self._drawn_ns = -1
+        self._due = -np.inf
+        self._renderer: Renderer | None = None
+        self._drawn_scene: Scene | None = None
         self.foreign = 0
+        self.render_s = 0.0
+
+    # -- from the node's thread ------------------------------------------------------------------
+
+    def scene_arrived(self, text: str) -> None:
+        try:
+            scene, error = Scene.from_json(text), ''
+        except ConfigError as refused:
+            scene, error = None, str(refused)
+        with self._arrived:
+            self._scene, self._scene_error = scene, error
+            self._arrived.notify_all()
+
+    def state_arrived(self, qpos: np.ndarray, scene_digest: str, stamp_ns: int) -> None:
+        with self._arrived:
+            self._state = (np.array(qpos, float), scene_digest, stamp_ns)
+            self._arrived.notify_all()
+
+    @property
+    def waiting_for(self) -> str:
+        """Why there is no picture; empty if there is nothing to say."""
+        with self._arrived:
+            if self._scene_error:
+                return self._scene_error
+            if self._scene is None:
+                return 'no /sim/scene received: is the hardware driver configured with mujoco?'
+            if self._state is None:
+                return 'no /sim/world_state received: is the hardware driver active?'
+            if self._state[1] != self._scene.digest:
+                return (
+                    f'/sim/world_state is of scene {self._state[1]}, '
+                    f'/sim/scene is {self._scene.digest}: not drawn'
+                )
+            return ''
 
     @property
     def backend(self) -> str:
-        """The renderer in use; empty before the first image."""
-        return self._renderer.backend if self._renderer is not None else ''
+        """Of the renderer; the wished one before the first scene."""
+        return self._renderer.backend if self._renderer is not None else self._backend
 
-    def open(self) -> Facts:
-        # The default scene stands for any here: what is found out is whether rendering works, and
-        # the intrinsics, which do not depend on the scene. Made and closed in this thread: an
-        # OpenGL context belongs to the thread that made it.
-        renderer = Renderer(self._robot, None, *self._size, backend=self._backend)
-        try:
-            intrinsics = tuple(float(value) for value in renderer.intrinsics)
-            name = f'simulated head camera ({renderer.backend})'
-        finally:
-            renderer.close()
-        return Facts(name, *self._size, intrinsics=intrinsics, has_depth=True)
+    # -- Source ------------------------------------------------------------------------------------
 
-    def take_scene(self, text: str) -> None:
-        """Take the scene as JSON. ConfigError if it is malformed."""
-        scene = Scene.from_json(text, '/sim/scene')
-        with self._news:
-            self._scene = scene
-            self._news.notify_all()
-
-    def take_state(self, stamp_ns: int, digest: str, qpos: np.ndarray) -> None:
-        """Take a world state: MuJoCo's qpos, valid in the scene of that digest."""
-        with self._news:
-            self._state = (stamp_ns, digest, qpos)
-            self._news.notify_all()
+    def open(self) -> CameraFacts:
+        width, height = self._size
+        focal = 0.5 * height / np.tan(0.5 * self._robot.camera.fovy)
+        calibration = Calibration(focal, focal, width / 2, height / 2)
+        return CameraFacts(
+            f'mujoco {self._robot.camera.name}',
+            width,
+            height,
+            self._rate,
+            calibration,
+            depth=self._depth,
+        )
 
     def grab(self, timeout: float) -> Frame | None:
-        deadline = steady_now() + timeout
-        with self._news:
-            while True:
-                now = steady_now()
-                due = self._state is not None and self._scene is not None and now >= self._next
-                if due:
-                    break
-                if now >= deadline:
-                    return None
-                wake = deadline if self._state is None else min(deadline, max(self._next, now))
-                self._news.wait(max(wake - now, 0.001))
-            stamp_ns, digest, qpos = self._state
-            self._state = None
-            scene = self._scene
-        if digest != scene.digest:
-            self.foreign += 1
-            return None
-        # Against drift: the next image is due one period after this one was, not after it was done.
-        now = steady_now()
-        self._next = max(self._next + self._period, now - self._period)
-        if self._renderer is None or self._renderer_digest != digest:
-            self._close_renderer()
-            self._renderer = Renderer(self._robot, scene, *self._size, backend=self._backend)
-            self._renderer_digest = digest
-        color, depth = self._renderer.render(qpos)
-        return Frame(color, stamp_ns, depth)
+        end = self._now() + timeout
+        wait = self._due - self._now()
+        if wait > 0.0:
+            time.sleep(min(wait, timeout))
+        with self._arrived:
+            if not self._arrived.wait_for(self._drawable, max(0.0, end - self._now())):
+                return None
+            assert self._state is not None
+            scene, (qpos, _, stamp_ns) = self._scene, self._state
+            self._drawn_ns = stamp_ns
+        assert scene is not None
+        now = self._now()
+        # On a grid, so that the jitter of the states does not lower the mean rate.
+        self._due = max(self._due + self._period, now - self._period)
+        renderer = self._renderer_for(scene)
+        began = time.perf_counter()
+        try:
+            color, depth = renderer.render(qpos)
+        except ValueError as error:
+            raise DeviceLostError(f'/sim/world_state: {error}') from error
+        self.render_s = time.perf_counter() - began
+        return Frame(color, depth if self._depth else None, stamp_ns)
 
     def close(self) -> None:
-        self._close_renderer()
-
-    def _close_renderer(self) -> None:
         if self._renderer is not None:
             self._renderer.close()
-            self._renderer = None
+        self._renderer = self._drawn_scene = None
+
+    def _drawable(self) -> bool:
+        if self._scene is None or self._state is None:
+            return False
+        _, digest, stamp_ns = self._state
+        if stamp_ns <= self._drawn_ns:
+            return False
+        if digest != self._scene.digest:
+            self.foreign += 1
+            self._drawn_ns = stamp_ns
+            return False
+        return True
+
+    def _renderer_for(self, scene: Scene) -> Renderer:
+        """Made here, because OpenGL belongs to the thread that made it."""
+        if self._renderer is None or self._drawn_scene is not scene:
+            self.close()
+            width, height = self._size
+            self._renderer = Renderer(self._robot, scene, width, height, backend=self._backend)
+            self._drawn_scene = scene
+        return self._renderer

@@ -1,116 +1,134 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Images from a folder, or from a video file."""
+"""Pictures from a folder, sorted by name, or a video, at a fixed rate, stamped with the time now."""
 
 from __future__ import annotations
 
-import pathlib
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
 
-from vla_camera.sources.base import Facts, Frame
+from vla_camera.frames import (
+    Calibration,
+    CameraFacts,
+    DeviceLostError,
+    DeviceMissingError,
+    Frame,
+    SourceEndedError,
+)
 from vla_common.clock import steady_now
-from vla_common.errors import ConfigError
 
-IMAGES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.ppm')
-VIDEOS = ('.mp4', '.avi', '.mkv', '.mov', '.webm')
+SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
 
 
 class ReplaySource:
-    """Shows recorded images at a fixed rate.
-
-    Args:
-        path: a folder of images (shown in the order of their names, all of one size), or a video.
-        rate: images per second.
-        loop: begin again at the end.
-    """
+    """rate: Hz; 0 takes the video's own, 30 for a folder. loop: from the beginning again."""
 
     def __init__(self, path: str, rate: float, loop: bool) -> None:
-        self._path = path
-        self._period = 1.0 / rate
+        self._path = Path(path).expanduser()
+        self._given = path
+        self._wanted_rate = rate
         self._loop = loop
-        self._files: list[pathlib.Path] = []
+        self._files: list[Path] = []
         self._video: cv2.VideoCapture | None = None
-        self._shape: tuple[int, ...] = ()
-        self._position = 0
-        self._next: float | None = None
+        self._index = 0
+        self._period = 1.0 / 30.0
+        self._due = 0.0
+        self._size = (0, 0)
 
-    def open(self) -> Facts:
-        place = pathlib.Path(self._path).expanduser()
-        wanted = 'a folder of images, or a video file'
-        if not self._path:
-            raise ConfigError('parameters of /camera', 'path', 'nothing', wanted)
-        if not place.exists():
-            raise ConfigError('parameters of /camera', 'path', f'no such path: {place}', wanted)
-        self._position, self._next = 0, None
-        if place.is_dir():
-            self._files = sorted(f for f in place.iterdir() if f.suffix.lower() in IMAGES)
-            if not self._files:
-                raise ConfigError(place, '', 'no image', 'files ending in ' + ', '.join(IMAGES))
-            # All are looked at now: an unreadable image must not end a run in its middle.
-            shapes = {}
-            for file in self._files:
-                shapes.setdefault(self._read(file).shape, file)
-            if len(shapes) > 1:
-                (first, one), (second, other) = list(shapes.items())[:2]
-                found = f'{second[1]} x {second[0]} px'
-                wanted = f'{first[1]} x {first[0]} px like {one.name}'
-                raise ConfigError(other, 'size', found, wanted)
-            self._shape = next(iter(shapes))
-            count = f'{len(self._files)} images'
+    def open(self) -> CameraFacts:
+        if not self._given:
+            raise DeviceMissingError('no path: replay needs a folder of images or a video file')
+        if not self._path.exists():
+            raise DeviceMissingError(f'{self._path}: no such file or folder')
+        own_rate = 30.0
+        if self._path.is_dir():
+            first = self._open_folder()
         else:
-            self._video = cv2.VideoCapture(str(place))
-            ok, image = self._video.read()
-            if not ok:
-                self.close()
-                known = ', '.join(VIDEOS)
-                raise ConfigError(place, '', 'no readable image', f'a video ({known}) or a folder')
-            self._shape = image.shape
-            self._video.set(cv2.CAP_PROP_POS_FRAMES, 0)
-            count = 'video'
-        return Facts(f'{place} ({count})', self._shape[1], self._shape[0])
+            first, own_rate = self._open_video()
+        rate = self._wanted_rate or own_rate
+        self._period = 1.0 / rate
+        self._due = steady_now()
+        height, width = first.shape[:2]
+        self._size = (width, height)
+        return CameraFacts(f'replay of {self._path}', width, height, rate, Calibration())
 
     def grab(self, timeout: float) -> Frame | None:
-        now = steady_now()
-        if self._next is None:
-            self._next = now
-        if self._next > now + timeout:
+        wait = self._due - steady_now()
+        if wait > timeout:
             time.sleep(timeout)
             return None
-        time.sleep(max(0.0, self._next - now))
-        image = self._advance()
-        if image is None:
-            time.sleep(timeout)
-            return None
-        # After a long stall it goes on from now, it does not hurry to catch up.
-        self._next = max(self._next + self._period, steady_now())
-        return Frame(image, time.time_ns())
+        if wait > 0.0:
+            time.sleep(wait)
+        color = self._next()
+        if color.shape[1::-1] != self._size:
+            raise DeviceLostError(
+                f'{self._path}: picture {self._index} is {color.shape[1]} x {color.shape[0]}, '
+                f'the first one {self._size[0]} x {self._size[1]}'
+            )
+        # A late frame is not made up for by a burst.
+        self._due = max(self._due + self._period, steady_now())
+        return Frame(color, None, time.time_ns())
 
     def close(self) -> None:
         if self._video is not None:
             self._video.release()
             self._video = None
-        self._files = []
 
-    def _advance(self) -> np.ndarray | None:
+    def _open_folder(self) -> np.ndarray:
+        every = sorted(self._path.iterdir())
+        self._files = [file for file in every if file.suffix.lower() in SUFFIXES]
+        if not self._files:
+            raise DeviceMissingError(
+                f'{self._path}: {len(every)} files, none of them an image ({", ".join(SUFFIXES)})'
+            )
+        self._index = 0
+        return _read(self._files[0])
+
+    def _open_video(self) -> tuple[np.ndarray, float]:
+        self.close()
+        video = cv2.VideoCapture(str(self._path))
+        ok, first = video.read() if video.isOpened() else (False, None)
+        if not ok:
+            video.release()
+            raise DeviceMissingError(f'{self._path}: neither a folder nor a video OpenCV can read')
+        rate = video.get(cv2.CAP_PROP_FPS)
+        video.set(cv2.CAP_PROP_POS_FRAMES, 0)
+        self._video, self._index = video, 0
+        return first, rate if np.isfinite(rate) and 0.0 < rate <= 1000.0 else 30.0
+
+    def _next(self) -> np.ndarray:
         if self._video is not None:
-            ok, image = self._video.read()
-            if not ok and self._loop:
-                self._video.set(cv2.CAP_PROP_POS_FRAMES, 0)
-                ok, image = self._video.read()
-            return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if ok else None
-        if self._position >= len(self._files):
-            if not self._loop:
-                return None
-            self._position = 0
-        file = self._files[self._position]
-        self._position += 1
-        return self._read(file)
+            return self._next_of_video()
+        if self._index >= len(self._files):
+            self._end()
+        color = _read(self._files[self._index])
+        self._index += 1
+        return color
 
-    @staticmethod
-    def _read(file: pathlib.Path) -> np.ndarray:
-        image = cv2.imread(str(file), cv2.IMREAD_COLOR)
-        if image is None:
-            raise ConfigError(file, '', 'an unreadable image', 'an image that OpenCV can decode')
-        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    def _next_of_video(self) -> np.ndarray:
+        assert self._video is not None
+        ok, bgr = self._video.read()
+        if not ok:
+            if self._index == 0:
+                raise DeviceLostError(f'{self._path}: no picture could be decoded')
+            self._end()
+            self._video.set(cv2.CAP_PROP_POS_FRAMES, 0)
+            ok, bgr = self._video.read()
+            if not ok:
+                raise DeviceLostError(f'{self._path}: cannot be wound back')
+        self._index += 1
+        return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+    def _end(self) -> None:
+        if not self._loop:
+            raise SourceEndedError(f'{self._path}: all {self._index} pictures shown')
+        self._index = 0
+
+
+def _read(file: Path) -> np.ndarray:
+    bgr = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise DeviceMissingError(f'{file}: not an image that OpenCV can read')
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)

@@ -1,81 +1,90 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A USB (V4L2) camera through OpenCV."""
+"""A USB camera through OpenCV (V4L2 on Linux)."""
 
 from __future__ import annotations
 
-import glob
+import os
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 
-from vla_camera.sources.base import Facts, Frame, SourceError
-from vla_common.errors import ConfigError
+from vla_camera.frames import Calibration, CameraFacts, DeviceLostError, DeviceMissingError, Frame
+
+
+def open_device(device: str) -> cv2.VideoCapture:
+    return cv2.VideoCapture(int(device) if device.isdigit() else device, cv2.CAP_V4L2)
 
 
 class UsbSource:
-    """Reads a camera that the kernel knows.
-
-    The size and rate that the camera really gives are read back; another size than asked for is
-    refused at configure, because a policy was trained on one.
-
-    Args:
-        device: index ("0") or path ("/dev/video0"); empty: the first.
-        width, height: px. rate: Hz.
-        capture: makes the capture object; tests put their own in.
+    """device: index or path, empty for the first. width, height, rate: asked for, 0 for its own;
+    what the device made of it is in the facts. capture: opens the device; tests put in their own.
     """
 
     def __init__(
-        self, device: str, width: int, height: int, rate: float, capture=cv2.VideoCapture
+        self,
+        device: str,
+        width: int,
+        height: int,
+        rate: float,
+        capture: Callable[[str], cv2.VideoCapture] = open_device,
     ) -> None:
-        self._device: int | str = int(device) if device.isdigit() else device or 0
-        self._size = (width, height)
-        self._rate = rate
-        self._make = capture
-        self._capture = None
+        self._device = device or '0'
+        self._asked = (width, height, rate)
+        self._capture = capture
+        self._video: cv2.VideoCapture | None = None
 
-    def open(self) -> Facts:
-        self._capture = self._make(self._device)
-        if not self._capture.isOpened():
-            self.close()
-            known = ', '.join(sorted(glob.glob('/dev/video*'))) or 'none'
-            raise ConfigError(
-                'parameters of /camera',
-                'device',
-                f'{self._device!r}, which does not open (devices here: {known})',
-                'a camera that is plugged in, not used by another program, and readable for you '
-                '(group "video")',
-            )
-        # One buffered image: an old one is worthless.
-        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._size[0])
-        self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size[1])
-        self._capture.set(cv2.CAP_PROP_FPS, self._rate)
-        ok, image = self._capture.read()
+    def open(self) -> CameraFacts:
+        self.close()
+        video = self._capture(self._device)
+        if not video.isOpened():
+            video.release()
+            raise DeviceMissingError(self._missing())
+        width, height, rate = self._asked
+        if width:
+            video.set(cv2.CAP_PROP_FRAME_WIDTH, width)
+        if height:
+            video.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
+        if rate:
+            video.set(cv2.CAP_PROP_FPS, rate)
+        # One frame waiting at most: what leaves is what is seen now. Not every driver obeys.
+        video.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        ok, first = video.read()
         if not ok:
-            self.close()
-            raise ConfigError(
-                'parameters of /camera', 'device', f'{self._device!r} gives no image', 'a camera'
+            video.release()
+            raise DeviceMissingError(
+                f'USB camera {self._device} opens but gives no picture: is another program using '
+                'it, or is it not a capture device (try the next index)?'
             )
-        found = (image.shape[1], image.shape[0])
-        if found != self._size:
-            self.close()
-            raise ConfigError(
-                'parameters of /camera',
-                'width, height',
-                f'{self._size[0]} x {self._size[1]} px; the camera gives {found[0]} x {found[1]}',
-                'a size that the camera has',
-            )
-        return Facts(f'USB camera {self._device}', *self._size)
+        self._video = video
+        height, width = first.shape[:2]
+        return CameraFacts(
+            f'usb {self._device}', width, height, video.get(cv2.CAP_PROP_FPS), Calibration()
+        )
 
     def grab(self, timeout: float) -> Frame | None:
-        # OpenCV blocks until the driver has an image, or about 10 s; the node notices a stall.
-        ok, image = self._capture.read()
+        # VideoCapture.read has a timeout of its own (10 s in V4L2); the node's stall detection
+        # does not depend on it.
+        if self._video is None:
+            raise DeviceLostError(f'USB camera {self._device} is not open')
+        if not self._video.grab():
+            raise DeviceLostError(f'USB camera {self._device} gives no more pictures')
         stamp_ns = time.time_ns()
-        if not ok:
-            raise SourceError(f'USB camera {self._device} gives no more images')
-        return Frame(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), stamp_ns)
+        ok, bgr = self._video.retrieve()
+        if not ok or bgr is None:
+            raise DeviceLostError(f'USB camera {self._device}: a picture could not be decoded')
+        return Frame(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), None, stamp_ns)
 
     def close(self) -> None:
-        if self._capture is not None:
-            self._capture.release()
-            self._capture = None
+        if self._video is not None:
+            self._video.release()
+            self._video = None
+
+    def _missing(self) -> str:
+        found = sorted(str(path) for path in Path('/dev').glob('video*'))
+        path = f'/dev/video{self._device}' if self._device.isdigit() else self._device
+        told = f'no USB camera {self._device}: /dev has {", ".join(found) or "no video device"}'
+        if os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
+            return f'{told}; {path} may not be opened: add the user to the group video'
+        return f'{told}; plug it in, or set the parameter device'
