@@ -1,173 +1,189 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The node `camera`: one thread grabs and publishes; nothing else publishes an image."""
+"""The node `camera`: one source, one grabbing thread that publishes, parameters and diagnostics."""
 
 from __future__ import annotations
 
-import threading
-import traceback
+import sys
+from typing import Any
 
 import numpy as np
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 
-from vla_camera.freshness import Freshness
-from vla_camera.images import to_image, to_info
-from vla_camera.sources import Frame, SourceError, make_source
+from vla_camera.calibration_file import read_calibration
+from vla_camera.frames import Calibration, CameraError, CameraFacts, Frame, Source
+from vla_camera.grabber import Grabber
+from vla_camera.image_messages import color_message, depth_message, info_message
+from vla_camera.sources import SOURCES
 from vla_common import qos
-from vla_common.clock import RateMeter, steady_now
 from vla_common.errors import ConfigError
 from vla_common.levels import Level
 from vla_common.lifecycle import VlaLifecycleNode, run
 from vla_common.messages import ns_to_stamp, stamp_to_ns
 from vla_interfaces.msg import WorldState
-from vla_robot import load_robot
+from vla_robot import RobotModel, load_robot
 
-# How long one grab waits; bounds how late the thread notices that it should end.
-GRAB_TIMEOUT = 0.1
+SIM_RATE = 15.0
+
+
+def make_source(params: Any, robot: RobotModel) -> Source:
+    """The source that the parameters name; its module, and what it needs, is imported only now."""
+    p = params
+    if p.source == 'mujoco':
+        from vla_camera.sources.mujoco import MujocoSource
+
+        width = p.width or robot.camera.width
+        height = p.height or robot.camera.height
+        rate = p.rate or SIM_RATE
+        return MujocoSource(robot, width, height, rate, backend=p.backend, depth=p.depth)
+    if p.source == 'replay':
+        from vla_camera.sources.replay import ReplaySource
+
+        return ReplaySource(p.path, p.rate, p.loop)
+    if p.source == 'usb':
+        from vla_camera.sources.usb import UsbSource
+
+        return UsbSource(p.device, p.width, p.height, p.rate)
+    if p.source == 'realsense':
+        from vla_camera.sources.realsense import RealSenseSource
+
+        return RealSenseSource(
+            p.device, p.width, p.height, p.rate, recording=p.path, loop=p.loop, depth=p.depth
+        )
+    raise ConfigError('parameters', 'source', p.source, 'one of ' + ', '.join(SOURCES))
 
 
 class CameraNode(VlaLifecycleNode):
-    """Publishes colour, depth and camera_info of one source."""
+    """make_source: tests put in a source that fails."""
 
-    def __init__(self, **options) -> None:
-        super().__init__('camera', 'vla_camera', **options)
-        self._thread: threading.Thread | None = None
-        self._ending = threading.Event()
+    def __init__(self, make_source: Any = make_source, **node_options: Any) -> None:
+        super().__init__('camera', 'vla_camera', **node_options)
+        self._make_source = make_source
+        self._grabber: Grabber | None = None
 
     def setup(self) -> None:
-        params = self.params
-        robot = load_robot(params.robot)
-        self._source = make_source(params, robot)
-        # Opened here, so that a missing device is told at configure; from start() on the camera's
-        # thread alone uses it, and closes it (an OpenGL context belongs to one thread).
-        self._facts = self._source.open()
-        self._open = True
-        self._frame_id = robot.frames['head_camera']
-        self._info = to_info(self._facts, self._frame_id)
-        self._freshness = Freshness(params.stall_after, params.frozen_after)
-        self._meter = RateMeter(2.0)
-        self._trouble = ''
-        self._lost = 0
-        self._last_stamp = 0
-        self._stale_stamps = 0
+        p = self.params
+        robot = load_robot(p.robot)
+        self._frame_id = p.frame_id or robot.frames['head_camera']
+        self._source = self._make_source(p, robot)
+        simulated = hasattr(self._source, 'state_arrived')
+        grabber = Grabber(
+            self._source,
+            self._publish,
+            self.get_logger().warning,
+            p.frozen_after,
+            p.stall_after,
+            reopen_silent=not simulated,
+        )
+        self._grabber = grabber
+        try:
+            facts = grabber.open(p.open_timeout)
+        except (CameraError, TimeoutError) as error:
+            key = {'replay': 'path', 'mujoco': 'source'}.get(p.source, 'device')
+            raise ConfigError(
+                f'parameters of /{self.get_name()}', key, str(error), f'a {p.source} camera'
+            ) from error
+        self._check_facts(facts)
+        self._calibration: Calibration | None = None
+        if p.calibration:
+            self._calibration = read_calibration(p.calibration, facts.width, facts.height)
         self._color_out = self.advertise(Image, '/camera/color/image_raw', qos.IMAGE)
-        self._info_out = self.advertise(CameraInfo, '/camera/color/camera_info', qos.IMAGE)
+        self._info_out = self.advertise(CameraInfo, '/camera/color/camera_info', qos.STATE)
         self._depth_out = None
-        if self._facts.has_depth and params.depth:
+        if facts.depth:
             self._depth_out = self.advertise(Image, '/camera/depth/image_raw', qos.IMAGE)
-        if params.source == 'mujoco':
-            self.subscribe(String, '/sim/scene', self._on_scene, qos.LATCHED, always=True)
-            self.subscribe(WorldState, '/sim/world_state', self._on_world, qos.STATE_SUB)
-        self.get_logger().info(f'{self._facts.name}: {self._facts.width} x {self._facts.height} px')
+        if simulated:
+            self.subscribe(
+                String,
+                '/sim/scene',
+                lambda message: self._source.scene_arrived(message.data),
+                qos.LATCHED,
+                always=True,
+            )
+            self.subscribe(WorldState, '/sim/world_state', self._on_state, qos.STATE_SUB)
+        self._last_ns = 0
+        self.get_logger().info(
+            f'{facts.device}: {facts.width} x {facts.height} at {facts.rate:g} Hz'
+            + (', with depth' if facts.depth else '')
+        )
+
+    def _check_facts(self, facts: CameraFacts) -> None:
+        """Tell what the device made of what was asked for."""
+        p = self.params
+        for name, asked, got in (
+            ('width', p.width, facts.width),
+            ('height', p.height, facts.height),
+            ('rate', p.rate, facts.rate),
+        ):
+            if asked and got and abs(asked - got) > 0.5:
+                self.get_logger().warning(f'{name} {asked:g} was asked for, the camera has {got:g}')
 
     def start(self) -> None:
-        self._freshness.begin(steady_now())
-        self._ending.clear()
-        self._thread = threading.Thread(target=self._work, name='camera', daemon=True)
-        self._thread.start()
+        self._grabber.run()
 
     def stop(self) -> None:
-        self._ending.set()
-        if self._thread is not None:
-            # A device that blocks may keep its thread; it is a daemon, and publishes nothing more.
-            self._thread.join(2.0)
-            self._thread = None
+        self._grabber.pause()
 
     def teardown(self) -> None:
-        if getattr(self, '_open', False):
-            self._open = False
-            self._source.close()
-
-    # -- subscriptions (executor thread) -----------------------------------------------------------
-
-    def _on_scene(self, message: String) -> None:
-        try:
-            self._source.take_scene(message.data)
-        except ConfigError as error:
-            self._trouble = str(error)
-            self.get_logger().error(f'not drawing: {error}')
-
-    def _on_world(self, message: WorldState) -> None:
-        qpos = np.array(message.qpos, dtype=np.float64)
-        if not np.isfinite(qpos).all():
-            self._trouble = 'the world state is not finite'
-            return
-        self._source.take_state(stamp_to_ns(message.header.stamp), message.scene_digest, qpos)
-
-    # -- the camera's thread -----------------------------------------------------------------------
-
-    def _work(self) -> None:
-        try:
-            self._grab_and_publish()
-        except Exception:
-            # A bug in a source ends the images, not the node: the listeners' watchdogs see it.
-            self._trouble = traceback.format_exc().strip().splitlines()[-1]
-            self.get_logger().error(f'the camera thread ends:\n{traceback.format_exc()}')
-        finally:
-            self._open = False
-            self._source.close()
-
-    def _grab_and_publish(self) -> None:
-        wait = self.params.retry_first
-        while not self._ending.is_set():
-            try:
-                if not self._open:
-                    self._source.open()
-                    self._open, wait = True, self.params.retry_first
-                    self.get_logger().info(f'{self._facts.name}: open again')
-                frame = self._source.grab(GRAB_TIMEOUT)
-            except (SourceError, ConfigError) as error:
-                self._lost += 1
-                self._trouble = str(error)
-                self.get_logger().error(f'{error}; trying again in {wait:.1f} s')
-                self._open = False
-                self._source.close()
-                self._ending.wait(wait)
-                wait = min(2 * wait, self.params.retry_longest)
-                continue
-            if frame is not None and not self._ending.is_set():
-                self._publish(frame)
-
-    def _publish(self, frame: Frame) -> None:
-        now = steady_now()
-        self._freshness.take(frame.color, now)
-        if frame.stamp_ns <= self._last_stamp:
-            # Listeners take the stamp as the sequence; one that does not advance is no new image.
-            self._stale_stamps += 1
-            return
-        self._last_stamp = frame.stamp_ns
-        self._meter.tick(now)
-        self._trouble = ''
-        stamp = ns_to_stamp(frame.stamp_ns)
-        self._color_out.publish(to_image(frame.color, 'rgb8', stamp, self._frame_id))
-        if self._depth_out is not None and frame.depth is not None:
-            self._depth_out.publish(to_image(frame.depth, '32FC1', stamp, self._frame_id))
-        self._info.header.stamp = stamp
-        self._info_out.publish(self._info)
-
-    # -- diagnostics -------------------------------------------------------------------------------
+        grabber, self._grabber = self._grabber, None
+        if grabber is not None and not grabber.close():
+            self.get_logger().error('the device hangs in its driver; its thread is left behind')
 
     def diagnose(self) -> tuple[Level, str, dict[str, str]]:
-        now = steady_now()
+        health = self._grabber.health()
+        facts = self._grabber.facts
         values = {
-            'source': self._facts.name,
-            'rate': f'{self._meter.rate(now):.1f} Hz',
-            'images': str(self._freshness.images),
-            'repeated_images': str(self._freshness.repeated),
-            'stale_stamps': str(self._stale_stamps),
-            'times_lost': str(self._lost),
-            'age': f'{self._freshness.age(now):.3f} s',
+            'device': facts.device,
+            'size': f'{facts.width} x {facts.height}',
+            'rate_hz': f'{health.rate:.1f}',
+            'frames': str(health.frames),
+            'stalls': str(health.stalls),
+            'reopened': str(health.reopened),
+            'silent_for_s': f'{health.silent_for:.2f}',
+            'identical_for_s': f'{health.same_for:.2f}',
+            'calibrated': 'yes' if self._calibration_now(facts).fx > 0.0 else 'no',
         }
+        for name in ('backend', 'foreign'):
+            if hasattr(self._source, name):
+                values[name] = str(getattr(self._source, name))
         if not self.active:
-            return Level.SAFE, 'inactive', values
-        if self._trouble:
-            return Level.DANGER, self._trouble, values
-        if self._freshness.stalled(now):
-            return Level.DANGER, f'no image for {self._freshness.age(now):.1f} s', values
-        if self._freshness.frozen(now):
-            return Level.DANGER, 'frozen: the same image again and again', values
-        return Level.SAFE, f'{self._meter.rate(now):.1f} images a second', values
+            return Level.WARNING, 'inactive', values
+        if health.ended:
+            return Level.WARNING, health.problem, values
+        waiting = getattr(self._source, 'waiting_for', '')
+        if waiting:
+            return Level.DANGER, waiting, values
+        if health.problem:
+            return Level.DANGER, health.problem, values
+        if health.frozen:
+            told = f'frozen: the same image for {health.same_for:.1f} s'
+            return Level.DANGER, told, values
+        return Level.SAFE, f'{health.rate:.1f} Hz', values
+
+    def _calibration_now(self, facts: CameraFacts) -> Calibration:
+        return self._calibration or facts.calibration
+
+    def _on_state(self, message: WorldState) -> None:
+        self._source.state_arrived(
+            np.asarray(message.qpos), message.scene_digest, stamp_to_ns(message.header.stamp)
+        )
+
+    def _publish(self, frame: Frame, facts: CameraFacts) -> None:
+        """In the grabbing thread. camera_info comes last: it is the heartbeat."""
+        # A device's clock may stand still or jump back; our stamps are also sequence numbers.
+        self._last_ns = max(frame.stamp_ns, self._last_ns + 1)
+        stamp = ns_to_stamp(self._last_ns)
+        height, width = frame.color.shape[:2]
+        self._color_out.publish(color_message(frame.color, stamp, self._frame_id))
+        if frame.depth is not None and self._depth_out is not None:
+            self._depth_out.publish(depth_message(frame.depth, stamp, self._frame_id))
+        calibration = self._calibration_now(facts)
+        self._info_out.publish(info_message(calibration, width, height, stamp, self._frame_id))
 
 
-def main() -> int:
-    return run(CameraNode)
+def main() -> None:
+    sys.exit(run(CameraNode))
+
+
+if __name__ == '__main__':
+    main()

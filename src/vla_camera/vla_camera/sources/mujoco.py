@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from vla_sim import Renderer, Scene
 
 from vla_camera.frames import Calibration, CameraFacts, DeviceLostError, Frame
 from vla_common.clock import steady_now
 from vla_common.errors import ConfigError
+from vla_sim import Renderer, Scene
 
 
 class MujocoSource:

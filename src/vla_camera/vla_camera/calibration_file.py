@@ -1,0 +1,41 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Calibrations as camera_calibration writes them (camera_info YAML)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vla_camera.frames import Calibration
+from vla_common.yaml_file import Fields, load_yaml
+
+# In the file, but this package has no rectification: not read.
+UNUSED = ('camera_name', 'rectification_matrix', 'projection_matrix')
+
+
+def read_calibration(path: str | Path, width: int, height: int) -> Calibration:
+    """Read the file for pictures of width x height pixels. Raises ConfigError."""
+    top = Fields(path, load_yaml(path))
+    for key, size in (('image_width', width), ('image_height', height)):
+        found = top.integer(key)
+        if found != size:
+            raise top.error(key, found, f'{size}, what the camera gives')
+    k = _matrix(top, 'camera_matrix', 9)
+    if not (k[0] > 0.0 and k[4] > 0.0):
+        raise top.error('camera_matrix.data', k, 'focal lengths > 0 at [0] and [4]')
+    coefficients = tuple(_matrix(top, 'distortion_coefficients', None))
+    model = top.text(
+        'distortion_model', choices=('plumb_bob', 'rational_polynomial', 'equidistant')
+    )
+    for key in UNUSED:
+        top.raw(key, None)
+    top.close()
+    return Calibration(k[0], k[4], k[2], k[5], model, coefficients)
+
+
+def _matrix(top: Fields, key: str, length: int | None) -> list[float]:
+    section = top.section(key)
+    section.raw('rows', None)
+    section.raw('cols', None)
+    numbers = section.numbers('data', length=length)
+    section.close()
+    return numbers

@@ -1,0 +1,206 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The thread that opens, grabs and delivers: all of a source's life in one thread.
+
+The camera's heartbeat is what this thread delivers. When the device hangs, it hangs, and nothing
+leaves; nothing is ever delivered a second time to look alive. A lost device is closed and opened
+again, with growing pauses; a device that stalls without an error counts as lost as well.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vla_camera.frames import CameraError, CameraFacts, Frame, Source, SourceEndedError
+from vla_camera.vigilance import Backoff, Vigilance
+from vla_common.clock import steady_now
+
+
+@dataclass(frozen=True)
+class Health:
+    """For diagnostics, readable from any thread. problem is empty while frames come."""
+
+    problem: str
+    ended: bool
+    rate: float
+    frames: int
+    stalls: int
+    reopened: int
+    silent_for: float
+    same_for: float
+    frozen: bool
+    busy_for: float
+
+
+class Grabber:
+    """deliver(frame, facts) is called in the grabbing thread. grab_timeout: s.
+
+    reopen_silent: a source that is silent longer than stall_after is closed and opened again; not
+    for sources where silence says nothing about the device (the simulated one).
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        deliver: Callable[[Frame, CameraFacts], None],
+        log: Callable[[str], None],
+        frozen_after: float,
+        stall_after: float,
+        reopen_silent: bool = True,
+        grab_timeout: float = 0.2,
+        backoff: Backoff | None = None,
+        now: Callable[[], float] = steady_now,
+    ) -> None:
+        self._source = source
+        self._deliver = deliver
+        self._log = log
+        self._vigilance = Vigilance(frozen_after, stall_after)
+        self._reopen_silent = reopen_silent
+        self._grab_timeout = grab_timeout
+        self._backoff = backoff or Backoff()
+        self._now = now
+        self._lock = threading.Lock()
+        self._opened = threading.Event()
+        self._running = threading.Event()
+        self._halt = threading.Event()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+        self._problem = ''
+        self._ended = False
+        self._reopened = 0
+        self._busy_since: float | None = None
+        self.facts: CameraFacts | None = None
+
+    def open(self, timeout: float) -> CameraFacts:
+        """Start the thread and wait until the source is open.
+
+        Raises what the source raised, or TimeoutError.
+        """
+        self._thread = threading.Thread(target=self._run, name='camera', daemon=True)
+        self._thread.start()
+        if not self._opened.wait(timeout):
+            self._halt.set()
+            raise TimeoutError(f'the device did not open within {timeout} s')
+        if self._error is not None:
+            raise self._error
+        assert self.facts is not None
+        return self.facts
+
+    def run(self) -> None:
+        """Frames are delivered from now on."""
+        with self._lock:
+            self._vigilance.begin(self._now())
+        self._running.set()
+        self._wake.set()
+
+    def pause(self) -> None:
+        self._running.clear()
+
+    def close(self, timeout: float = 2.0) -> bool:
+        """Whether the thread ended; a device may hang in its driver."""
+        self._halt.set()
+        self._wake.set()
+        if self._thread is None:
+            return True
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def health(self) -> Health:
+        now = self._now()
+        with self._lock:
+            v = self._vigilance
+            since = self._busy_since
+            silent = v.silent_for(now)
+            stalled = self._running.is_set() and not self._ended and v.stalled(now)
+            problem = self._problem
+            if not problem and stalled:
+                problem = f'no frame for {silent:.1f} s'
+            return Health(
+                problem=problem,
+                ended=self._ended,
+                rate=v.rate(now),
+                frames=v.frames,
+                stalls=v.stalls,
+                reopened=self._reopened,
+                silent_for=silent,
+                same_for=v.same_for(now),
+                frozen=v.frozen(now),
+                busy_for=0.0 if since is None else now - since,
+            )
+
+    # -- the thread ------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self.facts = self._source.open()
+        except BaseException as error:
+            self._error = error
+            self._source.close()
+            self._opened.set()
+            return
+        self._opened.set()
+        try:
+            while not self._halt.is_set():
+                if self._ended or not self._running.is_set():
+                    self._wake.wait(0.5)
+                    self._wake.clear()
+                    continue
+                self._step()
+        finally:
+            self._source.close()
+
+    def _step(self) -> None:
+        try:
+            self._busy_since = self._now()
+            frame = self._source.grab(self._grab_timeout)
+            self._busy_since = None
+            now = self._now()
+            if frame is not None:
+                if self._halt.is_set() or not self._running.is_set():
+                    return
+                with self._lock:
+                    self._vigilance.frame(frame.color, now)
+                    self._problem = ''
+                self._backoff.succeed()
+                self._deliver(frame, self.facts)
+                return
+            with self._lock:
+                stalled = self._vigilance.stalled(now)
+            if stalled and self._reopen_silent:
+                self._reopen(f'no frame for {self._vigilance.silent_for(now):.1f} s')
+        except SourceEndedError as error:
+            with self._lock:
+                self._ended, self._problem = True, str(error)
+            self._log(str(error))
+        except CameraError as error:
+            self._reopen(str(error))
+        except Exception as error:
+            # A driver's own exceptions, or a frame that could not be delivered.
+            self._reopen(f'{type(error).__name__}: {error}')
+        finally:
+            self._busy_since = None
+
+    def _reopen(self, why: str) -> None:
+        """Close, wait, open, until it works or the grabber is halted."""
+        with self._lock:
+            self._problem = why
+        self._log(f'camera lost: {why}')
+        while not self._halt.is_set():
+            self._source.close()
+            wait = self._backoff.fail()
+            if self._halt.wait(wait):
+                return
+            try:
+                self.facts = self._source.open()
+            except Exception as error:  # whatever its driver raises, it is not there yet
+                with self._lock:
+                    self._problem = f'{why}; opening again: {error}'
+                self._log(f'camera still lost: {error}')
+                continue
+            with self._lock:
+                self._reopened += 1
+                self._vigilance.begin(self._now())
+            self._log(f'camera opened again: {self.facts.device}')
+            return

@@ -1,0 +1,64 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Frames as sensor_msgs.
+
+`tobytes` and `array.frombytes` cost 15 to 30 us for a 640 x 480 picture; giving rclpy the NumPy
+array or a memoryview instead costs 20 to 40 ms, because it then checks every element. cv_bridge
+takes the same fast way, and converts encodings, which is not needed here.
+"""
+
+from __future__ import annotations
+
+import array
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from sensor_msgs.msg import CameraInfo, Image
+
+from vla_camera.frames import Calibration
+
+
+def color_message(color: np.ndarray, stamp: Time, frame_id: str) -> Image:
+    """uint8 RGB (h, w, 3) -> rgb8. Raises ValueError for anything else."""
+    if color.dtype != np.uint8 or color.ndim != 3 or color.shape[2] != 3:
+        raise ValueError(f'frame is {color.dtype} {color.shape}, wanted uint8 (h, w, 3)')
+    return _image(color, 'rgb8', stamp, frame_id)
+
+
+def depth_message(depth: np.ndarray, stamp: Time, frame_id: str) -> Image:
+    """float32 (h, w) m -> 32FC1. Raises ValueError for anything else."""
+    if depth.dtype != np.float32 or depth.ndim != 2:
+        raise ValueError(f'depth is {depth.dtype} {depth.shape}, wanted float32 (h, w)')
+    return _image(depth, '32FC1', stamp, frame_id)
+
+
+def _image(pixels: np.ndarray, encoding: str, stamp: Time, frame_id: str) -> Image:
+    message = Image()
+    message.header.stamp = stamp
+    message.header.frame_id = frame_id
+    message.height, message.width = pixels.shape[:2]
+    message.encoding = encoding
+    message.is_bigendian = 0
+    message.step = pixels.strides[0] if pixels.flags.c_contiguous else 0
+    if message.step == 0:
+        pixels = np.ascontiguousarray(pixels)
+        message.step = pixels.strides[0]
+    content = array.array('B')
+    content.frombytes(pixels.tobytes())
+    message.data = content
+    return message
+
+
+def info_message(
+    calibration: Calibration, width: int, height: int, stamp: Time, frame_id: str
+) -> CameraInfo:
+    """REP-104: an uncalibrated camera has K[0] = 0."""
+    c = calibration
+    message = CameraInfo(width=width, height=height, distortion_model=c.model)
+    message.header.stamp = stamp
+    message.header.frame_id = frame_id
+    message.d = list(c.distortion)
+    if c.fx > 0.0:
+        message.k = [c.fx, 0.0, c.cx, 0.0, c.fy, c.cy, 0.0, 0.0, 1.0]
+        message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+        message.p = [c.fx, 0.0, c.cx, 0.0, 0.0, c.fy, c.cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+    return message

@@ -1,0 +1,210 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Intel RealSense: colour, depth aligned to colour, intrinsics; a camera or a recording (.db3).
+
+pyrealsense2 is imported when the source is opened: nobody else needs it, and it needs
+libusb-1.0 from the system.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from vla_camera.frames import (
+    Calibration,
+    CameraFacts,
+    DeviceLostError,
+    DeviceMissingError,
+    Frame,
+    SourceEndedError,
+)
+
+# librealsense's model -> the ROS name. Brown-Conrady has the same five coefficients in order.
+MODELS = {
+    'none': 'plumb_bob',
+    'brown_conrady': 'plumb_bob',
+    'modified_brown_conrady': 'plumb_bob',
+    'inverse_brown_conrady': 'plumb_bob',
+    'kannala_brandt4': 'equidistant',
+}
+TIME_TOLERANCE_NS = 500_000_000
+
+
+def import_realsense() -> Any:
+    """Raise DeviceMissingError, saying what to install."""
+    try:
+        import pyrealsense2
+    except ImportError as error:
+        need = 'the Python package pyrealsense2'
+        if 'libusb' in str(error):
+            need = 'the system library libusb-1.0 (Debian, Ubuntu: apt install libusb-1.0-0)'
+        raise DeviceMissingError(f'RealSense needs {need}: {error}') from error
+    return pyrealsense2
+
+
+class RealSenseSource:
+    """serial: of the camera, empty for the first. recording: a file instead of a camera. width,
+    height, rate: of both streams, 0 for the camera's own. loop: the recording begins again.
+    """
+
+    def __init__(
+        self,
+        serial: str,
+        width: int,
+        height: int,
+        rate: float,
+        recording: str = '',
+        loop: bool = False,
+        depth: bool = True,
+    ) -> None:
+        self._serial = serial
+        self._asked = (width, height, round(rate))
+        self._recording = recording
+        self._loop = loop
+        self._depth = depth
+        self._rs: Any = None
+        self._pipeline: Any = None
+        self._align: Any = None
+        self._last_number = -1
+        self._playback: Any = None
+
+    def open(self) -> CameraFacts:
+        self.close()
+        rs = self._rs = import_realsense()
+        config = rs.config()
+        if self._recording:
+            self._use_recording(rs, config)
+        else:
+            self._use_camera(rs, config)
+        pipeline = rs.pipeline()
+        try:
+            profile = pipeline.start(config)
+        except RuntimeError as error:
+            raise DeviceMissingError(f'RealSense: {error}; {self._found(rs)}') from error
+        self._pipeline = pipeline
+        try:
+            return self._facts(rs, profile)
+        except (RuntimeError, DeviceMissingError):
+            self.close()
+            raise
+
+    def grab(self, timeout: float) -> Frame | None:
+        rs = self._rs
+        if self._pipeline is None:
+            raise DeviceLostError('RealSense is not open')
+        try:
+            ok, frames = self._pipeline.try_wait_for_frames(max(1, round(1000 * timeout)))
+        except RuntimeError as error:
+            raise DeviceLostError(f'RealSense: {error}') from error
+        if not ok:
+            if self._playback is not None and self._over(rs):
+                raise SourceEndedError(f'{self._recording}: the recording is over')
+            return None
+        try:
+            if self._align is not None:
+                frames = self._align.process(frames)
+            color = frames.get_color_frame()
+            depth = frames.get_depth_frame() if self._depth else None
+        except RuntimeError as error:
+            raise DeviceLostError(f'RealSense: {error}') from error
+        if not color:
+            return None
+        number = color.get_frame_number()
+        if number == self._last_number:
+            return None  # depth came anew, the colour did not
+        self._last_number = number
+        meters = None
+        if depth:
+            # 16 bit counts; 0 means not measured.
+            counts = np.asanyarray(depth.get_data())
+            meters = counts.astype(np.float32) * np.float32(depth.get_units())
+            meters[counts == 0] = np.nan
+        # The frame's memory belongs to librealsense's pool: copied before it is given back.
+        return Frame(np.array(color.get_data(), np.uint8), meters, self._stamp(color))
+
+    def close(self) -> None:
+        if self._pipeline is not None:
+            try:
+                self._pipeline.stop()
+            except RuntimeError:
+                pass  # it was lost, so it is stopped
+        self._pipeline = self._align = self._playback = None
+        self._last_number = -1
+
+    def _use_camera(self, rs: Any, config: Any) -> None:
+        devices = rs.context().query_devices()
+        serials = [d.get_info(rs.camera_info.serial_number) for d in devices]
+        if not serials:
+            raise DeviceMissingError(
+                'no RealSense camera found: plug it into a USB 3 port (and install the udev rules '
+                'of librealsense if it is there but may not be opened)'
+            )
+        if self._serial and self._serial not in serials:
+            raise DeviceMissingError(
+                f'no RealSense camera {self._serial}; there are: {", ".join(serials)}'
+            )
+        config.enable_device(self._serial or serials[0])
+        width, height, rate = self._asked
+        config.enable_stream(rs.stream.color, -1, width, height, rs.format.rgb8, rate)
+        if self._depth:
+            config.enable_stream(rs.stream.depth, -1, width, height, rs.format.z16, rate)
+
+    def _use_recording(self, rs: Any, config: Any) -> None:
+        # librealsense hangs or throws what it likes for other files.
+        if not self._recording.endswith(('.db3', '.bag')):
+            raise DeviceMissingError(f'{self._recording}: a recording is named *.db3')
+        try:
+            open(self._recording, 'rb').close()
+        except OSError as error:
+            raise DeviceMissingError(f'{self._recording}: {error.strerror}') from error
+        try:
+            config.enable_device_from_file(self._recording, self._loop)
+        except RuntimeError as error:
+            raise DeviceMissingError(f'{self._recording}: {error}') from error
+
+    def _facts(self, rs: Any, profile: Any) -> CameraFacts:
+        kinds = {stream.stream_type(): stream for stream in profile.get_streams()}
+        if rs.stream.color not in kinds:
+            raise DeviceMissingError('RealSense: no colour stream')
+        color = kinds[rs.stream.color].as_video_stream_profile()
+        if color.format() != rs.format.rgb8:
+            raise DeviceMissingError(f'RealSense: colour is {color.format()}, wanted rgb8')
+        has_depth = self._depth and rs.stream.depth in kinds
+        if has_depth:
+            self._align = rs.align(rs.stream.color)
+        device = profile.get_device()
+        if self._recording:
+            self._playback = device.as_playback()
+        name = device.get_info(rs.camera_info.name)
+        serial = device.get_info(rs.camera_info.serial_number)
+        i = color.get_intrinsics()
+        model = MODELS.get(str(i.model).rsplit('.', 1)[-1], 'plumb_bob')
+        calibration = Calibration(i.fx, i.fy, i.ppx, i.ppy, model, tuple(i.coeffs))
+        return CameraFacts(
+            f'{name} {serial}', i.width, i.height, float(color.fps()), calibration, depth=has_depth
+        )
+
+    def _stamp(self, frame: Any) -> int:
+        """The camera's own time where it is the system's clock, else the time of arrival."""
+        now = time.time_ns()
+        if self._playback is None:
+            domain = frame.get_frame_timestamp_domain()
+            if domain in (
+                self._rs.timestamp_domain.global_time,
+                self._rs.timestamp_domain.system_time,
+            ):
+                stamp = round(frame.get_timestamp() * 1e6)
+                if 0 <= now - stamp <= TIME_TOLERANCE_NS:
+                    return stamp
+        return now
+
+    def _over(self, rs: Any) -> bool:
+        status = self._playback.current_status()
+        return not self._loop and status == rs.playback_status.stopped
+
+    @staticmethod
+    def _found(rs: Any) -> str:
+        names = [d.get_info(rs.camera_info.name) for d in rs.context().query_devices()]
+        return f'found: {", ".join(names) or "no camera"}'
