@@ -11,15 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
 from vla_inference.bundle import ImageInput
 from vla_inference.preprocess import ImagePreprocessor
-from vla_robot import RobotModel
-from vla_sim import Renderer, Scene, World
-
 from vla_models.dataset import DatasetInfo
 from vla_models.expert import HORIZON, PERIOD, STEP, Expert, Target
 from vla_models.seeing import named_colours, target_of
 from vla_models.tasks import ALL_TASKS, HANDS, TASK_INDEX, Kind, Task
+from vla_robot import RobotModel
+from vla_sim import Renderer, Scene, World
 
 IMAGE_SIZE = 112
 LABELS = 6  # instructions per image
@@ -94,10 +94,10 @@ class PostureSampler:
             head = np.zeros(3)
         return head + rng.normal(0.0, rng.choice((0.01, 0.05)), 3)
 
-    def sample(self, rng: np.random.Generator) -> np.ndarray:
-        """A whole posture (n,) rad inside the joint limits; legs stand."""
+    def sample(self, torso: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """A whole posture (n,) rad inside the joint limits; legs stand, the torso is given."""
         q = self._poses['standing'].copy()
-        q[self.robot.groups['torso']] = rng.uniform(-0.05, 0.05, 3)
+        q[self.robot.groups['torso']] = torso
         q[self.robot.groups['head']] = self._head(rng)
         self.expert.at(q)
         for hand in HANDS:
@@ -116,8 +116,12 @@ def _rotated(quaternion: np.ndarray, vector: np.ndarray) -> np.ndarray:
     w, x, y, z = quaternion
     a, b, c = vector / 2
     turned = np.array(
-        [w - a * x - b * y - c * z, x + a * w + b * z - c * y, y + b * w + c * x - a * z,
-         z + c * w + a * y - b * x]
+        [
+            w - a * x - b * y - c * z,
+            x + a * w + b * z - c * y,
+            y + b * w + c * x - a * z,
+            z + c * w + a * y - b * x,
+        ]
     )
     return turned / np.linalg.norm(turned)
 
@@ -183,21 +187,22 @@ class Collector:
         world = World(self.robot, scene)
         world.reset('standing')
         camera = self.robot.camera
-        renderer = Renderer(
-            self.robot, scene, camera.width, camera.height, backend=self.backend
-        )
+        renderer = Renderer(self.robot, scene, camera.width, camera.height, backend=self.backend)
         sizes = {cube.name: cube.size for cube in scene.cubes}
         base = world.qpos
+        shift, turn = _sway(rng)
+        base[:3] += shift
+        base[3:7] = _rotated(base[3:7], turn)
+        world.set_state(base)
+        torso = self.robot.groups['torso']
+        lean = world.joint_position[torso].copy()
         possible = self._possible(world)
         addresses = [int(world.model.joint(name).qposadr[0]) for name in self.robot.joint_names]
         columns: dict[str, list] = {key: [] for key in ('image', 'state', 'task', 'phase')}
         columns |= {key: [] for key in ('action', 'target', 'pixel')}
         for _ in range(FRAMES_PER_EPISODE):
-            q = self.postures.sample(rng)
+            q = self.postures.sample(lean, rng)
             qpos = base.copy()
-            shift, turn = _sway(rng)
-            qpos[:3] += shift
-            qpos[3:7] = _rotated(qpos[3:7], turn)
             qpos[addresses] = q
             world.set_state(qpos, np.zeros_like(world.qvel))
             image, _ = renderer.render(qpos)

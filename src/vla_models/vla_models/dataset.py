@@ -11,7 +11,7 @@ A dataset is a directory::
     shard-00000/phase.npy         float32 (F, M, 2)       sin, cos of the phase
     shard-00000/action.npy        float32 (F, M, h, k)    joint targets, rad
     shard-00000/target.npy        float32 (F, M, 3)       the cube in the base frame, m; NaN: none
-    shard-00000/pixel.npy         float32 (F, M, 2)       the cube in the image, [-1, 1]; NaN: unseen
+    shard-00000/pixel.npy         float32 (F, M, 2)       the cube in the image, [-1, 1]; or NaN
     shard-00000/done              written last: a shard without it is made again
 
 Frames are independent of each other (kinematic samples), so there is no order to keep; several

@@ -17,18 +17,19 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+
 from vla_balance.correction import BalanceCorrection
 from vla_balance.gains import BalanceGains
+from vla_common.errors import ConfigError
 from vla_inference.policy import Observation, load_policy
-from vla_robot import RobotModel
-from vla_safety.pipeline import Chunk, SafetyPipeline
-from vla_sim import Renderer, Scene, SensorNoise, World
-
-from vla_models.expert import HORIZON, STEP, Expert
+from vla_models.expert import HORIZON, STEP, Expert, Target
 from vla_models.judging import Judge
 from vla_models.language import phrase
 from vla_models.seeing import named_colours, target_of
 from vla_models.tasks import ALL_TASKS, Kind, Task
+from vla_robot import RobotModel
+from vla_safety.pipeline import Chunk, SafetyPipeline
+from vla_sim import Renderer, Scene, SensorNoise, World
 
 DURATION = 9.0  # s
 SERVO_PERIOD = 0.005  # s
@@ -90,9 +91,9 @@ def make_scenario(robot: RobotModel, expert: Expert, seed: int, number: int) -> 
         scene = Scene.sample(int(rng.integers(2**31)))
         world = World(robot, scene)
         world.reset(start)
-        renderer_free = _feasible(world, expert, kind)
-        if renderer_free:
-            task = renderer_free[int(rng.integers(len(renderer_free)))]
+        tasks = _feasible(world, expert, kind)
+        if tasks:
+            task = tasks[int(rng.integers(len(tasks)))]
             break
     words = random.Random(int(rng.integers(2**31)))
     others = [other for other in ALL_TASKS if _contradicts(other, task)]
@@ -120,8 +121,6 @@ _POSES = {Kind.REST, Kind.READY}
 def _feasible(world: World, expert: Expert, kind: Kind) -> list[Task]:
     rotation, position = world.frame_pose('base')
     expert.at(world.joint_position)
-    from vla_models.expert import Target
-
     colours = named_colours(world.scene)
     found = []
     for task in ALL_TASKS:
@@ -183,8 +182,6 @@ class ExpertBrain:
 
 def balance_of(robot: RobotModel) -> BalanceCorrection | None:
     """The correction that the driver would run; None for a robot without gains for it."""
-    from vla_common.errors import ConfigError
-
     with contextlib.suppress(ConfigError):
         return BalanceCorrection(robot, BalanceGains.load(robot))
     return None
@@ -298,7 +295,8 @@ def wilson(successes: int, count: int) -> tuple[float, float]:
     z, p = 1.959964, successes / count
     centre = (p + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * math.sqrt(p * (1 - p) / count + z * z / (4 * count**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Rounding may leave the share itself outside by one bit.
+    return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
 
 
 def summarise(outcomes: list[Outcome]) -> dict:

@@ -9,6 +9,7 @@ a straight line to the cube would push the hands into the table's edge from belo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,6 +84,7 @@ class Expert:
             for hand, names in links.items()
         }
         self._torso = robot.groups['torso']
+        self._known: dict[bytes, tuple[ArmGoal, float]] = {}  # goals of the last few targets
         self._neck = 'torso_roll_link'  # what the head turns on
         self._comfort = self._poses['ready'].copy()
 
@@ -118,8 +120,26 @@ class Expert:
             **weights,
         )
 
+    def _remembered(
+        self, kind: Kind, hand: str, target: Target, solve_it: Callable[[str, Target], tuple]
+    ) -> tuple[ArmGoal, float]:
+        numbers = np.array([*target.position, target.size, *self._comfort[self._torso]])
+        key = f'{kind.value} {hand} '.encode() + numbers.tobytes()
+        if key not in self._known:
+            if len(self._known) >= 64:
+                self._known.clear()
+            self._known[key] = solve_it(hand, target)
+        return self._known[key]
+
     def reach(self, hand: str, target: Target) -> tuple[ArmGoal, float]:
         """Finger tips over the cube, coming from above and behind; and how far off they stay, m."""
+        return self._remembered(Kind.REACH, hand, target, self._solve_reach)
+
+    def point(self, hand: str, target: Target) -> tuple[ArmGoal, float]:
+        """Fingers along the line from the shoulder to the cube; and the angle left, rad."""
+        return self._remembered(Kind.POINT, hand, target, self._solve_point)
+
+    def _solve_reach(self, hand: str, target: Target) -> tuple[ArmGoal, float]:
         bearing = target.position[:2] - self._shoulder(hand)[:2]
         bearing = bearing / np.linalg.norm(bearing)
         direction = np.array([bearing[0], bearing[1], -1.0])
@@ -128,8 +148,7 @@ class Expert:
         transit, _, _ = self._solve(hand, low + np.array([0.0, 0.0, TRANSIT]), direction)
         return ArmGoal(joints, transit, low[:2]), error
 
-    def point(self, hand: str, target: Target) -> tuple[ArmGoal, float]:
-        """Fingers along the line from the shoulder to the cube; and the angle left, rad."""
+    def _solve_point(self, hand: str, target: Target) -> tuple[ArmGoal, float]:
         shoulder = self._shoulder(hand)
         ray = target.position - shoulder
         distance = float(np.linalg.norm(ray))
@@ -164,6 +183,9 @@ class Expert:
 
     def look(self, target: Target) -> tuple[np.ndarray, float]:
         """Head angles (3,) that put the cube on the camera's axis; and the angle left, rad."""
+        return self._remembered(Kind.LOOK, 'head', target, self._solve_look)
+
+    def _solve_look(self, _: str, target: Target) -> tuple[np.ndarray, float]:
         q = self._comfort.copy()
         yaw = pitch = 0.0
         for _ in range(8):  # the camera moves while the head turns: a fixed point
@@ -204,7 +226,7 @@ class Expert:
         first, last = self._pose('tucked', hand), self._pose('standing', hand)
         along = last - first
         share = np.clip((arm - first) @ along / (along @ along), 0.0, 1.0)
-        return bool(np.abs(arm - first - share * along).max() < 0.2)
+        return bool(np.abs(arm - first - share * along).max() < 0.12)
 
     def _head_goal(self, task: Task, head: np.ndarray, target: Target | None) -> np.ndarray:
         table = self._poses['ready'][self._head]

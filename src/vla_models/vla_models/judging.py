@@ -7,10 +7,10 @@ Each task is judged over the last part of an episode: it has to be reached and h
 from __future__ import annotations
 
 import numpy as np
-from vla_sim import World
 
 from vla_models.inverse_kinematics import FINGERS
 from vla_models.tasks import HANDS, Kind, Task
+from vla_sim import World
 
 HOLD = 0.5  # s at the end during which the criterion must hold without a break
 WAVE_WINDOW = 4.0  # s at the end that are looked at for a wave

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import numpy as np
-from vla_sim import Renderer, World
 
 from vla_models.expert import Target
+from vla_sim import Renderer, World
 
 CAMERA = 'head_camera'
 

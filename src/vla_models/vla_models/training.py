@@ -133,9 +133,8 @@ class Trainer:
     def _losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """What is minimised, and its first part: the mean error of the chunk in rad."""
         features = self.model.vision(batch['image'].contiguous())
-        labels = len(batch['ids']) // len(features)
         chunk, target, place = self.model.understand(
-            features.repeat_interleave(labels, 0), batch['ids'], batch['state'], batch['phase']
+            features, batch['ids'], batch['state'], batch['phase']
         )
         scale = torch.from_numpy(self.std).to(chunk)
         radians = ((chunk - batch['action']).abs() * scale).mean()

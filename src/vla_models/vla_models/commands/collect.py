@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from vla_common.errors import ConfigError
-from vla_robot import load_robot
 
+from vla_common.errors import ConfigError
 from vla_models.collection import FRAMES_PER_EPISODE, Collector, shard_arrays
 from vla_models.commands.terminal import console, guarded, parser, positive, progress
 from vla_models.dataset import DatasetInfo, shard_path, write_shard
 from vla_models.parallel import each
+from vla_robot import load_robot
 
 EPISODES_PER_SHARD = 16
 
@@ -43,7 +43,9 @@ def collect(robot: str, episodes: int, out: Path, seed: int, jobs: int) -> int:
         if found != info:
             raise ConfigError(out / 'dataset.json', '(all)', found, info)
     info.save(out)
-    numbers = [n for n in range(-(-episodes // EPISODES_PER_SHARD)) if _unfinished(out, n, episodes)]
+    numbers = [
+        n for n in range(-(-episodes // EPISODES_PER_SHARD)) if _unfinished(out, n, episodes)
+    ]
     made = 0
     with progress('episodes') as bar:
         line = bar.add_task('collecting', total=episodes)

@@ -8,11 +8,8 @@ import sys
 from pathlib import Path
 
 from rich.table import Table
-from vla_inference.bundle import load_bundle
-from vla_robot import load_robot
-from vla_safety.parameters import load_parameters
-from vla_safety.pipeline import SafetyPipeline
 
+from vla_inference.bundle import load_bundle
 from vla_models.commands.terminal import console, guarded, parser, positive, progress
 from vla_models.evaluation import (
     DURATION,
@@ -27,6 +24,9 @@ from vla_models.evaluation import (
 )
 from vla_models.expert import Expert
 from vla_models.parallel import each
+from vla_robot import load_robot
+from vla_safety.parameters import load_parameters
+from vla_safety.pipeline import SafetyPipeline
 
 
 class Episodes:

@@ -57,9 +57,7 @@ def _run(arguments: list[str] | None) -> int:
     p.add_argument('--threads', type=positive, default=2, help='to train')
     p.add_argument('--robot', default='humanoid32')
     a = p.parse_args(arguments)
-    options = TrainingOptions(
-        epochs=a.epochs, minutes=a.minutes, threads=a.threads, seed=a.seed
-    )
+    options = TrainingOptions(epochs=a.epochs, minutes=a.minutes, threads=a.threads, seed=a.seed)
     result = reproduce(
         a.out,
         episodes=a.episodes,

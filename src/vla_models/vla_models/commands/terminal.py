@@ -16,6 +16,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
 from vla_common.errors import ConfigError
 
 console = Console(stderr=True)  # stdout belongs to results

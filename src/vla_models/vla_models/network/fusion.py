@@ -27,12 +27,16 @@ class LanguageQueriedAttention(nn.Module):
         self.register_buffer('coordinates', grid_coordinates(side))
 
     def forward(self, features: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (B, S, width) and text (B, T) to places (B, K, 2) and answers (B, K, width)."""
+        """Features (B, S, width) and text (B·M, T) to places (B·M, K, 2), answers (B·M, K, width).
+
+        M instructions in a row ask the same image (M = 1 on the robot): its keys are made once.
+        """
         batch, _, width = features.shape
-        query = self.query(text).reshape(batch, self.keypoints, width)
+        query = self.query(text).reshape(batch, -1, width)
         scores = query @ self.key(features).transpose(1, 2) * (self.sharpness / width**0.5)
         attention = torch.softmax(scores, dim=-1)
-        return attention @ self.coordinates, attention @ features
+        places = (attention @ self.coordinates).reshape(-1, self.keypoints, 2)
+        return places, (attention @ features).reshape(-1, self.keypoints, width)
 
 
 class Fusion(nn.Module):

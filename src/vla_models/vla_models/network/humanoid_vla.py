@@ -67,7 +67,10 @@ class HumanoidVLA(nn.Module):
     def understand(
         self, features: Tensor, ids: Tensor, state: Tensor, phase: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """From visual features on: chunk (B, h, k), target (B, 3) m, first keypoint (B, 2)."""
+        """From visual features on: chunk (B, h, k), target (B, 3) m, first keypoint (B, 2).
+
+        There may be fewer features than instructions: B/M images, each asked M in a row.
+        """
         text = self.text(ids)
         places, answers = self.looking(features, text)
         fused = self.fusion(text, state, phase, places, answers)

@@ -13,11 +13,11 @@ class _Residual(nn.Module):
         self.body = nn.Sequential(
             nn.Conv2d(width, width, 3, padding=1),
             nn.GroupNorm(4, width),
-            nn.GELU(),
+            nn.ReLU(),
             nn.Conv2d(width, width, 3, padding=1),
             nn.GroupNorm(4, width),
         )
-        self.activation = nn.GELU()
+        self.activation = nn.ReLU()
 
     def forward(self, features: Tensor) -> Tensor:
         return self.activation(features + self.body(features))
@@ -35,10 +35,10 @@ class ConvolutionalEncoder(nn.Module):
         self.layers = nn.Sequential(
             nn.Conv2d(3, width // 2, 5, stride=2, padding=2),
             nn.GroupNorm(4, width // 2),
-            nn.GELU(),
+            nn.ReLU(),
             nn.Conv2d(width // 2, width, 3, stride=2, padding=1),
             nn.GroupNorm(4, width),
-            nn.GELU(),
+            nn.ReLU(),
             _Residual(width),
         )
 

@@ -1,0 +1,112 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""What the demonstrator promises: it arrives, inside limits, the same way from the same state."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vla_models.collection import PostureSampler
+from vla_models.expert import ABOVE_CUBE, HORIZON, PERIOD, SPEED, STEP, Expert, Target
+from vla_models.tasks import ALL_TASKS, HANDS, Kind, Task
+from vla_robot import load_robot
+
+ROBOT = load_robot('humanoid32')
+EXPERT = Expert(ROBOT)
+SAMPLER = PostureSampler(EXPERT)
+CUBE = Target(np.array([0.38, 0.12, 0.085]), 0.045)
+
+
+def follow(task: Task, q: np.ndarray, seconds: float, target: Target | None = None) -> np.ndarray:
+    """Where a robot that does as told is after some time; it asks anew at every step."""
+    q = q.copy()
+    for i in range(round(seconds / STEP)):
+        q[EXPERT.joints] = EXPERT.chunk(task, q, i * STEP, target)[0]
+    return q
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(ALL_TASKS), st.integers(0, 2**31), st.floats(0, 10))
+def test_a_chunk_stays_inside_the_joint_limits_and_below_its_speed(task, seed, elapsed):
+    q = SAMPLER.sample(np.zeros(3), np.random.default_rng(seed))
+    chunk = EXPERT.chunk(task, q, elapsed, CUBE if task.has_target else None)
+    assert chunk.shape == (HORIZON, len(EXPERT.joints))
+    limits = ROBOT.limits
+    assert (chunk >= limits.lower[EXPERT.joints]).all()
+    assert (chunk <= limits.upper[EXPERT.joints]).all()
+    # A wave moves with its goal besides.
+    allowed = SPEED * STEP + (0.15 if task.kind is Kind.WAVE else 1e-9)
+    assert np.abs(np.diff(chunk, axis=0)).max() <= allowed
+
+
+def test_a_hanging_hand_reaches_a_cube_and_is_above_the_table_before_it_is_over_it():
+    r"""
+    side view:      ready .--> cube     the path from standing goes up behind the table's edge
+             standing /  |=====table
+    """
+    task = Task(Kind.REACH, 'left', 'red')
+    q = ROBOT.poses['standing'].copy()
+    for i in range(80):
+        q[EXPERT.joints] = EXPERT.chunk(task, q, i * STEP, CUBE)[0]
+        tip = EXPERT.tip(q, 'left')
+        assert tip[0] < 0.24 or tip[2] > 0.1
+    wanted = CUBE.position + [0, 0, CUBE.size / 2 + ABOVE_CUBE]
+    assert np.linalg.norm(EXPERT.tip(q, 'left') - wanted) < 0.01
+
+
+def test_pointing_fingers_are_in_line_with_the_cube():
+    q = follow(Task(Kind.POINT, 'left', 'red'), ROBOT.poses['ready'], 6.0, CUBE)
+    tip, direction = EXPERT.fingers(q, 'left')
+    ray = CUBE.position - tip
+    assert np.arccos(direction @ ray / np.linalg.norm(ray)) < 0.05
+
+
+def test_looking_puts_the_cube_on_the_axis_of_the_camera():
+    q = follow(Task(Kind.LOOK, None, 'red'), ROBOT.poses['ready'], 5.0, CUBE)
+    kinematics = ROBOT.kinematics()
+    kinematics.update(q)
+    rotation, position = kinematics.frame('head_camera')
+    ray = CUBE.position - position
+    assert np.arccos(rotation[:, 2] @ ray / np.linalg.norm(ray)) < 0.05
+
+
+def test_a_cube_out_of_view_is_waited_for_with_the_eyes_on_the_table():
+    unseen = Target(CUBE.position, CUBE.size, in_view=False)
+    q = follow(Task(Kind.REACH, 'left', 'red'), ROBOT.poses['ready'], 4.0, unseen)
+    for group in ('head', 'left_arm'):
+        joints = ROBOT.groups[group]
+        assert np.allclose(q[joints], ROBOT.poses['ready'][joints], atol=0.02)
+
+
+@pytest.mark.parametrize('pose', ['standing', 'ready'])
+def test_to_stand_still_is_not_to_move(pose):
+    start = ROBOT.poses[pose]
+    chunk = EXPERT.chunk(Task(Kind.STAND), start, 0.0)
+    assert np.abs(chunk - start[EXPERT.joints]).max() < 0.05
+
+
+@pytest.mark.parametrize(('kind', 'pose'), [(Kind.REST, 'standing'), (Kind.READY, 'ready')])
+def test_postures_are_reached_from_the_other_one(kind, pose):
+    start = ROBOT.poses['ready' if pose == 'standing' else 'standing']
+    q = follow(Task(kind), start, 7.0)
+    for hand in HANDS:
+        arm = ROBOT.groups[f'{hand}_arm']
+        assert np.allclose(q[arm], ROBOT.poses[pose][arm], atol=0.03)
+
+
+def test_a_wave_is_a_function_of_its_phase():
+    task = Task(Kind.WAVE, 'right')
+    q = follow(task, ROBOT.poses['ready'], 6.0)
+    first, later = (EXPERT.chunk(task, q, t) for t in (0.7, 0.7 + PERIOD))
+    assert np.allclose(first, later)
+    yaw = EXPERT.names.index('right_shoulder_yaw')
+    assert np.ptp(first[:, yaw]) > 0.4
+
+
+def test_a_cube_out_of_reach_is_not_feasible_for_the_arm_but_can_be_looked_at():
+    far = Target(np.array([0.7, 0.1, 0.085]), 0.045)
+    assert not EXPERT.feasible(Task(Kind.REACH, 'left', 'red'), far)
+    assert EXPERT.feasible(Task(Kind.LOOK, None, 'red'), far)
+    assert EXPERT.feasible(Task(Kind.REACH, 'left', 'red'), CUBE)
