@@ -2,6 +2,7 @@
 """What the robots are."""
 
 import importlib.util
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,7 @@ def test_the_way_to_the_ready_pose_keeps_the_links_apart(humanoid):
     waypoints = humanoid.waypoints('ready')
     assert np.array_equal(waypoints[0], humanoid.poses['standing'])
     assert np.array_equal(waypoints[-1], humanoid.poses['ready'])
-    for start, end in zip(waypoints[:-1], waypoints[1:], strict=True):
+    for start, end in pairwise(waypoints):
         for s in np.linspace(0, 1, 21):
             kinematics.update(start + s * (end - start))
             assert kinematics.distances().min() > 0.03

@@ -19,6 +19,7 @@ from vla_sim.scene import Scene
 OVERVIEW = 'overview'
 FREE_JOINT = 'free_base'
 VISIBLE_GROUPS = (0, 1, 2)
+HIDDEN_GROUP = 5
 NEAR, FAR = 0.02, 20.0  # m, of every camera
 HEADLIGHT_DIFFUSE = 0.25
 

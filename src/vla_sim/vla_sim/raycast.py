@@ -6,13 +6,12 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from vla_sim.mujoco_model import FAR, HEADLIGHT_DIFFUSE, VISIBLE_GROUPS
+from vla_sim.mujoco_model import FAR, HEADLIGHT_DIFFUSE, HIDDEN_GROUP, VISIBLE_GROUPS
 from vla_sim.scene import Scene
 
 STRIDE = 2  # pixels between the rays of the first pass
 TILE = 40  # pixels; the rays of a tile are cast together
-HIDDEN = 5  # the group of shapes that a tile need not try
-ONLY_SHOWN = np.array([1, 1, 1, 1, 1, 0], np.uint8)
+ONLY_SHOWN = np.array([group != HIDDEN_GROUP for group in range(6)], np.uint8)
 
 
 class RayCamera:
@@ -159,7 +158,7 @@ class RayCamera:
             if bounds[k] == bounds[k + 1]:
                 continue
             part = slice(bounds[k], bounds[k + 1])
-            self._model.geom_group[:] = np.where(mask, 0, HIDDEN)
+            self._model.geom_group[:] = np.where(mask, 0, HIDDEN_GROUP)
             mujoco.mj_multiRay(
                 self._model,
                 data,

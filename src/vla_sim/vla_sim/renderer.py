@@ -9,7 +9,7 @@ import numpy as np
 from vla_common.errors import ConfigError
 from vla_robot import RobotModel
 from vla_sim import opengl
-from vla_sim.mujoco_model import FAR, OVERVIEW, build
+from vla_sim.mujoco_model import FAR, HIDDEN_GROUP, OVERVIEW, build
 from vla_sim.opengl import OpenGlCamera
 from vla_sim.raycast import RayCamera
 from vla_sim.scene import Scene
@@ -57,6 +57,7 @@ class Renderer:
         self.width, self.height = width, height
         self._model = build(robot, scene, visual=True)
         self._data = mujoco.MjData(self._model)
+        self._hide_housing()
         self._sky = np.round(255 * np.array(scene.sky_rgb)).astype(np.uint8)
         self._random = np.random.default_rng(seed)
         # A stock of noise that is read from a random place is as good as new noise, and cheap.
@@ -66,6 +67,16 @@ class Renderer:
             else None
         )
         self.backend, self._eye = self._open(backend)
+
+    def _hide_housing(self) -> None:
+        """A camera does not see the link that it sits in, however the scene has it misplaced.
+
+        OpenGL would leave out the faces that are seen from behind, the ray caster would not.
+        """
+        model = self._model
+        holder = model.body_weldid[model.cam_bodyid[model.camera(self.camera).id]]
+        if holder != 0:  # 0: fixed in the world
+            model.geom_group[model.body_weldid[model.geom_bodyid] == holder] = HIDDEN_GROUP
 
     def _open(self, backend: str) -> tuple[str, OpenGlCamera | RayCamera]:
         if backend not in BACKENDS:
