@@ -15,8 +15,8 @@ from vla_supervisor.core import (
 from vla_supervisor.core import Step as Step
 
 CONFIG = Config(
-    safe_stop=StopLimits(1.8, 1.5, 4.0, 0.2),
-    estop=StopLimits(2.0, 1.5, 6.0, 0.2),
+    safe_stop=StopLimits(0.3, 1.8, 1.5, 4.0, 0.2),
+    estop=StopLimits(0.3, 2.0, 1.5, 6.0, 0.2),
     estop_behaviour=EstopBehaviour.DAMP,
     estop_off_after=5.0,
     danger_speed_scale=0.5,

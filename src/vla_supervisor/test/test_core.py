@@ -125,7 +125,7 @@ def run(supervisor, driver, begin, end, dt=0.02):
     return decision
 
 
-@pytest.mark.parametrize('driver', [MOVING, TRACKING, replace(MOVING, max_joint_speed=math.nan)])
+@pytest.mark.parametrize('driver', [MOVING, replace(MOVING, max_joint_speed=math.nan)])
 def test_a_safe_stop_that_does_not_slow_down_becomes_an_estop(driver):
     supervisor = supervisor_in(Mode.SAFE_STOP)
     assert run(supervisor, driver, 0.0, 1.7).mode is Mode.SAFE_STOP
@@ -135,9 +135,17 @@ def test_a_safe_stop_that_does_not_slow_down_becomes_an_estop(driver):
 
 
 def test_a_driver_that_goes_on_tracking_slowly_is_not_stopping():
-    creeping = replace(TRACKING, max_joint_speed=0.01, at_rest=True)
+    for speed in (0.01, 3.0):
+        creeping = replace(TRACKING, max_joint_speed=speed, at_rest=True)
+        supervisor = supervisor_in(Mode.SAFE_STOP)
+        assert run(supervisor, creeping, 0.0, 0.28).mode is Mode.SAFE_STOP
+        assert run(supervisor, creeping, 0.3, 0.32).mode is Mode.ESTOP
+
+
+def test_a_driver_that_begins_to_track_again_in_a_stop_is_not_stopping():
     supervisor = supervisor_in(Mode.SAFE_STOP)
-    assert run(supervisor, creeping, 0.0, 1.9).mode is Mode.ESTOP
+    run(supervisor, STANDING, 0.0, 5.0)
+    assert run(supervisor, TRACKING, 5.02, 5.04).mode is Mode.ESTOP
 
 
 def test_a_safe_stop_that_slows_but_never_rests_becomes_an_estop():
@@ -165,7 +173,8 @@ def test_the_rest_at_the_very_begin_of_standing_up_is_not_taken_for_its_end():
 def test_a_hold_after_an_instruction_that_does_not_slow_becomes_a_safe_stop():
     supervisor = supervisor_in(Mode.RUNNING)
     supervisor.update(0.0, but(instruction_ended=True, driver=TRACKING))
-    assert run(supervisor, TRACKING, 0.02, 1.9).mode is Mode.SAFE_STOP
+    assert run(supervisor, MOVING, 0.02, 1.7).mode is Mode.READY
+    assert run(supervisor, MOVING, 1.72, 1.82).mode is Mode.SAFE_STOP
 
 
 def test_a_ready_that_never_ran_is_not_watched_for_rest():

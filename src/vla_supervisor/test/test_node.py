@@ -364,7 +364,7 @@ def test_a_bad_parameter_fails_configure_with_one_message_that_names_it(ros):
         lambda m: any('safe_stop.rest_within' in status.message for status in m.status)
     )
     text = next(x.message for x in message.status if 'rest_within' in x.message)
-    assert 'found 1, wanted more than safe_stop.slow_within (1.8 s)' in text
+    assert 'found 1, wanted more than safe_stop.slow_within (4 s)' in text
     assert ros.state(node) == 'unconfigured'
 
 

@@ -148,6 +148,28 @@ def test_a_process_replaced_quicker_than_discovery_noticed_is_a_new_one():
     assert world.plan.all_active
 
 
+def test_a_failed_node_that_was_started_again_is_known_by_its_process_and_tried_again():
+    world = World()
+    world.failing['camera'] = 'no such device'
+    world.plan.on_process(0.0, 'camera', '100')
+    world.run(5.0)
+    world.failing.clear()
+    world.plan.on_process(world.now, 'camera', '100')
+    world.run(5.0)
+    assert world.why_not('camera') == 'no such device'
+    world.plan.on_process(world.now, 'camera', '200')
+    world.run(2.0)
+    assert world.plan.all_active
+
+
+def test_a_healthy_node_is_not_disturbed_by_news_of_its_process():
+    world = World()
+    world.plan.on_process(0.0, 'camera', '100')
+    world.run(1.0)
+    world.plan.on_process(world.now, 'camera', '200')
+    assert world.plan.all_active
+
+
 def test_a_node_deactivated_by_a_person_stays_so_until_an_operator_step():
     world = World()
     world.run(1.0)

@@ -49,7 +49,7 @@ def test_the_shipped_parameters_are_valid_and_reach_their_places():
     [
         (
             {'safe_stop__rest_within': 1.0},
-            'safe_stop.rest_within: found 1, wanted more than safe_stop.slow_within (1.8 s)',
+            'safe_stop.rest_within: found 1, wanted more than safe_stop.slow_within (4 s)',
         ),
         (
             {'estop__rest_within': 2.0},
@@ -61,7 +61,11 @@ def test_the_shipped_parameters_are_valid_and_reach_their_places():
         ),
         (
             {'safe_stop__slow_within': 1.0},
-            'safe_stop.slow_within: found 1, wanted more than 1.7 s',
+            'safe_stop.slow_within: found 1, wanted more than 2 s',
+        ),
+        (
+            {'safe_stop__slow_within': 0.2},
+            'safe_stop.obey_within: found 0.3, wanted less than safe_stop.slow_within (0.2 s)',
         ),
     ],
 )

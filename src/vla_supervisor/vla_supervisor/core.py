@@ -55,12 +55,15 @@ class EstopBehaviour(Enum):
 
 @dataclass(frozen=True)
 class StopLimits:
-    """A commanded stop is watched: slower than ``slow_speed`` by t1, at rest by t2, else harder.
+    """A commanded stop is watched, and made harder where it does not happen.
 
+    The driver must have left TRACK by t0, joints be slower than ``slow_speed`` by t1 and at rest by
+    t2. t0 finds a driver that does not listen; t1 must leave time for standing up, which is motion.
     Rest is judged by the measured speed alone, and not before t1: a motion to the standing pose
     begins at rest too.
     """
 
+    obey_within: float  # s, t0
     slow_within: float  # s, t1
     slow_speed: float  # rad/s
     rest_within: float  # s, t2
@@ -236,7 +239,8 @@ class Supervisor:
         self._rested = self._rested or (rest and elapsed >= limits.slow_within)
         speed = math.nan if driver is None else driver.max_joint_speed
         severity = soft if hold else hard
-        if elapsed >= limits.slow_within and not self._slowed:
+        due = limits.slow_within if obeys else limits.obey_within
+        if elapsed >= due and not (self._slowed and obeys):
             if not slow:
                 return [
                     severity(

@@ -239,8 +239,14 @@ class SupervisorNode(VlaLifecycleNode):
     def _on_diagnostics(self, m: DiagnosticArray) -> None:
         for status in m.status:
             name, _, task = status.name.partition(': ')
-            if task == 'lifecycle' and status.level == DiagnosticStatus.ERROR:
-                self._calls.reason(name.lstrip('/'), status.message)
+            if task != 'lifecycle':
+                continue
+            name = name.lstrip('/')
+            for value in status.values:
+                if value.key == 'pid':
+                    self._nodes.on_process(steady_now(), name, value.value)
+            if status.level == DiagnosticStatus.ERROR:
+                self._calls.reason(name, status.message)
 
     # -- services -----------------------------------------------------------------------------
 

@@ -72,6 +72,7 @@ class _Node:
     was_active: bool = False  # since this process of it came up
     ever_active: bool = False
     appeared: float = -math.inf
+    pid: str = ''
     asked_to_activate: bool = False
 
 
@@ -150,6 +151,20 @@ class BringUp:
         node = self._nodes.get(name)
         if node is not None and node.failed.endswith('failed'):
             node.failed = message
+
+    def on_process(self, now: float, name: str, pid: str) -> None:
+        """Which process speaks under this name (it says so on /diagnostics).
+
+        A node that failed and was started again may look the same to discovery and by its state.
+        """
+        node = self._nodes.get(name)
+        if node is None:
+            return
+        known, node.pid = node.pid, pid
+        if known and known != pid and node.failed:
+            self._lost(node)
+            node.not_before = now + self._backoff(node)
+            node.next_poll = now
 
     def doubt(self, now: float, name: str) -> None:
         """The node's heartbeat is missing: look at its state now rather than at the next turn."""

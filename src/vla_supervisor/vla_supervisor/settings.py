@@ -12,9 +12,6 @@ from vla_supervisor.heartbeats import HEARTBEAT_TOPIC
 from vla_supervisor.nodes import Timing
 from vla_supervisor.watch import Limits
 
-# The speed of a minimum-jerk motion is below half of its peak from this share of its time on.
-_SLOWING_SHARE = 0.85
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -26,6 +23,13 @@ class Settings:
 
 
 def _stop_limits(place: str, prefix: str, section: Any) -> StopLimits:
+    if not section.obey_within < section.slow_within:
+        raise ConfigError(
+            place,
+            f'{prefix}.obey_within',
+            f'{section.obey_within:g}',
+            f'less than {prefix}.slow_within ({section.slow_within:g} s)',
+        )
     if not section.slow_within < section.rest_within:
         raise ConfigError(
             place,
@@ -41,7 +45,11 @@ def _stop_limits(place: str, prefix: str, section: Any) -> StopLimits:
             f'at most {prefix}.slow_speed ({section.slow_speed:g} rad/s)',
         )
     return StopLimits(
-        section.slow_within, section.slow_speed, section.rest_within, section.rest_speed
+        section.obey_within,
+        section.slow_within,
+        section.slow_speed,
+        section.rest_within,
+        section.rest_speed,
     )
 
 
@@ -59,18 +67,14 @@ def settings(params: Any, stops: Any, place: str) -> Settings:
     safe_stop = _stop_limits(place, 'safe_stop', params.safe_stop)
     estop = _stop_limits(place, 'estop', params.estop)
     duration = stops.safe_stop_duration
-    for key, value, least in (
-        ('slow_within', safe_stop.slow_within, _SLOWING_SHARE * duration),
-        ('rest_within', safe_stop.rest_within, duration),
-    ):
-        if not value > least:
-            raise ConfigError(
-                place,
-                f'safe_stop.{key}',
-                f'{value:g}',
-                f'more than {least:g} s, as the robot takes {duration:g} s to stand '
-                '(robot.yaml: stops.safe_stop_duration)',
-            )
+    if not safe_stop.slow_within > duration:
+        raise ConfigError(
+            place,
+            'safe_stop.slow_within',
+            f'{safe_stop.slow_within:g}',
+            f'more than {duration:g} s, which the robot takes to stand '
+            '(robot.yaml: stops.safe_stop_duration)',
+        )
     return Settings(
         core=Config(
             safe_stop=safe_stop,
