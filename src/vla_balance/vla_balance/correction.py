@@ -23,6 +23,7 @@ from vla_robot import RobotModel
 
 CONTACT_FORCE = 30.0  # N, below which a foot's share of the load says nothing
 DAMPING = 1e-3  # of the least squares: the knee is nearly singular when stretched
+IDENTITY = np.eye(6)
 
 
 class BalanceCorrection:
@@ -36,6 +37,9 @@ class BalanceCorrection:
         self._offset = np.zeros(robot.n)
         self._velocity = np.zeros(2)
         self._integral = np.zeros(2)
+        self._task = np.zeros(6)
+        self._inverses: list[np.ndarray | None] = [None, None]
+        self._turn = 0
         self._fresh = True
         self.error = np.zeros(2)
 
@@ -44,6 +48,7 @@ class BalanceCorrection:
         self._velocity[:] = 0.0
         self._integral[:] = 0.0
         self._offset[:] = 0.0
+        self._inverses = [None, None]
         self._fresh = True
 
     def update(
@@ -91,19 +96,20 @@ class BalanceCorrection:
 
     def _move_body(self, shift: np.ndarray, bend: np.ndarray) -> None:
         """Moves the base by shift (2,) m and turns it by bend (2,) rad, feet still."""
-        task = np.zeros(6)
-        for leg, (_, p), jacobian in zip(
-            self._legs, self._stance.foot_frames, self._stance.jacobians, strict=True
-        ):
-            # Seen from the base the foot makes the opposite motion. Turning is about the base's
-            # origin, near the hips: forward is +y, to the left is -x.
-            turn = (-bend[1], bend[0], 0.0)
-            task[0] = -shift[0] - (turn[1] * p[2] - turn[2] * p[1])
-            task[1] = -shift[1] - (turn[2] * p[0] - turn[0] * p[2])
-            task[2] = -(turn[0] * p[1] - turn[1] * p[0])
-            task[3:] = (-turn[0], -turn[1], -turn[2])
-            J = jacobian[:, leg]
-            self._offset[leg] += J.T @ np.linalg.solve(J @ J.T + DAMPING * np.eye(6), task)
+        # One leg's inverse is renewed per call, in turn: a leg hardly moves in 10 ms, and this was
+        # half of the whole correction's cost.
+        self._turn = 1 - self._turn
+        for i in (0, 1) if self._inverses[1] is None else (self._turn,):
+            J = self._stance.jacobians[i][:, self._legs[i]]
+            self._inverses[i] = J.T @ np.linalg.inv(J @ J.T + DAMPING * IDENTITY)
+        dx, dy = float(shift[0]), float(shift[1])
+        # Turning is about the base's origin, near the hips: forward is +y, to the left is -x.
+        wx, wy = -float(bend[1]), float(bend[0])
+        for i, leg in enumerate(self._legs):
+            x, y, z = self._stance.foot_frames[i][1].tolist()
+            # Seen from the base the foot makes the opposite motion: -(d + w × p) and -w.
+            self._task[:] = -dx - wy * z, -dy + wx * z, -wx * y + wy * x, -wx, -wy, 0.0
+            self._offset[leg] += self._inverses[i] @ self._task
 
     def _push_ankles(self, error: np.ndarray) -> None:
         weight = self._robot.total_mass * GRAVITY

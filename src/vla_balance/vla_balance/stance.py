@@ -23,30 +23,33 @@ def level_rotation(orientation: np.ndarray) -> np.ndarray:
 
     orientation: (4,) wxyz, of the IMU in the world.
     """
-    w, x, y, z = orientation
-    norm = math.sqrt(w * w + x * x + y * y + z * z)
-    w, x, y, z = w / norm, x / norm, y / norm, z / norm
-    R = np.array(
+    w, x, y, z = orientation.tolist()
+    scale = 2.0 / (w * w + x * x + y * y + z * z)
+    r00 = 1 - scale * (y * y + z * z)
+    r10 = scale * (x * y + w * z)
+    length = math.hypot(r00, r10)
+    # Looking straight up or down there is no heading; any will do, the robot lies.
+    c, s = (r00 / length, r10 / length) if length > 1e-9 else (1.0, 0.0)
+    r01, r11 = scale * (x * y - w * z), 1 - scale * (x * x + z * z)
+    r02, r12 = scale * (x * z + w * y), scale * (y * z - w * x)
+    return np.array(
         [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+            [c * r00 + s * r10, c * r01 + s * r11, c * r02 + s * r12],
+            [c * r10 - s * r00, c * r11 - s * r01, c * r12 - s * r02],
+            [
+                scale * (x * z - w * y),
+                scale * (y * z + w * x),
+                1 - scale * (x * x + y * y),
+            ],
         ]
     )
-    yaw = math.atan2(R[1, 0], R[0, 0])
-    c, s = math.cos(yaw), math.sin(yaw)
-    return np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]]) @ R
 
 
 def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a × b for two (3,) vectors; np.cross costs ten times as much on single vectors."""
-    return np.array(
-        [
-            a[1] * b[2] - a[2] * b[1],
-            a[2] * b[0] - a[0] * b[2],
-            a[0] * b[1] - a[1] * b[0],
-        ]
-    )
+    ax, ay, az = a.tolist()
+    bx, by, bz = b.tolist()
+    return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
 
 
 class Stance:
@@ -71,6 +74,7 @@ class Stance:
         self.angular_velocity = np.zeros(3)
         self.soles = np.zeros((2, 3))
         self.loads = np.zeros(2)
+        self._velocities = np.zeros((2, 3))
         self.weights = np.full(2, 0.5)
         self.point = np.zeros(3)
         self.jacobians: list[np.ndarray] = []
@@ -115,7 +119,7 @@ class Stance:
         omega = self.angular_velocity = imu_to_level @ angular_velocity
         self.jacobians = [kinematics.frame_jacobian(foot) for foot in FEET]
         self.foot_frames = [kinematics.frame(foot) for foot in FEET]
-        velocities = np.zeros((2, 3))
+        velocities = self._velocities
         for i, (R, p) in enumerate(self.foot_frames):
             arm = R @ self._centres[i]
             self.soles[i] = p + arm
@@ -123,16 +127,16 @@ class Stance:
             velocities[i] = twist[:3] + cross(twist[3:], arm)
             wrench = left_wrench if i == 0 else right_wrench
             self.loads[i] = max(float(R[2] @ wrench[:3]), 0.0)
-        total = self.loads.sum()
-        if total > self._contact_force:
-            self.weights = self.loads / total
-        else:
-            self.weights = np.full(2, 0.5)
+        left, right = self.loads.tolist()
+        share = left / (left + right) if left + right > self._contact_force else 0.5
+        self.weights[:] = share, 1.0 - share
         # The load says which sole stands still, but not where the robot should be: over the more
         # loaded foot it always is. That is the middle of the feet that are on the ground's level.
-        lowest = self.soles[:, 2].min()
-        low = self.soles[:, 2] < lowest + LIFTED
-        self.point = self.soles[low].mean(axis=0)
+        higher = float(self.soles[0, 2] - self.soles[1, 2])
+        if abs(higher) < LIFTED:
+            self.point = 0.5 * (self.soles[0] + self.soles[1])
+        else:
+            self.point = self.soles[1 if higher > 0.0 else 0].copy()
         anchor = self.weights @ self.soles
         self.com_velocity = (
             kinematics.com_velocity - self.weights @ velocities + cross(omega, self.com - anchor)

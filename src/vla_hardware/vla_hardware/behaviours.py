@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -33,8 +34,8 @@ class ReferenceMotion:
     lower, upper (rad), velocity (rad/s), acceleration (rad/s²): limits, each (n,); standing: the
     pose that `stand` ends in; duration: seconds that `stand` takes, if no joint has to move
     faster than its limit for it (then it takes longer); paths: (k, n) rad each, poses on a free way
-    that begins at the standing one; place: maps joint positions to what tells how near two poses are
-    (the hands' positions, flat).
+    that begins at the standing one; place: maps joint positions to what tells how near two poses
+    are (the hands' positions, flat).
     """
 
     def __init__(
@@ -191,4 +192,4 @@ class ReferenceMotion:
     def _length(self) -> float:
         """rad along the way, of the joint that moves most in each part."""
         poses = [self.position, *self._legs]
-        return sum(float(np.abs(b - a).max()) for a, b in zip(poses, poses[1:], strict=False))
+        return sum(float(np.abs(b - a).max()) for a, b in pairwise(poses))

@@ -232,11 +232,16 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
             return MockDriver(robot.poses['standing'], robot.limits.velocity, robot.total_mass)
         # Imported here: a real robot's computer has no need of a simulator.
         from vla_hardware.drivers.mujoco import MujocoDriver
-        from vla_sim import Scene
+        from vla_sim import Scene, SensorNoise
 
         scene = Scene.load(p.sim.scene) if p.sim.scene else Scene.default()
         return MujocoDriver(
-            robot, scene, seed=p.sim.seed, max_catch_up=p.sim.max_catch_up, clock=steady_now
+            robot,
+            scene,
+            seed=p.sim.seed,
+            noise=SensorNoise.typical() if p.sim.sensor_noise else None,
+            max_catch_up=p.sim.max_catch_up,
+            clock=steady_now,
         )
 
     def _make_balance(self, robot: RobotModel) -> Balance:

@@ -37,8 +37,8 @@ class LoopLimits:
     fault_clear_time s: good readings for so long, and ESTOP heard, and the fault is over.
     read_deadline s: a read that took longer is a failed one. damp_factor: viscous damping of
     `damp` as a multiple of the servo's kv. lying_tilt rad: beyond it the robot counts as lying.
-    max_balance_offset rad: bound of the balance offset, each joint. stand_lead rad: how far a joint's
-    target may be ahead of the joint in stand.
+    max_balance_offset rad: bound of the balance offset, each joint. stand_lead rad: how far a
+    joint's target may be ahead of the joint in stand.
     """
 
     command_timeout: float
@@ -90,8 +90,8 @@ class ServoLoop:
     """The control thread's whole state.
 
     joint_names, lower, upper, velocity, acceleration, effort, kp, kv, standing: the robot, arrays
-    (n,). paths, place: see `ReferenceMotion`. upper_body: indices of the joints that need not carry the
-    robot. period: nominal seconds between cycles. gravity: (position (n,), orientation wxyz (4,)) →
+    (n,). paths, place: see `ReferenceMotion`. upper_body: indices of the joints that need not carry
+    the robot. period: nominal seconds between cycles. gravity: (position (n,), orientation wxyz (4,)) →
     feed-forward torque (n,) Nm. clock: seconds, steady.
     """
 

@@ -12,7 +12,7 @@ import numpy as np
 from vla_hardware.drivers.base import Gains
 from vla_hardware.reading import Reading
 from vla_robot import RobotModel
-from vla_sim import Scene, World
+from vla_sim import Scene, SensorNoise, World
 
 
 class MujocoDriver:
@@ -20,7 +20,7 @@ class MujocoDriver:
 
     Each read first advances the physics to now, in whole steps, but by at most `max_catch_up`
     seconds: after a stall the rest is dropped (and shows in `real_time_factor`), else a stall
-    would cause the next one.
+    would cause the next one. noise and delay (s): of the sensors.
     """
 
     def __init__(
@@ -29,15 +29,17 @@ class MujocoDriver:
         scene: Scene,
         *,
         seed: int = 0,
+        noise: SensorNoise | None = None,
+        delay: float = 0.0,
         max_catch_up: float = 0.02,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.world = World(robot, scene, seed=seed)
+        self.world = World(robot, scene, seed=seed, sensor_noise=noise, sensor_delay=delay)
         self.scene = scene
         self._robot = robot
         self._clock = clock
         self._max_catch_up = max_catch_up
-        self._timestep = 0.001
+        self._timestep = self.world.timestep
         self._owed = 0.0
         self._last: float | None = None
         self._gains: Gains | None = None
