@@ -162,6 +162,25 @@ def test_a_stop_and_start_does_not_resume_the_old_motion(plant):
     assert plant.q == pytest.approx(rest)
 
 
+def test_a_filter_that_comes_up_in_the_middle_of_running_waits_for_the_next_beginning(plant):
+    plant.start()
+    plant.send()
+    plant.run(0.2)
+    plant.subject.restart()
+    report = plant.step()
+    assert report.state is FilterState.GATED
+    assert report.reason == 'mode RUNNING began before the filter was active'
+    plant.send()
+    rest = plant.q.copy()
+    plant.run(0.3)
+    assert plant.q == pytest.approx(rest)
+    assert plant.subject.chunks_accepted == 1
+    plant.mode = Mode.READY
+    plant.start()
+    plant.send()
+    assert plant.step().state is FilterState.TRACKING
+
+
 def test_a_silent_supervisor_brakes_to_rest_and_then_gates(plant):
     plant.start()
     plant.send()

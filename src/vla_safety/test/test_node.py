@@ -9,12 +9,12 @@ import pytest
 import yaml
 from conftest import CONFIG
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vla_common import qos
 from vla_common.messages import ns_to_stamp, seconds_to_duration, stamp_to_ns
-from vla_common.testing import wait_until
 from vla_interfaces.msg import SafetyStatus, SupervisorState
 from vla_robot import load_robot
 from vla_safety.node import SafetyFilterNode
@@ -69,7 +69,7 @@ class Robot:
         self.ros.configure(self.node)
         self.ros.activate(self.node)
         self.probe.wait_for_subscriber(self._chunk)
-        self.wait_state(SafetyStatus.GATED)
+        self.status.wait_for(lambda m: m.reason == 'mode READY')
         return self
 
     def _loop(self) -> None:
@@ -111,6 +111,17 @@ class Robot:
             message.points.append(point)
         return message
 
+    def track(self, **chunk):
+        """Send chunks until one is tracked: on a busy machine one may come too late."""
+        for attempt in range(5):
+            self.status.clear()
+            self.send(self.chunk(**chunk))
+            try:
+                return self.status.wait_for(lambda m: m.state == SafetyStatus.TRACKING, 3.0)
+            except AssertionError:
+                if attempt == 4:
+                    raise
+
     def send(self, message) -> None:
         self._chunk.publish(message)
 
@@ -133,9 +144,8 @@ def test_a_chunk_moves_the_joint_smoothly_and_its_end_brings_it_to_rest(robot):
     assert np.abs(first.effort).max() > 0.1, 'gravity of the upper body is fed forward'
     robot.commands.clear()
     start = robot.position[ELBOW]
-    robot.send(robot.chunk())
-    status = robot.wait_state(SafetyStatus.TRACKING)
-    assert status.chunks_accepted == 1
+    status = robot.track()
+    assert status.chunks_accepted >= 1
     assert status.horizon_left > 1.0
     assert 0.0 <= status.chunk_age < 0.5
     status = robot.wait_state(SafetyStatus.NO_CHUNK)
@@ -148,18 +158,20 @@ def test_a_chunk_moves_the_joint_smoothly_and_its_end_brings_it_to_rest(robot):
     assert np.abs(np.diff(elbow)).max() <= ROBOT.limits.velocity[ELBOW] * 0.03 + 1e-9
 
 
+def counters(message) -> dict[str, int]:
+    return dict(zip(message.counter_names, message.counter_values, strict=True))
+
+
 def test_malformed_chunks_are_counted_and_named_and_stop_the_motion(robot):
+    # Waits on counters and reasons, which stay: a violation is listed in one message only, and a
+    # busy machine may lose that one.
     robot.begin()
     robot.run()
-    robot.send(robot.chunk())
-    robot.wait_state(SafetyStatus.TRACKING)
+    robot.track()
     nan = robot.chunk()
     nan.points[3].positions = [float('nan')]
     robot.send(nan)
-    status = robot.status.wait_for(lambda m: m.chunks_rejected == 1)
-    named = robot.status.wait_for(lambda m: any(v.kind == 'not_finite' for v in m.violations))
-    assert named.violations[0].subject == 'left_elbow'
-    assert status.level == 2
+    robot.status.wait_for(lambda m: m.chunks_rejected == 1 and m.level == 2)
     status = robot.wait_state(SafetyStatus.NO_CHUNK)
     assert status.reason.startswith('chunk rejected: not_finite left_elbow')
     unknown = robot.chunk(names=('left_elbow', 'tail'))
@@ -167,15 +179,29 @@ def test_malformed_chunks_are_counted_and_named_and_stop_the_motion(robot):
     ragged.points[2].positions = [0.1, 0.2]
     empty = robot.chunk()
     empty.points = []
-    bad = [(unknown, 'unknown_joint'), (ragged, 'wrong_shape'), (empty, 'wrong_shape')]
-    for number, (message, kind) in enumerate(bad, start=2):
+    for number, message in enumerate((unknown, ragged, empty), start=2):
         robot.send(message)
         robot.status.wait_for(lambda m, number=number: m.chunks_rejected == number)
-        robot.status.wait_for(lambda m, kind=kind: any(v.kind == kind for v in m.violations))
-    counters = dict(zip(robot.status.last.counter_names, robot.status.last.counter_values))
-    assert counters['not_finite'] == counters['unknown_joint'] == 1
-    assert counters['wrong_shape'] == 2
+    counted = counters(robot.status.last)
+    assert counted['not_finite'] == counted['unknown_joint'] == 1
+    assert counted['wrong_shape'] == 2
     assert robot.node.callback_errors == 0
+
+
+def test_a_chunk_beyond_a_limit_is_listed_joint_value_and_limit_and_not_followed(robot):
+    robot.begin()
+    robot.run()
+    upper = ROBOT.limits.upper[ELBOW] - ROBOT.soft_margin[ELBOW]
+    robot.track(step=0.04)  # for most of its 1.6 s beyond the limit
+    status = robot.status.wait_for(lambda m: any(v.kind == 'position' for v in m.violations))
+    listed = next(v for v in status.violations if v.kind == 'position')
+    assert listed.subject == 'left_elbow'
+    assert listed.value > listed.limit == pytest.approx(upper)
+    assert listed.level == 1
+    status = robot.wait_state(SafetyStatus.NO_CHUNK)
+    assert counters(status)['position'] > 0
+    assert status.interventions > 0
+    assert max(m.position[ELBOW] for m in robot.commands.messages) <= upper + 1e-9
 
 
 def test_nothing_moves_before_running_and_an_epoch_flushes(robot):
@@ -194,8 +220,7 @@ def test_nothing_moves_before_running_and_an_epoch_flushes(robot):
     robot.send(robot.chunk(names=('tail',)))
     status = robot.status.wait_for(lambda m: m.chunks_rejected == 2)
     assert status.chunks_accepted == 0
-    robot.send(robot.chunk())
-    robot.wait_state(SafetyStatus.TRACKING)
+    robot.track()
     robot.epoch += 1
     robot.wait_state(SafetyStatus.NO_CHUNK)
     rest = robot.commands.last.position[ELBOW]
@@ -207,15 +232,13 @@ def test_nothing_moves_before_running_and_an_epoch_flushes(robot):
 def test_a_silent_supervisor_and_silent_joints_brake_the_motion(robot):
     robot.begin()
     robot.run()
-    robot.send(robot.chunk())
-    robot.wait_state(SafetyStatus.TRACKING)
+    robot.track()
     robot.silent = {'joints'}
     robot.status.wait_for(lambda m: m.reason.startswith('state_stale'))
     assert robot.wait_state(SafetyStatus.NO_CHUNK).level == 2
     robot.silent = set()
     robot.status.wait_for(lambda m: m.level == 0)
-    robot.send(robot.chunk())
-    robot.wait_state(SafetyStatus.TRACKING)
+    robot.track()
     robot.silent = {'supervisor'}
     status = robot.wait_state(SafetyStatus.GATED)
     assert status.reason == 'supervisor silent'
@@ -225,15 +248,18 @@ def test_a_silent_supervisor_and_silent_joints_brake_the_motion(robot):
 def test_deactivated_it_is_silent_and_comes_back_without_the_old_motion(robot):
     robot.begin()
     robot.run()
-    robot.send(robot.chunk())
-    robot.wait_state(SafetyStatus.TRACKING)
+    robot.track()
     robot.ros.deactivate(robot.node)
     robot.ros.activate(robot.node)
-    status = robot.wait_state(SafetyStatus.NO_CHUNK)
-    assert status.chunk_age == -1.0
-    robot.send(robot.chunk(names=('tail',)))
-    robot.status.wait_for(lambda m: m.chunks_rejected >= 1)
-    assert robot.status.last.state == SafetyStatus.NO_CHUNK
+    robot.status.wait_for(lambda m: m.reason == 'mode RUNNING began before the filter was active')
+    accepted = robot.status.last.chunks_accepted
+    robot.send(robot.chunk())
+    robot.mode = SupervisorState.READY
+    robot.status.wait_for(lambda m: m.reason == 'mode READY')
+    robot.run()
+    robot.send(robot.chunk(names=('tail',)))  # the sentinel: the chunk before it was seen by now
+    status = robot.status.wait_for(lambda m: m.chunks_rejected >= 1)
+    assert status.chunks_accepted == accepted, 'none after the activation'
 
 
 def test_it_ticks_at_its_rate_and_says_how_it_is_in_diagnostics(robot):
@@ -276,11 +302,9 @@ WRONG = {
 
 @pytest.mark.parametrize('name', WRONG)
 def test_a_wrong_parameter_fails_configure_with_its_name_what_was_found_and_wanted(ros, name):
-    from lifecycle_msgs.msg import Transition
-
     value, message = WRONG[name]
     node = ros.node(SafetyFilterNode, **settings(**{name: value}))
-    assert not ros.change(node, Transition.TRANSITION_CONFIGURE)
-    wait_until(lambda: 'configure failed' in error_of(node))
+    assert node.trigger_configure() is TransitionCallbackReturn.FAILURE
+    assert error_of(node).startswith('configure failed: ')
     assert message in error_of(node)
     assert ros.state(node) == 'unconfigured'

@@ -31,6 +31,7 @@ class Gate:
         self._watchdog = Watchdog('supervisor', timeout)
         self._order: Order | None = None
         self._running_since = 0
+        self._begun = False
 
     @property
     def timeout(self) -> float:
@@ -50,8 +51,21 @@ class Gate:
 
     @property
     def allowed(self) -> bool:
-        """Whether the newest order is RUNNING, however old it is."""
-        return self._order is not None and self._order.mode is Mode.RUNNING
+        """Whether the newest order is a RUNNING that was seen to begin, however old the order is.
+
+        A filter that comes up in the middle of RUNNING (it was restarted) knows neither which
+        observations belong to it nor what happened before: it waits for the next beginning.
+        """
+        return self._begun and self._order is not None and self._order.mode is Mode.RUNNING
+
+    @property
+    def why_not(self) -> str:
+        """Why motion is not allowed, for the status."""
+        if self._order is None:
+            return 'supervisor silent'
+        if self._order.mode is Mode.RUNNING:
+            return 'mode RUNNING began before the filter was active'
+        return f'mode {self._order.mode.name}'
 
     def age(self, now: float) -> float:
         """s since the newest order; infinite before the first."""
@@ -59,6 +73,10 @@ class Gate:
 
     def silent(self, now: float) -> bool:
         return self._watchdog.expired(now)
+
+    def close(self) -> None:
+        """Wait for the next beginning of RUNNING; what was heard stays known."""
+        self._begun = False
 
     def hear(self, order: Order, now: float) -> bool:
         """Take an order received at `now` (s, steady).
@@ -82,6 +100,10 @@ class Gate:
         if not self._watchdog.beat(now, order.sequence):
             return False
         self._order = order
+        if before is not None and (
+            before.mode is not order.mode or before.motion_epoch != order.motion_epoch
+        ):
+            self._begun = True
         changed = (
             before is None
             or silent

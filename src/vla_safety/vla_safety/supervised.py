@@ -118,12 +118,12 @@ class SupervisedFilter:
         self.counts: Counter[Kind] = Counter()
 
     def restart(self) -> None:
-        """Begin anew (activation): nothing tracked, nothing allowed until heard again."""
+        """Begin anew (activation): nothing tracked, nothing allowed until RUNNING begins again."""
         self._moving = False
         self._last_tick = None
         self._pending.clear()
         self.core.flush('just activated')
-        self.gate = Gate(self.gate.timeout)
+        self.gate.close()
 
     # --- what is heard ---------------------------------------------------------------------
 
@@ -250,7 +250,7 @@ class SupervisedFilter:
         if silent:
             reason = 'supervisor silent'
         elif not self.gate.allowed:
-            reason = f'mode {self.gate.order.mode.name}'
+            reason = self.gate.why_not
         else:
             reason = 'no joint positions to start from'
         source = self._start(now)
