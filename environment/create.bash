@@ -56,8 +56,11 @@ if [ "$ros" = wheels ]; then
   step "paths of the ROS wheels" "$venv/bin/python" "$here/adapt_wheels.py" "$venv" || exit 1
 else
   step "virtual environment" "$python" -m venv --system-site-packages "$venv" || exit 1
-  step "the libraries the workspace is built on" \
-    "${pip[@]}" -r "$here/workspace.txt" -c "$here/installed_ros_constraints.txt" ||
+  # ROS's own compiled messages were built against NumPy 1 and work with NumPy 2: they read arrays'
+  # headers, whose layout is the same, and call nothing (rosidl_generator_py never calls import_array).
+  awk -F== 'NR == FNR { if (/==/) pin[$1] = $0; next } ($1 in pin) { print pin[$1]; next } { print }' \
+    "$here/installed_ros_overrides.txt" "$here/workspace.txt" >"$venv/workspace.txt"
+  step "the libraries the workspace is built on" "${pip[@]}" -r "$venv/workspace.txt" ||
     fail "the packages could not be installed." "Check the network and the log above, then source setup.bash again."
 fi
 
