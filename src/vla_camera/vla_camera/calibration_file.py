@@ -8,6 +8,7 @@ from pathlib import Path
 from vla_camera.frames import Calibration
 from vla_common.yaml_file import Fields, load_yaml
 
+MODELS = ('plumb_bob', 'rational_polynomial', 'equidistant')
 # In the file, but this package has no rectification: not read.
 UNUSED = ('camera_name', 'rectification_matrix', 'projection_matrix')
 
@@ -23,9 +24,7 @@ def read_calibration(path: str | Path, width: int, height: int) -> Calibration:
     if not (k[0] > 0.0 and k[4] > 0.0):
         raise top.error('camera_matrix.data', k, 'focal lengths > 0 at [0] and [4]')
     coefficients = tuple(_matrix(top, 'distortion_coefficients', None))
-    model = top.text(
-        'distortion_model', choices=('plumb_bob', 'rational_polynomial', 'equidistant')
-    )
+    model = top.text('distortion_model', choices=MODELS)
     for key in UNUSED:
         top.raw(key, None)
     top.close()

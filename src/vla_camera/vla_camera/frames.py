@@ -74,6 +74,10 @@ class Source(Protocol):
         """
         ...
 
+    def discard(self) -> None:
+        """Forget what waits in the device: it was seen before anybody asked for it."""
+        ...
+
     def close(self) -> None:
         """Idempotent."""
         ...

@@ -12,7 +12,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vla_camera.frames import CameraError, CameraFacts, Frame, Source, SourceEndedError
+from vla_camera.frames import (
+    CameraError,
+    CameraFacts,
+    DeviceLostError,
+    Frame,
+    Source,
+    SourceEndedError,
+)
 from vla_camera.vigilance import Backoff, Vigilance
 from vla_common.clock import steady_now
 
@@ -27,6 +34,7 @@ class Health:
     frames: int
     stalls: int
     reopened: int
+    repeated: int
     silent_for: float
     same_for: float
     frozen: bool
@@ -60,7 +68,13 @@ class Grabber:
         self._grab_timeout = grab_timeout
         self._backoff = backoff or Backoff()
         self._now = now
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of what health() reads
+        self._gate = threading.Lock()  # of delivering, against pause() and run()
+        self._session = 0
+        self._fresh = False
+        self._last_ns = 0
+        self._repeated = 0
+        self._repeated_running = 0
         self._opened = threading.Event()
         self._running = threading.Event()
         self._halt = threading.Event()
@@ -89,18 +103,29 @@ class Grabber:
         return self.facts
 
     def run(self) -> None:
-        """Frames are delivered from now on."""
-        with self._lock:
-            self._vigilance.begin(self._now())
-        self._running.set()
+        """Frames that are seen from now on are delivered."""
+        with self._gate:
+            self._session += 1
+            self._fresh = False
+            with self._lock:
+                self._vigilance.begin(self._now())
+            self._running.set()
         self._wake.set()
 
     def pause(self) -> None:
-        self._running.clear()
+        """Once this returned, nothing is delivered, not even by a grab that returns later."""
+        with self._gate:
+            self._session += 1
+            self._running.clear()
 
     def close(self, timeout: float = 2.0) -> bool:
-        """Whether the thread ended; a device may hang in its driver."""
+        """Whether the thread ended; a device may hang in its driver.
+
+        Then the thread is left behind with its own source. It delivers nothing any more, and when
+        the driver lets go of it, it closes that source and ends.
+        """
         self._halt.set()
+        self.pause()
         self._wake.set()
         if self._thread is None:
             return True
@@ -115,8 +140,13 @@ class Grabber:
             silent = v.silent_for(now)
             stalled = self._running.is_set() and not self._ended and v.stalled(now)
             problem = self._problem
+            busy_for = 0.0 if since is None else now - since
             if not problem and stalled:
                 problem = f'no frame for {silent:.1f} s'
+                if self._repeated_running:
+                    problem += f'; {self._repeated_running} came with a time that does not advance'
+                elif busy_for > silent / 2:
+                    problem += f'; its driver has not returned for {busy_for:.1f} s'
             return Health(
                 problem=problem,
                 ended=self._ended,
@@ -124,10 +154,11 @@ class Grabber:
                 frames=v.frames,
                 stalls=v.stalls,
                 reopened=self._reopened,
+                repeated=self._repeated,
                 silent_for=silent,
                 same_for=v.same_for(now),
                 frozen=v.frozen(now),
-                busy_for=0.0 if since is None else now - since,
+                busy_for=busy_for,
             )
 
     # -- the thread ------------------------------------------------------------------------------
@@ -137,10 +168,10 @@ class Grabber:
             self.facts = self._source.open()
         except BaseException as error:
             self._error = error
-            self._source.close()
-            self._opened.set()
+            self._close_source()
             return
-        self._opened.set()
+        finally:
+            self._opened.set()
         try:
             while not self._halt.is_set():
                 if self._ended or not self._running.is_set():
@@ -149,27 +180,27 @@ class Grabber:
                     continue
                 self._step()
         finally:
-            self._source.close()
+            self._close_source()
 
     def _step(self) -> None:
+        session = self._session
+        self._busy_since = self._now()
         try:
-            self._busy_since = self._now()
+            if not self._fresh:
+                # What the device buffered while nobody asked is old, and would be stamped now.
+                self._source.discard()
+                self._fresh = True
             frame = self._source.grab(self._grab_timeout)
             self._busy_since = None
-            now = self._now()
             if frame is not None:
-                if self._halt.is_set() or not self._running.is_set():
-                    return
-                with self._lock:
-                    self._vigilance.frame(frame.color, now)
-                    self._problem = ''
-                self._backoff.succeed()
-                self._deliver(frame, self.facts)
+                self._take(frame, session)
                 return
+            now = self._now()
             with self._lock:
                 stalled = self._vigilance.stalled(now)
+                silent = self._vigilance.silent_for(now)
             if stalled and self._reopen_silent:
-                self._reopen(f'no frame for {self._vigilance.silent_for(now):.1f} s')
+                self._reopen(f'no frame for {silent:.1f} s')
         except SourceEndedError as error:
             with self._lock:
                 self._ended, self._problem = True, str(error)
@@ -182,13 +213,46 @@ class Grabber:
         finally:
             self._busy_since = None
 
+    def _take(self, frame: Frame, session: int) -> None:
+        assert self.facts is not None
+        height, width = frame.color.shape[:2]
+        if (width, height) != (self.facts.width, self.facts.height):
+            raise DeviceLostError(
+                f'a frame of {width} x {height}, '
+                f'the camera was opened with {self.facts.width} x {self.facts.height}'
+            )
+        # Held while delivering, so that pause() can promise that nothing comes after it.
+        with self._gate:
+            if session != self._session or self._halt.is_set():
+                return
+            if frame.stamp_ns <= self._last_ns:
+                # Listeners take the stamp as the sequence. One that does not advance is no news,
+                # and no sign of life either: when that goes on, it is a stall.
+                with self._lock:
+                    self._repeated += 1
+                    self._repeated_running += 1
+                return
+            self._last_ns = frame.stamp_ns
+            with self._lock:
+                self._vigilance.frame(frame.color, self._now())
+                self._problem = ''
+                self._repeated_running = 0
+            self._backoff.succeed()
+            self._deliver(frame, self.facts)
+
+    def _close_source(self) -> None:
+        try:
+            self._source.close()
+        except Exception as error:
+            self._log(f'closing the camera: {type(error).__name__}: {error}')
+
     def _reopen(self, why: str) -> None:
         """Close, wait, open, until it works or the grabber is halted."""
         with self._lock:
             self._problem = why
         self._log(f'camera lost: {why}')
         while not self._halt.is_set():
-            self._source.close()
+            self._close_source()
             wait = self._backoff.fail()
             if self._halt.wait(wait):
                 return
@@ -199,6 +263,7 @@ class Grabber:
                     self._problem = f'{why}; opening again: {error}'
                 self._log(f'camera still lost: {error}')
                 continue
+            self._fresh = True
             with self._lock:
                 self._reopened += 1
                 self._vigilance.begin(self._now())

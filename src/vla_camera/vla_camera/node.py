@@ -140,6 +140,7 @@ class CameraNode(VlaLifecycleNode):
             'stalls': str(health.stalls),
             'reopened': str(health.reopened),
             'silent_for_s': f'{health.silent_for:.2f}',
+            'in_driver_for_s': f'{health.busy_for:.2f}',
             'identical_for_s': f'{health.same_for:.2f}',
             'calibrated': 'yes' if self._calibration_now(facts).fx > 0.0 else 'no',
         }

@@ -49,6 +49,7 @@ class MujocoSource:
         self._renderer: Renderer | None = None
         self._drawn_scene: Scene | None = None
         self.foreign = 0
+        self.refused = 0
         self.render_s = 0.0
 
     # -- from the node's thread ------------------------------------------------------------------
@@ -63,8 +64,12 @@ class MujocoSource:
             self._arrived.notify_all()
 
     def state_arrived(self, qpos: np.ndarray, scene_digest: str, stamp_ns: int) -> None:
+        qpos = np.array(qpos, float)
         with self._arrived:
-            self._state = (np.array(qpos, float), scene_digest, stamp_ns)
+            if not np.isfinite(qpos).all():
+                self.refused += 1
+                return
+            self._state = (qpos, scene_digest, stamp_ns)
             self._arrived.notify_all()
 
     @property
@@ -92,9 +97,13 @@ class MujocoSource:
     # -- Source ------------------------------------------------------------------------------------
 
     def open(self) -> CameraFacts:
+        # Drawn with once the scene is known; made now, so that a backend that does not work here is
+        # told at configure.
         width, height = self._size
-        focal = 0.5 * height / np.tan(0.5 * self._robot.camera.fovy)
-        calibration = Calibration(focal, focal, width / 2, height / 2)
+        with Renderer(self._robot, Scene.default(), width, height, backend=self._backend) as trial:
+            fx, fy, cx, cy = trial.intrinsics
+        # The renderer counts from the edge of the first pixel, CameraInfo from its centre.
+        calibration = Calibration(fx, fy, cx - 0.5, cy - 0.5)
         return CameraFacts(
             f'mujoco {self._robot.camera.name}',
             width,
@@ -127,6 +136,11 @@ class MujocoSource:
             raise DeviceLostError(f'/sim/world_state: {error}') from error
         self.render_s = time.perf_counter() - began
         return Frame(color, depth if self._depth else None, stamp_ns)
+
+    def discard(self) -> None:
+        """What the world was like before is not what the camera sees now."""
+        with self._arrived:
+            self._state = None
 
     def close(self) -> None:
         if self._renderer is not None:

@@ -47,6 +47,7 @@ def import_realsense() -> Any:
 class RealSenseSource:
     """serial: of the camera, empty for the first. recording: a file instead of a camera. width,
     height, rate: of both streams, 0 for the camera's own. loop: the recording begins again.
+    context: an rs.context with other devices than those of USB; tests put in a software_device.
     """
 
     def __init__(
@@ -58,13 +59,16 @@ class RealSenseSource:
         recording: str = '',
         loop: bool = False,
         depth: bool = True,
+        context: Any = None,
     ) -> None:
         self._serial = serial
         self._asked = (width, height, round(rate))
         self._recording = recording
         self._loop = loop
         self._depth = depth
+        self._context = context
         self._rs: Any = None
+        self._last_ns = 0
         self._pipeline: Any = None
         self._align: Any = None
         self._last_number = -1
@@ -73,16 +77,17 @@ class RealSenseSource:
     def open(self) -> CameraFacts:
         self.close()
         rs = self._rs = import_realsense()
+        context = rs.context() if self._context is None else self._context
         config = rs.config()
         if self._recording:
             self._use_recording(rs, config)
         else:
-            self._use_camera(rs, config)
-        pipeline = rs.pipeline()
+            self._use_camera(rs, config, context)
+        pipeline = rs.pipeline(context)
         try:
             profile = pipeline.start(config)
         except RuntimeError as error:
-            raise DeviceMissingError(f'RealSense: {error}; {self._found(rs)}') from error
+            raise DeviceMissingError(f'RealSense: {error}; {_found(rs, context)}') from error
         self._pipeline = pipeline
         try:
             return self._facts(rs, profile)
@@ -124,6 +129,15 @@ class RealSenseSource:
         # The frame's memory belongs to librealsense's pool: copied before it is given back.
         return Frame(np.array(color.get_data(), np.uint8), meters, self._stamp(color))
 
+    def discard(self) -> None:
+        """librealsense queues some frames for whoever asks next."""
+        if self._pipeline is not None and self._playback is None:
+            try:
+                while self._pipeline.poll_for_frames():
+                    pass
+            except RuntimeError as error:
+                raise DeviceLostError(f'RealSense: {error}') from error
+
     def close(self) -> None:
         if self._pipeline is not None:
             try:
@@ -133,8 +147,8 @@ class RealSenseSource:
         self._pipeline = self._align = self._playback = None
         self._last_number = -1
 
-    def _use_camera(self, rs: Any, config: Any) -> None:
-        devices = rs.context().query_devices()
+    def _use_camera(self, rs: Any, config: Any, context: Any) -> None:
+        devices = context.query_devices()
         serials = [d.get_info(rs.camera_info.serial_number) for d in devices]
         if not serials:
             raise DeviceMissingError(
@@ -143,7 +157,7 @@ class RealSenseSource:
             )
         if self._serial and self._serial not in serials:
             raise DeviceMissingError(
-                f'no RealSense camera {self._serial}; there are: {", ".join(serials)}'
+                f'no RealSense camera {self._serial}; {_found(rs, context)}'
             )
         config.enable_device(self._serial or serials[0])
         width, height, rate = self._asked
@@ -188,23 +202,27 @@ class RealSenseSource:
 
     def _stamp(self, frame: Any) -> int:
         """The camera's own time where it is the system's clock, else the time of arrival."""
-        now = time.time_ns()
+        stamp = now = time.time_ns()
         if self._playback is None:
             domain = frame.get_frame_timestamp_domain()
             if domain in (
                 self._rs.timestamp_domain.global_time,
                 self._rs.timestamp_domain.system_time,
             ):
-                stamp = round(frame.get_timestamp() * 1e6)
-                if 0 <= now - stamp <= TIME_TOLERANCE_NS:
-                    return stamp
-        return now
+                told = round(frame.get_timestamp() * 1e6)
+                if 0 <= now - told <= TIME_TOLERANCE_NS:
+                    stamp = told
+        # The estimate of the camera's clock wanders; the frame is new by its number.
+        self._last_ns = max(stamp, self._last_ns + 1)
+        return self._last_ns
 
     def _over(self, rs: Any) -> bool:
         status = self._playback.current_status()
         return not self._loop and status == rs.playback_status.stopped
 
-    @staticmethod
-    def _found(rs: Any) -> str:
-        names = [d.get_info(rs.camera_info.name) for d in rs.context().query_devices()]
-        return f'found: {", ".join(names) or "no camera"}'
+
+def _found(rs: Any, context: Any) -> str:
+    """What is connected, for error messages."""
+    wanted = (rs.camera_info.name, rs.camera_info.serial_number)
+    devices = [' '.join(d.get_info(i) for i in wanted) for d in context.query_devices()]
+    return f'connected: {", ".join(devices) or "none"}'

@@ -1,5 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Pictures from a folder, sorted by name, or a video, at a fixed rate, stamped with the time now."""
+"""Pictures from a folder, sorted by name, or from a video, at a fixed rate.
+
+They are stamped with the time at which they are shown.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,6 @@ class ReplaySource:
         self._index = 0
         self._period = 1.0 / 30.0
         self._due = 0.0
-        self._size = (0, 0)
 
     def open(self) -> CameraFacts:
         if not self._given:
@@ -51,7 +53,6 @@ class ReplaySource:
         self._period = 1.0 / rate
         self._due = steady_now()
         height, width = first.shape[:2]
-        self._size = (width, height)
         return CameraFacts(f'replay of {self._path}', width, height, rate, Calibration())
 
     def grab(self, timeout: float) -> Frame | None:
@@ -62,14 +63,13 @@ class ReplaySource:
         if wait > 0.0:
             time.sleep(wait)
         color = self._next()
-        if color.shape[1::-1] != self._size:
-            raise DeviceLostError(
-                f'{self._path}: picture {self._index} is {color.shape[1]} x {color.shape[0]}, '
-                f'the first one {self._size[0]} x {self._size[1]}'
-            )
         # A late frame is not made up for by a burst.
         self._due = max(self._due + self._period, steady_now())
         return Frame(color, None, time.time_ns())
+
+    def discard(self) -> None:
+        """Nothing waits: a recording stands still while nobody asks."""
+        self._due = max(self._due, steady_now())
 
     def close(self) -> None:
         if self._video is not None:
@@ -84,7 +84,11 @@ class ReplaySource:
                 f'{self._path}: {len(every)} files, none of them an image ({", ".join(SUFFIXES)})'
             )
         self._index = 0
-        return _read(self._files[0])
+        # All of them now: what cannot be shown is told at configure, not in the middle of a run.
+        first = _read(self._files[0])
+        for file in self._files[1:]:
+            _check_size(file, _read(file), first.shape)
+        return first
 
     def _open_video(self) -> tuple[np.ndarray, float]:
         self.close()
@@ -125,6 +129,14 @@ class ReplaySource:
         if not self._loop:
             raise SourceEndedError(f'{self._path}: all {self._index} pictures shown')
         self._index = 0
+
+
+def _check_size(file: Path, color: np.ndarray, wanted: tuple[int, ...]) -> None:
+    if color.shape != wanted:
+        raise DeviceMissingError(
+            f'{file}: {color.shape[1]} x {color.shape[0]} px, the first one of its folder has '
+            f'{wanted[1]} x {wanted[0]}'
+        )
 
 
 def _read(file: Path) -> np.ndarray:

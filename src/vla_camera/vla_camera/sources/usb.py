@@ -12,6 +12,8 @@ import cv2
 
 from vla_camera.frames import Calibration, CameraFacts, DeviceLostError, DeviceMissingError, Frame
 
+QUEUED = 8
+
 
 def open_device(device: str) -> cv2.VideoCapture:
     return cv2.VideoCapture(int(device) if device.isdigit() else device, cv2.CAP_V4L2)
@@ -75,6 +77,15 @@ class UsbSource:
         if not ok or bgr is None:
             raise DeviceLostError(f'USB camera {self._device}: a picture could not be decoded')
         return Frame(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), None, stamp_ns)
+
+    def discard(self) -> None:
+        """Take what V4L2 has queued (4 frames by default): a queued one comes without waiting."""
+        for _ in range(QUEUED):
+            began = time.monotonic()
+            if self._video is None or not self._video.grab():
+                return  # grab() tells
+            if time.monotonic() - began > 0.005:
+                return
 
     def close(self) -> None:
         if self._video is not None:
