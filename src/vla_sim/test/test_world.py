@@ -140,6 +140,35 @@ def test_a_hand_pushes_a_cube(robot):
     assert {'red_cube', 'left_palm'} in [{c.first, c.second} for c in world.contacts]
 
 
+@pytest.mark.parametrize('seed', [None, 1, 2, 3, 4])
+@pytest.mark.parametrize('side', ['left', 'right'])
+def test_the_finger_tips_of_both_hands_can_get_to_every_cube(robot, side, seed):
+    scene = Scene.default() if seed is None else Scene.sample(seed)
+    world = World(robot, scene)
+    base = world.qpos[:3]
+    kinematics = robot.kinematics()
+    joints = np.concatenate([robot.groups['torso'], robot.groups[f'{side}_arm']])
+    lower, upper = robot.limits.lower + robot.soft_margin, robot.limits.upper - robot.soft_margin
+    for cube in scene.cubes:
+        target = np.array(cube.position) + [0, 0, cube.size / 2 + 0.01]
+        q = robot.poses['ready'].copy()
+        for _ in range(100):  # damped least squares
+            kinematics.update(q, base_position=base)
+            error = target - kinematics.frame(f'{side}_hand')[1]
+            jacobian = kinematics.frame_jacobian(f'{side}_hand')[:3, joints]
+            gain = np.linalg.inv(jacobian @ jacobian.T + 1e-3 * np.eye(3))
+            q[joints] += np.clip(jacobian.T @ gain @ error, -0.1, 0.1)
+            np.clip(q, lower, upper, out=q)
+        assert np.linalg.norm(error) < 0.02, cube.name
+
+
+def test_start_jitter_moves_the_upper_body_only_and_no_further_than_asked(robot):
+    world = World(robot, Scene(start_jitter=0.05), seed=3)
+    offset = world.joint_position - robot.poses['standing']
+    assert (offset[robot.groups['legs']] == 0).all()
+    assert 0.02 < np.abs(offset).max() <= 0.05
+
+
 # -- sensors -----------------------------------------------------------------------------------
 
 
