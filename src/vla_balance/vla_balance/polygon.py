@@ -3,20 +3,24 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+
+ROUNDING = 1e-9  # m
 
 
 def convex_hull(points: np.ndarray) -> np.ndarray:
     """The hull's corners (h, 2) of points (k, 2), counter-clockwise (Andrew's monotone chain);
     corners on a straight line, within rounding, are left out."""
-    ordered = sorted({(float(x), float(y)) for x, y in points})
+    ordered = sorted({(round(float(x), 9), round(float(y), 9)) for x, y in points})
     if len(ordered) <= 2:
         return np.array(ordered).reshape(-1, 2)
 
     def half(sequence: list[tuple[float, float]]) -> list[tuple[float, float]]:
         chain: list[tuple[float, float]] = []
         for p in sequence:
-            while len(chain) >= 2 and _turn(chain[-2], chain[-1], p) <= 1e-9:
+            while len(chain) >= 2 and _bulge(chain[-2], chain[-1], p) <= ROUNDING:
                 chain.pop()
             chain.append(p)
         return chain[:-1]
@@ -35,6 +39,8 @@ def signed_margin(polygon: np.ndarray, point: np.ndarray) -> float:
     edges = ends - polygon
     offsets = point - polygon
     lengths2 = np.einsum('ij,ij->i', edges, edges)
+    # An edge shorter than rounding is a point.
+    lengths2[lengths2 < 1e-18] = np.inf
     along = np.clip(np.einsum('ij,ij->i', offsets, edges) / lengths2, 0.0, 1.0)
     nearest = polygon + along[:, None] * edges
     distance = float(np.hypot(*(point - nearest).T).min())
@@ -44,5 +50,7 @@ def signed_margin(polygon: np.ndarray, point: np.ndarray) -> float:
     return distance if inside else -distance
 
 
-def _turn(o: tuple[float, float], a: tuple[float, float], b: tuple[float, float]) -> float:
-    return (a[0] - o[0]) * (b[1] - o[1]) - (a[1] - o[1]) * (b[0] - o[0])
+def _bulge(o: tuple[float, float], a: tuple[float, float], b: tuple[float, float]) -> float:
+    """m that a lies to the right of the line from o to b: negative where o, a, b turn right."""
+    x, y = b[0] - o[0], b[1] - o[1]
+    return ((a[0] - o[0]) * y - (a[1] - o[1]) * x) / math.hypot(x, y)

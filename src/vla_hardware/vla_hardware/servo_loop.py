@@ -91,8 +91,8 @@ class ServoLoop:
 
     joint_names, lower, upper, velocity, acceleration, effort, kp, kv, standing: the robot, arrays
     (n,). paths, place: see `ReferenceMotion`. upper_body: indices of the joints that need not carry
-    the robot. period: nominal seconds between cycles. gravity: (position (n,), orientation wxyz (4,)) →
-    feed-forward torque (n,) Nm. clock: seconds, steady.
+    the robot. period: nominal seconds between cycles. gravity: (position (n,), orientation wxyz
+    (4,)) → feed-forward torque (n,) Nm. clock: seconds, steady.
     """
 
     def __init__(

@@ -1,0 +1,152 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""What the correction is worth, in physics, and its bounds."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from standing import PERIOD, ROBOT, SIDES, STANDING, Standing
+
+from vla_balance.correction import BalanceCorrection
+from vla_balance.gains import BalanceGains
+from vla_common.errors import ConfigError
+from vla_common.yaml_file import Fields, load_yaml
+from vla_sim import SensorNoise
+
+
+@pytest.mark.parametrize('side', SIDES)
+def test_it_survives_a_push_of_18_newton_seconds(side):
+    s = Standing()
+    s.run(0.7)
+    s.push(side, 18.0)
+    s.run(2.5)
+    assert not s.world.fallen
+
+
+def test_without_it_the_robot_falls_from_a_push_that_it_would_survive():
+    s = Standing(corrected=False)
+    s.run(0.7)
+    s.push('back', 14.0)
+    s.run(2.5)
+    assert s.world.fallen
+
+
+def test_it_survives_a_push_with_noisy_and_late_sensors():
+    s = Standing(sensor_noise=SensorNoise.typical(), sensor_delay=0.008)
+    s.run(0.7)
+    s.push('back', 15.0)
+    s.run(2.5)
+    assert not s.world.fallen
+
+
+def arms_forward(t: float) -> np.ndarray:
+    """Both arms from hanging to horizontal in 0.6 s."""
+    a = min(t / 0.6, 1.0)
+    reference = STANDING.copy()
+    for side in ('left', 'right'):
+        reference[ROBOT.index[f'{side}_shoulder_pitch']] = -1.6 * a**3 * (10 - 15 * a + 6 * a * a)
+    return reference
+
+
+def swing(t: float) -> np.ndarray:
+    """Both arms back and forth together, 2 rad/s."""
+    reference = STANDING.copy()
+    for side in ('left', 'right'):
+        reference[ROBOT.index[f'{side}_shoulder_pitch']] = -0.5 * np.sin(2 * t)
+        reference[ROBOT.index[f'{side}_elbow']] = -0.6 + 0.4 * np.cos(2 * t)
+    return reference
+
+
+@pytest.mark.parametrize('motion', [arms_forward, swing])
+def test_it_stands_while_both_arms_move_and_falls_without_the_correction(motion):
+    outcome = {}
+    for corrected in (True, False):
+        s = Standing(corrected)
+        s.run(5.0, motion)
+        outcome[corrected] = s.world.fallen
+    assert outcome == {True: False, False: True}
+
+
+def test_standing_quietly_it_settles_where_it_wants_the_capture_point():
+    s = Standing()
+    s.run(5.0)
+    assert np.abs(s.correction.error).max() < 0.003
+    assert np.abs(s.estimates[-1].com_velocity).max() < 0.005
+
+
+def test_nothing_of_it_acts_on_a_robot_in_the_air():
+    correction = BalanceCorrection(ROBOT, BalanceGains.load(ROBOT))
+    zeros, n = np.zeros(6), ROBOT.n
+    tilted = np.array([np.cos(0.2), 0.0, np.sin(0.2), 0.0])
+    offset = correction.update(
+        PERIOD, STANDING, np.zeros(n), tilted, np.zeros(3), zeros, zeros, STANDING
+    )
+    assert not offset.any()
+
+
+@given(
+    pitch=st.floats(-0.6, 0.6),
+    roll=st.floats(-0.6, 0.6),
+    rate=st.lists(st.floats(-3.0, 3.0), min_size=3, max_size=3),
+)
+@settings(max_examples=60, deadline=None)
+def test_it_touches_the_legs_only_and_is_finite(pitch, roll, rate):
+    correction = BalanceCorrection(ROBOT, BalanceGains.load(ROBOT))
+    w = np.array([0.0, 0.0, 260.0, 0.0, 0.0, 0.0])
+    q = np.array([1.0, roll / 2, pitch / 2, 0.0])
+    q /= np.linalg.norm(q)
+    offset = correction.update(
+        PERIOD, STANDING, np.zeros(ROBOT.n), q, np.array(rate), w, w, STANDING
+    )
+    assert np.isfinite(offset).all()
+    upper = ROBOT.groups['upper_body']
+    assert not offset[upper].any()
+
+
+@pytest.mark.parametrize('lean', [-0.06, 0.06])
+def test_leaning_forward_the_toes_press_and_the_pelvis_goes_back(lean):
+    """And the other way round leaning backward."""
+    w = np.array([0.0, 0.0, 260.0, 0.0, 0.0, 0.0])
+    zeros, n = np.zeros(3), ROBOT.n
+    correction = BalanceCorrection(ROBOT, BalanceGains.load(ROBOT))
+    q = np.array([np.cos(lean / 2), 0.0, np.sin(lean / 2), 0.0])
+    offset = correction.update(PERIOD, STANDING, np.zeros(n), q, zeros, w, w, STANDING)
+    assert np.sign(correction.error[0]) == np.sign(lean)
+    assert np.sign(offset[ROBOT.index['left_ankle_pitch']]) == np.sign(lean)
+    # Seen from the pelvis the feet go the way of the lean.
+    kinematics = ROBOT.kinematics()
+    kinematics.update(STANDING)
+    before = kinematics.frame('left_foot')[1][0]
+    legs = np.zeros(n)
+    hip, knee = ROBOT.index['left_hip_pitch'], ROBOT.index['left_knee']
+    legs[[hip, knee]] = offset[[hip, knee]]
+    kinematics.update(STANDING + legs)
+    assert np.sign(kinematics.frame('left_foot')[1][0] - before) == np.sign(lean)
+
+
+def fields(**changes) -> Fields:
+    file = ROBOT.directory / 'robot.yaml'
+    return Fields(file, load_yaml(file)['balance'] | changes, 'balance')
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        ({'ankle': [1.0]}, 'balance.ankle'),
+        ({'hip_limit': 'much'}, 'balance.hip_limit: found much'),
+        ({'integral': -1.0}, 'balance.integral'),
+        ({'anckle': [1.0, 1.0]}, 'anckle'),
+    ],
+)
+def test_a_bad_gain_is_named(change, words):
+    with pytest.raises(ConfigError, match=words):
+        BalanceGains.from_fields(fields(**change))
+
+
+def test_a_robot_without_gains_is_told_so(tmp_path):
+    (tmp_path / 'robot.yaml').write_text('name: x\n')
+    robot = dataclasses.replace(ROBOT, directory=tmp_path)
+    with pytest.raises(ConfigError, match='balance: found nothing'):
+        BalanceGains.load(robot)
