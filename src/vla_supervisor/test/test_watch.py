@@ -23,7 +23,7 @@ TIMEOUTS = {
     'safety_filter': 0.1,
     'inference': 0.5,
 }
-LIMITS = Limits(TIMEOUTS, 2.0, 0.5, 0.3, 0.25, 2.0, 0.25)
+LIMITS = Limits(TIMEOUTS, 2.0, 0.5, 0.3, 0.25, 2.0, 0.1, 0.25)
 TIMING = Timing(1.0, 60.0, 10.0, 1.0, 5.0, 0.5, 4.0)
 
 
@@ -121,6 +121,28 @@ def test_a_silent_source_keeps_inactive_inactive_with_the_cause_listed(stack, na
     assert stack.run(1.0).mode is Mode.INACTIVE
     assert stack.present() == {f'node_stale:{name}'}
     assert name in stack.ask(Step.ARM).message
+
+
+def test_a_stall_of_the_supervisor_itself_is_a_safe_stop_and_blames_nobody_else(stack):
+    stack.running()
+    stack.now += 0.3
+    stack.watch.on_stall(0.3)
+    decision = stack.core.update(stack.now, stack.watch.inputs(stack.now))
+    assert decision.mode is Mode.SAFE_STOP
+    assert [c.condition.name for c in decision.causes] == ['supervisor_stalled']
+    assert stack.run(1.0).mode is Mode.SAFE_STOP
+    assert stack.ask(Step.RESUME).success
+
+
+def test_a_stall_outside_of_running_changes_nothing_and_hides_no_dead_node_for_long(stack):
+    stack.ask(Step.ARM)
+    stack.silent.add('camera')
+    stack.run(0.2)
+    stack.now += 5.0
+    stack.watch.on_stall(5.0)
+    assert stack.run(0.1).mode is Mode.READY
+    assert stack.run(0.2).mode is Mode.SAFE_STOP
+    assert stack.present() == {'node_stale:camera'}
 
 
 def test_danger_slows_at_once_stops_when_it_lasts_and_also_when_it_flaps(stack):

@@ -230,14 +230,16 @@ class Supervisor:
         hold = self._mode is Mode.READY and self._motion_stop
         if not hold and self._mode not in (Mode.SAFE_STOP, Mode.ESTOP):
             return []
+        if driver is None:
+            return []  # not heard: that is a cause of its own, and harder
         limits = self._config.estop if self._mode is Mode.ESTOP else self._config.safe_stop
         elapsed = now - self._mode_since
-        obeys = driver is not None and driver.behaviour != Behaviour.TRACK
+        obeys = driver.behaviour != Behaviour.TRACK
         # Written so that NaN is 'too fast'.
         slow = obeys and driver.max_joint_speed <= limits.slow_speed
         rest = obeys and driver.max_joint_speed <= limits.rest_speed
         self._rested = self._rested or (rest and elapsed >= limits.slow_within)
-        speed = math.nan if driver is None else driver.max_joint_speed
+        speed = driver.max_joint_speed
         severity = soft if hold else hard
         due = limits.slow_within if obeys else limits.obey_within
         if elapsed >= due and not (self._slowed and obeys):

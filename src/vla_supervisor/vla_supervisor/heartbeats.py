@@ -32,24 +32,35 @@ class Heartbeats:
     def __init__(self, timeouts: Mapping[str, float]) -> None:
         self._dogs = {name: Watchdog(name, timeout) for name, timeout in timeouts.items()}
         self._gap: dict[str, float] = {}
+        self._deaf: dict[str, float] = dict.fromkeys(self._dogs, 0.0)
 
     def beat(self, source: str, now: float, sequence: int) -> bool:
         """Take one message; False for a repeated or older one, which feeds nothing."""
         dog = self._dogs[source]
-        age = dog.age(now)
+        age = self.age(source, now)
         if not dog.beat(now, sequence):
             return False
+        self._deaf[source] = 0.0
         if dog.timeout < age < math.inf:
             self._gap[source] = max(age, self._gap.get(source, 0.0))
         return True
 
     def age(self, source: str, now: float) -> float:
-        """Seconds since the newest valid message; infinite before the first."""
-        return self._dogs[source].age(now)
+        """Seconds of listening since the newest valid message; infinite before the first."""
+        return self._dogs[source].age(now) - self._deaf[source]
 
     def fresh(self, source: str, now: float) -> bool:
         """Whether the source has been heard within its timeout."""
-        return not self._dogs[source].expired(now)
+        return self.age(source, now) <= self._dogs[source].timeout
+
+    def was_deaf(self, duration: float) -> None:
+        """This process did not run for so long: what it could not hear was not silence.
+
+        The messages of that time wait in the middleware, behind whatever woke us first. A source
+        that is really dead is found later by as much.
+        """
+        for source in self._deaf:
+            self._deaf[source] += duration
 
     def silence(self, source: str, now: float) -> str | None:
         """What is wrong with this source, for a person; None if nothing is.
@@ -60,11 +71,12 @@ class Heartbeats:
         dog = self._dogs[source]
         gap = self._gap.pop(source, None)
         topic = HEARTBEAT_TOPIC.get(source, source)
-        if not dog.expired(now):
+        if self.fresh(source, now):
             return None if gap is None else f'{topic} was silent for {1e3 * gap:.0f} ms'
         if not dog.alive_once:
             return f'nothing heard on {topic} yet'
-        told = f'{topic} silent for {1e3 * dog.age(now):.0f} ms (limit {1e3 * dog.timeout:.0f})'
+        age, limit = 1e3 * self.age(source, now), 1e3 * dog.timeout
+        told = f'{topic} silent for {age:.0f} ms (limit {limit:.0f})'
         if dog.replayed:
             told += f', {dog.replayed} messages that were not new'
         return told
@@ -72,4 +84,5 @@ class Heartbeats:
     def restarted(self, source: str) -> None:
         """The source is a new process: its count may begin anew."""
         self._dogs[source].reset()
+        self._deaf[source] = 0.0
         self._gap.pop(source, None)

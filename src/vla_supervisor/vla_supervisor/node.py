@@ -61,7 +61,7 @@ class SupervisorNode(VlaLifecycleNode):
         all_settings = settings(
             self.params, robot.stops, f'parameters of {self.get_fully_qualified_name()}'
         )
-        now = steady_now()
+        now = self._awake = steady_now()
         self._nodes = BringUp(HEARTBEAT_TOPIC, all_settings.timing, now)
         endpoints = Endpoints(self.params.require_endpoint, self.params.longest_endpoint_timeout)
         self._watch = Watch(all_settings.limits, endpoints, self._nodes)
@@ -136,6 +136,14 @@ class SupervisorNode(VlaLifecycleNode):
 
     # -- deciding -----------------------------------------------------------------------------
 
+    def _now(self) -> float:
+        """Steady seconds, at the begin of every callback: notices when this process was stalled."""
+        now = steady_now()
+        gap, self._awake = now - self._awake, now
+        if gap > 2.5 / self.params.publish_rate:
+            self._watch.on_stall(gap)
+        return now
+
     def _inputs(self, now: float) -> Any:
         inputs = self._watch.inputs(now)
         if not self._closing:
@@ -146,7 +154,7 @@ class SupervisorNode(VlaLifecycleNode):
 
     def _decide(self) -> None:
         """Decide now; publish at once if anything changed."""
-        now = steady_now()
+        now = self._now()
         assert self._core is not None
         if self._nodes.found_active:
             self._core.forbid_auto_arm()
@@ -167,6 +175,7 @@ class SupervisorNode(VlaLifecycleNode):
                 self.get_logger().info(text)
 
     def _tick(self) -> None:
+        self._now()
         self._calls.step()
         self._decide()
         if not self._decision.changed:
@@ -204,7 +213,7 @@ class SupervisorNode(VlaLifecycleNode):
         )
 
     def _look_at_graph(self) -> None:
-        self._nodes.on_graph(steady_now(), self._calls.present(self.get_node_names()))
+        self._nodes.on_graph(self._now(), self._calls.present(self.get_node_names()))
         counts = {topic: self.count_publishers(topic) for topic in SINGLE_PUBLISHER}
         if self._watch.on_publishers(counts):
             self._decide()
@@ -216,25 +225,25 @@ class SupervisorNode(VlaLifecycleNode):
             m.behaviour, m.behaviour_done, m.standing, m.at_rest, m.max_joint_speed
         )
         fault = m.fault_detail if m.fault else None
-        if self._watch.on_driver(steady_now(), m.sequence, report, m.behaviour_reason, fault):
+        if self._watch.on_driver(self._now(), m.sequence, report, m.behaviour_reason, fault):
             self._decide()
 
     def _on_balance(self, m: BalanceState) -> None:
-        if self._watch.on_balance(steady_now(), m.sequence, m.level, m.cause, m.fallen):
+        if self._watch.on_balance(self._now(), m.sequence, m.level, m.cause, m.fallen):
             self._decide()
 
     def _on_filter(self, m: SafetyStatus) -> None:
-        if self._watch.on_filter(steady_now(), m.sequence, m.state, m.level, m.reason):
+        if self._watch.on_filter(self._now(), m.sequence, m.state, m.level, m.reason):
             self._decide()
 
     def _on_inference(self, m: InferenceStatus) -> None:
         if self._watch.on_inference(
-            steady_now(), m.sequence, m.state, m.reason, m.instructions_finished, m.camera_frozen
+            self._now(), m.sequence, m.state, m.reason, m.instructions_finished, m.camera_frozen
         ):
             self._decide()
 
     def _on_camera(self, m: CameraInfo) -> None:
-        self._watch.on_camera(steady_now(), stamp_to_ns(m.header.stamp))
+        self._watch.on_camera(self._now(), stamp_to_ns(m.header.stamp))
 
     def _on_diagnostics(self, m: DiagnosticArray) -> None:
         for status in m.status:
@@ -244,7 +253,7 @@ class SupervisorNode(VlaLifecycleNode):
             name = name.lstrip('/')
             for value in status.values:
                 if value.key == 'pid':
-                    self._nodes.on_process(steady_now(), name, value.value)
+                    self._nodes.on_process(self._now(), name, value.value)
             if status.level == DiagnosticStatus.ERROR:
                 self._calls.reason(name, status.message)
 
@@ -253,7 +262,7 @@ class SupervisorNode(VlaLifecycleNode):
     def _step_service(self, step: Step) -> Callable[[Any, Any], Any]:
         def answer(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
             assert self._core is not None
-            now = steady_now()
+            now = self._now()
             decision, told = self._core.ask(now, step, self._inputs(now))
             self._take(decision)
             self._publish()  # before anything else: this is the stop path
@@ -269,7 +278,7 @@ class SupervisorNode(VlaLifecycleNode):
         self, request: RegisterEndpoint.Request, response: RegisterEndpoint.Response
     ) -> RegisterEndpoint.Response:
         reply = self._watch.endpoints.register(
-            steady_now(), request.name, request.soft_timeout, request.hard_timeout
+            self._now(), request.name, request.soft_timeout, request.hard_timeout
         )
         response.accepted, response.reason = reply.accepted, reply.reason
         response.challenge = reply.challenge
@@ -279,7 +288,7 @@ class SupervisorNode(VlaLifecycleNode):
         self, request: EndpointCheckin.Request, response: EndpointCheckin.Response
     ) -> EndpointCheckin.Response:
         reply = self._watch.endpoints.check_in(
-            steady_now(),
+            self._now(),
             request.name,
             request.response,
             request.pressed,

@@ -48,6 +48,7 @@ class Limits:
     infeasible_stop_after: float
     not_tracking_stop_after: float
     idle_end_after: float
+    stall_stop_after: float
     flapping_leak: float  # s forgotten per s of being right
 
 
@@ -137,6 +138,7 @@ class Watch:
         self._idle = Persistence(limits.idle_end_after, 0.0)
         self._duplicates: dict[str, int] = {}
         self._mode = Mode.INACTIVE
+        self._stalled = 0.0  # s, not yet told
         self._proven: set[str] = set()  # have been active and heard, at some time
 
     # -- reports: each returns True if it should be decided on at once ----------------------------
@@ -205,6 +207,11 @@ class Watch:
         self._duplicates = duplicates
         return bool(news)
 
+    def on_stall(self, duration: float) -> None:
+        """This process itself did not run for so long."""
+        self.hearts.was_deaf(duration)
+        self._stalled = max(self._stalled, duration)
+
     def on_mode(self, mode: Mode) -> None:
         """The decision made on the last inputs."""
         if mode is Mode.RUNNING and self._mode is not Mode.RUNNING:
@@ -230,6 +237,17 @@ class Watch:
                     topic,
                     f'{n} publishers on {topic}',
                     'all but one of them end',
+                )
+            )
+        stalled, self._stalled = self._stalled, 0.0
+        if stalled > self._limits.stall_stop_after and self._mode is Mode.RUNNING:
+            # The driver has stopped by itself meanwhile; never let that motion go on.
+            conditions.append(
+                soft(
+                    'supervisor_stalled',
+                    'supervisor',
+                    f'the supervisor did not run for {1e3 * stalled:.0f} ms',
+                    'by itself; give it more of the processor',
                 )
             )
         idle = self._idle.fired and self._mode is Mode.RUNNING
