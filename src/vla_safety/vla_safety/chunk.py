@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from enum import Enum
 
@@ -112,7 +113,7 @@ class ChunkTracker:
         self._interpolation = interpolation
         self._cross_fade = cross_fade
         self._chunk: Chunk | None = None
-        self._knots = np.zeros(0)
+        self._knots: list[float] = []
         self._coefficients = np.zeros((0, 1, 0))
         self._time = 0.0
         self._faded = 0.0
@@ -132,7 +133,7 @@ class ChunkTracker:
         """Seconds of chunk time still ahead; 0 without a chunk or at its end."""
         if self._chunk is None:
             return 0.0
-        return max(0.0, float(self._knots[-1]) - self._time)
+        return max(0.0, self._knots[-1] - self._time)
 
     @property
     def ended(self) -> bool:
@@ -176,10 +177,8 @@ class ChunkTracker:
             positions = np.concatenate((positions[:1] - velocities[:1] * times[0], positions))
             velocities = np.concatenate((velocities[:1], velocities))
             times = np.concatenate(([0.0], times))
-        self._knots = np.array(times, dtype=float)
-        self._coefficients = segment_coefficients(
-            self._knots, positions, velocities, self._interpolation
-        )
+        self._knots = times.tolist()
+        self._coefficients = segment_coefficients(times, positions, velocities, self._interpolation)
         self._chunk = chunk
         self._time = start
         self._faded = 0.0
@@ -219,11 +218,11 @@ class ChunkTracker:
 
     def _evaluate(self) -> tuple[np.ndarray, np.ndarray]:
         """Position and velocity (k,) of the chunk itself at the playback time, in chunk time."""
-        time = min(self._time, float(self._knots[-1]))
-        segment = int(np.searchsorted(self._knots, time, side='right')) - 1
-        segment = min(max(segment, 0), len(self._coefficients) - 1)
+        # bisect on a list of floats takes a tenth of np.searchsorted's time for so few points.
+        time = min(self._time, self._knots[-1])
+        segment = min(max(bisect_right(self._knots, time) - 1, 0), len(self._coefficients) - 1)
         coefficients = self._coefficients[segment]
-        s = time - float(self._knots[segment])
+        s = time - self._knots[segment]
         # One product for the polynomial and its derivative instead of two Horner loops.
         powers = [s**power for power in range(len(coefficients))]
         slopes = [0.0] + [power * powers[power - 1] for power in range(1, len(coefficients))]
