@@ -78,6 +78,10 @@ class Source(Protocol):
         """Forget what waits in the device: it was seen before anybody asked for it."""
         ...
 
+    def notes(self) -> dict[str, str]:
+        """What is particular to this source, for diagnostics. Called from another thread."""
+        ...
+
     def close(self) -> None:
         """Idempotent."""
         ...

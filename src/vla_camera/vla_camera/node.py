@@ -11,7 +11,14 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 
 from vla_camera.calibration_file import read_calibration
-from vla_camera.frames import Calibration, CameraError, CameraFacts, Frame, Source
+from vla_camera.frames import (
+    Calibration,
+    CameraError,
+    CameraFacts,
+    DeviceLostError,
+    Frame,
+    Source,
+)
 from vla_camera.grabber import Grabber
 from vla_camera.image_messages import color_message, depth_message, info_message
 from vla_camera.sources import SOURCES
@@ -24,6 +31,14 @@ from vla_interfaces.msg import WorldState
 from vla_robot import RobotModel, load_robot
 
 SIM_RATE = 15.0
+RECORDING = '.db3'  # of a RealSense
+# The parameter that says which device, and what it may say.
+WANTED = {
+    'mujoco': ('source', 'a simulated camera'),
+    'replay': ('path', 'a folder of images of one size, or a video file'),
+    'usb': ('device', 'index or path of a USB camera'),
+    'realsense': ('device', 'serial number of a RealSense, or a recording (.db3)'),
+}
 
 
 def make_source(params: Any, robot: RobotModel) -> Source:
@@ -48,7 +63,13 @@ def make_source(params: Any, robot: RobotModel) -> Source:
         from vla_camera.sources.realsense import RealSenseSource
 
         return RealSenseSource(
-            p.device, p.width, p.height, p.rate, recording=p.path, loop=p.loop, depth=p.depth
+            '' if p.device.endswith(RECORDING) else p.device,
+            p.width,
+            p.height,
+            p.rate,
+            recording=p.path or (p.device if p.device.endswith(RECORDING) else ''),
+            loop=p.loop,
+            depth=p.depth,
         )
     raise ConfigError('parameters', 'source', p.source, 'one of ' + ', '.join(SOURCES))
 
@@ -79,10 +100,10 @@ class CameraNode(VlaLifecycleNode):
         try:
             facts = grabber.open(p.open_timeout)
         except (CameraError, TimeoutError) as error:
-            key = {'replay': 'path', 'mujoco': 'source'}.get(p.source, 'device')
-            raise ConfigError(
-                f'parameters of /{self.get_name()}', key, str(error), f'a {p.source} camera'
-            ) from error
+            key, wanted = WANTED[p.source]
+            place = f'parameters of {self.get_fully_qualified_name()}'
+            raise ConfigError(place, key, str(error), wanted) from error
+        self._size = (facts.width, facts.height)
         self._check_facts(facts)
         self._calibration: Calibration | None = None
         if p.calibration:
@@ -101,7 +122,6 @@ class CameraNode(VlaLifecycleNode):
                 always=True,
             )
             self.subscribe(WorldState, '/sim/world_state', self._on_state, qos.STATE_SUB)
-        self._last_ns = 0
         self.get_logger().info(
             f'{facts.device}: {facts.width} x {facts.height} at {facts.rate:g} Hz'
             + (', with depth' if facts.depth else '')
@@ -139,18 +159,17 @@ class CameraNode(VlaLifecycleNode):
             'frames': str(health.frames),
             'stalls': str(health.stalls),
             'reopened': str(health.reopened),
+            'repeated': str(health.repeated),
             'silent_for_s': f'{health.silent_for:.2f}',
             'in_driver_for_s': f'{health.busy_for:.2f}',
             'identical_for_s': f'{health.same_for:.2f}',
             'calibrated': 'yes' if self._calibration_now(facts).fx > 0.0 else 'no',
         }
-        for name in ('backend', 'foreign'):
-            if hasattr(self._source, name):
-                values[name] = str(getattr(self._source, name))
+        values |= self._source.notes()
         if not self.active:
             return Level.WARNING, 'inactive', values
         if health.ended:
-            return Level.WARNING, health.problem, values
+            return Level.DANGER, health.problem, values
         waiting = getattr(self._source, 'waiting_for', '')
         if waiting:
             return Level.DANGER, waiting, values
@@ -171,10 +190,13 @@ class CameraNode(VlaLifecycleNode):
 
     def _publish(self, frame: Frame, facts: CameraFacts) -> None:
         """In the grabbing thread. camera_info comes last: it is the heartbeat."""
-        # A device's clock may stand still or jump back; our stamps are also sequence numbers.
-        self._last_ns = max(frame.stamp_ns, self._last_ns + 1)
-        stamp = ns_to_stamp(self._last_ns)
+        stamp = ns_to_stamp(frame.stamp_ns)
         height, width = frame.color.shape[:2]
+        if (width, height) != self._size:
+            raise DeviceLostError(
+                f'{facts.device} came back with {width} x {height} px, '
+                f'it was configured with {self._size[0]} x {self._size[1]}'
+            )
         self._color_out.publish(color_message(frame.color, stamp, self._frame_id))
         if frame.depth is not None and self._depth_out is not None:
             self._depth_out.publish(depth_message(frame.depth, stamp, self._frame_id))

@@ -142,6 +142,14 @@ class MujocoSource:
         with self._arrived:
             self._state = None
 
+    def notes(self) -> dict[str, str]:
+        return {
+            'backend': self.backend,
+            'render_ms': f'{1000.0 * self.render_s:.1f}',
+            'states_of_another_scene': str(self.foreign),
+            'states_not_finite': str(self.refused),
+        }
+
     def close(self) -> None:
         if self._renderer is not None:
             self._renderer.close()

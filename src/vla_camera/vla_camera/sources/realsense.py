@@ -21,7 +21,8 @@ from vla_camera.frames import (
     SourceEndedError,
 )
 
-# librealsense's model -> the ROS name. Brown-Conrady has the same five coefficients in order.
+# librealsense's model -> the ROS name; Brown-Conrady's five coefficients have the same order. The
+# inverse model undistorts where plumb_bob distorts; cameras that report it have zeros there.
 MODELS = {
     'none': 'plumb_bob',
     'brown_conrady': 'plumb_bob',
@@ -47,7 +48,7 @@ def import_realsense() -> Any:
 class RealSenseSource:
     """serial: of the camera, empty for the first. recording: a file instead of a camera. width,
     height, rate: of both streams, 0 for the camera's own. loop: the recording begins again.
-    context: an rs.context with other devices than those of USB; tests put in a software_device.
+    context: an rs.context with other devices than those of USB; tests put one in.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class RealSenseSource:
         self._pipeline: Any = None
         self._align: Any = None
         self._last_number = -1
+        self._period_ms = 0.0
         self._playback: Any = None
 
     def open(self) -> CameraFacts:
@@ -87,6 +89,9 @@ class RealSenseSource:
         try:
             profile = pipeline.start(config)
         except RuntimeError as error:
+            if self._recording:
+                # Nothing is listed: a context that met a broken file fails at everything after it.
+                raise DeviceMissingError(f'{self._recording}: {error}') from error
             raise DeviceMissingError(f'RealSense: {error}; {_found(rs, context)}') from error
         self._pipeline = pipeline
         try:
@@ -121,7 +126,7 @@ class RealSenseSource:
             return None  # depth came anew, the colour did not
         self._last_number = number
         meters = None
-        if depth:
+        if depth and abs(depth.get_timestamp() - color.get_timestamp()) < self._period_ms:
             # 16 bit counts; 0 means not measured.
             counts = np.asanyarray(depth.get_data())
             meters = counts.astype(np.float32) * np.float32(depth.get_units())
@@ -137,6 +142,9 @@ class RealSenseSource:
                     pass
             except RuntimeError as error:
                 raise DeviceLostError(f'RealSense: {error}') from error
+
+    def notes(self) -> dict[str, str]:
+        return {}
 
     def close(self) -> None:
         if self._pipeline is not None:
@@ -156,9 +164,7 @@ class RealSenseSource:
                 'of librealsense if it is there but may not be opened)'
             )
         if self._serial and self._serial not in serials:
-            raise DeviceMissingError(
-                f'no RealSense camera {self._serial}; {_found(rs, context)}'
-            )
+            raise DeviceMissingError(f'no RealSense camera {self._serial}; {_found(rs, context)}')
         config.enable_device(self._serial or serials[0])
         width, height, rate = self._asked
         config.enable_stream(rs.stream.color, -1, width, height, rs.format.rgb8, rate)
@@ -167,7 +173,7 @@ class RealSenseSource:
 
     def _use_recording(self, rs: Any, config: Any) -> None:
         # librealsense hangs or throws what it likes for other files.
-        if not self._recording.endswith(('.db3', '.bag')):
+        if not self._recording.endswith('.db3'):
             raise DeviceMissingError(f'{self._recording}: a recording is named *.db3')
         try:
             open(self._recording, 'rb').close()
@@ -193,9 +199,15 @@ class RealSenseSource:
             self._playback = device.as_playback()
         name = device.get_info(rs.camera_info.name)
         serial = device.get_info(rs.camera_info.serial_number)
+        # Depth is shown with a colour frame of the same instant only. librealsense pairs them
+        # freely when one of them is missing, e.g. where a recording begins again.
+        self._period_ms = 1000.0 / color.fps()
         i = color.get_intrinsics()
-        model = MODELS.get(str(i.model).rsplit('.', 1)[-1], 'plumb_bob')
-        calibration = Calibration(i.fx, i.fy, i.ppx, i.ppy, model, tuple(i.coeffs))
+        lens = str(i.model).rsplit('.', 1)[-1]
+        if lens not in MODELS:
+            raise DeviceMissingError(f'RealSense: lens model {lens}; known: {", ".join(MODELS)}')
+        coefficients = tuple(i.coeffs)[: 4 if MODELS[lens] == 'equidistant' else 5]
+        calibration = Calibration(i.fx, i.fy, i.ppx, i.ppy, MODELS[lens], coefficients)
         return CameraFacts(
             f'{name} {serial}', i.width, i.height, float(color.fps()), calibration, depth=has_depth
         )

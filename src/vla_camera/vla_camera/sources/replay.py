@@ -71,6 +71,9 @@ class ReplaySource:
         """Nothing waits: a recording stands still while nobody asks."""
         self._due = max(self._due, steady_now())
 
+    def notes(self) -> dict[str, str]:
+        return {}
+
     def close(self) -> None:
         if self._video is not None:
             self._video.release()

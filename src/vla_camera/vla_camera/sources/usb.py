@@ -87,6 +87,9 @@ class UsbSource:
             if time.monotonic() - began > 0.005:
                 return
 
+    def notes(self) -> dict[str, str]:
+        return {}
+
     def close(self) -> None:
         if self._video is not None:
             self._video.release()
