@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from vla_robot import load_robot
 
 from vla_common.testing import ros  # noqa: F401
 from vla_inference.policy import Observation
+from vla_robot import load_robot
 
 
 @pytest.fixture(scope='session')

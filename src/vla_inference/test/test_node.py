@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,6 @@ from sensor_msgs.msg import Image, Imu, JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
-from vla_interfaces.action import RunInstruction
-from vla_interfaces.msg import InferenceStatus, SupervisorState
 
 from vla_common import qos
 from vla_common.messages import stamp_to_ns
@@ -25,6 +22,8 @@ from vla_common.testing import wait_until
 from vla_inference.doubles import FaultyPolicy
 from vla_inference.node import InferenceNode
 from vla_inference.policy import load_policy
+from vla_interfaces.action import RunInstruction
+from vla_interfaces.msg import InferenceStatus, SupervisorState
 
 SCRIPTED = str(Path(__file__).parents[3] / 'models' / 'scripted')
 S = SupervisorState
@@ -148,3 +147,271 @@ def test_instruction_runs_from_start_to_done_and_is_told(world, bring_up):
     status = world.status_where(lambda s: s.instructions_finished == 1)
     assert status.state == status.IDLE
     assert status.last_result == 'cancelled'
+
+
+def test_nothing_is_published_outside_running_however_good_the_observations(world, bring_up):
+    bring_up()
+    for mode in (S.INACTIVE, S.SAFE_STOP, S.ESTOP):
+        world.mode = mode
+        world.say('wave')
+        world.status_where(lambda s: s.phase.startswith('waiting'))
+    assert world.starts == 0
+    # The sentinel: chunks do arrive, and the first one is of after the start.
+    world.mode = S.READY
+    world.chunks.wait(1)
+    assert stamp_to_ns(world.chunks.messages[0].header.stamp) >= world.running_since_ns > 0
+
+
+def test_refused_start_ends_the_instruction_with_the_reason(world, bring_up):
+    bring_up()
+    world.grant = False
+    world.mode = S.READY
+    world.say('wave')
+    status = world.status_where(lambda s: s.instructions_finished == 1)
+    assert status.last_result == 'aborted: start refused: camera_frozen'
+
+
+def test_words_that_the_policy_does_not_know_end_with_what_it_knows(world, bring_up):
+    bring_up()
+    world.mode = S.READY
+    world.say('dance')
+    status = world.status_where(lambda s: s.instructions_finished == 1)
+    assert 'no motion for "dance"' in status.last_result
+    assert world.starts == 0
+
+
+def test_leaving_running_aborts_and_nothing_resumes(world, bring_up):
+    bring_up()
+    world.mode = S.READY
+    world.say('wave')
+    world.chunks.wait(2)
+    world.mode, world.epoch = S.SAFE_STOP, 1
+    status = world.status_where(lambda s: s.instructions_finished == 1)
+    assert status.last_result == 'aborted: mode SAFE_STOP'
+    world.mode = S.READY
+    world.status_where(lambda s: s.state == s.IDLE)
+    world.mode = S.RUNNING  # somebody else's
+    count = len(world.chunks)
+    started = world.status_where(lambda s: True).sequence
+    world.status_where(lambda s: s.sequence > started + 5)
+    assert len(world.chunks) == count
+    assert world.starts == 1
+
+
+def test_initial_instruction_is_carried_out_once_at_the_first_ready(world, bring_up, ros):
+    node = bring_up(instruction='wave')
+    world.status_where(lambda s: s.state == s.IDLE)
+    world.mode = S.READY
+    world.chunks.wait(1)
+    assert world.starts == 1
+    world.mode, world.epoch = S.SAFE_STOP, 1
+    world.status_where(lambda s: s.instructions_finished == 1)
+    ros.deactivate(node)
+    ros.change(node, Transition.TRANSITION_CLEANUP)
+    ros.configure(node)
+    ros.activate(node)
+    world.mode = S.READY
+    begun = world.status_where(lambda s: True).sequence
+    world.status_where(lambda s: s.sequence > begun + 5)
+    assert world.starts == 1
+
+
+def test_initial_instruction_is_void_after_a_stop_so_that_a_respawned_node_never_resumes(
+    world, bring_up
+):
+    world.epoch = 1
+    world.mode = S.READY
+    bring_up(instruction='wave')
+    begun = world.status_where(lambda s: True).sequence
+    status = world.status_where(lambda s: s.sequence > begun + 5)
+    assert world.starts == 0
+    assert status.instruction_id == 0
+
+
+def test_status_beats_without_instruction_at_ten_hertz_or_more(world, bring_up):
+    bring_up()
+    world.status.clear()
+    world.status.wait(20)
+    sequences = [s.sequence for s in world.status.messages]
+    assert sequences == sorted(set(sequences))
+    span = world.status.times[-1] - world.status.times[0]
+    assert (len(world.status.times) - 1) / span > 5.0  # 12 on a quiet machine
+
+
+def test_hung_policy_stops_the_heartbeat_and_everything_else_goes_on(world, bring_up, ros):
+    node = bring_up(faulty=True)
+    policy = node.policies[0]
+    world.mode = S.READY
+    world.say('wave')
+    world.chunks.wait(1)
+    policy.fault = 'hang'
+    calls = policy.calls
+    wait_until(lambda: policy.calls > calls, what='the hanging call')
+    world.status.clear()
+    world.say('')  # the executor is alive: the cancellation is taken, and ends it
+    wait_until(lambda: node._session.finished == 1, what='the cancellation')
+    wait_until(lambda: 'out for' in node.diagnose()[1], what='the diagnosis')
+    assert not world.status.messages
+    ros.deactivate(node)
+    assert not ros.change(node, Transition.TRANSITION_ACTIVATE)  # the call is still out
+    policy.release.set()
+    wait_until(lambda: not node._worker.is_alive(), what='the worker')
+    policy.fault = ''
+    ros.activate(node)
+    world.status_where(lambda s: s.state == s.IDLE)
+
+
+def test_policy_that_fails_is_held_by_the_fallback_and_then_ended(world, bring_up):
+    node = bring_up(faulty=True, fallback_duration=0.3)
+    world.mode = S.READY
+    world.say('wave')
+    world.chunks.wait(1)
+    node.policies[0].fault = 'nan'
+    status = world.status_where(lambda s: s.state == s.FALLBACK)
+    assert status.reason == 'policy failed: targets that are not finite: right_shoulder_pitch'
+    status = world.status_where(lambda s: s.instructions_finished == 1)
+    assert status.last_result.startswith('aborted: policy failed')
+    assert all(np.isfinite(p.positions).all() for c in world.chunks.messages for p in c.points)
+
+
+def test_frozen_camera_is_told_even_without_an_instruction(world, bring_up, tmp_path):
+    write_bundle(tmp_path / 'tiny')
+    bring_up(policy=str(tmp_path / 'tiny'), frozen_after=0.3)
+    world.status_where(lambda s: s.state == s.IDLE and not s.camera_frozen)
+    world.frozen = True
+    world.status_where(lambda s: s.camera_frozen)
+    world.frozen = False
+    world.status_where(lambda s: not s.camera_frozen)
+
+
+def test_learned_bundle_runs_and_without_joints_it_is_blocked_by_name(world, bring_up, tmp_path):
+    write_bundle(tmp_path / 'tiny')
+    bring_up(policy=str(tmp_path / 'tiny'))
+    world.mode = S.READY
+    world.say('wave')
+    status = world.status_where(lambda s: s.state == s.ACTIVE and s.chunks_published > 2)
+    assert status.policy == 'tiny 0.1.0'
+    assert 0.0 <= status.observation_age < 0.3
+    world.joints_on = False
+    status = world.status_where(lambda s: s.state == s.BLOCKED)
+    assert 'joint_states' in status.reason
+    status = world.status_where(lambda s: s.instructions_finished == 1)
+    assert status.last_result.startswith('aborted: observation: joint_states')
+
+
+class Client:
+    """An action client on the probe."""
+
+    def __init__(self, world):
+        self.client = ActionClient(world.probe.node, RunInstruction, '/vla/run_instruction')
+        assert self.client.wait_for_server(10.0)
+        self.feedback = []
+
+    def send(self, **goal):
+        future = self.client.send_goal_async(
+            RunInstruction.Goal(**goal),
+            feedback_callback=lambda message: self.feedback.append(message.feedback),
+        )
+        wait_until(future.done, what='the goal to be answered')
+        return future.result()
+
+    def result(self, handle):
+        future = handle.get_result_async()
+        wait_until(future.done, what='the result')
+        return future.result()
+
+
+def test_action_goal_runs_gives_feedback_and_ends_at_its_time_limit(world, bring_up):
+    bring_up()
+    world.mode = S.READY
+    client = Client(world)
+    handle = client.send(instruction='wave', time_limit=1.0)
+    assert handle.accepted
+    answer = client.result(handle)
+    assert answer.status == 6  # aborted
+    assert answer.result.reason == 'time limit'
+    assert answer.result.duration >= 1.0
+    assert any(f.phase == 'running' for f in client.feedback)
+
+
+def test_action_goal_can_be_cancelled(world, bring_up):
+    bring_up()
+    world.mode = S.READY
+    client = Client(world)
+    handle = client.send(instruction='wave')
+    world.chunks.wait(1)
+    cancelled = handle.cancel_goal_async()
+    wait_until(cancelled.done, what='the cancellation')
+    answer = client.result(handle)
+    assert (answer.status, answer.result.reason) == (5, 'cancelled')
+    status = world.status_where(lambda s: s.instructions_finished == 1)
+    assert status.state == status.IDLE
+
+
+def test_action_goal_is_aborted_by_a_stop_with_its_cause(world, bring_up):
+    bring_up()
+    world.mode = S.READY
+    client = Client(world)
+    handle = client.send(instruction='wave')
+    world.chunks.wait(1)
+    world.mode = S.ESTOP
+    answer = client.result(handle)
+    assert (answer.status, answer.result.success) == (6, False)
+    assert answer.result.reason == 'mode ESTOP'
+
+
+def test_action_goal_gets_its_result_when_the_node_is_deactivated(world, bring_up, ros):
+    node = bring_up()
+    world.mode = S.READY
+    client = Client(world)
+    handle = client.send(instruction='wave')
+    world.chunks.wait(1)
+    ros.deactivate(node)
+    assert 'out of service' in client.result(handle).result.reason
+    assert not client.send(instruction='wave').accepted
+
+
+@pytest.mark.parametrize(
+    'goal',
+    [{'instruction': '  '}, {'instruction': 'wave', 'time_limit': float('nan')}],
+)
+def test_action_goal_without_sense_is_refused(world, bring_up, goal):
+    bring_up()
+    assert not Client(world).send(**goal).accepted
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'told'),
+    [
+        ({'policy': '/nowhere'}, 'policy: found /nowhere'),
+        ({'robot': 'nobody'}, 'nobody'),
+        ({'policy': SCRIPTED, 'instruction': 'dance'}, 'instruction: found no motion for "dance"'),
+        ({'policy': SCRIPTED, 'inference_frequency': 1.0}, 'inference_frequency: found 1.0'),
+    ],
+)
+def test_configure_fails_loudly_and_can_be_tried_again(ros, parameters, told):
+    node = ros.node(InferenceNode, **parameters)
+    assert not ros.change(node, Transition.TRANSITION_CONFIGURE)
+    assert ros.state(node) == 'unconfigured'
+    assert told in node._lifecycle_message[1]
+
+
+def test_policy_that_is_too_slow_is_refused_at_configure(ros):
+    def make_policy(*arguments, **keywords):
+        return FaultyPolicy(load_policy(*arguments, **keywords), 'sleep', 0.05)
+
+    class Slow(InferenceNode):
+        def __init__(self, **options):
+            super().__init__(make_policy=make_policy, **options)
+
+    node = ros.node(Slow, policy=SCRIPTED, policy_timeout=0.02)
+    assert not ros.change(node, Transition.TRANSITION_CONFIGURE)
+    assert 'wanted at most policy_timeout, 0.02 s' in node._lifecycle_message[1]
+
+
+def test_no_thread_is_left_behind(ros, robot):
+    node = ros.node(InferenceNode, policy=SCRIPTED)
+    ros.configure(node)
+    ros.activate(node)
+    ros.deactivate(node)
+    assert not [t for t in threading.enumerate() if t.name == 'inference worker']

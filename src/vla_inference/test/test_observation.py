@@ -1,0 +1,232 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Observations of one instant, or a named reason."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vla_inference.observation import Bounds, FrozenImages, ObservationAssembler
+
+NAMES = ('a', 'b')
+T0 = 10**12  # ns on the system clock; steady time 0
+
+
+def ns(seconds: float) -> int:
+    return T0 + round(seconds * 1e9)
+
+
+class Feed:
+    """Delivers samples of a time (s), received at once unless told otherwise."""
+
+    def __init__(self, cameras=('head',), **bounds):
+        self.assembler = ObservationAssembler(NAMES, cameras, Bounds(**bounds))
+        self.picture = 0
+
+    def image(self, t, received=None, pixel=None, **change):
+        self.picture += 1
+        content = np.full((2, 3, 3), self.picture if pixel is None else pixel, np.uint8).tobytes()
+        fields = {'height': 2, 'width': 3, 'step': 9, 'encoding': 'rgb8', 'content': content}
+        return self.assembler.add_image(
+            'head', ns(t), t if received is None else received, **{**fields, **change}
+        )
+
+    def joints(self, t, received=None, q=(0.1, 0.2), names=NAMES):
+        received = t if received is None else received
+        return self.assembler.add_joints(ns(t), received, names, q, [0.0] * len(q))
+
+    def imu(self, t, received=None, wxyz=(1.0, 0.0, 0.0, 0.0)):
+        return self.assembler.add_imu(ns(t), t if received is None else received, wxyz)
+
+    def body(self, begin, end, step=0.005):
+        for t in np.arange(begin, end, step):
+            self.joints(t, q=(t, -t))
+            self.imu(t)
+
+    def see(self, t):
+        return self.assembler.assemble(t, ns(t), 'wave', 1.5)
+
+
+def test_joints_are_those_of_the_images_instant():
+    feed = Feed()
+    feed.body(0.0, 0.2)
+    feed.image(0.1, received=0.19)
+    seen = feed.see(0.2)
+    assert seen.reason == ''
+    assert seen.observation.stamp_ns == ns(0.1)
+    np.testing.assert_allclose(seen.observation.position, [0.1, -0.1])
+    assert seen.skew == pytest.approx(0.0, abs=1e-9)
+    assert seen.age == pytest.approx(0.1)
+    assert seen.observation.instruction == 'wave'
+    assert seen.observation.elapsed == 1.5
+
+
+def test_without_cameras_the_newest_joints_are_the_instant():
+    feed = Feed(cameras=())
+    feed.body(0.0, 0.2)
+    assert feed.see(0.2).observation.stamp_ns == ns(0.195)
+
+
+@pytest.mark.parametrize(
+    ('leave_out', 'reason'),
+    [('image', 'no image of camera head'), ('joints', 'no joint_states'), ('imu', 'no imu')],
+)
+def test_what_never_came_is_named(leave_out, reason):
+    feed = Feed()
+    for part in ('image', 'joints', 'imu'):
+        if part != leave_out:
+            getattr(feed, part)(0.0)
+    seen = feed.see(0.01)
+    assert seen.observation is None
+    assert seen.reason == reason
+
+
+@pytest.mark.parametrize('late', ['image', 'joints', 'imu'])
+def test_stream_that_stops_is_too_old_by_name(late):
+    feed = Feed(max_skew=10.0)
+    for part in ('image', 'joints', 'imu'):
+        getattr(feed, part)(0.0)
+        if part != late:
+            getattr(feed, part)(0.5)
+    seen = feed.see(0.5)
+    assert seen.observation is None
+    assert {'image': 'camera head', 'joints': 'joint_states'}.get(late, late) in seen.reason
+    assert '0.500 s old, limit 0.3' in seen.reason
+
+
+def test_age_is_counted_from_reception_even_when_the_stamp_looks_fresh():
+    feed = Feed()
+    feed.joints(0.0)
+    feed.imu(0.0)
+    feed.image(0.0)
+    # The wall clock was set back by 0.4 s: by the stamps everything is new.
+    seen = feed.assembler.assemble(0.4, ns(0.0), '', 0.0)
+    assert 'is 0.400 s old' in seen.reason
+
+
+def test_age_is_not_below_what_the_stamp_says():
+    feed = Feed()
+    feed.image(0.0, received=0.5)
+    feed.joints(0.0, received=0.5)
+    feed.imu(0.0, received=0.5)
+    assert 'is 0.500 s old' in feed.see(0.5).reason
+
+
+def test_skewed_parts_give_no_observation():
+    feed = Feed()
+    feed.joints(0.0)
+    feed.imu(0.2)
+    feed.image(0.2)
+    seen = feed.see(0.2)
+    assert seen.observation is None
+    assert seen.reason == 'joint_states lags by 0.200 s, limit 0.1'
+    assert seen.skew == pytest.approx(0.2)
+
+
+def test_stamp_from_the_future_is_refused():
+    feed = Feed()
+    feed.joints(0.2, received=0.0)
+    feed.imu(0.2, received=0.0)
+    feed.image(0.2, received=0.0)
+    assert 'in the future' in feed.see(0.0).reason
+
+
+def test_replayed_samples_do_not_count():
+    feed = Feed()
+    assert feed.joints(0.1)
+    assert not feed.joints(0.1)
+    assert not feed.joints(0.05)
+    assert feed.assembler.refused == 2
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'reason'),
+    [
+        (lambda f: f.joints(0.01, q=(0.0, float('nan'))), 'joint_states are not finite'),
+        (lambda f: f.joints(0.01, names=('a', 'c')), 'joint_states: unknown joints: c'),
+        (lambda f: f.joints(0.01, names=('a',), q=(0.0,)), 'joint_states: missing joints: b'),
+        (lambda f: f.imu(0.01, wxyz=(0.0, 0.0, 0.0, 0.0)), 'imu orientation is no rotation'),
+        (lambda f: f.imu(0.01, wxyz=(float('nan'), 0, 0, 0)), 'imu orientation is no rotation'),
+        (lambda f: f.image(0.01, encoding='mono8'), 'camera head sends mono8, wanted rgb8'),
+        (lambda f: f.image(0.01, content=b'abc'), 'camera head: 3 bytes for 3 x 2, step 9'),
+        (lambda f: f.image(0.01, height=0, content=b''), 'camera head: 0 bytes for 3 x 0, step 9'),
+    ],
+)
+def test_message_that_cannot_be_used_blocks_until_a_good_one_comes(spoil, reason):
+    feed = Feed()
+    feed.image(0.0)
+    feed.joints(0.0)
+    feed.imu(0.0)
+    assert not spoil(feed)
+    seen = feed.see(0.01)
+    assert seen.observation is None
+    assert seen.reason == reason
+    feed.image(0.02)
+    feed.joints(0.02)
+    feed.imu(0.02)
+    assert feed.see(0.02).observation is not None
+
+
+def test_bgr_and_padded_rows_are_read_right():
+    feed = Feed()
+    rows = np.zeros((2, 12), np.uint8)
+    rows[:, 0::3] = 7  # blue first
+    feed.image(0.0, step=12, content=rows.tobytes(), encoding='bgr8')
+    feed.joints(0.0)
+    feed.imu(0.0)
+    image = feed.see(0.0).observation.images['head']
+    assert image.shape == (2, 3, 3)
+    assert (image[:, :, 2] == 7).all()
+    assert (image[:, :, 0] == 0).all()
+
+
+def test_camera_that_freezes_while_still_publishing_is_found():
+    feed = Feed(frozen_after=1.0)
+    for k in range(40):
+        t = k / 15
+        feed.body(t - 0.01, t + 0.001)
+        feed.image(t, pixel=k if k < 10 else 10)
+        seen = feed.see(t + 0.001)
+        same = max(0.0, (k - 10) / 15)
+        assert feed.assembler.camera_frozen == (same > 1.0)
+        assert (seen.observation is None) == (same > 1.0)
+    assert seen.reason == 'camera head frozen: the same image for 1.93 s'
+    feed.body(3.0, 3.01)
+    feed.image(3.005, pixel=99)
+    assert not feed.assembler.camera_frozen
+
+
+def test_silence_is_not_called_frozen():
+    frozen = FrozenImages(1.0)
+    frozen.update(b'a', 0)
+    assert not frozen.frozen
+
+
+def test_nothing_old_is_used_after_clear():
+    feed = Feed()
+    feed.image(0.0)
+    feed.joints(0.0)
+    feed.imu(0.0)
+    feed.assembler.clear()
+    assert feed.see(0.0).observation is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(-0.5, 1.0), st.floats(0.0, 0.5)), min_size=3, max_size=3),
+    st.floats(0.5, 1.5),
+)
+def test_whatever_the_times_an_observation_is_fresh_and_of_one_instant(parts, now):
+    feed = Feed()
+    for add, (t, delay) in zip((feed.image, feed.joints, feed.imu), parts, strict=True):
+        add(t, received=min(now, t + delay))
+    seen = feed.see(now)
+    stamps = [t for t, _ in parts]
+    if seen.observation is None:
+        assert seen.reason
+    else:
+        assert max(stamps) - min(stamps) <= 0.1 + 1e-6
+        assert now - min(stamps) <= 0.3 + 1e-6
+        assert max(stamps) - now <= 0.05 + 1e-6
