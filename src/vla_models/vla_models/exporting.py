@@ -91,6 +91,13 @@ def export_onnx(model: HumanoidVLA, path: Path) -> float:
     return worst
 
 
+class _Plain(yaml.SafeDumper):
+    """YAML without anchors: every list is written where it is read."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -160,7 +167,9 @@ def export_bundle(run: Path, out: Path, version: str = '0.1.0') -> tuple[Path, f
         'files': {name: _digest(out / name) for name in ('model.onnx', 'tokenizer.json')},
     }
     path = out / 'policy.yaml'
-    path.write_text(yaml.safe_dump(policy, sort_keys=False, default_flow_style=None, width=100))
+    path.write_text(
+        yaml.dump(policy, Dumper=_Plain, sort_keys=False, default_flow_style=None, width=100)
+    )
     for extra in ('loss.png', 'training.json'):
         if (run / extra).exists():
             shutil.copyfile(run / extra, out / extra)
