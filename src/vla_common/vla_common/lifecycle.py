@@ -40,6 +40,7 @@ from rclpy.task import Future
 from vla_common.errors import ConfigError
 from vla_common.levels import Level
 from vla_common.parameters import Parameters, ParameterSchema
+from vla_common.scheduling import Priority, prefer
 
 FINISH_DEADLINE = 4.5
 """s that `finish()` may take after a signal: launch sends SIGTERM 5 s after SIGINT."""
@@ -346,13 +347,18 @@ def _refuse(response: Any, reason: str) -> Any:
     return response
 
 
-def run(make_node: Callable[[], VlaLifecycleNode], args: list[str] | None = None) -> int:
+def run(
+    make_node: Callable[[], VlaLifecycleNode],
+    args: list[str] | None = None,
+    priority: Priority = Priority.NORMAL,
+) -> int:
     """Run one node until SIGINT or SIGTERM; the `main` of every node.
 
     On a signal: `secure()`, then the executor goes on until `finish()` says that the process may
     end (at most FINISH_DEADLINE), then teardown. Further signals change nothing: a terminal's
     Ctrl-C reaches a launched process twice, from the terminal and from launch.
     """
+    scheduling = prefer(priority)
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     received: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -363,6 +369,8 @@ def run(make_node: Callable[[], VlaLifecycleNode], args: list[str] | None = None
         print(f'{type(error).__name__}: {error}', file=sys.stderr)
         rclpy.shutdown()
         return 1
+    if priority != Priority.NORMAL:
+        node.get_logger().info(scheduling)
     # A third to a half of SingleThreadedExecutor's CPU time. Its plain spin() hangs in Jazzy's
     # wheels and would not see Python's signal handlers: spin in slices.
     executor = EventsExecutor()

@@ -16,6 +16,7 @@ from vla_common.levels import Level
 from vla_common.lifecycle import VlaLifecycleNode, run
 from vla_common.messages import JointOrder, duration_to_seconds, stamp_to_ns
 from vla_common.modes import Mode
+from vla_common.scheduling import Priority
 from vla_interfaces.msg import SafetyStatus, SupervisorState
 from vla_interfaces.msg import Violation as ViolationMessage
 from vla_robot import load_robot
@@ -216,7 +217,7 @@ def _message(item: Violation) -> ViolationMessage:
 
 def main() -> int:
     """Entry point of `ros2 run vla_safety safety_filter`."""
-    return run(SafetyFilterNode)
+    return run(SafetyFilterNode, priority=Priority.FILTER)
 
 
 if __name__ == '__main__':

@@ -1,0 +1,43 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+import errno
+import os
+import subprocess
+import sys
+
+from vla_common.scheduling import Priority, prefer
+
+
+def test_the_one_that_can_stop_the_robot_comes_first():
+    assert max(Priority) == Priority.SUPERVISOR
+    assert max(Priority) < 50, 'above the kernel threads that serve interrupts'
+
+
+def test_without_permission_the_process_goes_on_and_is_told_what_to_do(monkeypatch):
+    def refuse(*arguments):
+        raise PermissionError(errno.EPERM, 'Operation not permitted')
+
+    monkeypatch.setattr(os, 'sched_setscheduler', refuse)
+    monkeypatch.delenv('VLA_REALTIME', raising=False)
+    told = prefer(Priority.DRIVER)
+    assert 'Operation not permitted' in told
+    assert 'limits.d' in told
+
+
+def test_threads_made_after_it_inherit_the_priority():
+    script = (
+        'import os, threading\n'
+        'from vla_common.scheduling import Priority, prefer\n'
+        'said = prefer(Priority.DRIVER)\n'
+        'seen = []\n'
+        't = threading.Thread(target=lambda: seen.append(os.sched_getparam(0).sched_priority))\n'
+        't.start(); t.join()\n'
+        'assert seen == [30 if "SCHED_FIFO" in said and "no real" not in said else 0], (said, seen)'
+    )
+    environment = {name: value for name, value in os.environ.items() if name != 'VLA_REALTIME'}
+    subprocess.run([sys.executable, '-c', script], check=True, env=environment)
+
+
+def test_it_can_be_switched_off(monkeypatch):
+    monkeypatch.setenv('VLA_REALTIME', '0')
+    monkeypatch.setattr(os, 'sched_setscheduler', lambda *arguments: 1 / 0)
+    assert prefer(Priority.DRIVER) == 'default scheduling'
