@@ -18,5 +18,7 @@ setup(
     maintainer_email='maintainers@vla-ros2.example',
     description='The simulated world: a scene, its MuJoCo physics, and what a camera sees of it.',
     license='Apache-2.0',
-    entry_points={'console_scripts': ['view_scene = vla_sim.view_scene:main']},
+    entry_points={
+        'console_scripts': ['view_scene = vla_sim.view_scene:main', 'watch = vla_sim.watch:main']
+    },
 )
