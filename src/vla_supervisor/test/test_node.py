@@ -37,6 +37,11 @@ def shipped(**changes):
     found = dict(flat(yaml.safe_load(CONFIG.read_text())['supervisor']['ros__parameters']))
     for name in HEARTBEAT_TOPIC:
         found[f'timeouts__{name}'] = 0.6
+    found['stall_stop_after'] = 1.0
+    found['not_tracking_stop_after'] = 1.0
+    found['idle_end_after'] = 30.0
+    for stop in ('safe_stop', 'estop'):
+        found[f'{stop}__obey_within'] = 1.0
     found['graph_period'] = 0.1
     found['bringup__poll_period'] = 0.2
     found['bringup__backoff_first'] = 0.1
