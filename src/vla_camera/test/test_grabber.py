@@ -3,179 +3,270 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import threading
+import time
 
-from vla_camera.doubles import FaultySource
+import pytest
+
+from vla_camera.doubles import Fault, FaultySource
 from vla_camera.frames import DeviceMissingError
 from vla_camera.grabber import Grabber
-from vla_camera.vigilance import Backoff, Vigilance
+from vla_camera.vigilance import Backoff
 from vla_common.testing import wait_until
 
 
-@pytest.fixture
-def grab():
-    made = []
+class Rig:
+    """A grabber on a faulty camera, and what it delivered."""
 
-    def make(source, **options):
-        frames, log = [], []
-        values = {'frozen_after': 0.2, 'stall_after': 0.2, 'backoff': Backoff(0.01, 0.05)}
-        grabber = Grabber(
-            source, lambda frame, facts: frames.append(frame), log.append, **{**values, **options}
+    def __init__(self) -> None:
+        self.source = FaultySource()
+        self.frames = []
+        self.logged = []
+        self.deliver = lambda frame, facts: self.frames.append(frame)
+        self.grabber = self.another(self.source)
+
+    def another(self, source: FaultySource, **options) -> Grabber:
+        return Grabber(
+            source,
+            lambda frame, facts: self.deliver(frame, facts),
+            self.logged.append,
+            frozen_after=0.2,
+            stall_after=0.2,
+            grab_timeout=0.02,
+            backoff=Backoff(0.01, 0.04),
+            **options,
         )
-        made.append((grabber, source))
-        grabber.frames, grabber.lines = frames, log
-        return grabber
 
-    yield make
-    for grabber, source in made:
-        source.release.set()
-        assert grabber.close()
+    def start(self) -> None:
+        self.grabber.open(5.0)
+        self.grabber.run()
+        self.wait_for_more()
 
+    def wait_for_more(self, count: int = 3) -> None:
+        wanted = len(self.frames) + count
+        wait_until(lambda: len(self.frames) >= wanted, what='frames')
 
-def test_frames_come_from_the_one_thread_that_opened_the_device(grab):
-    source = FaultySource()
-    grabber = grab(source)
-    assert grabber.open(5.0).device == 'double'
-    assert not grabber.frames  # not before run
-    grabber.run()
-    wait_until(lambda: len(grabber.frames) >= 3)
-    assert grabber.close()
-    assert source.closed == 1
-    assert len(source.threads) == 1
-    assert grabber.health().problem == ''
+    def wait_for_problem(self, words: str) -> str:
+        found = []
 
+        def told() -> bool:
+            found.append(self.grabber.health().problem)
+            return words in found[-1]
 
-def test_missing_device_is_raised_where_it_was_opened(grab):
-    with pytest.raises(DeviceMissingError, match='plug it in'):
-        grab(FaultySource('missing')).open(5.0)
+        wait_until(told, what=words)
+        return found[-1]
+
+    def values(self, start: int = 0) -> list[int]:
+        return [int(frame.color[0, 0, 0]) for frame in self.frames[start:]]
 
 
-def test_device_that_never_opens_is_not_waited_for(grab):
-    source = FaultySource()
-    source.open = source.release.wait
-    with pytest.raises(TimeoutError, match=r'within 0.05 s'):
-        grab(source).open(0.05)
+@pytest.fixture
+def rig():
+    rig = Rig()
+    yield rig
+    rig.source.let_go()
+    assert rig.grabber.close(5.0)
 
 
-def test_frozen_camera_is_seen_and_its_frames_are_passed_on_as_they_are(grab):
-    source = FaultySource()
-    grabber = grab(source)
-    grabber.open(5.0)
-    grabber.run()
-    wait_until(lambda: len(grabber.frames) >= 3)
-    assert not grabber.health().frozen
-    source.fault = 'freeze'
-    wait_until(lambda: grabber.health().frozen, what='frozen')
-    stamps = [frame.stamp_ns for frame in grabber.frames]
+def test_every_frame_is_delivered_once_and_in_order(rig):
+    rig.start()
+    rig.wait_for_more(10)
+    rig.grabber.pause()
+    assert rig.values() == list(range(1, len(rig.frames) + 1))
+    assert rig.grabber.health().frames == len(rig.frames)
+
+
+def test_one_thread_alone_touches_the_source(rig):
+    rig.start()
+    rig.source.fault = Fault.DIE
+    rig.wait_for_problem('unplugged')
+    rig.source.fault = Fault.NONE
+    rig.wait_for_more()
+    rig.grabber.close()
+    assert len(rig.source.threads) == 1
+    assert threading.get_ident() not in rig.source.threads
+    assert rig.source.touched_after_close == 0
+
+
+def test_a_frozen_camera_is_told_while_it_goes_on_delivering(rig):
+    rig.start()
+    rig.source.fault = Fault.FREEZE
+    wait_until(lambda: rig.grabber.health().frozen, what='frozen')
+    assert rig.grabber.health().problem == ''
+    stamps = [frame.stamp_ns for frame in rig.frames]
     assert stamps == sorted(set(stamps))
-    source.fault = ''
-    wait_until(lambda: not grabber.health().frozen, what='thawed')
+    rig.source.fault = Fault.NONE
+    wait_until(lambda: not rig.grabber.health().frozen, what='no longer frozen')
 
 
-def test_stall_publishes_nothing_is_told_and_reopens(grab):
-    source = FaultySource()
-    grabber = grab(source)
-    grabber.open(5.0)
-    grabber.run()
-    wait_until(lambda: len(grabber.frames) >= 2)
-    source.fault = 'stall'
-    wait_until(lambda: 'no frame for' in grabber.health().problem, what='the stall')
-    before = len(grabber.frames)
-    wait_until(lambda: source.opened >= 3, what='reopening')
-    assert len(grabber.frames) == before  # silence was not masked
-    source.fault = ''
-    wait_until(lambda: len(grabber.frames) > before + 2, what='frames again')
-    assert grabber.health().problem == ''
-    assert grabber.health().stalls >= 1
+def test_a_silent_camera_is_told_closed_and_opened_again(rig):
+    rig.start()
+    rig.source.fault = Fault.STALL
+    rig.wait_for_problem('no frame for')
+    before = len(rig.frames)
+    wait_until(lambda: rig.source.opened >= 2, what='opening again')
+    assert len(rig.frames) == before, 'silence is not masked'
+    rig.source.fault = Fault.NONE
+    rig.wait_for_more()
+    health = rig.grabber.health()
+    assert health.problem == ''
+    assert health.stalls >= 1
+    assert health.reopened >= 1
 
 
-def test_simulated_camera_is_not_reopened_for_silence(grab):
-    source = FaultySource('stall')
-    grabber = grab(source, reopen_silent=False)
-    grabber.open(5.0)
-    grabber.run()
-    wait_until(lambda: 'no frame for' in grabber.health().problem, what='the stall')
+def test_the_simulated_camera_is_not_opened_again_for_silence():
+    rig = Rig()
+    source = FaultySource(Fault.STALL)
+    rig.grabber = rig.another(source, reopen_silent=False)
+    rig.grabber.open(5.0)
+    rig.grabber.run()
+    rig.wait_for_problem('no frame for 0.4')
     assert source.opened == 1
+    assert rig.grabber.close()
 
 
-def test_unplugged_camera_comes_back_by_itself(grab):
-    source = FaultySource()
-    grabber = grab(source)
-    grabber.open(5.0)
-    grabber.run()
-    wait_until(lambda: len(grabber.frames) >= 2)
-    source.fault = 'die'
-    wait_until(lambda: 'unplugged; opening again' in grabber.health().problem, what='the loss')
-    before = len(grabber.frames)
-    source.fault = ''
-    wait_until(lambda: len(grabber.frames) > before, what='frames again')
-    assert grabber.health().reopened == 1
-    assert any('unplugged' in line for line in grabber.lines)
+def test_a_camera_that_dies_is_tried_again_until_it_is_back(rig):
+    rig.start()
+    rig.source.fault = Fault.DIE
+    assert 'the double was unplugged' in rig.wait_for_problem('opening again')
+    closed = rig.source.closed
+    wait_until(lambda: rig.source.closed >= closed + 3, what='three more tries')
+    assert rig.source.opened == 1
+    rig.source.fault = Fault.NONE
+    rig.wait_for_more()
+    assert rig.grabber.health().problem == ''
+    assert rig.grabber.health().reopened == 1
 
 
-def test_hung_driver_stops_the_frames_and_shows_since_when(grab):
-    source = FaultySource()
-    grabber = grab(source)
-    grabber.open(5.0)
-    grabber.run()
-    wait_until(lambda: len(grabber.frames) >= 2)
-    source.fault = 'hang'
-    wait_until(lambda: grabber.health().busy_for > 0.3, what='the hang')
-    assert 'no frame for' in grabber.health().problem
-    before = len(grabber.frames)
-    assert not grabber.close(0.1)
-    assert len(grabber.frames) == before
+def test_an_exception_of_a_drivers_own_is_a_lost_camera_not_a_dead_thread(rig):
+    rig.start()
+    rig.source.fault = Fault.BUG
+    wait_until(lambda: rig.source.opened >= 3, what='opening again')
+    assert any('KeyError' in line for line in rig.logged)
+    rig.source.fault = Fault.NONE
+    rig.wait_for_more()
 
 
-def test_recording_that_ends_is_no_loss(grab):
-    source = FaultySource()
-    grabber = grab(source)
-    grabber.open(5.0)
-    source.fault = 'end'
-    grabber.run()
-    wait_until(lambda: grabber.health().ended, what='the end')
-    assert grabber.health().problem == 'the recording is over'
-    assert source.opened == 1
+def test_a_recording_that_ends_is_told_and_not_opened_again(rig):
+    rig.start()
+    rig.source.fault = Fault.END
+    wait_until(lambda: rig.grabber.health().ended, what='the end')
+    assert rig.grabber.health().problem == 'the recording is over'
+    assert rig.source.opened == 1
 
 
-def test_paused_grabber_delivers_nothing(grab):
-    source = FaultySource()
-    grabber = grab(source)
-    grabber.open(5.0)
-    grabber.run()
-    wait_until(lambda: len(grabber.frames) >= 2)
-    grabber.pause()
-    wait_until(lambda: grabber._busy_since is None)
-    before = len(grabber.frames)
-    calls = source._count
-    grabber.run()
-    wait_until(lambda: source._count > calls)
-    grabber.pause()
-    assert len(grabber.frames) >= before
+def test_a_frame_whose_time_does_not_advance_is_neither_delivered_nor_a_sign_of_life(rig):
+    rig.start()
+    rig.source.fault = Fault.OLD_STAMP
+    assert 'does not advance' in rig.wait_for_problem('no frame for')
+    stamps = [frame.stamp_ns for frame in rig.frames]
+    assert stamps == sorted(set(stamps))
+    assert rig.grabber.health().repeated > 1
+    rig.source.fault = Fault.NONE
+    rig.wait_for_more()
+    assert rig.grabber.health().problem == ''
 
 
-@given(st.lists(st.booleans(), max_size=30))
-def test_backoff_grows_to_its_limit_and_falls_back_at_once(successes):
-    backoff, expected = Backoff(0.5, 8.0), 0.5
-    for success in successes:
-        if success:
-            backoff.succeed()
-            expected = 0.5
-        else:
-            assert backoff.fail() == expected
-            expected = min(8.0, 2 * expected)
+def test_frames_of_another_size_never_leave(rig):
+    rig.start()
+    rig.source.fault = Fault.RESIZE
+    wait_until(lambda: any('a frame of 40 x 24' in line for line in rig.logged), what='the log')
+    rig.source.fault = Fault.NONE
+    rig.wait_for_more()
+    assert {frame.color.shape for frame in rig.frames} == {(24, 32, 3)}
 
 
-def test_vigilance_counts_each_stall_once():
-    v = Vigilance(1.0, 0.5)
-    v.begin(0.0)
-    assert not v.stalled(0.4)
-    assert v.stalled(0.6)
-    assert v.stalled(0.7)
-    v.frame(np.zeros((2, 2, 3), np.uint8), 0.8)
-    assert not v.stalled(0.9)
-    assert v.stalled(1.5)
-    assert v.stalls == 2
+def test_a_grab_that_hangs_is_told_and_its_frame_never_leaves_beside_a_new_source(rig):
+    rig.start()
+    rig.source.fault = Fault.HANG
+    assert rig.source.hanging.wait(5.0)
+    assert 'has not returned' in rig.wait_for_problem('no frame for')
+    rig.grabber.pause()
+    assert not rig.grabber.close(timeout=0.05)
+    delivered = len(rig.frames)
+    # Another camera for the same listeners, as after a new configure.
+    fresh = FaultySource()
+    second = rig.another(fresh)
+    second.open(5.0)
+    second.run()
+    rig.wait_for_more(3)
+    rig.source.let_go()  # the old driver returns, with a picture
+    assert rig.grabber.close(5.0), 'the thread ends when the driver lets go'
+    rig.wait_for_more(3)
+    assert second.close()
+    new = rig.values(delivered)
+    assert new == list(range(1, len(new) + 1)), 'only the new camera delivered'
+    assert rig.source.closed == 1
+    assert fresh.touched_after_close == 0
+
+
+def test_a_frame_that_was_being_grabbed_at_a_pause_never_leaves_even_after_running_again(rig):
+    rig.start()
+    rig.source.fault = Fault.HANG
+    assert rig.source.hanging.wait(5.0)
+    late, delivered = rig.source.number + 1, len(rig.frames)
+    rig.grabber.pause()
+    rig.source.fault = Fault.NONE
+    rig.grabber.run()
+    rig.source.let_go()
+    rig.wait_for_more(2)
+    assert rig.values(delivered)[0] == late + 1
+
+
+def test_what_the_device_buffered_while_paused_is_discarded(rig):
+    rig.start()
+    assert rig.source.discarded == 1
+    rig.grabber.pause()
+    rig.grabber.run()
+    rig.wait_for_more()
+    assert rig.source.discarded == 2
+
+
+def test_nothing_is_delivered_once_pause_has_returned(rig):
+    paused, late = threading.Event(), []
+
+    def deliver_slowly(frame, facts):
+        time.sleep(0.003)
+        late.append(paused.is_set())
+        rig.frames.append(frame)
+
+    rig.deliver = deliver_slowly
+    rig.start()
+    for _ in range(20):
+        rig.grabber.pause()
+        paused.set()
+        time.sleep(0.02)  # a grab that was under way ends in this time
+        paused.clear()
+        rig.grabber.run()
+        rig.wait_for_more(1)
+    assert not any(late)
+
+
+def test_a_camera_that_is_absent_raises_at_open_and_leaves_no_thread(rig):
+    rig.source.fault = Fault.DIE
+    with pytest.raises(DeviceMissingError, match='unplugged'):
+        rig.grabber.open(5.0)
+    assert rig.grabber.close()
+    assert rig.source.closed == 1
+
+
+def test_a_camera_that_hangs_at_open_is_given_up_and_closed_once_it_returns(rig):
+    rig.source.fault = Fault.HANG
+    with pytest.raises(TimeoutError, match=r'did not open within 0\.05 s'):
+        rig.grabber.open(0.05)
+    rig.source.let_go()
+    assert rig.grabber.close(5.0)
+    assert rig.source.opened == rig.source.closed == 1
+    assert not rig.frames
+
+
+def test_a_frame_that_cannot_be_published_does_not_end_the_thread(rig):
+    def refuse_the_third(frame, facts):
+        rig.frames.append(frame)
+        if len(rig.frames) == 3:
+            raise ValueError('cannot be published')
+
+    rig.deliver = refuse_the_third
+    rig.start()
+    rig.wait_for_more(5)
+    assert any('cannot be published' in line for line in rig.logged)

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 from lifecycle_msgs.msg import Transition
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 
-from vla_camera.doubles import FaultySource
+from vla_camera.doubles import Fault, FaultySource
 from vla_camera.node import CameraNode
 from vla_common import qos
 from vla_common.levels import Level
@@ -18,15 +17,6 @@ from vla_common.messages import stamp_to_ns
 from vla_common.testing import wait_until
 from vla_interfaces.msg import WorldState
 from vla_sim import Scene, World
-
-
-@pytest.fixture
-def folder(tmp_path):
-    for k in range(3):
-        image = np.full((12, 16, 3), 60 * k, np.uint8)
-        image[:, :, 2] = 255  # red
-        cv2.imwrite(str(tmp_path / f'{k}.png'), image)
-    return str(tmp_path)
 
 
 def listen(ros):
@@ -38,7 +28,7 @@ def listen(ros):
 
 def test_images_and_their_info_share_stamps_that_strictly_rise(ros, folder):
     _, images, infos = listen(ros)
-    node = ros.node(CameraNode, source='replay', path=folder, rate=50.0)
+    node = ros.node(CameraNode, source='replay', path=str(folder), rate=50.0)
     ros.configure(node)
     ros.activate(node)
     infos.wait(10)
@@ -47,9 +37,11 @@ def test_images_and_their_info_share_stamps_that_strictly_rise(ros, folder):
     seen = {stamp_to_ns(m.header.stamp) for m in images.messages}
     assert len(seen & set(stamps)) >= 5
     image = images.last
-    assert (image.height, image.width, image.step, image.encoding) == (12, 16, 48, 'rgb8')
+    assert (image.height, image.width, image.step, image.encoding) == (32, 48, 144, 'rgb8')
     assert image.header.frame_id == 'head_camera'
-    assert np.frombuffer(image.data, np.uint8).reshape(12, 16, 3)[0, 0, 0] == 255
+    red, green, blue = np.frombuffer(image.data, np.uint8).reshape(32, 48, 3)[5, 0]
+    assert red in (10, 20, 30, 40, 50)
+    assert (green, blue) == (5, 0)
     assert infos.last.k[0] == 0.0  # nobody calibrated it
     ros.deactivate(node)
     ros.activate(node)
@@ -59,7 +51,7 @@ def test_images_and_their_info_share_stamps_that_strictly_rise(ros, folder):
 
 def test_nothing_leaves_while_inactive(ros, folder):
     _, images, infos = listen(ros)
-    node = ros.node(CameraNode, source='replay', path=folder, rate=50.0)
+    node = ros.node(CameraNode, source='replay', path=str(folder), rate=50.0)
     ros.configure(node)
     assert node._grabber.facts is not None
     assert not infos.messages
@@ -136,16 +128,16 @@ def faulty(ros):
     ros.configure(node)
     ros.activate(node)
     yield node, source
-    source.release.set()
+    source.let_go()
 
 
 @pytest.mark.parametrize(
     ('fault', 'told'),
     [
-        ('freeze', 'frozen'),
-        ('stall', 'no frame for'),
-        ('die', 'unplugged'),
-        ('shape', 'wanted uint8'),
+        (Fault.FREEZE, 'frozen'),
+        (Fault.STALL, 'no frame for'),
+        (Fault.DIE, 'unplugged'),
+        (Fault.SHAPE, 'wanted uint8'),
     ],
 )
 def test_failing_camera_is_told_and_its_heartbeat_does_not_lie(ros, faulty, fault, told):
@@ -155,11 +147,11 @@ def test_failing_camera_is_told_and_its_heartbeat_does_not_lie(ros, faulty, faul
     source.fault = fault
     wait_until(lambda: told in node.diagnose()[1], what=told)
     assert node.diagnose()[0] is Level.DANGER
-    if fault != 'freeze':
+    if fault != Fault.FREEZE:
         infos.clear()
         wait_until(lambda: node._grabber.health().silent_for > 0.3 or source.opened > 2)
         assert not infos.messages
-    source.fault = ''
+    source.fault = Fault.NONE
     infos.clear()
     infos.wait(3)
     wait_until(lambda: node.diagnose()[0] is Level.SAFE)
@@ -169,7 +161,7 @@ def test_hung_device_stops_the_heartbeat_and_the_node_can_still_be_taken_down(ro
     node, source = faulty
     _, _, infos = listen(ros)
     infos.wait(3)
-    source.fault = 'hang'
+    source.fault = Fault.HANG
     wait_until(lambda: 'no frame for' in node.diagnose()[1])
     infos.clear()
     ros.deactivate(node)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
+from enum import Enum
 
 import numpy as np
 
@@ -18,58 +19,98 @@ from vla_camera.frames import (
 )
 
 
-class FaultySource:
-    """Gives a new picture every `period` s until `fault` is set to one of FAULTS.
+class Fault(Enum):
+    NONE = 'gives a new picture each time'
+    FREEZE = 'the same picture again and again, with new stamps'
+    STALL = 'nothing, without an error'
+    DIE = 'raises that it was unplugged, and is not there when it is opened again'
+    HANG = 'does not return from its driver until let_go()'
+    BUG = "raises an exception of its driver's own"
+    OLD_STAMP = 'new pictures with a time that does not advance'
+    RESIZE = 'pictures of another size'
+    SHAPE = 'a picture that is none'
+    END = 'raises that the recording is over'
 
-    freeze: the same picture, again and again, with new stamps. stall: nothing, without an error.
-    die: DeviceLostError, and it cannot be opened again until the fault is cleared. hang: `grab`
-    does not return until `release` is set. missing: cannot be opened. end: SourceEndedError.
-    shape: a picture that is none.
+
+class FaultySource:
+    """A camera whose pictures count up: all pixels of picture n have the value n % 251.
+
+    `fault` may be set from any thread at any time. Counted are opened, closed, discarded and
+    touched_after_close: grabs from a device that is not open.
     """
 
-    FAULTS = ('freeze', 'stall', 'die', 'hang', 'missing', 'end', 'shape')
-
-    def __init__(self, fault: str = '', period: float = 0.02) -> None:
+    def __init__(
+        self, fault: Fault = Fault.NONE, width: int = 32, height: int = 24, period: float = 0.01
+    ) -> None:
         self.fault = fault
+        self.size = (width, height)
         self.period = period
-        self.release = threading.Event()
         self.opened = 0
         self.closed = 0
+        self.discarded = 0
+        self.touched_after_close = 0
+        self.number = 0
         self.threads: set[int] = set()
-        self._count = 0
+        self.hanging = threading.Event()
+        self._released = threading.Event()
+        self._is_open = False
+        self._stamp_ns = 0
+
+    def let_go(self) -> None:
+        """The driver that hangs returns at last, with a picture."""
+        self._released.set()
 
     def open(self) -> CameraFacts:
         self.threads.add(threading.get_ident())
-        if self.fault in ('missing', 'die'):
-            raise DeviceMissingError('no camera found: plug it in')
+        if self.fault is Fault.HANG:
+            self._hang()
+        if self.fault is Fault.DIE:
+            raise DeviceMissingError('no camera found: the double is unplugged')
         self.opened += 1
-        return CameraFacts('double', 8, 6, 1.0 / self.period, Calibration())
+        self._is_open = True
+        return CameraFacts('double', *self.size, 1.0 / self.period, Calibration())
 
     def grab(self, timeout: float) -> Frame | None:
         self.threads.add(threading.get_ident())
-        if self.fault == 'hang':
-            self.release.wait()
-        if self.fault == 'die':
-            raise DeviceLostError('unplugged')
-        if self.fault == 'end':
-            raise SourceEndedError('the recording is over')
-        if self.fault == 'stall':
+        if not self._is_open:
+            self.touched_after_close += 1
+        fault = self.fault
+        if fault is Fault.HANG:
+            self._hang()
+        elif fault is Fault.STALL:
             time.sleep(min(timeout, 0.02))
             return None
+        elif fault is Fault.DIE:
+            raise DeviceLostError('the double was unplugged')
+        elif fault is Fault.END:
+            raise SourceEndedError('the recording is over')
+        elif fault is Fault.BUG:
+            raise KeyError('a bug in its driver')
         time.sleep(self.period)
-        if self.fault != 'freeze':
-            self._count += 1
-        color = np.full((6, 8, 3), self._count % 256, np.uint8)
-        if self.fault == 'shape':
-            color = color[:, :, 0]
-        return Frame(color, None, time.time_ns())
+        if fault is not Fault.FREEZE:
+            self.number += 1
+        if fault is not Fault.OLD_STAMP:
+            self._stamp_ns = time.time_ns()
+        width, height = self.size
+        if fault is Fault.RESIZE:
+            width += 8
+        picture = np.full((height, width, 3), self.number % 251, np.uint8)
+        if fault is Fault.SHAPE:
+            picture = picture[:, :, 0]
+        return Frame(picture, None, self._stamp_ns)
 
     def discard(self) -> None:
-        """Nothing waits in it."""
+        self.threads.add(threading.get_ident())
+        self.discarded += 1
 
     def notes(self) -> dict[str, str]:
-        return {'fault': self.fault}
+        return {'fault': self.fault.name}
 
     def close(self) -> None:
         self.threads.add(threading.get_ident())
         self.closed += 1
+        self._is_open = False
+
+    def _hang(self) -> None:
+        self.hanging.set()
+        self._released.wait()

@@ -233,12 +233,13 @@ class Grabber:
                     self._repeated_running += 1
                 return
             self._last_ns = frame.stamp_ns
+            self._deliver(frame, self.facts)
+            # Only what could be delivered is a sign of life.
             with self._lock:
                 self._vigilance.frame(frame.color, self._now())
                 self._problem = ''
                 self._repeated_running = 0
             self._backoff.succeed()
-            self._deliver(frame, self.facts)
 
     def _close_source(self) -> None:
         try:

@@ -40,7 +40,7 @@ def import_realsense() -> Any:
     except ImportError as error:
         need = 'the Python package pyrealsense2'
         if 'libusb' in str(error):
-            need = 'the system library libusb-1.0 (Debian, Ubuntu: apt install libusb-1.0-0)'
+            need = 'the system library libusb-1.0 (Debian, Ubuntu: sudo apt install libusb-1.0-0)'
         raise DeviceMissingError(f'RealSense needs {need}: {error}') from error
     return pyrealsense2
 

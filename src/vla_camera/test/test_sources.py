@@ -1,0 +1,199 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from vla_camera.frames import DeviceLostError, DeviceMissingError, SourceEndedError
+from vla_camera.sources.replay import ReplaySource
+from vla_camera.sources.usb import UsbSource
+
+
+def next_frame(source):
+    for _ in range(200):
+        frame = source.grab(0.1)
+        if frame is not None:
+            return frame
+    raise AssertionError('no frame')
+
+
+# -- replay ----------------------------------------------------------------------------------------
+
+
+def test_a_folder_is_shown_in_the_order_of_its_names_as_rgb(folder, picture):
+    source = ReplaySource(str(folder), 120.0, loop=False)
+    facts = source.open()
+    assert (facts.width, facts.height, facts.rate) == (48, 32, 120.0)
+    frames = [next_frame(source) for _ in range(5)]
+    for k, frame in enumerate(frames):
+        np.testing.assert_array_equal(frame.color, picture(10 * (k + 1)))
+    stamps = [frame.stamp_ns for frame in frames]
+    assert stamps == sorted(set(stamps))
+
+
+def test_without_loop_the_end_is_told_and_nothing_is_shown_again(folder):
+    source = ReplaySource(str(folder), 120.0, loop=False)
+    source.open()
+    for _ in range(5):
+        next_frame(source)
+    for _ in range(2):
+        with pytest.raises(SourceEndedError, match='all 5 pictures shown'):
+            next_frame(source)
+
+
+def test_with_loop_the_first_picture_follows_the_last(folder, video):
+    for path, count in ((folder, 5), (video, 10)):
+        source = ReplaySource(str(path), 120.0, loop=True)
+        source.open()
+        reds = [int(next_frame(source).color[0, 0, 0]) for _ in range(count + 2)]
+        assert reds[count:] == reds[:2]
+        source.close()
+
+
+def test_a_video_is_shown_at_its_own_rate_unless_told_otherwise(video):
+    source = ReplaySource(str(video), 0.0, loop=False)
+    assert source.open().rate == pytest.approx(20.0)
+    values = [int(next_frame(source).color[0, 0, 0]) for _ in range(10)]
+    np.testing.assert_allclose(values, 20 * np.arange(1, 11), atol=4)  # lossy
+    with pytest.raises(SourceEndedError):
+        next_frame(source)
+    assert ReplaySource(str(video), 50.0, loop=False).open().rate == 50.0
+
+
+def test_replay_is_no_faster_than_its_rate(folder):
+    source = ReplaySource(str(folder), 50.0, loop=True)
+    source.open()
+    began = time.monotonic()
+    for _ in range(11):
+        next_frame(source)
+    assert time.monotonic() - began >= 10 / 50.0 - 0.02
+
+
+def replay_error(path) -> str:
+    with pytest.raises(DeviceMissingError) as error:
+        ReplaySource(str(path), 0.0, loop=True).open()
+    return str(error.value)
+
+
+def test_replay_without_a_path_says_what_is_needed():
+    assert replay_error('') == 'no path: replay needs a folder of images or a video file'
+
+
+def test_replay_of_a_path_that_does_not_exist_says_so():
+    assert replay_error('/nowhere/at/all') == '/nowhere/at/all: no such file or folder'
+
+
+def test_replay_of_a_folder_without_images_counts_what_is_there(tmp_path):
+    assert replay_error(tmp_path).startswith(f'{tmp_path}: 0 files, none of them an image (.png')
+    (tmp_path / 'notes.txt').write_text('hello')
+    assert replay_error(tmp_path).startswith(f'{tmp_path}: 1 files, none of them an image (.png')
+
+
+def test_an_image_that_cannot_be_read_is_named_wherever_it_is_in_the_folder(folder):
+    bad = folder / '003.png'
+    bad.write_bytes(b'not a picture')
+    assert replay_error(folder) == f'{bad}: not an image that OpenCV can read'
+
+
+def test_an_image_of_another_size_is_named_with_both_sizes(folder):
+    odd = folder / '004.png'
+    cv2.imwrite(str(odd), np.zeros((10, 20, 3), np.uint8))
+    assert replay_error(folder) == f'{odd}: 20 x 10 px, the first one of its folder has 48 x 32'
+
+
+def test_a_file_that_is_no_video_is_named(tmp_path):
+    bad = tmp_path / 'film.mp4'
+    bad.write_bytes(b'not a film')
+    assert replay_error(bad) == f'{bad}: neither a folder nor a video OpenCV can read'
+
+
+# -- usb -------------------------------------------------------------------------------------------
+
+
+class Video:
+    """cv2.VideoCapture as V4L2 has it: a queue of frames that were seen before they are asked for.
+
+    queued: frames that come at once; the others take `period` s.
+    """
+
+    def __init__(self, frames, queued: int = 0, opens: bool = True, period: float = 0.02) -> None:
+        self.frames, self.queued, self.opens, self.period = list(frames), queued, opens, period
+        self.asked = {}
+        self.released = 0
+        self._now = None
+
+    def isOpened(self):  # noqa: N802
+        return self.opens
+
+    def set(self, what, value):
+        self.asked[what] = value
+
+    def get(self, what):
+        return 30.0 if what == cv2.CAP_PROP_FPS else 0.0
+
+    def grab(self):
+        if not self.frames:
+            return False
+        if self.queued > 0:
+            self.queued -= 1
+        else:
+            time.sleep(self.period)
+        self._now = self.frames.pop(0)
+        return True
+
+    def retrieve(self):
+        return self._now is not None, self._now
+
+    def read(self):
+        return self.retrieve() if self.grab() else (False, None)
+
+    def release(self):
+        self.released += 1
+
+
+@pytest.fixture
+def bgr(picture):
+    return lambda value: picture(value)[:, :, ::-1].copy()
+
+
+def test_a_usb_camera_is_asked_for_its_size_and_what_it_made_of_it_is_told(bgr, picture):
+    video = Video([bgr(1), bgr(2)])
+    source = UsbSource('3', 640, 480, 30.0, capture=lambda device: video)
+    facts = source.open()
+    assert video.asked[cv2.CAP_PROP_FRAME_WIDTH] == 640
+    assert video.asked[cv2.CAP_PROP_FRAME_HEIGHT] == 480
+    assert (facts.width, facts.height, facts.rate) == (48, 32, 30.0)
+    assert facts.calibration.fx == 0.0, 'nobody calibrated it'
+    np.testing.assert_array_equal(source.grab(0.1).color, picture(2))
+
+
+def test_a_usb_camera_that_is_not_there_lists_what_is():
+    with pytest.raises(DeviceMissingError) as error:
+        UsbSource('/dev/video_none', 0, 0, 0.0).open()
+    assert str(error.value).startswith('no USB camera /dev/video_none: /dev has ')
+
+
+def test_a_usb_camera_that_opens_but_gives_no_picture_is_told_and_released():
+    video = Video([])
+    with pytest.raises(DeviceMissingError, match='opens but gives no picture'):
+        UsbSource('', 0, 0, 0.0, capture=lambda device: video).open()
+    assert video.released == 1
+
+
+def test_a_usb_camera_that_gives_no_more_pictures_is_lost(bgr):
+    source = UsbSource('', 0, 0, 0.0, capture=lambda device: Video([bgr(1)]))
+    source.open()
+    with pytest.raises(DeviceLostError, match='USB camera 0 gives no more pictures'):
+        source.grab(0.1)
+
+
+def test_frames_that_a_usb_camera_had_queued_are_not_shown_as_new(bgr):
+    video = Video([bgr(k) for k in range(20)], queued=1)
+    source = UsbSource('', 0, 0, 0.0, capture=lambda device: video)
+    source.open()  # takes frame 0
+    video.queued = 4  # 1 to 4 were seen while nobody asked
+    source.discard()
+    assert source.grab(0.1).color[0, 0, 0] > 4
