@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""`ros2 run vla_sim watch --out DIR`: pictures of the simulated robot that runs in this shell's domain.
+"""`ros2 run vla_sim watch --out DIR`: pictures of the simulated robot that is running.
 
 Listens to /sim/scene and /sim/world_state, renders in this process, writes numbered PNGs: overview
 and head camera side by side. `--strip` puts the pictures into one file instead, in a row.
@@ -95,7 +95,7 @@ def shoot(options: argparse.Namespace) -> str:
     for file, picture in zip(files, pictures, strict=True):
         if not cv2.imwrite(str(file), picture[:, :, ::-1]):
             raise ConfigError(file, '', 'not writable', 'a place for a PNG file')
-    return f'{len(pictures)} pictures in {out}'
+    return f'{options.count} pictures in {out}'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
