@@ -157,7 +157,7 @@ def test_one_flawed_reading_between_good_ones_is_no_fault():
     assert not s.loop.fault
 
 
-def test_a_read_that_hangs_is_a_fault_when_it_comes_back():
+def test_a_read_that_hangs_is_counted_and_several_in_a_row_are_a_fault():
     s = running()
     read = s.driver.read
 
@@ -167,7 +167,31 @@ def test_a_read_that_hangs_is_a_fault_when_it_comes_back():
 
     s.driver.read = hang
     s.run(PERIOD)
-    assert 'took 3' in s.loop.fault
+    assert 'took 300 ms' in s.loop.last_error
+    assert not s.loop.fault
+    s.run(2 * PERIOD)
+    assert 'took 300 ms' in s.loop.fault
+
+
+def test_a_stall_of_the_loop_itself_is_not_taken_for_the_supervisors_silence():
+    s = running()
+    s.run(0.3, bend(s))
+    s.clock.advance(0.3)
+    s.loop.cycle()  # the timer comes before the messages that wait
+    assert s.loop.motion.behaviour is Behaviour.TRACK
+    s.say()
+    s.command(s.loop.motion.position)
+    s.run(0.05, bend(s))
+    assert s.loop.motion.behaviour is Behaviour.TRACK
+
+
+def test_a_loop_that_stalls_all_the_time_still_hears_the_silence():
+    s = running()
+    s.supervised = False
+    for _ in range(4):
+        s.clock.advance(0.08)
+        s.loop.cycle()
+    assert s.loop.motion.behaviour is Behaviour.STAND
 
 
 def test_failing_writes_are_a_fault_although_reads_succeed():

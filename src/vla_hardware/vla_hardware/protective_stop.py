@@ -113,7 +113,8 @@ class SupervisorWatch:
         if not (young and in_order):
             self.rejected += 1
             return False
-        self.silent(now)
+        # Whether there was a silence is for the loop to say (`silent`): after a stall of the loop
+        # itself the time since the last message is its own, not the supervisor's.
         self._heard = now
         self._sequence = sequence
         if mode is not Mode.RUNNING:

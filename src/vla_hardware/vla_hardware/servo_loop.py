@@ -35,7 +35,7 @@ class LoopLimits:
     `SupervisorWatch`. rest_velocity rad/s: slower is at rest. standing_tolerance rad: measured to
     standing pose. errors_to_fault: flawed readings or failed writes in a row that make a fault.
     fault_clear_time s: good readings for so long, and ESTOP heard, and the fault is over.
-    read_deadline s: a read that took longer is a failed one. damp_factor: viscous damping of
+    read_deadline s: a read that took longer counts as flawed. damp_factor: viscous damping of
     `damp` as a multiple of the servo's kv. lying_tilt rad: beyond it the robot counts as lying.
     max_balance_offset rad: bound of the balance offset, each joint. stand_lead rad: how far a
     joint's target may be ahead of the joint in stand.
@@ -151,6 +151,7 @@ class ServoLoop:
         self._open_since: int | None = None
         self._offset = np.zeros(n)
         self._track_stale = False
+        self._graced = False
         self.reading: Reading | None = None
         self.decision = Decision(Behaviour.HOLD, 'not started')
         self.flawed = False
@@ -301,13 +302,16 @@ class ServoLoop:
         except Exception as error:  # a vendor's library may raise anything
             return self._flawed(f'{type(error).__name__}: {error}')
         took = self._clock() - now
-        if not took <= self._limits.read_deadline:
-            return self._flawed(f'took {took * 1e3:.0f} ms', fatal=True)
+        late = not took <= self._limits.read_deadline
+        if late:
+            # Once, it may have been the scheduler of a crowded computer, and the reading is good.
+            self._flawed(f'took {took * 1e3:.0f} ms')
         flaw = self._check.judge(reading, now)
         if flaw is not None:
             kind, where = flaw
             return self._flawed(f'{kind.value}: {where}', fatal=kind is Flaw.NOT_FINITE)
-        self._flaws_in_row = 0
+        if not late:
+            self._flaws_in_row = 0
         return reading
 
     def _flawed(self, what: str, fatal: bool = False) -> None:
@@ -349,13 +353,17 @@ class ServoLoop:
                 self.gate.open(since)
 
     def _circumstances(self, now: float) -> Circumstances:
-        silent = self.watch.silent(now)
+        # After a stall of this loop itself, what was said meanwhile is still in the queue: one
+        # cycle of grace to hear it, never two in a row.
+        stalled = self.period > 0.5 * self._limits.supervisor_timeout and not self._graced
+        self._graced = stalled
+        silent = not stalled and self.watch.silent(now)
         if silent:
             self._follow_epoch()
         there = self.gate.age(now) < np.inf
         # Once stale stays stale until RUNNING begins anew: the filter's old motion must not go on
         # by itself when its process thaws.
-        self._track_stale |= there and not self.gate.fresh(now)
+        self._track_stale |= there and not stalled and not self.gate.fresh(now)
         return Circumstances(
             fault=self.fault,
             ending=self.ending,
