@@ -8,6 +8,7 @@ import json
 import sys
 import time
 
+import cv2
 import numpy as np
 
 from vla_common.errors import ConfigError
@@ -69,6 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--height', type=int, default=240, help='height of the camera image')
     parser.add_argument('--json', action='store_true', help='one JSON object as the last line')
     args = parser.parse_args(arguments)
+    cv2.setNumThreads(args.threads)
     try:
         robot = load_robot(args.robot)
         policy = load_policy(args.bundle, robot, threads=args.threads)

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import cv2
 import numpy as np
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.task import Future
@@ -68,6 +69,8 @@ class InferenceNode(VlaLifecycleNode):
 
     def setup(self) -> None:
         p = self.params
+        # OpenCV would otherwise take every core for a resize, from the control loops.
+        cv2.setNumThreads(p.threads)
         self._robot = load_robot(p.robot)
         path = locate_bundle(p.policy, self._models())
         self._policy = self._make_policy(path, self._robot, threads=p.threads, device=p.device)
