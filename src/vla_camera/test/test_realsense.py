@@ -104,6 +104,13 @@ def frames_of(source, count):
     raise AssertionError(f'{len(frames)} of {count} frames')
 
 
+def assert_distance(depth, wanted) -> None:
+    """Where aligning rounds two rows into one, librealsense leaves a row without measurement."""
+    measured = np.isfinite(depth)
+    assert measured.mean() > 0.95
+    np.testing.assert_allclose(depth[measured], wanted, atol=1e-6)
+
+
 def refusal(source) -> str:
     with pytest.raises(DeviceMissingError) as error:
         source.open()
@@ -121,7 +128,7 @@ def test_a_recording_gives_colour_depth_in_metres_and_its_intrinsics(recording):
         k = int(frame.color[0, 0, 0]) // 10
         assert frame.color.shape == (HEIGHT, WIDTH, 3) and frame.color.dtype == np.uint8
         assert frame.depth.shape == (HEIGHT, WIDTH) and frame.depth.dtype == np.float32
-        np.testing.assert_allclose(frame.depth[2:-2, 2:-2], (2000 + k) * UNITS, atol=1e-6)
+        assert_distance(frame.depth, (2000 + k) * UNITS)
         assert np.isnan(frame.depth[0, 0]), '0 counts are not a distance'
     source.close()
 
@@ -154,7 +161,7 @@ def test_with_loop_a_recording_begins_again_with_new_and_increasing_times(record
         # Where it begins again librealsense pairs a new colour with the last depth.
         if frame.depth is not None:
             k = int(frame.color[0, 0, 0]) // 10
-            np.testing.assert_allclose(frame.depth[2:-2, 2:-2], (2000 + k) * UNITS, atol=1e-6)
+            assert_distance(frame.depth, (2000 + k) * UNITS)
     source.close()
 
 
