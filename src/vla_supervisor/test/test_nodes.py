@@ -138,6 +138,18 @@ def test_a_node_that_left_and_came_back_is_brought_up_again_with_growing_patienc
     assert [round(w) for w in waits] == [1, 1, 2, 4, 4, 4]
 
 
+def test_a_node_that_flickers_on_the_graph_is_not_lost():
+    world = World()
+    world.run(1.0)
+    for _ in range(5):
+        world.present.remove('camera')
+        world.run(0.2)
+        world.present.add('camera')
+        world.run(0.1)
+        assert world.plan.all_active
+    assert world.plan.restarted() == []
+
+
 def test_a_process_replaced_quicker_than_discovery_noticed_is_a_new_one():
     world = World()
     world.run(1.0)

@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 
+_LOOKS_UNTIL_GONE = 3  # the heartbeat tells of a death long before
+
+
 class State(IntEnum):
     """Primary lifecycle states, as lifecycle_msgs/msg/State; UNKNOWN until the node answered."""
 
@@ -73,6 +76,7 @@ class _Node:
     ever_active: bool = False
     appeared: float = -math.inf
     pid: str = ''
+    absent_looks: int = 0
     asked_to_activate: bool = False
 
 
@@ -107,8 +111,13 @@ class BringUp:
                 if node.losses:
                     node.not_before = now + self._backoff(node)
             elif node.name not in seen and node.present:
-                node.present = False
-                self._lost(node)
+                # When a dead process's lease runs out, its successor of the same name flickers too.
+                node.absent_looks += 1
+                if node.absent_looks >= _LOOKS_UNTIL_GONE:
+                    node.present = False
+                    self._lost(node)
+            if node.name in seen:
+                node.absent_looks = 0
 
     def on_state(self, now: float, call: Call, state: int) -> None:
         """The answer to Ask.STATE."""
