@@ -17,7 +17,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
-
 _LOOKS_UNTIL_GONE = 3  # the heartbeat tells of a death long before
 
 
