@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import time
+
+import cv2
 import numpy as np
 import pytest
 from lifecycle_msgs.msg import Transition
+from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 
@@ -107,6 +111,15 @@ def test_simulated_camera_draws_the_world_with_depth_and_calibration(ros, robot)
         ({'source': 'replay', 'path': '/nowhere'}, 'path: found /nowhere: no such file or folder'),
         ({'source': 'usb', 'device': '/dev/video97'}, 'device: found no USB camera /dev/video97'),
         ({'source': 'mujoco', 'robot': 'nobody'}, 'nobody'),
+        (
+            {'source': 'realsense', 'device': '999'},
+            'device: found no RealSense camera found: plug it',
+        ),
+        (
+            {'source': 'realsense', 'path': '/nowhere.db3'},
+            'path: found /nowhere.db3: No such file or directory, wanted a recording',
+        ),
+        ({'source': 'replay', 'rate': -1.0}, 'rate: found -1.0, wanted '),
     ],
 )
 def test_configure_fails_loudly(ros, parameters, told):
@@ -116,19 +129,184 @@ def test_configure_fails_loudly(ros, parameters, told):
     assert told in node._lifecycle_message[1]
 
 
+def refusal_of(ros, **parameters) -> str:
+    node = ros.node(CameraNode, **parameters)
+    assert not ros.change(node, Transition.TRANSITION_CONFIGURE)
+    return node._lifecycle_message[1]
+
+
+def test_a_folder_that_cannot_be_shown_whole_fails_the_configuration(ros, tmp_path, folder):
+    told = refusal_of(ros, source='replay', path=str(tmp_path))
+    assert f'path: found {tmp_path}: 1 files, none of them an image' in told
+    assert 'wanted a folder of images of one size, or a video file' in told
+
+
+def test_an_unreadable_image_fails_the_configuration(ros, folder):
+    (folder / '002.png').write_bytes(b'')
+    told = refusal_of(ros, source='replay', path=str(folder))
+    assert f'path: found {folder}/002.png: not an image that OpenCV can read' in told
+
+
+def test_images_of_differing_sizes_fail_the_configuration(ros, folder):
+    cv2.imwrite(str(folder / '009.png'), np.zeros((8, 8, 3), np.uint8))
+    told = refusal_of(ros, source='replay', path=str(folder))
+    assert f'path: found {folder}/009.png: 8 x 8 px, the first one of its folder has 48 x' in told
+
+
+def test_an_unreadable_video_fails_the_configuration(ros, tmp_path):
+    (tmp_path / 'v.mp4').write_bytes(b'no film')
+    told = refusal_of(ros, source='replay', path=str(tmp_path / 'v.mp4'))
+    assert 'v.mp4: neither a folder nor a video OpenCV can read' in told
+
+
+def test_a_renderer_that_does_not_work_here_fails_the_configuration(ros, monkeypatch):
+    from vla_sim import opengl
+
+    monkeypatch.setattr(opengl, 'available', lambda backend: False)
+    told = refusal_of(ros, source='mujoco', backend='egl')
+    assert 'backend: found egl (' in told
+
+
+def test_a_node_that_failed_to_configure_can_be_configured_again(ros, folder):
+    _, _, infos = listen(ros)
+    node = ros.node(CameraNode, source='replay', path='/nowhere', rate=50.0)
+    assert not ros.change(node, Transition.TRANSITION_CONFIGURE)
+    node.set_parameters([Parameter('path', value=str(folder))])
+    ros.configure(node)
+    ros.activate(node)
+    infos.wait(2)
+
+
+def test_a_recording_that_ends_is_told_and_nothing_is_published_again(ros, folder):
+    _, _, infos = listen(ros)
+    node = ros.node(CameraNode, source='replay', path=str(folder), rate=20.0, loop=False)
+    ros.configure(node)
+    ros.activate(node)
+    wait_until(lambda: 'all 5 pictures shown' in node.diagnose()[1])
+    assert node.diagnose()[0] is Level.DANGER
+    assert len(infos) <= 5
+
+
+# -- the simulated camera --------------------------------------------------------------------------
+
+
+class Simulation:
+    """Publishes a scene and, at 30 Hz, states of the world, as the hardware driver does."""
+
+    def __init__(self, ros, robot) -> None:
+        self.scene = Scene.default()
+        self.digest = self.scene.digest
+        self.qpos = World(robot, self.scene).qpos.tolist()
+        self.talks = True
+        self.probe = ros.probe('simulation')
+        self.scenes = self.probe.publisher(String, '/sim/scene', qos.LATCHED)
+        self.states = self.probe.publisher(WorldState, '/sim/world_state', qos.STATE)
+        self.probe.node.create_timer(1 / 30, self.tick)
+
+    def tick(self) -> None:
+        if self.talks:
+            message = WorldState(scene_digest=self.digest, qpos=self.qpos)
+            message.header.stamp = self.probe.node.get_clock().now().to_msg()
+            self.states.publish(message)
+
+
 @pytest.fixture
-def faulty(ros):
-    source = FaultySource()
+def simulated(ros, robot):
+    """A simulated camera that sees."""
+    simulation = Simulation(ros, robot)
+    simulation.scenes.publish(String(data=simulation.scene.to_json()))
+    node = ros.node(
+        CameraNode, source='mujoco', width=32, height=24, backend='raycast', stall_after=0.3
+    )
+    _, _, infos = listen(ros)
+    ros.configure(node)
+    ros.activate(node)
+    infos.wait(3)
+    return node, simulation, infos
+
+
+def wait_for_silence(node, infos, told: str) -> None:
+    """The problem is told and, from then on until the camera sees again, nothing was published."""
+    wait_until(lambda: told in node.diagnose()[1], what=told)
+    assert node.diagnose()[0] is Level.DANGER
+    wait_until(lambda: node._grabber.health().silent_for > 0.2)
+    infos.clear()
+
+
+def test_a_world_of_another_scene_is_not_drawn(simulated):
+    node, simulation, infos = simulated
+    simulation.digest = 'another'
+    wait_for_silence(node, infos, '/sim/world_state is of scene another')
+    before = int(node.diagnose()[2]['states_of_another_scene'])
+    wait_until(lambda: int(node.diagnose()[2]['states_of_another_scene']) > before + 2)
+    assert not infos.messages
+    back = time.time_ns()
+    simulation.digest = simulation.scene.digest
+    infos.wait(2)
+    assert stamp_to_ns(infos.messages[0].header.stamp) >= back
+    wait_until(lambda: node.diagnose()[0] is Level.SAFE)
+
+
+def test_a_malformed_scene_is_told_and_nothing_is_drawn_until_a_good_one_comes(simulated):
+    node, simulation, infos = simulated
+    simulation.scenes.publish(String(data='{"format": 1, "cubes": ['))
+    wait_for_silence(node, infos, 'wanted valid JSON')
+    back = time.time_ns()
+    simulation.scenes.publish(String(data=simulation.scene.to_json()))
+    infos.wait(2)
+    assert stamp_to_ns(infos.messages[0].header.stamp) >= back - 50_000_000
+
+
+def test_a_world_that_stops_is_a_stall_and_its_last_picture_is_not_shown_again(simulated):
+    node, simulation, infos = simulated
+    simulation.talks = False
+    wait_for_silence(node, infos, 'no frame for')
+    back = time.time_ns()
+    simulation.talks = True
+    infos.wait(2)
+    assert stamp_to_ns(infos.messages[0].header.stamp) >= back
+    wait_until(lambda: node.diagnose()[0] is Level.SAFE)
+
+
+def test_a_world_with_a_nan_is_refused_and_counted(simulated):
+    node, simulation, infos = simulated
+    good = simulation.qpos
+    simulation.qpos = [float('nan')] * len(good)
+    wait_for_silence(node, infos, 'no frame for')
+    assert int(node.diagnose()[2]['states_not_finite']) > 0
+    simulation.qpos = good
+    infos.wait(2)
+    wait_until(lambda: node.diagnose()[0] is Level.SAFE)
+
+
+# -- a camera that fails on purpose ----------------------------------------------------------------
+
+
+@pytest.fixture
+def cameras(ros):
+    """A node on cameras that fail, and these, in the order of its configurations."""
+    made = []
 
     class Node(CameraNode):
         def __init__(self, **options):
-            super().__init__(make_source=lambda params, robot: source, **options)
+            super().__init__(make_source=self.next_camera, **options)
+
+        def next_camera(self, params, robot):
+            made.append(FaultySource())
+            return made[-1]
 
     node = ros.node(Node, source='usb', frozen_after=0.2, stall_after=0.2)
     ros.configure(node)
     ros.activate(node)
-    yield node, source
-    source.let_go()
+    yield node, made
+    for source in made:
+        source.let_go()
+
+
+@pytest.fixture
+def faulty(cameras):
+    node, made = cameras
+    return node, made[0]
 
 
 @pytest.mark.parametrize(
@@ -147,23 +325,51 @@ def test_failing_camera_is_told_and_its_heartbeat_does_not_lie(ros, faulty, faul
     source.fault = fault
     wait_until(lambda: told in node.diagnose()[1], what=told)
     assert node.diagnose()[0] is Level.DANGER
-    if fault != Fault.FREEZE:
-        infos.clear()
-        wait_until(lambda: node._grabber.health().silent_for > 0.3 or source.opened > 2)
-        assert not infos.messages
+    lost = time.time_ns()
+    wait_until(lambda: time.time_ns() > lost + 300_000_000)
+    back = time.time_ns()
     source.fault = Fault.NONE
-    infos.clear()
-    infos.wait(3)
+    # Stamps, because a message of before may still be under way.
+    infos.wait_for(lambda m: stamp_to_ns(m.header.stamp) >= back)
+    between = [m for m in infos.messages if lost < stamp_to_ns(m.header.stamp) < back]
+    assert bool(between) == (fault is Fault.FREEZE)
     wait_until(lambda: node.diagnose()[0] is Level.SAFE)
 
 
-def test_hung_device_stops_the_heartbeat_and_the_node_can_still_be_taken_down(ros, faulty):
+def test_a_camera_that_comes_back_with_another_size_is_not_published(ros, faulty):
     node, source = faulty
     _, _, infos = listen(ros)
+    infos.wait(2)
+    source.fault = Fault.DIE
+    wait_until(lambda: 'unplugged' in node.diagnose()[1])
+    source.size = (64, 48)
+    source.fault = Fault.NONE
+    told = 'came back with 64 x 48 px, it was configured with 32 x 24'
+    wait_until(lambda: told in node.diagnose()[1], what=told)
+    assert {(m.width, m.height) for m in infos.messages} == {(32, 24)}
+
+
+def test_a_hung_driver_does_not_keep_the_node_from_being_configured_again(ros, cameras):
+    node, made = cameras
+    _, images, infos = listen(ros)
     infos.wait(3)
-    source.fault = Fault.HANG
-    wait_until(lambda: 'no frame for' in node.diagnose()[1])
-    infos.clear()
+    old = made[0]
+    old.fault = Fault.HANG
+    wait_until(lambda: 'its driver has not returned' in node.diagnose()[1])
     ros.deactivate(node)
     assert ros.change(node, Transition.TRANSITION_CLEANUP)
-    assert not infos.messages
+    images.clear()
+    ros.configure(node)
+    ros.activate(node)
+    infos.wait(3)
+    old.let_go()
+    wait_until(lambda: old.closed == 1, what='the old thread closing its own camera')
+    seen = len(infos)
+    infos.wait(seen + 3)
+    numbers = [m.data[0] for m in images.messages]
+    new = made[1]
+    assert numbers == sorted(set(numbers)), 'no picture of the old camera among the new ones'
+    assert numbers[0] < old.number, 'the new camera counts from 1'
+    assert new.opened == 1
+    assert new.closed == new.touched_after_close == 0
+    assert new.threads.isdisjoint(old.threads)

@@ -101,6 +101,8 @@ class CameraNode(VlaLifecycleNode):
             facts = grabber.open(p.open_timeout)
         except (CameraError, TimeoutError) as error:
             key, wanted = WANTED[p.source]
+            if p.source == 'realsense' and p.path:
+                key, wanted = 'path', 'a recording (.db3)'
             place = f'parameters of {self.get_fully_qualified_name()}'
             raise ConfigError(place, key, str(error), wanted) from error
         self._size = (facts.width, facts.height)
