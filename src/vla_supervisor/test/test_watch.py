@@ -23,7 +23,7 @@ TIMEOUTS = {
     'safety_filter': 0.1,
     'inference': 0.5,
 }
-LIMITS = Limits(TIMEOUTS, 2.0, 0.5, 0.3, 0.25, 2.0, 0.1, 0.25)
+LIMITS = Limits(TIMEOUTS, 2.0, 0.5, 0.3, 0.25, 1.0, 2.0, 0.1, 0.25)
 TIMING = Timing(1.0, 60.0, 10.0, 1.0, 5.0, 0.5, 4.0)
 
 
@@ -200,6 +200,14 @@ def test_an_infeasible_filter_is_borne_for_its_limit_only(stack):
     assert stack.run(2.0).mode is Mode.RUNNING
     stack.filter = (3, 1, '')
     assert stack.run(0.4).mode is Mode.SAFE_STOP
+
+
+def test_a_filter_with_nothing_to_follow_ends_the_motion(stack):
+    stack.running()
+    stack.filter = (2, 0, 'chunk horizon ended')
+    assert stack.run(0.8).mode is Mode.RUNNING
+    assert stack.run(0.4).mode is Mode.SAFE_STOP
+    assert 'chunks_stopped' in {latched.condition.name for latched in stack.decision.causes}
 
 
 def test_a_driver_that_leaves_track_in_running_is_a_stale_command(stack):

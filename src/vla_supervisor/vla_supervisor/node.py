@@ -19,6 +19,7 @@ from vla_common.levels import Level
 from vla_common.lifecycle import VlaLifecycleNode, run
 from vla_common.messages import stamp_to_ns
 from vla_common.modes import Mode
+from vla_common.scheduling import Priority
 from vla_interfaces.msg import (
     BalanceState,
     Cause,
@@ -305,4 +306,4 @@ class SupervisorNode(VlaLifecycleNode):
 
 def main() -> None:
     """Run the node; the process's exit status is returned to the shell."""
-    sys.exit(run(SupervisorNode))
+    sys.exit(run(SupervisorNode, priority=Priority.SUPERVISOR))

@@ -90,6 +90,7 @@ def settings(params: Any, stops: Any, place: str) -> Settings:
             danger_fall_after=params.danger.fall_after,
             infeasible_stop_after=params.infeasible_stop_after,
             not_tracking_stop_after=params.not_tracking_stop_after,
+            starved_stop_after=params.starved_stop_after,
             idle_end_after=params.idle_end_after,
             stall_stop_after=params.stall_stop_after,
             flapping_leak=params.flapping_leak,

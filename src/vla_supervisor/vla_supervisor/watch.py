@@ -35,6 +35,7 @@ class InferenceState:
 class FilterState:
     """Values of vla_interfaces/msg/SafetyStatus.state that matter here."""
 
+    TRACKING = 1
     INFEASIBLE = 3
 
 
@@ -47,6 +48,7 @@ class Limits:
     danger_fall_after: float
     infeasible_stop_after: float
     not_tracking_stop_after: float
+    starved_stop_after: float
     idle_end_after: float
     stall_stop_after: float
     flapping_leak: float  # s forgotten per s of being right
@@ -125,6 +127,8 @@ class Watch:
         self._fell = False  # said in a message not yet told
         self._infeasible = Persistence(limits.infeasible_stop_after, limits.flapping_leak)
         self._is_infeasible = False
+        self._starved = Persistence(limits.starved_stop_after, limits.flapping_leak)
+        self._filter_reason = ''
         self._not_tracking = Persistence(limits.not_tracking_stop_after, limits.flapping_leak)
         self._driver: DriverReport | None = None
         self._driver_reason = ''
@@ -177,6 +181,14 @@ class Watch:
         self._filter.report(now, level_of(level), reason)
         self._is_infeasible = state == FilterState.INFEASIBLE
         self._infeasible.update(self._is_infeasible, now)
+        self._filter_reason = reason
+        # A policy that beats but sends nothing that the filter can follow: the filter rests by
+        # itself, but RUNNING would wait for it to move again at any time.
+        self._starved.update(
+            self._mode is Mode.RUNNING
+            and state not in (FilterState.TRACKING, FilterState.INFEASIBLE),
+            now,
+        )
         return news
 
     def on_camera(self, now: float, stamp_ns: int) -> bool:
@@ -216,6 +228,7 @@ class Watch:
         """The decision made on the last inputs."""
         if mode is Mode.RUNNING and self._mode is not Mode.RUNNING:
             self._not_tracking.reset()
+            self._starved.reset()
             self._idle.reset()
             self._ended = False
         self._mode = mode
@@ -344,6 +357,15 @@ class Watch:
             self._filter.forget(now)
             self._is_infeasible = False
         told += self._filter.conditions(now, 'filter', FILTER)
+        if self._starved.fired and self._mode is Mode.RUNNING:
+            told.append(
+                soft(
+                    'chunks_stopped',
+                    FILTER,
+                    f'the filter has nothing to follow: {self._filter_reason or "no reason given"}',
+                    'motion is over; look at the inference node and its /vla/action_chunk',
+                )
+            )
         if self._infeasible.update(self._is_infeasible, now):
             told.append(
                 soft(
