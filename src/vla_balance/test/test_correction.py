@@ -69,6 +69,14 @@ def test_it_stands_while_both_arms_move_and_falls_without_the_correction(motion)
     assert outcome == {True: False, False: True}
 
 
+def test_it_survives_a_push_while_both_arms_swing():
+    s = Standing()
+    s.run(1.5, swing)
+    s.push('back', 16.0)
+    s.run(2.5, swing)
+    assert not s.world.fallen
+
+
 def test_standing_quietly_it_settles_where_it_wants_the_capture_point():
     s = Standing()
     s.run(5.0)
