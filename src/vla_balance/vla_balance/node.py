@@ -19,6 +19,7 @@ from vla_common.clock import steady_now
 from vla_common.errors import ConfigError
 from vla_common.levels import Level
 from vla_common.messages import JointOrder, stamp_to_ns
+from vla_common.scheduling import Priority
 from vla_common.watchdog import Watchdog
 from vla_interfaces.msg import BalanceState, Violation
 from vla_robot import load_robot
@@ -240,4 +241,4 @@ def point(values: Any) -> Point:
 
 
 def main() -> int:
-    return lifecycle.run(BalanceMonitor)
+    return lifecycle.run(BalanceMonitor, priority=Priority.MONITOR)

@@ -22,6 +22,7 @@ from vla_common.errors import ConfigError
 from vla_common.levels import Level
 from vla_common.messages import ns_to_stamp, stamp_to_ns
 from vla_common.modes import Behaviour, Mode
+from vla_common.scheduling import Priority
 from vla_hardware.drivers.base import Driver, DriverError
 from vla_hardware.drivers.mock import MockDriver
 from vla_hardware.protective_stop import EStop, StopRules
@@ -451,4 +452,4 @@ def finite_or(value: float, otherwise: float) -> float:
 
 
 def main() -> int:
-    return lifecycle.run(HardwareDriver)
+    return lifecycle.run(HardwareDriver, priority=Priority.DRIVER)
