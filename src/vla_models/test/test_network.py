@@ -86,4 +86,4 @@ def test_the_head_begins_near_the_current_posture_and_lets_go_of_it():
     head = MlpHead(4, 3, 16, 8)
     gate = head.gate.detach()
     assert gate[0, 0] > 0.8 and gate[-1, 0] < 0.05
-    assert head(torch.zeros(2, 4), torch.zeros(2, 3)).shape == (2, 16, 3)
+    assert head(torch.zeros(2, 4), torch.zeros(2, 3), torch.zeros(2, 2)).shape == (2, 16, 3)

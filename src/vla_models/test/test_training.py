@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -54,3 +56,20 @@ def test_augmentation_changes_light_but_never_moves_a_pixel():
     out = _augment(image, np.random.default_rng(0))
     assert out.min() >= 0 and out.max() <= 1
     assert (out.reshape(4, -1, 3).sum(-1).argmax(1) == 3 * 8 + 5).all()
+
+
+@pytest.mark.timeout(300)
+def test_a_run_can_begin_from_other_weights_and_leave_the_eyes_as_they_are(noise_dataset, tmp_path):
+    one = replace(SMALL, epochs=1)
+    Trainer(noise_dataset, tmp_path / 'first', one).run()
+    given, _ = load_checkpoint(tmp_path / 'first' / 'best.pt')
+    second = replace(one, init=str(tmp_path / 'first' / 'best.pt'), freeze_vision=True, seed=4)
+    trainer = Trainer(noise_dataset, tmp_path / 'second', second)
+    assert trainer.initialised == len(given.state_dict())
+    trainer.run()
+    now = trainer.model.state_dict()
+    for name, value in given.state_dict().items():
+        assert not name.startswith('vision.') or torch.equal(value, now[name])
+    assert not torch.equal(given.state_dict()['head.gate'], now['head.gate'])
+    with pytest.raises(ConfigError, match=r'none\.pt'):
+        Trainer(noise_dataset, tmp_path / 'third', replace(one, init=str(tmp_path / 'none.pt')))

@@ -51,6 +51,8 @@ class TrainingOptions:
     target_weight: float = 1.0  # auxiliary loss: where the cube is, in the base frame
     pixel_weight: float = 0.5  # auxiliary loss: where the cube is, in the image
     typos: float = 0.1
+    init: str = ''  # a checkpoint whose weights to begin with, where names and shapes agree
+    freeze_vision: bool = False
 
 
 def _augment(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -94,6 +96,9 @@ class Trainer:
             horizon=info.horizon,
         )
         self.model = HumanoidVLA(self.config)
+        self.initialised = self._initialise(options.init) if options.init else 0
+        if options.freeze_vision:
+            self.model.vision.requires_grad_(False)
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), options.learning_rate, weight_decay=options.weight_decay
         )
@@ -102,6 +107,16 @@ class Trainer:
         self.seconds = 0.0
         self.best = float('inf')
         self.resumed = self._resume()
+
+    def _initialise(self, path: str) -> int:
+        """Take over the weights of a checkpoint that fit; returns how many tensors did."""
+        if not Path(path).is_file():
+            raise ConfigError(path, '(file)', 'nothing', 'a checkpoint that train wrote')
+        given = torch.load(path, weights_only=True)['model']
+        own = self.model.state_dict()
+        fitting = {k: v for k, v in given.items() if k in own and v.shape == own[k].shape}
+        self.model.load_state_dict({**own, **fitting})
+        return len(fitting)
 
     # --- batches -----------------------------------------------------------------------------
 

@@ -48,8 +48,8 @@ def _run(arguments: list[str] | None) -> int:
         '\n\nexample:\n  ros2 run vla_models reproduce --out /tmp/vla --jobs 2',
     )
     p.add_argument('--out', type=Path, required=True, metavar='DIR')
-    p.add_argument('--episodes', type=positive, default=2400, help='scenes (default 2400)')
-    p.add_argument('--minutes', type=float, default=24.0, help='of training (default 24)')
+    p.add_argument('--episodes', type=positive, default=2000, help='scenes (default 2000)')
+    p.add_argument('--minutes', type=float, default=27.0, help='of training (default 27)')
     p.add_argument('--epochs', type=positive, default=40, help='at most (default 40)')
     p.add_argument('--scenes', type=positive, default=100, help='to evaluate (default 100)')
     p.add_argument('--seed', type=int, default=0)

@@ -54,6 +54,8 @@ def _run(arguments: list[str] | None) -> int:
     p.add_argument('--patience', type=positive, default=default.patience, help='epochs')
     p.add_argument('--seed', type=int, default=default.seed)
     p.add_argument('--threads', type=positive, default=default.threads, help='of PyTorch')
+    p.add_argument('--init', default='', metavar='FILE', help='checkpoint to begin from')
+    p.add_argument('--freeze-vision', action='store_true', help='do not train the image encoder')
     a = p.parse_args(arguments)
     options = TrainingOptions(
         epochs=a.epochs,
@@ -63,6 +65,8 @@ def _run(arguments: list[str] | None) -> int:
         patience=a.patience,
         seed=a.seed,
         threads=a.threads,
+        init=a.init,
+        freeze_vision=a.freeze_vision,
     )
     trainer = train(a.data, a.out, options)
     console.print(f'best error on unseen scenes {trainer.best:.4f} rad; {a.out}/loss.png')

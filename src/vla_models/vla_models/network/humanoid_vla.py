@@ -75,7 +75,7 @@ class HumanoidVLA(nn.Module):
         places, answers = self.looking(features, text)
         fused = self.fusion(text, state, phase, places, answers)
         context = torch.cat([fused, text, places.flatten(1), phase], dim=-1)
-        return self.head(context, state), self.target(fused), places[:, 0]
+        return self.head(context, state, phase), self.target(fused), places[:, 0]
 
     def forward(self, image: Tensor, ids: Tensor, state: Tensor, phase: Tensor) -> Tensor:
         """Image (B, 3, H, W), ids (B, L), state (B, k), phase (B, 2) to chunk (B, h, k)."""
