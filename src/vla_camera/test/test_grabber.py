@@ -223,22 +223,24 @@ def test_what_the_device_buffered_while_paused_is_discarded(rig):
 
 
 def test_nothing_is_delivered_once_pause_has_returned(rig):
-    paused, late = threading.Event(), []
+    delivering, paused, late = threading.Event(), threading.Event(), []
 
     def deliver_slowly(frame, facts):
-        time.sleep(0.003)
+        delivering.set()
+        time.sleep(0.02)
         late.append(paused.is_set())
-        rig.frames.append(frame)
 
     rig.deliver = deliver_slowly
-    rig.start()
-    for _ in range(20):
-        rig.grabber.pause()
-        paused.set()
-        time.sleep(0.02)  # a grab that was under way ends in this time
-        paused.clear()
+    rig.grabber.open(5.0)
+    for _ in range(5):
+        delivering.clear()
         rig.grabber.run()
-        rig.wait_for_more(1)
+        assert delivering.wait(5.0)
+        rig.grabber.pause()  # in the middle of a delivery, which it has to wait for
+        paused.set()
+        time.sleep(0.04)
+        paused.clear()
+    assert len(late) >= 5
     assert not any(late)
 
 
