@@ -1,11 +1,11 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Bring the robot up: five nodes, the supervisor that takes them through their lifecycle, a policy.
+"""Bring the robot up: five nodes, and the supervisor that takes them through their lifecycle.
 
     ros2 launch vla_bringup humanoid.launch.py instruction:="wave with your left hand"
     ros2 launch vla_bringup humanoid.launch.py --show-args
 
-The defaults are the simulated robot. Only the supervisor's lifecycle is driven from here; it
-configures and activates the others, and decides when anything may move.
+The defaults are the simulated robot. Nothing of the lifecycle is driven from here: the supervisor
+activates itself, configures and activates the others, and decides when anything may move.
 """
 
 from __future__ import annotations
@@ -15,20 +15,13 @@ import shutil
 
 from launch.actions import (
     DeclareLaunchArgument,
-    EmitEvent,
     ExecuteProcess,
     LogInfo,
     OpaqueFunction,
-    RegisterEventHandler,
 )
-from launch.event_handlers import OnProcessStart
-from launch.events import matches_action
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode
-from launch_ros.event_handlers import OnStateTransition
-from launch_ros.events.lifecycle import ChangeState
 from launch_ros.substitutions import FindPackageShare
-from lifecycle_msgs.msg import Transition
 
 from launch import LaunchContext, LaunchDescription
 from vla_common.errors import ConfigError
@@ -57,15 +50,15 @@ ARGUMENTS = [
     ),
     (
         'camera_path',
-        '',
+        'none',
         None,
         'camera:=replay: a folder of images, or a video file.',
     ),
     (
         'camera_device',
-        '',
+        'none',
         None,
-        'camera:=usb: index or path of the device; realsense: serial number. Empty: the first.',
+        'camera:=usb: index or path of the device; realsense: serial number. none: the first.',
     ),
     (
         'policy',
@@ -77,7 +70,7 @@ ARGUMENTS = [
         'instruction',
         'wave with your left hand',
         None,
-        'Carried out once, when the robot is first READY. Empty: wait for /vla/run_instruction.',
+        'Carried out once, when the robot is first READY. none: wait for /vla/run_instruction.',
     ),
     (
         'time_limit',
@@ -99,9 +92,9 @@ ARGUMENTS = [
     ),
     (
         'scene',
-        '',
+        'none',
         None,
-        'Simulated scene: a JSON file. Empty: the default table and cubes.',
+        'Simulated scene: a JSON file. none: the default table and cubes.',
     ),
     (
         'auto_arm',
@@ -123,9 +116,9 @@ ARGUMENTS = [
     ),
     (
         'params_file',
-        '',
+        'none',
         None,
-        'A ROS parameter file whose values come after those in config/. Empty: none.',
+        'A ROS parameter file whose values come after those in config/.',
     ),
     (
         'log_level',
@@ -160,6 +153,8 @@ def generate_launch_description() -> LaunchDescription:
 def bring_up(context: LaunchContext) -> list:
     """Return the actions for the arguments given; here they are plain texts."""
     given = {name: LaunchConfiguration(name).perform(context) for name, *_ in ARGUMENTS}
+    # ros2 launch refuses an empty value on its command line: 'none' stands for it.
+    given = {name: '' if value == 'none' else value for name, value in given.items()}
     share = FindPackageShare('vla_bringup').perform(context)
 
     def number(name: str) -> float:
@@ -211,7 +206,6 @@ def bring_up(context: LaunchContext) -> list:
         for name, package in NODES.items()
     }
     actions: list = list(nodes.values())
-    actions += lifecycle_of(nodes['supervisor'])
     if given['headless'] == 'false':
         actions += viewer(os.path.join(share, 'config', 'humanoid.rviz'))
     return actions
@@ -226,33 +220,6 @@ def checked(file: str) -> str:
         if not isinstance(content, dict) or not isinstance(content.get('ros__parameters'), dict):
             raise ConfigError(file, node, content, 'ros__parameters: and the values under it')
     return file
-
-
-def lifecycle_of(supervisor: LifecycleNode) -> list:
-    """Return what takes the supervisor to active, each time its process starts."""
-
-    def ask(transition: int) -> EmitEvent:
-        return EmitEvent(
-            event=ChangeState(
-                lifecycle_node_matcher=matches_action(supervisor), transition_id=transition
-            )
-        )
-
-    return [
-        RegisterEventHandler(
-            OnProcessStart(
-                target_action=supervisor, on_start=[ask(Transition.TRANSITION_CONFIGURE)]
-            )
-        ),
-        RegisterEventHandler(
-            OnStateTransition(
-                target_lifecycle_node=supervisor,
-                start_state='configuring',
-                goal_state='inactive',
-                entities=[ask(Transition.TRANSITION_ACTIVATE)],
-            )
-        ),
-    ]
 
 
 def viewer(configuration: str) -> list:

@@ -96,7 +96,7 @@ def test_a_bad_bundle_is_refused_and_the_robot_just_stands(tmp_path, damage):
         )
         assert robot.mode == Mode.INACTIVE
         assert not robot.call('/supervisor/start').success
-        robot.assert_stays_still()
+        robot.assert_becomes_still()
         robot.assert_standing()
 
 

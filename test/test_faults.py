@@ -59,7 +59,7 @@ def test_without_a_thinking_node_the_robot_stops_standing(tmp_path, node, number
         robot._wait(lambda: robot.driver.last.standing, 20.0, 'the standing pose')
         robot.wait_rest()
         robot.assert_never_moves_again_by_itself(1.0)
-        robot.assert_stays_still()
+        robot.assert_becomes_still()
         if node != 'balance_monitor':
             robot.assert_standing()
         assert not robot.call('/supervisor/resume').success, 'resumed without ' + node
@@ -95,7 +95,7 @@ def test_without_a_supervisor_the_driver_stands_by_itself(tmp_path, number):
         robot._wait(lambda: robot.driver.last.standing, 20.0, 'the standing pose')
         robot.wait_rest()
         robot.assert_standing()
-        robot.assert_stays_still()
+        robot.assert_becomes_still()
 
 
 def test_a_respawned_node_never_resumes_the_motion(tmp_path):

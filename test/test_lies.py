@@ -52,7 +52,7 @@ def with_a_liar(robot) -> LyingInference:
     ],
 )
 def test_bad_chunks_are_rejected_by_name_and_the_motion_brakes_to_a_stand(tmp_path, lie, kind):
-    with launched(tmp_path, policy='scripted', instruction="''", respawn='false') as robot:
+    with launched(tmp_path, policy='scripted', instruction='none', respawn='false') as robot:
         liar = with_a_liar(robot)
         before = robot.safety.last.chunks_rejected
         robot.commands.clear()
@@ -71,7 +71,7 @@ def test_bad_chunks_are_rejected_by_name_and_the_motion_brakes_to_a_stand(tmp_pa
 
 
 def test_chunks_that_stop_coming_end_in_a_safe_stop(tmp_path):
-    with launched(tmp_path, policy='scripted', instruction="''", respawn='false') as robot:
+    with launched(tmp_path, policy='scripted', instruction='none', respawn='false') as robot:
         liar = with_a_liar(robot)
         robot.commands.clear()
         liar.lie = 'none'
@@ -82,7 +82,7 @@ def test_chunks_that_stop_coming_end_in_a_safe_stop(tmp_path):
 
 
 def test_a_frozen_camera_stops_the_robot(tmp_path):
-    with launched(tmp_path, policy='humanoid_vla', instruction="''", respawn='false') as robot:
+    with launched(tmp_path, policy='humanoid_vla', instruction='none', respawn='false') as robot:
         robot.wait_mode(Mode.READY)
         robot.send('camera', signal.SIGKILL)
         robot.wait_mode(Mode.SAFE_STOP, STOP)

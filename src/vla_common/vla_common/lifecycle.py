@@ -351,8 +351,17 @@ def run(
     make_node: Callable[[], VlaLifecycleNode],
     args: list[str] | None = None,
     priority: Priority = Priority.NORMAL,
+    autostart: bool = False,
 ) -> int:
     """Run one node until SIGINT or SIGTERM; the `main` of every node.
+
+    Args:
+        make_node: called once, after rclpy.init.
+        args: of the command line; those of the process by default.
+        priority: real-time priority to ask for.
+        autostart: configure and activate without being asked: for the node that takes up the
+            others, whose own restart must not hang on a service call (after a kill, one made too
+            early goes to the dead process's server and is never answered).
 
     On a signal: `secure()`, then the executor goes on until `finish()` says that the process may
     end (at most FINISH_DEADLINE), then teardown. Further signals change nothing: a terminal's
@@ -377,6 +386,8 @@ def run(
     executor.add_node(node)
     never = Future()
     try:
+        if autostart and node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            node.trigger_activate()
         while not received and rclpy.ok():
             executor.spin_until_future_complete(never, 0.1)
         begin = time.monotonic()
@@ -397,4 +408,8 @@ def run(
         executor.shutdown()
         node.destroy_node()
         rclpy.try_shutdown()
+        # The interpreter restores the default of a handled signal while it ends, and the second
+        # SIGINT of a Ctrl-C, launch's, would then kill a process that has done everything right.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
     return 0

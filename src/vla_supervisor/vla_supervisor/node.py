@@ -306,4 +306,4 @@ class SupervisorNode(VlaLifecycleNode):
 
 def main() -> None:
     """Run the node; the process's exit status is returned to the shell."""
-    sys.exit(run(SupervisorNode, priority=Priority.SUPERVISOR))
+    sys.exit(run(SupervisorNode, priority=Priority.SUPERVISOR, autostart=True))
