@@ -57,16 +57,24 @@ _vla_setup() {
   source "$root/.venv/setup.bash" || return 1
   export VLA_WORKSPACE="$root" VLA_ROS_FOUND="$ros"
 
-  # 3. Who may hear us. A user's own choice is left alone. The default domain is this user's and
-  #    this folder's own, so that neither another person nor another checkout on the machine is
-  #    heard; 1..100 keeps clear of the ephemeral ports.
-  export ROS_AUTOMATIC_DISCOVERY_RANGE="${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}"
+  # 3. Who may hear us. A user's own choice is left alone. Otherwise nobody beyond this machine: the
+  #    profile binds loopback only, and SYSTEM_DEFAULT leaves it to the profile (why not LOCALHOST:
+  #    see there). The default domain is this user's and this folder's own, so that neither another
+  #    person nor another checkout on the machine is heard; 1..100 keeps clear of ephemeral ports.
+  if [ -z "${ROS_AUTOMATIC_DISCOVERY_RANGE:-}" ] && [ -z "${FASTDDS_DEFAULT_PROFILES_FILE:-}" ]; then
+    if [ "${RMW_IMPLEMENTATION:-rmw_fastrtps_cpp}" = rmw_fastrtps_cpp ]; then
+      export ROS_AUTOMATIC_DISCOVERY_RANGE=SYSTEM_DEFAULT
+      export FASTDDS_DEFAULT_PROFILES_FILE="$root/config/fastdds.xml"
+      # The name that Jazzy's Fast DDS 2 reads.
+      export FASTRTPS_DEFAULT_PROFILES_FILE="$root/config/fastdds.xml"
+    else
+      export ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST
+    fi
+  fi
   if [ -z "${ROS_DOMAIN_ID:-}" ]; then
     stamp="$(printf '%s:%s' "$(id -u)" "$root" | cksum | cut -d' ' -f1)"
     export ROS_DOMAIN_ID="$((stamp % 100 + 1))"
   fi
-  export FASTDDS_DEFAULT_PROFILES_FILE="${FASTDDS_DEFAULT_PROFILES_FILE:-$root/config/fastdds.xml}"
-  export FASTRTPS_DEFAULT_PROFILES_FILE="$FASTDDS_DEFAULT_PROFILES_FILE"
   export COLCON_DEFAULTS_FILE="${COLCON_DEFAULTS_FILE:-$root/environment/colcon_defaults.yaml}"
 
   # 4. The workspace.

@@ -138,6 +138,9 @@ NODES = {
     'supervisor': 'vla_supervisor',
 }
 
+# They pass images on: shared memory, where the control path keeps to UDP (see config/fastdds.xml).
+WITH_IMAGES = ('camera', 'inference')
+
 # The driver brings the robot to rest before it ends (at most 4.5 s): launch must not hurry it.
 SECONDS_TO_STOP = '6.0'
 
@@ -201,6 +204,7 @@ def bring_up(context: LaunchContext) -> list:
             ros_arguments=['--log-level', given['log_level']],
             respawn=given['respawn'] == 'true',
             respawn_delay=1.0,
+            additional_env=transport(share) if name in WITH_IMAGES else {},
             sigterm_timeout=SECONDS_TO_STOP,
         )
         for name, package in NODES.items()
@@ -209,6 +213,16 @@ def bring_up(context: LaunchContext) -> list:
     if given['headless'] == 'false':
         actions += viewer(os.path.join(share, 'config', 'humanoid.rviz'))
     return actions
+
+
+def transport(share: str) -> dict[str, str]:
+    """Return the environment of a process that passes images on; a user's own profile is left."""
+    ours = os.path.join('config', 'fastdds.xml')
+    if not os.environ.get('FASTDDS_DEFAULT_PROFILES_FILE', ours).endswith(ours):
+        return {}
+    profile = os.path.join(share, 'config', 'fastdds_images.xml')
+    # Fast DDS 2 reads the old name, Fast DDS 3 the new one.
+    return {'FASTRTPS_DEFAULT_PROFILES_FILE': profile, 'FASTDDS_DEFAULT_PROFILES_FILE': profile}
 
 
 def checked(file: str) -> str:

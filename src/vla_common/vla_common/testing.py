@@ -41,9 +41,15 @@ def own_domain() -> int:
     if _domain_lock is None:
         import domain_coordinator
 
-        _domain_lock = domain_coordinator.domain_id()
-        os.environ['ROS_DOMAIN_ID'] = str(_domain_lock.__enter__())
-        os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+        users = os.environ.get('ROS_DOMAIN_ID')
+        while True:
+            _domain_lock = domain_coordinator.domain_id()
+            own = str(_domain_lock.__enter__())
+            if own != users:  # where a robot of the user's may be up
+                break
+        os.environ['ROS_DOMAIN_ID'] = own
+        # setup.bash keeps discovery to this machine; without it, this does.
+        os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     return int(os.environ['ROS_DOMAIN_ID'])
 
 
