@@ -78,6 +78,17 @@ def test_good_policy_gives_a_chunk_stamped_with_the_observation(robot):
     assert attempt.stamp_ns == bench.wall()
 
 
+def test_the_same_observation_is_used_once(robot):
+    bench = Bench(robot)
+    first = bench.step()
+    again = bench.step(observe=False)
+    assert again.stamp_ns == first.stamp_ns
+    assert again.chunk is None
+    assert again.state is State.ACTIVE
+    assert bench.policy.calls == 1
+    assert bench.step().chunk is not None
+
+
 def test_observation_from_before_the_start_is_not_acted_on(robot):
     bench = Bench(robot)
     bench.session.abandon('again', 0.0)

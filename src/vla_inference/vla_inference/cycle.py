@@ -97,6 +97,7 @@ class InferenceCycle:
         self._fallback_since: float | None = None
         self._blocked_since: float | None = None
         self._settled_since: float | None = None
+        self._used_ns: int | None = None
         self.policy_errors = 0
         self.observations_rejected = 0
         self.calling_since: float | None = None
@@ -121,6 +122,10 @@ class InferenceCycle:
             return self._report(
                 State.ACTIVE, 'waiting for an observation since the start', running, seen, began
             )
+        if seen.observation.stamp_ns == self._used_ns:
+            # The same picture again would give the same chunk, which the filter refuses as replayed.
+            return self._report(State.ACTIVE, 'waiting for a new observation', running, seen, began)
+        self._used_ns = seen.observation.stamp_ns
         if self._fallback_since is None:
             try:
                 chunk = self._ask(seen.observation)
@@ -141,6 +146,7 @@ class InferenceCycle:
     def _begin(self, running: Running) -> None:
         self._id = running.id
         self._errors = 0
+        self._used_ns = None
         self._fallback_since = self._blocked_since = self._settled_since = None
         self._policy.reset()
         self._fallback.reset()
