@@ -123,7 +123,7 @@ class InferenceCycle:
                 State.ACTIVE, 'waiting for an observation since the start', running, seen, began
             )
         if seen.observation.stamp_ns == self._used_ns:
-            # The same picture again would give the same chunk, which the filter refuses as replayed.
+            # The same picture again gives the same chunk, which the filter refuses as replayed.
             return self._report(State.ACTIVE, 'waiting for a new observation', running, seen, began)
         self._used_ns = seen.observation.stamp_ns
         if self._fallback_since is None:
