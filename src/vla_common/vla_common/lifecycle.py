@@ -15,6 +15,7 @@ What it promises, so that no node has to:
 
 from __future__ import annotations
 
+import gc
 import os
 import pathlib
 import signal
@@ -214,6 +215,10 @@ class VlaLifecycleNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         try:
             result = super().on_activate(state)
+            # What exists now stays: keep the garbage collector from walking it in the middle of a
+            # tick (several ms with a robot model loaded).
+            gc.collect()
+            gc.freeze()
             self._active = True
             self.start()
         except Exception as error:
