@@ -159,6 +159,9 @@ def bring_up(context: LaunchContext) -> list:
     # ros2 launch refuses an empty value on its command line: 'none' stands for it.
     given = {name: '' if value == 'none' else value for name, value in given.items()}
     share = FindPackageShare('vla_bringup').perform(context)
+    if given['camera'] == 'mujoco' and given['driver'] != 'mujoco':
+        found = f'mujoco, with driver:={given["driver"]} that simulates no scene'
+        raise ConfigError('launch arguments', 'camera', found, 'replay, usb or realsense')
 
     def number(name: str) -> float:
         try:

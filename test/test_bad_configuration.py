@@ -158,6 +158,18 @@ def test_a_bad_parameter_file_ends_the_launch_with_its_name(tmp_path, text, word
         assert word in result.stdout + result.stderr
 
 
+def test_a_simulated_camera_without_a_simulated_world_is_refused_at_once():
+    own_domain()
+    result = subprocess.run(
+        ['ros2', 'launch', 'vla_bringup', 'humanoid.launch.py', 'driver:=mock'],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode != 0
+    assert 'camera: found mujoco, with driver:=mock' in result.stdout + result.stderr
+
+
 def test_a_parameter_out_of_range_is_refused_at_configure(tmp_path):
     with launched(tmp_path, control_frequency=5000, respawn='false') as robot:
         robot.wait_log('configure failed: parameters of /safety_filter: control_frequency')
