@@ -20,6 +20,7 @@ class ManualClock:
         return self.now
 
     def advance(self, seconds: float) -> float:
+        """Move on by so many seconds; return the new time (s)."""
         self.now += seconds
         return self.now
 
@@ -36,6 +37,7 @@ class RateMeter:
         self._ticks: deque[float] = deque()
 
     def tick(self, now: float) -> None:
+        """Note that it happened at steady time `now` (s)."""
         self._ticks.append(now)
         self._forget(now)
 

@@ -33,6 +33,7 @@ class Hysteresis:
 
     @property
     def level(self) -> Level:
+        """The level in force since the last update."""
         return self._level
 
     def update(self, level: Level, now: float) -> Level:

@@ -12,25 +12,24 @@ NANOSECONDS = 1_000_000_000
 
 
 def stamp_to_ns(stamp: Time) -> int:
+    """Return a stamp in ns: exact, where a float of seconds is not (0.2 µs for today's dates)."""
     return stamp.sec * NANOSECONDS + stamp.nanosec
 
 
 def ns_to_stamp(nanoseconds: int) -> Time:
+    """Return the stamp of a time in ns."""
     sec, nanosec = divmod(int(nanoseconds), NANOSECONDS)
     return Time(sec=sec, nanosec=nanosec)
 
 
-def stamp_to_seconds(stamp: Time) -> float:
-    """Seconds as a float: exact to about 0.2 µs for today's dates. Compare stamps in ns instead."""
-    return stamp.sec + stamp.nanosec * 1e-9
-
-
 def seconds_to_duration(seconds: float) -> Duration:
+    """Return a duration, rounded to the ns."""
     sec, nanosec = divmod(round(seconds * NANOSECONDS), NANOSECONDS)
     return Duration(sec=sec, nanosec=nanosec)
 
 
 def duration_to_seconds(duration: Duration) -> float:
+    """Return a duration in s."""
     return duration.sec + duration.nanosec * 1e-9
 
 

@@ -237,6 +237,7 @@ class RosSession:
 
 @pytest.fixture
 def ros() -> Iterator[RosSession]:
+    """A ROS of the test's own; its nodes are taken down when the test ends."""
     session = RosSession()
     yield session
     session.close()

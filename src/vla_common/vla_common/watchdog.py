@@ -31,10 +31,6 @@ class Watchdog:
         """Whether anything was ever received."""
         return self._last_beat > -math.inf
 
-    @property
-    def last_sequence(self) -> int | None:
-        return self._last_sequence
-
     def beat(self, now: float, sequence: int | None = None) -> bool:
         """Take one message at steady time `now` (s); return whether it was a new one."""
         if sequence is not None:
@@ -51,6 +47,7 @@ class Watchdog:
         return now - self._last_beat
 
     def expired(self, now: float) -> bool:
+        """Return whether nothing new came for longer than the timeout, or nothing at all."""
         # Written so that a NaN age counts as expired.
         return not self.age(now) <= self.timeout
 
