@@ -183,8 +183,9 @@ def test_a_killed_node_is_brought_up_again_and_the_robot_waits_for_the_operator(
     s.running()
     s.robot.kill('camera')
     assert causes(s.mode(S.SAFE_STOP))['node_stale:camera'].present
-    lost = s.until(lambda m: 'node_lost:camera' in causes(m), 30.0)
-    assert 'camera' not in lost.nodes_active
+    # Whether discovery has noticed by then (node_lost) or not (node_stale) is its own affair: Fast
+    # DDS was once seen to list a killed participant for 30 s.
+    s.until(lambda m: 'camera' not in m.nodes_active, 30.0)
     assert not s.ask('resume').success
     s.robot.start_process('camera')
     s.until(lambda m: len(m.nodes_active) == 5, 30.0)
