@@ -19,6 +19,7 @@ from collections import Counter
 
 import numpy as np
 
+from vla_common.errors import ConfigError
 from vla_safety.chunk import Chunk, Interpolation
 from vla_safety.coupled import Infeasible, MotionState
 from vla_safety.filter import FilterState, SafetyFilter
@@ -266,8 +267,8 @@ def main(args: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog='adversarial', description='Attack the safety filter; count the limits it breaks.'
     )
-    parser.add_argument('--ticks', type=int, default=100_000)
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--ticks', type=int, default=100_000, help='default 100000')
+    parser.add_argument('--seed', type=int, default=0, help='same seed, same attack (default 0)')
     parser.add_argument('--robot', help='a vla_robot name or directory; default: random robots')
     parser.add_argument('--json', action='store_true', help='one JSON object as the last line')
     options = parser.parse_args(args)
@@ -275,7 +276,13 @@ def main(args: list[str] | None = None) -> int:
     if options.robot:
         from vla_robot import load_robot
 
-        robot = load_robot(options.robot)
+        try:
+            robot = load_robot(options.robot)
+        except ConfigError as error:
+            print(f'adversarial: {error}', file=sys.stderr)
+            if options.json:
+                print(json.dumps({'error': str(error)}))
+            return 2
     summary = attack(options.ticks, options.seed, robot)
     if options.json:
         print(json.dumps(summary))

@@ -17,6 +17,7 @@ import time
 
 import numpy as np
 
+from vla_common.errors import ConfigError
 from vla_robot import load_robot
 from vla_safety.chunk import Chunk, Interpolation
 from vla_safety.filter import SafetyFilter
@@ -78,6 +79,7 @@ def measure(
 
 
 def distribution(samples: np.ndarray) -> dict[str, float]:
+    """p50, p99 and max of `samples` (n,), in their unit, and n."""
     return {
         'p50': round(float(np.percentile(samples, 50)), 4),
         'p99': round(float(np.percentile(samples, 99)), 4),
@@ -88,14 +90,21 @@ def distribution(samples: np.ndarray) -> dict[str, float]:
 
 def main(args: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog='benchmark', description='Time the safety filter.')
-    parser.add_argument('--ticks', type=int, default=10_000)
-    parser.add_argument('--robot', default='humanoid32')
+    parser.add_argument('--ticks', type=int, default=10_000, help='of each robot (default 10000)')
+    parser.add_argument('--robot', default='humanoid32', help='name or directory')
     parser.add_argument('--parameters', help='a ROS parameter file; default: built-in settings')
     parser.add_argument('--json', action='store_true', help='one JSON object as the last line')
     options = parser.parse_args(args)
-    parameters = load_parameters(options.parameters) if options.parameters else PARAMETERS
+    try:
+        parameters = load_parameters(options.parameters) if options.parameters else PARAMETERS
+        robot = load_robot(options.robot)
+    except ConfigError as error:
+        print(f'benchmark: {error}', file=sys.stderr)
+        if options.json:
+            print(json.dumps({'error': str(error)}))
+        return 2
     parameters = dataclasses.replace(parameters, rules=PARAMETERS.rules)
-    tick, accept = measure(load_robot(options.robot), parameters, options.ticks)
+    tick, accept = measure(robot, parameters, options.ticks)
     result = {
         'robot': options.robot,
         'tick_ms': tick,

@@ -117,7 +117,7 @@ def png(image: np.ndarray) -> bytes:
 
 def main(args: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog='plot_step', description='Draw the step into a limit.')
-    parser.add_argument('file', nargs='?', default='step.png')
+    parser.add_argument('file', nargs='?', default='step.png', help='default step.png')
     options = parser.parse_args(args)
     with open(options.file, 'wb') as stream:
         stream.write(png(draw(record())))
