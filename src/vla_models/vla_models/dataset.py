@@ -69,7 +69,8 @@ class DatasetInfo:
         try:
             content = json.loads(path.read_text())
         except (OSError, ValueError) as error:
-            raise ConfigError(path, '(file)', str(error), 'a dataset made by collect') from error
+            found = getattr(error, 'strerror', None) or str(error)
+            raise ConfigError(path, '(file)', found, 'a dataset made by collect') from error
         if content.get('format') != FORMAT:
             raise ConfigError(path, 'format', content.get('format'), FORMAT)
         expected = [task.name for task in ALL_TASKS]
