@@ -20,6 +20,8 @@ from vla_camera.frames import (
 
 
 class Fault(Enum):
+    """What goes wrong; the value says how it looks."""
+
     NONE = 'gives a new picture each time'
     FREEZE = 'the same picture again and again, with new stamps'
     STALL = 'nothing, without an error'

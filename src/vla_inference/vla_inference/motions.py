@@ -95,6 +95,7 @@ def minimum_jerk(s: np.ndarray) -> np.ndarray:
 
 
 def words_of(text: str) -> set[str]:
+    """The words of an instruction in lower case, without punctuation."""
     return set(re.findall(r'[a-z]+', text.lower()))
 
 

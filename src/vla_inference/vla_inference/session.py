@@ -21,6 +21,8 @@ from vla_common.modes import Mode
 
 
 class Phase(Enum):
+    """Where an instruction stands; the value is what the status says, for a person."""
+
     IDLE = 'idle'
     WAITING = 'waiting for mode READY'
     STARTING = 'waiting for start'
@@ -28,6 +30,8 @@ class Phase(Enum):
 
 
 class Outcome(Enum):
+    """How an instruction ended."""
+
     DONE = 'done'
     CANCELLED = 'cancelled'
     TIME_LIMIT = 'time limit'

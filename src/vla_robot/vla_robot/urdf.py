@@ -16,6 +16,8 @@ KNOWN_TYPES = (*MOVABLE, 'fixed')
 
 @dataclass(frozen=True)
 class UrdfJoint:
+    """One joint with its limits: rad, rad/s, Nm (prismatic: m, m/s, N)."""
+
     name: str
     kind: str
     parent: str

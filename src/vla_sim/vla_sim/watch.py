@@ -64,6 +64,10 @@ class LiveWorld:
 
 
 def shoot(options: argparse.Namespace) -> str:
+    """Take the pictures that the command line asks for; return what was written, for a person.
+
+    Raises ConfigError if no simulated robot is heard within 10 s.
+    """
     robot = load_robot(options.robot)
     world = LiveWorld()
     try:

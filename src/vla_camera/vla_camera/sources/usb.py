@@ -16,6 +16,7 @@ QUEUED = 8
 
 
 def open_device(device: str) -> cv2.VideoCapture:
+    """Open a device by index ("0") or path ("/dev/video0")."""
     return cv2.VideoCapture(int(device) if device.isdigit() else device, cv2.CAP_V4L2)
 
 

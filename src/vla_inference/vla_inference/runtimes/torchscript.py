@@ -17,6 +17,8 @@ from vla_inference.bundle import Bundle
 
 
 class TorchScriptRuntime:
+    """A TorchScript file on the CPU or a CUDA device. Raises ConfigError for what it cannot use."""
+
     name = 'torchscript'
 
     def __init__(self, bundle: Bundle, threads: int = 1, device: str = 'cpu') -> None:
