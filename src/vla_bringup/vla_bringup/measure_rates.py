@@ -31,10 +31,9 @@ WANTED = [
 
 @dataclass
 class Stamps:
-    """When one topic's messages were published (their stamps, s) and received (steady, s)."""
+    """When one topic's messages were published: their stamps, s."""
 
     published: list[float] = field(default_factory=list)
-    received: list[float] = field(default_factory=list)
 
     def rate(self) -> float | None:
         """Return messages per second from the publisher's stamps; None with fewer than two."""
@@ -106,14 +105,13 @@ class Listener:
             def note(message: object) -> None:
                 if self.measuring:
                     stamps.published.append(stamp_to_ns(message.header.stamp) * 1e-9)
-                    stamps.received.append(time.monotonic())
 
             self.node.create_subscription(kind, topic, note, profile)
 
         watch('joint_states', JointState, '/joint_states', qos.EVENT)
         watch('filter', JointState, '/joint_command', qos.EVENT)
         watch('camera', CameraInfo, '/camera/color/camera_info', qos.IMAGE)
-        # A chunk is stamped with its observation's time, which may repeat: count arrivals.
+        # A chunk is stamped with its observation's time, not its own: count arrivals.
         self.chunks: list[float] = []
         self.node.create_subscription(
             JointTrajectory,
