@@ -41,6 +41,7 @@ def test_tilt_levels(tilt, level):
 def test_a_low_centre_of_mass_is_an_emergency():
     assert once(com=np.array([0, 0, 0.29])).level is Level.EMERGENCY
     assert once(com=np.array([0, 0, 0.29])).cause == 'low_com'
+    assert once(com=np.array([0, 0, np.nan])).level is Level.EMERGENCY
 
 
 def test_the_capture_points_margin_warns_and_then_endangers():
@@ -82,6 +83,7 @@ def test_a_fall_is_predicted_when_the_capture_point_stays_outside():
 def test_lying_has_fallen_by_tilt_or_by_height():
     assert once(tilt=1.2).fallen
     assert once(base_height=0.2).fallen
+    assert once(base_height=float('nan')).fallen
     assert not once().fallen
     assert not once(tilt=1.2).falling
 

@@ -70,9 +70,10 @@ class Judge:
         """now: s, steady."""
         p = self._p
         findings = list(self._tilt(estimate.tilt))
-        fallen = estimate.tilt >= p.fallen_tilt or estimate.base_height <= p.fallen_height
+        # Positive tests of what is good, here and below: a NaN is the worst there is.
+        by_tilt = not estimate.tilt < p.fallen_tilt
+        fallen = by_tilt or not estimate.base_height > p.fallen_height
         if fallen:
-            by_tilt = estimate.tilt >= p.fallen_tilt
             findings.append(
                 Finding(
                     'fallen',
@@ -81,7 +82,7 @@ class Judge:
                     Level.EMERGENCY,
                 )
             )
-        if estimate.com[2] <= p.low_com:
+        if not estimate.com[2] > p.low_com:
             findings.append(Finding('low_com', float(estimate.com[2]), p.low_com, Level.EMERGENCY))
         contact = estimate.left_contact or estimate.right_contact
         findings += self._contact(contact, now)

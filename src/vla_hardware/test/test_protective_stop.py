@@ -118,12 +118,12 @@ def everything():
     """All combinations of circumstances: the whole table."""
     flags = (False, True)
     for mode, asked in product([None, *Mode], Behaviour):
-        for fault, ending, silent, running, there, fresh, resting, lying in product(
-            ('', 'read error'), ('', 'signal'), *[flags] * 6
+        for fault, ending, silent, running, there, fresh, resting, lying, off in product(
+            ('', 'read error'), ('', 'signal'), *[flags] * 7
         ):
             yield Circumstances(
                 fault, ending, 0.2 if silent else 0.01, silent, mode, asked, running,
-                there, fresh, resting, lying,
+                there, fresh, resting, lying, off,
             )  # fmt: skip
 
 
@@ -134,13 +134,15 @@ def test_the_whole_table_keeps_its_promises(lost, estop):
     for seen in everything():
         decision = decide(seen, rules)
         assert decision.reason
-        if seen.fault:
-            assert decision.behaviour is Behaviour.DAMP
-        elif seen.mode is Mode.ESTOP:
+        if seen.fault or seen.mode is Mode.ESTOP:
             assert decision.behaviour in LIMP
-            if estop is EStop.OFF:
-                assert decision.behaviour is Behaviour.OFF
-        elif seen.ending or (seen.supervisor_silent and seen.mode is not None):
+        if seen.mode is Mode.ESTOP and (estop is EStop.OFF or seen.off):
+            assert decision.behaviour is Behaviour.OFF
+        if seen.lying:
+            assert decision.behaviour is not Behaviour.STAND
+        if seen.fault or seen.mode is Mode.ESTOP:
+            continue
+        if seen.ending or (seen.supervisor_silent and seen.mode is not None):
             assert decision.behaviour in (lost, Behaviour.DAMP)
             assert decision.behaviour is lost or seen.lying
         if decision.behaviour is Behaviour.TRACK:
@@ -157,6 +159,66 @@ def test_damp_then_off_waits_until_the_robot_rests():
     resting = Circumstances(mode=Mode.ESTOP, asked=Behaviour.DAMP, limp_and_resting=True)
     assert decide(falling, rules).behaviour is Behaviour.DAMP
     assert decide(resting, rules).behaviour is Behaviour.OFF
+
+
+def test_motors_that_the_estop_switched_off_stay_off_whatever_moves_or_fails_then():
+    rules = StopRules(Behaviour.STAND, EStop.DAMP_THEN_OFF)
+    moved = Circumstances(mode=Mode.ESTOP, asked=Behaviour.DAMP, off=True)
+    unread = Circumstances(fault='read error', mode=Mode.ESTOP, asked=Behaviour.DAMP, off=True)
+    assert decide(moved, rules).behaviour is Behaviour.OFF
+    assert decide(unread, rules).behaviour is Behaviour.OFF
+
+
+def test_a_fault_does_not_keep_the_supervisor_from_switching_the_motors_off():
+    seen = Circumstances(fault='read error', mode=Mode.ESTOP, asked=Behaviour.OFF)
+    assert decide(seen, RULES).behaviour is Behaviour.OFF
+
+
+def test_a_restarted_supervisor_does_not_end_the_estop_of_the_one_before():
+    s = Supervisor()
+    s.say(Mode.ESTOP, Behaviour.DAMP, sequence=1_700_000_000_000_000)
+    s.now += 1.0
+    s.sequence += 1_000_000
+    assert not s.say(Mode.INACTIVE)
+    assert s.watch.mode is Mode.ESTOP
+    # It finds the robot limp, says so, and is then the one whose operator resets.
+    assert s.say(Mode.ESTOP, Behaviour.DAMP)
+    assert s.say(Mode.INACTIVE)
+    assert s.watch.mode is Mode.INACTIVE
+
+
+def test_a_supervisor_that_was_only_not_heard_for_a_while_may_end_its_estop():
+    s = Supervisor()
+    s.say(Mode.ESTOP, Behaviour.DAMP)
+    s.now += 10.0
+    s.sequence += 500
+    assert s.say(Mode.INACTIVE)
+
+
+def test_of_two_supervisors_the_estop_of_either_counts_and_the_other_does_not_end_it():
+    s = Supervisor()
+    first, second = 1_000, 9_000_000
+    for k in range(20):
+        s.now += 0.01
+        stop = k >= 10
+        s.say(Mode.ESTOP if stop else Mode.READY, sequence=first + k)
+        s.now += 0.01
+        s.say(Mode.READY, sequence=second + k)
+        assert (s.watch.mode is Mode.ESTOP) == stop
+
+
+def test_an_estop_that_arrives_again_after_the_reset_does_not_count():
+    s = Supervisor()
+    s.say(Mode.ESTOP, Behaviour.DAMP, sequence=7)
+    s.now += 0.02
+    s.say(Mode.INACTIVE, sequence=8)
+    assert not s.say(Mode.ESTOP, Behaviour.DAMP, sequence=7, age=0.02)
+    assert s.watch.mode is Mode.INACTIVE
+
+
+def test_a_robot_that_lies_is_not_stood_up_by_a_safe_stop():
+    seen = Circumstances(mode=Mode.SAFE_STOP, asked=Behaviour.STAND, lying=True)
+    assert decide(seen, RULES).behaviour is Behaviour.DAMP
 
 
 def test_a_robot_that_lies_is_not_stood_up_by_the_protective_stop():

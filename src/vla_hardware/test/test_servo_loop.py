@@ -239,6 +239,76 @@ def test_the_end_of_the_node_is_a_protective_stop_that_estop_still_overrules():
     assert s.loop.motion.behaviour is Behaviour.DAMP
 
 
+def test_a_driver_deactivated_and_activated_within_one_running_does_not_resume_it():
+    s = running()
+    s.run(0.2, bend(s))
+    s.loop.ending = 'deactivated'
+    s.run(0.02, bend(s))
+    s.loop.begin()
+    s.run(0.2, bend(s))
+    assert s.loop.motion.behaviour is not Behaviour.TRACK
+
+
+@pytest.mark.parametrize('where', ['tick', 'follow', 'switch'])
+def test_an_error_of_the_loop_itself_damps_and_is_a_fault_instead_of_the_last_command(where):
+    s = running()
+    s.run(0.2, bend(s))
+
+    def broken(*arguments):
+        raise ZeroDivisionError('a mistake')
+
+    setattr(s.loop.motion, where, broken)
+    if where != 'follow':
+        s.ask(Mode.SAFE_STOP, Behaviour.STAND)
+    s.run(0.1, bend(s))
+    assert 'ZeroDivisionError' in s.loop.fault
+    assert s.loop.motion.behaviour is Behaviour.DAMP
+    assert not s.driver.gains.kp.any()
+
+
+def test_what_is_no_reading_at_all_is_a_flaw_and_a_fault_when_it_lasts():
+    s = running()
+    s.driver.read = lambda: None
+    s.run(PERIOD)
+    assert 'not a reading' in s.loop.last_error
+    s.run(0.1)
+    assert s.loop.fault
+    assert not s.driver.gains.kp.any()
+
+
+def test_nothing_that_is_not_finite_is_written():
+    s = running()
+    write, written = s.driver.write, []
+
+    def watched(position, velocity, effort, gains):
+        written.append(np.isfinite([position, velocity, effort]).all())
+        write(position, velocity, effort, gains)
+
+    s.driver.write = watched
+    s.loop._gravity = lambda position, orientation: np.full(ROBOT.n, np.nan)
+    s.ask(Mode.READY, Behaviour.HOLD)
+    s.run(0.1)
+    assert written
+    assert all(written)
+    assert s.loop.fault.startswith('write error')
+
+
+def test_a_balance_correction_that_lost_itself_in_nan_begins_anew():
+    s = running()
+    told = []
+
+    class Lost:
+        def update(self, *state):
+            return np.full(ROBOT.n, 0.0 if told else np.nan)
+
+        def reset(self):
+            told.append('reset')
+
+    s.loop._balance = Lost()
+    s.run(0.05)
+    assert told == ['reset']
+
+
 def test_a_stall_of_the_loop_moves_no_reference_further_than_four_cycles():
     s = running()
     s.run(0.3, bend(s, -5.0))

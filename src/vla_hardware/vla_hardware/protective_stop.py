@@ -5,10 +5,11 @@
 behaviour is in force. The order of its rules is the point:
 
 1. a fault (the robot cannot be read or written) and ESTOP let nothing pass, and both stay in
-   force when the supervisor falls silent afterwards: a robot must not stand up by itself;
+   force when the supervisor falls silent afterwards: a robot must not stand up by itself. Motors
+   that an e-stop switched off stay off until it ends, also when a fault comes on top;
 2. then the end of this node (signal or deactivation), then the supervisor's silence: the
    protective stop that the robot's file names;
-3. only then the behaviour that the supervisor asks for.
+3. only then the behaviour that the supervisor asks for; a robot that lies is never stood up.
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ from enum import Enum
 from vla_common.modes import Behaviour, Mode
 
 LIMP = (Behaviour.DAMP, Behaviour.OFF)
+
+SAME_SPEAKER = 10_000
+"""Messages by which the sequence of one supervisor may advance between two that we hear: minutes of
+them. Another one, or the same restarted, begins at the microseconds of its wall clock
+(`vla_common.clock.first_sequence`), so 10 ms later at least is further away than this."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,10 @@ class SupervisorWatch:
     decides. RUNNING counts only when it begins while we listen: after a silence, or when this
     node comes up in the middle of it, another mode has to be heard first, else a supervisor that
     was frozen for a second would resume the old motion by waking up.
+
+    An ESTOP is heard from any supervisor that speaks now, and taken back only by the one that said
+    it last: one that was restarted knows nothing of the e-stop, and its INACTIVE is not a person's
+    reset. It sees by our status that the robot is limp, and says ESTOP itself.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -63,6 +73,7 @@ class SupervisorWatch:
         self._timeout_ns = int(timeout * 1e9)
         self._heard = -float('inf')
         self._sequence = -1
+        self._stamp_ns = -1
         self._running = False
         self._needs_pause = True
         self.mode: Mode | None = None
@@ -110,13 +121,18 @@ class SupervisorWatch:
             return False
         young = -self._timeout_ns <= wall_ns - stamp_ns <= self._timeout_ns
         in_order = sequence > self._sequence or not self.age(now) <= self._timeout
-        if not (young and in_order):
+        # Two supervisors (a mistake) count from different numbers: the e-stop of either counts.
+        in_order |= mode is Mode.ESTOP and stamp_ns > self._stamp_ns
+        released = mode is Mode.ESTOP or self.mode is not Mode.ESTOP
+        released |= 0 < sequence - self._sequence <= SAME_SPEAKER
+        if not (young and in_order and released):
             self.rejected += 1
             return False
         # Whether there was a silence is for the loop to say (`silent`): after a stall of the loop
         # itself the time since the last message is its own, not the supervisor's.
         self._heard = now
         self._sequence = sequence
+        self._stamp_ns = stamp_ns
         if mode is not Mode.RUNNING:
             self._needs_pause = False
             self._running = False
@@ -132,7 +148,7 @@ class SupervisorWatch:
 
 @dataclass(frozen=True)
 class Circumstances:
-    """All that the decision hangs on, at one instant."""
+    """All that the decision hangs on, at one instant. off: the motors are off already."""
 
     fault: str = ''
     ending: str = ''
@@ -145,18 +161,22 @@ class Circumstances:
     command_fresh: bool = False
     limp_and_resting: bool = False
     lying: bool = False
+    off: bool = False
 
 
 def decide(seen: Circumstances, rules: StopRules) -> Decision:
     """The behaviour in force under these circumstances."""
+    # Whether a robot with a fault rests is not known: its last reading may be an old one.
+    rested = seen.limp_and_resting and not seen.fault
+    off = seen.mode is Mode.ESTOP and (
+        seen.off
+        or seen.asked is Behaviour.OFF
+        or rules.estop is EStop.OFF
+        or (rules.estop is EStop.DAMP_THEN_OFF and rested)
+    )
     if seen.fault:
-        return Decision(Behaviour.DAMP, seen.fault)
+        return Decision(Behaviour.OFF if off else Behaviour.DAMP, seen.fault)
     if seen.mode is Mode.ESTOP:
-        off = (
-            seen.asked is Behaviour.OFF
-            or rules.estop is EStop.OFF
-            or (rules.estop is EStop.DAMP_THEN_OFF and seen.limp_and_resting)
-        )
         silent = ', supervisor silent since' if seen.supervisor_silent else ''
         return Decision(Behaviour.OFF if off else Behaviour.DAMP, f'mode ESTOP{silent}')
     if seen.ending:
@@ -166,6 +186,8 @@ def decide(seen: Circumstances, rules: StopRules) -> Decision:
     if seen.mode is None:
         return Decision(Behaviour.HOLD, 'no supervisor heard yet')
     reason = f'mode {seen.mode.name}'
+    if seen.asked is Behaviour.STAND and seen.lying:
+        return Decision(Behaviour.DAMP, f'{reason}, robot lies')
     if seen.mode is Mode.RUNNING:
         if seen.asked is not Behaviour.TRACK:
             return Decision(seen.asked, reason)

@@ -181,6 +181,8 @@ class ServoLoop:
         self.motion.restart(self.motion.standing_pose if near.all() else pose)
         self.motion.behaviour = Behaviour.HOLD
         self.ending = ''
+        # Deactivated and activated again within one RUNNING: that motion is over.
+        self.watch.pause()
         self._balance.reset()
         self._last_target = None
 
@@ -225,7 +227,11 @@ class ServoLoop:
     # -- the cycle -------------------------------------------------------------------------
 
     def cycle(self) -> None:
-        """Reads, decides and writes once. Never raises for anything that the robot does."""
+        """Reads, decides and writes once. Never raises.
+
+        Whatever fails in here is a fault and damps: an exception that left would leave the last
+        command in force at the servos, and no e-stop could reach them any more.
+        """
         now = self._clock()
         nominal = self._nominal
         self.period = now - self._last_cycle if self._last_cycle is not None else nominal
@@ -233,6 +239,18 @@ class ServoLoop:
         # After a stall the reference must not leap: it moves on by at most four nominal cycles.
         dt = min(max(self.period, 0.1 * nominal), 4 * nominal)
 
+        try:
+            self._work(now, dt)
+        except Exception as error:
+            self.last_error = f'control error: {type(error).__name__}: {error}'
+            self._fail(self.last_error)
+            off = self.motion.behaviour is Behaviour.OFF
+            self.motion.behaviour = Behaviour.OFF if off else Behaviour.DAMP
+            self.decision = Decision(self.motion.behaviour, self.fault)
+            self._write(self.motion.behaviour, dt)
+        self.duration = self._clock() - now
+
+    def _work(self, now: float, dt: float) -> None:
         reading = self._read_checked(now)
         self.flawed = reading is None
         if reading is not None:
@@ -252,7 +270,6 @@ class ServoLoop:
         else:
             self.motion.tick(dt, measured)
         self._write(behaviour, dt)
-        self.duration = self._clock() - now
 
     @property
     def behaviour_done(self) -> bool:
@@ -306,7 +323,10 @@ class ServoLoop:
         if late:
             # Once, it may have been the scheduler of a crowded computer, and the reading is good.
             self._flawed(f'took {took * 1e3:.0f} ms')
-        flaw = self._check.judge(reading, now)
+        try:
+            flaw = self._check.judge(reading, now)
+        except Exception as error:  # ... and give anything: lists, None, a part of a reading
+            return self._flawed(f'not a reading: {type(error).__name__}: {error}')
         if flaw is not None:
             kind, where = flaw
             return self._flawed(f'{kind.value}: {where}', fatal=kind is Flaw.NOT_FINITE)
@@ -376,6 +396,7 @@ class ServoLoop:
             command_fresh=not self._track_stale,
             limp_and_resting=self.motion.behaviour in LIMP and self.at_rest,
             lying=self.lying,
+            off=self.motion.behaviour is Behaviour.OFF,
         )
 
     def _write(self, behaviour: Behaviour, dt: float) -> None:
@@ -392,6 +413,10 @@ class ServoLoop:
             else:
                 self._aim(reading, dt)
                 self._feed_forward(behaviour, reading)
+                # A sum is finite only if every term is. np.clip lets NaN through.
+                total = self._target.sum() + self.motion.velocity.sum() + self._feed.sum()
+                if not np.isfinite(total):
+                    raise DriverError('what would be written is not finite')
                 self.driver.write(
                     self._target, self.motion.velocity, self._feed, self._gains[Behaviour.HOLD]
                 )
@@ -419,6 +444,9 @@ class ServoLoop:
         bound = self._limits.max_balance_offset
         if np.isfinite(offset).all():
             np.clip(offset, -bound, bound, out=self._offset)
+        else:
+            # Its filters would keep the NaN for good; the last offset stays for one cycle.
+            self._balance.reset()
         np.add(self.motion.position, self._offset, out=self._target)
         if self.motion.behaviour is Behaviour.STAND:
             # An arm that meets a table on its way presses on it only so hard: a robot that pushes

@@ -243,6 +243,12 @@ def test_auto_arm_is_void_for_a_restarted_supervisor():
     assert supervisor.update(1.0, FINE).mode is Mode.INACTIVE
 
 
+def test_a_restarted_supervisor_never_says_that_nothing_has_moved_yet():
+    supervisor = auto()
+    supervisor.forbid_auto_arm()
+    assert supervisor.update(1.0, FINE).motion_epoch > 0
+
+
 def test_auto_arm_waits_for_causes_to_go():
     supervisor = auto()
     assert supervisor.update(1.0, but(conditions=(SOFT,))).mode is Mode.INACTIVE

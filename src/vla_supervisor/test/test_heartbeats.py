@@ -58,6 +58,20 @@ def test_a_restarted_source_may_count_from_the_beginning(hearts):
     assert hearts.silence('camera', 0.1) is None
 
 
+def test_a_listener_that_stalls_again_and_again_still_finds_a_source_dead(hearts):
+    hearts.beat('hardware_driver', 0.0, 1)
+    for _ in range(9):
+        hearts.was_deaf(0.07)  # ... of each 80 ms
+    assert not hearts.fresh('hardware_driver', 9 * 0.08)
+
+
+def test_one_long_stall_of_the_listener_is_forgiven_whole(hearts):
+    hearts.beat('hardware_driver', 0.0, 1)
+    hearts.was_deaf(5.0)
+    assert hearts.fresh('hardware_driver', 5.05)
+    assert not hearts.fresh('hardware_driver', 5.15)
+
+
 # -- persistence: wrong time gathers, right time leaks
 
 

@@ -145,6 +145,22 @@ def test_a_stall_outside_of_running_changes_nothing_and_hides_no_dead_node_for_l
     assert stack.present() == {'node_stale:camera'}
 
 
+@pytest.mark.parametrize('limp', [Behaviour.DAMP, Behaviour.OFF])
+@pytest.mark.parametrize('mode', [Mode.INACTIVE, Mode.READY])
+def test_a_driver_that_is_limp_unasked_is_an_estop_that_a_person_resets(stack, mode, limp):
+    # As a restarted supervisor finds the robot that its predecessor had stopped.
+    if mode is Mode.READY:
+        assert stack.ask(Step.ARM).success
+    stack.obeys = False
+    stack.driver = replace(stack.driver, behaviour=limp)
+    assert stack.run(0.2).mode is mode
+    assert stack.run(0.2).mode is Mode.ESTOP
+    assert [c.condition.name for c in stack.decision.causes] == ['driver_limp']
+    assert stack.ask(Step.RESET).success
+    stack.obeys = True
+    assert stack.run(1.0).mode is Mode.INACTIVE
+
+
 def test_danger_slows_at_once_stops_when_it_lasts_and_also_when_it_flaps(stack):
     stack.running()
     stack.balance = (2, 'tilt', False)

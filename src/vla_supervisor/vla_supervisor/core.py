@@ -162,8 +162,13 @@ class Supervisor:
         return self._mode
 
     def forbid_auto_arm(self) -> None:
-        """This is not the first bring-up (nodes were found running, or someone stopped us)."""
+        """This is not the first bring-up (nodes were found running, or someone stopped us).
+
+        Epoch 0 says that nothing has moved or stopped yet, and lets the inference node begin the
+        launch file's instruction by itself: over from here on.
+        """
         self._auto_arm = False
+        self._epoch = max(self._epoch, 1)
 
     def ask(self, now: float, step: Step, inputs: Inputs) -> tuple[Decision, Answer]:
         """One operator step, as an edge: asked for in this instant and let go of after it."""

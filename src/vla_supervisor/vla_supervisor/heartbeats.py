@@ -22,6 +22,11 @@ HEARTBEAT_TOPIC = {
 """The supervised nodes in bring-up order, and where each one's heart is heard."""
 
 
+_FORGIVEN = 0.5
+"""s of short stalls of this process that are forgiven between two messages of a source. Without a
+bound, a supervisor that is stalled again and again would never find anybody dead."""
+
+
 class Heartbeats:
     """One watchdog per source, that also remembers a gap which closed before anybody looked.
 
@@ -57,10 +62,10 @@ class Heartbeats:
         """This process did not run for so long: what it could not hear was not silence.
 
         The messages of that time wait in the middleware, behind whatever woke us first. A source
-        that is really dead is found later by as much.
+        that is really dead is found later by the longest stall, or by `_FORGIVEN` of short ones.
         """
-        for source in self._deaf:
-            self._deaf[source] += duration
+        for source, deaf in self._deaf.items():
+            self._deaf[source] = max(duration, deaf, min(deaf + duration, _FORGIVEN))
 
     def silence(self, source: str, now: float) -> str | None:
         """What is wrong with this source, for a person; None if nothing is.

@@ -130,6 +130,8 @@ class Watch:
         self._starved = Persistence(limits.starved_stop_after, limits.flapping_leak)
         self._filter_reason = ''
         self._not_tracking = Persistence(limits.not_tracking_stop_after, limits.flapping_leak)
+        # The driver's own e-stop, kept from before this supervisor began, or a robot that lies.
+        self._limp = Persistence(limits.not_tracking_stop_after, limits.flapping_leak)
         self._driver: DriverReport | None = None
         self._driver_reason = ''
         self._fault: str | None = None
@@ -159,6 +161,7 @@ class Watch:
         if fault is not None:
             self._fault_seen = fault
         self._track(now)
+        self._is_limp(now)
         return news
 
     def on_balance(self, now: float, sequence: int, level: int, cause: str, fallen: bool) -> bool:
@@ -231,6 +234,8 @@ class Watch:
             self._starved.reset()
             self._idle.reset()
             self._ended = False
+        if self._mode is Mode.ESTOP and mode is not Mode.ESTOP:
+            self._limp.reset()
         self._mode = mode
 
     # -- the picture ------------------------------------------------------------------------------
@@ -321,6 +326,15 @@ class Watch:
             told.append(
                 hard('driver_fault', DRIVER, fault or 'no detail', 'the driver reports no fault')
             )
+        if self.hearts.fresh(DRIVER, now) and self._is_limp(now):
+            told.append(
+                hard(
+                    'driver_limp',
+                    DRIVER,
+                    f'the driver damps or is off unasked: {self._driver_reason or "no reason"}',
+                    'by itself: mode ESTOP takes it over; reset then',
+                )
+            )
         if self._track(now):
             told.append(
                 soft(
@@ -341,6 +355,19 @@ class Watch:
         )
         fired = self._not_tracking.update(wrong, now)
         return fired and self._mode is Mode.RUNNING
+
+    def _is_limp(self, now: float) -> bool:
+        """Whether the driver has been without stiffness for a while though no e-stop is on.
+
+        So a supervisor that was restarted amid an e-stop finds it again, instead of ending it.
+        """
+        wrong = (
+            self._mode is not Mode.ESTOP
+            and self._driver is not None
+            and self._driver.behaviour in (Behaviour.DAMP, Behaviour.OFF)
+        )
+        fired = self._limp.update(wrong, now)
+        return fired and wrong
 
     def _verdicts(self, now: float) -> list[Condition]:
         told: list[Condition] = []
