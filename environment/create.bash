@@ -27,7 +27,7 @@ rm -f "$venv/.vla_environment"
 
 python="${VLA_PYTHON:-python3}"
 command -v "$python" >/dev/null ||
-  fail "there is no '$python'." "Install Python 3.10 to 3.13, e.g.: sudo apt install python3 python3-venv python3-dev"
+  fail "there is no '$python'." "Install Python 3.11 or 3.12, e.g.: sudo apt install python3 python3-venv python3-dev"
 "$python" - <<'PY' || fail "$("$python" -V 2>&1) on $(uname -m) cannot run this workspace." "Wanted: CPython 3.11 or 3.12 on x86_64 Linux; name one with VLA_PYTHON=/path/to/python3."
 import platform, sys
 sys.exit(not ((3, 11) <= sys.version_info[:2] <= (3, 12) and platform.machine() == 'x86_64'

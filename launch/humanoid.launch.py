@@ -10,8 +10,10 @@ activates itself, configures and activates the others, and decides when anything
 
 from __future__ import annotations
 
+import difflib
 import os
 import shutil
+from importlib.util import find_spec
 
 from launch.actions import (
     DeclareLaunchArgument,
@@ -20,7 +22,7 @@ from launch.actions import (
     OpaqueFunction,
 )
 from launch.substitutions import LaunchConfiguration
-from launch_ros.actions import LifecycleNode
+from launch_ros.actions import LifecycleNode, Node
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription
@@ -212,10 +214,21 @@ def bring_up(context: LaunchContext) -> list:
         )
         for name, package in NODES.items()
     }
-    actions: list = list(nodes.values())
+    actions: list = [*misspelt(context), *nodes.values()]
     if given['headless'] == 'false':
         actions += viewer(os.path.join(share, 'config', 'humanoid.rviz'))
     return actions
+
+
+def misspelt(context: LaunchContext) -> list:
+    """Return a warning for each argument nobody declared: ros2 launch takes any name silently."""
+    known = [name for name, *_ in ARGUMENTS]
+    warnings = []
+    for name in context.launch_configurations:
+        near = difflib.get_close_matches(name, known, n=1)
+        if name not in known and near:
+            warnings.append(LogInfo(msg=f'{name}:= is no argument here; is {near[0]}:= meant?'))
+    return warnings
 
 
 def transport(share: str) -> dict[str, str]:
@@ -243,4 +256,7 @@ def viewer(configuration: str) -> list:
     """Return rviz2, or where it is not installed a line that says so: the robot runs without it."""
     if shutil.which('rviz2') is None:
         return [LogInfo(msg='headless:=false, but rviz2 is not installed; going on without it.')]
-    return [ExecuteProcess(cmd=['rviz2', '-d', configuration], output='log', name='rviz2')]
+    actions = [ExecuteProcess(cmd=['rviz2', '-d', configuration], output='log', name='rviz2')]
+    if find_spec('tf2_msgs') is not None:
+        actions.append(Node(package='vla_hardware', executable='state_publisher', output='log'))
+    return actions

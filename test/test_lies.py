@@ -34,6 +34,11 @@ def with_a_liar(robot) -> LyingInference:
         BRING_UP,
         'the double active',
     )
+    # Discovery keeps a killed process for some seconds: until then there are two publishers, and
+    # the supervisor rightly refuses.
+    robot._wait(
+        lambda: robot.probe.node.count_publishers('/vla/action_chunk') == 1, 30.0, 'one publisher'
+    )
     robot._wait(lambda: robot.call('/supervisor/resume').success, 20.0, 'resume')
     robot.wait_mode(Mode.READY, STOP)
     liar.ask_to_start()

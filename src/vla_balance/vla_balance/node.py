@@ -15,7 +15,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 from vla_balance.estimator import BalanceEstimate, BalanceEstimator, EstimatorParams
 from vla_balance.verdict import Judge, Verdict, VerdictParams
 from vla_common import lifecycle, qos
-from vla_common.clock import steady_now
+from vla_common.clock import first_sequence, steady_now
 from vla_common.errors import ConfigError
 from vla_common.levels import Level
 from vla_common.messages import JointOrder, stamp_to_ns
@@ -72,7 +72,7 @@ class BalanceMonitor(lifecycle.VlaLifecycleNode):
         self._watchdogs = {name: Watchdog(name, p.input_timeout) for name in INPUTS}
         self._rejected = dict.fromkeys(INPUTS, 0)
         self._blind_ticks = 0
-        self._sequence = 0
+        self._sequence = first_sequence()
         self._forget()
 
         self._state_out = self.advertise(BalanceState, '/balance/state', qos.STATE)

@@ -17,7 +17,7 @@ from std_srvs.srv import Trigger
 from vla_balance.correction import BalanceCorrection
 from vla_balance.gains import BalanceGains
 from vla_common import lifecycle, qos
-from vla_common.clock import steady_now
+from vla_common.clock import first_sequence, steady_now
 from vla_common.errors import ConfigError
 from vla_common.levels import Level
 from vla_common.messages import ns_to_stamp, stamp_to_ns
@@ -164,7 +164,7 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
                 'parameters of /hardware_driver', 'driver', str(error), 'a robot that can be read'
             ) from error
         self._begun = False
-        self._sequence = 0
+        self._sequence = first_sequence()
         self._last_stamp_ns = 0
         self._told: tuple | None = None
         self._status_pacer = Pacer(p.status_rate)
@@ -261,7 +261,7 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
         self._left, self._right = WrenchStamped(), WrenchStamped()
         self._left.header.frame_id, self._right.header.frame_id = 'left_foot', 'right_foot'
         self._status = DriverStatus()
-        self._world = WorldState()
+        self._world = WorldState(sequence=first_sequence())
         self._battery = BatteryState(
             voltage=math.nan, temperature=math.nan, current=math.nan, charge=math.nan,
             capacity=math.nan, design_capacity=math.nan, percentage=1.0, present=True,

@@ -11,7 +11,7 @@ from sensor_msgs.msg import Imu, JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from vla_common import qos
-from vla_common.clock import RateMeter, steady_now
+from vla_common.clock import RateMeter, first_sequence, steady_now
 from vla_common.levels import Level
 from vla_common.lifecycle import VlaLifecycleNode, run
 from vla_common.messages import JointOrder, duration_to_seconds, stamp_to_ns
@@ -56,7 +56,7 @@ class SafetyFilterNode(VlaLifecycleNode):
         self._tick_ms = 0.0
 
         self._command = JointState(name=list(robot.joint_names))
-        self._status = SafetyStatus()
+        self._status = SafetyStatus(sequence=first_sequence())
         self._status.counter_names = [kind.value for kind in Kind]
         self._kinds = list(Kind)
         self._command_publisher = self.advertise(JointState, '/joint_command', qos.COMMAND)
