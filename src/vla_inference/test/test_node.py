@@ -151,10 +151,15 @@ def test_instruction_runs_from_start_to_done_and_is_told(world, bring_up):
 
 def test_nothing_is_published_outside_running_however_good_the_observations(world, bring_up):
     bring_up()
-    for mode in (S.INACTIVE, S.SAFE_STOP, S.ESTOP):
+    for count, mode in enumerate((S.SAFE_STOP, S.ESTOP), start=1):
         world.mode = mode
         world.say('wave')
-        world.status_where(lambda s: s.phase.startswith('waiting'))
+        status = world.status_where(lambda s, count=count: s.instructions_finished == count)
+        # It must not wait for the resume or the arm and start by itself then.
+        assert status.last_result.startswith('aborted: mode ')
+    world.mode = S.INACTIVE
+    world.say('wave')
+    world.status_where(lambda s: s.phase.startswith('waiting'))
     assert world.starts == 0
     # The sentinel: chunks do arrive, and the first one is of after the start.
     world.mode = S.READY

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,13 +55,23 @@ def test_start_is_asked_for_once():
 
 
 def test_start_is_not_asked_for_outside_ready():
-    for mode in (Mode.INACTIVE, Mode.RUNNING, Mode.SAFE_STOP, Mode.ESTOP):
+    for mode in (Mode.INACTIVE, Mode.RUNNING):
         s = session()
         s.accept('wave', 0.0)
         s.on_mode(mode, '', 0, 0.1)
         assert s.wants_start() is None
         s.tick(5.0)
         assert only_result(s).reason == f'supervisor not READY: mode {mode.name}'
+
+
+@pytest.mark.parametrize('mode', [Mode.SAFE_STOP, Mode.ESTOP])
+def test_an_instruction_does_not_wait_through_a_stop(mode):
+    s = session()
+    s.accept('wave', 0.0)
+    s.on_mode(mode, 'fall', 0, 0.1)
+    assert only_result(s).reason.startswith(f'mode {mode.name}')
+    s.on_mode(Mode.READY, '', 0, 0.2)
+    assert s.wants_start() is None
 
 
 def test_refused_start_aborts_with_the_supervisors_words():

@@ -159,6 +159,9 @@ class Session:
             return (Mode.READY, Mode.RUNNING)
         if self._phase is Phase.RUNNING:
             return (Mode.RUNNING,)
+        if self._phase is Phase.WAITING:
+            # Not through a stop: an operator's resume or arm must not start motion by itself.
+            return (Mode.INACTIVE, Mode.READY, Mode.RUNNING)
         return tuple(Mode)
 
     def start_answered(self, id_: int, granted: bool, message: str, now: float) -> None:
