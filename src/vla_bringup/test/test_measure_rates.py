@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from vla_bringup.measure_rates import Stamps, distribution, jitter_ms, table, verdict
+from vla_bringup.measure_rates import Stamps, distribution, header_stamp, jitter_ms, table, verdict
 
 GOOD = {
     'joint_states_hz': 199.5,
@@ -30,6 +30,17 @@ def test_jitter_is_the_distance_from_the_median_period():
     published = np.cumsum([0.01] * 150 + [0.015] + [0.01] * 150).tolist()
     jitter = distribution(jitter_ms(published))
     assert jitter == {'p50': 0.0, 'p99': 0.0, 'max': 5.0, 'n': 300}
+
+
+def test_the_stamp_is_read_from_the_serialized_message():
+    from builtin_interfaces.msg import Time
+    from rclpy.serialization import serialize_message
+    from sensor_msgs.msg import JointState
+
+    message = JointState(name=['a'], position=[1.0])
+    message.header.stamp = Time(sec=1795269041, nanosec=250_000_000)
+    message.header.frame_id = 'somewhere'
+    assert header_stamp(serialize_message(message)) == 1795269041.25
 
 
 def test_nothing_to_measure_is_said_not_made_up():
