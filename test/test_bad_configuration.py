@@ -85,7 +85,7 @@ def test_a_bad_bundle_is_refused_and_the_robot_just_stands(tmp_path, damage):
         for word in [*words, 'found', 'wanted']:
             assert word.lower() in line.lower(), line
         # The others are up, the supervisor tells why it does not go on, and nothing moves.
-        robot._wait(
+        robot.wait(
             lambda: (
                 bool(robot.supervisor.messages)
                 and len(robot.supervisor.last.nodes_active) == 4

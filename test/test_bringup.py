@@ -18,6 +18,7 @@ from lifecycle_msgs.srv import GetState
 from rclpy.action import ActionClient
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
+from whole_robot import BRING_UP
 
 from launch import LaunchDescription
 from vla_common import qos
@@ -28,7 +29,6 @@ from vla_interfaces.msg import BalanceState, DriverStatus, SafetyStatus, Supervi
 from vla_robot import load_robot
 
 own_domain()
-BRING_UP = 80.0
 
 
 @pytest.mark.launch_test

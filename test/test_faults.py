@@ -37,12 +37,12 @@ def test_the_estop_service_damps_the_robot_and_latches(tmp_path):
         assert robot.mode == Mode.ESTOP
 
         # Back in three deliberate steps, none of which moves it: reset, arm, start.
-        robot._wait(lambda: robot.call('/sim/reset').success, 10.0, 'the simulation reset')
-        robot._wait(lambda: robot.call('/supervisor/reset').success, 20.0, 'reset')
+        robot.wait(lambda: robot.call('/sim/reset').success, 10.0, 'the simulation reset')
+        robot.wait(lambda: robot.call('/supervisor/reset').success, 20.0, 'reset')
         robot.wait_mode(Mode.INACTIVE, STOP)
         robot.assert_never_moves_again_by_itself(1.0)
         assert robot.mode == Mode.INACTIVE, 'reset must not arm'
-        robot._wait(lambda: robot.call('/supervisor/arm').success, 20.0, 'arm')
+        robot.wait(lambda: robot.call('/supervisor/arm').success, 20.0, 'arm')
         robot.wait_mode(Mode.READY, 20.0)
         robot.assert_never_moves_again_by_itself()
 
@@ -56,7 +56,7 @@ def test_without_a_thinking_node_the_robot_stops_standing(tmp_path, node, number
         robot.wait_mode(Mode.SAFE_STOP, STOP)
         robot.wait_behaviour(Behaviour.STAND, STOP)
         assert any(node in name for name in robot.causes), robot.causes
-        robot._wait(lambda: robot.driver.last.standing, 20.0, 'the standing pose')
+        robot.wait(lambda: robot.driver.last.standing, 20.0, 'the standing pose')
         robot.wait_rest()
         robot.assert_never_moves_again_by_itself(1.0)
         robot.assert_becomes_still()
@@ -92,7 +92,7 @@ def test_without_a_supervisor_the_driver_stands_by_itself(tmp_path, number):
         robot.send('supervisor', number)
         robot.wait_behaviour(Behaviour.STAND, STOP)
         assert 'supervisor' in robot.driver.last.behaviour_reason
-        robot._wait(lambda: robot.driver.last.standing, 20.0, 'the standing pose')
+        robot.wait(lambda: robot.driver.last.standing, 20.0, 'the standing pose')
         robot.wait_rest()
         robot.assert_standing()
         robot.assert_becomes_still()
@@ -103,7 +103,7 @@ def test_a_respawned_node_never_resumes_the_motion(tmp_path):
         in_motion(robot)
         robot.send('inference', signal.SIGKILL)
         robot.wait_mode(Mode.SAFE_STOP, STOP)
-        robot._wait(
+        robot.wait(
             lambda: (
                 'inference' in robot.supervisor.last.nodes_active
                 and not any('inference' in name for name in present(robot))
@@ -113,7 +113,7 @@ def test_a_respawned_node_never_resumes_the_motion(tmp_path):
         )
         robot.assert_never_moves_again_by_itself()
         assert robot.mode == Mode.SAFE_STOP
-        robot._wait(lambda: robot.call('/supervisor/resume').success, 20.0, 'resume')
+        robot.wait(lambda: robot.call('/supervisor/resume').success, 20.0, 'resume')
         robot.wait_mode(Mode.READY, STOP)
 
 
@@ -123,7 +123,7 @@ def test_a_respawned_supervisor_does_not_arm_by_itself(tmp_path):
         robot.send('supervisor', signal.SIGKILL)
         robot.wait_behaviour(Behaviour.STAND, STOP)
         robot.supervisor.clear()
-        robot._wait(
+        robot.wait(
             lambda: robot.mode is not None and len(robot.supervisor.last.nodes_active) == 5,
             60.0,
             'a new supervisor that knows its nodes',

@@ -26,7 +26,7 @@ def with_a_liar(robot) -> LyingInference:
     robot.send('inference', signal.SIGKILL)
     robot.wait_mode(Mode.SAFE_STOP, STOP)
     liar = robot.session.node(LyingInference)
-    robot._wait(
+    robot.wait(
         lambda: (
             'inference' in robot.supervisor.last.nodes_active
             and not any(cause.present for cause in robot.supervisor.last.causes)
@@ -36,14 +36,14 @@ def with_a_liar(robot) -> LyingInference:
     )
     # Discovery keeps a killed process for some seconds: until then there are two publishers, and
     # the supervisor rightly refuses.
-    robot._wait(
+    robot.wait(
         lambda: robot.probe.node.count_publishers('/vla/action_chunk') == 1, 30.0, 'one publisher'
     )
-    robot._wait(lambda: robot.call('/supervisor/resume').success, 20.0, 'resume')
+    robot.wait(lambda: robot.call('/supervisor/resume').success, 20.0, 'resume')
     robot.wait_mode(Mode.READY, STOP)
     liar.ask_to_start()
     robot.wait_mode(Mode.RUNNING, STOP)
-    robot._wait(lambda: robot.safety.last.state == 1, STOP, 'tracking')
+    robot.wait(lambda: robot.safety.last.state == 1, STOP, 'tracking')
     return liar
 
 
@@ -62,7 +62,7 @@ def test_bad_chunks_are_rejected_by_name_and_the_motion_brakes_to_a_stand(tmp_pa
         before = robot.safety.last.chunks_rejected
         robot.commands.clear()
         liar.lie = lie
-        robot._wait(lambda: robot.safety.last.chunks_rejected > before + 3, STOP, 'rejections')
+        robot.wait(lambda: robot.safety.last.chunks_rejected > before + 3, STOP, 'rejections')
         counters = dict(
             zip(robot.safety.last.counter_names, robot.safety.last.counter_values, strict=True)
         )

@@ -79,31 +79,26 @@ class WholeRobot:
     def causes(self) -> list[str]:
         return [cause.name for cause in self.supervisor.last.causes]
 
-    @property
-    def position(self) -> dict[str, float]:
-        last = self.joints.last
-        return dict(zip(last.name, last.position, strict=True))
-
     def output(self) -> str:
         self._output.flush()
         return self.log.read_text(errors='replace')
 
     def wait_mode(self, mode: Mode, timeout: float = BRING_UP) -> None:
-        self._wait(lambda: self.mode == mode, timeout, f'mode {mode.name}')
+        self.wait(lambda: self.mode == mode, timeout, f'mode {mode.name}')
 
     def wait_behaviour(self, behaviour: Behaviour, timeout: float = 10.0) -> None:
-        self._wait(lambda: self.behaviour == behaviour, timeout, f'behaviour {behaviour.name}')
+        self.wait(lambda: self.behaviour == behaviour, timeout, f'behaviour {behaviour.name}')
 
     def wait_rest(self, timeout: float = 20.0) -> None:
-        self._wait(lambda: self.driver.last.at_rest, timeout, 'the robot at rest')
+        self.wait(lambda: self.driver.last.at_rest, timeout, 'the robot at rest')
 
     def wait_cause(self, name: str, timeout: float = 10.0) -> None:
-        self._wait(lambda: name in self.causes, timeout, f'cause {name}')
+        self.wait(lambda: name in self.causes, timeout, f'cause {name}')
 
     def wait_log(self, text: str, timeout: float = BRING_UP) -> None:
-        self._wait(lambda: text in self.output(), timeout, f'{text!r} in the log')
+        self.wait(lambda: text in self.output(), timeout, f'{text!r} in the log')
 
-    def _wait(self, condition, timeout: float, what: str) -> None:
+    def wait(self, condition, timeout: float, what: str) -> None:
         def over() -> bool:
             assert self.process.poll() is None, f'the launch ended while waiting for {what}'
             return condition()
@@ -134,20 +129,6 @@ class WholeRobot:
 
     def send(self, node: str, number: signal.Signals) -> None:
         os.kill(self.pid(node), number)
-
-    def forget(self) -> None:
-        """Drop what was heard so far."""
-        collections = (
-            self.supervisor,
-            self.driver,
-            self.joints,
-            self.commands,
-            self.safety,
-            self.inference,
-            self.balance,
-        )
-        for collected in collections:
-            collected.clear()
 
     # -- what must hold --------------------------------------------------------------------------
 
@@ -213,7 +194,7 @@ def in_motion(robot: WholeRobot) -> WholeRobot:
     """Wait until the robot carries out its instruction, and really moves."""
     robot.wait_mode(Mode.RUNNING)
     robot.wait_behaviour(Behaviour.TRACK)
-    robot._wait(
+    robot.wait(
         lambda: robot.driver.last.max_joint_speed > 0.2 and robot.safety.last.state == 1,
         30.0,
         'motion',

@@ -97,8 +97,7 @@ class CommandGate:
             names, position, velocity, effort, stamp_ns, wall_ns, reference
         )
         if verdict is not None:
-            self.rejected[verdict] += 1
-            self.last_rejection = f'{verdict.value}: {detail}' if detail else verdict.value
+            self.refuse(verdict, detail)
             return verdict
         self.position[:], self.velocity[:], self.effort[:] = self._incoming
         self.last_stamp_ns = stamp_ns
@@ -107,9 +106,9 @@ class CommandGate:
         return None
 
     def refuse(self, verdict: Rejection, detail: str) -> None:
-        """Counts a command that could not even be read."""
+        """Counts a command that is not executed, also one that could not even be read."""
         self.rejected[verdict] += 1
-        self.last_rejection = f'{verdict.value}: {detail}'
+        self.last_rejection = f'{verdict.value}: {detail}' if detail else verdict.value
 
     def _judge(
         self,
