@@ -309,6 +309,17 @@ def test_echo_ends_on_a_signal_with_its_number(lab: Lab) -> None:
         assert 'Traceback' not in err
 
 
+@stand_in_only
+@pytest.mark.parametrize('verb', ['echo', 'hz'])
+def test_a_signal_between_two_waits_ends_with_its_number_too(lab: Lab, verb: str) -> None:
+    # The filter runs in a callback: the context is down before the executor waits again.
+    kill = 'os.kill(os.getpid(), signal.SIGTERM), time.sleep(0.5)'
+    names = ', '.join(f'{name}=__import__("{name}")' for name in ('os', 'signal', 'time'))
+    result = lab.graph('topic', verb, '/joints', '--filter', f'(lambda {names}: ({kill}))()')
+    assert result.code == signal.SIGTERM, result
+    assert 'Traceback' not in result.err
+
+
 def test_hz_prints_the_rate(lab: Lab) -> None:
     process = lab.start('topic', 'hz', '/joints')
     rate = process.stdout.readline()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import rclpy
 import rclpy.action
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import HIDDEN_NODE_PREFIX
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
@@ -38,6 +38,11 @@ class DirectNode:
     """A hidden node in a context of its own, with discovery that ends as soon as it can.
 
     Attributes of the rclpy node are reached through this object. Use it in a `with`.
+
+    Without `own_signals` rclpy shuts the context down on a signal. If that happens while an executor
+    waits, the executor raises ExternalShutdownException; if it happens between two waits, the
+    executor just returns, and what is asked of the node then fails in ways of its own. Here each of
+    these ends as ExternalShutdownException, and so with the number of the signal.
     """
 
     def __init__(
@@ -66,10 +71,13 @@ class DirectNode:
     def __enter__(self) -> DirectNode:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        ended = not rclpy.ok()
         self._executor.shutdown(timeout_sec=0.0)
         self.node.destroy_node()
         rclpy.try_shutdown()
+        if ended and isinstance(error, Exception):
+            raise ExternalShutdownException from error
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.node, name)
@@ -136,9 +144,10 @@ class DirectNode:
         return True
 
     def spin(self) -> None:
-        """Work off callbacks until the context is shut down."""
+        """Work off callbacks until a signal raises ExternalShutdownException."""
         while rclpy.ok():
             self._executor.spin_once(timeout_sec=1.0)
+        raise ExternalShutdownException
 
     def spin_once(self, timeout_sec: float | None = None) -> None:
         """Work off one callback."""
@@ -147,6 +156,8 @@ class DirectNode:
     def wait_for(self, future: Future, timeout_sec: float | None = None) -> bool:
         """Work off callbacks until the future is done; False if the time is over."""
         self._executor.spin_until_future_complete(future, timeout_sec)
+        if not future.done() and not rclpy.ok():
+            raise ExternalShutdownException
         return future.done()
 
     def call(self, service_type: type, name: str, request: object, timeout_s: float) -> object:

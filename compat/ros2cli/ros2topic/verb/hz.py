@@ -7,7 +7,6 @@ import argparse
 import math
 from collections import deque
 
-import rclpy
 from rclpy.clock import Clock, ClockType
 from rclpy.qos import qos_profile_sensor_data
 from ros2cli.arguments import add_node_arguments, positive_int
@@ -101,5 +100,4 @@ def main(args: argparse.Namespace) -> None:
         node.create_subscription(
             message_type, name, count, qos_profile_sensor_data, raw=wanted is None
         )
-        while rclpy.ok():
-            node.spin_once(timeout_sec=1.0)
+        node.spin()
