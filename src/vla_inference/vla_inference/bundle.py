@@ -24,6 +24,13 @@ import numpy as np
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import Fields, load_yaml
 from vla_inference.motions import ChunkShape, Motion, read_motions
+from vla_inference.provenance import (
+    Source,
+    Verification,
+    check_verification,
+    read_source,
+    read_verification,
+)
 
 FORMAT = 1
 RUNTIMES = ('onnx', 'torchscript', 'scripted')
@@ -122,6 +129,15 @@ class ActionOutput:
 
 
 @dataclass(frozen=True)
+class GripperOutput:
+    """float32 (1, horizon, k) in [0, 1], 0 open, 1 closed. Told, not yet executed: the robots
+    here have no grippers."""
+
+    tensor: str
+    grippers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Bundle:
     """A checked `policy.yaml`."""
 
@@ -143,6 +159,9 @@ class Bundle:
     motions: dict[str, Motion]
     chunk: ChunkShape | None
     files: dict[str, str] = field(default_factory=dict)
+    gripper: GripperOutput | None = None
+    source: Source | None = None
+    verification: Verification | None = None
 
     @property
     def file(self) -> Path:
@@ -185,10 +204,13 @@ class Bundle:
         return content
 
 
-def load_bundle(path: str | Path, robot: HasJoints | None = None) -> Bundle:
+def load_bundle(
+    path: str | Path, robot: HasJoints | None = None, *, accept_failed: bool = False
+) -> Bundle:
     """Read and check `path`/policy.yaml, the hash of each listed file included.
 
-    With a robot, every joint that the bundle names must be one of its joints. Raises ConfigError.
+    With a robot, every joint that the bundle names must be one of its joints. A bundle that failed
+    its verification is refused, unless `accept_failed`. Raises ConfigError.
     """
     directory = Path(path).expanduser()
     file = directory / 'policy.yaml'
@@ -214,8 +236,12 @@ def load_bundle(path: str | Path, robot: HasJoints | None = None) -> Bundle:
         'goal_like': top.flag('goal_like', default=False),
         'files': files,
     }
+    shared['source'] = read_source(top, files)
+    shared['verification'] = read_verification(top)
     bundle = _scripted(top, shared) if runtime == 'scripted' else _learned(top, shared)
     top.close()
+    if not accept_failed:
+        check_verification(str(file), bundle.verification, files.get(bundle.model, ''))
     for name in files:
         bundle.read(name)
     if robot is not None:
@@ -263,6 +289,7 @@ def _learned(top: Fields, shared: dict) -> Bundle:
         )
     outputs = top.section('outputs')
     action = _action(outputs.section('action'))
+    gripper = _gripper(outputs.section('gripper')) if outputs.has('gripper') else None
     outputs.close()
     tensors = [part.tensor for part in (image, state, words, phase) if part is not None]
     for name in tensors:
@@ -276,6 +303,7 @@ def _learned(top: Fields, shared: dict) -> Bundle:
         instruction=words,
         phase=phase,
         action=action,
+        gripper=gripper,
         motions={},
         chunk=None,
     )
@@ -331,6 +359,12 @@ def _action(f: Fields) -> ActionOutput:
     mean, std = _normalisation(f, len(joints))
     f.close()
     return ActionOutput(tensor, kind, joints, horizon, step, mean, std)
+
+
+def _gripper(f: Fields) -> GripperOutput:
+    output = GripperOutput(f.text('tensor'), tuple(f.texts('grippers')))
+    f.close()
+    return output
 
 
 def _joint_list(f: Fields) -> tuple[str, ...]:

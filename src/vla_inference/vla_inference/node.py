@@ -73,7 +73,13 @@ class InferenceNode(VlaLifecycleNode):
         cv2.setNumThreads(p.threads)
         self._robot = load_robot(p.robot)
         path = locate_bundle(p.policy, self._models())
-        self._policy = self._make_policy(path, self._robot, threads=p.threads, device=p.device)
+        self._policy = self._make_policy(
+            path,
+            self._robot,
+            threads=p.threads,
+            device=p.device,
+            accept_failed=p.accept_failed_verification,
+        )
         bundle = self._policy.bundle
         for camera in bundle.cameras:
             if camera not in CAMERA_TOPICS:

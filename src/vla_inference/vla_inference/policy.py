@@ -198,9 +198,17 @@ def check_chunk(chunk: ActionChunk, known: frozenset[str]) -> None:
     check_positions(positions, chunk.joints)
 
 
-def load_policy(path: str | Path, robot: Robot, *, threads: int = 1, device: str = 'cpu') -> Policy:
-    """Load the bundle at `path` for `robot`. Raises ConfigError."""
-    bundle = load_bundle(path, robot)
+def load_policy(
+    path: str | Path,
+    robot: Robot,
+    *,
+    threads: int = 1,
+    device: str = 'cpu',
+    accept_failed: bool = False,
+) -> Policy:
+    """Load the bundle at `path` for `robot`; one that failed its verification only if
+    `accept_failed`. Raises ConfigError."""
+    bundle = load_bundle(path, robot, accept_failed=accept_failed)
     if bundle.runtime == 'scripted':
         from vla_inference.runtimes.scripted import ScriptedPolicy
 
