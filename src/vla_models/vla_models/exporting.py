@@ -102,30 +102,20 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def export_bundle(run: Path, out: Path, version: str = '0.1.0') -> tuple[Path, float]:
-    """Bundle directory `out` from the training run `run` (its best.pt and tokenizer.json).
-
-    Returns the path of policy.yaml and the parity difference.
-    """
-    run, out = Path(run), Path(out)
-    model, content = load_checkpoint(run / 'best.pt')
+def describe(config: HumanoidVLAConfig, content: dict, version: str) -> dict:
+    """policy.yaml of a checkpoint, but for what depends on the model file: runtime, model, files."""
     info = content['dataset']
-    out.mkdir(parents=True, exist_ok=True)
-    difference = export_onnx(model, out / 'model.onnx')
-    shutil.copyfile(run / 'tokenizer.json', out / 'tokenizer.json')
     mean = [round(float(v), 6) for v in content['mean']]
     std = [round(float(v), 6) for v in content['std']]
-    side = model.config.image_size
+    side = config.image_size
     joints = list(info['joints'])
-    policy = {
+    return {
         'format': 1,
         'name': 'humanoid_vla',
         'version': version,
         'description': 'Small vision-language-action policy for the simulated humanoid at a table',
         'licence': 'Apache-2.0',
-        'runtime': 'onnx',
         'robot': info['robot'],
-        'model': 'model.onnx',
         'inputs': {
             'image': {
                 'tensor': 'image',
@@ -164,6 +154,23 @@ def export_bundle(run: Path, out: Path, version: str = '0.1.0') -> tuple[Path, f
             }
         },
         'tasks': list(EXAMPLES),
+    }
+
+
+def export_bundle(run: Path, out: Path, version: str = '0.1.0') -> tuple[Path, float]:
+    """Bundle directory `out` from the training run `run` (its best.pt and tokenizer.json).
+
+    Returns the path of policy.yaml and the parity difference.
+    """
+    run, out = Path(run), Path(out)
+    model, content = load_checkpoint(run / 'best.pt')
+    out.mkdir(parents=True, exist_ok=True)
+    difference = export_onnx(model, out / 'model.onnx')
+    shutil.copyfile(run / 'tokenizer.json', out / 'tokenizer.json')
+    policy = {
+        **describe(model.config, content, version),
+        'runtime': 'onnx',
+        'model': 'model.onnx',
         'files': {name: _digest(out / name) for name in ('model.onnx', 'tokenizer.json')},
     }
     path = out / 'policy.yaml'
