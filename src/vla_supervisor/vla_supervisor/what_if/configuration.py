@@ -1,0 +1,102 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The user's own supervisor configuration, read as the node would read it, without a node."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vla_common.errors import ConfigError
+from vla_common.parameters import Parameters, ParameterSchema
+from vla_common.yaml_file import load_yaml
+from vla_robot import load_robot
+from vla_supervisor.settings import Settings, settings
+
+NODE = 'supervisor'
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What the supervisor decides by, and how long the robot takes to stand."""
+
+    params: Parameters
+    settings: Settings
+    stand_duration: float  # s
+    files: tuple[pathlib.Path, ...]
+
+
+def shipped_file() -> pathlib.Path:
+    """config/supervisor.yaml as the launch file uses it.
+
+    Raises:
+        ConfigError: vla_bringup, which installs it, is not there.
+    """
+    from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+
+    try:
+        share = pathlib.Path(get_package_share_directory('vla_bringup'))
+    except PackageNotFoundError:
+        raise ConfigError(
+            'command line', '--params', 'nothing', 'a file: vla_bringup is not installed'
+        ) from None
+    return share / 'config' / 'supervisor.yaml'
+
+
+def _flat(branch: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
+    """Nested sections as ROS reads them: `a: {b: 1}` is `a.b`."""
+    values: dict[str, Any] = {}
+    for key, value in branch.items():
+        name = f'{prefix}{key}'
+        if isinstance(value, Mapping):
+            values.update(_flat(value, f'{name}.'))
+        else:
+            values[name] = value
+    return values
+
+
+def _of_node(file: pathlib.Path) -> dict[str, Any]:
+    """The values that a ROS parameter file holds for the supervisor (wildcards included)."""
+    values: dict[str, Any] = {}
+    for node, content in load_yaml(file).items():
+        if str(node).lstrip('/') not in (NODE, '*', '**'):
+            continue
+        section = content.get('ros__parameters') if isinstance(content, Mapping) else None
+        if not isinstance(section, Mapping):
+            raise ConfigError(file, str(node), repr(content), 'ros__parameters: and values')
+        values.update(_flat(section))
+    return values
+
+
+def configuration(files: Iterable[pathlib.Path], robot: str | None) -> Configuration:
+    """Read parameter files in order, later ones over earlier ones.
+
+    Args:
+        files: ROS parameter files.
+        robot: over what they say, if given.
+
+    Raises:
+        ConfigError: as the node would at configure.
+    """
+    files = tuple(files)
+    values: dict[str, Any] = {}
+    for file in files:
+        values.update(_of_node(file))
+    if robot is not None:
+        values['robot'] = robot
+    schema = ParameterSchema.load('vla_supervisor')
+    known = {entry.name: entry for entry in schema.entries}
+    for name, value in values.items():
+        # As rcl: what the schema does not know is not declared, and has no effect.
+        if name in known and known[name].type == 'double' and type(value) is int:
+            values[name] = float(value)
+    place = ', '.join(str(file) for file in files) or 'parameters'
+    try:
+        params = schema.defaults(**{name: v for name, v in values.items() if name in known})
+    except ConfigError as error:
+        raise ConfigError(place, error.key, error.found, error.wanted) from None
+    model = load_robot(params.robot)
+    return Configuration(
+        params, settings(params, model.stops, place), model.stops.safe_stop_duration, files
+    )
