@@ -99,6 +99,24 @@ def test_silence_of_the_supervisor_makes_it_stand_and_the_old_running_is_not_res
     np.testing.assert_allclose(s.driver.target, STANDING)
 
 
+@pytest.mark.parametrize(
+    ('mode', 'behaviour'),
+    [(Mode.ESTOP, Behaviour.DAMP), (Mode.SAFE_STOP, Behaviour.STAND), (Mode.READY, Behaviour.HOLD)],
+)
+def test_a_stop_is_owed_from_the_message_that_brings_it_until_the_next_cycle(mode, behaviour):
+    s = running()
+    s.run(0.2, bend(s))
+    assert not s.loop.owes_a_stop
+    s.ask(mode, behaviour)
+    s.say()
+    assert s.loop.owes_a_stop
+    s.loop.cycle()
+    assert s.loop.motion.behaviour is behaviour
+    assert not s.loop.owes_a_stop
+    s.say()
+    assert not s.loop.owes_a_stop
+
+
 def test_estop_damps_and_stays_so_when_the_supervisor_dies_after_it():
     s = running()
     s.ask(Mode.ESTOP, Behaviour.DAMP)

@@ -306,6 +306,9 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
             stamp_to_ns(message.header.stamp),
             self.get_clock().now().nanoseconds,
         )
+        # A stop does not wait for the next tick: half a period is more than the rest of its way.
+        if self._loop.owes_a_stop:
+            self._cycle()
 
     def _on_command(self, message: JointState) -> None:
         self._loop.offer_command(

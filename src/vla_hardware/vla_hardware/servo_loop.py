@@ -272,6 +272,13 @@ class ServoLoop:
         self._write(behaviour, dt)
 
     @property
+    def owes_a_stop(self) -> bool:
+        """The supervisor wants a stop that the last cycle did not know of yet."""
+        if self.watch.mode is Mode.ESTOP:
+            return self.motion.behaviour not in LIMP
+        return self.motion.behaviour is Behaviour.TRACK and self.watch.mode is not Mode.RUNNING
+
+    @property
     def behaviour_done(self) -> bool:
         """Stand: the pose is reached; hold, damp, off: at rest."""
         behaviour = self.motion.behaviour
