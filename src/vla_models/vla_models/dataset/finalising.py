@@ -1,0 +1,245 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""From parts to LeRobot's layout (v3.0): many episodes in a file, tables of episodes and tasks.
+
+    data/chunk-000/file-000.parquet             frames, images as PNG inside
+    meta/info.json                              columns, counts, rate
+    meta/tasks.parquet                          instruction to number (and the grammar's name)
+    meta/episodes/chunk-000/file-000.parquet    where each episode's frames are
+    meta/stats.json                             of images, state and action, for normalisation
+    meta/vla.json                               horizon, labels, joints: see `layout.Layout`
+
+Episodes are numbered without gaps in the order in which they were taken up; `attempt` in the
+episodes table is the number under which they were collected. It can be run again when more parts
+are there: files that exist are left as they are. Parts are deleted when the tables that replace
+them are written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vla_common.errors import ConfigError
+from vla_models.dataset import columns
+from vla_models.dataset.episode import canonical
+from vla_models.dataset.layout import (
+    ACTION,
+    DATA,
+    EPISODES,
+    FILE_MEGABYTES,
+    FILES_PER_CHUNK,
+    IMAGE,
+    INFO,
+    STATE,
+    STATS,
+    TASKS,
+    VERSION,
+    VIDEO,
+    Layout,
+    read_ours,
+    write_text,
+)
+from vla_models.dataset.writing import failures, parts
+from vla_models.tasks import ALL_TASKS
+
+
+def finished_attempts(directory: Path) -> set[int]:
+    """Attempts that need not be made again: taken up, waiting as a part, or skipped."""
+    directory = Path(directory)
+    done = {int(path.stem) for path in parts(directory)} | set(failures(directory))
+    if (directory / INFO).exists():
+        done |= {row['attempt'] for row in _episode_rows(directory)}
+    return done
+
+
+def count_episodes(directory: Path) -> int:
+    """Episodes in the dataset, those that wait as parts included."""
+    taken = _episode_rows(Path(directory)) if (Path(directory) / INFO).exists() else []
+    known = {row['attempt'] for row in taken}
+    return len(known | {int(path.stem) for path in parts(Path(directory))})
+
+
+class _Tasks:
+    """The table of instructions; grows as episodes bring new ones."""
+
+    def __init__(self, directory: Path) -> None:
+        self.rows: dict[str, str] = {}
+        if (directory / TASKS).exists():
+            table = pq.read_table(directory / TASKS).to_pydict()
+            self.rows = dict(zip(table['task'], table['name'], strict=True))
+        self.numbers = {text: i for i, text in enumerate(self.rows)}
+
+    def number(self, text: str, name: str) -> int:
+        if text not in self.numbers:
+            self.numbers[text] = len(self.rows)
+            self.rows[text] = name
+        return self.numbers[text]
+
+    def save(self, directory: Path) -> None:
+        table = pa.table(
+            {
+                'task_index': pa.array(range(len(self.rows)), pa.int64()),
+                'name': pa.array(list(self.rows.values()), pa.string()),
+                'task': pa.array(list(self.rows), pa.string()),
+            }
+        )
+        index = columns.pandas_index('task', {'task_index': 'int64', 'name': 'object'})
+        _write(table.replace_schema_metadata(index), directory / TASKS)
+
+
+class _DataFile:
+    """One data file in the making: begun when needed, closed when it is large enough."""
+
+    def __init__(self, directory: Path, number: int, metadata: dict[bytes, bytes]) -> None:
+        self.directory, self.number, self.metadata = directory, number, metadata
+        self.tables: list[pa.Table] = []
+        self.bytes = 0
+
+    @property
+    def place(self) -> dict[str, int]:
+        chunk, file = divmod(self.number, FILES_PER_CHUNK)
+        return {'chunk_index': chunk, 'file_index': file}
+
+    def add(self, table: pa.Table) -> None:
+        self.tables.append(table)
+        self.bytes += table.nbytes
+
+    def close(self) -> None:
+        if self.tables:
+            table = pa.concat_tables(self.tables).replace_schema_metadata(self.metadata)
+            _write(table, self.directory / DATA.format(**self.place))
+            self.tables, self.bytes, self.number = [], 0, self.number + 1
+
+
+def finalise(directory: Path, progress: Callable[[int], None] = lambda episodes: None) -> int:
+    """Take up all parts; returns how many episodes the dataset has now.
+
+    ConfigError where `directory` is no dataset or holds no episode at all.
+    """
+    directory = Path(directory)
+    layout = read_ours(directory)
+    first = not (directory / INFO).exists()
+    rows = [] if first else _episode_rows(directory)
+    known = {row['attempt'] for row in rows}
+    waiting = parts(directory)
+    if not rows and not waiting:
+        raise ConfigError(directory, 'parts', 'no episode', 'at least one')
+    tasks = _Tasks(directory)
+    numbers = [tasks.number(canonical(task), task.name) for task in ALL_TASKS]
+    metadata = columns.hugging_face(layout.features())
+    last = max(
+        (r['data/chunk_index'] * FILES_PER_CHUNK + r['data/file_index'] for r in rows), default=-1
+    )
+    file = _DataFile(directory, last + 1, metadata)
+    frames = rows[-1]['dataset_to_index'] if rows else 0
+    for path in waiting:
+        if int(path.stem) in known:  # taken up by a run that was killed before it tidied up
+            continue
+        table = pq.read_table(path)
+        about = json.loads(table.schema.metadata[b'episode'])
+        task = tasks.number(about['text'], about['task'])
+        table = _numbered(table, layout, len(rows), frames, task, numbers)
+        rows.append(
+            {
+                'episode_index': len(rows),
+                'tasks': [about['text']],
+                'length': len(table),
+                'data/chunk_index': file.place['chunk_index'],
+                'data/file_index': file.place['file_index'],
+                'dataset_from_index': frames,
+                'dataset_to_index': frames + len(table),
+                'meta/episodes/chunk_index': 0,
+                'meta/episodes/file_index': 0,
+                'attempt': int(path.stem),
+                **about['stats'],
+            }
+        )
+        frames += len(table)
+        file.add(table)
+        if file.bytes > FILE_MEGABYTES * 1e6:
+            file.close()
+        progress(len(rows))
+    file.close()
+    tasks.save(directory)
+    _save_stats(directory, rows)
+    _write(pa.Table.from_pylist(rows), directory / EPISODES.format(chunk_index=0, file_index=0))
+    _save_info(directory, layout, len(rows), frames, len(tasks.rows))
+    for path in waiting:
+        path.unlink()
+    return len(rows)
+
+
+def _numbered(
+    table: pa.Table, layout: Layout, episode: int, index: int, task: int, numbers: list[int]
+) -> pa.Table:
+    """The columns that only the whole dataset knows, in the order of `info.json`."""
+    count = len(table)
+    given = {name: table[name] for name in table.column_names}
+    given['episode_index'] = pa.array(np.full(count, episode, np.int64))
+    given['index'] = pa.array(np.arange(index, index + count, dtype=np.int64))
+    given['task_index'] = pa.array(np.full(count, task, np.int64))
+    if layout.labels:
+        asked = columns.to_numpy(table['labels.task'])
+        given['labels.task'] = columns.fixed(np.array(numbers, np.int64)[asked])
+    return pa.table({name: given[name] for name in layout.features()})
+
+
+def _episode_rows(directory: Path) -> list[dict]:
+    path = directory / EPISODES.format(chunk_index=0, file_index=0)
+    try:
+        return pq.read_table(path).to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        raise ConfigError(path, '(file)', str(error), 'a table of episodes') from error
+
+
+def _save_info(directory: Path, layout: Layout, episodes: int, frames: int, tasks: int) -> None:
+    info = {
+        'codebase_version': VERSION,
+        'robot_type': layout.robot,
+        'total_episodes': episodes,
+        'total_frames': frames,
+        'total_tasks': tasks,
+        'chunks_size': FILES_PER_CHUNK,
+        'data_files_size_in_mb': FILE_MEGABYTES,
+        'video_files_size_in_mb': 200,
+        'fps': layout.fps if layout.fps % 1 else int(layout.fps),
+        'splits': {'train': f'0:{episodes}'},
+        'data_path': DATA,
+        'video_path': VIDEO,
+        'features': layout.features(),
+    }
+    write_text(directory / INFO, json.dumps(info, indent=1) + '\n')
+
+
+def _save_stats(directory: Path, rows: list[dict]) -> None:
+    """The statistics of all frames from those of the episodes."""
+    result: dict[str, dict] = {}
+    for name in (IMAGE, STATE, ACTION):
+
+        def of(key: str, name: str = name) -> np.ndarray:
+            return np.array([row[f'stats/{name}/{key}'] for row in rows], np.float64)
+
+        mean, std, count = of('mean'), of('std'), of('count').ravel()
+        share = (count / count.sum()).reshape(-1, *[1] * (mean.ndim - 1))
+        middle = (share * mean).sum(0)
+        spread = np.sqrt(np.maximum((share * (std**2 + mean**2)).sum(0) - middle**2, 0.0))
+        result[name] = {
+            'min': of('min').min(0).tolist(),
+            'max': of('max').max(0).tolist(),
+            'mean': middle.tolist(),
+            'std': spread.tolist(),
+            'count': [int(count.sum())],
+        }
+    write_text(directory / STATS, json.dumps(result, indent=1) + '\n')
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix('.partial')
+    pq.write_table(table, partial, compression='zstd')
+    partial.replace(path)

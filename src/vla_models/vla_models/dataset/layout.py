@@ -1,0 +1,145 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""What a dataset is made of: names, shapes, rates. LeRobot's `meta/info.json`, and what it has no
+place for in `meta/vla.json`."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from vla_common.errors import ConfigError
+
+VERSION = 'v3.0'  # of LeRobot's layout
+IMAGE = 'observation.images.head'
+STATE = 'observation.state'
+ACTION = 'action'
+INFO = Path('meta') / 'info.json'
+OURS = Path('meta') / 'vla.json'
+TASKS = Path('meta') / 'tasks.parquet'
+STATS = Path('meta') / 'stats.json'
+EPISODES = 'meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet'
+DATA = 'data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet'
+VIDEO = 'videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4'
+FILES_PER_CHUNK = 1000
+FILE_MEGABYTES = 100
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What every episode of one dataset has in common.
+
+    With `labels` > 0 each frame carries that many instructions, each with the chunk that the
+    expert would follow from this very frame: `horizon` targets, `step` s apart.
+    """
+
+    robot: str
+    state_joints: tuple[str, ...]
+    action_joints: tuple[str, ...]
+    fps: float = 10.0
+    image_size: int = 112
+    horizon: int = 16
+    step: float = 0.1
+    period: float = 2.0  # s, of the phase
+    labels: int = 0
+    seed: int = 0
+
+    def to_dict(self) -> dict:
+        """As plain values, for JSON."""
+        content = asdict(self)
+        content['state_joints'] = list(self.state_joints)
+        content['action_joints'] = list(self.action_joints)
+        return content
+
+    @classmethod
+    def from_dict(cls, content: dict) -> Layout:
+        """The inverse of `to_dict`."""
+        given = dict(content)
+        given['state_joints'] = tuple(given['state_joints'])
+        given['action_joints'] = tuple(given['action_joints'])
+        return cls(**given)
+
+    @property
+    def label_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Column name of each label to the shape of one frame's value."""
+        m, h, k = self.labels, self.horizon, len(self.action_joints)
+        if not m:
+            return {}
+        return {
+            'labels.task': (m,),
+            'labels.action': (m, h, k),
+            'labels.phase': (m, 2),
+            'labels.target': (m, 3),
+            'labels.pixel': (m, 2),
+        }
+
+    def features(self) -> dict[str, dict]:
+        """The table of columns as `info.json` has it. Labels are stored flat (see `writing`)."""
+        side = self.image_size
+        table: dict[str, dict] = {
+            IMAGE: {
+                'dtype': 'image',
+                'shape': [side, side, 3],
+                'names': ['height', 'width', 'channels'],
+            },
+            STATE: _floats(self.state_joints),
+            ACTION: _floats(self.action_joints),
+            'timestamp': {'dtype': 'float32', 'shape': [1], 'names': None},
+        }
+        for name in ('frame_index', 'episode_index', 'index', 'task_index'):
+            table[name] = {'dtype': 'int64', 'shape': [1], 'names': None}
+        for name, shape in self.label_shapes.items():
+            count = 1
+            for size in shape:
+                count *= size
+            kind = 'int64' if name == 'labels.task' else 'float32'
+            table[name] = {'dtype': kind, 'shape': [count], 'names': None}
+        return table
+
+
+def _floats(names: tuple[str, ...]) -> dict:
+    return {'dtype': 'float32', 'shape': [len(names)], 'names': list(names)}
+
+
+def claim(directory: Path, layout: Layout) -> None:
+    """Make `directory` a dataset of `layout`; ConfigError where it is one of another layout."""
+    path = Path(directory) / OURS
+    if path.exists():
+        found = read_ours(directory)
+        if found != layout:
+            given, wanted = found.to_dict(), layout.to_dict()
+            key = next(k for k in wanted if given[k] != wanted[k])
+            raise ConfigError(path, key, given[key], wanted[key])
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(layout.to_dict(), indent=1) + '\n')
+
+
+def read_ours(directory: Path) -> Layout:
+    """`meta/vla.json`. ConfigError where it is missing or malformed."""
+    path = Path(directory) / OURS
+    content = read_json(path, 'a dataset made by collect')
+    try:
+        return Layout.from_dict(content)
+    except (KeyError, TypeError) as error:
+        raise ConfigError(path, str(error), sorted(content), sorted(Layout('', (), ()).to_dict()))
+
+
+def read_json(path: Path, wanted: str) -> dict:
+    """A JSON object. ConfigError where there is none."""
+    try:
+        content = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        found = getattr(error, 'strerror', None) or str(error)
+        raise ConfigError(path, '(file)', found, wanted) from error
+    if not isinstance(content, dict):
+        raise ConfigError(path, '(file)', type(content).__name__, wanted)
+    return content
+
+
+def write_text(path: Path, text: str) -> None:
+    """Complete or not at all, whoever else writes the same at the same time."""
+    partial = path.with_name(f'{path.name}.{os.getpid()}.partial')
+    partial.write_text(text)
+    partial.replace(path)
