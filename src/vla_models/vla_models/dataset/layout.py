@@ -123,7 +123,8 @@ def read_ours(directory: Path) -> Layout:
     try:
         return Layout.from_dict(content)
     except (KeyError, TypeError) as error:
-        raise ConfigError(path, str(error), sorted(content), sorted(Layout('', (), ()).to_dict()))
+        wanted = sorted(Layout('', (), ()).to_dict())
+        raise ConfigError(path, str(error), sorted(content), wanted) from error
 
 
 def read_json(path: Path, wanted: str) -> dict:
