@@ -40,6 +40,7 @@ from rclpy.task import Future
 
 from vla_common.errors import ConfigError
 from vla_common.levels import Level
+from vla_common.machine import machine
 from vla_common.parameters import Parameters, ParameterSchema
 from vla_common.scheduling import Priority, prefer
 
@@ -320,6 +321,7 @@ class VlaLifecycleNode(LifecycleNode):
         level, message = self._lifecycle_message
         status.summary(_DIAGNOSTIC_LEVEL[level], message)
         status.add('pid', str(os.getpid()))
+        status.add('machine', machine())
         return status
 
     def _diagnose_status(self, status: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:

@@ -30,10 +30,10 @@ TIMING = Timing(1.0, 60.0, 10.0, 1.0, 5.0, 0.5, 4.0)
 class Stack:
     """Watch and Supervisor with five healthy nodes, stepped every 20 ms."""
 
-    def __init__(self):
+    def __init__(self, processes=None):
         self.now = 100.0
         self.plan = BringUp(HEARTBEAT_TOPIC, TIMING, self.now)
-        self.watch = Watch(LIMITS, Endpoints(False, 10.0), self.plan)
+        self.watch = Watch(LIMITS, Endpoints(False, 10.0), self.plan, processes)
         self.core = Supervisor(CONFIG)
         self.sequence = 0
         self.silent = set()

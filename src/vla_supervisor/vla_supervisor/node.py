@@ -17,6 +17,7 @@ from vla_common import qos
 from vla_common.clock import first_sequence, steady_now
 from vla_common.levels import Level
 from vla_common.lifecycle import VlaLifecycleNode, run
+from vla_common.machine import machine
 from vla_common.messages import stamp_to_ns
 from vla_common.modes import Mode
 from vla_common.scheduling import Priority
@@ -36,10 +37,25 @@ from vla_supervisor.endpoints import Endpoints
 from vla_supervisor.heartbeats import HEARTBEAT_TOPIC
 from vla_supervisor.lifecycle_calls import LifecycleCalls
 from vla_supervisor.nodes import BringUp
+from vla_supervisor.processes import Ghosts
 from vla_supervisor.settings import settings
 from vla_supervisor.watch import BALANCE, CAMERA, DRIVER, FILTER, INFERENCE, Watch
 
-SINGLE_PUBLISHER = ('/joint_command', '/supervisor/state', '/vla/action_chunk', '/joint_states')
+SINGLE_PUBLISHER = (
+    '/joint_command',
+    '/supervisor/state',
+    '/vla/action_chunk',
+    '/joint_states',
+    '/imu/data',
+    '/foot_wrenches/left',
+    '/foot_wrenches/right',
+    '/hardware/status',
+    '/hardware/joint_reference',
+    '/balance/state',
+    '/safety/status',
+    '/vla/inference_status',
+    '/camera/color/camera_info',
+)
 """Topics on which a second publisher is a fault: two commanders, or two truths."""
 
 _FINISH_LATEST = 4.3  # s; the base ends the process at 4.5, launch kills at 5
@@ -66,6 +82,7 @@ class SupervisorNode(VlaLifecycleNode):
         self._nodes = BringUp(HEARTBEAT_TOPIC, all_settings.timing, now)
         endpoints = Endpoints(self.params.require_endpoint, self.params.longest_endpoint_timeout)
         self._watch = Watch(all_settings.limits, endpoints, self._nodes)
+        self._ghosts = Ghosts()
         self._core = Supervisor(all_settings.core)
         self._decision = self._core.update(now, self._watch.inputs(now))
         self._sequence = first_sequence()
@@ -176,7 +193,8 @@ class SupervisorNode(VlaLifecycleNode):
                 self.get_logger().info(text)
 
     def _tick(self) -> None:
-        self._now()
+        for died in self._watch.processes.look(self._now()):
+            self._bury(died)
         self._calls.step()
         self._decide()
         if not self._decision.changed:
@@ -215,9 +233,25 @@ class SupervisorNode(VlaLifecycleNode):
 
     def _look_at_graph(self) -> None:
         self._nodes.on_graph(self._now(), self._calls.present(self.get_node_names()))
-        counts = {topic: self.count_publishers(topic) for topic in SINGLE_PUBLISHER}
+        counts = {topic: self._count_publishers(topic) for topic in SINGLE_PUBLISHER}
         if self._watch.on_publishers(counts):
             self._decide()
+
+    def _count_publishers(self, topic: str) -> int:
+        listed = self.count_publishers(topic)
+        if listed < 2:
+            return listed
+        return self._ghosts.alive(gid for _, gid in self._publishers(topic))
+
+    def _publishers(self, topic: str) -> list[tuple[str, bytes]]:
+        """Node name and GID of each publisher that discovery lists."""
+        found = self.get_publishers_info_by_topic(topic)
+        return [(info.node_name, bytes(info.endpoint_gid)) for info in found]
+
+    def _bury(self, name: str) -> None:
+        """A node's process is gone; discovery lists its publishers until their lease runs out."""
+        for topic in SINGLE_PUBLISHER:
+            self._ghosts.bury(gid for node, gid in self._publishers(topic) if node == name)
 
     # -- reports ------------------------------------------------------------------------------
 
@@ -252,9 +286,13 @@ class SupervisorNode(VlaLifecycleNode):
             if task != 'lifecycle':
                 continue
             name = name.lstrip('/')
-            for value in status.values:
-                if value.key == 'pid':
-                    self._nodes.on_process(self._now(), name, value.value)
+            values = {value.key: value.value for value in status.values}
+            if 'pid' in values:
+                self._nodes.on_process(self._now(), name, values['pid'])
+                # An id of another machine, or of another container, names some other process here.
+                here = name in HEARTBEAT_TOPIC and values.get('machine') == machine() != ''
+                if here and values['pid'].isdecimal():
+                    self._watch.processes.on_process(name, int(values['pid']))
             if status.level == DiagnosticStatus.ERROR:
                 self._calls.reason(name, status.message)
 

@@ -18,6 +18,7 @@ from vla_supervisor.endpoints import Endpoints
 from vla_supervisor.heartbeats import Heartbeats
 from vla_supervisor.nodes import BringUp
 from vla_supervisor.persistence import Persistence
+from vla_supervisor.processes import Processes
 
 DRIVER = 'hardware_driver'
 FILTER = 'safety_filter'
@@ -116,8 +117,15 @@ class _Severity:
 class Watch:
     """All that the supervisor knows about the rest of the robot."""
 
-    def __init__(self, limits: Limits, endpoints: Endpoints, nodes: BringUp) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        endpoints: Endpoints,
+        nodes: BringUp,
+        processes: Processes | None = None,
+    ) -> None:
         self._limits = limits
+        self.processes = processes or Processes()
         self.endpoints = endpoints
         self.nodes = nodes
         self.hearts = Heartbeats(limits.timeouts)
@@ -153,7 +161,7 @@ class Watch:
         self, now: float, sequence: int, report: DriverReport, reason: str, fault: str | None
     ) -> bool:
         """A DriverStatus; ``fault`` is its detail, or None."""
-        if not self.hearts.beat(DRIVER, now, sequence):
+        if not self._beat(DRIVER, now, sequence):
             return False
         self._driver, self._driver_reason = report, reason
         news = fault is not None and self._fault is None
@@ -166,7 +174,7 @@ class Watch:
 
     def on_balance(self, now: float, sequence: int, level: int, cause: str, fallen: bool) -> bool:
         """A BalanceState."""
-        if not self.hearts.beat(BALANCE, now, sequence):
+        if not self._beat(BALANCE, now, sequence):
             return False
         news = (fallen and not self._fallen) or (
             level_of(level) is Level.EMERGENCY and self._balance.level < Level.EMERGENCY
@@ -178,7 +186,7 @@ class Watch:
 
     def on_filter(self, now: float, sequence: int, state: int, level: int, reason: str) -> bool:
         """A SafetyStatus."""
-        if not self.hearts.beat(FILTER, now, sequence):
+        if not self._beat(FILTER, now, sequence):
             return False
         news = level_of(level) is Level.EMERGENCY and self._filter.level < Level.EMERGENCY
         self._filter.report(now, level_of(level), reason)
@@ -196,14 +204,14 @@ class Watch:
 
     def on_camera(self, now: float, stamp_ns: int) -> bool:
         """A CameraInfo; its stamp is the sequence."""
-        self.hearts.beat(CAMERA, now, stamp_ns)
+        self._beat(CAMERA, now, stamp_ns)
         return False
 
     def on_inference(
         self, now: float, sequence: int, state: int, reason: str, finished: int, frozen: bool
     ) -> bool:
         """An InferenceStatus."""
-        if not self.hearts.beat(INFERENCE, now, sequence):
+        if not self._beat(INFERENCE, now, sequence):
             return False
         news = frozen and not self._camera_frozen
         self._camera_frozen = frozen
@@ -214,6 +222,12 @@ class Watch:
             self._ended = news = True
         self._idle.update(self._mode is Mode.RUNNING and state == InferenceState.IDLE, now)
         return news
+
+    def _beat(self, source: str, now: float, sequence: int) -> bool:
+        if not self.hearts.beat(source, now, sequence):
+            return False
+        self.processes.on_heartbeat(now, source)
+        return True
 
     def on_publishers(self, counts: Mapping[str, int]) -> bool:
         """How many publishers each topic has that may have only one."""
@@ -290,7 +304,8 @@ class Watch:
                 self._proven.add(name)
             silence = self.hearts.silence(name, now)
             why_not = self.nodes.why_not(name)
-            if silence is None and not why_not:
+            gone, stopped = self.processes.gone(name), self.processes.stopped(name)
+            if silence is None and not (why_not or gone or stopped):
                 continue
             if name not in self._proven:
                 # On its way up for the first time: nothing is lost that ever was there.
@@ -298,14 +313,18 @@ class Watch:
                     refuse(
                         f'node_inactive:{name}',
                         name,
-                        why_not or silence or '',
+                        why_not or silence or gone or stopped,
                         'it becomes active; if it failed: mend what it names, then arm',
                     )
                 )
                 continue
             reaction = Reaction.DRIVER_LOST if name == DRIVER else Reaction.SOFT_STOP
             level = Level.EMERGENCY if name == DRIVER else Level.DANGER
-            if not self.nodes.is_present(name):
+            if gone:
+                kind, detail = 'node_lost', gone
+            elif stopped:
+                kind, detail = 'node_stale', stopped
+            elif not self.nodes.is_present(name):
                 kind, detail = 'node_lost', silence or why_not
             elif silence is not None and self.nodes.is_active(name):
                 kind, detail = 'node_stale', silence
@@ -432,15 +451,27 @@ class Watch:
 
     def active(self, now: float) -> list[str]:
         """Nodes that are active and heard."""
-        return [n for n in self.nodes.active if self.hearts.fresh(n, now)]
+        return [n for n in self.nodes.active if self._here(n, now)]
 
     def missing(self, now: float) -> list[str]:
         """'<node>: <reason>' for every node that is not active, or not heard."""
         return [
-            f'{name}: {self.nodes.why_not(name) or self.hearts.silence(name, now)}'
+            f'{name}: '
+            + (
+                self.processes.gone(name)
+                or self.processes.stopped(name)
+                or self.nodes.why_not(name)
+                or self.hearts.silence(name, now)
+                or ''
+            )
             for name in self._limits.timeouts
-            if self.nodes.why_not(name) or not self.hearts.fresh(name, now)
+            if self.nodes.why_not(name) or not self._here(name, now)
         ]
+
+    def _here(self, name: str, now: float) -> bool:
+        """Heard lately, and its process runs as far as we know."""
+        lost = self.processes.gone(name) or self.processes.stopped(name)
+        return not lost and self.hearts.fresh(name, now)
 
     def driver_at_rest(self, now: float) -> bool:
         """The stop of this mode is finished, or the driver is not there any more to finish it."""
