@@ -241,9 +241,9 @@ class SupervisorNode(VlaLifecycleNode):
         listed = self.count_publishers(topic)
         if listed < 2:
             return listed
-        return self._ghosts.alive(gid for _, gid in self._publishers(topic))
+        return self._ghosts.alive(gid for _, gid in self._listed(topic))
 
-    def _publishers(self, topic: str) -> list[tuple[str, bytes]]:
+    def _listed(self, topic: str) -> list[tuple[str, bytes]]:
         """Node name and GID of each publisher that discovery lists."""
         found = self.get_publishers_info_by_topic(topic)
         return [(info.node_name, bytes(info.endpoint_gid)) for info in found]
@@ -251,7 +251,7 @@ class SupervisorNode(VlaLifecycleNode):
     def _bury(self, name: str) -> None:
         """A node's process is gone; discovery lists its publishers until their lease runs out."""
         for topic in SINGLE_PUBLISHER:
-            self._ghosts.bury(gid for node, gid in self._publishers(topic) if node == name)
+            self._ghosts.bury(gid for node, gid in self._listed(topic) if node == name)
 
     # -- reports ------------------------------------------------------------------------------
 
