@@ -59,10 +59,11 @@ _DIAGNOSTIC_LEVEL = {
 
 
 class Newest:
-    """The newest message of a topic; it is read when it is taken. See VlaLifecycleNode.newest."""
+    """The newest message of a topic, read when it is taken; see VlaLifecycleNode.newest."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, refused: Callable[[], None]) -> None:
         self.reader = reader
+        self._refused = refused
         self._serialized: bytes | None = None
         self.arrived = -math.inf
         """Steady time (s) at which the newest message came."""
@@ -70,19 +71,16 @@ class Newest:
     def put(self, serialized: bytes) -> None:
         self._serialized, self.arrived = serialized, steady_now()
 
-    @property
-    def waiting(self) -> bool:
-        """Whether there is something to take."""
-        return self._serialized is not None
-
     def take(self) -> list[Any] | None:
-        """The fields' values; None if nothing came since the last time.
-
-        Raises:
-            Exception: whatever rclpy raises for a message that it cannot deserialise.
-        """
+        """The fields' values; None if nothing that can be read came since the last time."""
         serialized, self._serialized = self._serialized, None
-        return None if serialized is None else self.reader.read(serialized)
+        if serialized is None:
+            return None
+        try:
+            return self.reader.read(serialized)
+        except Exception:
+            self._refused()
+            return None
 
 
 class VlaLifecycleNode(LifecycleNode):
@@ -222,8 +220,9 @@ class VlaLifecycleNode(LifecycleNode):
         always: bool = False,
     ) -> Newest:
         """Like `hear`, for a loop that wants the newest message only, when it looks."""
-        newest = Newest(Reader(kind, *fields))
-        guarded = self._guard(newest.put, f'subscription {topic}', always)
+        what = f'subscription {topic}'
+        newest = Newest(Reader(kind, *fields), lambda: self._note_error(what))
+        guarded = self._guard(newest.put, what, always)
         subscription = self.create_subscription(kind, topic, guarded, qos, raw=True)
         self._entities.append(lambda: self.destroy_subscription(subscription))
         return newest
