@@ -6,6 +6,7 @@ import time
 
 import pytest
 from geometry_msgs.msg import WrenchStamped
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Imu, JointState
 from standing import ROBOT, SHIPPED, STANDING
 from visualization_msgs.msg import MarkerArray
@@ -83,6 +84,18 @@ def test_it_reports_a_standing_robot_as_safe_and_counts_up(rig):
     assert len(last.support_polygon) == 4
     assert last.margin > 0.05
     assert last.base_height == pytest.approx(0.777, abs=0.01)
+
+
+def test_what_is_serialised_in_place_is_the_whole_message(rig):
+    node, _, _ = rig
+    node.states.wait(1)
+    estimate, verdict = node._estimate, node._verdict
+    for _ in range(2):
+        ours = deserialize_message(node._serialized(estimate, verdict), BalanceState)
+        whole = node._message(estimate, verdict)
+        for message in (ours, whole):
+            message.header.stamp.sec = message.header.stamp.nanosec = message.sequence = 0
+        assert ours == whole
 
 
 def test_a_tilted_robot_is_an_emergency_with_its_cause(rig):

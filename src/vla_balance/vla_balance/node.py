@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,24 @@ from vla_common import lifecycle, qos
 from vla_common.clock import first_sequence, steady_now
 from vla_common.errors import ConfigError
 from vla_common.levels import Level
-from vla_common.messages import JointOrder, stamp_to_ns
+from vla_common.messages import JointOrder
 from vla_common.scheduling import Priority
 from vla_common.watchdog import Watchdog
+from vla_common.wire import Writer
 from vla_interfaces.msg import BalanceState, Violation
 from vla_robot import load_robot
 
 INPUTS = ('/joint_states', '/imu/data', '/foot_wrenches/left', '/foot_wrenches/right')
 MARKER_PERIOD = 0.1
+
+_JOINT_FIELDS = ('header.stamp', 'name', 'position', 'velocity')
+_IMU_FIELDS = ('header.stamp', 'orientation', 'angular_velocity')
+_WRENCH_FIELDS = ('header.stamp', 'wrench')
+_STATE_FIELDS = (
+    'header.stamp', 'sequence', 'level', 'orientation', 'tilt', 'com', 'com_velocity',
+    'capture_point', 'zmp', 'support_polygon', 'margin', 'base_height', 'left_contact',
+    'right_contact', 'falling', 'fallen',
+)  # fmt: skip
 
 
 class BalanceMonitor(lifecycle.VlaLifecycleNode):
@@ -69,6 +80,7 @@ class BalanceMonitor(lifecycle.VlaLifecycleNode):
         self._orientation = np.array([1.0, 0.0, 0.0, 0.0])
         self._angular_velocity = np.zeros(3)
         self._wrenches = {name: np.zeros(6) for name in INPUTS[2:]}
+        self._writers: dict[tuple[str, int], Writer] = {}
         self._watchdogs = {name: Watchdog(name, p.input_timeout) for name in INPUTS}
         self._rejected = dict.fromkeys(INPUTS, 0)
         self._blind_ticks = 0
@@ -77,10 +89,18 @@ class BalanceMonitor(lifecycle.VlaLifecycleNode):
 
         self._state_out = self.advertise(BalanceState, '/balance/state', qos.STATE)
         self._markers_out = self.advertise(MarkerArray, '/balance/markers', qos.STATE)
-        self.subscribe(JointState, INPUTS[0], self._on_joints, qos.STATE_SUB)
-        self.subscribe(Imu, INPUTS[1], self._on_imu, qos.STATE_SUB)
-        for name in INPUTS[2:]:
-            self.subscribe(WrenchStamped, name, self._make_on_wrench(name), qos.STATE_SUB)
+        # They come at 200 Hz each; what is looked at is the newest at each tick.
+        self._inputs = (
+            (self.newest(JointState, INPUTS[0], _JOINT_FIELDS, qos.STATE_SUB), self._on_joints),
+            (self.newest(Imu, INPUTS[1], _IMU_FIELDS, qos.STATE_SUB), self._on_imu),
+            *(
+                (
+                    self.newest(WrenchStamped, name, _WRENCH_FIELDS, qos.STATE_SUB),
+                    partial(self._on_wrench, name),
+                )
+                for name in INPUTS[2:]
+            ),
+        )
         self.every(1.0 / p.rate, self._tick)
         self.every(MARKER_PERIOD, self._publish_markers)
 
@@ -104,39 +124,42 @@ class BalanceMonitor(lifecycle.VlaLifecycleNode):
 
     # -- inputs ----------------------------------------------------------------------------
 
-    def _on_joints(self, message: JointState) -> None:
+    def _look(self) -> None:
+        for newest, use in self._inputs:
+            values = newest.take()
+            if values is not None:
+                use(newest.arrived, *values)
+
+    def _on_joints(
+        self, arrived: float, stamp: int, names: list[str], q: np.ndarray, v: np.ndarray
+    ) -> None:
         try:
-            self._order.read(message.name, message.position, self._q)
-            self._order.read(message.name, message.velocity, self._v)
+            self._order.read(names, q, self._q)
+            self._order.read(names, v, self._v)
         except (KeyError, ValueError):
             self._rejected[INPUTS[0]] += 1
             return
-        self._note(INPUTS[0], message.header.stamp, self._q, self._v)
+        self._note(INPUTS[0], arrived, stamp, self._q, self._v)
 
-    def _on_imu(self, message: Imu) -> None:
-        q, w = message.orientation, message.angular_velocity
-        self._orientation[:] = q.w, q.x, q.y, q.z
-        self._angular_velocity[:] = w.x, w.y, w.z
+    def _on_imu(
+        self, arrived: float, stamp: int, xyzw: np.ndarray, angular_velocity: np.ndarray
+    ) -> None:
+        self._orientation[0], self._orientation[1:] = xyzw[3], xyzw[:3]
+        self._angular_velocity[:] = angular_velocity
         if not 0.9 <= float(self._orientation @ self._orientation) <= 1.1:
             self._rejected[INPUTS[1]] += 1
             self._watchdogs[INPUTS[1]].reset()
             return
-        self._note(INPUTS[1], message.header.stamp, self._angular_velocity)
+        self._note(INPUTS[1], arrived, stamp, self._angular_velocity)
 
-    def _make_on_wrench(self, name: str) -> Any:
-        wrench = self._wrenches[name]
+    def _on_wrench(self, name: str, arrived: float, stamp: int, wrench: np.ndarray) -> None:
+        self._wrenches[name][:] = wrench
+        self._note(name, arrived, stamp, wrench)
 
-        def on_wrench(message: WrenchStamped) -> None:
-            f, t = message.wrench.force, message.wrench.torque
-            wrench[:] = f.x, f.y, f.z, t.x, t.y, t.z
-            self._note(name, message.header.stamp, wrench)
-
-        return on_wrench
-
-    def _note(self, name: str, stamp: Any, *values: np.ndarray) -> None:
+    def _note(self, name: str, arrived: float, stamp: int, *values: np.ndarray) -> None:
         """Feeds the input's watchdog, unless a value is not finite: then it is not there."""
         if all(np.isfinite(value).all() for value in values):
-            self._watchdogs[name].beat(steady_now(), stamp_to_ns(stamp))
+            self._watchdogs[name].beat(arrived, stamp)
         else:
             self._rejected[name] += 1
             self._watchdogs[name].reset()
@@ -153,6 +176,7 @@ class BalanceMonitor(lifecycle.VlaLifecycleNode):
         self._verdict = None
 
     def _tick(self) -> None:
+        self._look()
         now = steady_now()
         if self._missing(now):
             # Nothing is said rather than something old: the supervisor sees this node go stale.
@@ -166,7 +190,38 @@ class BalanceMonitor(lifecycle.VlaLifecycleNode):
         )  # fmt: skip
         self._verdict = self._judge.update(self._estimate, now)
         self._sequence += 1
-        self._state_out.publish(self._message(self._estimate, self._verdict))
+        self._state_out.publish(self._serialized(self._estimate, self._verdict))
+
+    def _serialized(self, e: BalanceEstimate, verdict: Verdict) -> BalanceState | bytes:
+        """The message; of a kind that was sent before, serialised with the numbers put in."""
+        if verdict.findings or not len(e.polygon):
+            return self._message(e, verdict)
+        kind = verdict.cause, len(e.polygon)
+        writer = self._writers.get(kind)
+        if writer is None:
+            writer = self._writers[kind] = Writer(self._message(e, verdict), *_STATE_FIELDS)
+        x, y = e.capture_point
+        w, *xyz = e.orientation
+        corners = np.zeros((len(e.polygon), 3))
+        corners[:, :2] = e.polygon
+        return writer.write(
+            self.get_clock().now().nanoseconds,
+            self._sequence,
+            int(verdict.level),
+            (*xyz, w),
+            e.tilt,
+            e.com,
+            e.com_velocity,
+            (x, y, 0.0),
+            (*e.zmp, 0.0),
+            corners.ravel(),
+            e.margin,
+            e.base_height,
+            e.left_contact,
+            e.right_contact,
+            verdict.falling,
+            verdict.fallen,
+        )
 
     def _message(self, e: BalanceEstimate, verdict: Verdict) -> BalanceState:
         message = BalanceState(
