@@ -18,7 +18,6 @@ from vla_common.clock import first_sequence, steady_now
 from vla_common.levels import Level
 from vla_common.lifecycle import VlaLifecycleNode, run
 from vla_common.machine import machine
-from vla_common.messages import stamp_to_ns
 from vla_common.modes import Mode
 from vla_common.scheduling import Priority
 from vla_interfaces.msg import (
@@ -58,6 +57,17 @@ SINGLE_PUBLISHER = (
 )
 """Topics on which a second publisher is a fault: two commanders, or two truths."""
 
+# What is read of each report, in the order of the callbacks' and watch's arguments.
+_DRIVER_FIELDS = (
+    'sequence', 'behaviour', 'behaviour_done', 'standing', 'at_rest', 'max_joint_speed',
+    'behaviour_reason', 'fault', 'fault_detail',
+)  # fmt: skip
+_BALANCE_FIELDS = ('sequence', 'level', 'cause', 'fallen')
+_FILTER_FIELDS = ('sequence', 'state', 'level', 'reason')
+_INFERENCE_FIELDS = (
+    'sequence', 'state', 'reason', 'instructions_finished', 'camera_frozen',
+)  # fmt: skip
+
 _FINISH_LATEST = 4.3  # s; the base ends the process at 4.5, launch kills at 5
 _FINISH_EARLIEST = 0.2  # s; until then the driver's word may be from before the stop
 _RETRYING = (Step.ARM, Step.RESET, Step.RESUME)
@@ -91,14 +101,14 @@ class SupervisorNode(VlaLifecycleNode):
 
         self._state = self.advertise(SupervisorState, '/supervisor/state', qos.STATE)
         listeners = (
-            (DRIVER, DriverStatus, self._on_driver, qos.STATE_SUB),
-            (BALANCE, BalanceState, self._on_balance, qos.STATE_SUB),
-            (FILTER, SafetyStatus, self._on_filter, qos.STATE_SUB),
-            (INFERENCE, InferenceStatus, self._on_inference, qos.STATE_SUB),
-            (CAMERA, CameraInfo, self._on_camera, qos.IMAGE),
+            (DRIVER, DriverStatus, _DRIVER_FIELDS, self._on_driver, qos.STATE_SUB),
+            (BALANCE, BalanceState, _BALANCE_FIELDS, self._on_balance, qos.STATE_SUB),
+            (FILTER, SafetyStatus, _FILTER_FIELDS, self._on_filter, qos.STATE_SUB),
+            (INFERENCE, InferenceStatus, _INFERENCE_FIELDS, self._on_inference, qos.STATE_SUB),
+            (CAMERA, CameraInfo, ('header.stamp',), self._on_camera, qos.IMAGE),
         )
-        for source, kind, callback, profile in listeners:
-            self.subscribe(kind, HEARTBEAT_TOPIC[source], callback, profile)
+        for source, kind, fields, callback, profile in listeners:
+            self.hear(kind, HEARTBEAT_TOPIC[source], fields, callback, profile)
         self.subscribe(DiagnosticArray, '/diagnostics', self._on_diagnostics, QoSProfile(depth=10))
         for step in Step:
             # Stops are heard even while this node is not active: they hold when it becomes so.
@@ -255,30 +265,37 @@ class SupervisorNode(VlaLifecycleNode):
 
     # -- reports ------------------------------------------------------------------------------
 
-    def _on_driver(self, m: DriverStatus) -> None:
-        report = DriverReport(
-            m.behaviour, m.behaviour_done, m.standing, m.at_rest, m.max_joint_speed
-        )
-        fault = m.fault_detail if m.fault else None
-        if self._watch.on_driver(self._now(), m.sequence, report, m.behaviour_reason, fault):
+    def _on_driver(
+        self,
+        sequence: int,
+        behaviour: int,
+        behaviour_done: bool,
+        standing: bool,
+        at_rest: bool,
+        max_joint_speed: float,
+        behaviour_reason: str,
+        fault: bool,
+        fault_detail: str,
+    ) -> None:
+        report = DriverReport(behaviour, behaviour_done, standing, at_rest, max_joint_speed)
+        detail = fault_detail if fault else None
+        if self._watch.on_driver(self._now(), sequence, report, behaviour_reason, detail):
             self._decide()
 
-    def _on_balance(self, m: BalanceState) -> None:
-        if self._watch.on_balance(self._now(), m.sequence, m.level, m.cause, m.fallen):
+    def _on_balance(self, *state: Any) -> None:
+        if self._watch.on_balance(self._now(), *state):
             self._decide()
 
-    def _on_filter(self, m: SafetyStatus) -> None:
-        if self._watch.on_filter(self._now(), m.sequence, m.state, m.level, m.reason):
+    def _on_filter(self, *status: Any) -> None:
+        if self._watch.on_filter(self._now(), *status):
             self._decide()
 
-    def _on_inference(self, m: InferenceStatus) -> None:
-        if self._watch.on_inference(
-            self._now(), m.sequence, m.state, m.reason, m.instructions_finished, m.camera_frozen
-        ):
+    def _on_inference(self, *status: Any) -> None:
+        if self._watch.on_inference(self._now(), *status):
             self._decide()
 
-    def _on_camera(self, m: CameraInfo) -> None:
-        self._watch.on_camera(self._now(), stamp_to_ns(m.header.stamp))
+    def _on_camera(self, stamp_ns: int) -> None:
+        self._watch.on_camera(self._now(), stamp_ns)
 
     def _on_diagnostics(self, m: DiagnosticArray) -> None:
         for status in m.status:
