@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import Any
 
 import numpy as np
 from sensor_msgs.msg import Imu, JointState
@@ -17,6 +18,7 @@ from vla_common.lifecycle import VlaLifecycleNode, run
 from vla_common.messages import JointOrder, duration_to_seconds, stamp_to_ns
 from vla_common.modes import Mode
 from vla_common.scheduling import Priority
+from vla_common.wire import Writer
 from vla_interfaces.msg import SafetyStatus, SupervisorState
 from vla_interfaces.msg import Violation as ViolationMessage
 from vla_robot import load_robot
@@ -25,6 +27,13 @@ from vla_safety.gate import Order
 from vla_safety.parameters import FilterParameters
 from vla_safety.supervised import JointReadings, Report, SupervisedFilter, Timeouts
 from vla_safety.violations import Kind, Violation
+
+_ORDER_FIELDS = ('mode', 'motion_epoch', 'speed_scale', 'header.stamp', 'sequence')
+_JOINT_FIELDS = ('header.stamp', 'name', 'position', 'velocity')
+_STATUS_FIELDS = (
+    'header.stamp', 'sequence', 'state', 'level', 'chunk_age', 'horizon_left', 'speed_scale',
+    'tick_ms', 'ticks', 'chunks_accepted', 'chunks_rejected', 'interventions', 'counter_values',
+)  # fmt: skip
 
 LISTED = 8
 """Violations in one status message; all are counted."""
@@ -55,22 +64,39 @@ class SafetyFilterNode(VlaLifecycleNode):
         self._report: Report | None = None
         self._tick_ms = 0.0
 
-        self._command = JointState(name=list(robot.joint_names))
-        self._status = SafetyStatus(sequence=first_sequence())
-        self._status.counter_names = [kind.value for kind in Kind]
+        zeros = [0.0] * robot.n
+        self._command = Writer(
+            JointState(name=list(robot.joint_names), position=zeros, velocity=zeros, effort=zeros),
+            'header.stamp',
+            'position',
+            'velocity',
+            'effort',
+        )
+        self._sequence = first_sequence()
+        self._words: tuple | None = None
         self._kinds = list(Kind)
         self._command_publisher = self.advertise(JointState, '/joint_command', qos.COMMAND)
         self._status_publisher = self.advertise(SafetyStatus, '/safety/status', qos.STATE)
         # The supervisor, the joints and the reference are heard while inactive too, so that the
         # first tick after activation already knows them.
         self.subscribe(JointTrajectory, '/vla/action_chunk', self._hear_chunk, qos.COMMAND)
-        for kind, topic, hear in (
-            (SupervisorState, '/supervisor/state', self._hear_supervisor),
-            (JointState, '/joint_states', self._hear_joints),
-            (JointState, '/hardware/joint_reference', self._hear_reference),
-            (Imu, '/imu/data', self._hear_imu),
-        ):
-            self.subscribe(kind, topic, hear, qos.STATE_SUB, always=True)
+        # Every order of the supervisor counts; of what the sensors say, the newest at each tick.
+        self.hear(
+            SupervisorState,
+            '/supervisor/state',
+            _ORDER_FIELDS,
+            self._hear_supervisor,
+            qos.STATE_SUB,
+            always=True,
+        )
+        self._inputs = tuple(
+            (self.newest(kind, topic, fields, qos.STATE_SUB, always=True), hear)
+            for kind, topic, fields, hear in (
+                (JointState, '/joint_states', _JOINT_FIELDS, self._hear_joints),
+                (JointState, '/hardware/joint_reference', _JOINT_FIELDS, self._hear_reference),
+                (Imu, '/imu/data', ('header.stamp', 'orientation'), self._hear_imu),
+            )
+        )
         self.every(1.0 / p.control_frequency, self._tick)
 
     def start(self) -> None:
@@ -84,40 +110,50 @@ class SafetyFilterNode(VlaLifecycleNode):
 
     # --- what is heard ---------------------------------------------------------------------
 
-    def _hear_supervisor(self, message: SupervisorState) -> None:
-        self._filter.hear_supervisor(
-            Order(
-                mode=Mode(message.mode),
-                motion_epoch=message.motion_epoch,
-                speed_scale=message.speed_scale,
-                stamp=stamp_to_ns(message.header.stamp),
-                sequence=message.sequence,
-            ),
-            steady_now(),
-        )
+    def _hear_supervisor(
+        self, mode: int, motion_epoch: int, speed_scale: float, stamp: int, sequence: int
+    ) -> None:
+        order = Order(Mode(mode), motion_epoch, speed_scale, stamp, sequence)
+        self._filter.hear_supervisor(order, steady_now())
 
-    def _hear_joints(self, message: JointState) -> None:
-        self._read(message, self._filter.measured)
+    def _look(self) -> None:
+        """Take the newest of every sensor, as of the time at which it came."""
+        for newest, hear in self._inputs:
+            values = newest.take()
+            if values is not None:
+                hear(newest.arrived, *values)
 
-    def _hear_reference(self, message: JointState) -> None:
-        self._read(message, self._filter.reference)
+    def _hear_joints(self, arrived: float, *reading: Any) -> None:
+        self._read(self._filter.measured, arrived, *reading)
 
-    def _read(self, message: JointState, into: JointReadings) -> None:
+    def _hear_reference(self, arrived: float, *reading: Any) -> None:
+        self._read(self._filter.reference, arrived, *reading)
+
+    def _read(
+        self,
+        into: JointReadings,
+        arrived: float,
+        stamp: int,
+        names: list[str],
+        position: np.ndarray,
+        velocity: np.ndarray,
+    ) -> None:
         try:
-            self._order.read(message.name, message.position, self._position)
-            self._order.read(message.name, message.velocity, self._velocity)
+            self._order.read(names, position, self._position)
+            self._order.read(names, velocity, self._velocity)
         except (KeyError, ValueError) as error:
             # Not believed; if no readable one follows, its age stops the motion.
             self._unreadable += 1
             self._last_unreadable = str(error)
             return
-        into.hear(self._position, self._velocity, stamp_to_ns(message.header.stamp), steady_now())
+        into.hear(self._position, self._velocity, stamp, arrived)
 
-    def _hear_imu(self, message: Imu) -> None:
-        q = message.orientation
-        self._filter.hear_imu((q.w, q.x, q.y, q.z), stamp_to_ns(message.header.stamp), steady_now())
+    def _hear_imu(self, arrived: float, stamp: int, orientation: np.ndarray) -> None:
+        x, y, z, w = orientation.tolist()
+        self._filter.hear_imu((w, x, y, z), stamp, arrived)
 
     def _hear_chunk(self, message: JointTrajectory) -> None:
+        self._look()  # a chunk is judged against where the joints are now
         stamp = stamp_to_ns(message.header.stamp)
         age = (self.get_clock().now().nanoseconds - stamp) * 1e-9
         points = message.points
@@ -141,39 +177,57 @@ class SafetyFilterNode(VlaLifecycleNode):
 
     def _tick(self) -> None:
         begin = time.perf_counter()
+        self._look()
         now = steady_now()
         report = self._filter.tick(now)
-        stamp = self.stamp()
-        if report.command is not None:
-            command = self._command
-            command.header.stamp = stamp
-            command.position = report.command.position.tolist()
-            command.velocity = report.command.velocity.tolist()
-            command.effort = report.command.effort.tolist()
-            self._command_publisher.publish(command)
+        stamp = self.get_clock().now().nanoseconds
+        command = report.command
+        if command is not None:
+            self._command_publisher.publish(
+                self._command.write(stamp, command.position, command.velocity, command.effort)
+            )
         self._rate.tick(now)
         self._report = report
         self._tick_ms = (time.perf_counter() - begin) * 1e3
-        self._status_publisher.publish(self._fill_status(report, stamp))
+        self._status_publisher.publish(self._serialized(report, stamp))
 
-    def _fill_status(self, report: Report, stamp: object) -> SafetyStatus:
-        status, core, command = self._status, self._filter, report.command
-        status.header.stamp = stamp
-        status.sequence += 1
-        status.state = int(report.state)
-        status.level = int(report.level)
-        status.reason = report.reason
-        status.violations = [_message(item) for item in report.violations[:LISTED]]
-        status.chunk_age = -1.0 if command is None else command.chunk_age
-        status.horizon_left = 0.0 if command is None else command.horizon_left
-        status.speed_scale = 0.0 if command is None else command.speed_scale
-        status.tick_ms = self._tick_ms
-        status.ticks = core.ticks
-        status.chunks_accepted = core.chunks_accepted
-        status.chunks_rejected = core.chunks_rejected
-        status.interventions = core.interventions
-        status.counter_values = [core.counts[kind] for kind in self._kinds]
-        return status
+    def _serialized(self, report: Report, stamp: int) -> bytes:
+        """The tick's SafetyStatus."""
+        core, command = self._filter, report.command
+        listed = report.violations[:LISTED]
+        self._sequence += 1
+        values = [
+            stamp,
+            self._sequence,
+            int(report.state),
+            int(report.level),
+            -1.0 if command is None else command.chunk_age,
+            0.0 if command is None else command.horizon_left,
+            0.0 if command is None else command.speed_scale,
+            self._tick_ms,
+            core.ticks,
+            core.chunks_accepted,
+            core.chunks_rejected,
+            core.interventions,
+            [core.counts[kind] for kind in self._kinds],
+        ]
+        for item in listed:
+            values += (item.value, item.limit, int(item.level))
+        words = report.reason, *((item.kind, item.subject) for item in listed)
+        if words != self._words:
+            # From one tick to the next it is mostly the numbers that change.
+            self._words = words
+            fields = list(_STATUS_FIELDS)
+            for i in range(len(listed)):
+                fields += (f'violations.{i}.{name}' for name in ('value', 'limit', 'level'))
+            template = SafetyStatus(
+                reason=report.reason,
+                violations=[_message(item) for item in listed],
+                counter_names=[kind.value for kind in self._kinds],
+                counter_values=[0] * len(self._kinds),
+            )
+            self._status = Writer(template, *fields)
+        return self._status.write(*values)
 
     def diagnose(self) -> tuple[Level, str, dict[str, str]]:
         report, core, now = self._report, self._filter, steady_now()
