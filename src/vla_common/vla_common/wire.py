@@ -188,9 +188,12 @@ def _class(kind: definition.NamespacedType) -> type:
 
 
 def _kind_of(kind: type, path: str) -> Any:
-    """The type of a field; KeyError where there is none."""
+    """The type of a field, or of an element ('violations.0'); KeyError where there is none."""
     found: Any = None
     for name in path.split('.'):
+        if name.isdecimal() and hasattr(found, 'value_type'):
+            found = found.value_type
+            continue
         if found is not None:
             if not isinstance(found, definition.NamespacedType):
                 raise KeyError(path)
@@ -225,6 +228,9 @@ class Reader:
     def __init__(self, kind: type, *fields: str) -> None:
         self._kind = kind
         self._fields = fields
+        for path in fields:
+            if any(name.isdecimal() for name in path.split('.')):
+                raise KeyError(path)  # it would be there in some messages only
         self._types = [_kind_of(kind, path) for path in fields]
         self._size = -1
         self._mask = self._fixed = 0
@@ -303,7 +309,7 @@ class Writer:
     Args:
         template: the message with everything else in it; its sequences have the length that is
             sent.
-        fields: paths of the numbers that change, see Reader.
+        fields: paths of the numbers that change, see Reader; 'causes.0.level' for an element's.
 
     Raises:
         KeyError: there is no such field, or it is not numbers.
