@@ -117,6 +117,24 @@ def test_a_stop_is_owed_from_the_message_that_brings_it_until_the_next_cycle(mod
     assert not s.loop.owes_a_stop
 
 
+def test_an_estop_damps_before_anything_is_read_and_the_next_cycle_agrees():
+    s = running()
+    s.run(0.2, bend(s))
+    s.ask(Mode.ESTOP, Behaviour.DAMP)
+    assert not s.loop.limp_at_once()
+    s.say()
+    s.driver.read_fault = 'hang'  # would take half a second
+    writes = s.driver.writes
+    assert s.loop.limp_at_once()
+    assert s.driver.writes == writes + 1
+    assert not s.driver.gains.kp.any()
+    assert not s.loop.limp_at_once()
+    s.driver.read_fault = None
+    s.run(0.1)
+    assert s.loop.motion.behaviour is Behaviour.DAMP
+    assert not s.loop.fault
+
+
 def test_estop_damps_and_stays_so_when_the_supervisor_dies_after_it():
     s = running()
     s.ask(Mode.ESTOP, Behaviour.DAMP)

@@ -307,7 +307,11 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
             self.get_clock().now().nanoseconds,
         )
         # A stop does not wait for the next tick: half a period is more than the rest of its way.
-        if self._loop.owes_a_stop:
+        if not self._begun:
+            return
+        if self._loop.limp_at_once():
+            self._publish_status(self._next_stamp(), steady_now())
+        elif self._loop.owes_a_stop:
             self._cycle()
 
     def _on_command(self, message: JointState) -> None:

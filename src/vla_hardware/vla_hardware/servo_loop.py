@@ -271,6 +271,27 @@ class ServoLoop:
             self.motion.tick(dt, measured)
         self._write(behaviour, dt)
 
+    def limp_at_once(self) -> bool:
+        """Damps (or switches off) for an ESTOP just heard, before anything is read; whether it did.
+
+        The next cycle does the same again, as of any other time. Never raises.
+        """
+        if not (self.owes_a_stop and self.watch.mode is Mode.ESTOP) or self.reading is None:
+            return False
+        try:
+            self._follow_epoch()
+            decision = decide(self._circumstances(self._clock()), self._rules)
+            if decision.behaviour not in LIMP:
+                return False
+            self.decision = decision
+            self.motion.switch(decision.behaviour, self.reading.position)
+        except Exception as error:
+            self.last_error = f'control error: {type(error).__name__}: {error}'
+            self._fail(self.last_error)
+            return False  # the cycle deals with it
+        self._write(decision.behaviour, self._nominal)
+        return True
+
     @property
     def owes_a_stop(self) -> bool:
         """The supervisor wants a stop that the last cycle did not know of yet."""
