@@ -22,6 +22,7 @@ setup(
         'console_scripts': [
             'supervisor = vla_supervisor.node:main',
             'command = vla_supervisor.command:main',
+            'measure_stops = vla_supervisor.rehearsal.measure_stops:main',
             'what_if = vla_supervisor.what_if.command:main',
         ],
     },
