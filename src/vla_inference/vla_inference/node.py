@@ -136,10 +136,14 @@ class InferenceNode(VlaLifecycleNode):
                 lambda message, camera=camera: self._on_image(camera, message),
                 qos.IMAGE,
             )
-        self.subscribe(JointState, '/joint_states', self._on_joints, qos.STATE_SUB)
-        self.subscribe(Imu, '/imu/data', self._on_imu, qos.STATE_SUB)
+        joints, imu = (
+            ('header.stamp', 'name', 'position', 'velocity'),
+            ('header.stamp', 'orientation'),
+        )
+        self.hear(JointState, '/joint_states', joints, self._on_joints, qos.STATE_SUB)
+        self.hear(Imu, '/imu/data', imu, self._on_imu, qos.STATE_SUB)
         self.subscribe(SupervisorState, '/supervisor/state', self._on_supervisor, qos.STATE_SUB)
-        self.subscribe(SafetyStatus, '/safety/status', self._on_safety, qos.STATE_SUB)
+        self.hear(SafetyStatus, '/safety/status', ('speed_scale',), self._on_safety, qos.STATE_SUB)
         self.subscribe(String, '/vla/instruction', self._on_instruction, qos.COMMAND)
         self._start_client = self.create_client(Trigger, '/supervisor/start')
         self.track(lambda: self.destroy_client(self._start_client))
@@ -303,25 +307,18 @@ class InferenceNode(VlaLifecycleNode):
                 memoryview(message.data),
             )
 
-    def _on_joints(self, message: JointState) -> None:
+    def _on_joints(
+        self, stamp_ns: int, names: list[str], position: np.ndarray, velocity: np.ndarray
+    ) -> None:
         with self._lock:
-            self._assembler.add_joints(
-                stamp_to_ns(message.header.stamp),
-                steady_now(),
-                message.name,
-                message.position,
-                message.velocity,
-            )
+            self._assembler.add_joints(stamp_ns, steady_now(), names, position, velocity)
 
-    def _on_imu(self, message: Imu) -> None:
-        o = message.orientation
+    def _on_imu(self, stamp_ns: int, xyzw: np.ndarray) -> None:
         with self._lock:
-            self._assembler.add_imu(
-                stamp_to_ns(message.header.stamp), steady_now(), (o.w, o.x, o.y, o.z)
-            )
+            self._assembler.add_imu(stamp_ns, steady_now(), xyzw[[3, 0, 1, 2]])
 
-    def _on_safety(self, message: SafetyStatus) -> None:
-        self._speed_scale = message.speed_scale
+    def _on_safety(self, speed_scale: float) -> None:
+        self._speed_scale = speed_scale
 
     def _on_supervisor(self, message: SupervisorState) -> None:
         mode = Mode(message.mode)
