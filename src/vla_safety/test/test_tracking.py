@@ -294,6 +294,8 @@ def test_gravity_takes_its_share_of_the_torque(make_bench):
 class Wall:
     """Coupled limits that allow no more than a speed."""
 
+    findings = ()
+
     def __init__(self, speed):
         self.speed = speed
 
@@ -303,11 +305,15 @@ class Wall:
 
 
 class Impossible:
+    findings = ()
+
     def restrict(self, wanted, low, high, state):
         raise Infeasible('hand against head')
 
 
 class Broken:
+    findings = ()
+
     def __init__(self, answer):
         self.answer = answer
 
@@ -363,7 +369,7 @@ def test_reset_to_something_that_is_no_position_is_refused(bench, bad):
 
 def test_the_pipeline_runs_an_episode_without_ros_and_may_begin_its_clock_anew(parameters):
     robot = SyntheticRobot.uniform()
-    pipeline = SafetyPipeline(robot, parameters, dt=0.01)
+    pipeline = SafetyPipeline(robot, parameters, dt=0.01, coupled=())
     for _ in range(2):
         q = np.array([0.1, -0.1])
         pipeline.reset(q)

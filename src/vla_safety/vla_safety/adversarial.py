@@ -22,6 +22,7 @@ import numpy as np
 from vla_common.errors import ConfigError
 from vla_safety.chunk import Chunk, Interpolation
 from vla_safety.coupled import Infeasible, MotionState
+from vla_safety.coupled.settings import CoupledSettings
 from vla_safety.filter import FilterState, SafetyFilter
 from vla_safety.oracle import BoxOracle
 from vla_safety.parameters import FilterParameters
@@ -29,12 +30,32 @@ from vla_safety.synthetic import SyntheticRobot
 from vla_safety.validation import ChunkRules
 from vla_safety.violations import Kind, violation
 
+COUPLED = CoupledSettings(
+    rate=30.0,
+    time_budget=1.0,
+    margin=0.015,
+    floor=0.006,
+    max_configurations=12,
+    surroundings='',
+    frames=('left_hand', 'right_hand'),
+    lower=(-0.4, -0.9, -0.5),
+    upper=(0.8, 0.9, 1.2),
+    support_margin=0.01,
+    power=1500.0,
+    proximity_frames=(),
+    proximity_margin=0.05,
+    proximity_timeout=0.2,
+)
+"""As shipped, with time enough: what the attack finds must not depend on the machine's load."""
+
 EPISODE = 500
 """Ticks after which everything is drawn anew."""
 
 
 class JunkLimits:
     """Coupled limits that fail in every way the filter has to catch."""
+
+    findings = ()
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
@@ -80,6 +101,7 @@ def random_parameters(rng: np.random.Generator) -> FilterParameters:
         min_period=1e-4,
         max_period=float(rng.uniform(0.004, 0.1)),
         speed_scale_rate=float(rng.uniform(0.5, 20.0)),
+        coupled=COUPLED,
     )
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from vla_common.errors import ConfigError
 from vla_robot import load_robot
+from vla_safety.adversarial import COUPLED
 from vla_safety.chunk import Chunk, Interpolation
 from vla_safety.filter import SafetyFilter
 from vla_safety.parameters import FilterParameters, load_parameters
@@ -43,6 +44,7 @@ PARAMETERS = FilterParameters(
     min_period=1e-4,
     max_period=0.03,
     speed_scale_rate=2.0,
+    coupled=COUPLED,
 )
 """What is measured where no parameter file is given."""
 

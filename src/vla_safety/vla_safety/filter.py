@@ -23,9 +23,6 @@ from vla_safety.torque import TorqueReach
 from vla_safety.validation import ChunkValidator
 from vla_safety.violations import CONTENT_KINDS, LEVELS, Kind, Violation, violation
 
-LEVEL = np.eye(3)
-LEVEL.flags.writeable = False
-
 REST_SPEED = 1e-9
 """rad/s; a command slower than this is at rest (rounding is all that is left)."""
 
@@ -302,7 +299,7 @@ class SafetyFilter:
         self._infeasible = ''
         if self._coupled and stop is None:
             restricted = self._restrict(
-                sent, measured_position, measured_velocity, base_rotation, period, counts, listed
+                sent, measured_position, measured_velocity, period, counts, listed
             )
             changed = changed or not np.array_equal(restricted, sent)
             sent = restricted
@@ -424,7 +421,6 @@ class SafetyFilter:
         wanted: np.ndarray,
         measured_position: np.ndarray,
         measured_velocity: np.ndarray,
-        rotation: np.ndarray | None,
         period: float,
         counts: dict[Kind, int],
         listed: list[Violation],
@@ -436,7 +432,8 @@ class SafetyFilter:
             box.velocity,
             measured_position,
             measured_velocity,
-            LEVEL if rotation is None else rotation,
+            self._effort,
+            box.brake,
             period,
         )
         velocity, why = wanted, ''
@@ -455,6 +452,8 @@ class SafetyFilter:
                 why = f'{type(limits).__name__} left the box'
                 break
             velocity = np.minimum(np.maximum(velocity, box.low), box.high)
+            for item in limits.findings:
+                _report(item, counts, listed)
         else:
             return velocity
         self._infeasible = why or 'no common velocity'

@@ -12,6 +12,7 @@ from vla_common.errors import ConfigError
 from vla_common.parameters import ParameterSchema, nest
 from vla_common.yaml_file import Fields, load_yaml
 from vla_safety.chunk import Interpolation
+from vla_safety.coupled.settings import CoupledSettings
 from vla_safety.validation import ChunkRules
 
 
@@ -29,6 +30,7 @@ class FilterParameters:
         braking_lag: periods of delay that braking before a position limit allows for.
         min_period, max_period: s; a shorter tick repeats the command, a longer one does not leap.
         speed_scale_rate: 1/s, how fast the speed scale may change.
+        coupled: of the limits that tie joints together.
     """
 
     stage: str
@@ -43,6 +45,7 @@ class FilterParameters:
     min_period: float
     max_period: float
     speed_scale_rate: float
+    coupled: CoupledSettings
 
     @classmethod
     def from_node(cls, parameters: object) -> FilterParameters:
@@ -68,6 +71,22 @@ class FilterParameters:
             min_period=p.period.min,
             max_period=p.period.max,
             speed_scale_rate=p.speed_scale_rate,
+            coupled=CoupledSettings(
+                rate=p.barriers.rate,
+                time_budget=p.barriers.time_budget,
+                margin=p.collision.margin,
+                floor=p.collision.floor,
+                max_configurations=p.collision.max_configurations,
+                surroundings=p.collision.surroundings,
+                frames=tuple(p.workspace.frames),
+                lower=tuple(p.workspace.lower),
+                upper=tuple(p.workspace.upper),
+                support_margin=p.support.margin,
+                power=p.limits.power,
+                proximity_frames=tuple(name for name in p.proximity.frames if name),
+                proximity_margin=p.proximity.margin,
+                proximity_timeout=p.proximity.timeout,
+            ),
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from vla_safety.chunk import Chunk
 from vla_safety.coupled import CoupledLimits
+from vla_safety.coupled.build import braking_barriers
 from vla_safety.filter import Output, SafetyFilter
 from vla_safety.parameters import FilterParameters
 from vla_safety.violations import Violation
@@ -23,7 +24,8 @@ class SafetyPipeline:
         robot: a vla_robot RobotModel.
         params: settings, e.g. from `load_parameters`.
         dt: s, period used where `tick` is given none.
-        coupled: see SafetyFilter.
+        coupled: see SafetyFilter; None takes what the node uses: self-collision, workspace, centre
+            of mass and all else that the settings name.
     """
 
     def __init__(
@@ -31,8 +33,11 @@ class SafetyPipeline:
         robot: object,
         params: FilterParameters,
         dt: float = 0.01,
-        coupled: Sequence[CoupledLimits] = (),
+        coupled: Sequence[CoupledLimits] | None = None,
     ) -> None:
+        if coupled is None:
+            # Without a time budget: what an episode does must not depend on the machine's load.
+            coupled = (braking_barriers(robot, params, clock=lambda: 0.0),)
         self._filter = SafetyFilter(robot, params, coupled)
         self._dt = dt
         self._measured: np.ndarray | None = None

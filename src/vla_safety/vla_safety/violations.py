@@ -33,6 +33,13 @@ class Kind(str, Enum):
     TORQUE = 'torque'
     JERK = 'jerk'
     SPEED_SCALE = 'speed_scale'
+    # A command that the coupled limits changed.
+    COLLISION = 'collision'
+    WORKSPACE = 'workspace'
+    CENTRE_OF_MASS = 'centre_of_mass'
+    PROXIMITY = 'proximity'
+    POWER = 'power'
+    UNPROVEN = 'unproven'
     # What makes the filter brake whatever was asked.
     INFEASIBLE = 'infeasible'
     STATE_STALE = 'state_stale'
@@ -62,6 +69,12 @@ LEVELS: dict[Kind, Level] = {
     Kind.TORQUE: Level.WARNING,
     Kind.JERK: Level.SAFE,
     Kind.SPEED_SCALE: Level.SAFE,
+    Kind.COLLISION: Level.WARNING,
+    Kind.WORKSPACE: Level.WARNING,
+    Kind.CENTRE_OF_MASS: Level.WARNING,
+    Kind.PROXIMITY: Level.WARNING,
+    Kind.POWER: Level.WARNING,
+    Kind.UNPROVEN: Level.WARNING,
     Kind.INFEASIBLE: Level.DANGER,
     Kind.STATE_STALE: Level.DANGER,
     Kind.SUPERVISOR_SILENT: Level.DANGER,

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+
+from vla_safety.violations import Violation
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,8 @@ class MotionState:
     Attributes:
         position, velocity: (n,) of the last command sent, rad and rad/s.
         measured_position, measured_velocity: (n,) rad and rad/s.
-        base_rotation: (3, 3) base in the world.
+        feed_forward: (n,) Nm, sent with the last command.
+        brake: (n,) rad/s, what the full brake commands now; always inside the box.
         period: s, that the velocity is commanded for.
     """
 
@@ -24,7 +28,8 @@ class MotionState:
     velocity: np.ndarray
     measured_position: np.ndarray
     measured_velocity: np.ndarray
-    base_rotation: np.ndarray
+    feed_forward: np.ndarray
+    brake: np.ndarray
     period: float
 
 
@@ -46,4 +51,9 @@ class CoupledLimits(Protocol):
         Raises:
             Infeasible: there is none, or none was found in time.
         """
+        ...
+
+    @property
+    def findings(self) -> Sequence[Violation]:
+        """What the last `restrict` changed the velocity for."""
         ...

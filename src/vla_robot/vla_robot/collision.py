@@ -1,0 +1,248 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Distances between shapes of the robot (and of its surroundings), one pair at a time, with rows.
+
+`Kinematics.distances` measures every pair. Here the caller says which pairs, which pays where few
+are near; and each pair knows how far any joint can bring its two shapes together at most, so that
+the far ones need no measuring at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pinocchio
+
+from vla_robot.robot_model import RobotModel
+
+FREE_FLYER_Q = 7
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """A solid thing that is not the robot.
+
+    Attributes:
+        name: for reports.
+        anchor: URDF link, or frame of robot.yaml, that it is fixed to: `base_link` for a robot that
+            is bolted down, a foot for one that stands.
+        shapes: (coal geometry, rotation (3, 3), translation (3,)) in the anchor's frame, m.
+        links: URDF links that must keep away from it.
+    """
+
+    name: str
+    anchor: str
+    shapes: tuple[tuple[object, np.ndarray, np.ndarray], ...]
+    links: tuple[str, ...]
+
+
+class CollisionModel:
+    """Pairs of shapes. Not thread-safe: buffers of its own.
+
+    Joint arrays are (n,) in robot order; positions are in the base's frame.
+
+    Attributes:
+        pairs: (m) the two names of each pair (URDF links, obstacles).
+        signs: (m, n) how a joint moves the pair: +1 the second shape only, −1 the first only, 0
+            both or none.
+        levers: (m, n) m/rad, the most by which the pair's distance changes per rad of each joint
+            (m/m for a prismatic one), in any configuration.
+    """
+
+    def __init__(self, robot: RobotModel, obstacles: Sequence[Obstacle] = ()) -> None:
+        self._robot = robot
+        self._model = model = robot.pinocchio_model
+        self._data = model.createData()
+        ids = [model.getJointId(name) for name in robot.joint_names]
+        self._to_q = np.array([model.idx_qs[i] for i in ids], dtype=int)
+        self._to_v = np.array([model.idx_vs[i] for i in ids], dtype=int)
+        self._column = {joint: k for k, joint in enumerate(ids)}
+        self._q = pinocchio.neutral(model)
+        self._geometry = geometry = robot.pinocchio_geometry.copy()
+        shapes: dict[str, list[int]] = {}
+        for k, shape in enumerate(geometry.geometryObjects):
+            shapes.setdefault(model.frames[shape.parentFrame].name, []).append(k)
+        wanted = [(a, b) for a, b in robot.collision_pairs]
+        for obstacle in obstacles:
+            shapes[obstacle.name] = self._add(obstacle)
+            wanted += [(obstacle.name, link) for link in obstacle.links]
+        geometry.removeAllCollisionPairs()
+        names: list[tuple[str, str]] = []
+        ends: list[tuple[int, int]] = []
+        for first, second in wanted:
+            for a in shapes[first]:
+                for b in shapes[second]:
+                    geometry.addCollisionPair(pinocchio.CollisionPair(a, b))
+                    names.append((first, second))
+                    ends.append((a, b))
+        self.pairs = tuple(names)
+        self._geometry_data = pinocchio.GeometryData(geometry)
+        self.signs = np.zeros((len(ends), robot.n))
+        self.levers = np.zeros((len(ends), robot.n))
+        for row, (a, b) in enumerate(ends):
+            self._describe(row, geometry.geometryObjects[a], geometry.geometryObjects[b])
+        self.signs.setflags(write=False)
+        self.levers.setflags(write=False)
+
+    def _add(self, obstacle: Obstacle) -> list[int]:
+        model = self._model
+        link = self._robot.frames.get(obstacle.anchor, obstacle.anchor)
+        if not model.existFrame(link):
+            raise KeyError(obstacle.anchor)
+        frame_id = model.getFrameId(link)
+        frame = model.frames[frame_id]
+        added = []
+        for k, (shape, rotation, translation) in enumerate(obstacle.shapes):
+            placement = frame.placement * pinocchio.SE3(
+                np.asarray(rotation, dtype=float), np.asarray(translation, dtype=float)
+            )
+            added.append(
+                self._geometry.addGeometryObject(
+                    pinocchio.GeometryObject(
+                        f'{obstacle.name}_{k}', frame.parentJoint, frame_id, placement, shape
+                    )
+                )
+            )
+        return added
+
+    # --- what each joint can do to a pair ---------------------------------------------------
+
+    def _describe(self, row: int, first: object, second: object) -> None:
+        model = self._model
+        above = [list(model.supports[shape.parentJoint]) for shape in (first, second)]
+        common = set(above[0]) & set(above[1])
+        for sign, mine, other, shape, opposite in (
+            (-1.0, above[0], above[1], first, second),
+            (1.0, above[1], above[0], second, first),
+        ):
+            own = [joint for joint in mine if joint not in common]
+            theirs = [joint for joint in other if joint not in common]
+            for position, joint in enumerate(own):
+                column = self._column.get(joint)
+                if column is None:
+                    continue
+                self.signs[row, column] = sign
+                if model.joints[joint].shortname().startswith('JointModelP'):
+                    self.levers[row, column] = 1.0
+                    continue
+                # A turn about the joint moves the shape beyond it, or, seen from there, the other
+                # one: no point of either moves further than its distance from the axis.
+                beyond = self._chain(own[position + 1 :]) + _radius(shape)
+                before = self._chain(own[: position + 1]) + self._chain(theirs) + _radius(opposite)
+                self.levers[row, column] = min(beyond, before)
+
+    def _chain(self, joints: Iterable[int]) -> float:
+        """Longest way through these joints' placements, m."""
+        model, length = self._model, 0.0
+        for joint in joints:
+            length += float(np.linalg.norm(model.jointPlacements[joint].translation))
+            if model.joints[joint].shortname().startswith('JointModelP'):
+                k = model.idx_qs[joint]
+                length += max(abs(model.lowerPositionLimit[k]), abs(model.upperPositionLimit[k]))
+        return length
+
+    # --- at a configuration -----------------------------------------------------------------
+
+    def place(self, q: np.ndarray, mass: bool = False) -> None:
+        """Go to the configuration (n,) that all calls below are about.
+
+        Args:
+            mass: also compute the centre of mass and its Jacobian.
+        """
+        self._q[self._to_q] = q
+        if mass:
+            pinocchio.jacobianCenterOfMass(self._model, self._data, self._q, False)
+        else:
+            pinocchio.computeJointJacobians(self._model, self._data, self._q)
+        pinocchio.updateGeometryPlacements(
+            self._model, self._data, self._geometry, self._geometry_data
+        )
+
+    def distance(self, pair: int) -> float:
+        """m between the two shapes, negative where they overlap."""
+        return pinocchio.computeDistance(self._geometry, self._geometry_data, pair).min_distance
+
+    def wrench(self, pair: int) -> tuple[float, float, float, float, float, float]:
+        """(6,) w with w·(twist of the second relative to the first) = rate of the distance.
+
+        Of the pair as last measured by `distance`. n is the direction from the first to the second,
+        x a nearest point, the twist is of the point at the base's origin: w = (n, x × n).
+        """
+        result = self._geometry_data.distanceResults[pair]
+        nx, ny, nz = result.normal.tolist()
+        x, y, z = result.getNearestPoint1().tolist()
+        return nx, ny, nz, y * nz - z * ny, z * nx - x * nz, x * ny - y * nx
+
+    def rows(self, wrenches: np.ndarray, signs: np.ndarray) -> np.ndarray:
+        """(k, n): how the quantities of (k, 6) wrenches grow with each joint; (k, n) signs."""
+        return (wrenches @ self._data.J)[:, self._to_v] * signs
+
+    # --- frames and mass ---------------------------------------------------------------------
+
+    def frame_id(self, name: str) -> int:
+        """Index of a frame of robot.yaml, or of a URDF link.
+
+        Raises:
+            KeyError: neither.
+        """
+        link = self._robot.frames.get(name, name)
+        if not self._model.existFrame(link):
+            raise KeyError(name)
+        return self._model.getFrameId(link)
+
+    def frame_signs(self, frame: int) -> np.ndarray:
+        """(n,) 1 for each joint that moves the frame relative to the base."""
+        signs = np.zeros(self._robot.n)
+        for joint in self._model.supports[self._model.frames[frame].parentJoint]:
+            if joint in self._column:
+                signs[self._column[joint]] = 1.0
+        return signs
+
+    def frame_levers(self, frame: int) -> np.ndarray:
+        """(n,) m/rad: the most by which each joint moves the frame's origin, in any pose."""
+        model = self._model
+        chain = [j for j in model.supports[model.frames[frame].parentJoint] if j in self._column]
+        end = float(np.linalg.norm(model.frames[frame].placement.translation))
+        levers = np.zeros(self._robot.n)
+        for k, joint in enumerate(chain):
+            prismatic = model.joints[joint].shortname().startswith('JointModelP')
+            levers[self._column[joint]] = 1.0 if prismatic else self._chain(chain[k + 1 :]) + end
+        return levers
+
+    def com_levers(self) -> np.ndarray:
+        """(n,) m/rad: the most by which each joint moves the centre of mass, in any pose."""
+        model = self._model
+        levers = np.zeros(self._robot.n)
+        for body in range(1, len(model.joints)):
+            inertia = model.inertias[body]
+            chain = [joint for joint in model.supports[body] if joint in self._column]
+            end = float(np.linalg.norm(inertia.lever))
+            for k, joint in enumerate(chain):
+                prismatic = model.joints[joint].shortname().startswith('JointModelP')
+                lever = 1.0 if prismatic else self._chain(chain[k + 1 :]) + end
+                levers[self._column[joint]] += inertia.mass * lever
+        return levers / sum(inertia.mass for inertia in model.inertias)
+
+    def frame(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
+        """(rotation (3, 3), translation (3,)) of a frame, after `place`."""
+        placement = pinocchio.updateFramePlacement(self._model, self._data, frame)
+        return placement.rotation, placement.translation
+
+    @property
+    def com(self) -> np.ndarray:
+        """(3,) m, after `place` with mass."""
+        return self._data.com[0]
+
+    def com_rows(self, directions: np.ndarray) -> np.ndarray:
+        """(k, n): how the centre of mass moves along (k, 3) directions, after `place` with mass."""
+        return (directions @ self._data.Jcom)[:, self._to_v]
+
+
+def _radius(shape: object) -> float:
+    """Farthest point of a shape from its joint's origin, m: by the corners of its box."""
+    shape.geometry.computeLocalAABB()
+    box = shape.geometry.aabb_local
+    low, high = np.array(box.min_), np.array(box.max_)
+    corners = [shape.placement.act(np.where(corner, high, low)) for corner in np.ndindex(2, 2, 2)]
+    return float(max(np.linalg.norm(corner) for corner in corners))

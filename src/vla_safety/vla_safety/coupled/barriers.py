@@ -1,0 +1,199 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""One QP over joint velocities, its barriers, and the proof of what leaves.
+
+A velocity alone says nothing about safety where joints can only brake so fast. So every barrier h
+is taken at the end (and, for collisions, along the way) of the *full brake* from a command. With u
+the next velocity and u_b the full brake's, which leaves h where it is, the rows are
+
+    ∇h·S·(u − u_b) ≥ −γ·max(h, 0),        γ = 1 − exp(−rate·T)
+
+S being how far u moves each joint on the brake path (`brake_path.leverage`). This is a control
+barrier function in discrete time (Ames et al. 2019, ECC; Agrawal and Sreenath 2017, RSS) for the
+backup policy "brake" (Gurriet et al. 2020). u_b satisfies every row and lies inside the box, so
+there always is an answer; a robot that starts where h < 0 may stay or come back, never go on.
+
+What comes out of the linear problem is then proven on the real geometry (`self_collision`); where
+that fails, half of the way from the brake to it is tried, then the brake, whose path was proven
+when the command before left.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from vla_robot import RobotModel
+from vla_robot.collision import CollisionModel, Obstacle
+from vla_safety.coupled.brake_path import BrakePath, leverage
+from vla_safety.coupled.limits import Infeasible, MotionState
+from vla_safety.coupled.power import PowerLimit
+from vla_safety.coupled.proximity import Proximity
+from vla_safety.coupled.qp import TOLERANCE, DaqpSolver, NearestVelocity, nearest
+from vla_safety.coupled.rows import RowSet
+from vla_safety.coupled.self_collision import SelfCollision
+from vla_safety.coupled.settings import CoupledSettings
+from vla_safety.coupled.support import Support
+from vla_safety.coupled.workspace import Workspace
+from vla_safety.violations import Kind, Violation, violation
+
+SHARES = (1.0, 0.5)
+"""Of the way from the brake to the QP's answer, tried in this order."""
+
+REPORTED = 4
+
+
+class BrakingBarriers:
+    """See the module; a CoupledLimits.
+
+    Args:
+        robot: a vla_robot RobotModel.
+        settings: see there.
+        acceleration: (n,) rad/s², what the box brakes with.
+        effort: (n,) Nm, what the servos cut at.
+        obstacles: the surroundings.
+        solver: of the QP; None takes DAQP.
+        clock: s, of the time budget. The thread's own time: a tick that the scheduler held up is a
+            late tick, and no fault of the solver.
+    """
+
+    def __init__(
+        self,
+        robot: RobotModel,
+        settings: CoupledSettings,
+        acceleration: np.ndarray,
+        effort: np.ndarray,
+        obstacles: Sequence[Obstacle] = (),
+        solver: NearestVelocity | None = None,
+        clock: Callable[[], float] = time.thread_time,
+    ) -> None:
+        s = settings
+        self._settings = s
+        self._clock = clock
+        self._acceleration = np.array(acceleration, dtype=float)
+        self._model = CollisionModel(robot, obstacles)
+        self._solver = solver or DaqpSolver(robot.n)
+        self._path = BrakePath(self._acceleration)
+        self.collision = SelfCollision(
+            self._model, self._acceleration, s.margin, s.floor, s.max_configurations
+        )
+        self._workspace = Workspace(self._model, s.frames, s.lower, s.upper)
+        self.support = Support(robot, self._model, s.support_margin)
+        self.proximity = Proximity(
+            self._model, s.proximity_frames, s.proximity_margin, s.proximity_timeout
+        )
+        self._power = PowerLimit(robot.servo.kp, robot.servo.kv, effort, s.power)
+        self._rows = RowSet(robot.n)
+        self._position = np.full(robot.n, np.nan)
+        self._velocity = np.full(robot.n, np.nan)
+        self.findings: list[Violation] = []
+        self.solved = 0
+
+    # --- CoupledLimits ---------------------------------------------------------------------
+
+    def restrict(
+        self, wanted: np.ndarray, low: np.ndarray, high: np.ndarray, state: MotionState
+    ) -> np.ndarray:
+        """See CoupledLimits."""
+        begin = self._clock()
+        self.findings = []
+        if not self._knows(state.position, state.velocity):
+            # The filter sent something else than the last answer: a stop, or it was reset.
+            self._assess(state.position, state.velocity, state.period, strict=False)
+        velocity = self._nearest(wanted, low, high, state)
+        velocity = self._limit_power(velocity, state)
+        if not self._clock() - begin <= self._settings.time_budget:
+            raise Infeasible('late')
+        brake = state.brake
+        for share in SHARES:
+            if share < 1.0:
+                candidate = brake + share * (velocity - brake)
+                np.minimum(np.maximum(candidate, low), high, out=candidate)
+            else:
+                candidate = velocity
+            position = state.position + candidate * state.period
+            if self._assess(position, candidate, state.period, strict=True):
+                return candidate
+            if not self._clock() - begin <= self._settings.time_budget:
+                break
+        if self.collision.worst >= 0:
+            subject = self.collision.subjects[self.collision.worst].name
+            self.findings.append(violation(Kind.UNPROVEN, subject))
+        else:
+            self.findings.append(violation(Kind.UNPROVEN))
+        self._assess(state.position + brake * state.period, brake, state.period, strict=False)
+        return brake
+
+    # --- the parts -------------------------------------------------------------------------
+
+    def _nearest(
+        self, wanted: np.ndarray, low: np.ndarray, high: np.ndarray, state: MotionState
+    ) -> np.ndarray:
+        """The QP, where the wanted velocity is not already an answer."""
+        rows = self._rows
+        if not len(rows):
+            return wanted
+        clearance = np.array(rows.clearance)
+        scaled = rows.gradient * leverage(
+            np.array(rows.times), np.abs(state.velocity), self._acceleration, state.period
+        )
+        gamma = 1.0 - np.exp(-self._settings.rate * state.period)
+        floor = scaled @ state.brake
+        floor -= gamma * np.maximum(clearance, 0.0)
+        short = floor - scaled @ wanted
+        if short.max() <= TOLERANCE:
+            return wanted
+        if not np.isfinite(short).all():
+            raise Infeasible('barriers not finite')
+        named: set[str] = set()
+        for k in (-short).argsort().tolist():
+            if short[k] <= TOLERANCE or len(self.findings) >= REPORTED:
+                break
+            subject = rows.subjects[k]
+            if subject.name not in named:
+                named.add(subject.name)
+                self.findings.append(
+                    violation(
+                        subject.kind, subject.name, rows.limit[k] + clearance[k], rows.limit[k]
+                    )
+                )
+        self.solved += 1
+        return nearest(self._solver, wanted, low, high, scaled, floor)
+
+    def _limit_power(self, velocity: np.ndarray, state: MotionState) -> np.ndarray:
+        power = self._power
+        power.update(
+            state.position,
+            state.velocity,
+            state.measured_position,
+            state.measured_velocity,
+            state.feed_forward,
+        )
+        share = power.share(velocity, state.brake)
+        if share >= 1.0:
+            return velocity
+        self.findings.append(violation(Kind.POWER, '', power.power(velocity), power.limit))
+        # Between two answers of a convex problem there are only answers.
+        return state.brake + share * (velocity - state.brake)
+
+    def _knows(self, position: np.ndarray, velocity: np.ndarray) -> bool:
+        same = (position == self._position) & (velocity == self._velocity)
+        return bool(same.all())
+
+    def _assess(
+        self, position: np.ndarray, velocity: np.ndarray, period: float, strict: bool
+    ) -> bool:
+        """Rows and proof of the brake path from a command; what the next tick starts with."""
+        path, rows, model = self._path, self._rows, self._model
+        path.set(position, velocity, period)
+        near, way, more, reach = self.collision.candidates(path, velocity, period)
+        rows.clear()
+        model.place(path.stop, mass=True)
+        self._workspace.append(model, rows, reach)
+        self.support.append(model, rows, reach, path.stop)
+        self.proximity.append(model, rows, reach, path.stop - path.start, velocity)
+        proven = self.collision.assess(path, near, way, more, rows, period, strict)
+        self._position[:] = position
+        self._velocity[:] = velocity
+        return proven

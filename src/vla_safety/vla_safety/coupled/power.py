@@ -1,0 +1,60 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The mechanical power that all servos together may turn over."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class PowerLimit:
+    """Keeps Σ|τᵢ·uᵢ| below a limit, τ being what the servos answer with now.
+
+    τ = kp·(p − q) + kv·(v − q̇) + g, cut at the effort limits as the servo cuts it. The sum is
+    convex in u; so between the full brake, with P_b, and the wanted velocity, with P_w, it is at
+    most their mean, and the share (P_max − P_b)/(P_w − P_b) of the way keeps the limit. Braking
+    itself is never held back.
+
+    Args:
+        kp, kv: (n,) of the servos.
+        effort: (n,) Nm.
+        limit: W.
+    """
+
+    def __init__(self, kp: np.ndarray, kv: np.ndarray, effort: np.ndarray, limit: float) -> None:
+        self._kp, self._kv = np.array(kp, dtype=float), np.array(kv, dtype=float)
+        self._effort = np.array(effort, dtype=float)
+        self.limit = limit
+        self._torque = np.zeros(len(self._kp))
+        self._scratch = np.zeros(len(self._kp))
+
+    def update(
+        self,
+        position: np.ndarray,
+        velocity: np.ndarray,
+        measured_position: np.ndarray,
+        measured_velocity: np.ndarray,
+        feed_forward: np.ndarray,
+    ) -> None:
+        """Take |τ| from the last command and the measured joints, (n,) each."""
+        np.subtract(position, measured_position, out=self._torque)
+        self._torque *= self._kp
+        np.subtract(velocity, measured_velocity, out=self._scratch)
+        self._scratch *= self._kv
+        self._torque += self._scratch
+        self._torque += feed_forward
+        np.abs(self._torque, out=self._torque)
+        np.minimum(self._torque, self._effort, out=self._torque)
+
+    def power(self, velocity: np.ndarray) -> float:
+        """W at `velocity` (n,) rad/s."""
+        return float(self._torque.dot(np.abs(velocity)))
+
+    def share(self, wanted: np.ndarray, brake: np.ndarray) -> float:
+        """0..1, how far from the brake to the wanted velocity one may go."""
+        asked = self.power(wanted)
+        if asked <= self.limit:
+            return 1.0
+        least = self.power(brake)
+        if not least < self.limit:
+            return 0.0
+        return (self.limit - least) / (asked - least)

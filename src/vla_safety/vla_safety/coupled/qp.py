@@ -1,0 +1,95 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The quadratic program: the velocity nearest to the wanted one, inside the box and above rows."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import daqp
+import numpy as np
+
+from vla_safety.coupled.limits import Infeasible
+
+SOLVED = 1
+"""DAQP's exit flag for an optimum."""
+
+TOLERANCE = 1e-6
+"""Of rows and bounds (m/s, rad/s): DAQP's primal tolerance."""
+
+
+class NearestVelocity(Protocol):
+    """Solves min ½‖u − wanted‖² subject to low ≤ u ≤ high and rows·u ≥ floor."""
+
+    def solve(
+        self,
+        wanted: np.ndarray,
+        low: np.ndarray,
+        high: np.ndarray,
+        rows: np.ndarray,
+        floor: np.ndarray,
+    ) -> np.ndarray | None:
+        """Return u (n,), or None where there is none. `rows` (k, n), `floor` (k,)."""
+        ...
+
+
+class DaqpSolver:
+    """DAQP: a dual active-set method (Arnström, Bemporad, Axehill 2022, IEEE TAC 67(8))."""
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+        self._hessian = np.eye(n)
+
+    def solve(
+        self,
+        wanted: np.ndarray,
+        low: np.ndarray,
+        high: np.ndarray,
+        rows: np.ndarray,
+        floor: np.ndarray,
+    ) -> np.ndarray | None:
+        k = len(floor)
+        upper = np.concatenate((high, np.full(k, 1e30)))
+        lower = np.concatenate((low, floor))
+        sense = np.zeros(self._n + k, dtype=np.int32)
+        answer, _, flag, _ = daqp.solve(self._hessian, -wanted, rows, upper, lower, sense)
+        return answer if flag == SOLVED else None
+
+
+def nearest(
+    solver: NearestVelocity,
+    wanted: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    rows: np.ndarray,
+    floor: np.ndarray,
+) -> np.ndarray:
+    """The solver's answer, if what went in and what came out are to be believed.
+
+    DAQP takes a row with a NaN for one that holds, so every number is tested before; and an answer
+    is an answer only if it satisfies what was asked.
+
+    Raises:
+        Infeasible: the problem is not finite, has no solution, or the answer does not satisfy it.
+    """
+    if not (
+        _finite(wanted)
+        and _finite(low)
+        and _finite(high)
+        and _finite(floor)
+        and _finite(rows.ravel())
+    ):
+        raise Infeasible('problem not finite')
+    answer = solver.solve(wanted, low, high, rows, floor)
+    if answer is None:
+        raise Infeasible('no common velocity')
+    if answer.shape != wanted.shape or not _finite(answer):
+        raise Infeasible('answer not finite')
+    answer = np.minimum(np.maximum(answer, low), high)
+    if not (rows @ answer >= floor - 10.0 * TOLERANCE).all():
+        raise Infeasible('answer breaks a row')
+    return answer
+
+
+def _finite(values: np.ndarray) -> bool:
+    return math.isfinite(values.dot(values))

@@ -1,0 +1,138 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The centre of mass stays over the feet.
+
+What is known without doubt is the posture that is commanded. Standing with its soles flat on level
+ground, the robot in that posture has its centre of mass at one place over the soles, whatever the
+IMU says at the moment and however late: so the barrier is about the posture at the end of its
+brake, in the frame of a sole. Which soles are on the ground is what cannot be computed; the balance
+monitor says it, and while nobody does, all are taken to be. How the robot is kept upright in that
+posture, with pushes and speeds, is the business of vla_balance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vla_robot import RobotModel
+from vla_robot.collision import CollisionModel
+from vla_safety.coupled.rows import RowSet, Subject
+from vla_safety.violations import Kind
+
+LEAST_AREA = 1e-4
+"""m²; a support polygon smaller than this is none."""
+
+
+def convex_hull(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Corners of the hull, counter-clockwise (monotone chain, Andrew 1979)."""
+    ordered = sorted(set(points))
+
+    def half(points):
+        chain: list[tuple[float, float]] = []
+        for x, y in points:
+            while len(chain) > 1:
+                (x0, y0), (x1, y1) = chain[-2:]
+                if (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) > 0.0:
+                    break
+                chain.pop()
+            chain.append((x, y))
+        return chain
+
+    if len(ordered) < 3:
+        return ordered
+    return half(ordered)[:-1] + half(ordered[::-1])[:-1]
+
+
+def inner_half_planes(corners: Sequence[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
+    """(normals (k, 2) inwards, offsets (k,)): inside is normals·x ≥ offsets.
+
+    A polygon without area (less than three corners, all on a line, not finite) has none: (0, 2).
+    """
+    points = np.array(corners, dtype=float).reshape(-1, 2)
+    following = np.roll(points, -1, axis=0)
+    along = following - points
+    area = 0.5 * float((points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]).sum())
+    lengths = np.hypot(along[:, 0], along[:, 1])
+    if not area >= LEAST_AREA or not (lengths > 0.0).all():
+        return np.zeros((0, 2)), np.zeros(0)
+    normals = np.column_stack([-along[:, 1], along[:, 0]]) / lengths[:, None]
+    return normals, (normals * points).sum(axis=1)
+
+
+class Support:
+    """Rows of the support polygon's edges.
+
+    Args:
+        robot: with foot_boxes.
+        model: shared with the other barriers.
+        margin: m, how far inside the polygon's edge the row is zero.
+    """
+
+    def __init__(self, robot: RobotModel, model: CollisionModel, margin: float) -> None:
+        self._margin = margin
+        self._feet = []
+        for name, box in robot.foot_boxes.items():
+            frame = model.frame_id(name)
+            self._feet.append((frame, box.corners, model.frame_signs(frame)))
+        self._on_ground = (True,) * len(self._feet)
+        self._legs = robot.groups['legs']
+        self._levers = model.com_levers()
+        self._subject = Subject(Kind.CENTRE_OF_MASS, 'support polygon')
+        self._key: object = None
+        self._normals, self._offsets = np.zeros((0, 2)), np.zeros(0)
+        # A joint of the leg that is stood on moves everything above it.
+        standing = sum((signs for _, _, signs in self._feet), np.zeros(robot.n)) > 0
+        self._levers[standing] = np.maximum(self._levers[standing], 1.5)
+
+    def stand_on(self, left: bool, right: bool) -> None:
+        """Which feet carry the robot, in the order of robot.foot_boxes."""
+        self._on_ground = (left, right)[: len(self._feet)]
+
+    def append(self, model: CollisionModel, rows: RowSet, reach: np.ndarray, q: np.ndarray) -> None:
+        """Add rows at the model's configuration `q` (n,), placed with mass.
+
+        Args:
+            reach: (n,) how far the next command can move each joint's stop.
+        """
+        feet = [f for f, on in zip(self._feet, self._on_ground, strict=False) if on]
+        if not feet:
+            return
+        frame, _, signs = feet[0]
+        rotation, origin = model.frame(frame)
+        key = (self._on_ground, q[self._legs].tobytes())
+        if key != self._key:
+            # The polygon changes only when a leg does.
+            self._key = key
+            self._normals, self._offsets = inner_half_planes(
+                self._corners(model, feet, rotation, origin)
+            )
+        com = model.com
+        x, y, _ = ((com - origin) @ rotation).tolist()
+        clearance = self._normals @ (x, y) - self._offsets - self._margin
+        near = (clearance < self._levers.dot(reach)).nonzero()[0]
+        if not near.size:
+            return
+        normals = self._normals[near] @ rotation[:, :2].T
+        carried = np.cross(com, normals)
+        extra = model.com_rows(normals)
+        for k, edge in enumerate(near.tolist()):
+            nx, ny, nz = (-normals[k]).tolist()
+            cx, cy, cz = (-carried[k]).tolist()
+            rows.add(
+                self._subject,
+                float(clearance[edge]),
+                self._margin,
+                (nx, ny, nz, cx, cy, cz),
+                signs,
+                extra[k],
+            )
+
+    @staticmethod
+    def _corners(model, feet, rotation, origin) -> list[tuple[float, float]]:
+        points = []
+        for frame, corners, _ in feet:
+            other, place = model.frame(frame)
+            flat = (corners @ other.T + place - origin) @ rotation
+            points += [(x, y) for x, y, _ in flat.tolist()]
+        return convex_hull(points)

@@ -1,0 +1,105 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Solid things around the robot, from a file: boxes and meshes.
+
+    format: 1
+    anchor: left_foot            # what they are fixed to: a frame of robot.yaml, or a URDF link
+    links: [left_palm, right_palm, left_forearm, right_forearm]
+    solids:
+      table: {box: [0.5, 1.0, 0.04], position: [0.55, -0.1, 0.78]}
+      shelf: {mesh: shelf.stl, scale: 0.001, position: [1, 0, 0], rpy: [0, 0, 1.57]}
+
+A mesh is taken apart into its connected pieces, and each piece stands for its convex hull: never
+less than what is there. A hollow thing in one piece (a bowl) is solid then; model it in pieces.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import coal
+import numpy as np
+import pinocchio
+
+from vla_common.yaml_file import Fields, load_yaml
+from vla_robot import RobotModel
+from vla_robot.collision import Obstacle
+
+FORMAT = 1
+MOST_PIECES = 64
+
+
+def load_surroundings(path: str | os.PathLike[str], robot: RobotModel) -> tuple[Obstacle, ...]:
+    """Read the file.
+
+    Raises:
+        vla_common.errors.ConfigError: it or a mesh is missing or malformed, or it names what the
+            robot does not have.
+    """
+    fields = Fields(path, load_yaml(path))
+    if fields.integer('format') != FORMAT:
+        raise fields.error('format', fields.integer('format'), str(FORMAT))
+    model = robot.pinocchio_model
+    anchor = fields.text('anchor')
+    if not model.existFrame(robot.frames.get(anchor, anchor)):
+        raise fields.error('anchor', anchor, 'a frame of robot.yaml or a URDF link')
+    links = fields.texts('links')
+    solid = {
+        model.frames[shape.parentFrame].name for shape in robot.pinocchio_geometry.geometryObjects
+    }
+    for k, link in enumerate(links):
+        if link not in solid:
+            raise fields.error(f'links[{k}]', link, 'one of ' + ', '.join(sorted(solid)))
+    obstacles = []
+    for name, section in fields.sections('solids').items():
+        if name in solid:
+            raise fields.error(f'solids.{name}', name, 'a name that is no link')
+        position = np.array(section.numbers('position', length=3))
+        rpy = section.numbers('rpy', length=3) if section.has('rpy') else [0.0, 0.0, 0.0]
+        rotation = pinocchio.rpy.rpyToMatrix(*rpy)
+        if section.has('box') == section.has('mesh'):
+            raise fields.error(f'solids.{name}', 'both or neither', 'a box or a mesh')
+        if section.has('box'):
+            size = section.numbers('box', length=3, lo=1e-4)
+            pieces = [coal.Box(*size)]
+        else:
+            scale = section.number('scale', lo=1e-6) if section.has('scale') else 1.0
+            pieces = _pieces(section, Path(path).parent / section.text('mesh'), scale)
+        section.close()
+        obstacles.append(
+            Obstacle(
+                name, anchor, tuple((piece, rotation, position) for piece in pieces), tuple(links)
+            )
+        )
+    fields.close()
+    return tuple(obstacles)
+
+
+def _pieces(section: Fields, file: Path, scale: float) -> list[object]:
+    """Convex hulls of a mesh's connected pieces, in m."""
+    import trimesh  # 0.3 s: only where there is a mesh
+
+    if not file.is_file():
+        raise section.error('mesh', str(file), 'an existing mesh file')
+    try:
+        mesh = trimesh.load(file, force='mesh')
+        parts = mesh.split(only_watertight=False)
+        hulls = [part.convex_hull for part in parts]
+    except Exception as error:  # trimesh raises whatever its readers raise
+        raise section.error(
+            'mesh', f'{file.name}: {type(error).__name__}: {error}', 'a mesh that trimesh reads'
+        ) from None
+    if not 1 <= len(hulls) <= MOST_PIECES:
+        raise section.error('mesh', f'{len(hulls)} pieces', f'1 to {MOST_PIECES} pieces')
+    pieces = []
+    for hull in hulls:
+        points = np.asarray(hull.vertices, dtype=float) * scale
+        if not (np.isfinite(points).all() and np.ptp(points, axis=0).min() > 0):
+            raise section.error('mesh', f'{file.name} without volume', 'solid pieces')
+        vertices = coal.StdVec_Vec3s()
+        vertices.extend(list(points))
+        triangles = coal.StdVec_Triangle()
+        for a, b, c in np.asarray(hull.faces).tolist():
+            triangles.append(coal.Triangle(a, b, c))
+        pieces.append(coal.Convex(vertices, triangles))
+    return pieces
