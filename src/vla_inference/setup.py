@@ -22,6 +22,7 @@ setup(
         'console_scripts': [
             'inference = vla_inference.node:main',
             'benchmark = vla_inference.benchmark:main',
+            'blending_study = vla_inference.study.command:main',
         ]
     },
 )

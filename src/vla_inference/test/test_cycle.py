@@ -12,6 +12,7 @@ import pytest
 
 from vla_common.clock import ManualClock
 from vla_common.modes import Mode
+from vla_inference.chain import Chain, Link
 from vla_inference.cycle import InferenceCycle, Limits, State
 from vla_inference.doubles import FaultyPolicy
 from vla_inference.observation import Bounds, ObservationAssembler
@@ -27,7 +28,7 @@ T0 = 10**12
 class Bench:
     """A robot in its standing pose, 10 Hz, started on 'wave with the left hand'."""
 
-    def __init__(self, robot, text='wave with the left hand', **limits):
+    def __init__(self, robot, text='wave with the left hand', second=None, **limits):
         self.robot = robot
         self.clock = ManualClock()
         self.policy = FaultyPolicy(load_policy(SCRIPTED, robot))
@@ -35,8 +36,13 @@ class Bench:
         self.session = Session(60.0, 5.0)
         self.lock = threading.RLock()
         self.position = robot.poses['standing'].copy()
+        links = [Link.inline(self.policy, self.clock)]
+        self.second = second
+        if second is not None:
+            links.append(Link.inline(second, self.clock))
+        self.chain = Chain(links)
         self.cycle = InferenceCycle(
-            self.policy,
+            self.chain,
             HoldPolicy(robot),
             self.assembler,
             self.session,

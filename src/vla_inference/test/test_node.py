@@ -23,7 +23,7 @@ from vla_inference.doubles import FaultyPolicy
 from vla_inference.node import InferenceNode
 from vla_inference.policy import load_policy
 from vla_interfaces.action import RunInstruction
-from vla_interfaces.msg import InferenceStatus, SupervisorState
+from vla_interfaces.msg import ChunkReport, InferenceStatus, SupervisorState
 
 SCRIPTED = str(Path(__file__).parents[3] / 'models' / 'scripted')
 S = SupervisorState
@@ -49,6 +49,7 @@ class World:
         self.instruction = self.probe.publisher(String, '/vla/instruction', qos.COMMAND)
         self.chunks = self.probe.subscribe(JointTrajectory, '/vla/action_chunk', qos.COMMAND)
         self.status = self.probe.subscribe(InferenceStatus, '/vla/inference_status', qos.STATE)
+        self.reports = self.probe.subscribe(ChunkReport, '/vla/chunk_report', qos.EVENT)
         node.create_service(Trigger, '/supervisor/start', self._start)
         self._tick = 0
         node.create_timer(0.02, self._publish)
@@ -243,27 +244,50 @@ def test_status_beats_without_instruction_at_ten_hertz_or_more(world, bring_up):
     assert (len(world.status.times) - 1) / span > 5.0  # 12 on a quiet machine
 
 
-def test_hung_policy_stops_the_heartbeat_and_everything_else_goes_on(world, bring_up, ros):
-    node = bring_up(faulty=True)
+def test_hung_policy_is_told_held_and_ended_while_the_heart_goes_on(world, bring_up, ros):
+    node = bring_up(faulty=True, fallback_duration=0.3)
     policy = node.policies[0]
     world.mode = S.READY
     world.say('wave')
     world.chunks.wait(1)
     policy.fault = 'hang'
-    calls = policy.calls
-    wait_until(lambda: policy.calls > calls, what='the hanging call')
-    world.status.clear()
-    world.say('')  # the executor is alive: the cancellation is taken, and ends it
-    wait_until(lambda: node._session.finished == 1, what='the cancellation')
+    status = world.status_where(lambda s: s.state == s.FALLBACK)
+    assert status.reason.startswith('policy failed: no answer for')
     wait_until(lambda: 'out for' in node.diagnose()[1], what='the diagnosis')
-    assert not world.status.messages
+    status = world.status_where(lambda s: s.instructions_finished == 1)
+    assert status.last_result.startswith('aborted: policy failed: no answer for')
     ros.deactivate(node)
     assert not ros.change(node, Transition.TRANSITION_ACTIVATE)  # the call is still out
     policy.release.set()
-    wait_until(lambda: not node._worker.is_alive(), what='the worker')
+    wait_until(lambda: node._cycle.calling_since is None, what='the call')
     policy.fault = ''
     ros.activate(node)
     world.status_where(lambda s: s.state == s.IDLE)
+
+
+def test_second_bundle_takes_over_and_every_step_is_told(world, bring_up, tmp_path):
+    write_bundle(tmp_path / 'tiny')
+    node = bring_up(faulty=True, fallback_policy=str(tmp_path / 'tiny'))
+    world.mode = S.READY
+    world.say('wave')
+    first = world.reports.wait_for(lambda r: True, 10.0)
+    assert (first.link, first.blending) == (0, 'rtc')
+    assert 0.0 <= first.delay < 5.0
+    node.policies[0].fault = 'nan'
+    report = world.reports.wait_for(lambda r: r.link == 1, 10.0)
+    assert report.source == 'tiny 0.1.0'
+    status = world.status_where(lambda s: s.state == s.FALLBACK)
+    assert status.reason.endswith('tiny 0.1.0 took over')
+    node.policies[1].fault = 'raise'
+    status = world.status_where(lambda s: s.instructions_finished == 1)
+    assert 'tiny 0.1.0 failed: RuntimeError: a policy that raises' in status.last_result
+    # The next instruction begins at the top, and not by itself.
+    node.policies[0].fault = ''
+    assert world.starts == 1
+    world.mode = S.READY
+    world.reports.clear()
+    world.say('wave')
+    assert world.reports.wait_for(lambda r: True, 10.0).link == 0
 
 
 def test_policy_that_fails_is_held_by_the_fallback_and_then_ended(world, bring_up):
@@ -420,3 +444,8 @@ def test_no_thread_is_left_behind(ros, robot):
     ros.activate(node)
     ros.deactivate(node)
     assert not [t for t in threading.enumerate() if t.name == 'inference worker']
+    ros.change(node, Transition.TRANSITION_CLEANUP)
+    wait_until(
+        lambda: not [t for t in threading.enumerate() if t.name == 'policy call'],
+        what='the policy thread to end',
+    )

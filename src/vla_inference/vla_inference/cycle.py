@@ -1,10 +1,12 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""One inference attempt: observe, ask the policy, check its answer, or say why not.
+"""One inference attempt: observe, ask the policy, take its answer, or say why there is none.
 
-The chain when things go wrong, each step visible in the status: an observation that cannot be
-trusted gives BLOCKED and no chunk (the filter brakes when the last chunk runs out);
-`fallback_after` policy errors in a row give FALLBACK, a hold that lasts `fallback_duration`; then,
-or when BLOCKED lasts `blocked_timeout`, the instruction ends as aborted and the robot is back in
+A call is out while others go on: an attempt asks, a later one takes the answer. The chain when
+things go wrong, each step visible in the status: an observation that cannot be trusted gives
+BLOCKED and no chunk (the filter brakes when the last chunk runs out). `fallback_after` policy
+errors in a row, a call that is out for longer than `policy_timeout`, or lost confidence give
+FALLBACK: the next link of the chain, at its end a hold that lasts `fallback_duration`. Then, or
+when BLOCKED lasts `blocked_timeout`, the instruction ends as aborted and the robot is back in
 READY. Nothing goes from the fallback back to the policy by itself.
 """
 
@@ -12,11 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
 
+from vla_inference.blending.blender import Joined
+from vla_inference.caller import Answer
+from vla_inference.chain import Chain, Link
 from vla_inference.observation import ObservationAssembler, Seen
 from vla_inference.policy import ActionChunk, Observation, Policy, PolicyError, check_chunk
 from vla_inference.session import Outcome, Running, Session
@@ -48,8 +53,19 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a chunk comes from. link: place in the chain. call, model: s, 0 where not known."""
+
+    link: int
+    source: str
+    joined: Joined | None
+    call: float
+    model: float
+
+
+@dataclass(frozen=True)
 class Attempt:
-    """What one attempt came to. Times in s; -1 where there is none."""
+    """What one attempt came to. Times in s; -1 where there is none. asked: a call was begun."""
 
     state: State
     reason: str
@@ -61,18 +77,21 @@ class Attempt:
     skew: float
     inference: float
     duration: float
+    asked: bool = False
+    origin: Origin | None = None
 
 
 class InferenceCycle:
     """Runs in one thread; `lock` guards assembler and session, which others change.
 
-    The lock is never held while the policy runs: a hung policy blocks nobody but this thread.
+    The lock is never held while a policy runs: a hung policy blocks nobody. scale: the speed scale
+    in force in the filter, 0..1.
     """
 
     def __init__(
         self,
-        policy: Policy,
-        fallback: Policy,
+        chain: Chain,
+        hold: Policy,
         assembler: ObservationAssembler,
         session: Session,
         limits: Limits,
@@ -80,9 +99,10 @@ class InferenceCycle:
         lock: AbstractContextManager,
         now: Callable[[], float],
         now_ns: Callable[[], int],
+        scale: Callable[[], float] = lambda: 1.0,
     ) -> None:
-        self._policy = policy
-        self._fallback = fallback
+        self._chain = chain
+        self._hold_policy = hold
         self._assembler = assembler
         self._session = session
         self._limits = limits
@@ -91,20 +111,30 @@ class InferenceCycle:
         self._lock = lock
         self._now = now
         self._now_ns = now_ns
+        self._scale = scale
         self._id = 0
-        self._errors = 0
-        self._error = ''
-        self._fallback_since: float | None = None
+        self._holding_since: float | None = None
         self._blocked_since: float | None = None
         self._settled_since: float | None = None
         self._used_ns: int | None = None
+        self._asked = False
+        self._confidence = -1.0
         self.policy_errors = 0
         self.observations_rejected = 0
-        self.calling_since: float | None = None
+        self.late_chunks = 0
+        self.starvation = 0.0
         self.last_inference = 0.0
 
-    def attempt(self) -> Attempt:
+    @property
+    def calling_since(self) -> float | None:
+        """When the oldest call that is out began."""
+        since = [link.caller.since for link in self._chain.links]
+        return min((s for s in since if s is not None), default=None)
+
+    def attempt(self, may_ask: bool = True) -> Attempt:
+        """may_ask: whether a new call may begin; answers are taken in any case."""
         began = self._now()
+        self._asked = False
         with self._lock:
             self._session.tick(began)
             running = self._session.running(began)
@@ -118,38 +148,27 @@ class InferenceCycle:
         if seen.observation is None:
             return self._blocked(running, seen, began)
         self._blocked_since = None
-        if seen.observation.stamp_ns < running.began_ns:
-            return self._report(
-                State.ACTIVE, 'waiting for an observation since the start', running, seen, began
-            )
-        if seen.observation.stamp_ns == self._used_ns:
-            # The same picture again gives the same chunk, which the filter refuses as replayed.
-            return self._report(State.ACTIVE, 'waiting for a new observation', running, seen, began)
-        self._used_ns = seen.observation.stamp_ns
-        if self._fallback_since is None:
-            try:
-                chunk = self._ask(seen.observation)
-            except PolicyError as error:
-                self.policy_errors += 1
-                self._errors += 1
-                self._error = str(error)
-                self._settled_since = None
-                if self._errors < self._limits.fallback_after:
-                    return self._report(State.BLOCKED, self._error, running, seen, began)
-                self._fallback_since = self._now()
-            else:
-                self._errors = 0
-                self._judge(running, chunk, seen.observation)
-                return self._report(State.ACTIVE, '', running, seen, began, chunk)
+        while (link := self._chain.link) is not None:
+            at = self._chain.at
+            attempt = self._ask(link, running, seen, began, may_ask)
+            if attempt is not None or self._chain.at == at:
+                return attempt or self._report(
+                    self._state, self._chain.reason, running, seen, began
+                )
         return self._hold(running, seen, began)
+
+    @property
+    def _state(self) -> State:
+        return State.FALLBACK if self._chain.at else State.ACTIVE
 
     def _begin(self, running: Running) -> None:
         self._id = running.id
-        self._errors = 0
         self._used_ns = None
-        self._fallback_since = self._blocked_since = self._settled_since = None
-        self._policy.reset()
-        self._fallback.reset()
+        self._holding_since = self._blocked_since = self._settled_since = None
+        self._confidence = -1.0
+        self.late_chunks, self.starvation = 0, 0.0
+        self._chain.begin()
+        self._hold_policy.reset()
 
     def _blocked(self, running: Running, seen: Seen, began: float) -> Attempt:
         self.observations_rejected += 1
@@ -160,32 +179,128 @@ class InferenceCycle:
             self._end(running, Outcome.ABORTED, f'observation: {seen.reason}')
         return self._report(State.BLOCKED, seen.reason, running, seen, began)
 
-    def _ask(self, observation: Observation) -> ActionChunk:
-        began = self._now()
-        self.calling_since = began
-        try:
-            chunk = self._policy.predict(observation)
-        except PolicyError:
-            raise
-        except Exception as error:  # a policy may be anybody's code
-            raise PolicyError(f'{type(error).__name__}: {error}') from error
-        finally:
-            self.calling_since = None
-            self.last_inference = self._now() - began
-        if not self.last_inference <= self._limits.policy_timeout:
-            raise PolicyError(
-                f'answered after {self.last_inference:.3f} s, limit {self._limits.policy_timeout}'
-            )
-        check_chunk(chunk, self._known)
-        return chunk
+    def _ask(
+        self, link: Link, running: Running, seen: Seen, began: float, may_ask: bool
+    ) -> Attempt | None:
+        """Take the link's answer or give it the next observation. None: look at the chain again."""
+        answer = link.caller.take()
+        if answer is None and link.caller.since is not None:
+            out = self._now() - link.caller.since
+            if out > self._limits.policy_timeout:
+                self.policy_errors += 1
+                self._fall(f'no answer for {out:.3f} s', running)
+            return None
+        if answer is None:
+            waiting = self._waiting(running, seen)
+            if waiting or not may_ask:
+                return self._report(
+                    self._state, waiting or self._chain.reason, running, seen, began
+                )
+            self._submit(link, seen.observation)
+            answer = link.caller.take()
+            if answer is None:
+                return None
+        return self._answered(link, answer, running, seen, began)
 
-    def _judge(self, running: Running, chunk: ActionChunk, observation: Observation) -> None:
+    def _waiting(self, running: Running, seen: Seen) -> str:
+        assert seen.observation is not None
+        if seen.observation.stamp_ns < running.began_ns:
+            return 'waiting for an observation since the start'
+        if seen.observation.stamp_ns == self._used_ns:
+            # The same picture again gives the same chunk, which the filter refuses as replayed.
+            return 'waiting for a new observation'
+        return ''
+
+    def _submit(self, link: Link, observation: Observation) -> None:
+        self._used_ns = observation.stamp_ns
+        if link.leads:
+            prefix = link.blender.prefix(observation.stamp_ns, self._scale())
+            observation = replace(observation, prefix=prefix)
+        self._asked = True
+        reset, link.begins = link.begins, False
+        link.caller.submit(observation, reset)
+
+    def _answered(
+        self, link: Link, answer: Answer, running: Running, seen: Seen, began: float
+    ) -> Attempt | None:
+        self.last_inference = answer.duration
+        try:
+            chunk = self._checked(answer)
+        except PolicyError as error:
+            return self._failed(link, str(error), running, seen, began)
+        joined = link.blender.join(
+            chunk,
+            answer.observation.stamp_ns,
+            self._now_ns(),
+            self._scale(),
+            lambda disagreement: link.judge.update(chunk.confidence, disagreement),
+        )
+        if joined.chunk is None:
+            self.late_chunks += 1
+            why = (
+                f'chunk of {chunk.times[-1]:.2f} s came {joined.delay:.2f} s after its observation'
+            )
+            return self._failed(link, why, running, seen, began)
+        link.errors = 0
+        self.starvation += joined.starved
+        self._confidence = link.judge.confidence
+        if link.judge.lost:
+            self._fall(f'confidence {self._confidence:.2f}', running)
+            # The observation was used up by the answer that nobody believes.
+            self._used_ns = None
+            return None
+        self._judge(running, link, chunk, answer.observation)
+        model = float(getattr(link.policy, 'run_s', 0.0))
+        origin = Origin(self._chain.at, link.title, joined, answer.duration, model)
+        return self._report(
+            self._state,
+            self._chain.reason,
+            running,
+            seen,
+            began,
+            joined.chunk,
+            answer.observation.stamp_ns,
+            origin,
+        )
+
+    def _checked(self, answer: Answer) -> ActionChunk:
+        if not answer.duration <= self._limits.policy_timeout:
+            raise PolicyError(
+                f'answered after {answer.duration:.3f} s, limit {self._limits.policy_timeout}'
+            )
+        if answer.chunk is None:
+            raise PolicyError(answer.error)
+        check_chunk(answer.chunk, self._known)
+        return answer.chunk
+
+    def _failed(
+        self, link: Link, why: str, running: Running, seen: Seen, began: float
+    ) -> Attempt | None:
+        self.policy_errors += 1
+        link.errors += 1
+        self._settled_since = None
+        if link.errors < self._limits.fallback_after:
+            return self._report(State.BLOCKED, why, running, seen, began)
+        self._fall(why, running)
+        self._used_ns = None
+        return None
+
+    def _fall(self, why: str, running: Running) -> None:
+        self._settled_since = None
+        self._confidence = -1.0
+        self._chain.fall(why, running.text)
+        if self._chain.link is None:
+            self._holding_since = self._now()
+
+    def _judge(
+        self, running: Running, link: Link, chunk: ActionChunk, observation: Observation
+    ) -> None:
         """Is the instruction carried out?"""
         if chunk.done:
             self._end(running, Outcome.DONE, 'done')
             return
         limits = self._limits
-        if not (self._policy.bundle.goal_like and limits.settle_time > 0.0):
+        if not (link.policy.bundle.goal_like and limits.settle_time > 0.0):
             return
         joints = [self._index[name] for name in chunk.joints]
         off = np.abs(chunk.positions - observation.position[joints]).max()
@@ -199,12 +314,26 @@ class InferenceCycle:
 
     def _hold(self, running: Running, seen: Seen, began: float) -> Attempt:
         assert seen.observation is not None
-        assert self._fallback_since is not None
-        reason = f'policy failed: {self._error}'
-        chunk = self._fallback.predict(seen.observation)
-        if self._now() - self._fallback_since >= self._limits.fallback_duration:
+        assert self._holding_since is not None
+        reason = self._chain.reason
+        if self._now() - self._holding_since >= self._limits.fallback_duration:
             self._end(running, Outcome.ABORTED, reason)
-        return self._report(State.FALLBACK, reason, running, seen, began, chunk)
+        waiting = self._waiting(running, seen)
+        if waiting:
+            return self._report(State.FALLBACK, reason, running, seen, began)
+        self._used_ns = seen.observation.stamp_ns
+        chunk = self._hold_policy.predict(seen.observation)
+        origin = Origin(len(self._chain.links), self._hold_policy.bundle.title, None, 0.0, 0.0)
+        return self._report(
+            State.FALLBACK,
+            reason,
+            running,
+            seen,
+            began,
+            chunk,
+            seen.observation.stamp_ns,
+            origin,
+        )
 
     def _end(self, running: Running, outcome: Outcome, reason: str) -> None:
         with self._lock:
@@ -218,21 +347,25 @@ class InferenceCycle:
         seen: Seen,
         began: float,
         chunk: ActionChunk | None = None,
+        stamp_ns: int = 0,
+        origin: Origin | None = None,
     ) -> Attempt:
         with self._lock:
             # The answer of an instruction that ended meanwhile is nobody's.
             now_running = self._session.running(self._now())
             if running is not None and (now_running is None or now_running.id != running.id):
-                state, reason, running, chunk = State.IDLE, '', None, None
+                state, reason, running, chunk, origin = State.IDLE, '', None, None, None
         return Attempt(
             state=state,
             reason=reason,
             running=running,
             chunk=chunk,
-            stamp_ns=seen.observation.stamp_ns if seen.observation else 0,
-            confidence=chunk.confidence if chunk else -1.0,
+            stamp_ns=stamp_ns or (seen.observation.stamp_ns if seen.observation else 0),
+            confidence=self._confidence if running is not None else -1.0,
             age=seen.age,
             skew=seen.skew,
             inference=self.last_inference,
             duration=self._now() - began,
+            asked=self._asked,
+            origin=origin,
         )

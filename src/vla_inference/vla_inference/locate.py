@@ -8,12 +8,16 @@ from pathlib import Path
 from vla_common.errors import ConfigError
 
 
-def locate_bundle(policy: str, models: Path) -> Path:
+def is_address(policy: str) -> bool:
+    """Whether the parameter names a remote policy: ws://host:port."""
+    return policy.strip().startswith(('ws://', 'wss://'))
+
+
+def locate_bundle(policy: str, models: Path, key: str = 'policy') -> Path:
     """A directory as it stands (absolute, ~ or with a slash), or a name in `models`.
 
     Raises ConfigError, listing the bundles that there are.
     """
-    key = 'policy'
     if not policy.strip():
         raise ConfigError('parameters', key, 'nothing', 'a bundle name or directory')
     path = Path(policy).expanduser()

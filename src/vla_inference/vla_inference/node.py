@@ -1,9 +1,10 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The node `inference`: wires topics, the action and the clocks to the cycle and the session.
 
-Two threads. The executor's: messages, services, action, diagnostics; it never waits. The worker's:
-one attempt after the other, and the status, which is the heartbeat: if the policy hangs, the
-heartbeat stops, and diagnostics (from the executor) say since when the call has been out.
+The executor's thread: messages, services, action, diagnostics; it never waits. The worker's: one
+attempt after the other, and the status, which is the heartbeat of all but the policy call. That has
+a thread of its own, and a deadline that the worker keeps: a call that is out for too long brings
+the next of the fallback chain, and is told. A new image wakes the worker, so does an answer.
 """
 
 from __future__ import annotations
@@ -12,39 +13,39 @@ import math
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from ament_index_python.packages import PackageNotFoundError
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.task import Future
 from sensor_msgs.msg import Image, Imu, JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
-from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+from trajectory_msgs.msg import JointTrajectory
 
 from vla_common import qos
 from vla_common.clock import RateMeter, first_sequence, steady_now
 from vla_common.errors import ConfigError
 from vla_common.levels import Level
 from vla_common.lifecycle import VlaLifecycleNode, run
-from vla_common.messages import ns_to_stamp, seconds_to_duration, stamp_to_ns
+from vla_common.messages import stamp_to_ns
 from vla_common.modes import Mode
+from vla_inference.blending.blender import Blending, BlendingParameters
+from vla_inference.caller import ThreadCaller
+from vla_inference.chain import Chain, Link
+from vla_inference.confidence import ConfidenceLimits
 from vla_inference.cycle import Attempt, InferenceCycle, Limits, State
-from vla_inference.locate import locate_bundle
+from vla_inference.loading import check_cameras, check_instruction, load_named, warmed_up
 from vla_inference.observation import Bounds, ObservationAssembler
-from vla_inference.policy import (
-    InstructionRefused,
-    Observation,
-    Policy,
-    PolicyError,
-    load_policy,
-    warm_up,
-)
+from vla_inference.policy import InstructionRefused, Policy, load_policy
 from vla_inference.runtimes.scripted import HoldPolicy
+from vla_inference.saying import chunk_message, chunk_report
 from vla_inference.session import Outcome, Phase, Result, Session
 from vla_interfaces.action import RunInstruction
-from vla_interfaces.msg import InferenceStatus, SafetyStatus, SupervisorState
+from vla_interfaces.msg import ChunkReport, InferenceStatus, SafetyStatus, SupervisorState
 from vla_robot import load_robot
 
 CAMERA_TOPICS = {'head': '/camera/color/image_raw'}
@@ -60,6 +61,8 @@ class InferenceNode(VlaLifecycleNode):
         super().__init__('inference', 'vla_inference', **node_options)
         self._make_policy = make_policy
         self._policy: Policy | None = None
+        self._chain: Chain | None = None
+        self._wake = threading.Event()
         self._worker: threading.Thread | None = None
         self._halt = threading.Event()
         # Once per process: neither a new configuration nor a new activation begins it again.
@@ -72,21 +75,16 @@ class InferenceNode(VlaLifecycleNode):
         # OpenCV would otherwise take every core for a resize, from the control loops.
         cv2.setNumThreads(p.threads)
         self._robot = load_robot(p.robot)
-        path = locate_bundle(p.policy, self._models())
-        self._policy = self._make_policy(
-            path,
-            self._robot,
-            threads=p.threads,
-            device=p.device,
-            accept_failed=p.accept_failed_verification,
-        )
-        bundle = self._policy.bundle
-        for camera in bundle.cameras:
-            if camera not in CAMERA_TOPICS:
-                raise ConfigError(
-                    str(bundle.file), 'inputs.image.camera', camera, ', '.join(CAMERA_TOPICS)
-                )
-        self._check_initial()
+        self._warm_up_told = ''
+        names = [('policy', p.policy)]
+        if p.fallback_policy:
+            names.append(('fallback_policy', p.fallback_policy))
+        # Torn down with whatever was built when a later one is refused.
+        self._chain = Chain(())
+        for key, name in names:
+            self._chain = Chain((*self._chain.links, self._load(key, name)))
+        self._policy = self._chain.links[0].policy
+        check_instruction(self._policy, p.instruction)
         self._lock = threading.RLock()
         self._session = Session(p.time_limit, p.start_timeout)
         bounds = Bounds(
@@ -96,9 +94,13 @@ class InferenceNode(VlaLifecycleNode):
             p.frozen_after,
         )
         names = self._robot.joint_names
-        self._assembler = ObservationAssembler(names, bundle.cameras, bounds)
+        self._cameras = tuple(
+            dict.fromkeys(c for link in self._chain.links for c in link.policy.bundle.cameras)
+        )
+        self._assembler = ObservationAssembler(names, self._cameras, bounds)
+        self._speed_scale = 0.0
         self._cycle = InferenceCycle(
-            self._policy,
+            self._chain,
             HoldPolicy(self._robot),
             self._assembler,
             self._session,
@@ -115,21 +117,50 @@ class InferenceNode(VlaLifecycleNode):
             self._lock,
             steady_now,
             lambda: self.get_clock().now().nanoseconds,
+            # Until the filter has said its scale, nothing is scaled.
+            lambda: self._speed_scale or 1.0,
         )
-        self._warm_up()
         self._attempt: Attempt | None = None
         self._rate = RateMeter(2.0)
         self._sequence = first_sequence()
         self._chunks = 0
-        self._speed_scale = 0.0
         self._goals: dict[int, Future] = {}
         self._feedback: dict[int, Any] = {}
         self._wire()
 
+    def _load(self, key: str, name: str) -> Link:
+        """One bundle of the chain, warmed up."""
+        p = self.params
+        policy = load_named(
+            key,
+            name,
+            self._models,
+            self._make_policy,
+            self._robot,
+            threads=p.threads,
+            device=p.device,
+            accept_failed=p.accept_failed_verification,
+        )
+        try:
+            check_cameras(policy.bundle, CAMERA_TOPICS)
+            usual, worst = warmed_up(policy, self._robot, p.policy_timeout)
+        except ConfigError:
+            policy.close()
+            raise
+        self._tell_warm_up(policy, usual, worst)
+        b, c = p.blending, p.confidence
+        return Link(
+            policy,
+            ThreadCaller(policy, steady_now, self._wake.set),
+            BlendingParameters(Blending(b.mode), b.decay, b.chunks, b.lead_over),
+            ConfidenceLimits(c.half, c.slow_below, c.slowest, c.fallback_below, c.patience),
+        )
+
     def _wire(self) -> None:
         self._chunk_out = self.advertise(JointTrajectory, '/vla/action_chunk', qos.COMMAND)
         self._status_out = self.advertise(InferenceStatus, '/vla/inference_status', qos.STATE)
-        for camera in self._policy.bundle.cameras:
+        self._report_out = self.advertise(ChunkReport, '/vla/chunk_report', qos.EVENT)
+        for camera in self._cameras:
             self.subscribe(
                 Image,
                 CAMERA_TOPICS[camera],
@@ -161,7 +192,7 @@ class InferenceNode(VlaLifecycleNode):
         self.every(0.2, self._send_feedback)
 
     def start(self) -> None:
-        if self._worker is not None and self._worker.is_alive():
+        if self._cycle.calling_since is not None:
             raise RuntimeError('the last policy call has not returned yet')
         with self._lock:
             self._assembler.clear()
@@ -181,17 +212,18 @@ class InferenceNode(VlaLifecycleNode):
 
     def stop(self) -> None:
         self._halt.set()
+        self._wake.set()
         if self._worker is not None:
             self._worker.join(JOIN_TIMEOUT)
-            if self._worker.is_alive():
-                self.get_logger().error('the policy call has not returned; its answer is dropped')
-                return
         self._worker = None
+        if self._cycle.calling_since is not None:
+            self.get_logger().warning('a policy call is still out; its answer will be dropped')
 
     def teardown(self) -> None:
-        policy, self._policy = self._policy, None
-        if policy is not None and not (self._worker is not None and self._worker.is_alive()):
-            policy.close()
+        chain, self._chain, self._policy = self._chain, None, None
+        if chain is not None:
+            for link in chain.links:
+                link.caller.close()
 
     def finish(self, elapsed: float) -> bool:
         # A few turns of the executor, so that results reach whoever waits for them.
@@ -227,15 +259,11 @@ class InferenceNode(VlaLifecycleNode):
 
     # -- configure -----------------------------------------------------------------------------
 
-    def _models(self):
-        from ament_index_python.packages import PackageNotFoundError
-
+    def _models(self) -> Path:
         try:
             return self.share('vla_bringup', 'models')
         except PackageNotFoundError as error:
             if '/' in self.params.policy:
-                from pathlib import Path
-
                 return Path()
             raise ConfigError(
                 'parameters',
@@ -244,47 +272,11 @@ class InferenceNode(VlaLifecycleNode):
                 'a directory: vla_bringup, which has the named bundles, is not built',
             ) from error
 
-    def _check_initial(self) -> None:
-        text = self.params.instruction
-        if text:
-            try:
-                self._policy.check(text)
-            except InstructionRefused as error:
-                raise ConfigError(
-                    'parameters', 'instruction', str(error), 'one of those'
-                ) from error
-
-    def _warm_up(self) -> None:
-        """Time the policy on a black image, so that the first real call is not the slow one."""
-        bundle = self._policy.bundle
-        camera = self._robot.camera
-        black = np.zeros((camera.height, camera.width, 3), np.uint8)
-        first = next(iter(bundle.motions.values()), None)
-        words = ' '.join(word.split('|')[0] for word in first.words) if first else ''
-        observation = Observation(
-            images={name: black for name in bundle.cameras},
-            position=self._robot.poses['standing'].copy(),
-            velocity=np.zeros(len(self._robot.joint_names)),
-            orientation=np.array([1.0, 0.0, 0.0, 0.0]),
-            instruction=words or 'hold still',
-            stamp_ns=0,
-            elapsed=0.0,
-        )
-        try:
-            durations = warm_up(self._policy, observation)
-        except PolicyError as error:
-            raise ConfigError(str(bundle.file), 'model', str(error), 'a usable chunk') from error
-        usual, worst = sorted(durations)[len(durations) // 2], max(durations)
-        self._warm_up_told = f'{1e3 * usual:.1f} (worst {1e3 * worst:.1f})'
+    def _tell_warm_up(self, policy: Policy, usual: float, worst: float) -> None:
+        took = f'{1e3 * usual:.1f} (worst {1e3 * worst:.1f})'
+        self._warm_up_told = self._warm_up_told or took
         budget = 1.0 / self.params.inference_frequency
-        told = f'{bundle.title} ({bundle.runtime}): {self._warm_up_told} ms a call'
-        if usual > self.params.policy_timeout:
-            raise ConfigError(
-                str(bundle.file),
-                'model',
-                f'{usual:.3f} s a call',
-                f'at most policy_timeout, {self.params.policy_timeout} s',
-            )
+        told = f'{policy.bundle.title} ({policy.bundle.runtime}): {took} ms a call'
         if usual > budget:
             self.get_logger().warning(
                 f'{told}, longer than the period of {1e3 * budget:.0f} ms: chunks come slower'
@@ -306,6 +298,7 @@ class InferenceNode(VlaLifecycleNode):
                 message.encoding,
                 memoryview(message.data),
             )
+        self._wake.set()
 
     def _on_joints(
         self, stamp_ns: int, names: list[str], position: np.ndarray, velocity: np.ndarray
@@ -456,20 +449,29 @@ class InferenceNode(VlaLifecycleNode):
     # -- worker ------------------------------------------------------------------------------------
 
     def _work(self, halt: threading.Event) -> None:
+        """Asks at most inference_frequency times a second, and beats at least so often."""
         period = 1.0 / self.params.inference_frequency
-        due = steady_now()
+        ask_due = beat_due = steady_now()
+        said: tuple[State, str] | None = None
         while not halt.is_set():
+            self._wake.clear()
+            now = steady_now()
             try:
-                attempt = self._cycle.attempt()
+                attempt = self._cycle.attempt(now >= ask_due)
                 if halt.is_set():
                     return
-                self._publish(attempt)
+                if attempt.asked:
+                    ask_due = ask_due + period if ask_due + period > now else now + period
+                saying = (attempt.state, attempt.reason)
+                if attempt.chunk is not None or now >= beat_due or saying != said:
+                    self._publish(attempt)
+                    said, beat_due = saying, now + period
             except Exception:
                 # No status leaves for an attempt that failed: the supervisor sees it missing.
                 self._note_error('worker')
-            now = steady_now()
-            due = due + period if due + period > now else now
-            halt.wait(due - now)
+                halt.wait(period)
+            due = min(beat_due, ask_due) if ask_due > now else beat_due
+            self._wake.wait(max(0.0, due - steady_now()))
 
     def _publish(self, attempt: Attempt) -> None:
         if attempt.chunk is not None:
@@ -477,15 +479,20 @@ class InferenceNode(VlaLifecycleNode):
             with self._lock:
                 # Under the lock that a change of mode takes: nothing leaves after it.
                 running = self._session.running(steady_now())
-                if running is not None and running.id == attempt.running.id:
+                sent = running is not None and running.id == attempt.running.id
+                if sent:
                     self._chunk_out.publish(message)
                     self._chunks += 1
+            if sent:
+                report = chunk_report(attempt, self._cycle, self.params.blending.mode)
+                report.sequence = self._chunks
+                self._report_out.publish(report)
         self._attempt = attempt
         self._rate.tick(steady_now())
         self._status_out.publish(self._status(attempt))
 
     def _status(self, attempt: Attempt) -> InferenceStatus:
-        bundle, session = self._policy.bundle, self._session
+        bundle, session = (self._chain.link or self._chain.links[0]).policy.bundle, self._session
         message = InferenceStatus()
         message.header.stamp = self.stamp()
         self._sequence += 1
@@ -511,18 +518,6 @@ class InferenceNode(VlaLifecycleNode):
         message.observations_rejected = self._cycle.observations_rejected
         message.policy_errors = self._cycle.policy_errors
         return message
-
-
-def chunk_message(attempt: Attempt) -> JointTrajectory:
-    """The chunk as a message, stamped with the observation's time."""
-    chunk = attempt.chunk
-    message = JointTrajectory(joint_names=list(chunk.joints))
-    message.header.stamp = ns_to_stamp(attempt.stamp_ns)
-    message.points = [
-        JointTrajectoryPoint(positions=row.tolist(), time_from_start=seconds_to_duration(float(t)))
-        for row, t in zip(chunk.positions, chunk.times, strict=True)
-    ]
-    return message
 
 
 def main() -> None:

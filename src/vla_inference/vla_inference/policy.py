@@ -29,12 +29,26 @@ class InstructionRefused(ValueError):  # noqa: N818 - says what happened, like S
 
 
 @dataclass(frozen=True)
+class ActionPrefix:
+    """What a chunk has to begin with, for policies that can be led (real-time chunking).
+
+    positions rad (h, k) of `joints` at `times` s (h,) after the observation. weights (h,): 1 is
+    committed, 0 is free.
+    """
+
+    joints: tuple[str, ...]
+    positions: np.ndarray
+    times: np.ndarray
+    weights: np.ndarray
+
+
+@dataclass(frozen=True)
 class Observation:
     """Everything that was seen at one instant.
 
     images: camera name -> uint8 RGB (h, w, 3). position rad (n,), velocity rad/s (n,): robot
     order. orientation: of the base, (w, x, y, z). stamp_ns: system clock. elapsed: s since the
-    instruction began.
+    instruction began. prefix: what is committed of the motion now under way, for `rtc`.
     """
 
     images: Mapping[str, np.ndarray]
@@ -44,6 +58,7 @@ class Observation:
     instruction: str
     stamp_ns: int
     elapsed: float
+    prefix: ActionPrefix | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,60 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""From how much chunks contradict each other to how fast they may be followed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ConfidenceLimits:
+    """half: rad, the disagreement at which confidence is 0.5. slow_below: below it the speed falls,
+    in proportion, to slowest. fallback_below: below it for `patience` chunks in a row, the next of
+    the chain takes over."""
+
+    half: float = 0.3
+    slow_below: float = 0.4
+    slowest: float = 0.25
+    fallback_below: float = 0.1
+    patience: int = 3
+
+
+def from_disagreement(disagreement: float, half: float) -> float:
+    """1 / (1 + (d / half)^2) for d rad, RMS; -1 (unknown) for -1."""
+    if not disagreement >= 0.0:
+        return -1.0
+    return 1.0 / (1.0 + (disagreement / half) ** 2)
+
+
+def together(one: float, other: float) -> float:
+    """The lower of two confidences; an unknown one (-1) says nothing."""
+    known = [value for value in (one, other) if value >= 0.0]
+    return min(known, default=-1.0)
+
+
+class Judge:
+    """What confidence does to the speed, and when it is lost. One per policy and instruction."""
+
+    def __init__(self, limits: ConfidenceLimits) -> None:
+        self._limits = limits
+        self._low = 0
+        self.confidence = -1.0
+
+    def reset(self) -> None:
+        self._low = 0
+        self.confidence = -1.0
+
+    @property
+    def lost(self) -> bool:
+        return self._low >= self._limits.patience
+
+    def update(self, own: float, disagreement: float) -> float:
+        """own: what the policy says of itself, 0..1 or -1. Returns the speed, 0..1."""
+        limits = self._limits
+        self.confidence = together(own, from_disagreement(disagreement, limits.half))
+        if self.confidence < 0.0:
+            return 1.0
+        self._low = self._low + 1 if self.confidence < limits.fallback_below else 0
+        if self.confidence >= limits.slow_below:
+            return 1.0
+        return max(limits.slowest, self.confidence / limits.slow_below)
