@@ -12,7 +12,6 @@ from vla_balance.gains import BalanceGains
 from vla_common.clock import ManualClock
 from vla_common.modes import Behaviour, Mode
 from vla_hardware.drivers.mock import MockDriver
-from vla_hardware.node import Gravity, Hands, stop_rules
 from vla_hardware.servo_loop import LoopLimits, NoBalance, ServoLoop
 from vla_robot import load_robot
 
@@ -57,27 +56,13 @@ class Simulated:
             self.driver = MujocoDriver(ROBOT, scene or Scene.default(), clock=self.clock, **world)
         corrected = balance and driver != 'mock'
         self.loop = ServoLoop(
-            joint_names=ROBOT.joint_names,
-            lower=ROBOT.limits.lower,
-            upper=ROBOT.limits.upper,
-            velocity=ROBOT.limits.velocity,
-            acceleration=ROBOT.limits.acceleration,
-            effort=ROBOT.limits.effort,
-            kp=ROBOT.servo.kp,
-            kv=ROBOT.servo.kv,
-            standing=ROBOT.poses['standing'],
-            stand_duration=ROBOT.stops.safe_stop_duration,
-            paths=[ROBOT.waypoints(pose) for pose in ROBOT.paths],
-            place=Hands(ROBOT),
-            upper_body=ROBOT.groups['upper_body'],
+            ROBOT,
             period=PERIOD,
-            rules=stop_rules(ROBOT),
             limits=LIMITS,
             driver=self.driver,
             balance=BalanceCorrection(ROBOT, BalanceGains.load(ROBOT))
             if corrected
             else NoBalance(ROBOT.n),
-            gravity=Gravity(ROBOT.kinematics()),
             clock=self.clock,
         )
         self.supervised = True

@@ -4,11 +4,9 @@
 from __future__ import annotations
 
 import math
-from array import array
 from typing import Any
 
 import numpy as np
-from builtin_interfaces.msg import Time
 from geometry_msgs.msg import WrenchStamped
 from sensor_msgs.msg import BatteryState, Imu, JointState
 from std_msgs.msg import String
@@ -17,26 +15,20 @@ from std_srvs.srv import Trigger
 from vla_balance.correction import BalanceCorrection
 from vla_balance.gains import BalanceGains
 from vla_common import lifecycle, qos
-from vla_common.clock import first_sequence, steady_now
+from vla_common.clock import steady_now
 from vla_common.errors import ConfigError
 from vla_common.levels import Level
-from vla_common.messages import ns_to_stamp, stamp_to_ns
+from vla_common.messages import ns_to_stamp
 from vla_common.modes import Behaviour, Mode
 from vla_common.scheduling import Priority
+from vla_hardware import telemetry
 from vla_hardware.drivers.base import Driver, DriverError
+from vla_hardware.drivers.faulty import FaultyDriver
 from vla_hardware.drivers.mock import MockDriver
-from vla_hardware.protective_stop import EStop, StopRules
 from vla_hardware.servo_loop import Balance, LoopLimits, NoBalance, ServoLoop
 from vla_interfaces.msg import DriverStatus, SupervisorState, WorldState
-from vla_robot import Kinematics, RobotModel, load_robot
+from vla_robot import RobotModel, load_robot
 
-STOP_BEHAVIOURS = {
-    'hold': Behaviour.HOLD,
-    'stand': Behaviour.STAND,
-    'damp': Behaviour.DAMP,
-    'off': Behaviour.OFF,
-}
-ESTOPS = {e.value: e for e in EStop}
 REFERENCE_RATE = 100.0
 WORLD_RATE = 30.0
 BATTERY_RATE = 1.0
@@ -57,53 +49,6 @@ class Pacer:
         return True
 
 
-def stop_rules(robot: RobotModel) -> StopRules:
-    """robot.yaml's `stops` as the servo loop reads them. Raises ConfigError."""
-    lost, estop = robot.stops.supervisor_lost, robot.stops.estop
-    place = str(robot.directory / 'robot.yaml')
-    if lost not in STOP_BEHAVIOURS:
-        raise ConfigError(place, 'stops.supervisor_lost', lost, ', '.join(STOP_BEHAVIOURS))
-    if estop not in ESTOPS:
-        raise ConfigError(place, 'stops.estop', estop, ', '.join(ESTOPS))
-    return StopRules(STOP_BEHAVIOURS[lost], ESTOPS[estop])
-
-
-class Gravity:
-    """Feed-forward torque of the upper body, from kinematics of its own."""
-
-    def __init__(self, kinematics: Kinematics) -> None:
-        self._kinematics = kinematics
-
-    def __call__(self, position: np.ndarray, orientation: np.ndarray) -> np.ndarray:
-        return self._kinematics.gravity_torque(position, rotation(orientation))
-
-
-class Hands:
-    """Positions of the hands in the base's frame, flat: how near two poses are to each other."""
-
-    def __init__(self, robot: RobotModel) -> None:
-        self._kinematics = robot.kinematics()
-        self._hands = [hand for hand in ('left_hand', 'right_hand') if hand in robot.frames]
-
-    def __call__(self, position: np.ndarray) -> np.ndarray:
-        if not self._hands:
-            return position.copy()
-        self._kinematics.update(position)
-        return np.concatenate([self._kinematics.frame(hand)[1] for hand in self._hands])
-
-
-def rotation(wxyz: np.ndarray) -> np.ndarray:
-    """Rotation matrix (3, 3) of a unit quaternion wxyz."""
-    w, x, y, z = wxyz
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ]
-    )
-
-
 class HardwareDriver(lifecycle.VlaLifecycleNode):
     """The last node before the motors; see README.md."""
 
@@ -111,6 +56,7 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
         super().__init__('hardware_driver', 'vla_hardware', **node_options)
         self._loop: ServoLoop | None = None
         self._driver: Driver | None = None
+        self._faulty: FaultyDriver | None = None
         self._begun = False
         self._ending_since: float | None = None
         self._rested = False
@@ -121,6 +67,7 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
         p = self.params
         self._robot = robot = load_robot(p.robot)
         self._driver = self._make_driver(robot)
+        self._faulty = FaultyDriver(self._driver, robot.joint_names) if p.sim.faults else None
         limits = LoopLimits(
             command_timeout=p.command_timeout,
             supervisor_timeout=p.supervisor_timeout,
@@ -136,25 +83,11 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
             stand_lead=p.stand_lead,
         )
         self._loop = ServoLoop(
-            joint_names=robot.joint_names,
-            lower=robot.limits.lower,
-            upper=robot.limits.upper,
-            velocity=robot.limits.velocity,
-            acceleration=robot.limits.acceleration,
-            effort=robot.limits.effort,
-            kp=robot.servo.kp,
-            kv=robot.servo.kv,
-            standing=robot.poses['standing'],
-            stand_duration=robot.stops.safe_stop_duration,
-            paths=[robot.waypoints(pose) for pose in robot.paths],
-            place=Hands(robot),
-            upper_body=robot.groups['upper_body'],
+            robot,
             period=1.0 / p.rate,
-            rules=stop_rules(robot),
             limits=limits,
-            driver=self._driver,
+            driver=self._faulty or self._driver,
             balance=self._make_balance(robot),
-            gravity=Gravity(robot.kinematics()),
             clock=steady_now,
         )
         try:
@@ -164,14 +97,16 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
                 'parameters of /hardware_driver', 'driver', str(error), 'a robot that can be read'
             ) from error
         self._begun = False
-        self._sequence = first_sequence()
         self._last_stamp_ns = 0
         self._told: tuple | None = None
         self._status_pacer = Pacer(p.status_rate)
         self._reference_pacer = Pacer(REFERENCE_RATE)
         self._world_pacer = Pacer(WORLD_RATE)
         self._battery_pacer = Pacer(BATTERY_RATE)
-        self._make_messages(robot)
+        self._sensors = telemetry.Sensors(robot.joint_names)
+        self._reference = telemetry.Reference(robot.joint_names)
+        self._status = telemetry.Status()
+        self._battery = telemetry.battery()
         self._make_entities(robot)
 
     def start(self) -> None:
@@ -251,78 +186,63 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
             return NoBalance(robot.n)
         return BalanceCorrection(robot, BalanceGains.load(robot))
 
-    def _make_messages(self, robot: RobotModel) -> None:
-        # Filled anew in every cycle; publish() serialises at once, so reuse is safe.
-        names = list(robot.joint_names)
-        self._joints = JointState(name=names)
-        self._reference = JointState(name=names)
-        self._imu = Imu()
-        self._imu.header.frame_id = 'imu'
-        self._left, self._right = WrenchStamped(), WrenchStamped()
-        self._left.header.frame_id, self._right.header.frame_id = 'left_foot', 'right_foot'
-        self._status = DriverStatus()
-        self._world = WorldState(sequence=first_sequence())
-        self._battery = BatteryState(
-            voltage=math.nan, temperature=math.nan, current=math.nan, charge=math.nan,
-            capacity=math.nan, design_capacity=math.nan, percentage=1.0, present=True,
-            power_supply_status=BatteryState.POWER_SUPPLY_STATUS_DISCHARGING,
-        )  # fmt: skip
-
     def _make_entities(self, robot: RobotModel) -> None:
         # Always on: while the servo loop runs under a standing robot, it says what it does.
         def state(kind: type, topic: str) -> Any:
             return self.advertise(kind, topic, qos.STATE, always=True)
 
-        self._joints_out = state(JointState, '/joint_states')
-        self._imu_out = state(Imu, '/imu/data')
-        self._left_out = state(WrenchStamped, '/foot_wrenches/left')
-        self._right_out = state(WrenchStamped, '/foot_wrenches/right')
+        sensors = self._sensors
+        self._sensor_topics = (
+            (state(JointState, '/joint_states'), sensors.joints),
+            (state(Imu, '/imu/data'), sensors.imu),
+            (state(WrenchStamped, '/foot_wrenches/left'), sensors.left),
+            (state(WrenchStamped, '/foot_wrenches/right'), sensors.right),
+        )
         self._status_out = state(DriverStatus, '/hardware/status')
         self._reference_out = state(JointState, '/hardware/joint_reference')
         self._battery_out = state(BatteryState, '/battery_state')
         description = self.advertise(String, '/robot_description', qos.LATCHED, always=True)
         description.publish(String(data=robot.urdf_text))
-        self.subscribe(
-            SupervisorState, '/supervisor/state', self._on_supervisor, qos.STATE_SUB, always=True
+        self.hear(
+            SupervisorState,
+            '/supervisor/state',
+            ('mode', 'behaviour', 'motion_epoch', 'sequence', 'header.stamp'),
+            self._on_supervisor,
+            qos.STATE_SUB,
+            always=True,
         )
-        self.subscribe(JointState, '/joint_command', self._on_command, qos.COMMAND)
+        command = ('name', 'position', 'velocity', 'effort', 'header.stamp')
+        self.hear(JointState, '/joint_command', command, self._on_command, qos.COMMAND)
+        self._world: telemetry.WorldReport | None = None
         if self.params.driver == 'mujoco':
             self._world_out = state(WorldState, '/sim/world_state')
             scene = self.advertise(String, '/sim/scene', qos.LATCHED, always=True)
             scene.publish(String(data=self._driver.scene.to_json()))
-            self._world.scene_digest = self._driver.scene.digest
+            self._world = telemetry.WorldReport(self._driver.scene.digest, self._driver.world)
             self.subscribe(WrenchStamped, '/sim/push', self._on_push, qos.COMMAND)
             self.serve(Trigger, '/sim/reset', self._on_sim_reset)
+        if self._faulty is not None:
+            self.subscribe(String, '/sim/fault', self._on_fault, qos.COMMAND, always=True)
         self.every(1.0 / self.params.rate, self._cycle, always=True)
 
     # -- callbacks -------------------------------------------------------------------------
 
-    def _on_supervisor(self, message: SupervisorState) -> None:
-        self._loop.hear_supervisor(
-            message.mode,
-            message.behaviour,
-            message.motion_epoch,
-            message.sequence,
-            stamp_to_ns(message.header.stamp),
-            self.get_clock().now().nanoseconds,
-        )
+    def _on_supervisor(self, *state: int) -> None:
+        self._loop.hear_supervisor(*state, self.get_clock().now().nanoseconds)
         # A stop does not wait for the next tick: half a period is more than the rest of its way.
         if not self._begun:
             return
         if self._loop.limp_at_once():
-            self._publish_status(self._next_stamp(), steady_now())
+            self._publish_status(self._next_stamp_ns(), steady_now())
         elif self._loop.owes_a_stop:
             self._cycle()
 
-    def _on_command(self, message: JointState) -> None:
-        self._loop.offer_command(
-            message.name,
-            message.position,
-            message.velocity,
-            message.effort,
-            stamp_to_ns(message.header.stamp),
-            self.get_clock().now().nanoseconds,
-        )
+    def _on_command(self, *command: Any) -> None:
+        self._loop.offer_command(*command, self.get_clock().now().nanoseconds)
+
+    def _on_fault(self, message: String) -> None:
+        wrong = self._faulty.break_it(message.data)
+        self.get_logger().warning(f'/sim/fault: {wrong or message.data}')
 
     def _on_push(self, message: WrenchStamped) -> None:
         force = np.array([message.wrench.force.x, message.wrench.force.y, message.wrench.force.z])
@@ -353,13 +273,15 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
         loop = self._loop
         loop.cycle()
         now = steady_now()
-        stamp = self._next_stamp()
-        self._publish_sensors(stamp)
+        stamp_ns = self._next_stamp_ns()
+        if not loop.flawed:  # an old reading under a new stamp would be a lie
+            for publisher, serialized in self._sensor_topics:
+                publisher.publish(serialized(stamp_ns, loop.reading))
         if self._reference_pacer.due(now):
-            self._reference.header.stamp = stamp
-            self._reference.position = array('d', loop.motion.position.tobytes())
-            self._reference.velocity = array('d', loop.motion.velocity.tobytes())
-            self._reference_out.publish(self._reference)
+            motion = loop.motion
+            self._reference_out.publish(
+                self._reference.serialized(stamp_ns, motion.position, motion.velocity)
+            )
         change = (
             loop.motion.behaviour,
             loop.fault,
@@ -369,11 +291,12 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
         )
         if self._status_pacer.due(now) or change != self._told:
             self._told = change
-            self._publish_status(stamp, now)
-        if self.params.driver == 'mujoco' and self._world_pacer.due(now):
-            self._publish_world(stamp)
+            self._publish_status(stamp_ns, now)
+        if self._world is not None and self._world_pacer.due(now):
+            factor = self._driver.real_time_factor
+            self._world_out.publish(self._world.serialized(stamp_ns, factor))
         if self._battery_pacer.due(now):
-            self._battery.header.stamp = stamp
+            self._battery.header.stamp = ns_to_stamp(stamp_ns)
             self._battery_out.publish(self._battery)
         if self._ending_since is not None and not self._rested and loop.stopped:
             self._rested = True
@@ -385,77 +308,13 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
 
     # -- what goes out ---------------------------------------------------------------------
 
-    def _next_stamp(self) -> Time:
+    def _next_stamp_ns(self) -> int:
         """Strictly increasing, even if the system clock is set back: stamps are sequences."""
         self._last_stamp_ns = max(self.get_clock().now().nanoseconds, self._last_stamp_ns + 1)
-        return ns_to_stamp(self._last_stamp_ns)
+        return self._last_stamp_ns
 
-    def _publish_sensors(self, stamp: Time) -> None:
-        loop, reading = self._loop, self._loop.reading
-        if loop.flawed:
-            return  # an old reading under a new stamp would be a lie
-        joints, imu = self._joints, self._imu
-        joints.header.stamp = stamp
-        joints.position = array('d', reading.position.tobytes())
-        joints.velocity = array('d', reading.velocity.tobytes())
-        joints.effort = array('d', reading.effort.tobytes())
-        self._joints_out.publish(joints)
-        imu.header.stamp = stamp
-        q, w, a = imu.orientation, imu.angular_velocity, imu.linear_acceleration
-        q.w, q.x, q.y, q.z = reading.orientation.tolist()
-        w.x, w.y, w.z = reading.angular_velocity.tolist()
-        a.x, a.y, a.z = reading.linear_acceleration.tolist()
-        self._imu_out.publish(imu)
-        for message, wrench, out in (
-            (self._left, reading.left_wrench, self._left_out),
-            (self._right, reading.right_wrench, self._right_out),
-        ):
-            message.header.stamp = stamp
-            f, t = message.wrench.force, message.wrench.torque
-            f.x, f.y, f.z, t.x, t.y, t.z = wrench.tolist()
-            out.publish(message)
-
-    def _publish_status(self, stamp: Time, now: float) -> None:
-        loop, status = self._loop, self._status
-        self._sequence += 1
-        status.header.stamp = stamp
-        status.sequence = self._sequence
-        status.behaviour = int(loop.motion.behaviour)
-        status.behaviour_reason = loop.decision.reason
-        status.behaviour_done = loop.behaviour_done
-        status.standing = loop.standing
-        status.at_rest = loop.at_rest
-        status.max_joint_speed = loop.max_joint_speed
-        status.command_age = finite_or(loop.gate.age(now), -1.0)
-        status.supervisor_age = finite_or(loop.watch.age(now), -1.0)
-        status.last_command_sequence = loop.gate.last_stamp_ns
-        status.commands_accepted = loop.gate.accepted
-        status.commands_rejected = loop.gate.rejections
-        status.last_rejection = loop.gate.last_rejection
-        status.clamped = loop.clamped
-        status.read_errors = loop.read_errors
-        status.write_errors = loop.write_errors
-        status.fault = bool(loop.fault)
-        status.fault_detail = loop.fault
-        status.real_time_factor = loop.driver.real_time_factor
-        status.loop_ms = loop.duration * 1e3
-        status.loop_period_ms = loop.period * 1e3
-        self._status_out.publish(status)
-
-    def _publish_world(self, stamp: Time) -> None:
-        world, message = self._driver.world, self._world
-        message.header.stamp = stamp
-        message.sequence += 1
-        message.time = world.time
-        message.qpos = array('d', world.qpos.tobytes())
-        message.qvel = array('d', world.qvel.tobytes())
-        message.real_time_factor = self._driver.real_time_factor
-        self._world_out.publish(message)
-
-
-def finite_or(value: float, otherwise: float) -> float:
-    """The value if it is a number, else `otherwise`."""
-    return value if math.isfinite(value) else otherwise
+    def _publish_status(self, stamp_ns: int, now: float) -> None:
+        self._status_out.publish(self._status.serialized(stamp_ns, self._loop, now))
 
 
 def main() -> int:

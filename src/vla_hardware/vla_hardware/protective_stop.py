@@ -17,9 +17,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from vla_common.errors import ConfigError
 from vla_common.modes import Behaviour, Mode
+from vla_robot import RobotModel
 
 LIMP = (Behaviour.DAMP, Behaviour.OFF)
+
+STOP_BEHAVIOURS = {
+    'hold': Behaviour.HOLD,
+    'stand': Behaviour.STAND,
+    'damp': Behaviour.DAMP,
+    'off': Behaviour.OFF,
+}
+"""By their names in robot.yaml."""
 
 SAME_SPEAKER = 10_000
 """Messages by which the sequence of one supervisor may advance between two that we hear: minutes of
@@ -52,6 +62,18 @@ class StopRules:
 
     supervisor_lost: Behaviour
     estop: EStop
+
+    @classmethod
+    def of(cls, robot: RobotModel) -> StopRules:
+        """robot.yaml's `stops`. Raises ConfigError."""
+        lost, estop = robot.stops.supervisor_lost, robot.stops.estop
+        place = str(robot.directory / 'robot.yaml')
+        if lost not in STOP_BEHAVIOURS:
+            raise ConfigError(place, 'stops.supervisor_lost', lost, ', '.join(STOP_BEHAVIOURS))
+        estops = {e.value: e for e in EStop}
+        if estop not in estops:
+            raise ConfigError(place, 'stops.estop', estop, ', '.join(estops))
+        return cls(STOP_BEHAVIOURS[lost], estops[estop])
 
 
 class SupervisorWatch:

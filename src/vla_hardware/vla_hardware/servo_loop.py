@@ -15,6 +15,7 @@ import numpy as np
 
 from vla_common.modes import Behaviour, Mode
 from vla_hardware.behaviours import LIMP, ReferenceMotion
+from vla_hardware.body import Gravity, Hands
 from vla_hardware.command_gate import CommandGate
 from vla_hardware.drivers.base import Driver, DriverError, Gains
 from vla_hardware.protective_stop import (
@@ -25,6 +26,7 @@ from vla_hardware.protective_stop import (
     decide,
 )
 from vla_hardware.reading import Flaw, Reading, ReadingCheck
+from vla_robot import RobotModel
 
 
 @dataclass(frozen=True)
@@ -89,55 +91,47 @@ class NoBalance:
 class ServoLoop:
     """The control thread's whole state.
 
-    joint_names, lower, upper, velocity, acceleration, effort, kp, kv, standing: the robot, arrays
-    (n,). paths, place: see `ReferenceMotion`. upper_body: indices of the joints that need not carry
-    the robot. period: nominal seconds between cycles. gravity: (position (n,), orientation wxyz
-    (4,)) → feed-forward torque (n,) Nm. clock: seconds, steady.
+    robot: whose limits, gains, poses and stop rules are kept. period: nominal seconds between
+    cycles. clock: seconds, steady. Raises ConfigError for stop rules that do not exist.
     """
 
     def __init__(
         self,
+        robot: RobotModel,
         *,
-        joint_names: Sequence[str],
-        lower: np.ndarray,
-        upper: np.ndarray,
-        velocity: np.ndarray,
-        acceleration: np.ndarray,
-        effort: np.ndarray,
-        kp: np.ndarray,
-        kv: np.ndarray,
-        standing: np.ndarray,
-        stand_duration: float,
-        paths: Sequence[np.ndarray],
-        place: Callable[[np.ndarray], np.ndarray],
-        upper_body: np.ndarray,
         period: float,
-        rules: StopRules,
         limits: LoopLimits,
         driver: Driver,
         balance: Balance,
-        gravity: Callable[[np.ndarray, np.ndarray], np.ndarray],
         clock: Callable[[], float],
     ) -> None:
-        n = len(joint_names)
+        n, bounds = robot.n, robot.limits
+        kp, kv = robot.servo.kp, robot.servo.kv
         self.driver = driver
         self.motion = ReferenceMotion(
-            lower, upper, velocity, acceleration, standing, stand_duration, paths, place
+            bounds.lower,
+            bounds.upper,
+            bounds.velocity,
+            bounds.acceleration,
+            robot.poses['standing'],
+            robot.stops.safe_stop_duration,
+            [robot.waypoints(pose) for pose in robot.paths],
+            Hands(robot),
         )
-        self.gate = CommandGate(joint_names, limits.command_timeout, limits.max_command_step)
+        self.gate = CommandGate(robot.joint_names, limits.command_timeout, limits.max_command_step)
         self.watch = SupervisorWatch(limits.supervisor_timeout)
-        self._check = ReadingCheck(velocity)
-        self._rules, self._limits = rules, limits
-        self._balance, self._gravity, self._clock = balance, gravity, clock
-        self._lower, self._upper, self._velocity_limit = lower, upper, velocity
-        self._effort_limit = effort
+        self._check = ReadingCheck(bounds.velocity)
+        self._rules, self._limits = StopRules.of(robot), limits
+        self._balance, self._gravity, self._clock = balance, Gravity(robot), clock
+        self._lower, self._upper, self._velocity_limit = bounds.lower, bounds.upper, bounds.velocity
+        self._effort_limit = bounds.effort
         self._gains = {
             Behaviour.HOLD: Gains(kp, kv),
             Behaviour.DAMP: Gains(np.zeros(n), kv * limits.damp_factor),
             Behaviour.OFF: Gains(np.zeros(n), np.zeros(n)),
         }
         self._nominal = period
-        self._free = upper_body
+        self._free = robot.groups['upper_body']  # need not carry the robot
         self._zeros = np.zeros(n)
         self._target = np.zeros(n)
         self._last_target: np.ndarray | None = None

@@ -1,0 +1,95 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""A robot that breaks when it is told to: for rehearsals in simulation, never for a real one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from vla_hardware.drivers.base import Driver, DriverError, Gains
+from vla_hardware.reading import Reading
+
+HANG = 1.0
+"""s that a hanging read blocks, once per `break_it`."""
+
+FAULTS = ('none', 'read_error', 'read_hang', 'read_nan', 'write_error', 'stuck')
+
+
+class FaultyDriver:
+    """Another driver, and what is broken of it.
+
+    read_error, write_error: it raises. read_hang: one read blocks for `HANG`. read_nan: a joint
+    position is not a number. stuck:<joint>: the joint stays where it is, whatever is asked of it,
+    while its servo is stiff.
+
+    Args:
+        driver: the whole one.
+        joint_names: in robot order.
+        sleep: replaced in tests.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        joint_names: Sequence[str],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._driver = driver
+        self._names = tuple(joint_names)
+        self._sleep = sleep
+        self._fault = 'none'
+        self._joint: int | None = None
+        self._stuck_at: float | None = None
+
+    def break_it(self, what: str) -> str:
+        """Take one of `FAULTS` (`stuck:<joint>`), instead of the one before; what is wrong with it."""
+        fault, _, joint = what.partition(':')
+        if fault not in FAULTS or (fault == 'stuck') != bool(joint):
+            return f'{what}: wanted one of {", ".join(FAULTS)}, stuck with a colon and a joint'
+        if joint and joint not in self._names:
+            return f'{what}: no joint of this robot'
+        self._fault = fault
+        self._joint = self._names.index(joint) if joint else None
+        self._stuck_at = None
+        return ''
+
+    @property
+    def real_time_factor(self) -> float:
+        return self._driver.real_time_factor
+
+    def connect(self) -> None:
+        self._driver.connect()
+
+    def power(self, on: bool) -> None:
+        self._driver.power(on)
+
+    def close(self) -> None:
+        self._driver.close()
+
+    def read(self) -> Reading:
+        if self._fault == 'read_error':
+            raise DriverError('rehearsal: read error')
+        if self._fault == 'read_hang':
+            self._fault = 'none'
+            self._sleep(HANG)
+        reading = self._driver.read()
+        if self._fault == 'read_nan':
+            position = reading.position.copy()
+            position[0] = np.nan
+            return replace(reading, position=position)
+        if self._joint is not None and self._stuck_at is None:
+            self._stuck_at = float(reading.position[self._joint])
+        return reading
+
+    def write(
+        self, position: np.ndarray, velocity: np.ndarray, effort: np.ndarray, gains: Gains
+    ) -> None:
+        if self._fault == 'write_error':
+            raise DriverError('rehearsal: write error')
+        if self._joint is not None and self._stuck_at is not None:
+            position, velocity = position.copy(), velocity.copy()
+            position[self._joint], velocity[self._joint] = self._stuck_at, 0.0
+        self._driver.write(position, velocity, effort, gains)
