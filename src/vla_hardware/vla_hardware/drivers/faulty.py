@@ -45,7 +45,7 @@ class FaultyDriver:
         self._stuck_at: float | None = None
 
     def break_it(self, what: str) -> str:
-        """Take one of `FAULTS` (`stuck:<joint>`), instead of the one before; what is wrong with it."""
+        """Take one of `FAULTS` (`stuck:<joint>`) instead of the last; what is wrong with it."""
         fault, _, joint = what.partition(':')
         if fault not in FAULTS or (fault == 'stuck') != bool(joint):
             return f'{what}: wanted one of {", ".join(FAULTS)}, stuck with a colon and a joint'
