@@ -99,7 +99,7 @@ class StatePublisher(Node):
         self._position, self._stamp = position, message.header.stamp
 
     def _on_imu(self, message: Imu) -> None:
-        from vla_hardware.node import rotation
+        from vla_hardware.body import rotation
 
         q = message.orientation
         self._rotation = rotation(np.array([q.w, q.x, q.y, q.z]))
