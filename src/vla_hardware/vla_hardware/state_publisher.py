@@ -20,6 +20,7 @@ from sensor_msgs.msg import Imu, JointState
 
 from vla_common import qos
 from vla_common.messages import JointOrder
+from vla_hardware.body import rotation
 from vla_robot import RobotModel, load_robot
 
 PERIOD = 1.0 / 30.0
@@ -99,8 +100,6 @@ class StatePublisher(Node):
         self._position, self._stamp = position, message.header.stamp
 
     def _on_imu(self, message: Imu) -> None:
-        from vla_hardware.body import rotation
-
         q = message.orientation
         self._rotation = rotation(np.array([q.w, q.x, q.y, q.z]))
 
