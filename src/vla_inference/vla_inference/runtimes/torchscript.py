@@ -3,7 +3,7 @@
 
 A TorchScript module takes its inputs by position, in the order that policy.yaml gives them: image,
 state, instruction, phase (those that are there). It returns the action tensor, or a dictionary or
-named tuple that has it under its name.
+named tuple that has it under its name, or a tuple that begins with it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class TorchScriptRuntime:
             if isinstance(answer, dict):
                 answer = answer[self._output]
             elif isinstance(answer, tuple):
-                answer = getattr(answer, self._output)
+                answer = getattr(answer, self._output, answer[0])
             return answer.to('cpu').float().numpy()
 
     def close(self) -> None:

@@ -1,34 +1,96 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""`ros2 run vla_models export`: a training run becomes a bundle."""
+"""`ros2 run vla_models export`: a training run, or a module of your own, becomes a bundle."""
 
 from __future__ import annotations
 
+import argparse
+import json
+import shutil
 import sys
 from pathlib import Path
 
-from vla_models.commands.terminal import console, guarded, parser
-from vla_models.exporting import export_bundle
+from vla_common.errors import ConfigError
+from vla_models.bench.convert.onnx_graph import OPSET
+from vla_models.bench.exporting import FORMS, export
+from vla_models.bench.original import Original, from_bundle, from_module, from_run
+from vla_models.bench.parity import EXACT
+from vla_models.commands.proving import add_proof, limits_of, proof_of, summary, tell, verified
+from vla_models.commands.terminal import parser
+
+EPILOG = """\
+A bundle is a directory with policy.yaml, the model file and the tokenizer; beside them lies
+source.safetensors, the weights that optimise, quantise and prune start from.
+
+forms:
+  onnx                for ONNX Runtime: inputs image, proprioception, language_features (and phase),
+                      outputs joint_targets and gripper_actions, dynamic batch
+  torchscript-trace   for torch.jit, from one example: what depends on values is frozen
+  torchscript-script  for torch.jit, compiled from the module's code
+  torch_export        for torch.export, a .pt2 file
+
+A module of your own: a function that makes it (--module package.module:function, its arguments as
+--config '{"width": 32}'), its weights as safetensors, and a policy.yaml that says what it eats and
+gives (--policy); forward takes image, state, instruction, phase by position, those that are there,
+and returns the normalised action, or (action, gripper).
+
+examples:
+  ros2 run vla_models export --run run --out models/humanoid_vla
+  ros2 run vla_models export --run run --form torchscript-script --out /tmp/scripted
+  ros2 run vla_models export --module my_pkg.policy:make --weights w.safetensors \\
+      --policy policy.yaml --out /tmp/mine
+exit code: 0 written and verified, 2 something given is wrong, 3 it is not the same policy (the
+worst input is then in OUT.worst.npz, and no bundle is written)."""
+
+
+def _original(a: argparse.Namespace) -> Original:
+    if a.run is not None:
+        return from_run(a.run, a.version)
+    if a.bundle is not None:
+        return from_bundle(a.bundle)
+    if a.policy is None:
+        raise ConfigError('--policy', '', 'nothing', 'a policy.yaml that describes the module')
+    try:
+        config = json.loads(a.config)
+    except json.JSONDecodeError as error:
+        raise ConfigError('--config', '', str(error), 'a JSON object') from error
+    if not isinstance(config, dict):
+        raise ConfigError('--config', '', a.config, 'a JSON object')
+    return from_module(a.module, config, a.weights, a.policy)
 
 
 def _run(arguments: list[str] | None) -> int:
     p = parser(
         'export',
-        'Write a policy bundle (model.onnx, tokenizer.json, policy.yaml) from the best weights of\n'
-        'a training run, and check ONNX Runtime against PyTorch.',
-        'example:\n  ros2 run vla_models export --run run --out models/humanoid_vla',
+        'Write a policy bundle from trained weights, and prove that it is the same policy.',
+        EPILOG,
     )
-    p.add_argument('--run', type=Path, required=True, metavar='DIR', help='what train wrote')
+    origin = p.add_mutually_exclusive_group(required=True)
+    origin.add_argument('--run', type=Path, metavar='DIR', help='what train wrote')
+    origin.add_argument('--bundle', type=Path, metavar='DIR', help='a bundle with its source')
+    origin.add_argument('--module', metavar='P.M:F', help='a function that makes your module')
+    p.add_argument('--weights', type=Path, metavar='FILE', help='safetensors, with --module')
+    p.add_argument('--config', default='{}', metavar='JSON', help='arguments of --module')
+    p.add_argument('--policy', type=Path, metavar='FILE', help='policy.yaml, with --module')
     p.add_argument('--out', type=Path, required=True, metavar='DIR', help='bundle directory')
-    p.add_argument('--version', default='0.1.0', help='of the bundle (default 0.1.0)')
+    p.add_argument('--form', choices=FORMS, default='onnx', help='of the model (default onnx)')
+    p.add_argument('--opset', type=int, default=OPSET, help=f'of ONNX (default {OPSET})')
+    p.add_argument('--version', default='0.1.0', help='of the bundle, with --run')
+    p.add_argument('--json', action='store_true', help='print the result as JSON on stdout')
+    add_proof(p, EXACT)
     a = p.parse_args(arguments)
-    policy, difference = export_bundle(a.run, a.out, a.version)
-    size = sum(file.stat().st_size for file in a.out.iterdir() if file.is_file()) / 1e6
-    console.print(f'{policy}: {size:.1f} MB, ONNX Runtime within {difference:.1e} of PyTorch')
+    original = _original(a)
+    finding = export(original, a.out, a.form, proof_of(a), opset=a.opset, limits=limits_of(a))
+    for extra in ('loss.png', 'training.json'):
+        if a.run is not None and (a.run / extra).exists():
+            shutil.copyfile(a.run / extra, a.out / extra)
+    tell(a.out, finding)
+    if a.json:
+        print(json.dumps(summary(a.out, finding), indent=1))
     return 0
 
 
 def main(arguments: list[str] | None = None) -> int:
-    return guarded(_run, arguments)
+    return verified(_run, arguments)
 
 
 if __name__ == '__main__':

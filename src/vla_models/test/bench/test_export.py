@@ -1,0 +1,225 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Every form is the same policy, and a mistake is one line and no bundle."""
+
+from __future__ import annotations
+
+import errno
+import json
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from conftest import ACT, HORIZON, describe, policy_of
+from torch import nn
+
+from vla_common.errors import ConfigError
+from vla_inference.bundle import RUNTIMES
+from vla_inference.policy import Observation, load_policy
+from vla_models.bench import exporting, staging
+from vla_models.bench.convert.onnx_graph import write_onnx
+from vla_models.bench.exporting import FORMS, export
+from vla_models.bench.original import from_bundle, from_module
+from vla_models.bench.parity import EXACT
+from vla_models.commands import export as export_command
+
+OTHERS = [form for form in FORMS if form != 'onnx' and FORMS[form].runtime in RUNTIMES]
+
+
+def look(robot, recording):
+    return Observation(
+        images={'head': recording.images['head'][0]},
+        position=recording.position[0],
+        velocity=recording.velocity[0],
+        orientation=np.array([1.0, 0.0, 0.0, 0.0]),
+        instruction=recording.instruction[0],
+        stamp_ns=0,
+        elapsed=0.0,
+    )
+
+
+@pytest.mark.parametrize('kind', ['act', 'diffusion'])
+def test_the_onnx_bundle_is_verified_and_answers_in_the_inference_node(
+    bundles, kind, robot, recording
+):
+    policy = load_policy(bundles[kind], robot)
+    verification = policy.bundle.verification
+    assert verification.passed and verification.observations == len(recording)
+    assert verification.max_error_rad <= EXACT.max_error_rad
+    chunk = policy.predict(look(robot, recording))
+    assert chunk.positions.shape == (HORIZON, len(robot.groups['arms']))
+    policy.close()
+
+
+@pytest.mark.parametrize('form', OTHERS)
+@pytest.mark.parametrize('kind', ['act', 'diffusion'])
+def test_every_other_form_gives_the_same_chunk(
+    originals, bundles, kind, form, proof, robot, recording, tmp_path
+):
+    finding = export(originals[kind], tmp_path / 'b', form, proof)
+    assert finding.passed
+    observation = look(robot, recording)
+    chunks = [
+        load_policy(path, robot).predict(observation).positions
+        for path in (bundles[kind], tmp_path / 'b')
+    ]
+    np.testing.assert_allclose(chunks[0], chunks[1], atol=1e-4)
+
+
+def test_onnx_has_the_promised_names_and_a_free_batch(bundles):
+    graph = onnx.load(bundles['act'] / 'model.onnx').graph
+    assert [node.name for node in graph.input] == ['image', 'proprioception', 'language_features']
+    assert [node.name for node in graph.output] == ['joint_targets', 'gripper_actions']
+    for node in (*graph.input, *graph.output):
+        assert node.type.tensor_type.shape.dim[0].dim_param, node.name
+
+
+def test_a_bundle_remembers_the_module_it_was_made_from(bundles, originals):
+    again = from_bundle(bundles['act'])
+    for name, value in originals['act'].module.state_dict().items():
+        assert torch.equal(value, again.module.state_dict()[name])
+
+
+class Erf(nn.Module):
+    """Uses an operator that ONNX does not have."""
+
+    def forward(self, x):
+        return torch.special.bessel_j0(x)
+
+
+class Odd(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.shape = nn.Linear(14, 14 * HORIZON)
+        self.bend = Erf()
+
+    def forward(self, image, state):
+        return self.bend(self.shape(state)).reshape(-1, HORIZON, 14) + 0 * image.mean()
+
+
+def odd(**config):
+    return Odd()
+
+
+class Branching(nn.Module):
+    def forward(self, image, state):
+        if state.sum() > 0:
+            state = -state
+        return state.unsqueeze(1).repeat(1, HORIZON, 1)
+
+
+def branching(**config):
+    return Branching()
+
+
+def test_an_operator_that_onnx_lacks_is_named_with_its_module(robot, tmp_path):
+    path = describe(tmp_path, robot, 'diffusion')
+    original = from_module(f'{__name__}:odd', {}, None, path)
+    with pytest.raises(ConfigError) as error:
+        write_onnx(original, tmp_path / 'model.onnx')
+    assert 'special_bessel_j0' in str(error.value) and 'bend (Erf)' in str(error.value)
+
+
+def test_what_tracing_freezes_is_caught_by_the_verification(robot, proof, tmp_path):
+    path = describe(tmp_path, robot, 'diffusion')
+    original = from_module(f'{__name__}:branching', {}, None, path)
+    with pytest.raises(exporting_failure()) as error:
+        export(original, tmp_path / 'b', 'torchscript-trace', proof)
+    assert 'rad off' in str(error.value)
+    assert not (tmp_path / 'b').exists()
+    assert error.value.worst.is_file()
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith('.b.')]
+
+
+def exporting_failure():
+    from vla_models.bench.verification import VerificationFailed
+
+    return VerificationFailed
+
+
+@pytest.mark.parametrize('opset', [9, 99])
+def test_an_opset_out_of_range_is_told_before_anything_is_done(originals, tmp_path, opset):
+    with pytest.raises(ConfigError, match=f'found {opset}, wanted 18 to'):
+        write_onnx(originals['act'], tmp_path / 'm.onnx', opset)
+
+
+def test_weights_of_another_shape_are_told_by_name(originals, robot, tmp_path):
+    path = describe(tmp_path, robot, 'act')
+    (tmp_path / 'w.safetensors').write_bytes(originals['act'].weights())
+    config = {'joints': 14, 'horizon': HORIZON, 'width': 16}
+    with pytest.raises(ConfigError, match=r'body.bias: found \(32,\), wanted \(16,\)'):
+        from_module(ACT, config, tmp_path / 'w.safetensors', path)
+
+
+def test_outputs_that_policy_yaml_does_not_promise_are_refused(originals, proof, tmp_path):
+    policy = json.loads(json.dumps(originals['act'].policy))
+    policy['outputs']['action']['horizon'] = HORIZON + 1
+    wrong = originals['act'].__class__(
+        originals['act'].module, policy, ACT, {}, originals['act'].attachments
+    )
+    with pytest.raises(ConfigError, match='joint_targets'):
+        export(wrong, tmp_path / 'b', 'torchscript-trace', proof)
+    assert not (tmp_path / 'b').exists()
+
+
+def test_without_room_on_the_disk_nothing_is_left(originals, proof, tmp_path, monkeypatch):
+    usage = type('Usage', (), {'free': 1000})
+    monkeypatch.setattr(staging.shutil, 'disk_usage', lambda path: usage)
+    with pytest.raises(ConfigError, match='disk: found 0.0 MB free'):
+        export(originals['act'], tmp_path / 'b', 'torchscript-trace', proof)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_fills_while_writing_leaves_the_old_bundle(
+    bundles, originals, proof, tmp_path, monkeypatch
+):
+    out = tmp_path / 'b'
+    export(originals['act'], out, 'torchscript-trace', proof)
+    before = (out / 'policy.yaml').read_bytes()
+
+    def full(*arguments, **keywords):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr('vla_models.bench.publishing.write_policy', full)
+    with pytest.raises(ConfigError, match='disk'):
+        export(originals['act'], out, 'torchscript-trace', proof)
+    assert (out / 'policy.yaml').read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ['b']
+
+
+def test_a_directory_that_is_no_bundle_is_not_overwritten(originals, proof, tmp_path):
+    (tmp_path / 'thesis.tex').write_text('years of work')
+    with pytest.raises(ConfigError, match='something that is no bundle'):
+        export(originals['act'], tmp_path, 'torchscript-trace', proof)
+    assert (tmp_path / 'thesis.tex').read_text() == 'years of work'
+
+
+def test_the_command_says_what_it_did_as_json(robot, recording, tmp_path, capsys):
+    path = describe(tmp_path / 'mine', robot, 'diffusion')
+    recording.save(tmp_path / 'seen.npz')
+    out = tmp_path / 'b'
+    arguments = ['--module', 'vla_models.bench.examples.diffusion:make', '--policy', str(path)]
+    arguments += ['--config', '{"joints": 14, "horizon": 8}', '--form', 'torchscript-script']
+    arguments += ['--out', str(out), '--observations', str(tmp_path / 'seen.npz'), '--json']
+    assert export_command.main(arguments) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said['passed'] and said['observations'] == 12
+    assert len(said['joints']) == 14
+
+
+def test_a_missing_run_is_one_line_and_exit_code_2(tmp_path, capsys):
+    assert export_command.main(['--run', str(tmp_path), '--out', str(tmp_path / 'b')]) == 2
+    assert 'best.pt' in capsys.readouterr().err
+
+
+def test_the_tiny_policies_are_what_their_descriptions_say(originals, robot):
+    for kind, original in originals.items():
+        assert original.policy['inputs'] == policy_of(robot, kind)['inputs']
+        with torch.no_grad():
+            answer = original.module(*original.sample(3))
+        action = answer[0] if kind == 'act' else answer
+        assert action.shape == (3, HORIZON, 14)
+
+
+def test_forms_are_those_that_inference_runs_or_will(bundles):
+    assert {'onnx', 'torchscript'} <= {form.runtime for form in exporting.FORMS.values()}

@@ -1,0 +1,33 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""torch.export: a .pt2 file with the program's graph and weights, dynamic batch."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import torch
+
+from vla_common.errors import ConfigError
+from vla_models.bench.original import Original
+
+
+def write_program(original: Original, path: Path) -> None:
+    """Raises ConfigError where torch.export cannot follow the module."""
+    sample = original.sample(2)
+    batch = torch.export.Dim('batch', min=1, max=1024)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        try:
+            program = torch.export.export(
+                original.module.eval(), sample, dynamic_shapes=tuple({0: batch} for _ in sample)
+            )
+        except Exception as error:  # whatever tracing someone's code can raise
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            raise ConfigError(
+                original.factory,
+                '--form torch_export',
+                lines[0] if lines else type(error).__name__,
+                'a module that torch.export follows',
+            ) from error
+        torch.export.save(program, str(path))

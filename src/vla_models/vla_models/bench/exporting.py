@@ -1,0 +1,65 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""From an original to a verified bundle, in each form that the inference node runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vla_models.bench.convert.onnx_graph import OPSET, write_onnx
+from vla_models.bench.convert.program import write_program
+from vla_models.bench.convert.torchscript import write_torchscript
+from vla_models.bench.original import Original
+from vla_models.bench.parity import EXACT, Limits
+from vla_models.bench.publishing import Parts, Proof, publish
+from vla_models.bench.verification import Finding, Reference
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way to write a model: the runtime that reads it, the file's name, what writes it."""
+
+    runtime: str
+    file: str
+    write: Callable[[Original, Path, int], None]
+
+
+FORMS = {
+    'onnx': Form('onnx', 'model.onnx', write_onnx),
+    'torchscript-trace': Form(
+        'torchscript', 'model.pt', lambda o, path, _: write_torchscript(o, path, 'trace')
+    ),
+    'torchscript-script': Form(
+        'torchscript', 'model.pt', lambda o, path, _: write_torchscript(o, path, 'script')
+    ),
+    'torch_export': Form('torch_export', 'model.pt2', lambda o, path, _: write_program(o, path)),
+}
+
+
+def export(
+    original: Original,
+    out: Path,
+    form: str,
+    proof: Proof,
+    *,
+    opset: int = OPSET,
+    limits: Limits = EXACT,
+    reference: Reference | None = None,
+) -> Finding | None:
+    """Write the bundle `out` in `form`, verified against the original in eager PyTorch.
+
+    Raises ConfigError (nothing is written then) and VerificationFailed.
+    """
+    chosen = FORMS[form]
+    return publish(
+        out,
+        Parts.of_original(original),
+        chosen.runtime,
+        chosen.file,
+        lambda path: chosen.write(original, path, opset),
+        limits,
+        proof,
+        reference,
+        original,
+    )

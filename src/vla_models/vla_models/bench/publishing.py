@@ -1,0 +1,142 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The one way in which a bundle comes to be: written aside, verified, then moved to its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vla_common.yaml_file import load_yaml
+from vla_inference.bundle import load_bundle
+from vla_inference.runtimes import Runtime
+from vla_models.bench.observations import Recording, observations_for, tensors_of
+from vla_models.bench.original import WEIGHTS, Original, from_bundle
+from vla_models.bench.parity import Limits
+from vla_models.bench.runners import EagerRunner, answers, open_bundle
+from vla_models.bench.staging import staged, write_policy
+from vla_models.bench.verification import (
+    Finding,
+    Reference,
+    VerificationFailed,
+    examine,
+    record,
+    save_worst,
+)
+from vla_robot import RobotModel
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A bundle but for its model file: policy.yaml without what the model decides, the section
+    `source`, and the content of every other file."""
+
+    policy: Mapping[str, Any]
+    source: Mapping[str, Any] | None
+    files: Mapping[str, bytes]
+
+    @classmethod
+    def of_original(cls, original: Original) -> Parts:
+        source = {
+            'factory': original.factory,
+            'config': dict(original.config),
+            'weights': WEIGHTS,
+        }
+        files = {**original.attachments, WEIGHTS: original.weights()}
+        return cls(dict(original.policy), source, files)
+
+    @classmethod
+    def of_bundle(cls, directory: Path) -> Parts:
+        """Raises ConfigError."""
+        bundle = load_bundle(directory, accept_failed=True)
+        policy = load_yaml(bundle.file)
+        source = policy.get('source')
+        gone = ('runtime', 'model', 'files', 'source', 'verification')
+        kept = {key: value for key, value in policy.items() if key not in gone}
+        files = {name: bundle.read(name) for name in bundle.files if name != bundle.model}
+        return cls(kept, source, files)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a conversion is verified with. recording None: simulated observations. skip: write the
+    bundle without a verification (it then says that it has none)."""
+
+    robot: RobotModel
+    recording: Path | Recording | None = None
+    observations: int = 24
+    seed: int = 0
+    keep_failed: bool = False
+    skip: bool = False
+
+    def see(self, tasks: list[str]) -> Recording:
+        """The observations. Raises ConfigError."""
+        if isinstance(self.recording, Recording):
+            return self.recording
+        return observations_for(self.recording, self.robot, tasks, self.observations, self.seed)
+
+
+def reference_of(directory: Path, proof: Proof, original: Original | None = None) -> Reference:
+    """The right answers for the bundle in `directory`: of `original`, or of the module that it
+    names as its source, or, where it has none, its own."""
+    bundle = load_bundle(directory, accept_failed=True)
+    recording = proof.see(list(bundle.tasks))
+    inputs = tensors_of(recording, bundle, proof.robot)
+    runner: Runtime
+    if original is None and bundle.source is not None:
+        original = from_bundle(directory)
+    if original is not None:
+        runner, title = EagerRunner(original), f'eager float32, {original.factory}'
+    else:
+        bundle, runner = open_bundle(directory)
+        title = f'{bundle.title}, {bundle.runtime}'
+    try:
+        return Reference(title, recording, inputs, answers(runner, inputs))
+    finally:
+        runner.close()
+
+
+def publish(
+    out: Path,
+    parts: Parts,
+    runtime: str,
+    model: str,
+    write_model: Callable[[Path], None],
+    limits: Limits,
+    proof: Proof,
+    reference: Reference | None,
+    original: Original | None = None,
+) -> Finding | None:
+    """Make the bundle `out`: `write_model(path)` writes its model file, `runtime` runs it.
+
+    `reference` None: made from `original` once policy.yaml is there. Returns what the verification
+    found, None if it was skipped. Raises VerificationFailed (nothing is left at `out` then, unless
+    `proof.keep_failed`; the worst input is in `<out>.worst.npz`), ConfigError.
+    """
+    out = Path(out)
+    finding = None
+    size = sum(len(content) for content in parts.files.values())
+    with staged(out, 3 * size) as draft:
+        write_model(draft / model)
+        for name, content in parts.files.items():
+            (draft / name).parent.mkdir(parents=True, exist_ok=True)
+            (draft / name).write_bytes(content)
+        policy = {**parts.policy, 'runtime': runtime, 'model': model}
+        if parts.source is not None:
+            policy['source'] = dict(parts.source)
+        write_policy(draft, policy, [model, *parts.files])
+        bundle = load_bundle(draft, proof.robot)
+        if not proof.skip:
+            if reference is None:
+                reference = reference_of(draft, proof, original)
+            finding = examine(draft, reference, limits)
+            record(draft, bundle, reference, finding)
+            if not finding.passed:
+                worst = save_worst(reference, finding, out.with_name(f'{out.name}.worst.npz'))
+                failure = VerificationFailed(out.name, finding, worst)
+                if not proof.keep_failed:
+                    raise failure
+    if finding is not None and not finding.passed:
+        raise failure
+    return finding

@@ -1,0 +1,107 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Bundles are written beside their place and moved there whole: never half a bundle."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vla_common.errors import ConfigError
+
+SPARE = 1 << 20  # bytes that must be left on the disk
+
+
+class _Plain(yaml.SafeDumper):
+    """YAML without anchors: every list is written where it is read."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+@contextlib.contextmanager
+def staged(out: Path, size: int = 0) -> Iterator[Path]:
+    """A new directory that takes the place of `out` when the block ends well, and vanishes when
+    it does not. `size`: bytes that will be needed. Raises ConfigError: no room, not writable, or
+    `out` is something that is no bundle.
+    """
+    out = Path(out).absolute()
+    if out.exists() and not (out / 'policy.yaml').is_file() and not _empty(out):
+        raise ConfigError(str(out), '--out', 'something that is no bundle', 'a bundle or nothing')
+    parent = out.parent
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        room = shutil.disk_usage(parent).free
+        if room < size + SPARE:
+            raise _full(out, room)
+        draft = Path(tempfile.mkdtemp(prefix=f'.{out.name}.', dir=parent))
+    except OSError as error:
+        raise _refused(out, error) from error
+    draft.chmod(0o755)
+    try:
+        yield draft
+        _take_place(draft, out)
+    except OSError as error:
+        raise _refused(out, error) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _take_place(draft: Path, out: Path) -> None:
+    if not out.exists():
+        os.replace(draft, out)
+        return
+    # Two renames: for an instant there is nothing at `out`, and never a mixture.
+    old = Path(tempfile.mkdtemp(prefix=f'.{out.name}.old.', dir=out.parent))
+    try:
+        os.replace(out, old / 'bundle')
+        try:
+            os.replace(draft, out)
+        except OSError:
+            os.replace(old / 'bundle', out)
+            raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _empty(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
+
+
+def _full(out: Path, room: int) -> ConfigError:
+    return ConfigError(str(out), 'disk', f'{room / 1e6:.1f} MB free', 'room for the bundle')
+
+
+def _refused(out: Path, error: OSError) -> ConfigError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _full(out, 0)
+    return ConfigError(str(out), '--out', error.strerror or str(error), 'a place to write a bundle')
+
+
+def write_policy(directory: Path, policy: Mapping[str, Any], files: list[str]) -> None:
+    """policy.yaml with the SHA-256 of each of `files`; replaced at once."""
+    digests = {name: digest_of(directory / name) for name in files}
+    write_yaml(directory / 'policy.yaml', {**policy, 'files': digests})
+
+
+def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
+    """Write beside, then rename."""
+    text = yaml.dump(
+        dict(content), Dumper=_Plain, sort_keys=False, default_flow_style=None, width=100
+    )
+    partial = path.with_name(f'.{path.name}.partial')
+    partial.write_text(text, encoding='utf-8')
+    os.replace(partial, path)
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,101 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Is it still the same policy? Compares, writes the finding into the bundle, keeps the worst."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vla_common.yaml_file import load_yaml
+from vla_inference.bundle import Bundle
+from vla_models.bench.observations import Recording, Tensors
+from vla_models.bench.parity import Limits, Parity, compare
+from vla_models.bench.runners import answers, open_bundle
+from vla_models.bench.staging import write_yaml
+
+
+class VerificationFailed(RuntimeError):  # noqa: N818 - says what happened
+    """The converted policy is another policy. `worst` is the saved input, `finding` the rest."""
+
+    def __init__(self, name: str, finding: Finding, worst: Path | None) -> None:
+        where = f'; the worst input is in {worst}' if worst else ''
+        super().__init__(f'{name}: {finding.reason}{where}')
+        self.finding, self.worst = finding, worst
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The answers that are right: (N, horizon, k) to `inputs`, by `title`."""
+
+    title: str
+    recording: Recording
+    inputs: list[Tensors]
+    outputs: np.ndarray
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What comparing said. success: closed loop, before and after; None where it was not run."""
+
+    parity: Parity
+    limits: Limits
+    reason: str
+    success: tuple[float, float] | None = None
+
+    @property
+    def passed(self) -> bool:
+        return not self.reason
+
+
+def examine(directory: Path, reference: Reference, limits: Limits, threads: int = 1) -> Finding:
+    """Run the bundle on the reference's inputs and compare. Raises ConfigError for one that cannot
+    be loaded or that gives another shape."""
+    bundle, runner = open_bundle(directory, threads)
+    try:
+        found = answers(runner, reference.inputs)
+    finally:
+        runner.close()
+    assert bundle.action is not None
+    parity = compare(reference.outputs, found, bundle.action)
+    return Finding(parity, limits, parity.reason(limits))
+
+
+def record(directory: Path, bundle: Bundle, reference: Reference, finding: Finding) -> None:
+    """Write the finding into policy.yaml, bound to the model file's SHA-256."""
+    content: dict[str, Any] = load_yaml(directory / 'policy.yaml')
+    parity = finding.parity
+    section: dict[str, Any] = {
+        'passed': finding.passed,
+        'reason': finding.reason,
+        'reference': reference.title,
+        'model_sha256': bundle.files[bundle.model],
+        'observations': parity.observations,
+        'max_error_rad': _rounded(parity.max_error_rad),
+        'mean_error_rad': _rounded(parity.mean_error_rad),
+        'cosine': round(parity.cosine, 7),
+    }
+    if finding.success is not None:
+        section['success'] = list(finding.success)
+    section['details'] = {
+        'date': datetime.date.today().isoformat(),
+        'recording': reference.recording.source,
+        'limits': asdict(finding.limits),
+        'joints_max_error_rad': {n: _rounded(e[0]) for n, e in parity.joints.items()},
+    }
+    write_yaml(directory / 'policy.yaml', {**content, 'verification': section})
+
+
+def save_worst(reference: Reference, finding: Finding, path: Path) -> Path:
+    """The observation with the largest error as a recording of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    reference.recording.pick([finding.parity.worst]).save(path)
+    return path
+
+
+def _rounded(value: float) -> float:
+    return value if not math.isfinite(value) else float(f'{value:.4g}')

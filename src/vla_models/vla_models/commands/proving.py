@@ -1,0 +1,112 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The options of every verb that makes a bundle: what it is verified with, and what may differ."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from vla_models.bench.parity import Limits
+from vla_models.bench.publishing import Proof
+from vla_models.bench.verification import Finding, VerificationFailed
+from vla_models.commands.terminal import console, guarded, positive
+from vla_robot import load_robot
+
+FAILED = 3  # exit code of a conversion that is another policy
+
+
+def add_proof(parser: argparse.ArgumentParser, limits: Limits) -> None:
+    """The options; `limits` are the defaults."""
+    group = parser.add_argument_group('verification (on unless --no-verify)')
+    group.add_argument(
+        '--observations',
+        type=Path,
+        metavar='FILE',
+        help='recording (.npz) to compare on (default: scenes of the simulator)',
+    )
+    group.add_argument(
+        '--count', type=positive, default=24, help='observations to compare on (default 24)'
+    )
+    group.add_argument('--seed', type=int, default=0, help='of simulated observations (default 0)')
+    group.add_argument(
+        '--max-error',
+        type=float,
+        default=limits.max_error_rad,
+        metavar='RAD',
+        help=f'of any joint at any step (default {limits.max_error_rad:g})',
+    )
+    group.add_argument(
+        '--cosine',
+        type=float,
+        default=limits.cosine,
+        help=f'smallest of any observation (default {limits.cosine:g})',
+    )
+    group.add_argument('--no-verify', action='store_true', help='write it unverified')
+    group.add_argument(
+        '--keep-failed',
+        action='store_true',
+        help='write a bundle that failed too; inference refuses it',
+    )
+    group.add_argument('--robot', default='humanoid32', help='name or path (default humanoid32)')
+
+
+def proof_of(a: argparse.Namespace) -> Proof:
+    """From the options of `add_proof`. Raises ConfigError."""
+    return Proof(load_robot(a.robot), a.observations, a.count, a.seed, a.keep_failed, a.no_verify)
+
+
+def limits_of(a: argparse.Namespace) -> Limits:
+    """From the options of `add_proof`."""
+    return Limits(a.max_error, a.cosine)
+
+
+def size_mb(directory: Path) -> float:
+    """Of all files of a bundle."""
+    return sum(file.stat().st_size for file in directory.rglob('*') if file.is_file()) / 1e6
+
+
+def describe(finding: Finding | None) -> str:
+    """One line for people."""
+    if finding is None:
+        return 'not verified'
+    parity = finding.parity
+    return (
+        f'within {parity.max_error_rad:.2g} rad (mean {parity.mean_error_rad:.2g}), '
+        f'cosine {parity.cosine:.6f} over {parity.observations} observations'
+    )
+
+
+def summary(out: Path, finding: Finding | None) -> dict:
+    """The same for machines."""
+    found: dict = {'bundle': str(out), 'size_mb': round(size_mb(out), 3)}
+    if finding is not None:
+        found.update(
+            passed=finding.passed,
+            reason=finding.reason,
+            max_error_rad=finding.parity.max_error_rad,
+            mean_error_rad=finding.parity.mean_error_rad,
+            cosine=finding.parity.cosine,
+            observations=finding.parity.observations,
+            joints={name: error[0] for name, error in finding.parity.joints.items()},
+        )
+    return found
+
+
+def verified(command: Callable[[list[str] | None], int], arguments: list[str] | None) -> int:
+    """`guarded`, and a failed verification is one line and exit code 3."""
+
+    def run(given: list[str] | None) -> int:
+        try:
+            return command(given)
+        except VerificationFailed as error:
+            print(f'verification failed: {error}', file=sys.stderr)
+            return FAILED
+
+    return guarded(run, arguments)
+
+
+def tell(out: Path, finding: Finding | None) -> None:
+    """One line on the console."""
+    console.print(f'{out}: {size_mb(out):.2f} MB, {describe(finding)}', soft_wrap=True)

@@ -1,0 +1,81 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""`ros2 run vla_models verify`: is this bundle still the same policy?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from rich.table import Table
+
+from vla_inference.bundle import load_bundle
+from vla_models.bench.parity import LOSSY
+from vla_models.bench.publishing import reference_of
+from vla_models.bench.verification import (
+    Finding,
+    VerificationFailed,
+    examine,
+    record,
+    save_worst,
+)
+from vla_models.commands.proving import (
+    add_proof,
+    describe,
+    limits_of,
+    proof_of,
+    summary,
+    verified,
+)
+from vla_models.commands.terminal import console, parser
+
+EPILOG = """\
+The bundle is compared with the module it was made from (the `source` in its policy.yaml), or with
+another bundle (--against), on recorded observations or, without a recording, on scenes of the
+simulator: largest and mean error, cosine, per joint in radians. The finding is written into the
+bundle's policy.yaml; the inference node refuses a bundle that failed, unless its parameter
+accept_failed_verification is true.
+
+example:
+  ros2 run vla_models verify --bundle /tmp/int8 --against models/humanoid_vla --count 100
+exit code: 0 the same policy, 2 something given is wrong, 3 not the same (the worst input is then in
+BUNDLE.worst.npz: give it as --observations to look at it again)."""
+
+
+def _table(finding: Finding) -> Table:
+    table = Table('joint', 'largest error, rad', 'mean error, rad')
+    for name, (largest, mean) in finding.parity.joints.items():
+        table.add_row(name, f'{largest:.2e}', f'{mean:.2e}')
+    return table
+
+
+def _run(arguments: list[str] | None) -> int:
+    p = parser('verify', 'Compare a converted policy with its original.', EPILOG)
+    p.add_argument('--bundle', type=Path, required=True, metavar='DIR', help='what to verify')
+    p.add_argument('--against', type=Path, metavar='DIR', help='bundle (default: its own source)')
+    p.add_argument('--json', action='store_true', help='print the result as JSON on stdout')
+    add_proof(p, LOSSY)
+    a = p.parse_args(arguments)
+    proof = replace(proof_of(a), skip=False)
+    bundle = load_bundle(a.bundle, proof.robot, accept_failed=True)
+    reference = reference_of(a.against or a.bundle, proof)
+    finding = examine(a.bundle, reference, limits_of(a))
+    if not a.no_verify:
+        record(a.bundle, bundle, reference, finding)
+    console.print(_table(finding))
+    console.print(f'{a.bundle}: {describe(finding)}; against {reference.title}', soft_wrap=True)
+    if a.json:
+        print(json.dumps(summary(a.bundle, finding), indent=1))
+    if not finding.passed:
+        worst = save_worst(reference, finding, a.bundle.with_name(f'{a.bundle.name}.worst.npz'))
+        raise VerificationFailed(a.bundle.name, finding, worst)
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    return verified(_run, arguments)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
