@@ -8,28 +8,28 @@ from __future__ import annotations
 
 import pathlib
 import sys
-import xml.etree.ElementTree as xml
+from xml.etree import ElementTree
 
 FAILURES_SHOWN = 8
 MESSAGE_LENGTH = 160
 
 
-def suites(build: pathlib.Path) -> dict[str, list[xml.Element]]:
+def suites(build: pathlib.Path) -> dict[str, list[ElementTree.Element]]:
     """Return the result files of each package, without CTest's own, which count files as tests."""
-    found: dict[str, list[xml.Element]] = {}
+    found: dict[str, list[ElementTree.Element]] = {}
     for package in sorted(path for path in build.iterdir() if path.is_dir()):
         files = [package / 'pytest.xml', *sorted(package.glob('test_results/**/*.xml'))]
         for file in files:
             try:
-                root = xml.parse(file).getroot()
-            except (OSError, xml.ParseError):
+                root = ElementTree.parse(file).getroot()
+            except (OSError, ElementTree.ParseError):
                 continue
             if root.tag in ('testsuites', 'testsuite'):
                 found.setdefault(package.name, []).append(root)
     return found
 
 
-def outcome(case: xml.Element) -> tuple[str, str]:
+def outcome(case: ElementTree.Element) -> tuple[str, str]:
     """Return passed, failed or skipped, and for a failure what it says, in one line."""
     for kind in ('failure', 'error'):
         told = case.find(kind)
@@ -38,7 +38,7 @@ def outcome(case: xml.Element) -> tuple[str, str]:
     return ('skipped' if case.find('skipped') is not None else 'passed'), ''
 
 
-def message(told: xml.Element) -> str:
+def message(told: ElementTree.Element) -> str:
     """Return the first line of what was raised, which pytest and CTest keep in `message`."""
     lines = (told.get('message') or told.text or '').strip().splitlines()
     # `AssertionError: ` alone: pytest's explanation is in the next line.
