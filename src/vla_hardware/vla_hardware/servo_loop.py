@@ -272,9 +272,10 @@ class ServoLoop:
         """
         if not (self.owes_a_stop and self.watch.mode is Mode.ESTOP) or self.reading is None:
             return False
+        now = self._clock()
         try:
             self._follow_epoch()
-            decision = decide(self._circumstances(self._clock()), self._rules)
+            decision = decide(self._circumstances(now), self._rules)
             if decision.behaviour not in LIMP:
                 return False
             self.decision = decision
@@ -284,6 +285,7 @@ class ServoLoop:
             self._fail(self.last_error)
             return False  # the cycle deals with it
         self._write(decision.behaviour, self._nominal)
+        self.duration = self._clock() - now
         return True
 
     @property
