@@ -456,3 +456,28 @@ def test_a_robot_without_feet_is_bolted_down_and_its_mesh_is_solid():
     assert np.allclose(
         kinematics.frame('left_hand')[1], world.frame_pose('left_hand')[1], atol=1e-9
     )
+
+
+def test_many_steps_at_once_are_as_many_single_ones_sensors_included(robot):
+    at_once, singly = World(robot), World(robot)
+    for world in (at_once, singly):
+        world.push((40, 0, 0), 0.05, 'torso_roll_link')
+    at_once.step(137)
+    for _ in range(137):
+        singly.step()
+    assert np.array_equal(at_once.qpos, singly.qpos)
+    for name, value in vars(at_once.read()).items():
+        assert np.array_equal(value, vars(singly.read())[name]), name
+
+
+def test_a_cube_that_rests_sleeps_until_it_is_moved_and_the_robot_never_does(robot):
+    world = standing(robot)
+    world.step(1500)
+    assert world.data.nv_awake == 6 + robot.n
+    place = world.cube_position('red_cube')
+    world.set_cube_position('red_cube', place + (0, 0, 0.1))
+    world.step(50)
+    assert world.cube_position('red_cube')[2] < place[2] + 0.095
+    world.step(2000)
+    assert np.allclose(world.cube_position('red_cube'), place, atol=1e-3)
+    assert world.data.nv_awake == 6 + robot.n

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from vla_robot import RobotModel
 from vla_sim.mujoco_model import FREE_JOINT, build
 from vla_sim.scene import Scene
 
+_SENSORS = int(mujoco.mjtDisableBit.mjDSBL_SENSOR)
 FALLEN_TILT = 1.0  # rad of the base from upright
 FALLEN_HEIGHT = 0.6  # of the base's height when it stands
 
@@ -108,6 +110,7 @@ class World:
         self.scene = scene if scene is not None else Scene.default()
         self.model = build(robot, self.scene, timestep=timestep)
         self.data = mujoco.MjData(self.model)
+        self._option = self.model.opt
         self.timestep = timestep
         self._noise = sensor_noise
         self._seed = seed
@@ -118,17 +121,19 @@ class World:
         self._free_base = bool(robot.foot_boxes)
         self._base_body = self.model.body(robot.frames['base']).id
         self._base_address = int(self.model.joint(FREE_JOINT).qposadr[0]) if self._free_base else -1
-        self._sensor_slices = {
-            self.model.sensor(i).name: slice(
-                self.model.sensor_adr[i], self.model.sensor_adr[i] + self.model.sensor_dim[i]
-            )
-            for i in range(self.model.nsensor)
-        }
         # Sensors were added in this order: positions, velocities, efforts, then the rest.
         self._positions, self._velocities, self._efforts = (
             slice(k * n, (k + 1) * n) for k in range(3)
         )
+        self._orientation = self._sensor('orientation')
+        self._angular_velocity = self._sensor('angular_velocity')
+        self._linear_acceleration = self._sensor('linear_acceleration')
+        self._wrenches = [
+            slice(self._sensor(f'{foot}/force').start, self._sensor(f'{foot}/torque').stop)
+            for foot in (('left_foot', 'right_foot') if self._free_base else ())
+        ]
         self._kp, self._kv = robot.servo.kp.copy(), robot.servo.kv.copy()
+        self._zeros = np.zeros(n)
         self._command = (robot.poses['standing'].copy(), np.zeros(n), np.zeros(n))
         self._pushes: list[_Push] = []
         delay_steps = round(sensor_delay / timestep)
@@ -175,12 +180,20 @@ class World:
                 count = min(count, push.steps_left)
             if self._history is not None:
                 count = 1
-            mujoco.mj_step(self.model, self.data, nstep=count)
+            self._advance(count)
             n -= count
             if self._history is not None:
                 self._history.append((self.data.time - self.timestep, self.data.sensordata.copy()))
             if self._pushes:
                 self._advance_pushes(count)
+
+    def _advance(self, steps: int) -> None:
+        if steps > 1:
+            # Sensors are read after the last step only; they are a tenth of a step's cost.
+            self._option.disableflags |= _SENSORS
+            mujoco.mj_step(self.model, self.data, nstep=steps - 1)
+            self._option.disableflags &= ~_SENSORS
+        mujoco.mj_step(self.model, self.data)
 
     @property
     def time(self) -> float:
@@ -202,13 +215,14 @@ class World:
         Raises:
             ValueError: a wrong shape or a value that is not finite; the old command stays.
         """
-        zeros = np.zeros(self.robot.n)
-        values = tuple(
-            np.array(zeros if v is None else v, dtype=float) for v in (position, velocity, effort)
+        given = tuple(
+            self._zeros if value is None else np.asarray(value, dtype=float)
+            for value in (position, velocity, effort)
         )
-        for value in values:
+        for value in given:
             self._check(value)
-        self._command = values
+        for kept, value in zip(self._command, given, strict=True):
+            kept[:] = value
         self._write_control()
 
     def set_gains(self, kp: np.ndarray, kv: np.ndarray) -> None:
@@ -252,49 +266,45 @@ class World:
         else:
             # MuJoCo's sensors are of the state before the last step.
             time, values = max(0.0, self.data.time - self.timestep), self.data.sensordata
-        zeros = np.zeros(6)
-        noise = self._noise
+        values = values.copy()
+        if self._noise is not None:
+            self._disturb(values, self._noise)
+        for foot in self._wrenches:
+            # MuJoCo reads what the ankle exerts on the sole; the massless sole passes the ground's
+            # wrench on, so the ground's is the opposite.
+            np.negative(values[foot], out=values[foot])
+        left, right = self._wrenches or (None, None)
         return Reading(
             time=time,
-            position=self._noisy(values[self._positions], noise and noise.position),
-            velocity=self._noisy(values[self._velocities], noise and noise.velocity),
-            effort=self._noisy(values[self._efforts], noise and noise.effort),
-            orientation=self._noisy_orientation(values[self._sensor_slices['orientation']]),
-            angular_velocity=self._noisy(
-                values[self._sensor_slices['angular_velocity']], noise and noise.angular_velocity
-            ),
-            linear_acceleration=self._noisy(
-                values[self._sensor_slices['linear_acceleration']],
-                noise and noise.linear_acceleration,
-            ),
-            left_wrench=self._wrench(values, 'left_foot') if self._free_base else zeros,
-            right_wrench=self._wrench(values, 'right_foot') if self._free_base else zeros.copy(),
+            position=values[self._positions],
+            velocity=values[self._velocities],
+            effort=values[self._efforts],
+            orientation=values[self._orientation],
+            angular_velocity=values[self._angular_velocity],
+            linear_acceleration=values[self._linear_acceleration],
+            left_wrench=np.zeros(6) if left is None else values[left],
+            right_wrench=np.zeros(6) if right is None else values[right],
         )
 
-    def _wrench(self, values: np.ndarray, foot: str) -> np.ndarray:
-        noise = self._noise
-        force = values[self._sensor_slices[f'{foot}/force']]
-        torque = values[self._sensor_slices[f'{foot}/torque']]
-        # MuJoCo reads what the ankle exerts on the sole; the massless sole passes the ground's
-        # wrench on, so the ground's is the opposite.
-        return np.concatenate(
-            [
-                self._noisy(-force, noise and noise.force),
-                self._noisy(-torque, noise and noise.torque),
-            ]
-        )
-
-    def _noisy(self, values: np.ndarray, deviation: float | None) -> np.ndarray:
-        if not deviation:
-            return np.array(values)
-        return values + deviation * self._random.standard_normal(len(values))
-
-    def _noisy_orientation(self, quaternion: np.ndarray) -> np.ndarray:
-        result = np.array(quaternion)
-        if self._noise is not None and self._noise.orientation > 0:
-            error = self._noise.orientation * self._random.standard_normal(3)
-            mujoco.mju_quatIntegrate(result, error, 1.0)
-        return result
+    def _disturb(self, values: np.ndarray, noise: SensorNoise) -> None:
+        for where, deviation in (
+            (self._positions, noise.position),
+            (self._velocities, noise.velocity),
+            (self._efforts, noise.effort),
+            (self._angular_velocity, noise.angular_velocity),
+            (self._linear_acceleration, noise.linear_acceleration),
+            *(
+                (slice(wrench.start + half, wrench.start + half + 3), deviation)
+                for wrench in self._wrenches
+                for half, deviation in ((0, noise.force), (3, noise.torque))
+            ),
+        ):
+            if deviation > 0.0:
+                part = values[where]
+                part += deviation * self._random.standard_normal(len(part))
+        if noise.orientation > 0.0:
+            error = noise.orientation * self._random.standard_normal(3)
+            mujoco.mju_quatIntegrate(values[self._orientation], error, 1.0)
 
     # -- ground truth ----------------------------------------------------------------------
 
@@ -374,7 +384,8 @@ class World:
 
     @property
     def contacts(self) -> tuple[Contact, ...]:
-        """Everything that touches, with its force at the last step."""
+        """Everything that touches, with its force at the last step; not what sleeps (a cube that
+        rests on the table costs nothing until something moves it)."""
         found = []
         wrench = np.zeros(6)
         for i in range(self.data.ncon):
@@ -386,6 +397,12 @@ class World:
 
     # -- inside ----------------------------------------------------------------------------
 
+    def _sensor(self, name: str) -> slice:
+        """Where a sensor's values are."""
+        sensor = self.model.sensor(name)
+        start = int(sensor.adr[0])
+        return slice(start, start + int(sensor.dim[0]))
+
     def _cube_address(self, name: str) -> int:
         self.scene.cube(name)
         return int(self.model.joint(name).qposadr[0])
@@ -393,7 +410,9 @@ class World:
     def _check(self, value: np.ndarray) -> None:
         if value.shape != (self.robot.n,):
             raise ValueError(f'shape {value.shape}, wanted ({self.robot.n},)')
-        if not np.isfinite(value).all():
+        # A sum of squares is finite only if every term is (or one is beyond 1e154): the usual case
+        # in a third of the time.
+        if not math.isfinite(value @ value) and not np.isfinite(value).all():
             bad = int(np.flatnonzero(~np.isfinite(value))[0])
             raise ValueError(f'{self.robot.joint_names[bad]}: {value[bad]}, wanted a finite number')
 
