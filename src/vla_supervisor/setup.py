@@ -10,6 +10,7 @@ setup(
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{package}']),
         (f'share/{package}', ['package.xml', 'parameters.yaml']),
+        (f'share/{package}/launch', ['launch/drill.launch.py']),
     ],
     install_requires=['setuptools'],
     extras_require={'test': ['pytest']},
@@ -22,6 +23,7 @@ setup(
         'console_scripts': [
             'supervisor = vla_supervisor.node:main',
             'command = vla_supervisor.command:main',
+            'drill = vla_supervisor.drill.command:main',
             'measure_stops = vla_supervisor.rehearsal.measure_stops:main',
             'what_if = vla_supervisor.what_if.command:main',
         ],

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import pathlib
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from std_msgs.msg import String
@@ -25,6 +22,7 @@ from vla_common import qos
 from vla_common.modes import Behaviour, Mode
 from vla_common.scheduling import Priority
 from vla_supervisor.rehearsal.figures import distribution, machine
+from vla_supervisor.rehearsal.load import busy
 from vla_supervisor.rehearsal.progress import Progress
 from vla_supervisor.rehearsal.robot import (
     BRING_UP,
@@ -42,27 +40,6 @@ WANTED = (
     ('node_loss_to_stop_ms', 'p99', 120.0),
 )
 """What has to hold: stage, figure, ms at most."""
-
-
-def _burn() -> None:
-    while os.getppid() != 1:  # ends with its parent, however that ends
-        for _ in range(100_000):
-            pass
-
-
-@contextmanager
-def busy(processes: int) -> Iterator[None]:
-    """So many processes that only count, at ordinary priority."""
-    context = multiprocessing.get_context('spawn')
-    burners = [context.Process(target=_burn, daemon=True) for _ in range(processes)]
-    for burner in burners:
-        burner.start()
-    try:
-        yield
-    finally:
-        for burner in burners:
-            burner.kill()
-            burner.join()
 
 
 class Session:

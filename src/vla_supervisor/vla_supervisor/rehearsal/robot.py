@@ -70,6 +70,7 @@ class LaunchedRobot:
         arguments: of the launch file.
         launch: command line before the arguments, where another launch file wraps the robot's.
         priority: of the watcher. One that measures times must not be kept from running.
+        prefix: of the topics that are listened to, where what is said is not what is heard.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class LaunchedRobot:
         arguments: Mapping[str, object],
         launch: Sequence[str] = _LAUNCH,
         priority: Priority = Priority.NORMAL,
+        prefix: str = '',
     ) -> None:
         self._log = log
         self._output = open(log, 'ab')  # noqa: SIM115  closed in close()
@@ -95,9 +97,11 @@ class LaunchedRobot:
         self._listeners: list[Callable[[Any], None]] = []
         self._clients: dict[str, Any] = {}
         self.node.create_subscription(
-            SupervisorState, '/supervisor/state', self._on_state, qos.EVENT
+            SupervisorState, f'{prefix}/supervisor/state', self._on_state, qos.EVENT
         )
-        self.node.create_subscription(DriverStatus, '/hardware/status', self._on_driver, qos.EVENT)
+        self.node.create_subscription(
+            DriverStatus, f'{prefix}/hardware/status', self._on_driver, qos.EVENT
+        )
         self._stop = False
         self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()

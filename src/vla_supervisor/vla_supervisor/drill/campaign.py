@@ -1,0 +1,144 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Carries out one fault after the other and judges each."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from vla_common.modes import Behaviour, Mode
+from vla_supervisor.drill.fault import ALONE, STOPS, Fault, Outcome, WentWrongError
+from vla_supervisor.drill.stage import Stage
+from vla_supervisor.rehearsal.robot import RehearsalError
+
+EXCESS = 0.03
+"""rad beyond a joint's limit that a compliant servo under load may show."""
+
+_STOP_LATEST = 12.0  # s until a stop that has to follow
+_REST_LATEST = 15.0  # s until the joints rest after it
+_AFTER = 0.7  # s in which nothing may move by itself once the fault is over
+
+
+class Campaign:
+    """One stage for many faults; a new one where the robot does not come back.
+
+    Args:
+        arguments: of the robot's launch file.
+        log: for what the processes print.
+    """
+
+    def __init__(self, arguments: Mapping[str, str], log: pathlib.Path) -> None:
+        self._arguments, self._log = arguments, log
+        self._stage: Stage | None = None
+
+    def run(self, faults: Sequence[Fault], tell: Callable[[str], None]) -> Iterator[Outcome]:
+        """Outcomes, as they come. Raises RehearsalError where no robot comes up at all."""
+        try:
+            for fault in faults:
+                tell(fault.name)
+                yield self._one(fault)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Take the robot down."""
+        if self._stage is not None:
+            self._stage.close()
+            self._stage = None
+
+    def _ready_stage(self, fault: Fault) -> Stage:
+        for last in (False, True):
+            try:
+                if self._stage is None:
+                    self._stage = Stage(self._arguments, self._log)
+                    self._stage.up()
+                self._stage.prepare(fault.moving)
+                return self._stage
+            except RehearsalError:
+                self.close()
+                if last:
+                    raise
+        raise AssertionError('not reached')
+
+    def _one(self, fault: Fault) -> Outcome:
+        stage = self._ready_stage(fault)
+        stage.mark()
+        note = ''
+        observed = ''
+        try:
+            with fault.do(stage):
+                self._watch(stage, fault)
+                observed = self._observed(stage)
+            if observed in STOPS and stage.robot.holds(
+                lambda: stage.robot.mode is Mode.RUNNING, _AFTER
+            ):
+                note = 'moves again by itself'
+        except WentWrongError as wrong:
+            note = str(wrong)
+        except RehearsalError as wrong:
+            note = str(wrong).splitlines()[0]
+        return self._judge(stage, fault, observed or self._observed(stage), note)
+
+    # -- watching ---------------------------------------------------------------------------------
+
+    def _watch(self, stage: Stage, fault: Fault) -> None:
+        robot = stage.robot
+        if not set(fault.expected) & set(STOPS):
+            robot.holds(lambda: self._observed(stage) in STOPS, fault.watched)
+            return
+        may_go_on = not set(fault.expected) <= set(STOPS)
+        latest = fault.watched if may_go_on else _STOP_LATEST
+        robot.holds(lambda: self._observed(stage) in STOPS, latest)
+        if self._observed(stage) in STOPS:
+            rested = stage.witness.rest_ms
+            robot.holds(
+                lambda: self._settled(stage) and rested(stage.injected) is not None, _REST_LATEST
+            )
+
+    @staticmethod
+    def _settled(stage: Stage) -> bool:
+        """The behaviour of the stop is in force, and has ended, as far as the driver can say."""
+        driver = stage.robot.driver
+        if driver is None or Behaviour(driver.behaviour) is Behaviour.TRACK:
+            return False
+        return bool(driver.behaviour_done or driver.at_rest)
+
+    @staticmethod
+    def _observed(stage: Stage) -> str:
+        states, behaviours = stage.witness.states, stage.witness.behaviours
+        mode = states[-1][1] if states else stage.robot.mode
+        name = mode.name if mode is not None else 'no supervisor'
+        alone = [ns for ns, b in behaviours if b is Behaviour.STAND and ns >= stage.injected]
+        stops = [ns for ns, m in states if m in (Mode.SAFE_STOP, Mode.ESTOP)]
+        if alone and not any(ns >= stage.injected for ns in stops) and mode is not Mode.READY:
+            return ALONE
+        return name
+
+    # -- judging ----------------------------------------------------------------------------------
+
+    @staticmethod
+    def _judge(stage: Stage, fault: Fault, observed: str, note: str) -> Outcome:
+        witness = stage.witness
+        complaints = [note] if note else []
+        if observed not in fault.expected:
+            complaints.append(f'ended in {observed}')
+        if witness.fell:
+            complaints.append('the robot fell')
+        if witness.worst_excess > EXCESS:
+            complaints.append(f'a joint went {witness.worst_excess:.3f} rad beyond its limit')
+        stopped = observed in STOPS
+        behaviour = stage.robot.behaviour
+        return Outcome(
+            name=fault.name,
+            expected=' or '.join(fault.expected),
+            observed=observed,
+            behaviour=behaviour.name if behaviour is not None else '',
+            ok=not complaints,
+            detection_ms=witness.detection_ms(stage.injected) if stopped else None,
+            rest_ms=witness.rest_ms(stage.injected) if stopped else None,
+            worst_excess_rad=round(witness.worst_excess, 4),
+            fell=witness.fell,
+            sank=witness.sank,
+            causes=tuple(sorted(witness.causes)),
+            note='; '.join(complaints),
+        )
