@@ -16,7 +16,8 @@ import pinocchio
 
 from vla_robot.robot_model import RobotModel
 
-FREE_FLYER_Q = 7
+Wrench = tuple[float, float, float, float, float, float]
+"""Force-like direction (3), then moment-like (3), about the base's origin."""
 
 
 @dataclass(frozen=True)
@@ -159,20 +160,9 @@ class CollisionModel:
             self._model, self._data, self._geometry, self._geometry_data
         )
 
-    def distance(self, pair: int) -> float:
-        """m between the two shapes, negative where they overlap."""
-        return pinocchio.computeDistance(self._geometry, self._geometry_data, pair).min_distance
-
-    def wrench(self, pair: int) -> tuple[float, float, float, float, float, float]:
-        """(6,) w with w·(twist of the second relative to the first) = rate of the distance.
-
-        Of the pair as last measured by `distance`. n is the direction from the first to the second,
-        x a nearest point, the twist is of the point at the base's origin: w = (n, x × n).
-        """
-        result = self._geometry_data.distanceResults[pair]
-        nx, ny, nz = result.normal.tolist()
-        x, y, z = result.getNearestPoint1().tolist()
-        return nx, ny, nz, y * nz - z * ny, z * nx - x * nz, x * ny - y * nx
+    def measure(self, pair: int) -> object:
+        """Coal's result: `min_distance` in m, negative where the shapes overlap; see `wrench`."""
+        return pinocchio.computeDistance(self._geometry, self._geometry_data, pair)
 
     def rows(self, wrenches: np.ndarray, signs: np.ndarray) -> np.ndarray:
         """(k, n): how the quantities of (k, 6) wrenches grow with each joint; (k, n) signs."""
@@ -237,6 +227,17 @@ class CollisionModel:
     def com_rows(self, directions: np.ndarray) -> np.ndarray:
         """(k, n): how the centre of mass moves along (k, 3) directions, after `place` with mass."""
         return (directions @ self._data.Jcom)[:, self._to_v]
+
+
+def wrench(result: object) -> Wrench:
+    """w with w·(twist of the second shape relative to the first) = rate of their distance.
+
+    n is the direction from the first to the second and x a nearest point; the twist is that of the
+    point at the base's origin: w = (n, x × n).
+    """
+    nx, ny, nz = result.normal.tolist()
+    x, y, z = result.getNearestPoint1().tolist()
+    return nx, ny, nz, y * nz - z * ny, z * nx - x * nz, x * ny - y * nx
 
 
 def _radius(shape: object) -> float:

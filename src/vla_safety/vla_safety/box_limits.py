@@ -50,7 +50,7 @@ class BoxLimits:
         position, velocity: (n,) of the last command sent.
         low, high: (n,) rad/s, bounds on the next velocity, after `bound`.
         brake: (n,) rad/s, the full brake's velocity, after `bound`; low ≤ brake ≤ high.
-        lows, highs: (4, n) rad/s, each bound by itself, before yielding.
+        top_speed: (n,) rad/s, after `bound`: the velocity limits times the speed scale.
     """
 
     def __init__(
@@ -85,14 +85,27 @@ class BoxLimits:
         self.low = np.zeros(n)
         self.high = np.zeros(n)
         self.brake = np.zeros(n)
-        self.lows = np.zeros((4, n))
-        self.highs = np.zeros((4, n))
-        # Position limits and torque window together, so that one call bounds the speed by both.
-        self._ceilings = np.vstack([self.upper, np.full(n, np.inf)])
-        self._floors = np.vstack([self.lower, np.full(n, -np.inf)])
-        self._distances = np.zeros((4, n))
-        self._periods = np.zeros((4, 1))
+        # The four bounds that are speeds within a distance, one behind the other: braking up and
+        # down, torque up and down. Flat: a call on 128 numbers costs what one on 32 does.
+        self._speeds = np.zeros(4 * n)
+        self._up, self._down, self._reach_up, self._reach_down = self._speeds.reshape(4, n)
+        self._doubled = np.tile(2.0 * self.max_acceleration, 4)
+        self._twice = np.tile(self.max_acceleration, 2)
+        self._per_period = np.zeros(4 * n)
+        self._squared = np.zeros(4 * n)
+        self._highest, self._lowest = np.zeros(n), np.zeros(n)
+        self.top_speed = np.zeros(n)
         self._scratch = np.zeros(n)
+
+    @property
+    def highs(self) -> np.ndarray:
+        """(4, n) rad/s, each upper bound by itself, before yielding; see the rows' names."""
+        return np.array((self._highest, self.top_speed, self._up, self._reach_up))
+
+    @property
+    def lows(self) -> np.ndarray:
+        """(4, n) rad/s, each lower bound by itself."""
+        return np.array((self._lowest, -self.top_speed, -self._down, -self._reach_down))
 
     def reset(self, position: np.ndarray, velocity: np.ndarray | None = None) -> None:
         """Start from what the servos track now.
@@ -138,37 +151,66 @@ class BoxLimits:
             reach_low, reach_high: (n,) rad, where the servo's effort limit lets the command go;
                 None leaves the torque bound out.
         """
-        a, v = self.max_acceleration, self.velocity
-        change = np.multiply(a, period, out=self._scratch)
-        np.add(v, change, out=self.highs[ACCELERATION])
-        np.subtract(v, change, out=self.lows[ACCELERATION])
-        np.maximum(v, -change, out=self.brake)
-        np.minimum(self.brake, change, out=self.brake)
-        np.subtract(v, self.brake, out=self.brake)
+        v, p, n = self.velocity, self.position, len(self.position)
+        at = self._per_period
+        np.multiply(self._twice, (1.0 + self.lag) * period, at[: 2 * n])
+        np.multiply(self._twice, period, at[2 * n :])
+        change = at[2 * n : 3 * n]
+        highest = np.add(v, change, self._highest)
+        lowest = np.subtract(v, change, self._lowest)
+        # The full brake: towards zero, by no more than the change.
+        brake = np.minimum(highest, 0.0, out=self.brake)
+        np.maximum(brake, lowest, out=brake)
+        top = np.multiply(self.max_velocity, scale, self.top_speed)
 
-        np.multiply(self.max_velocity, scale, out=self.highs[SPEED])
-        np.negative(self.highs[SPEED], out=self.lows[SPEED])
+        np.subtract(self.upper, p, self._up)
+        np.subtract(p, self.lower, self._down)
+        if reach_high is None or reach_low is None:
+            self._reach_up.fill(np.inf)
+            self._reach_down.fill(np.inf)
+        else:
+            np.subtract(reach_high, p, self._reach_up)
+            np.subtract(p, reach_low, self._reach_down)
+        bounding_speeds(self._speeds, self._doubled, at, self._squared)
 
-        self._ceilings[1] = np.inf if reach_high is None else reach_high
-        self._floors[1] = -np.inf if reach_low is None else reach_low
-        np.subtract(self._ceilings, self.position, out=self._distances[:2])
-        np.subtract(self.position, self._floors, out=self._distances[2:])
-        lagged = (1.0 + self.lag) * period
-        np.multiply(a, 0.5 * lagged * lagged, out=self._scratch)
-        self._distances[::2] -= self._scratch
-        self._periods[::2] = lagged
-        self._periods[1::2] = period
-        speeds = stopping_speed(self._distances, a, self._periods)
-        self.highs[BRAKING:] = speeds[:2]
-        np.negative(speeds[2:], out=self.lows[BRAKING:])
-
-        np.minimum.reduce(self.highs, axis=0, out=self.high)
-        np.maximum.reduce(self.lows, axis=0, out=self.low)
-        np.maximum(self.high, self.brake, out=self.high)
-        np.minimum(self.low, self.brake, out=self.low)
+        high = np.minimum(highest, top, out=self.high)
+        np.minimum(high, self._up, out=high)
+        np.minimum(high, self._reach_up, out=high)
+        np.maximum(high, brake, out=high)
+        low = np.minimum(self._down, self._reach_down, out=self.low)
+        np.minimum(low, top, out=low)
+        np.negative(low, low)
+        np.maximum(low, lowest, out=low)
+        np.minimum(low, brake, out=low)
 
     def commit(self, velocity: np.ndarray, period: float) -> None:
         """Take `velocity` (n,) as sent for `period` s; the position follows."""
         self.velocity[:] = velocity
-        np.multiply(self.velocity, period, out=self._scratch)
+        np.multiply(self.velocity, period, self._scratch)
         self.position += self._scratch
+
+
+def bounding_speeds(
+    distances: np.ndarray, doubled: np.ndarray, at: np.ndarray, squared: np.ndarray
+) -> None:
+    """Turn distances into the speeds that they allow, in place.
+
+    The first half is braking with lag, the second without (the torque window). See
+    `stopping_speed` for the formula. With lag the distance is shortened by ½aT², and aT² under the
+    root cancels it:
+
+        −aT + √((aT)² + 2a·max(0, d − ½aT²)) = −aT + √max(2ad, (aT)²)
+
+    Args:
+        distances: (4n,) rad; overwritten by rad/s.
+        doubled: (4n,) 2a.
+        at: (4n,) a·T of each.
+        squared: (4n,) scratch.
+    """
+    half = len(distances) // 2
+    np.multiply(at, at, squared)
+    distances *= doubled
+    distances[half:] += squared[half:]
+    np.maximum(distances, squared, out=distances)
+    np.sqrt(distances, distances)
+    distances -= at

@@ -33,6 +33,6 @@ def stopping_speed(
     speed *= rate
     speed += speed
     speed += at * at
-    np.sqrt(speed, out=speed)
+    np.sqrt(speed, speed)
     speed -= at
     return speed

@@ -117,8 +117,9 @@ class ChunkTracker:
         self._coefficients = np.zeros((0, 1, 0))
         self._time = 0.0
         self._faded = 0.0
-        self._gap_position = np.zeros(0)
-        self._gap_velocity = np.zeros(0)
+        self._powers = np.zeros((2, 3))
+        self._blend = self._powers[:, -2:]
+        self._where: np.ndarray | slice = slice(0)
         self._before_position = np.zeros(n)
         self._before_velocity = np.zeros(n)
         self.covered = np.zeros(n, dtype=bool)
@@ -178,17 +179,25 @@ class ChunkTracker:
             velocities = np.concatenate((velocities[:1], velocities))
             times = np.concatenate(([0.0], times))
         self._knots = times.tolist()
-        self._coefficients = segment_coefficients(times, positions, velocities, self._interpolation)
+        own = segment_coefficients(times, positions, velocities, self._interpolation)
+        # What fades is a sum of two curves more: one product for all of it.
+        self._coefficients = np.concatenate((own, np.zeros((len(own), 2, len(joints)))), axis=1)
+        self._powers = np.zeros((2, own.shape[1] + 2))
+        self._blend = self._powers[:, -2:]
         self._chunk = chunk
         self._time = start
         self._faded = 0.0
         self.covered[:] = False
         self.covered[joints] = True
-        own_position, own_velocity = self._evaluate()
-        self._gap_position = np.where(fading, self._before_position[joints] - own_position, 0.0)
-        self._gap_velocity = np.where(
-            fading, self._before_velocity[joints] - scale * own_velocity, 0.0
-        )
+        self._blend[:] = 0.0
+        own = self._evaluate(scale)
+        order = self._coefficients.shape[1]
+        fade = np.zeros((2, len(joints)))
+        fade[0, fading] = (self._before_position[joints] - own[0])[fading]
+        fade[1, fading] = (self._before_velocity[joints] - own[1])[fading]
+        self._coefficients[:, order - 2 :] = fade
+        whole = len(joints) == len(self.covered) and (joints == np.arange(len(joints))).all()
+        self._where = slice(None) if whole else joints
 
     def advance(self, dt: float, scale: float) -> None:
         """Let `dt` seconds pass; playback moves by dt·scale."""
@@ -198,8 +207,6 @@ class ChunkTracker:
     def sample(self, scale: float, position: np.ndarray, velocity: np.ndarray) -> None:
         """Write the covered joints' wanted position (rad) and velocity (rad/s) into (n,) arrays."""
         assert self._chunk is not None
-        own_position, own_velocity = self._evaluate()
-        own_velocity *= scale
         s = self._faded / self._cross_fade
         if s < 1.0:
             s2 = s * s
@@ -209,22 +216,23 @@ class ChunkTracker:
             value_slope = -30.0 * s2 * (1.0 - s) ** 2 / self._cross_fade
             slope = s - s3 * (6.0 - 8.0 * s + 3.0 * s2)
             slope_slope = 1.0 - s2 * (18.0 - 32.0 * s + 15.0 * s2)
-            own_position += self._gap_position * value + self._gap_velocity * (
-                slope * self._cross_fade
-            )
-            own_velocity += self._gap_position * value_slope + self._gap_velocity * slope_slope
-        position[self._chunk.joints] = own_position
-        velocity[self._chunk.joints] = own_velocity
+            self._blend[:] = (value, slope * self._cross_fade), (value_slope, slope_slope)
+        else:
+            self._blend[:] = 0.0
+        position[self._where], velocity[self._where] = self._evaluate(scale)
 
-    def _evaluate(self) -> tuple[np.ndarray, np.ndarray]:
-        """Position and velocity (k,) of the chunk itself at the playback time, in chunk time."""
+    def _evaluate(self, scale: float) -> np.ndarray:
+        """(2, k) position and velocity at the playback time, what fades included."""
         # bisect on a list of floats takes a tenth of np.searchsorted's time for so few points.
         time = min(self._time, self._knots[-1])
         segment = min(max(bisect_right(self._knots, time) - 1, 0), len(self._coefficients) - 1)
-        coefficients = self._coefficients[segment]
         s = time - self._knots[segment]
-        # One product for the polynomial and its derivative instead of two Horner loops.
-        powers = [s**power for power in range(len(coefficients))]
-        slopes = [0.0] + [power * powers[power - 1] for power in range(1, len(coefficients))]
-        position, velocity = np.array((powers, slopes)) @ coefficients
-        return position, velocity
+        powers, slopes = [1.0], [0.0]
+        power, slope = 1.0, scale
+        for exponent in range(1, self._powers.shape[1] - 2):
+            slopes.append(exponent * slope)
+            slope *= s
+            power *= s
+            powers.append(power)
+        self._powers[:, :-2] = powers, slopes
+        return self._powers @ self._coefficients[segment]

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -54,8 +53,7 @@ class GravitySource(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """One command and what was done to get it.
 
     Attributes:
@@ -144,6 +142,18 @@ class SafetyFilter:
         self._target = np.zeros(n)
         self._inside = np.zeros(n)
         self._outside = np.zeros(n, dtype=bool)
+        self._beyond = False
+        self._error, self._gap, self._delay = np.zeros(n), np.zeros(n), np.zeros(n)
+        self._sent = np.zeros(n)
+        self._motion = MotionState(
+            self.box.position,
+            self.box.velocity,
+            np.zeros(n),
+            np.zeros(n),
+            np.zeros(n),
+            self.box.brake,
+            0.0,
+        )
         self._target_velocity = np.zeros(n)
         self._effort = np.zeros(n)
         self._last: Output | None = None
@@ -293,7 +303,8 @@ class SafetyFilter:
         shaped = self._wanted
         if self._jerk is not None and stop is None:
             shaped = self._jerk.shape(self._wanted, self.box.velocity, self._acceleration, period)
-        sent = np.minimum(np.maximum(shaped, self.box.low), self.box.high)
+        sent = np.maximum(shaped, self.box.low, out=self._sent)
+        np.minimum(sent, self.box.high, out=sent)
         changed = self._explain(tracking, shaped, sent, period, counts, listed)
 
         self._infeasible = ''
@@ -301,10 +312,10 @@ class SafetyFilter:
             restricted = self._restrict(
                 sent, measured_position, measured_velocity, period, counts, listed
             )
-            changed = changed or not np.array_equal(restricted, sent)
+            changed = changed or restricted.tobytes() != sent.tobytes()
             sent = restricted
 
-        np.subtract(sent, self.box.velocity, out=self._acceleration)
+        np.subtract(sent, self.box.velocity, self._acceleration)
         self._acceleration /= period
         self.box.commit(sent, period)
         self._feed_forward(base_rotation)
@@ -349,18 +360,25 @@ class SafetyFilter:
             self.flush('chunk sample not finite')
             return False
         box = self.box
-        np.maximum(self._target, box.lower, out=self._inside)
-        np.minimum(self._inside, box.upper, out=self._inside)
-        np.not_equal(self._inside, self._target, out=self._outside)
-        self._outside &= tracker.covered
-        self._target_velocity[self._outside] = 0.0
+        inside = np.maximum(self._target, box.lower, out=self._inside)
+        np.minimum(inside, box.upper, out=inside)
+        self._beyond = inside.tobytes() != self._target.tobytes()
+        if self._beyond:
+            np.not_equal(inside, self._target, self._outside)
+            self._outside &= tracker.covered
+            self._target_velocity[self._outside] = 0.0
         # Where the target was one period ago, against where the command is: the gap to close.
-        error = self._inside - self._target_velocity * period - box.position
-        speed = stopping_speed(np.abs(error), self._approach, period + self._approach_delay)
-        np.copyto(
-            self._asked, self._target_velocity + np.copysign(speed, error), where=tracker.covered
-        )
-        np.minimum(np.maximum(self._asked, box.lows[SPEED]), box.highs[SPEED], out=self._wanted)
+        error = np.multiply(self._target_velocity, -period, self._error)
+        error += inside
+        error -= box.position
+        delay = np.add(self._approach_delay, period, self._delay)
+        speed = stopping_speed(np.abs(error, self._gap), self._approach, delay)
+        np.copysign(speed, error, speed)
+        speed += self._target_velocity
+        np.copyto(self._asked, speed, where=tracker.covered)
+        fastest = box.top_speed
+        np.maximum(self._asked, -fastest, out=self._wanted)
+        np.minimum(self._wanted, fastest, out=self._wanted)
         return True
 
     def _explain(
@@ -390,18 +408,19 @@ class SafetyFilter:
             jerked = int(np.count_nonzero(np.abs(self._wanted - shaped) > CHANGE))
             if jerked:
                 counts[Kind.JERK] = jerked
-        if tracking:
+        if tracking and self._beyond:
             for joint in self._outside.nonzero()[0].tolist():
                 name(Kind.POSITION, joint, self._target[joint], self._inside[joint])
-            for joint in (np.abs(self._asked - self._wanted) > CHANGE).nonzero()[0].tolist():
+        if tracking:
+            for joint in _different(self._asked, self._wanted):
                 asked, hard = abs(float(self._asked[joint])), float(box.max_velocity[joint])
                 if asked > hard:
                     name(Kind.VELOCITY, joint, asked, hard)
                 else:
-                    name(Kind.SPEED_SCALE, joint, asked, float(box.highs[SPEED, joint]))
-        for joint in (np.abs(sent - shaped) > CHANGE).nonzero()[0].tolist():
+                    name(Kind.SPEED_SCALE, joint, asked, float(box.top_speed[joint]))
+        for joint in _different(sent, shaped):
             up = shaped[joint] > sent[joint]
-            bounds = box.highs[:, joint] if up else box.lows[:, joint]
+            bounds = (box.highs if up else box.lows)[:, joint]
             row = int(bounds.argmin() if up else bounds.argmax())
             value, limit = float(shaped[joint]), float(bounds[row])
             if row == TORQUE:
@@ -413,7 +432,8 @@ class SafetyFilter:
             elif tracking:  # Else this is what coming to rest along the limits looks like.
                 asked = (value - float(box.velocity[joint])) / period
                 name(Kind.ACCELERATION, joint, asked, float(self._max_acceleration[joint]))
-        listed.sort(key=lambda item: -item.level)
+        if len(listed) > 1:
+            listed.sort(key=lambda item: -item.level)
         return changed
 
     def _restrict(
@@ -427,15 +447,11 @@ class SafetyFilter:
     ) -> np.ndarray:
         """Ask the coupled limits; whatever is wrong with their answer, the full brake leaves."""
         box = self.box
-        state = MotionState(
-            box.position,
-            box.velocity,
-            measured_position,
-            measured_velocity,
-            self._effort,
-            box.brake,
-            period,
-        )
+        state = self._motion
+        state.measured_position = measured_position
+        state.measured_velocity = measured_velocity
+        state.feed_forward = self._effort
+        state.period = period
         velocity, why = wanted, ''
         for limits in self._coupled:
             try:
@@ -445,13 +461,18 @@ class SafetyFilter:
             except Infeasible as error:
                 why = str(error)
                 break
+            if velocity.shape != wanted.shape or not is_finite(velocity):
+                why = f'{type(limits).__name__} left the box'
+                break
+            # Rounding is taken back; more than that is no answer.
+            inside = np.minimum(np.maximum(velocity, box.low), box.high)
             if (
-                velocity.shape != wanted.shape
-                or not ((velocity >= box.low - CHANGE) & (velocity <= box.high + CHANGE)).all()
+                inside.tobytes() != velocity.tobytes()
+                and not (np.abs(inside - velocity) <= CHANGE).all()
             ):
                 why = f'{type(limits).__name__} left the box'
                 break
-            velocity = np.minimum(np.maximum(velocity, box.low), box.high)
+            velocity = inside
             for item in limits.findings:
                 _report(item, counts, listed)
         else:
@@ -479,6 +500,13 @@ class SafetyFilter:
 def _report(item: Violation, counts: dict[Kind, int], listed: list[Violation]) -> None:
     counts[item.kind] = counts.get(item.kind, 0) + 1
     listed.append(item)
+
+
+def _different(first: np.ndarray, second: np.ndarray) -> list[int]:
+    """Where two arrays differ by more than rounding. Mostly they are the same to the last bit."""
+    if first.tobytes() == second.tobytes():
+        return []
+    return (np.abs(first - second) > CHANGE).nonzero()[0].tolist()
 
 
 def is_finite(values: np.ndarray) -> bool:

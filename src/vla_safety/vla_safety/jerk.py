@@ -35,10 +35,12 @@ class JerkShaper:
             period: s.
         """
         gap = wanted - velocity
-        towards = np.minimum(stopping_speed(np.abs(gap), self._jerk, period), self._acceleration)
+        towards = stopping_speed(np.abs(gap), self._jerk, period)
+        np.minimum(towards, self._acceleration, out=towards)
+        np.copysign(towards, gap, towards)
         change = self._jerk * period
-        shaped = np.maximum(np.copysign(towards, gap), acceleration - change)
-        np.minimum(shaped, acceleration + change, out=shaped)
-        shaped *= period
-        shaped += velocity
-        return shaped
+        np.maximum(towards, acceleration - change, out=towards)
+        np.minimum(towards, acceleration + change, out=towards)
+        towards *= period
+        towards += velocity
+        return towards

@@ -39,15 +39,15 @@ class TorqueReach:
         feed_forward: np.ndarray,
     ) -> None:
         """Compute low and high (n,) rad from the measured state and the last command."""
-        np.subtract(velocity, command_velocity, out=self._offset)
-        self._offset *= self._kv
-        self._offset -= feed_forward
-        np.add(self._offset, self._effort, out=self.high)
-        self.high *= self._compliance
-        self.high += position
-        np.subtract(self._offset, self._effort, out=self.low)
-        self.low *= self._compliance
-        self.low += position
+        middle = np.subtract(velocity, command_velocity, self._offset)
+        middle *= self._kv
+        middle -= feed_forward
+        high = np.add(middle, self._effort, self.high)
+        high *= self._compliance
+        high += position
+        low = np.subtract(middle, self._effort, self.low)
+        low *= self._compliance
+        low += position
 
     def torque(
         self,

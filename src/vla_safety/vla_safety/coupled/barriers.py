@@ -19,6 +19,7 @@ when the command before left.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -28,6 +29,7 @@ from vla_robot import RobotModel
 from vla_robot.collision import CollisionModel, Obstacle
 from vla_safety.coupled.brake_path import BrakePath, leverage
 from vla_safety.coupled.limits import Infeasible, MotionState
+from vla_safety.coupled.nearest_first import NearestFirst
 from vla_safety.coupled.power import PowerLimit
 from vla_safety.coupled.proximity import Proximity
 from vla_safety.coupled.qp import TOLERANCE, DaqpSolver, NearestVelocity, nearest
@@ -72,23 +74,37 @@ class BrakingBarriers:
         self._settings = s
         self._clock = clock
         self._acceleration = np.array(acceleration, dtype=float)
-        self._model = CollisionModel(robot, obstacles)
+        self._model = model = CollisionModel(robot, obstacles)
         self._solver = solver or DaqpSolver(robot.n)
         self._path = BrakePath(self._acceleration)
-        self.collision = SelfCollision(
-            self._model, self._acceleration, s.margin, s.floor, s.max_configurations
+        self._workspace = Workspace(model, s.frames, s.lower, s.upper)
+        self._support = Support(robot, model, s.support_margin)
+        self._proximity = Proximity(
+            model, s.proximity_frames, s.proximity_margin, s.proximity_timeout
         )
-        self._workspace = Workspace(self._model, s.frames, s.lower, s.upper)
-        self.support = Support(robot, self._model, s.support_margin)
-        self.proximity = Proximity(
-            self._model, s.proximity_frames, s.proximity_margin, s.proximity_timeout
+        self._pairs = len(model.pairs)
+        self._mass = self._pairs + len(s.frames)
+        self._bounds = NearestFirst(
+            np.vstack([model.levers, self._workspace.levers, self._support.levers]),
+            np.concatenate((np.full(self._pairs, s.margin), np.zeros(len(s.frames) + 1))),
         )
+        self.collision = SelfCollision(model, self._bounds, s.margin, s.floor, s.max_configurations)
         self._power = PowerLimit(robot.servo.kp, robot.servo.kv, effort, s.power)
-        self._rows = RowSet(robot.n)
-        self._position = np.full(robot.n, np.nan)
-        self._velocity = np.full(robot.n, np.nan)
+        self._rows = RowSet(model)
+        self._known = (b'', b'')
         self.findings: list[Violation] = []
         self.solved = 0
+
+    # --- what is heard ---------------------------------------------------------------------
+
+    def stand_on(self, left: bool, right: bool) -> None:
+        """Which feet carry the robot."""
+        if self._support.stand_on(left, right):
+            self._bounds.known[self._mass] = -np.inf
+
+    def see(self, frame: str, distance: float, age: float) -> None:
+        """What a range sensor sees; see Proximity."""
+        self._proximity.see(frame, distance, age)
 
     # --- CoupledLimits ---------------------------------------------------------------------
 
@@ -98,7 +114,7 @@ class BrakingBarriers:
         """See CoupledLimits."""
         begin = self._clock()
         self.findings = []
-        if not self._knows(state.position, state.velocity):
+        if (state.position.tobytes(), state.velocity.tobytes()) != self._known:
             # The filter sent something else than the last answer: a stop, or it was reset.
             self._assess(state.position, state.velocity, state.period, strict=False)
         velocity = self._nearest(wanted, low, high, state)
@@ -138,13 +154,13 @@ class BrakingBarriers:
         scaled = rows.gradient * leverage(
             np.array(rows.times), np.abs(state.velocity), self._acceleration, state.period
         )
-        gamma = 1.0 - np.exp(-self._settings.rate * state.period)
+        gamma = 1.0 - math.exp(-self._settings.rate * state.period)
         floor = scaled @ state.brake
         floor -= gamma * np.maximum(clearance, 0.0)
         short = floor - scaled @ wanted
-        if short.max() <= TOLERANCE:
+        if short.max() <= TOLERANCE:  # Not where one is not a number.
             return wanted
-        if not np.isfinite(short).all():
+        if not math.isfinite(short.sum()):
             raise Infeasible('barriers not finite')
         named: set[str] = set()
         for k in (-short).argsort().tolist():
@@ -163,6 +179,8 @@ class BrakingBarriers:
 
     def _limit_power(self, velocity: np.ndarray, state: MotionState) -> np.ndarray:
         power = self._power
+        if power.harmless(velocity):
+            return velocity
         power.update(
             state.position,
             state.velocity,
@@ -177,23 +195,31 @@ class BrakingBarriers:
         # Between two answers of a convex problem there are only answers.
         return state.brake + share * (velocity - state.brake)
 
-    def _knows(self, position: np.ndarray, velocity: np.ndarray) -> bool:
-        same = (position == self._position) & (velocity == self._velocity)
-        return bool(same.all())
-
     def _assess(
         self, position: np.ndarray, velocity: np.ndarray, period: float, strict: bool
     ) -> bool:
         """Rows and proof of the brake path from a command; what the next tick starts with."""
-        path, rows, model = self._path, self._rows, self._model
+        path, rows, model, bounds = self._path, self._rows, self._model, self._bounds
         path.set(position, velocity, period)
-        near, way, more, reach = self.collision.candidates(path, velocity, period)
+        near = bounds.candidates(path, velocity, self._acceleration, period)
         rows.clear()
-        model.place(path.stop, mass=True)
-        self._workspace.append(model, rows, reach)
-        self.support.append(model, rows, reach, path.stop)
-        self.proximity.append(model, rows, reach, path.stop - path.start, velocity)
-        proven = self.collision.assess(path, near, way, more, rows, period, strict)
-        self._position[:] = position
-        self._velocity[:] = velocity
-        return proven
+        self._known = (position.tobytes(), velocity.tobytes())
+        sensing = bool(self._proximity)
+        if not near and not sensing:
+            self.collision.measured = 0
+            return True
+        mass = bool(near) and near[-1] == self._mass
+        model.place(path.stop, mass)
+        while near and near[-1] >= self._pairs:
+            quantity = near.pop()
+            more = float(bounds.more[quantity])
+            if quantity == self._mass:
+                value = self._support.append(model, rows, more, path.stop)
+            else:
+                value = self._workspace.append(quantity - self._pairs, model, rows, more)
+            bounds.known[quantity] = max(
+                float(bounds.known[quantity]), value - float(bounds.way[quantity])
+            )
+        if sensing:
+            self._proximity.append(model, rows, bounds.reach, path.stop - path.start, velocity)
+        return self.collision.assess(path, near, rows, period, strict)

@@ -12,9 +12,9 @@ import numpy as np
 from vla_safety.violations import Violation
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class MotionState:
-    """What coupled limits may look at. Arrays belong to the filter: read, don't keep.
+    """What coupled limits may look at. All belongs to the filter: read, don't keep.
 
     Attributes:
         position, velocity: (n,) of the last command sent, rad and rad/s.

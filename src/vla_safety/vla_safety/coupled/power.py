@@ -45,6 +45,10 @@ class PowerLimit:
         np.abs(self._torque, out=self._torque)
         np.minimum(self._torque, self._effort, out=self._torque)
 
+    def harmless(self, velocity: np.ndarray) -> bool:
+        """Whether `velocity` (n,) keeps the limit even at full effort: nothing else matters."""
+        return bool(self._effort.dot(np.abs(velocity, self._scratch)) <= self.limit)
+
     def power(self, velocity: np.ndarray) -> float:
         """W at `velocity` (n,) rad/s."""
         return float(self._torque.dot(np.abs(velocity)))

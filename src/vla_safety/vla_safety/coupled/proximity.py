@@ -52,6 +52,9 @@ class Proximity:
                 )
             )
 
+    def __len__(self) -> int:
+        return len(self._frames)
+
     def see(self, frame: str, distance: float, age: float) -> None:
         """What a sensor sees: m (infinite: nothing; not a number: not believed), s old.
 

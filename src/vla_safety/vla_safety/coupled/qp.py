@@ -39,6 +39,12 @@ class DaqpSolver:
     def __init__(self, n: int) -> None:
         self._n = n
         self._hessian = np.eye(n)
+        self._reserve(16)
+
+    def _reserve(self, rows: int) -> None:
+        size = self._n + rows
+        self._upper, self._lower = np.full(size, 1e30), np.zeros(size)
+        self._sense = np.zeros(size, dtype=np.int32)
 
     def solve(
         self,
@@ -48,11 +54,20 @@ class DaqpSolver:
         rows: np.ndarray,
         floor: np.ndarray,
     ) -> np.ndarray | None:
-        k = len(floor)
-        upper = np.concatenate((high, np.full(k, 1e30)))
-        lower = np.concatenate((low, floor))
-        sense = np.zeros(self._n + k, dtype=np.int32)
-        answer, _, flag, _ = daqp.solve(self._hessian, -wanted, rows, upper, lower, sense)
+        n, size = self._n, self._n + len(floor)
+        if size > len(self._upper):
+            self._reserve(2 * len(floor))
+        self._upper[:n] = high
+        self._lower[:n] = low
+        self._lower[n:size] = floor
+        answer, _, flag, _ = daqp.solve(
+            self._hessian,
+            -wanted,
+            rows,
+            self._upper[:size],
+            self._lower[:size],
+            self._sense[:size],
+        )
         return answer if flag == SOLVED else None
 
 
@@ -66,19 +81,13 @@ def nearest(
 ) -> np.ndarray:
     """The solver's answer, if what went in and what came out are to be believed.
 
-    DAQP takes a row with a NaN for one that holds, so every number is tested before; and an answer
-    is an answer only if it satisfies what was asked.
+    DAQP takes a row with a NaN for one that holds, so what may hold one is tested before; and an
+    answer is one only if it satisfies what was asked.
 
     Raises:
         Infeasible: the problem is not finite, has no solution, or the answer does not satisfy it.
     """
-    if not (
-        _finite(wanted)
-        and _finite(low)
-        and _finite(high)
-        and _finite(floor)
-        and _finite(rows.ravel())
-    ):
+    if not (_finite(wanted) and _finite(floor) and _finite(rows.ravel())):
         raise Infeasible('problem not finite')
     answer = solver.solve(wanted, low, high, rows, floor)
     if answer is None:
@@ -86,7 +95,7 @@ def nearest(
     if answer.shape != wanted.shape or not _finite(answer):
         raise Infeasible('answer not finite')
     answer = np.minimum(np.maximum(answer, low), high)
-    if not (rows @ answer >= floor - 10.0 * TOLERANCE).all():
+    if not (rows @ answer - floor).min() >= -10.0 * TOLERANCE:
         raise Infeasible('answer breaks a row')
     return answer
 

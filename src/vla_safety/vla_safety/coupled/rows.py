@@ -3,18 +3,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from vla_robot.collision import CollisionModel
+from vla_robot.collision import CollisionModel, Wrench
 from vla_safety.violations import Kind
 
-Wrench = tuple[float, float, float, float, float, float]
 
-
-@dataclass(frozen=True)
-class Subject:
+class Subject(NamedTuple):
     """What a row is about, for the report."""
 
     kind: Kind
@@ -24,17 +21,19 @@ class Subject:
 class RowSet:
     """Rows g·q̇ of quantities that must stay positive, with what is left of each.
 
+    Args:
+        model: that the rows are taken at.
+
     Attributes:
         subjects: of each row.
         clearance: m above the barrier's zero, at the row's configuration.
         limit: m, value of the quantity itself at the barrier's zero.
         times: s on the brake path.
-        gradient: (k, n), after `close` of each configuration.
     """
 
-    def __init__(self, n: int) -> None:
-        self._n = n
-        self._empty = np.zeros((0, n))
+    def __init__(self, model: CollisionModel) -> None:
+        self._model = model
+        self._signs: list[np.ndarray] = []
         self.clear()
 
     def clear(self) -> None:
@@ -43,8 +42,8 @@ class RowSet:
         self.limit: list[float] = []
         self.times: list[float] = []
         self._wrenches: list[Wrench] = []
-        self._signs: list[np.ndarray] = []
-        self._extra: list[np.ndarray | None] = []
+        self._open: list[np.ndarray] = []
+        self._extra: list[tuple[int, np.ndarray]] = []
         self._blocks: list[np.ndarray] = []
 
     def __len__(self) -> int:
@@ -65,29 +64,30 @@ class RowSet:
             wrench, signs: its gradient, see CollisionModel.rows.
             extra: (n,) added to the gradient.
         """
+        if extra is not None:
+            self._extra.append((len(self._wrenches), extra))
         self.subjects.append(subject)
         self.clearance.append(clearance)
         self.limit.append(limit)
         self._wrenches.append(wrench)
-        self._signs.append(signs)
-        self._extra.append(extra)
+        self._open.append(signs)
 
-    def close(self, model: CollisionModel, time: float) -> None:
+    def close(self, time: float) -> None:
         """Turn what was added at this configuration, `time` s along the path, into rows."""
-        if not self._wrenches:
+        count = len(self._wrenches)
+        if not count:
             return
-        block = model.rows(np.array(self._wrenches), np.array(self._signs))
-        for row, extra in zip(block, self._extra, strict=True):
-            if extra is not None:
-                row += extra
+        signs = self._open[0] if count == 1 else np.array(self._open)
+        block = self._model.rows(np.array(self._wrenches), signs)
+        for row, extra in self._extra:
+            block[row] += extra
         self._blocks.append(block)
-        self.times.extend([time] * len(block))
+        self.times += [time] * count
         self._wrenches.clear()
-        self._signs.clear()
+        self._open.clear()
         self._extra.clear()
 
     @property
     def gradient(self) -> np.ndarray:
-        if not self._blocks:
-            return self._empty
+        """(k, n) of all rows, in the order of the lists."""
         return self._blocks[0] if len(self._blocks) == 1 else np.concatenate(self._blocks)

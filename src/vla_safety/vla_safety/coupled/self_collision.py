@@ -10,100 +10,82 @@ permission, touches nothing. Two uses:
   which a pair's distance is d₁ and d₂, and between which no point of it can come nearer by more
   than w = Σᵢ leverᵢ·|Δqᵢ|, the distance is at least (d₁ + d₂ − w)/2 (conservative advancement,
   Mirtich 1996). Where that is not enough, the way is halved and measured there.
-
-A pair whose last known distance, less all that the joints can have moved since, is out of reach
-of the path needs no measuring: "nearest pairs first", without ever missing one.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from vla_robot.collision import CollisionModel
+from vla_robot.collision import CollisionModel, wrench
 from vla_safety.coupled.brake_path import BrakePath
+from vla_safety.coupled.nearest_first import NearestFirst
 from vla_safety.coupled.rows import RowSet, Subject
 from vla_safety.violations import Kind
 
 SPARE = 1e-3
-"""m that the proof keeps between shapes."""
+"""m that the proof keeps between shapes, between the configurations that were measured."""
+
+PARTING = 5e-3
+"""m by which that may fall short for a pair that began nearer than the floor: it could not part."""
+
+
+class Piece(NamedTuple):
+    """A part of the way whose ends are measured: shares of the way, positions, pairs, distances."""
+
+    low: float
+    high: float
+    q_low: np.ndarray
+    q_high: np.ndarray
+    pairs: list[int]
+    d_low: list[float]
+    d_high: list[float]
 
 
 class SelfCollision:
-    """The pairs' distances, tracked from command to command.
+    """The pairs' distances along a brake path.
 
     Args:
-        model: shared with the other barriers.
-        acceleration: (n,) rad/s².
+        model: placed at what is measured.
+        bounds: knows which pairs are near; its first rows are the model's pairs.
         margin: m, where the rows are zero.
         floor: m < margin, what a command must really keep at every configuration measured.
         max_configurations: measured on one path before it counts as not proven.
+
+    Attributes:
+        subjects: of the pairs.
+        measured: distances that the last path took.
+        worst: the pair for which it was not proven; −1 if it was.
     """
 
     def __init__(
         self,
         model: CollisionModel,
-        acceleration: np.ndarray,
+        bounds: NearestFirst,
         margin: float,
         floor: float,
         max_configurations: int,
     ) -> None:
         self._model = model
-        self._acceleration = np.array(acceleration, dtype=float)
+        self._bounds = bounds
         self._margin = margin
         self._hard = floor
+        # Pairs that are nearer than the floor (they began so) may stay or part, never approach.
+        self._lowered: dict[int, float] = {}
+        self._lowest: dict[int, float] = {}
         self._max_configurations = max_configurations
-        m, n = model.levers.shape
         self.subjects = [Subject(Kind.COLLISION, f'{a}-{b}') for a, b in model.pairs]
-        self._at: np.ndarray | None = None
-        self._nearest = np.full(m, -np.inf)
-        self._floor = np.full(m, floor)
-        self._moves = np.zeros((n, 3))
-        self._speed = np.zeros(n)
-        self._lowered = False
         self.measured = 0
         self.worst = -1
 
-    def candidates(
-        self, path: BrakePath, velocity: np.ndarray, period: float
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Pairs (k) that the path could bring near, and for each (k) m: how far the path can bring
-        it together at most, and how much the next command can add to that. Last, how far the next
-        command can move each joint's stop (n,) rad."""
-        moves = self._moves
-        if self._at is None:
-            self._at = path.start.copy()
-            self._nearest[:] = -np.inf
-            moves[:, 0] = 0.0
-        else:
-            np.subtract(path.start, self._at, out=moves[:, 0])
-            np.abs(moves[:, 0], out=moves[:, 0])
-            self._at[:] = path.start
-        moves[:, 1] = path.sweep
-        np.abs(velocity, out=self._speed)
-        # From the full brake to the other end of the box is 2aT.
-        reach = self._speed + self._acceleration * (1.125 * period)
-        reach *= 2.0 * period
-        moves[:, 2] = reach
-        came, way, more = (self._model.levers @ moves).T
-        self._nearest -= came
-        near = (self._nearest - way - more < self._margin).nonzero()[0]
-        return near, way[near], more[near], moves[:, 2]
-
     def assess(
-        self,
-        path: BrakePath,
-        near: np.ndarray,
-        way: np.ndarray,
-        more: np.ndarray,
-        rows: RowSet,
-        period: float,
-        strict: bool,
+        self, path: BrakePath, near: list[int], rows: RowSet, period: float, strict: bool
     ) -> bool:
-        """Measure the candidates; the model is placed at `path.stop`.
+        """Measure the pairs `near` on a path; the model is placed at `path.stop`.
 
         Args:
-            near, way, more: what `candidates` said.
-            rows: gets the rows, and is closed for the stop; the model ends up somewhere else.
+            rows: gets the rows, and is closed for the stop; the model may end up somewhere else.
             strict: give up at the first configuration that is too near.
 
         Returns:
@@ -111,108 +93,112 @@ class SelfCollision:
         """
         self.measured = 0
         self.worst = -1
-        if self._lowered:
-            kept = self._floor[near]
-            self._floor[:] = self._hard
-            self._floor[near] = kept
-            self._lowered = bool((kept < self._hard).any())
-        pairs = near.tolist()
-        far_end = self._measure(pairs, more, rows)
-        lowest = far_end.copy()
-        proven = True
-        if not (far_end >= self._floor[near]).all():
-            proven = False
-            self.worst = pairs[int((far_end - self._floor[near]).argmin())]
-            if strict:
-                return False
-        rows.close(self._model, path.duration)
-        np.subtract(far_end, way, out=way)
-        self._nearest[near] = np.maximum(self._nearest[near], way)
-        # Lower bound on the way: half of what both ends are above what lies between.
-        # A pair that began nearer than the floor is given 5 mm, or it could never part.
-        spare = np.where(self._floor[near] < self._hard, self._floor[near] - 5e-3, SPARE)
-        unsure = (self._nearest[near] + way < 2.0 * spare).nonzero()[0]
-        if unsure.size and path.duration > 0.0:
-            proven &= self._advance(
-                path,
-                near[unsure],
-                more[unsure],
-                spare[unsure],
-                far_end[unsure],
-                lowest,
-                unsure,
-                rows,
-                period,
-                strict,
-            )
-        if proven or not strict:
-            self._ratchet(near, lowest, proven)
+        self._lowest.clear()
+        bounds, lowered = self._bounds, self._lowered
+        far = self._measure(near, rows, strict)
+        if strict and self.worst >= 0:
+            return False
+        rows.close(path.duration)
+        unsure, ends = [], []
+        for pair, d in zip(near, far, strict=True):
+            at_start = d - float(bounds.way[pair])
+            known = float(bounds.known[pair])
+            if at_start > known:
+                bounds.known[pair] = known = at_start
+            # The least on the way is half of what both ends are above what lies between.
+            if not known + at_start >= 2.0 * self._spare(pair):
+                unsure.append(pair)
+                ends.append(d)
+        complete = True
+        if unsure and path.duration > 0.0:
+            complete = self._advance(path, unsure, ends, rows, period, strict)
+        proven = complete and self.worst < 0
+        if lowered or not proven:
+            self._ratchet(proven, strict)
         return proven
+
+    def _spare(self, pair: int) -> float:
+        floor = self._lowered.get(pair)
+        return SPARE if floor is None else min(SPARE, floor - PARTING)
 
     def _advance(
-        self, path, near, more, spare, far_end, lowest, index, rows, period, strict
-    ) -> bool:  # fmt: skip
-        """Halve the way until every pair is proven, or too many configurations are measured."""
-        model = self._model
+        self,
+        path: BrakePath,
+        pairs: list[int],
+        ends: list[float],
+        rows: RowSet,
+        period: float,
+        strict: bool,
+    ) -> bool:
+        """Halve the way until every pair is proven; False if that took too many configurations, or
+        if `strict` and one was too near."""
+        model, levers = self._model, self._model.levers
         model.place(path.start)
-        here = self._measure(near.tolist(), more, rows)
-        rows.close(model, period)
-        self._nearest[near] = here
-        np.minimum.at(lowest, index, here)
-        proven = True
-        if not (here >= self._floor[near]).all():
-            proven = False
-            self.worst = int(near[(here - self._floor[near]).argmin()])
-            if strict:
-                return False
-        pieces = [(0.0, 1.0, path.start, path.stop, np.arange(len(near)), here, far_end)]
+        here = self._measure(pairs, rows, strict)
+        if strict and self.worst >= 0:
+            return False
+        rows.close(period)
+        self._bounds.known[pairs] = here
+        pieces = [Piece(0.0, 1.0, path.start, path.stop, pairs, here, ends)]
         count = 2
         while pieces:
-            low, high, q_low, q_high, which, d_low, d_high = pieces.pop()
-            way = model.levers[near[which]] @ np.abs(q_high - q_low)
-            unsure = (d_low + d_high - way < 2.0 * spare[which]).nonzero()[0]
-            if not unsure.size:
+            piece = pieces.pop()
+            ways = levers[piece.pairs] @ np.abs(piece.q_high - piece.q_low)
+            unsure = [
+                (pair, d_low, d_high)
+                for pair, d_low, d_high, way in zip(
+                    piece.pairs, piece.d_low, piece.d_high, ways.tolist(), strict=True
+                )
+                if not d_low + d_high - way >= 2.0 * self._spare(pair)
+            ]
+            if not unsure:
                 continue
+            which, d_low, d_high = (list(column) for column in zip(*unsure, strict=True))
             if count >= self._max_configurations:
-                self.worst = int(near[which[unsure[0]]])
+                self.worst = which[0]
                 return False
-            which, d_low, d_high = which[unsure], d_low[unsure], d_high[unsure]
-            middle = 0.5 * (low + high)
-            time = path.time_of(middle)
+            count += 1
+            share = 0.5 * (piece.low + piece.high)
+            time = path.time_of(share)
             q = path.at(time)
             model.place(q)
-            count += 1
-            pairs = near[which]
-            d = self._measure(pairs.tolist(), more[which], rows)
-            rows.close(model, time)
-            np.minimum.at(lowest, index[which], d)
-            if not (d >= self._floor[pairs]).all():
-                proven = False
-                self.worst = int(pairs[(d - self._floor[pairs]).argmin()])
-                if strict:
-                    return False
-            pieces.append((middle, high, q, q_high, which, d, d_high))
-            pieces.append((low, middle, q_low, q, which, d_low, d))
-        return proven
+            d = self._measure(which, rows, strict)
+            if strict and self.worst >= 0:
+                return False
+            rows.close(time)
+            pieces.append(Piece(share, piece.high, q, piece.q_high, which, d, d_high))
+            pieces.append(Piece(piece.low, share, piece.q_low, q, which, d_low, d))
+        return True
 
-    def _measure(self, pairs: list[int], more: np.ndarray, rows: RowSet) -> np.ndarray:
-        """(k) m at the model's configuration; adds a row where the next command could matter."""
-        model, margin = self._model, self._margin
+    def _measure(self, pairs: list[int], rows: RowSet, strict: bool) -> list[float]:
+        """m at the model's configuration; adds a row where the next command could matter."""
+        measure, more, margin = self._model.measure, self._bounds.more, self._margin
+        lowest, lowered, hard = self._lowest, self._lowered, self._hard
         self.measured += len(pairs)
         distances = []
-        for pair, reach in zip(pairs, more.tolist(), strict=True):
-            d = model.distance(pair)
+        for pair in pairs:
+            result = measure(pair)
+            d = result.min_distance
             distances.append(d)
-            if not d - margin >= reach:
+            lowest[pair] = min(d, lowest.get(pair, d))
+            if not d >= (lowered.get(pair, hard) if lowered else hard):
+                if self.worst < 0 or d < lowest[self.worst]:
+                    self.worst = pair
+                if strict:
+                    break
+            if not d - margin >= more[pair]:
                 rows.add(
-                    self.subjects[pair], d - margin, margin, model.wrench(pair), model.signs[pair]
+                    self.subjects[pair], d - margin, margin, wrench(result), self._model.signs[pair]
                 )
-        return np.array(distances)
+        return distances
 
-    def _ratchet(self, near: np.ndarray, lowest: np.ndarray, proven: bool) -> None:
-        """A pair that is nearer than the floor (it began so) may stay or part, never approach."""
-        if proven and not self._lowered:
-            return
-        floor = np.maximum(self._floor[near], lowest) if proven else lowest - 1e-9
-        self._floor[near] = np.minimum(floor, self._hard)
-        self._lowered = bool((floor < self._hard).any())
+    def _ratchet(self, proven: bool, strict: bool) -> None:
+        """Lower the floors of pairs that are nearer, raise them again as they part."""
+        if not proven and strict:
+            return  # This path is not taken.
+        before = dict(self._lowered)
+        self._lowered.clear()
+        for pair, d in self._lowest.items():
+            floor = max(before.get(pair, self._hard), d) if proven else d - 1e-9
+            if floor < self._hard:
+                self._lowered[pair] = floor

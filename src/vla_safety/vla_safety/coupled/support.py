@@ -77,27 +77,36 @@ class Support:
             self._feet.append((frame, box.corners, model.frame_signs(frame)))
         self._on_ground = (True,) * len(self._feet)
         self._legs = robot.groups['legs']
-        self._levers = model.com_levers()
+        self.levers = model.com_levers()
         self._subject = Subject(Kind.CENTRE_OF_MASS, 'support polygon')
         self._key: object = None
         self._normals, self._offsets = np.zeros((0, 2)), np.zeros(0)
         # A joint of the leg that is stood on moves everything above it.
         standing = sum((signs for _, _, signs in self._feet), np.zeros(robot.n)) > 0
-        self._levers[standing] = np.maximum(self._levers[standing], 1.5)
+        self.levers[standing] = np.maximum(self.levers[standing], 1.5)
 
-    def stand_on(self, left: bool, right: bool) -> None:
-        """Which feet carry the robot, in the order of robot.foot_boxes."""
-        self._on_ground = (left, right)[: len(self._feet)]
+    def stand_on(self, left: bool, right: bool) -> bool:
+        """Which feet carry the robot, in the order of robot.foot_boxes.
 
-    def append(self, model: CollisionModel, rows: RowSet, reach: np.ndarray, q: np.ndarray) -> None:
+        Returns:
+            Whether that is new: what was known about the polygon's edges is void.
+        """
+        before, self._on_ground = self._on_ground, (left, right)[: len(self._feet)]
+        return before != self._on_ground
+
+    def append(self, model: CollisionModel, rows: RowSet, more: float, q: np.ndarray) -> float:
         """Add rows at the model's configuration `q` (n,), placed with mass.
 
         Args:
-            reach: (n,) how far the next command can move each joint's stop.
+            more: m, how far the next command can move the centre of mass at most.
+
+        Returns:
+            m, how far it is inside the margin, negative outside; infinite where there is no support
+            polygon to be inside of.
         """
         feet = [f for f, on in zip(self._feet, self._on_ground, strict=False) if on]
         if not feet:
-            return
+            return float('inf')
         frame, _, signs = feet[0]
         rotation, origin = model.frame(frame)
         key = (self._on_ground, q[self._legs].tobytes())
@@ -110,9 +119,10 @@ class Support:
         com = model.com
         x, y, _ = ((com - origin) @ rotation).tolist()
         clearance = self._normals @ (x, y) - self._offsets - self._margin
-        near = (clearance < self._levers.dot(reach)).nonzero()[0]
+        least = min(clearance.tolist(), default=float('inf'))
+        near = (clearance < more).nonzero()[0]
         if not near.size:
-            return
+            return least
         normals = self._normals[near] @ rotation[:, :2].T
         carried = np.cross(com, normals)
         extra = model.com_rows(normals)
@@ -127,6 +137,7 @@ class Support:
                 signs,
                 extra[k],
             )
+        return least
 
     @staticmethod
     def _corners(model, feet, rotation, origin) -> list[tuple[float, float]]:

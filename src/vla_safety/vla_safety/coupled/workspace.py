@@ -30,32 +30,36 @@ class Workspace:
     ) -> None:
         self._lower, self._upper = tuple(lower), tuple(upper)
         self._frames = []
+        self.levers = np.array([model.frame_levers(model.frame_id(name)) for name in frames])
+        self.levers = self.levers.reshape(len(frames), -1)
         for name in frames:
             frame = model.frame_id(name)
             subjects = [
                 (Subject(Kind.WORKSPACE, f'{name} {axis}'), *unit)
                 for axis, unit in zip('xyz', np.eye(3).tolist(), strict=True)
             ]
-            self._frames.append(
-                (frame, model.frame_signs(frame), model.frame_levers(frame), subjects)
-            )
+            self._frames.append((frame, model.frame_signs(frame), subjects))
 
-    def append(self, model: CollisionModel, rows: RowSet, reach: np.ndarray) -> None:
-        """Add rows at the model's configuration.
+    def append(self, which: int, model: CollisionModel, rows: RowSet, more: float) -> float:
+        """Add rows of one frame at the model's configuration.
 
         Args:
-            reach: (n,) how far the next command can move each joint's stop.
+            which: of the frames.
+            more: m, how far the next command can move it at most.
+
+        Returns:
+            m, its distance from the nearest side, negative outside.
         """
-        for frame, signs, levers, subjects in self._frames:
-            x, y, z = point = model.frame(frame)[1].tolist()
-            near = float(levers.dot(reach))
-            for value, low, high, (subject, ex, ey, ez) in zip(
-                point, self._lower, self._upper, subjects, strict=True
-            ):
-                if not value - low >= near:
-                    wrench = (ex, ey, ez, y * ez - z * ey, z * ex - x * ez, x * ey - y * ex)
-                    rows.add(subject, value - low, low, wrench, signs)
-                if not high - value >= near:
-                    ex, ey, ez = -ex, -ey, -ez
-                    wrench = (ex, ey, ez, y * ez - z * ey, z * ex - x * ez, x * ey - y * ex)
-                    rows.add(subject, high - value, high, wrench, signs)
+        frame, signs, subjects = self._frames[which]
+        x, y, z = point = model.frame(frame)[1].tolist()
+        least = float('inf')
+        for value, low, high, (subject, ex, ey, ez) in zip(
+            point, self._lower, self._upper, subjects, strict=True
+        ):
+            least = min(least, value - low, high - value)
+            for sign, clearance, limit in ((1.0, value - low, low), (-1.0, high - value, high)):
+                if not clearance >= more:
+                    a, b, c = sign * ex, sign * ey, sign * ez
+                    wrench = (a, b, c, y * c - z * b, z * a - x * c, x * b - y * a)
+                    rows.add(subject, clearance, limit, wrench, signs)
+        return least
