@@ -22,6 +22,7 @@ setup(
         'console_scripts': [
             'inference = vla_inference.node:main',
             'benchmark = vla_inference.benchmark:main',
+            'serve = vla_inference.remote.serve:main',
             'blending_study = vla_inference.study.command:main',
         ]
     },

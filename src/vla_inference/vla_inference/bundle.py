@@ -31,9 +31,11 @@ from vla_inference.provenance import (
     read_source,
     read_verification,
 )
+from vla_inference.remote.spec import DIALECTS, ENCODINGS, RemoteSpec, read_spec
 
 FORMAT = 1
-RUNTIMES = ('onnx', 'torchscript', 'scripted')
+RUNTIMES = ('onnx', 'torchscript', 'scripted', 'openpi', 'groot')
+REMOTE = {'openpi': ('ws://', 'wss://'), 'groot': ('tcp://',)}
 LAYOUTS = ('nchw', 'nhwc')
 RESIZES = ('stretch', 'crop', 'letterbox')
 QUANTITIES = ('position', 'position_velocity')
@@ -162,6 +164,10 @@ class Bundle:
     gripper: GripperOutput | None = None
     source: Source | None = None
     verification: Verification | None = None
+    remote: RemoteSpec | None = None
+    url: str = ''
+    dialect: str = 'nested'
+    encoding: str = 'npy'
 
     @property
     def file(self) -> Path:
@@ -174,6 +180,8 @@ class Bundle:
 
     @property
     def cameras(self) -> tuple[str, ...]:
+        if self.remote is not None:
+            return tuple(dict.fromkeys(image.camera for image in self.remote.images))
         return (self.image.camera,) if self.image else ()
 
     @property
@@ -238,14 +246,17 @@ def load_bundle(
     }
     shared['source'] = read_source(top, files)
     shared['verification'] = read_verification(top)
-    bundle = _scripted(top, shared) if runtime == 'scripted' else _learned(top, shared)
+    if runtime in REMOTE:
+        bundle = _remote(top, shared)
+    else:
+        bundle = _scripted(top, shared) if runtime == 'scripted' else _learned(top, shared)
     top.close()
     if not accept_failed:
         check_verification(str(file), bundle.verification, files.get(bundle.model, ''))
     for name in files:
         bundle.read(name)
     if robot is not None:
-        _check_joints(bundle, robot)
+        check_joints(bundle, robot)
     return bundle
 
 
@@ -269,6 +280,31 @@ def _scripted(top: Fields, shared: dict) -> Bundle:
         action=None,
         motions=motions,
         chunk=chunk,
+    )
+
+
+def _remote(top: Fields, shared: dict) -> Bundle:
+    """A policy that runs elsewhere: how to ask it."""
+    url = top.text('url')
+    schemes = REMOTE[shared['runtime']]
+    if not url.startswith(schemes):
+        raise top.error('url', url, f'{" or ".join(schemes)}host:port')
+    given = {'url': url}
+    if shared['runtime'] == 'groot':
+        given['dialect'] = top.text('dialect', default='nested', choices=DIALECTS)
+        given['encoding'] = top.text('encoding', default='npy', choices=ENCODINGS)
+    return Bundle(
+        **shared,
+        **given,
+        model='',
+        image=None,
+        state=None,
+        instruction=None,
+        phase=None,
+        action=None,
+        motions={},
+        chunk=None,
+        remote=read_spec(top.section('inputs'), top.section('outputs')),
     )
 
 
@@ -427,7 +463,8 @@ def _listed(f: Fields, key: str, files: dict[str, str]) -> str:
     return name
 
 
-def _check_joints(bundle: Bundle, robot: HasJoints) -> None:
+def check_joints(bundle: Bundle, robot: HasJoints) -> None:
+    """Raise ConfigError unless every joint that the bundle names is one of the robot's."""
     named: list[tuple[str, tuple[str, ...]]] = []
     if bundle.state is not None:
         named.append(('inputs.state.joints', bundle.state.joints))
@@ -435,6 +472,8 @@ def _check_joints(bundle: Bundle, robot: HasJoints) -> None:
         named.append(('outputs.action.joints', bundle.action.joints))
     for name, motion in bundle.motions.items():
         named.append((f'motions.{name}', motion.joints))
+    if bundle.remote is not None:
+        named += bundle.remote.joints
     known = set(robot.joint_names)
     for key, joints in named:
         unknown = [joint for joint in joints if joint not in known]

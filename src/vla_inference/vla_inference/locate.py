@@ -13,6 +13,16 @@ def is_address(policy: str) -> bool:
     return policy.strip().startswith(('ws://', 'wss://'))
 
 
+def installed_models() -> Path:
+    """The bundles that vla_bringup installs; an empty path when it is not built."""
+    from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+
+    try:
+        return Path(get_package_share_directory('vla_bringup')) / 'models'
+    except PackageNotFoundError:
+        return Path()
+
+
 def locate_bundle(policy: str, models: Path, key: str = 'policy') -> Path:
     """A directory as it stands (absolute, ~ or with a slash), or a name in `models`.
 

@@ -140,6 +140,7 @@ class InferenceNode(VlaLifecycleNode):
             threads=p.threads,
             device=p.device,
             accept_failed=p.accept_failed_verification,
+            timeout=p.policy_timeout,
         )
         try:
             check_cameras(policy.bundle, CAMERA_TOPICS)

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from vla_inference.bundle import Bundle, load_bundle
+from vla_inference.locate import is_address
 from vla_inference.preprocess import ImagePreprocessor, PhasePreprocessor, StatePreprocessor
 from vla_inference.runtimes import Runtime, load_runtime
 from vla_inference.tokenize import InstructionTokenizer
@@ -220,10 +221,20 @@ def load_policy(
     threads: int = 1,
     device: str = 'cpu',
     accept_failed: bool = False,
+    timeout: float = 0.5,
 ) -> Policy:
-    """Load the bundle at `path` for `robot`; one that failed its verification only if
-    `accept_failed`. Raises ConfigError."""
+    """Load the bundle at `path`, or ask the server at ws://host:port what it needs. A bundle that
+    failed its verification is loaded only if `accept_failed`. timeout: s for one call of a remote
+    policy. Raises ConfigError."""
+    if is_address(str(path)):
+        from vla_inference.remote.load import load_address
+
+        return load_address(str(path), robot, timeout)
     bundle = load_bundle(path, robot, accept_failed=accept_failed)
+    if bundle.remote is not None:
+        from vla_inference.remote.load import load_remote
+
+        return load_remote(bundle, robot, timeout)
     if bundle.runtime == 'scripted':
         from vla_inference.runtimes.scripted import ScriptedPolicy
 

@@ -15,14 +15,40 @@ import numpy as np
 from vla_inference.bundle import ImageInput, PhaseInput, StateInput
 
 
-class ImagePreprocessor:
-    """uint8 RGB (h, w, 3) -> float32 tensor of `spec.shape`: resize, scale to range, normalise.
+class Resizer:
+    """uint8 RGB (h, w, 3) -> uint8 RGB (height, width, 3).
 
     resize: `stretch` ignores the aspect ratio; `crop` cuts the middle to the wanted aspect first;
     `letterbox` keeps all and pads with black. What is at least twice too large is halved by
     averaging 2 x 2 pixels until it is not, then resized bilinearly: close to a full area average
-    (no aliasing), at a tenth of its cost. Then, per channel,
-    x = (low + (high - low) * pixel / 255 - mean) / std.
+    (no aliasing), at a tenth of its cost. The answer may be a view of the image given.
+    """
+
+    def __init__(self, width: int, height: int, resize: str) -> None:
+        self._width, self._height, self._resize = width, height, resize
+        self._canvas = np.zeros((height, width, 3), np.uint8)
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        width, height = self._width, self._height
+        if self._resize == 'crop':
+            image = _middle(image, width / height)
+        h, w = image.shape[:2]
+        if self._resize == 'letterbox':
+            scale = min(width / w, height / h)
+            inner_w = max(1, min(width, round(w * scale)))
+            inner_h = max(1, min(height, round(h * scale)))
+            left, top = (width - inner_w) // 2, (height - inner_h) // 2
+            self._canvas[:] = 0
+            self._canvas[top : top + inner_h, left : left + inner_w] = _scaled(
+                image, inner_w, inner_h
+            )
+            return self._canvas
+        return _scaled(image, width, height)
+
+
+class ImagePreprocessor:
+    """uint8 RGB (h, w, 3) -> float32 tensor of `spec.shape`: resized, scaled to range, normalised:
+    per channel, x = (low + (high - low) * pixel / 255 - mean) / std.
     """
 
     def __init__(self, spec: ImageInput) -> None:
@@ -32,7 +58,7 @@ class ImagePreprocessor:
         std = np.asarray(spec.std, np.float64)
         self._scale = ((high - low) / 255.0 / std).astype(np.float32)
         self._offset = ((low - np.asarray(spec.mean, np.float64)) / std).astype(np.float32)
-        self._canvas = np.zeros((spec.height, spec.width, 3), np.uint8)
+        self._resize = Resizer(spec.width, spec.height, spec.resize)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Fill and return the buffer. Raises ValueError for anything but uint8 (h, w, 3)."""
@@ -50,23 +76,6 @@ class ImagePreprocessor:
             np.multiply(plane, self._scale[c], out=out)
             out += self._offset[c]
         return self.buffer
-
-    def _resize(self, image: np.ndarray) -> np.ndarray:
-        width, height = self.spec.width, self.spec.height
-        if self.spec.resize == 'crop':
-            image = _middle(image, width / height)
-        h, w = image.shape[:2]
-        if self.spec.resize == 'letterbox':
-            scale = min(width / w, height / h)
-            inner_w = max(1, min(width, round(w * scale)))
-            inner_h = max(1, min(height, round(h * scale)))
-            left, top = (width - inner_w) // 2, (height - inner_h) // 2
-            self._canvas[:] = 0
-            self._canvas[top : top + inner_h, left : left + inner_w] = _scaled(
-                image, inner_w, inner_h
-            )
-            return self._canvas
-        return _scaled(image, width, height)
 
 
 def _scaled(image: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -1,0 +1,88 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""From a bundle with runtime openpi or groot, or from an address alone, to a policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from vla_common.errors import ConfigError
+from vla_common.yaml_file import Fields
+from vla_inference.bundle import Bundle, check_joints
+from vla_inference.remote.groot_client import GrootClient
+from vla_inference.remote.openpi_client import OpenPiClient, RemoteError
+from vla_inference.remote.policy import GrootWire, OpenPiWire, RemotePolicy
+from vla_inference.remote.spec import read_spec
+from vla_inference.remote.wire import Encoding
+
+CONNECT_TIMEOUT = 5.0
+CALL_TIMEOUT = 0.5
+
+
+def load_remote(bundle: Bundle, robot: Any, timeout: float = CALL_TIMEOUT) -> RemotePolicy:
+    """Raises ConfigError when a package is missing. Whether the server is there, the first call
+    says."""
+    _require(bundle)
+    if bundle.runtime == 'groot':
+        client = GrootClient(bundle.url, Encoding(bundle.encoding))
+        return RemotePolicy(bundle, robot, GrootWire(client, bundle.dialect), timeout)
+    return RemotePolicy(bundle, robot, OpenPiWire(OpenPiClient(bundle.url)), timeout)
+
+
+def load_address(url: str, robot: Any, timeout: float = CALL_TIMEOUT) -> RemotePolicy:
+    """Ask the server at ws://host:port what it needs. Raises ConfigError when it is not there or
+    does not say so (an openpi server of others: write a bundle with runtime openpi)."""
+    url = url.strip()
+    client = OpenPiClient(url)
+    try:
+        metadata = client.connect(CONNECT_TIMEOUT)
+    except ImportError as error:
+        raise ConfigError('parameters', 'policy', url, f'the package {error.name}') from error
+    except RemoteError as error:
+        raise ConfigError('parameters', 'policy', str(error), 'a policy server there') from error
+    said = metadata.get('vla')
+    if not isinstance(said, dict):
+        client.drop()
+        raise ConfigError(
+            url,
+            'metadata',
+            f'no description (only {", ".join(sorted(map(str, metadata))) or "nothing"})',
+            'a server of ours, or a bundle with runtime: openpi that says what this one needs',
+        )
+    top = Fields(url, said)
+    spec = read_spec(top.section('inputs'), top.section('outputs'))
+    bundle = Bundle(
+        directory=Path(),
+        name=top.text('name', default='remote'),
+        version=top.text('version', default='0'),
+        description=top.text('description', default=''),
+        licence='',
+        runtime='openpi',
+        robot=top.text('robot', default=''),
+        model='',
+        image=None,
+        state=None,
+        instruction=None,
+        phase=None,
+        action=None,
+        tasks=(),
+        goal_like=top.flag('goal_like', default=False),
+        motions={},
+        chunk=None,
+        remote=spec,
+        url=url,
+    )
+    top.close()
+    check_joints(bundle, robot)
+    return RemotePolicy(bundle, robot, OpenPiWire(client), timeout)
+
+
+def _require(bundle: Bundle) -> None:
+    name = 'zmq' if bundle.runtime == 'groot' else 'websockets'
+    for package in ('msgpack', name):
+        try:
+            __import__(package)
+        except ImportError as error:
+            raise ConfigError(
+                str(bundle.file), 'runtime', bundle.runtime, f'the Python package {package}'
+            ) from error
