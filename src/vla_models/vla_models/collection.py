@@ -1,139 +1,202 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Collection: scenes, postures and images are sampled; the expert says what to do from each.
+"""Collection: the expert does tasks in physics, through the safety filter; successes are kept.
 
-Kinematic: nothing is stepped. That is cheap, covers states that no successful run visits (a policy
-that strays has been shown the way back), and start postures cannot betray the goal. That the
-motion is executable is what `evaluate` proves in physics.
+An episode is one scene, one start posture and one instruction that is carried out. In part of them
+the robot is led astray on its way, so that the way back is shown too (Laskey et al., "DART: Noise
+injection for robust imitation learning", 2017). Every frame is labelled besides with what the
+expert, which has no memory, would do from it for other instructions: one image, several words, and
+only the words tell them apart.
+
+Glimpses are cheaper: a scene seen from a few postures that nobody moved to, with the same labels.
+They show many more scenes and postures that have nothing to do with any goal. They teach what a
+cube looks like from where; that the motions succeed is what the demonstrations stand for.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
+import mujoco
 import numpy as np
 
 from vla_inference.bundle import ImageInput
+from vla_inference.policy import Observation
 from vla_inference.preprocess import ImagePreprocessor
-from vla_models.dataset import DatasetInfo
-from vla_models.expert import HORIZON, PERIOD, STEP, Expert, Target
+from vla_models.dataset import Episode, Labels, Layout
+from vla_models.expert import HORIZON, PERIOD, STEP, Expert
+from vla_models.goals import Target
+from vla_models.judging import Judge
+from vla_models.postures import PostureSampler
+from vla_models.rollout import Body, run
+from vla_models.scenes import possible, sample_scene, sample_task
 from vla_models.seeing import named_colours, target_of
-from vla_models.tasks import ALL_TASKS, HANDS, TASK_INDEX, Kind, Task
+from vla_models.tasks import ALL_TASKS, TASK_INDEX, Kind, Task
 from vla_robot import RobotModel
-from vla_sim import Renderer, Scene, World
+from vla_safety.parameters import FilterParameters
+from vla_sim import Renderer, Scene, SensorNoise, World
 
 IMAGE_SIZE = 112
-LABELS = 6  # instructions per image
-FRAMES_PER_EPISODE = 8
-# How often a kind is asked of an image; what needs eyes is asked most.
-WEIGHTS = {
-    Kind.STAND: 0.6,
+LABELS = 6  # instructions per frame; the first is the one that is carried out
+POOL = 6  # reaching and pointing tasks of a scene from which labels are drawn
+GLIMPSES = 1_000_000  # attempts from this number on are glimpses
+GLIMPSE_FRAMES = 12
+TIMESTEP = 0.002  # s; evaluation takes half of it
+DURATION = 9.0  # s at most
+SPACING = (0.1, 0.3)  # s between frames
+IDLE = 3.0  # times as long while no cube is in view: there is nothing to learn to see
+DWELL = 0.4  # s that an episode goes on after success
+LED_ASTRAY = 0.4  # share of the episodes
+# How often a kind is carried out.
+EXECUTED = {
+    Kind.REACH: 0.34,
+    Kind.POINT: 0.24,
+    Kind.LOOK: 0.20,
+    Kind.REST: 0.07,
+    Kind.WAVE: 0.05,
+    Kind.READY: 0.06,
+    Kind.STAND: 0.04,
+}
+# How often a kind is a label; what needs eyes is asked most.
+LABELLED = {
+    Kind.REACH: 3.0,
+    Kind.POINT: 2.2,
+    Kind.LOOK: 2.0,
+    Kind.WAVE: 1.2,
     Kind.REST: 0.6,
     Kind.READY: 0.6,
-    Kind.WAVE: 1.2,
-    Kind.LOOK: 2.0,
-    Kind.POINT: 2.0,
-    Kind.REACH: 3.0,
+    Kind.STAND: 0.6,
 }
 
 
 @dataclass(frozen=True)
-class _Seen:
-    target: Target
-    pixel: np.ndarray
+class Detour:
+    """For a while, targets that are `offset` (k,) rad off; from `begin` to `end` s."""
+
+    begin: float
+    end: float
+    offset: np.ndarray
+
+    @classmethod
+    def sample(cls, count: int, rng: np.random.Generator) -> Detour | None:
+        """One for an episode, or none."""
+        if rng.random() >= LED_ASTRAY:
+            return None
+        begin = rng.uniform(0.2, 2.2)
+        offset = rng.normal(0.0, 0.15, count) * (rng.random(count) < 0.5)
+        return cls(begin, begin + rng.uniform(0.3, 0.7), np.clip(offset, -0.35, 0.35))
 
 
-class PostureSampler:
-    """Postures that a policy may meet, drawn without regard to what it will be asked."""
+@dataclass
+class Frames:
+    """What has been written down so far."""
 
-    def __init__(self, expert: Expert) -> None:
-        self.expert = expert
-        self.robot = expert.robot
-        self._poses = self.robot.poses
-
-    def _arm(self, hand: str, rng: np.random.Generator) -> np.ndarray:
-        joints = self.robot.groups[f'{hand}_arm']
-        standing, tucked, ready = (self._poses[p][joints] for p in ('standing', 'tucked', 'ready'))
-        share = rng.random()
-        kind = rng.choice(6, p=(0.36, 0.12, 0.16, 0.08, 0.12, 0.16))
-        if kind == 0:  # on the way to a place over the table that has nothing to do with the scene
-            side = 1.0 if hand == 'left' else -1.0
-            place = np.array(
-                [rng.uniform(0.29, 0.47), side * rng.uniform(-0.1, 0.27), rng.uniform(0.03, 0.13)]
-            )
-            target = Target(place, rng.uniform(0.038, 0.055))
-            way = self.expert.reach if rng.random() < 0.6 else self.expert.point
-            goal = way(hand, target)[0]
-            end = goal.joints
-            if goal.transit is not None and rng.random() < 0.4:
-                end = goal.transit
-            # Most time is spent near the end, where a motion is slow.
-            arm = ready + np.sqrt(share) * (end - ready)
-        elif kind == 1:
-            arm = ready
-        elif kind == 2:
-            arm = standing + share * (tucked - standing)
-        elif kind == 3:
-            arm = tucked + share * (ready - tucked)
-        elif kind == 4:
-            arm = standing
-        else:
-            wave = self.expert.wave_posture(hand, rng.uniform(0, 2 * np.pi))
-            arm = ready + np.sqrt(share) * (wave - ready)
-        return arm + rng.normal(0.0, rng.choice((0.015, 0.06)), len(joints))
-
-    def _head(self, rng: np.random.Generator) -> np.ndarray:
-        table = self._poses['ready'][self.robot.groups['head']]
-        kind = rng.choice(4, p=(0.5, 0.25, 0.13, 0.12))
-        if kind == 0:
-            head = table
-        elif kind == 1:  # looking somewhere at the table
-            head = np.array([rng.uniform(-0.9, 0.9), rng.uniform(0.7, 1.1), 0.0])
-        elif kind == 2:
-            head = table * rng.random()
-        else:
-            head = np.zeros(3)
-        return head + rng.normal(0.0, rng.choice((0.01, 0.05)), 3)
-
-    def sample(self, torso: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """A whole posture (n,) rad inside the joint limits; legs stand, the torso is given."""
-        q = self._poses['standing'].copy()
-        q[self.robot.groups['torso']] = torso
-        q[self.robot.groups['head']] = self._head(rng)
-        self.expert.at(q)
-        for hand in HANDS:
-            q[self.robot.groups[f'{hand}_arm']] = self._arm(hand, rng)
-        limits = self.robot.limits
-        return np.clip(q, limits.lower + 0.01, limits.upper - 0.01)
+    image: list = field(default_factory=list)
+    state: list = field(default_factory=list)
+    task: list = field(default_factory=list)
+    action: list = field(default_factory=list)
+    phase: list = field(default_factory=list)
+    target: list = field(default_factory=list)
+    pixel: list = field(default_factory=list)
 
 
-def _sway(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """How the base of a balancing robot strays: (3,) m and a small rotation vector (3,) rad."""
-    return rng.normal(0, (0.01, 0.01, 0.003)), rng.normal(0, (0.01, 0.015, 0.015))
+class Scribe:
+    """Writes down frames of one scene: what is seen, felt, and what the expert would do."""
+
+    def __init__(
+        self,
+        expert: Expert,
+        renderer: Renderer,
+        preprocess: ImagePreprocessor,
+        tasks: list[Task],
+        rng: np.random.Generator,
+    ) -> None:
+        """`tasks` are those that can be asked here."""
+        self.expert, self.renderer, self.rng = expert, renderer, rng
+        self._preprocess, self._tasks = preprocess, tasks
+        weights = np.array([LABELLED[task.kind] for task in tasks])
+        self._weights = weights / weights.sum()
+        self._frames = Frames()
+
+    def targets(self, world: World) -> dict[str, tuple[Target, np.ndarray]]:
+        """By colour: each cube in the base frame and in the image."""
+        return {
+            colour: target_of(world, self.renderer, name, world.scene.cube(name).size)
+            for colour, name in named_colours(world.scene).items()
+        }
+
+    def write(
+        self, world: World, position: np.ndarray, first: tuple[Task, float] | None = None
+    ) -> None:
+        """A frame of the world now, `position` (n,) measured; labelled for the `first` task, at
+        its time since the instruction began, s, and for others; without it, for others only."""
+        count = min(LABELS - (first is not None), len(self._tasks))
+        chosen = self.rng.choice(len(self._tasks), count, replace=False, p=self._weights)
+        asked = [(self._tasks[i], self.rng.uniform(0.0, PERIOD)) for i in chosen]
+        if first is not None:
+            asked.insert(0, first)
+        targets = self.targets(world)
+        rows: dict[str, list] = {key: [] for key in ('action', 'phase', 'target', 'pixel')}
+        for task, elapsed in asked:
+            target, pixel = targets[task.colour] if task.has_target else (None, None)
+            known = target is not None and target.in_view
+            angle = 2 * np.pi * elapsed / PERIOD
+            rows['action'].append(self.expert.chunk(task, position, elapsed, target))
+            rows['phase'].append((np.sin(angle), np.cos(angle)))
+            rows['target'].append(target.position if known else np.full(3, np.nan))
+            rows['pixel'].append(pixel if known else np.full(2, np.nan))
+        image, _ = self.renderer.render(world.qpos)
+        self._frames.image.append(np.rint(self._preprocess(image)[0]).astype(np.uint8))
+        self._frames.state.append(position)
+        self._frames.task.append([TASK_INDEX[task] for task, _ in asked])
+        for key, row in rows.items():
+            getattr(self._frames, key).append(row)
+
+    def episode(self, task: Task) -> Episode:
+        """All frames, as an episode of `task`."""
+        columns = {key: np.array(value) for key, value in vars(self._frames).items()}
+        image, state = columns.pop('image'), columns.pop('state')
+        return Episode(
+            task=task,
+            image=image,
+            state=state,
+            action=columns['action'][:, 0, 0],
+            labels=Labels(**columns),
+        )
 
 
-def _rotated(quaternion: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """Quaternion (w, x, y, z) turned by a small rotation vector."""
-    w, x, y, z = quaternion
-    a, b, c = vector / 2
-    turned = np.array(
-        [
-            w - a * x - b * y - c * z,
-            x + a * w + b * z - c * y,
-            y + b * w + c * x - a * z,
-            z + c * w + a * y - b * x,
-        ]
-    )
-    return turned / np.linalg.norm(turned)
+class Demonstrator:
+    """The expert at work (a `rollout.Brain`), and written down."""
+
+    def __init__(self, scribe: Scribe, task: Task, detour: Detour | None) -> None:
+        self.scribe, self.task, self.detour = scribe, task, detour
+        self.joints = scribe.expert.joints
+        self._next = 0.0
+
+    def propose(self, world: World, observation: Observation) -> np.ndarray:
+        """See `rollout.Brain`."""
+        now, scribe = observation.elapsed, self.scribe
+        targets = scribe.targets(world)
+        target = targets[self.task.colour][0] if self.task.has_target else None
+        if now >= self._next:
+            seen = any(each.in_view for each, _ in targets.values())
+            self._next = now + scribe.rng.uniform(*SPACING) * (1.0 if seen else IDLE)
+            scribe.write(world, observation.position, (self.task, now))
+        chunk = scribe.expert.chunk(self.task, observation.position, now, target)
+        if self.detour is not None and self.detour.begin <= now < self.detour.end:
+            return chunk + self.detour.offset
+        return chunk
 
 
 class Collector:
-    """Makes the arrays of episodes. Deterministic: episode number and seed decide everything."""
+    """Makes episodes. Deterministic: an attempt's number and the seed decide everything."""
 
-    def __init__(self, robot: RobotModel, seed: int, backend: str = 'auto') -> None:
-        self.robot = robot
-        self.seed = seed
-        self.backend = backend
+    def __init__(
+        self, robot: RobotModel, seed: int, parameters: FilterParameters, backend: str = 'auto'
+    ) -> None:
+        self.robot, self.seed, self.backend = robot, seed, backend
         self.expert = Expert(robot)
+        self.body = Body(robot, parameters)
         self.postures = PostureSampler(self.expert)
         # The very code that the robot's images go through, without the normalisation.
         spec = ImageInput(
@@ -141,100 +204,128 @@ class Collector:
         )
         self._preprocess = ImagePreprocessor(spec)
 
-    def info(self) -> DatasetInfo:
-        """What to write into `dataset.json`."""
-        return DatasetInfo(
-            robot=self.robot.name,
-            joints=self.expert.names,
+    @staticmethod
+    def layout(robot: RobotModel, seed: int) -> Layout:
+        """What the dataset is made of."""
+        return Layout(
+            robot=robot.name,
+            state_joints=tuple(robot.joint_names),
+            action_joints=Expert(robot).names,
+            fps=1.0 / STEP,
+            image_size=IMAGE_SIZE,
             horizon=HORIZON,
             step=STEP,
             period=PERIOD,
-            image_size=IMAGE_SIZE,
             labels=LABELS,
-            seed=self.seed,
+            seed=seed,
         )
 
-    def _pixels(self, image: np.ndarray) -> np.ndarray:
-        return np.rint(self._preprocess(image)[0]).astype(np.uint8)
-
-    def _possible(self, world: World) -> list[Task]:
-        """Tasks that can be done in a scene, from where the robot stands."""
-        self.expert.at(world.joint_position)
-        rotation, position = world.frame_pose('base')
-        targets = {}
-        for colour, name in named_colours(world.scene).items():
-            place = rotation.T @ (world.cube_position(name) - position)
-            targets[colour] = Target(place, world.scene.cube(name).size)
-        return [
-            task
-            for task in ALL_TASKS
-            if task.colour is None
-            or (task.colour in targets and self.expert.feasible(task, targets[task.colour]))
-        ]
-
-    def _choose(self, possible: list[Task], rng: np.random.Generator) -> list[Task]:
-        """LABELS of them, different ones where there are enough."""
-        counts = {kind: sum(t.kind is kind for t in possible) for kind in Kind}
-        weights = np.array([WEIGHTS[task.kind] / counts[task.kind] for task in possible])
-        twice = len(possible) < LABELS  # a scene of other colours: tasks without a cube are left
-        chosen = rng.choice(len(possible), LABELS, replace=twice, p=weights / weights.sum())
-        return [possible[i] for i in chosen]
-
-    def episode(self, number: int) -> dict[str, np.ndarray]:
-        """Arrays of one scene seen from FRAMES_PER_EPISODE postures (see `dataset`)."""
+    def attempt(self, number: int) -> Episode | str:
+        """Glimpses from `GLIMPSES` on, demonstrations below; or why there is none."""
         rng = np.random.default_rng((self.seed, number))
-        scene = Scene.sample(int(rng.integers(2**31)), cubes=(3, 5))
-        world = World(self.robot, scene)
+        return self._glimpses(rng) if number >= GLIMPSES else self._demonstration(rng)
+
+    def _glimpses(self, rng: np.random.Generator) -> Episode:
+        """One scene from GLIMPSE_FRAMES postures that have nothing to do with one another."""
+        scene = sample_scene(rng)
+        world = World(self.robot, scene, seed=int(rng.integers(2**31)))
         world.reset('standing')
-        camera = self.robot.camera
-        renderer = Renderer(self.robot, scene, camera.width, camera.height, backend=self.backend)
-        sizes = {cube.name: cube.size for cube in scene.cubes}
-        base = world.qpos
-        shift, turn = _sway(rng)
-        base[:3] += shift
-        base[3:7] = _rotated(base[3:7], turn)
-        world.set_state(base)
-        torso = self.robot.groups['torso']
-        lean = world.joint_position[torso].copy()
-        possible = self._possible(world)
-        addresses = [int(world.model.joint(name).qposadr[0]) for name in self.robot.joint_names]
-        columns: dict[str, list] = {key: [] for key in ('image', 'state', 'task', 'phase')}
-        columns |= {key: [] for key in ('action', 'target', 'pixel')}
-        for _ in range(FRAMES_PER_EPISODE):
-            q = self.postures.sample(lean, rng)
-            qpos = base.copy()
-            qpos[addresses] = q
-            world.set_state(qpos, np.zeros_like(world.qvel))
-            image, _ = renderer.render(qpos)
-            seen = {
-                colour: _Seen(*target_of(world, renderer, name, sizes[name]))
-                for colour, name in named_colours(scene).items()
-            }
-            tasks = self._choose(possible, rng)
-            rows: dict[str, list] = {key: [] for key in ('phase', 'action', 'target', 'pixel')}
-            for task in tasks:
-                elapsed = rng.uniform(0.0, PERIOD)
-                look = seen.get(task.colour) if task.has_target else None
-                rows['action'].append(
-                    self.expert.chunk(task, q, elapsed, look.target if look else None)
-                )
-                angle = 2 * np.pi * elapsed / PERIOD
-                rows['phase'].append((np.sin(angle), np.cos(angle)))
-                known = look is not None and look.target.in_view
-                rows['target'].append(look.target.position if known else np.full(3, np.nan))
-                rows['pixel'].append(look.pixel if known else np.full(2, np.nan))
-            columns['image'].append(self._pixels(image))
-            columns['state'].append(q[self.expert.joints])
-            columns['task'].append([TASK_INDEX[task] for task in tasks])
-            for key, value in rows.items():
-                columns[key].append(value)
+        tasks = self._askable(world, rng)
+        renderer = self._renderer(scene)
+        scribe = Scribe(self.expert, renderer, self._preprocess, tasks, rng)
+        for _ in range(GLIMPSE_FRAMES):
+            world.reset(self.postures.sample(rng))
+            sway(world, rng)
+            scribe.write(world, world.read().position)
         renderer.close()
-        arrays = {key: np.array(value) for key, value in columns.items()}
-        arrays['episode'] = np.full(FRAMES_PER_EPISODE, number)
-        return arrays
+        episode = scribe.episode(tasks[0])
+        return replace(episode, task=ALL_TASKS[int(episode.labels.task[0, 0])])
+
+    def _renderer(self, scene: Scene) -> Renderer:
+        camera = self.robot.camera
+        return Renderer(self.robot, scene, camera.width, camera.height, backend=self.backend)
+
+    def _demonstration(self, rng: np.random.Generator) -> Episode | str:
+        kind = Kind(rng.choice([kind.value for kind in EXECUTED], p=list(EXECUTED.values())))
+        scene, task = sample_task(self.robot, self.expert.goals, rng, kind)
+        world = World(
+            self.robot,
+            scene,
+            timestep=TIMESTEP,
+            seed=int(rng.integers(2**31)),
+            sensor_noise=SensorNoise.typical(),
+        )
+        start = self._start(world, kind, rng)
+        others = [other for other in self._askable(world, rng) if other != task]
+        renderer = self._renderer(scene)
+        detour = None if kind is Kind.STAND else Detour.sample(len(self.expert.joints), rng)
+        scribe = Scribe(self.expert, renderer, self._preprocess, others, rng)
+        brain = Demonstrator(scribe, task, detour)
+        cube = named_colours(scene)[task.colour] if task.has_target else None
+        judge = Judge(world, task, cube, start)
+        quiet_from = detour.end if detour else 0.0
+        since: list[float] = []
+
+        def finished(now: float) -> bool:
+            if now < quiet_from or not judge.success():
+                since.clear()
+                return False
+            since.append(now)
+            return now - since[0] >= DWELL
+
+        try:
+            outcome = run(world, self.body, brain, judge, task.name, DURATION, finished=finished)
+        finally:
+            renderer.close()
+        if outcome.fallen:
+            return f'{task.name}: the robot fell'
+        if outcome.violations:
+            return f'{task.name}: {outcome.violations} commands outside of limits'
+        if not judge.success():
+            return f'{task.name}: not done after {outcome.seconds:.1f} s'
+        return scribe.episode(task)
+
+    def _start(self, world: World, kind: Kind, rng: np.random.Generator) -> str:
+        """Reset `world` to a start posture; its name ('' for one that has none)."""
+        share = rng.random()
+        if kind is Kind.STAND or share < 0.4:
+            name = 'standing' if rng.random() < 0.5 else 'ready'
+            name = {Kind.READY: 'standing', Kind.REST: 'ready'}.get(kind, name)
+            world.reset(name)
+            return name
+        for _ in range(20):
+            world.reset(self.postures.sample(rng))
+            if not touching(world):
+                return ''
+        world.reset('ready')
+        return 'ready'
+
+    def _askable(self, world: World, rng: np.random.Generator) -> list[Task]:
+        """What can be asked here: all that costs nothing to check, and POOL of what does."""
+        arms = [task for task in ALL_TASKS if task.kind in (Kind.REACH, Kind.POINT)]
+        rest = [task for task in ALL_TASKS if task not in arms]
+        order = (arms[i] for i in rng.permutation(len(arms)))
+        goals = self.expert.goals
+        return [*possible(world, goals, rest), *islice(possible(world, goals, order), POOL)]
 
 
-def shard_arrays(collector: Collector, episodes: range) -> dict[str, np.ndarray]:
-    """The arrays of a whole shard."""
-    parts = [collector.episode(number) for number in episodes]
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+def sway(world: World, rng: np.random.Generator) -> None:
+    """Move the base as a balancing robot's strays: centimetres and a hundredth of a radian."""
+    qpos = world.qpos
+    qpos[:3] += rng.normal(0.0, (0.01, 0.01, 0.003))
+    turned = qpos[3:7].copy()
+    mujoco.mju_quatIntegrate(turned, rng.normal(0.0, (0.01, 0.015, 0.015)), 1.0)
+    qpos[3:7] = turned
+    world.set_state(qpos)
+
+
+def touching(world: World) -> bool:
+    """Whether the robot touches anything but the floor with its feet."""
+    for contact in world.contacts:
+        pair = {contact.first, contact.second}
+        cubes = {cube.name for cube in world.scene.cubes}
+        if pair & cubes and pair <= cubes | {'table', 'world'}:
+            continue
+        if not any('foot' in name for name in pair):
+            return True
+    return False

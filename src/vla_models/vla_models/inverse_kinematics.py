@@ -1,93 +1,139 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Arm postures by damped least squares (Levenberg–Marquardt) on the robot model's Jacobians.
+"""Arm postures by differential inverse kinematics: a short sequence of quadratic programs.
 
-Buss, "Introduction to Inverse Kinematics with Jacobian Transpose, Pseudoinverse and Damped Least
-Squares methods" (2004), with joint limits by clipping and a weak pull to a comfortable posture.
+Each step minimises the weighted errors of all tasks at once (Kanoun, Lamiraux, Wieber, "Kinematic
+control of redundant manipulators", 2011) inside the joint limits and away from the robot's other
+links: a distance d between two links may not shrink below `CLEARANCE` (d + grad d · step). All of
+it on Pinocchio; DAQP solves.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
+import daqp
 import numpy as np
 
-from vla_robot import Kinematics
+from vla_robot import Kinematics, RobotModel
 
-DAMPING = 1e-4
 FINGERS = np.array([0.0, 0.0, -1.0])  # where the finger tips point, in the hand frame
+CLEARANCE = 0.012  # m between an arm and the rest of the body
+NEAR = 0.04  # m; links that are further apart do not restrict a step
+STEP_LIMIT = 0.4  # rad per iteration, within which a Jacobian can be trusted
+SETTLED = 3e-3  # rad
+DAMPING = 1e-3
+ARM_LINKS = ('upper_arm', 'forearm', 'palm')
+LEG_LINKS = ('thigh', 'shank', 'foot')
+
+# Errors (m,) and their derivatives (m, n) with respect to all joints, both weighted.
+Residual = Callable[[Kinematics], tuple[np.ndarray, np.ndarray]]
 
 
 def _skew(v: np.ndarray) -> np.ndarray:
     return np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
 
 
-def _step_inside(
-    rows: np.ndarray, residual: np.ndarray, low: np.ndarray, high: np.ndarray
-) -> np.ndarray:
-    """Damped least-squares step; a joint that it would push over its limit stays where it is, and
-    the others make up for it (clipping alone gets stuck at the limit)."""
-    free = np.ones(rows.shape[1], bool)
-    step = np.zeros(rows.shape[1])
-    for _ in range(3):
-        part = rows[:, free]
-        step[:] = 0.0
-        normal = part.T @ part + DAMPING * np.eye(part.shape[1])
-        step[free] = np.linalg.solve(normal, part.T @ residual)
-        blocked = free & (((step < 0) & (low > -1e-3)) | ((step > 0) & (high < 1e-3)))
-        if not blocked.any():
-            break
-        free &= ~blocked
-    return step
+def tip_at(
+    hand: str, tip: np.ndarray, direction: np.ndarray, direction_weight: float = 0.03
+) -> Residual:
+    """Finger tips at `tip` (3,) m; the fingers, if that costs little, along `direction` (3,)."""
+    direction = direction / np.linalg.norm(direction)
 
-
-def solve(
-    kinematics: Kinematics,
-    start: np.ndarray,
-    joints: np.ndarray,
-    lower: np.ndarray,
-    upper: np.ndarray,
-    hand: str,
-    tip: np.ndarray,
-    direction: np.ndarray,
-    *,
-    tip_weight: float = 1.0,
-    direction_weight: float = 0.03,
-    comfort_weight: float = 0.01,
-    iterations: int = 30,
-) -> tuple[np.ndarray, float, float]:
-    """Bring the finger tips to `tip` (3,) m, pointing along `direction` (3,), in the base frame.
-
-    `start` (n,) is the whole posture to begin from and to stay near; only `joints` move, inside
-    `lower`, `upper` (n,). Weights are per metre and per radian. Returns the joints' angles, the
-    remaining distance in m and the remaining angle in rad.
-    """
-    q = start.copy()
-    rest = start[joints]
-    count = len(joints)
-    for _ in range(iterations):
-        kinematics.update(q)
-        rotation, position = kinematics.frame(hand)
-        jacobian = kinematics.frame_jacobian(hand)[:, joints]
+    def residual(kinematics: Kinematics) -> tuple[np.ndarray, np.ndarray]:
+        rotation, position = kinematics.frame(f'{hand}_hand')
+        jacobian = kinematics.frame_jacobian(f'{hand}_hand')
         axis = rotation @ FINGERS
-        # d(axis)/dq = -[axis]x J_angular; the error is along the geodesic to `direction`.
-        residual = np.concatenate(
-            [
-                tip_weight * (tip - position),
-                direction_weight * (direction - axis),
-                comfort_weight * (rest - q[joints]),
-            ]
-        )
-        rows = np.vstack(
-            [
-                tip_weight * jacobian[:3],
-                direction_weight * (-_skew(axis) @ jacobian[3:]),
-                comfort_weight * np.eye(count),
-            ]
-        )
-        step = _step_inside(rows, residual, lower[joints] - q[joints], upper[joints] - q[joints])
-        step *= min(1.0, 0.3 / (np.abs(step).max() + 1e-9))
-        q[joints] = np.clip(q[joints] + step, lower[joints], upper[joints])
-        if np.abs(step).max() < 5e-4:
-            break
-    kinematics.update(q)
-    rotation, position = kinematics.frame(hand)
-    cosine = float(np.clip(rotation @ FINGERS @ direction, -1.0, 1.0))
-    return q[joints], float(np.linalg.norm(tip - position)), float(np.arccos(cosine))
+        error = np.concatenate([tip - position, direction_weight * (direction - axis)])
+        # d(axis) = w x axis
+        turning = direction_weight * (-_skew(axis) @ jacobian[3:])
+        return error, np.vstack([jacobian[:3], turning])
+
+    return residual
+
+
+def pointing_at(
+    hand: str, target: np.ndarray, height: float, height_weight: float = 0.4
+) -> Residual:
+    """Fingers in line with `target` (3,) m, their tips roughly `height` m higher than it."""
+
+    def residual(kinematics: Kinematics) -> tuple[np.ndarray, np.ndarray]:
+        rotation, position = kinematics.frame(f'{hand}_hand')
+        jacobian = kinematics.frame_jacobian(f'{hand}_hand')
+        axis = rotation @ FINGERS
+        ray = target - position
+        length = float(np.linalg.norm(ray))
+        ray /= length
+        across = np.eye(3) - np.outer(ray, ray)
+        # d(axis - ray): the axis turns with the hand, the ray with the tip's place.
+        rows = -_skew(axis) @ jacobian[3:] + across @ jacobian[:3] / length
+        low = target[2] + height - position[2]
+        error = np.append(ray - axis, height_weight * low)
+        return error, np.vstack([rows, height_weight * jacobian[2]])
+
+    return residual
+
+
+class ArmSolver:
+    """Postures of one arm, the rest of the body given. Not thread-safe.
+
+    Args:
+        lower, upper: (n,) rad, what a goal may use of the joints.
+    """
+
+    def __init__(self, robot: RobotModel, hand: str, lower: np.ndarray, upper: np.ndarray) -> None:
+        self.joints = robot.groups[f'{hand}_arm']
+        self._lower, self._upper = lower[self.joints], upper[self.joints]
+        links = {f'{hand}_{part}' for part in ARM_LINKS}
+        legs = {f'{side}_{part}' for side in ('left', 'right') for part in LEG_LINKS}
+        # Only what this arm can meet above the table: distances are what costs.
+        pairs = (p for p in robot.collision_pairs if set(p) & links and not set(p) & legs)
+        self.kinematics = replace(robot, collision_pairs=tuple(pairs)).kinematics()
+
+    def clearance(self, q: np.ndarray) -> float:
+        """m between the arm and whatever of the robot is nearest to it, at posture `q` (n,)."""
+        self.kinematics.update(q)
+        return float(self.kinematics.distances().min())
+
+    def solve(
+        self, start: np.ndarray, residual: Residual, comfort: float, iterations: int = 25
+    ) -> np.ndarray:
+        """The arm's angles (7,) rad, from the whole posture `start` (n,).
+
+        `comfort` is the weight of every rad away from there: more of it makes the goals of
+        neighbouring places more alike, and misses them by more.
+        """
+        q = start.copy()
+        rest = start[self.joints]
+        count = len(self.joints)
+        identity = np.eye(count)
+        for _ in range(iterations):
+            self.kinematics.update(q)
+            error, rows = residual(self.kinematics)
+            rows = rows[:, self.joints]
+            here = q[self.joints]
+            cost = rows.T @ rows + (comfort**2 + DAMPING) * identity
+            slope = -rows.T @ error - comfort**2 * (rest - here)
+            low = np.maximum(self._lower - here, -STEP_LIMIT)
+            high = np.minimum(self._upper - here, STEP_LIMIT)
+            gradients, room = self._near()
+            bound_low = np.concatenate([np.minimum(low, 0.0), room])
+            bound_high = np.concatenate([np.maximum(high, 0.0), np.full(len(room), 1e30)])
+            step, _, status, _ = daqp.solve(cost, slope, gradients, bound_high, bound_low)
+            if status != 1 or not np.isfinite(step).all():
+                break  # nowhere to go without touching: what was found so far is the answer
+            q[self.joints] = np.clip(here + step, self._lower, self._upper)
+            if np.abs(step).max() < SETTLED:
+                break
+        return q[self.joints]
+
+    def _near(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of what is close, and how much less each distance may become (as a lower bound)."""
+        distances = self.kinematics.distances()
+        close = np.flatnonzero(distances < NEAR)
+        gradients = np.zeros((len(close), len(self.joints)))
+        for row, pair in zip(gradients, close, strict=True):
+            row[:] = self.kinematics.distance_gradient(int(pair))[self.joints]
+        # Never asks for more than half a centimetre of retreat at once: that stays feasible.
+        room = np.minimum(CLEARANCE - distances[close], 0.005)
+        return gradients, room

@@ -29,17 +29,21 @@ def _angle(a: np.ndarray, b: np.ndarray) -> float:
 
 
 class Judge:
-    """Watches one episode. `watch` at a steady rate, then `success`."""
+    """Watches one episode. `watch` at a steady rate, then `success`.
+
+    `start` is the pose that the episode began in, '' for one without a name.
+    """
 
     def __init__(self, world: World, task: Task, cube: str | None, start: str) -> None:
         self.world, self.task, self.cube = world, task, cube
         self._arms = {hand: world.robot.groups[f'{hand}_arm'] for hand in HANDS}
         # To stand is to stay at the pose that one stands in; to rest and to be ready are poses.
-        pose = {Kind.REST: 'standing', Kind.READY: 'ready'}.get(task.kind, start)
+        pose = {Kind.REST: 'standing', Kind.READY: 'ready'}.get(task.kind, start or 'ready')
         self._pose = world.robot.poses[pose]
         self._times: list[float] = []
         self._errors: list[float] = []
         self._tips: list[np.ndarray] = []
+        self._path = 0.0
         self._fallen = False
 
     def _base(self, point: np.ndarray) -> np.ndarray:
@@ -80,10 +84,24 @@ class Judge:
         self._errors.append(self._error())
         hand = self.task.hand or 'left'
         self._tips.append(self._base(self.world.frame_pose(f'{hand}_hand')[1]))
+        if len(self._tips) > 1:
+            self._path += float(np.linalg.norm(self._tips[-1] - self._tips[-2]))
 
     @property
     def fallen(self) -> bool:
         return self._fallen
+
+    @property
+    def path(self) -> float:
+        """m that the finger tips have moved against the base: of the named hand, or the left."""
+        return self._path
+
+    def settled(self) -> float | None:
+        """s after which the error stayed below the tolerance; None where it did not."""
+        bad = [t for t, e in zip(self._times, self._errors, strict=True) if not e < self.tolerance]
+        if not bad:
+            return self._times[0]
+        return next((t for t in self._times if t > bad[-1]), None)
 
     @property
     def tolerance(self) -> float:

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
-from vla_models.expert import Target
+from vla_models.goals import Target
 from vla_sim import Renderer, World
 
 CAMERA = 'head_camera'
@@ -23,6 +24,10 @@ def pixel_of(world: World, renderer: Renderer, point: np.ndarray) -> np.ndarray:
     NaN behind the camera or outside of the image. Occlusion is not looked at.
     """
     rotation, position = world.frame_pose(CAMERA)
+    # The camera that renders is mounted a little off its frame, as the scene says.
+    mounting = world.scene.camera
+    position = position + rotation @ np.asarray(mounting.position)
+    rotation = rotation @ cv2.Rodrigues(np.asarray(mounting.rotation, np.float64))[0]
     x, y, z = rotation.T @ (point - position)
     fx, fy, cx, cy = renderer.intrinsics
     if z > 0.01:

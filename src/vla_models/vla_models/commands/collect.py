@@ -1,93 +1,89 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""`ros2 run vla_models collect`: make training data in the simulator."""
+"""`ros2 run vla_models collect`: make demonstrations in the simulator."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-import numpy as np
-
-from vla_common.errors import ConfigError
-from vla_models.collection import FRAMES_PER_EPISODE, Collector, shard_arrays
+from vla_models.collection import GLIMPSES, Collector
 from vla_models.commands.terminal import console, guarded, parser, positive, progress
-from vla_models.dataset import DatasetInfo, shard_path, write_shard
+from vla_models.dataset import EpisodeWriter, failures, finalise, finished_attempts
 from vla_models.parallel import each
 from vla_robot import load_robot
+from vla_safety.parameters import load_parameters
 
-EPISODES_PER_SHARD = 16
-
-
-class ShardMaker:
-    """Makes one shard at a time, in a process of its own."""
-
-    def __init__(self, robot: str, seed: int, out: str, episodes: int) -> None:
-        self.collector = Collector(load_robot(robot), seed)
-        self.out, self.episodes = Path(out), episodes
-
-    def __call__(self, number: int) -> int:
-        first = number * EPISODES_PER_SHARD
-        numbers = range(first, min(first + EPISODES_PER_SHARD, self.episodes))
-        write_shard(shard_path(self.out, number), shard_arrays(self.collector, numbers))
-        return len(numbers)
+GLIMPSES_EACH = 2  # episodes of glimpses for each demonstration
 
 
-def collect(robot: str, episodes: int, out: Path, seed: int, jobs: int) -> int:
-    """Write the shards that are missing in `out`; returns how many episodes were made.
+class EpisodeMaker:
+    """Makes one attempt at a time, in a process of its own; whether it gave an episode."""
+
+    def __init__(self, robot: str, seed: int, out: str, parameters: str | None) -> None:
+        model = load_robot(robot)
+        self.collector = Collector(model, seed, load_parameters(parameters))
+        self.writer = EpisodeWriter(Path(out), Collector.layout(model, seed))
+
+    def __call__(self, attempt: int) -> bool:
+        made = self.collector.attempt(attempt)
+        if isinstance(made, str):
+            self.writer.skip(attempt, made)
+            return False
+        self.writer.write(attempt, made)
+        return True
+
+
+def attempts_of(number: int) -> tuple[int, ...]:
+    """A demonstration and the glimpses that go with it."""
+    first = GLIMPSES + number * GLIMPSES_EACH
+    return (number, *range(first, first + GLIMPSES_EACH))
+
+
+def collect(
+    robot: str, episodes: int, out: Path, seed: int, jobs: int, parameters: str | None = None
+) -> tuple[int, int]:
+    """Make what `out` lacks of `episodes` demonstrations and their glimpses; how many were made,
+    and how many attempts failed.
 
     Raises ConfigError where `out` holds data of another kind or seed.
     """
-    info = Collector(load_robot(robot), seed).info()
-    if (out / 'dataset.json').exists():
-        found = DatasetInfo.load(out)
-        if found != info:
-            raise ConfigError(out / 'dataset.json', '(all)', found, info)
-    info.save(out)
-    numbers = [
-        n for n in range(-(-episodes // EPISODES_PER_SHARD)) if _unfinished(out, n, episodes)
-    ]
-    made = 0
+    EpisodeWriter(out, Collector.layout(load_robot(robot), seed))  # told before anything starts
+    done = finished_attempts(out)
+    attempts = [a for number in range(episodes) for a in attempts_of(number)]
+    missing = [attempt for attempt in attempts if attempt not in done]
+    made = failed = 0
     with progress('episodes') as bar:
-        line = bar.add_task('collecting', total=episodes)
-        finished = episodes - sum(_length(n, episodes) for n in numbers)
-        bar.advance(line, finished)
-        for _, count in each(ShardMaker, (robot, seed, str(out), episodes), numbers, jobs):
-            made += count
-            bar.advance(line, count)
-    return made
-
-
-def _length(number: int, episodes: int) -> int:
-    return min(EPISODES_PER_SHARD, episodes - number * EPISODES_PER_SHARD)
-
-
-def _unfinished(out: Path, number: int, episodes: int) -> bool:
-    path = shard_path(out, number)
-    if not (path / 'done').exists():
-        return True
-    # A last shard that was short when fewer episodes were asked for.
-    frames = len(np.load(path / 'episode.npy', mmap_mode='r'))
-    return frames < _length(number, episodes) * FRAMES_PER_EPISODE
+        done = len(attempts) - len(missing)
+        line = bar.add_task('collecting', total=len(attempts), completed=done)
+        for _, success in each(EpisodeMaker, (robot, seed, str(out), parameters), missing, jobs):
+            made += success
+            failed += not success
+            bar.update(line, advance=1, description=f'collecting ({failed} failed)')
+    finalise(out)
+    return made, failed
 
 
 def _run(arguments: list[str] | None) -> int:
     p = parser(
         'collect',
-        'Sample scenes, postures and head camera images in the simulator, and write down what\n'
-        'the expert would do for several instructions in each.',
-        f'An episode is one scene, seen from {FRAMES_PER_EPISODE} postures; 1000 episodes take'
-        ' about 0.3 GB.\nInterrupt it and run it again: it goes on. The format is described in'
-        ' vla_models/dataset.py.\n\nexample:\n'
-        '  ros2 run vla_models collect --episodes 3000 --out data --jobs 2',
+        'Let the expert do tasks in the simulator, in physics and through the safety filter, and\n'
+        'write down what it saw and did where it succeeded.',
+        'An episode is one scene, one start posture and one instruction that is carried out; two\n'
+        'scenes that are only looked at go with each. Interrupt it and run it again: it goes on.\n'
+        " The layout on disk is LeRobot's (v3.0).\n\nexample:\n"
+        '  ros2 run vla_models collect --episodes 2000 --out data --jobs 2',
     )
-    p.add_argument('--episodes', type=positive, required=True, metavar='N', help='scenes to make')
+    p.add_argument('--episodes', type=positive, required=True, metavar='N', help='demonstrations')
     p.add_argument('--out', type=Path, required=True, metavar='DIR', help='dataset directory')
     p.add_argument('--seed', type=int, default=0, help='same seed, same data (default 0)')
     p.add_argument('--jobs', type=positive, default=1, help='processes (default 1)')
     p.add_argument('--robot', default='humanoid32', help='name or path (default humanoid32)')
+    p.add_argument('--filter', metavar='FILE', help='safety filter parameters (default: installed)')
     a = p.parse_args(arguments)
-    made = collect(a.robot, a.episodes, a.out, a.seed, a.jobs)
-    console.print(f'{made} new episodes, {a.episodes} in {a.out}')
+    made, failed = collect(a.robot, a.episodes, a.out, a.seed, a.jobs, a.filter)
+    console.print(f'{made} new episodes, {failed} attempts failed, in {a.out}')
+    for attempt, reason in sorted(failures(a.out).items())[:10]:
+        console.print(f'  attempt {attempt}: {reason}')
     return 0
 
 

@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 from vla_models.commands.collect import collect
-from vla_models.commands.evaluate import evaluate, markdown_of
+from vla_models.commands.evaluate import evaluate
 from vla_models.commands.terminal import console, guarded, parser, positive
 from vla_models.commands.train import train
 from vla_models.exporting import export_bundle
+from vla_models.statistics import markdown_of
 from vla_models.training import TrainingOptions
 
 
@@ -28,7 +29,7 @@ def reproduce(
     duration: float | None = None,
 ) -> dict:
     """collect, train, export, evaluate in `out`/{data,run,bundle}; returns the evaluation."""
-    collect(robot, episodes, out / 'data', seed, jobs)
+    collect(robot, episodes, out / 'data', seed, jobs, parameters)
     train(out / 'data', out / 'run', options)
     export_bundle(out / 'run', out / 'bundle')
     how = {} if duration is None else {'duration': duration}

@@ -1,0 +1,71 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""What a policy is judged on: scenes and phrasings that it was not trained on."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+
+from vla_models.goals import Goals
+from vla_models.language import phrase
+from vla_models.scenes import sample_task
+from vla_models.tasks import ALL_TASKS, Kind, Task
+from vla_robot import RobotModel
+from vla_sim import Scene
+
+SEEING = (Kind.REACH, Kind.POINT, Kind.LOOK)  # what nobody can do blindly
+# Four of five scenes are about a cube.
+CYCLE = (
+    *(Kind.REACH, Kind.POINT, Kind.LOOK, Kind.REACH, Kind.POINT),
+    *(Kind.WAVE, Kind.LOOK, Kind.REACH, Kind.POINT, Kind.REST),
+    *(Kind.LOOK, Kind.REACH, Kind.POINT, Kind.LOOK, Kind.READY),
+    *(Kind.REACH, Kind.POINT, Kind.LOOK, Kind.REACH, Kind.STAND),
+)
+TYPOS = 0.1  # share of the instructions with one wrong letter
+_POSES = {Kind.REST, Kind.READY}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One episode to be judged; everything in it follows from a seed and a number.
+
+    `misheard` is the instruction of another task, for the deaf control; `start` a named pose.
+    """
+
+    number: int
+    scene: Scene
+    task: Task
+    instruction: str
+    misheard: str
+    start: str
+    seed: int
+
+
+def make_scenario(robot: RobotModel, goals: Goals, seed: int, number: int) -> Scenario:
+    """The scene, task, held-out phrasing and start pose of one number."""
+    # Not the seeds that collection uses: that sequence has two numbers, this one three.
+    rng = np.random.default_rng((7_000_003, seed, number))
+    kind = CYCLE[number % len(CYCLE)]
+    start = 'standing' if rng.random() < 0.5 else 'ready'
+    start = {Kind.READY: 'standing', Kind.REST: 'ready'}.get(kind, start)
+    scene, task = sample_task(robot, goals, rng, kind)
+    words = random.Random(int(rng.integers(2**31)))
+    others = [other for other in ALL_TASKS if _contradicts(other, task)]
+    return Scenario(
+        number,
+        scene,
+        task,
+        phrase(task, words, held_out=True, typos=TYPOS),
+        phrase(words.choice(others), words, held_out=True),
+        start,
+        int(rng.integers(2**31)),
+    )
+
+
+def _contradicts(other: Task, task: Task) -> bool:
+    """Whether doing `other` is not also doing `task`."""
+    if other == task:
+        return False
+    return not (Kind.STAND in (other.kind, task.kind) and {other.kind, task.kind} & _POSES)

@@ -1,0 +1,166 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""From outcomes to figures: shares with their intervals, medians, and the table for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vla_models.scenarios import SEEING
+from vla_models.tasks import Kind
+
+CONTROLS = ('expert', 'blind', 'deaf')
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one episode.
+
+    error: m (reach) or rad, the worst of the last half second; infinite where another cube was
+    nearer. seconds: after which it was done and stayed so, None where it was not. path: m that the
+    finger tips moved. violations: commands that left the filter outside of the robot's limits.
+    interventions: filter periods in which the filter had something to object to.
+    """
+
+    task: str
+    kind: str
+    success: bool
+    error: float
+    seconds: float | None
+    path: float
+    fallen: bool
+    violations: int
+    interventions: int
+
+
+def wilson(successes: int, count: int) -> tuple[float, float]:
+    """95 % confidence interval of a share (Wilson, 1927)."""
+    if not count:
+        return 0.0, 1.0
+    z, p = 1.959964, successes / count
+    centre = (p + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(p * (1 - p) / count + z * z / (4 * count**2))
+    # Rounding may leave the share itself outside by one bit.
+    return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
+
+
+def share(outcomes: Sequence[Outcome]) -> dict:
+    """success, n and ci95; success is None where there is nothing to count."""
+    good = sum(outcome.success for outcome in outcomes)
+    low, high = wilson(good, len(outcomes))
+    return {
+        'success': round(good / len(outcomes), 4) if outcomes else None,
+        'n': len(outcomes),
+        'ci95': [round(low, 4), round(high, 4)],
+    }
+
+
+def _median(values: list[float]) -> float | None:
+    finite = [value for value in values if math.isfinite(value)]
+    return round(float(np.median(finite)), 4) if finite else None
+
+
+def by_kind(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    """In the order of `Kind`."""
+    kinds = {kind.value: [o for o in outcomes if o.kind == kind.value] for kind in Kind}
+    return {kind: some for kind, some in kinds.items() if some}
+
+
+def details(outcomes: Sequence[Outcome]) -> dict:
+    """Everything that can be said about one brain's episodes."""
+    seeing = [o for o in outcomes if Kind(o.kind) in SEEING]
+    tasks = {}
+    for kind, some in by_kind(outcomes).items():
+        done = [o for o in some if o.success]
+        tasks[kind] = {
+            **share(some),
+            'median_error': _median([o.error for o in some]),
+            'median_seconds': _median([o.seconds for o in done if o.seconds is not None]),
+            'median_path': _median([o.path for o in done]),
+        }
+    return {
+        **share(outcomes),
+        'reach_point_look': share(seeing),
+        'tasks': tasks,
+        'falls': sum(o.fallen for o in outcomes),
+        'violations': sum(o.violations for o in outcomes),
+        'interventions': sum(o.interventions for o in outcomes),
+    }
+
+
+def summarise(outcomes: Sequence[Outcome], controls: dict[str, Sequence[Outcome]]) -> dict:
+    """The JSON of `evaluate`: what is promised, and `details` of the policy and each control."""
+    return {
+        'success': share(outcomes)['success'],
+        'tasks': {kind: share(some) for kind, some in by_kind(outcomes).items()},
+        'falls': sum(o.fallen for o in outcomes),
+        'violations': sum(o.violations for o in outcomes),
+        'controls': {name: share(controls[name])['success'] for name in CONTROLS},
+        'details': {
+            'policy': details(outcomes),
+            **{name: details(controls[name]) for name in CONTROLS},
+        },
+    }
+
+
+# --- for people -----------------------------------------------------------------------------------
+
+HEAD = ('task', 'policy', '95 % interval', 'error', 'time', 'path', *CONTROLS)
+
+
+def _percent(part: dict | None) -> str:
+    if not part or part['success'] is None:
+        return '–'
+    return f'{100 * part["success"]:.0f} % of {part["n"]}'
+
+
+def _number(value: float | None, unit: str, digits: int) -> str:
+    return '–' if value is None else f'{value:.{digits}f} {unit}'
+
+
+def rows_of(result: dict) -> list[tuple[str, ...]]:
+    """One row per kind of task, then reach, point and look together, then all."""
+    policy, others = result['details']['policy'], [result['details'][name] for name in CONTROLS]
+
+    def row(name: str, part: dict, of: list[dict | None]) -> tuple[str, ...]:
+        low, high = part['ci95']
+        error_unit = 'm' if name == Kind.REACH.value else 'rad'
+        return (
+            name,
+            _percent(part),
+            f'{100 * low:.0f}–{100 * high:.0f} %',
+            _number(part.get('median_error'), error_unit, 3) if name != 'wave' else '–',
+            _number(part.get('median_seconds'), 's', 1),
+            _number(part.get('median_path'), 'm', 2),
+            *(_percent(each) for each in of),
+        )
+
+    rows = [
+        row(kind, part, [o['tasks'].get(kind) for o in others])
+        for kind, part in policy['tasks'].items()
+    ]
+    together = 'reach_point_look'
+    if policy[together]['n']:
+        rows.append(row('reach, point, look', policy[together], [o[together] for o in others]))
+    rows.append(row('all', policy, others))
+    return rows
+
+
+def last_line(result: dict) -> str:
+    """Falls, violations and interventions, in words."""
+    policy = result['details']['policy']
+    return (
+        f'Falls {policy["falls"]}; commands outside of limits after the filter'
+        f' {policy["violations"]}; filter periods with an objection {policy["interventions"]}'
+        f' (expert: {result["details"]["expert"]["interventions"]}).'
+    )
+
+
+def markdown_of(result: dict) -> str:
+    """The table as the model card prints it."""
+    lines = ['| ' + ' | '.join(HEAD) + ' |', '|' + '---|' * len(HEAD)]
+    lines += ['| ' + ' | '.join(row) + ' |' for row in rows_of(result)]
+    return '\n'.join([*lines, '', last_line(result)])
