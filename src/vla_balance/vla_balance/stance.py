@@ -67,7 +67,7 @@ class Stance:
         self._centres = [np.array([*box.center, box.height]) for box in self._boxes]
         # The IMU may sit on a link that is turned against the base.
         self._kinematics.update(np.zeros(robot.n))
-        self._imu_in_base = self._kinematics.frame('imu')[0]
+        self._base_in_imu = self._kinematics.frame('imu')[0].T
         self.rotation = np.eye(3)
         self.com = np.zeros(3)
         self.com_velocity = np.zeros(3)
@@ -77,7 +77,6 @@ class Stance:
         self._velocities = np.zeros((2, 3))
         self.weights = np.full(2, 0.5)
         self.point = np.zeros(3)
-        self.jacobians: list[np.ndarray] = []
         self.foot_frames: list[tuple[np.ndarray, np.ndarray]] = []
 
     @property
@@ -112,19 +111,18 @@ class Stance:
         """q rad, v rad/s: (n,); orientation: wxyz; angular_velocity: rad/s, IMU axes; wrenches:
         (6,) N and Nm, foot axes."""
         imu_to_level = level_rotation(orientation)
-        self.rotation = imu_to_level @ self._imu_in_base.T
+        self.rotation = imu_to_level @ self._base_in_imu
         kinematics = self._kinematics
         kinematics.update(q, v, self.rotation)
         self.com = kinematics.com
         omega = self.angular_velocity = imu_to_level @ angular_velocity
-        self.jacobians = [kinematics.frame_jacobian(foot) for foot in FEET]
         self.foot_frames = [kinematics.frame(foot) for foot in FEET]
-        velocities = self._velocities
+        velocities, soles = self._velocities, self.soles
         for i, (R, p) in enumerate(self.foot_frames):
             arm = R @ self._centres[i]
-            self.soles[i] = p + arm
-            twist = self.jacobians[i] @ v
-            velocities[i] = twist[:3] + cross(twist[3:], arm)
+            np.add(p, arm, out=soles[i])
+            twist = kinematics.frame_velocity(FEET[i])
+            np.add(twist[:3], cross(twist[3:], arm), out=velocities[i])
             wrench = left_wrench if i == 0 else right_wrench
             self.loads[i] = max(float(R[2] @ wrench[:3]), 0.0)
         left, right = self.loads.tolist()
@@ -132,12 +130,16 @@ class Stance:
         self.weights[:] = share, 1.0 - share
         # The load says which sole stands still, but not where the robot should be: over the more
         # loaded foot it always is. That is the middle of the feet that are on the ground's level.
-        higher = float(self.soles[0, 2] - self.soles[1, 2])
+        higher = float(soles[0, 2] - soles[1, 2])
         if abs(higher) < LIFTED:
-            self.point = 0.5 * (self.soles[0] + self.soles[1])
+            self.point = 0.5 * (soles[0] + soles[1])
         else:
-            self.point = self.soles[1 if higher > 0.0 else 0].copy()
-        anchor = self.weights @ self.soles
+            self.point = soles[1 if higher > 0.0 else 0].copy()
+        anchor = self.weights @ soles
         self.com_velocity = (
             kinematics.com_velocity - self.weights @ velocities + cross(omega, self.com - anchor)
         )
+
+    def leg_jacobian(self, side: int, joints: np.ndarray) -> np.ndarray:
+        """(6, len(joints)): how joints move the left (0) or right (1) foot, level frame."""
+        return self._kinematics.frame_jacobian(FEET[side])[:, joints]

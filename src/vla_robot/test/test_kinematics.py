@@ -56,6 +56,9 @@ def test_velocities_follow_from_the_jacobians(q, base, seed):
     v = np.random.default_rng(seed).uniform(-2, 2, ROBOT.n)
     KINEMATICS.update(q, v, base_rotation=base, base_position=np.array([1.0, 2.0, 3.0]))
     assert np.allclose(KINEMATICS.com_velocity, KINEMATICS.com_jacobian @ v, atol=1e-12)
+    for frame in ('left_foot', 'head_camera'):
+        moving = KINEMATICS.frame_velocity(frame)
+        assert np.allclose(moving, KINEMATICS.frame_jacobian(frame) @ v, atol=1e-12)
 
 
 @settings(max_examples=5, deadline=None)

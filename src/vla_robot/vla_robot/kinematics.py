@@ -122,6 +122,15 @@ class Kinematics:
         )
         return full[:, self._to_v]
 
+    def frame_velocity(self, name: str) -> np.ndarray:
+        """(6,): `frame_jacobian` times the v of `update`, in a fraction of the time."""
+        return pinocchio.getFrameVelocity(
+            self._model,
+            self._data,
+            self.frame_id(name),
+            pinocchio.ReferenceFrame.LOCAL_WORLD_ALIGNED,
+        ).vector
+
     # -- mass ------------------------------------------------------------------------------
 
     @property
