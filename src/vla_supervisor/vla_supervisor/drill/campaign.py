@@ -69,8 +69,9 @@ class Campaign:
             with fault.do(stage):
                 self._watch(stage, fault)
                 observed = self._observed(stage)
+            # Its own word, not that of a supervisor which may be dead since.
             if observed in STOPS and stage.robot.holds(
-                lambda: stage.robot.mode is Mode.RUNNING, _AFTER
+                lambda: stage.robot.behaviour is Behaviour.TRACK, _AFTER
             ):
                 note = 'moves again by itself'
         except WentWrongError as wrong:
