@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vla_balance.polygon import convex_hull, signed_margin
-from vla_balance.stance import FEET, LIFTED, Stance
+from vla_balance.stance import FEET, LIFTED, Stance, cross
 from vla_robot import RobotModel
 
 
@@ -136,7 +136,7 @@ class BalanceEstimator:
         for (R, p), wrench in zip(self._stance.foot_frames, wrenches, strict=True):
             f = R @ wrench[:3]
             force += f
-            moment += R @ wrench[3:] + np.cross(p - origin, f)
+            moment += R @ wrench[3:] + cross(p - origin, f)
         if not force[2] > self._params.contact_force:
             return np.full(2, np.nan)
         return np.array([-moment[1], moment[0]]) / force[2]
