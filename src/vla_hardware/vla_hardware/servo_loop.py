@@ -7,6 +7,7 @@ messages as plain values and publishes what it reports.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,7 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from vla_common.modes import Behaviour, Mode
-from vla_hardware.behaviours import LIMP, ReferenceMotion
+from vla_hardware.behaviours import LIMP, ReferenceMotion, clamp
 from vla_hardware.body import Gravity, Hands
 from vla_hardware.command_gate import CommandGate
 from vla_hardware.drivers.base import Driver, DriverError, Gains
@@ -130,6 +131,7 @@ class ServoLoop:
             Behaviour.DAMP: Gains(np.zeros(n), kv * limits.damp_factor),
             Behaviour.OFF: Gains(np.zeros(n), np.zeros(n)),
         }
+        self._lying_cosine = math.cos(limits.lying_tilt)
         self._nominal = period
         self._free = robot.groups['upper_body']  # need not carry the robot
         self._zeros = np.zeros(n)
@@ -147,6 +149,8 @@ class ServoLoop:
         self._track_stale = False
         self._graced = False
         self.reading: Reading | None = None
+        self._speed_is_of: Reading | None = None
+        self._speed = math.inf
         self.decision = Decision(Behaviour.HOLD, 'not started')
         self.flawed = False
         self.fault = ''
@@ -311,7 +315,13 @@ class ServoLoop:
     @property
     def max_joint_speed(self) -> float:
         """rad/s, measured; inf before anything was measured."""
-        return float(np.abs(self.reading.velocity).max()) if self.reading is not None else np.inf
+        reading = self.reading
+        if reading is None:
+            return math.inf
+        if reading is not self._speed_is_of:  # asked for several times a cycle
+            self._speed_is_of = reading
+            self._speed = float(np.maximum.reduce(np.abs(reading.velocity)))
+        return self._speed
 
     @property
     def at_rest(self) -> bool:
@@ -322,16 +332,17 @@ class ServoLoop:
         """The measured joints are in the standing pose, and the robot is upright."""
         if self.reading is None or self.motion.behaviour in LIMP:
             return False
-        off = np.abs(self.reading.position - self.motion.standing_pose - self._offset)
-        return bool((off <= self._limits.standing_tolerance).all()) and not self.lying
+        off = self.reading.position - self.motion.standing_pose - self._offset
+        near = np.maximum.reduce(np.abs(off)) <= self._limits.standing_tolerance
+        return bool(near) and not self.lying
 
     @property
     def lying(self) -> bool:
         """Tilted beyond `lying_tilt`: the angle between the IMU's z axis and the vertical."""
         if self.reading is None:
             return False
-        _, x, y, _ = self.reading.orientation
-        return not 1.0 - 2.0 * (x * x + y * y) >= np.cos(self._limits.lying_tilt)
+        _, x, y, _ = self.reading.orientation.tolist()
+        return not 1.0 - 2.0 * (x * x + y * y) >= self._lying_cosine
 
     # -- inside ----------------------------------------------------------------------------
 
@@ -437,9 +448,9 @@ class ServoLoop:
             else:
                 self._aim(reading, dt)
                 self._feed_forward(behaviour, reading)
-                # A sum is finite only if every term is. np.clip lets NaN through.
-                total = self._target.sum() + self.motion.velocity.sum() + self._feed.sum()
-                if not np.isfinite(total):
+                # A sum of squares is finite only if every term is. `clamp` lets NaN through.
+                target, velocity, feed = self._target, self.motion.velocity, self._feed
+                if not math.isfinite(target @ target + velocity @ velocity + feed @ feed):
                     raise DriverError('what would be written is not finite')
                 self.driver.write(
                     self._target, self.motion.velocity, self._feed, self._gains[Behaviour.HOLD]
@@ -466,8 +477,8 @@ class ServoLoop:
             self.motion.position,
         )
         bound = self._limits.max_balance_offset
-        if np.isfinite(offset).all():
-            np.clip(offset, -bound, bound, out=self._offset)
+        if math.isfinite(offset @ offset):
+            clamp(offset, -bound, bound, self._offset)
         else:
             # Its filters would keep the NaN for good; the last offset stays for one cycle.
             self._balance.reset()
@@ -478,16 +489,16 @@ class ServoLoop:
             free, lead = self._free, self._limits.stand_lead
             at = reading.position[free]
             self._target[free] = np.clip(self._target[free], at - lead, at + lead)
-        np.clip(self._target, self._lower, self._upper, out=self._target)
+        clamp(self._target, self._lower, self._upper, self._target)
         if self._last_target is None:
             self._last_target = self.motion.position.copy()
         step = self._velocity_limit * dt
-        np.clip(self._target, self._last_target - step, self._last_target + step, out=self._target)
+        clamp(self._target, self._last_target - step, self._last_target + step, self._target)
         self._last_target[:] = self._target
 
     def _feed_forward(self, behaviour: Behaviour, reading: Reading) -> None:
         if behaviour is Behaviour.TRACK:
-            np.clip(self.gate.effort, -self._effort_limit, self._effort_limit, out=self._feed)
-            return
-        torque = self._gravity(reading.position, reading.orientation)
-        np.clip(torque, -self._effort_limit, self._effort_limit, out=self._feed)
+            torque = self.gate.effort
+        else:
+            torque = self._gravity(reading.position, reading.orientation)
+        clamp(torque, -self._effort_limit, self._effort_limit, self._feed)
