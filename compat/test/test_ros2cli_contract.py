@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ros2_command import Result, run_all
 
 domain_coordinator = pytest.importorskip('domain_coordinator')
 pytest.importorskip('rclpy')
@@ -33,16 +34,6 @@ except ImportError:
     HAS_ACTION = False
 
 
-class Result:
-    """What a finished command left."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    def __repr__(self) -> str:
-        return f'exit {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}'
-
-
 class Lab:
     """A domain of its own with the peer in it."""
 
@@ -51,6 +42,7 @@ class Lab:
         self.peer = peer
 
     def start(self, *words: str) -> subprocess.Popen:
+        """Start the command as a shell does, to talk to while it runs."""
         return subprocess.Popen(
             [*RUN, *words],
             env=self._environment,
@@ -59,19 +51,19 @@ class Lab:
             text=True,
         )
 
-    def ros2(self, *words: str, timeout: float = 60.0) -> Result:
-        process = self.start(*words)
-        try:
-            out, err = process.communicate(timeout=timeout)
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-        return Result(process.returncode, out, err)
+    def ros2(self, *words: str) -> Result:
+        return self.together([words])[0]
+
+    def together(self, commands: list[tuple[str, ...]]) -> list[Result]:
+        """Run commands that do not depend on one another at the same time."""
+        return run_all(commands, self._environment)
 
     def graph(self, *words: str) -> Result:
         """Ask without a daemon and with time to discover: the same for both implementations."""
-        return self.ros2(*words, '--no-daemon', '--spin-time', '2')
+        return self.graphs(words)[0]
+
+    def graphs(self, *commands: tuple[str, ...]) -> list[Result]:
+        return self.together([(*words, '--no-daemon', '--spin-time', '2') for words in commands])
 
 
 @pytest.fixture(scope='module')
@@ -209,14 +201,14 @@ def test_pkg_finds_prefix_and_executables(lab: Lab, package: Path) -> None:
 
 
 def test_topic_list_shows_names_and_types(lab: Lab) -> None:
-    result = lab.graph('topic', 'list')
-    assert result.code == 0
-    assert {'/joints', '/latched', '/words'} <= set(result.out.split())
-    assert '/joints [sensor_msgs/msg/JointState]' in lab.graph('topic', 'list', '-t').out
-    assert int(lab.graph('topic', 'list', '-c').out) >= 4
-    verbose = lab.graph('topic', 'list', '-v').out
-    assert ' * /joints [sensor_msgs/msg/JointState] 1 publisher\n' in verbose
-    assert ' * /words [std_msgs/msg/String] 1 subscriber\n' in verbose
+    options = ((), ('-t',), ('-c',), ('-v',))
+    plain, typed, count, verbose = lab.graphs(*(('topic', 'list', *words) for words in options))
+    assert plain.code == 0
+    assert {'/joints', '/latched', '/words'} <= set(plain.out.split())
+    assert '/joints [sensor_msgs/msg/JointState]' in typed.out
+    assert int(count.out) >= 4
+    assert ' * /joints [sensor_msgs/msg/JointState] 1 publisher\n' in verbose.out
+    assert ' * /words [std_msgs/msg/String] 1 subscriber\n' in verbose.out
 
 
 def test_topic_type_and_info_describe_a_topic(lab: Lab) -> None:

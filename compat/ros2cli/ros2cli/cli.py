@@ -110,7 +110,7 @@ def _run(extension: object, parser: LazyParser, args: argparse.Namespace) -> int
     except Exception as error:
         # Named, not imported: importing rclpy takes longer than most commands run.
         if type(error).__name__ == 'ExternalShutdownException':
-            return int(signal.SIGTERM)
+            return int(error.args[0] if error.args else signal.SIGTERM)
         raise
 
 

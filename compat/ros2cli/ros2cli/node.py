@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import time
 from collections.abc import Callable
 
@@ -39,10 +40,11 @@ class DirectNode:
 
     Attributes of the rclpy node are reached through this object. Use it in a `with`.
 
-    Without `own_signals` rclpy shuts the context down on a signal. If that happens while an executor
-    waits, the executor raises ExternalShutdownException; if it happens between two waits, the
-    executor just returns, and what is asked of the node then fails in ways of its own. Here each of
-    these ends as ExternalShutdownException, and so with the number of the signal.
+    Without `own_signals` rclpy shuts the context down on SIGINT and SIGTERM, and everything here
+    then ends as ExternalShutdownException with the number of the signal. By itself rclpy raises
+    that only while an executor waits; between two waits the executor just returns.
+    KeyboardInterrupt comes at the second SIGINT only: raised wherever Python happens to be, it was
+    seen to vanish in a destructor, and an interrupted command to hang in its shutdown.
     """
 
     def __init__(
@@ -53,6 +55,11 @@ class DirectNode:
         own_signals: bool = False,
     ) -> None:
         options = SignalHandlerOptions.NO if own_signals else None
+        self._received: list[int] = []
+        if not own_signals:
+            # Before rclpy's, which calls them.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, self._note_signal)
         rclpy.init(args=[], signal_handler_options=options)
         self._spin_time: float | None = getattr(args, 'spin_time', None)
         self.node = rclpy.create_node(
@@ -77,7 +84,15 @@ class DirectNode:
         self.node.destroy_node()
         rclpy.try_shutdown()
         if ended and isinstance(error, Exception):
-            raise ExternalShutdownException from error
+            raise self._ended() from error
+
+    def _note_signal(self, number: int, _: object) -> None:
+        if number == signal.SIGINT and number in self._received:
+            raise KeyboardInterrupt
+        self._received.append(number)
+
+    def _ended(self) -> ExternalShutdownException:
+        return ExternalShutdownException(*self._received[:1])
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.node, name)
@@ -93,7 +108,7 @@ class DirectNode:
     def discover(self) -> None:
         """Wait until the graph no longer changes."""
         if self._spin_time is not None:
-            time.sleep(max(0.0, self._started + self._spin_time - time.monotonic()))
+            self.sleep(self._started + self._spin_time - time.monotonic())
             return
         deadline = self._started + _ALONE_S
         while self._is_alone() and time.monotonic() < deadline:
@@ -147,7 +162,7 @@ class DirectNode:
         """Work off callbacks until a signal raises ExternalShutdownException."""
         while rclpy.ok():
             self._executor.spin_once(timeout_sec=1.0)
-        raise ExternalShutdownException
+        raise self._ended()
 
     def spin_once(self, timeout_sec: float | None = None) -> None:
         """Work off one callback."""
@@ -157,8 +172,12 @@ class DirectNode:
         """Work off callbacks until the future is done; False if the time is over."""
         self._executor.spin_until_future_complete(future, timeout_sec)
         if not future.done() and not rclpy.ok():
-            raise ExternalShutdownException
+            raise self._ended()
         return future.done()
+
+    def sleep(self, seconds: float) -> None:
+        """Work off callbacks for a while; a signal ends it."""
+        self.wait_for(Future(), max(0.0, seconds))
 
     def call(self, service_type: type, name: str, request: object, timeout_s: float) -> object:
         """Call a service and return the response; RuntimeError if none comes in time."""

@@ -55,7 +55,7 @@ def main(args: argparse.Namespace) -> str | None:
             print(f'response:\n{future.result()!r}\n')
             if args.rate is None:
                 break
-            time.sleep(max(0.0, begin + 1.0 / args.rate - time.monotonic()))
+            node.sleep(begin + 1.0 / args.rate - time.monotonic())
     return None
 
 

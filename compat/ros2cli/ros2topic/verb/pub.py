@@ -107,7 +107,7 @@ def main(args: argparse.Namespace) -> str | None:
                 node.spin_once()
             node.destroy_timer(timer)
         # What was published last needs a moment to leave the process.
-        time.sleep(args.keep_alive)
+        node.sleep(args.keep_alive)
     return None
 
 
