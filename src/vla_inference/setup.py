@@ -21,7 +21,7 @@ setup(
     entry_points={
         'console_scripts': [
             'inference = vla_inference.node:main',
-            'benchmark = vla_inference.benchmark:main',
+            'benchmark = vla_inference.bench.command:main',
             'serve = vla_inference.remote.serve:main',
             'blending_study = vla_inference.study.command:main',
         ]

@@ -189,13 +189,15 @@ def test_warm_up_times_every_call(tmp_path, robot, observe):
 
 
 def test_benchmark_prints_one_json_object_last(tmp_path, capsys):
-    import json
+    """The node, a server and a loop, each really run, with a tiny model."""
+    from vla_inference.bench.command import main
 
-    from vla_inference.benchmark import main
-
-    write_bundle(tmp_path)
-    assert main(['--bundle', str(tmp_path), '--times', '5', '--json']) == 0
-    table = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert set(table) == {'preprocess_ms', 'run_ms', 'predict_ms'}
-    assert table['predict_ms']['n'] == 5
-    assert main(['--bundle', str(tmp_path / 'none'), '--json']) == 1
+    write_bundle(tmp_path / 'tiny')
+    assert main(['--bundle', str(tmp_path / 'tiny'), '--times', '5', '--json']) == 0
+    table = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    for name in ('overhead_ms', 'preprocess_ms', 'openpi_loopback_ms', 'bare_loop_ms'):
+        row = table[name]
+        assert 0.0 < row['p50'] <= row['p99'] <= row['max']
+        assert 1 <= row['n'] <= 5
+    assert main(['--bundle', str(tmp_path / 'nothing'), '--json']) == 1
+    assert 'error' in json.loads(capsys.readouterr().out.strip().splitlines()[-1])

@@ -38,6 +38,7 @@ from vla_inference.caller import ThreadCaller
 from vla_inference.chain import Chain, Link
 from vla_inference.confidence import ConfidenceLimits
 from vla_inference.cycle import Attempt, InferenceCycle, Limits, State
+from vla_inference.image_wire import WireImage, read_image
 from vla_inference.loading import check_cameras, check_instruction, load_named, warmed_up
 from vla_inference.observation import Bounds, ObservationAssembler
 from vla_inference.policy import InstructionRefused, Policy, load_policy
@@ -162,12 +163,7 @@ class InferenceNode(VlaLifecycleNode):
         self._status_out = self.advertise(InferenceStatus, '/vla/inference_status', qos.STATE)
         self._report_out = self.advertise(ChunkReport, '/vla/chunk_report', qos.EVENT)
         for camera in self._cameras:
-            self.subscribe(
-                Image,
-                CAMERA_TOPICS[camera],
-                lambda message, camera=camera: self._on_image(camera, message),
-                qos.IMAGE,
-            )
+            self._see(camera, CAMERA_TOPICS[camera])
         joints, imu = (
             ('header.stamp', 'name', 'position', 'velocity'),
             ('header.stamp', 'orientation'),
@@ -191,6 +187,16 @@ class InferenceNode(VlaLifecycleNode):
         self.track(server.destroy)
         self.every(0.02, self._deliver, always=True)
         self.every(0.2, self._send_feedback)
+
+    def _see(self, camera: str, topic: str) -> None:
+        """Like `subscribe`, for images, which are read in place."""
+        guarded = self._guard(
+            lambda serialized: self._on_image(camera, read_image(serialized)),
+            f'subscription {topic}',
+            False,
+        )
+        subscription = self.create_subscription(Image, topic, guarded, qos.IMAGE, raw=True)
+        self.track(lambda: self.destroy_subscription(subscription))
 
     def start(self) -> None:
         if self._cycle.calling_since is not None:
@@ -287,17 +293,17 @@ class InferenceNode(VlaLifecycleNode):
 
     # -- messages (executor's thread) ------------------------------------------------------------
 
-    def _on_image(self, camera: str, message: Image) -> None:
+    def _on_image(self, camera: str, image: WireImage) -> None:
         with self._lock:
             self._assembler.add_image(
                 camera,
-                stamp_to_ns(message.header.stamp),
+                image.stamp_ns,
                 steady_now(),
-                message.height,
-                message.width,
-                message.step,
-                message.encoding,
-                memoryview(message.data),
+                image.height,
+                image.width,
+                image.step,
+                image.encoding,
+                image.content,
             )
         self._wake.set()
 
@@ -522,6 +528,9 @@ class InferenceNode(VlaLifecycleNode):
 
 
 def main() -> None:
+    # A chunk passes through three threads; with the default of 5 ms each may wait that long for
+    # the interpreter while another one runs.
+    sys.setswitchinterval(0.0005)
     sys.exit(run(InferenceNode))
 
 

@@ -1,0 +1,86 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""`ros2 run vla_inference benchmark [--json]`: what a chunk costs besides the model itself.
+
+overhead: frame on the topic to chunk on the topic, through the node in its own process. openpi
+loopback: the same bundle behind the openpi protocol, server in its own process. bare loop: the same
+bundle called in a loop, one call after the other. All three without the model's own time, which is
+the last row. preprocess: 640 x 480 to a normalised 224 x 224.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+
+import cv2
+import rclpy
+
+from vla_common.errors import ConfigError
+from vla_common.testing import own_domain
+from vla_inference.bench.calls import openpi_loopback, outside, preprocessing
+from vla_inference.bench.distribution import distribution
+from vla_inference.bench.pipeline import measure
+from vla_inference.locate import installed_models, locate_bundle
+from vla_inference.policy import PolicyError, load_policy
+from vla_robot import load_robot
+
+
+def run(args: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Raises ConfigError and PolicyError."""
+    size = (args.width, args.height)
+    robot = load_robot(args.robot)
+    path = str(locate_bundle(args.bundle, installed_models(), '--bundle'))
+    policy = load_policy(path, robot, threads=args.threads)
+    bare, model = outside(policy, robot, args.times, size)
+    words = policy.bundle.tasks[0] if policy.bundle.tasks else 'wave'
+    has_model = policy.bundle.action is not None
+    policy.close()
+    table = {'preprocess_ms': distribution(preprocessing(args.times, (640, 480), 224))}
+    if has_model:
+        table['openpi_loopback_ms'] = distribution(
+            openpi_loopback(path, args.robot, robot, args.times, size, args.threads)
+        )
+    table['bare_loop_ms'] = distribution(bare)
+    table['model_ms'] = distribution(model)
+    rclpy.init(domain_id=own_domain())
+    try:
+        took, lost = measure(path, args.robot, robot, words, args.times, size, args.threads)
+    finally:
+        rclpy.shutdown()
+    if not took:
+        raise ConfigError('benchmark', 'chunks', 'none', 'one per frame')
+    return {'overhead_ms': distribution(took) | {'frames_without_chunk': lost}} | table
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog='benchmark', description=__doc__.split('\n')[0])
+    parser.add_argument('--bundle', default='humanoid_vla', help='name in models/ or directory')
+    parser.add_argument('--robot', default='humanoid32', help='robot name or directory')
+    parser.add_argument('--times', type=int, default=300, help='frames and calls to time')
+    parser.add_argument('--threads', type=int, default=1, help='threads of the runtime')
+    parser.add_argument('--width', type=int, default=640, help='of the camera image')
+    parser.add_argument('--height', type=int, default=480, help='of the camera image')
+    parser.add_argument('--json', action='store_true', help='one JSON object as the last line')
+    args = parser.parse_args(arguments)
+    args.times = max(2, args.times)
+    cv2.setNumThreads(args.threads)
+    try:
+        table = run(args)
+    except (ConfigError, PolicyError) as error:
+        print(error, file=sys.stderr)
+        if args.json:
+            print(json.dumps({'error': str(error)}))
+        return 1
+    if args.json:
+        print(json.dumps(table))
+        return 0
+    print(f'{args.bundle}, {args.width} x {args.height}, load {os.getloadavg()[0]:.1f}, ms')
+    for name, row in table.items():
+        print(f'{name:20s} p50 {row["p50"]:8.3f}  p99 {row["p99"]:8.3f}  max {row["max"]:8.3f}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

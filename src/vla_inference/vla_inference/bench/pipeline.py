@@ -1,0 +1,203 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The node in a process of its own, between a camera and a filter that are played here.
+
+What counts is from the moment before a frame is published until the chunk of that frame (it has
+the frame's stamp) is received, without the time that the model itself took.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import rclpy
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import Image, Imu, JointState
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from vla_common import qos
+from vla_common.errors import ConfigError
+from vla_common.messages import stamp_to_ns
+from vla_interfaces.msg import ChunkReport, InferenceStatus, SupervisorState
+
+START_TIMEOUT = 60.0
+STATE_PERIOD = 0.01
+
+
+class Surroundings:
+    """Camera, driver and supervisor as far as the inference node hears them."""
+
+    def __init__(self, robot: Any, size: tuple[int, int]) -> None:
+        self.node = rclpy.create_node('inference_benchmark')
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(self.node)
+        node = self.node
+        self._image = node.create_publisher(Image, '/camera/color/image_raw', qos.IMAGE)
+        self._joints = node.create_publisher(JointState, '/joint_states', qos.STATE)
+        self._imu = node.create_publisher(Imu, '/imu/data', qos.STATE)
+        self._state = node.create_publisher(SupervisorState, '/supervisor/state', qos.STATE)
+        self._words = node.create_publisher(String, '/vla/instruction', qos.COMMAND)
+        node.create_subscription(JointTrajectory, '/vla/action_chunk', self._on_chunk, qos.COMMAND)
+        node.create_subscription(ChunkReport, '/vla/chunk_report', self._on_report, qos.EVENT)
+        node.create_subscription(
+            InferenceStatus, '/vla/inference_status', self._on_status, qos.STATE_SUB
+        )
+        node.create_service(Trigger, '/supervisor/start', self._start)
+        self._change = node.create_client(ChangeState, '/inference/change_state')
+        self._mode = SupervisorState.READY
+        self._sequence = 0
+        width, height = size
+        rng = np.random.default_rng(0)
+        self._frame = Image(height=height, width=width, step=3 * width, encoding='rgb8')
+        self._frame.data.frombytes(rng.integers(0, 256, 3 * width * height, np.uint8).tobytes())
+        self._joint = JointState(
+            name=list(robot.joint_names),
+            position=robot.poses['standing'].tolist(),
+            velocity=[0.0] * robot.n,
+        )
+        self._next_state = 0.0
+        self.sent: dict[int, float] = {}
+        self.chunks: dict[int, float] = {}
+        self.model: dict[int, float] = {}
+        self.status: InferenceStatus | None = None
+
+    def close(self) -> None:
+        self.executor.shutdown()
+        self.node.destroy_node()
+
+    def change(self, transition: int) -> None:
+        """Raises ConfigError when the node refuses."""
+        end = time.monotonic() + START_TIMEOUT
+        while not self._change.service_is_ready():
+            if time.monotonic() > end:
+                raise ConfigError('benchmark', 'node', 'no answer', 'the inference node')
+            self.spin(0.05)
+        request = ChangeState.Request()
+        request.transition.id = transition
+        future = self._change.call_async(request)
+        while not future.done():
+            if time.monotonic() > end:
+                raise ConfigError('benchmark', 'node', 'no answer', 'a transition')
+            self.spin(0.01)
+        if not future.result().success:
+            raise ConfigError('benchmark', 'node', 'a refusal', 'a configured node (see above)')
+
+    def say(self, text: str) -> None:
+        self._words.publish(String(data=text))
+
+    def spin(self, seconds: float) -> None:
+        """Receive, and publish joints, IMU and the supervisor's state at 100 Hz."""
+        end = time.monotonic() + seconds
+        while (now := time.monotonic()) < end:
+            if now >= self._next_state:
+                self._next_state = max(self._next_state + STATE_PERIOD, now)
+                self._publish_state()
+            left = min(end, self._next_state) - time.monotonic()
+            self.executor.spin_once(timeout_sec=max(0.0, left))
+
+    def publish_frame(self) -> int:
+        """The stamp of the frame, ns."""
+        stamp = self.node.get_clock().now()
+        self._frame.header.stamp = stamp.to_msg()
+        key = stamp_to_ns(self._frame.header.stamp)
+        # Only a few bytes change: filling the message is not what is measured.
+        self._frame.data[0] = self._sequence % 256
+        self._frame.data[1] = (self._sequence // 256) % 256
+        # Turning a message into bytes is the camera's business.
+        serialized = serialize_message(self._frame)
+        self.sent[key] = time.perf_counter()
+        self._image.publish(serialized)
+        return key
+
+    def _publish_state(self) -> None:
+        self._sequence += 1
+        stamp = self.node.get_clock().now().to_msg()
+        imu = Imu()
+        imu.orientation.w = 1.0
+        state = SupervisorState(mode=self._mode, sequence=self._sequence)
+        for message in (self._joint, imu, state):
+            message.header.stamp = stamp
+        self._joints.publish(self._joint)
+        self._imu.publish(imu)
+        self._state.publish(state)
+
+    def _start(self, request: Any, response: Any) -> Any:
+        self._mode = SupervisorState.RUNNING
+        response.success = True
+        return response
+
+    def _on_chunk(self, message: JointTrajectory) -> None:
+        self.chunks[stamp_to_ns(message.header.stamp)] = time.perf_counter()
+
+    def _on_report(self, message: ChunkReport) -> None:
+        self.model[stamp_to_ns(message.header.stamp)] = 1e-3 * message.model_ms
+
+    def _on_status(self, message: InferenceStatus) -> None:
+        self.status = message
+
+
+def measure(
+    bundle: str,
+    robot_name: str,
+    robot: Any,
+    words: str,
+    times: int,
+    size: tuple[int, int],
+    threads: int,
+    rate: float = 20.0,
+) -> tuple[list[float], int]:
+    """(overheads in s, frames without a chunk). Raises ConfigError when the node does not run."""
+    parameters = {
+        'policy': bundle,
+        'robot': robot_name,
+        'threads': threads,
+        'inference_frequency': 100.0,
+        'time_limit': 3600.0,
+        'settle.time': 0.0,
+        'policy_timeout': 5.0,
+        'blocked_timeout': 30.0,
+    }
+    command = [sys.executable, '-m', 'vla_inference.node', '--ros-args']
+    for name, value in parameters.items():
+        command += ['-p', f'{name}:={value}']
+    around = Surroundings(robot, size)
+    node = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ.copy())
+    try:
+        around.change(Transition.TRANSITION_CONFIGURE)
+        around.change(Transition.TRANSITION_ACTIVATE)
+        around.spin(1.0)
+        around.say(words)
+        end = time.monotonic() + START_TIMEOUT
+        while not around.chunks:
+            if time.monotonic() > end:
+                said = around.status.reason or around.status.last_result if around.status else ''
+                raise ConfigError('benchmark', 'chunks', f'none ({said})', 'one per frame')
+            around.publish_frame()
+            around.spin(1.0 / rate)
+        asked = []
+        for i in range(10 + times):
+            asked.append(around.publish_frame())
+            around.spin(1.0 / rate)
+            if i < 10:
+                asked.clear()
+        around.spin(0.5)
+    finally:
+        node.terminate()
+        try:
+            node.wait(10.0)
+        except subprocess.TimeoutExpired:
+            node.kill()
+            node.wait()
+        around.close()
+    answered = [key for key in asked if key in around.chunks and key in around.model]
+    took = [around.chunks[key] - around.sent[key] - around.model[key] for key in answered]
+    return took, len(asked) - len(answered)
