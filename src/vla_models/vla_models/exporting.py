@@ -6,15 +6,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import torch
-
 from vla_common.errors import ConfigError
 from vla_models.bench.exporting import export
 from vla_models.bench.original import from_run
 from vla_models.bench.publishing import Proof
 from vla_models.language import TOKENS
 from vla_models.network.humanoid_vla import HumanoidVLA, HumanoidVLAConfig
-from vla_models.training import IMAGE_MEAN, IMAGE_STD
+from vla_models.training import IMAGE_MEAN, IMAGE_STD, checkpoint
 from vla_robot import load_robot
 
 EXAMPLES = (
@@ -31,29 +29,30 @@ EXAMPLES = (
 
 
 def load_checkpoint(path: Path) -> tuple[HumanoidVLA, dict]:
-    """The network and everything saved with it. ConfigError where the file is no checkpoint."""
-    if not Path(path).is_file():
-        raise ConfigError(path, '(file)', 'nothing', 'a checkpoint that train wrote')
-    content = torch.load(path, weights_only=True)
-    model = HumanoidVLA(HumanoidVLAConfig(**content['config']))
-    model.load_state_dict(content['model'])
-    return model.eval(), content
+    """The network of a safetensors file that `train` wrote, and what the file says of itself.
+
+    ConfigError where it is none.
+    """
+    tensors, about = checkpoint.load(Path(path))
+    if 'config' not in about:
+        raise ConfigError(path, 'about.config', 'nothing', 'a checkpoint that train wrote')
+    model = HumanoidVLA(HumanoidVLAConfig(**about['config']))
+    model.load_state_dict(tensors)
+    return model.eval(), about
 
 
 def describe(config: HumanoidVLAConfig, content: dict, version: str) -> dict:
     """policy.yaml of a checkpoint, without what the model file decides: runtime, model, files."""
-    info = content['dataset']
     mean = [round(float(v), 6) for v in content['mean']]
     std = [round(float(v), 6) for v in content['std']]
     side = config.image_size
-    joints = list(info['joints'])
     return {
         'format': 1,
         'name': 'humanoid_vla',
         'version': version,
         'description': 'Small vision-language-action policy for the simulated humanoid at a table',
         'licence': 'Apache-2.0',
-        'robot': info['robot'],
+        'robot': content['robot'],
         'inputs': {
             'image': {
                 'tensor': 'image',
@@ -68,7 +67,7 @@ def describe(config: HumanoidVLAConfig, content: dict, version: str) -> dict:
             },
             'state': {
                 'tensor': 'proprioception',
-                'joints': joints,
+                'joints': list(content['state_joints']),
                 'quantity': 'position',
                 'mean': mean,
                 'std': std,
@@ -78,17 +77,17 @@ def describe(config: HumanoidVLAConfig, content: dict, version: str) -> dict:
                 'tokenizer': 'tokenizer.json',
                 'length': TOKENS,
             },
-            'phase': {'tensor': 'phase', 'period': info['period']},
+            'phase': {'tensor': 'phase', 'period': content['period']},
         },
         'outputs': {
             'action': {
                 'tensor': 'joint_targets',
                 'kind': 'joint_position',
-                'joints': joints,
-                'horizon': info['horizon'],
-                'step': info['step'],
-                'mean': mean,
-                'std': std,
+                'joints': list(content['action_joints']),
+                'horizon': content['horizon'],
+                'step': content['step'],
+                'mean': [mean[i] for i in config.moved],
+                'std': [std[i] for i in config.moved],
             }
         },
         'tasks': list(EXAMPLES),
@@ -96,14 +95,14 @@ def describe(config: HumanoidVLAConfig, content: dict, version: str) -> dict:
 
 
 def export_bundle(run: Path, out: Path, version: str = '0.1.0') -> tuple[Path, float]:
-    """Bundle directory `out` (ONNX) from the training run `run` (its best.pt and tokenizer.json),
+    """Bundle directory `out` (ONNX) from the best weights and tokenizer of the training run `run`,
     verified against PyTorch on simulated observations.
 
     Returns the path of policy.yaml and the largest difference in rad. Raises ConfigError, and
     VerificationFailed when ONNX Runtime gives another answer than PyTorch.
     """
     run, out = Path(run), Path(out)
-    robot = load_robot(load_checkpoint(run / 'best.pt')[1]['dataset']['robot'])
+    robot = load_robot(load_checkpoint(run / checkpoint.BEST)[1]['robot'])
     finding = export(from_run(run, version), out, 'onnx', Proof(robot, observations=8))
     assert finding is not None
     for extra in ('loss.png', 'training.json'):

@@ -122,7 +122,7 @@ SUFFIXES = ('', '', '', '', ' please', ' now', ', thank you', '.', '!')
 _LETTERS = 'abcdefghijklmnopqrstuvwxyz'
 
 
-def _misspell(text: str, rng: random.Random) -> str:
+def misspell(text: str, rng: random.Random) -> str:
     """One dropped, doubled, swapped or replaced letter inside a word of at least four letters."""
     places = [i for i in range(1, len(text) - 2) if text[i - 1 : i + 3].isalpha()]
     if not places:
@@ -144,7 +144,7 @@ def phrase(task: Task, rng: random.Random, *, held_out: bool = False, typos: flo
     text = template.format(hand=task.hand, colour=task.colour)
     if not held_out:
         text = rng.choice(PREFIXES) + text + rng.choice(SUFFIXES)
-    return _misspell(text, rng) if rng.random() < typos else text
+    return misspell(text, rng) if rng.random() < typos else text
 
 
 def all_training_phrases() -> list[str]:

@@ -126,8 +126,9 @@ def fill(module: nn.Module, weights: bytes, file: str) -> nn.Module:
 def from_run(run: Path, version: str = '0.1.0') -> Original:
     """A directory that `train` wrote. Raises ConfigError."""
     from vla_models.exporting import describe, load_checkpoint
+    from vla_models.training.checkpoint import BEST
 
-    model, content = load_checkpoint(run / 'best.pt')
+    model, content = load_checkpoint(run / BEST)
     tokenizer = run / 'tokenizer.json'
     if not tokenizer.is_file():
         raise ConfigError(str(tokenizer), '(file)', 'nothing', 'the tokenizer that train wrote')

@@ -1,36 +1,61 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""`ros2 run vla_models train`: behaviour cloning of what collect wrote."""
+"""`ros2 run vla_models train`: behaviour cloning of what collect wrote, or of your own data."""
 
 from __future__ import annotations
 
+import argparse
+import json
 import sys
 from pathlib import Path
 
+from vla_common.errors import ConfigError
 from vla_models.commands.terminal import console, guarded, parser, positive, progress
+from vla_models.network.heads import HEADS
+from vla_models.network.vision import VISION
 from vla_models.training import Trainer, TrainingOptions
+from vla_models.training.options import PARTS, PRECISIONS
+
+EPILOG = """\
+DIR gets checkpoint.safetensors (training goes on from it when run again), best.safetensors,
+loss.png, training.json and tokenizer.json. With --minutes the learning rate falls to the end of
+that time, whatever the machine. Data: what collect wrote, or any dataset in LeRobot's layout v3.0
+with one camera and named joints; it is checked whole before the first step.
+
+several GPUs:
+  accelerate launch --num_processes 4 -m vla_models.commands.train --data data --out run
+fine-tuning the shipped bundle on your own data, the eyes left as they are:
+  ros2 run vla_models train --data mine --out run --init models/humanoid_vla --freeze vision
+example:
+  ros2 run vla_models train --data data --out run --minutes 40"""
 
 
 def train(data: Path, out: Path, options: TrainingOptions) -> Trainer:
     """Train, or go on training, in `out`; the trainer as it ended."""
-    trainer = Trainer(data, out, options)
-    frames = len(trainer.train_frames) // options.batch * options.batch
-    frames = frames or len(trainer.train_frames)
-    if trainer.resumed:
-        console.print(f'going on after epoch {trainer.epoch} of {options.epochs}')
     with progress('frames') as bar:
-        line = bar.add_task('training', total=frames * options.epochs)
-        bar.advance(line, frames * trainer.epoch)
+        reading = bar.add_task('checking the data', total=None)
+        trainer = Trainer(
+            data,
+            out,
+            options,
+            lambda done, total: bar.update(reading, completed=done, total=total),
+        )
+        bar.remove_task(reading)
+        if trainer.resumed:
+            bar.console.print(f'going on after step {trainer.step} of {trainer.steps}')
+        line = bar.add_task('training', total=trainer.steps * options.batch)
+        bar.advance(line, trainer.step * options.batch)
 
         def advance(count: int, loss: float) -> None:
-            bar.update(line, advance=count, description=f'epoch {trainer.epoch} loss {loss:.4f}')
+            bar.update(line, advance=count, description=f'step {trainer.step} loss {loss:.4f}')
 
-        def epoch_done(epoch: int, train_loss: float, validation: float) -> None:
+        def validated(finding: dict[str, float]) -> None:
             bar.console.print(
-                f'epoch {epoch}: error of a chunk {train_loss:.4f} rad,'
-                f' on unseen scenes {validation:.4f} rad ({trainer.seconds:.0f} s)'
+                f'step {trainer.step} ({trainer.seconds:.0f} s): training loss'
+                f' {trainer.curves["train"][-1]:.4f}; on unseen episodes: chunk'
+                f' {finding["error"]:.4f} rad, target {finding["target"] * 100:.1f} cm'
             )
 
-        trainer.run(advance, epoch_done)
+        trainer.run(advance, validated)
     return trainer
 
 
@@ -38,39 +63,44 @@ def _run(arguments: list[str] | None) -> int:
     default = TrainingOptions()
     p = parser(
         'train',
-        'Train HumanoidVLA on a dataset by behaviour cloning: deterministic by seed, validated on\n'
-        'scenes that it does not train on, stopped when those no longer get better.',
-        'DIR gets checkpoint.pt (training goes on from it when run again), best.pt, loss.png,\n'
-        'training.json and tokenizer.json. With --minutes the learning rate falls to the end of\n'
-        'that time, whatever the machine.\n\nexample:\n'
-        '  ros2 run vla_models train --data data --out run --minutes 25',
+        'Train HumanoidVLA by behaviour cloning: deterministic by seed, validated on episodes that\n'
+        'it does not train on, stopped when those no longer get better.',
+        EPILOG,
     )
-    p.add_argument('--data', type=Path, required=True, metavar='DIR', help='what collect wrote')
+    p.add_argument('--data', type=Path, required=True, metavar='DIR', help='the dataset')
     p.add_argument('--out', type=Path, required=True, metavar='DIR', help='training directory')
     p.add_argument('--epochs', type=positive, default=default.epochs, help='at most (default 20)')
     p.add_argument('--minutes', type=float, default=default.minutes, help='at most; 0: no limit')
     p.add_argument('--batch', type=positive, default=default.batch, help='frames (default 32)')
+    p.add_argument('--imagined', type=int, default=default.imagined, metavar='N', help='samples '
+                   f'without image in a batch (default {default.imagined})')  # fmt: skip
     p.add_argument('--learning-rate', type=float, default=default.learning_rate)
-    p.add_argument('--patience', type=positive, default=default.patience, help='epochs')
+    p.add_argument('--patience', type=positive, default=default.patience, help='validations')
+    p.add_argument('--validate-every', type=positive, default=default.validate_every, help='steps')
     p.add_argument('--seed', type=int, default=default.seed)
-    p.add_argument('--threads', type=positive, default=default.threads, help='of PyTorch')
-    p.add_argument('--init', default='', metavar='FILE', help='checkpoint to begin from')
-    p.add_argument('--freeze-vision', action='store_true', help='do not train the image encoder')
+    p.add_argument('--threads', type=positive, default=default.threads, help='on the CPU')
+    p.add_argument('--precision', choices=PRECISIONS, default=default.precision, help='on a GPU')
+    p.add_argument('--state', default=default.state, metavar='GROUP', help='joints that the policy '
+                   f'feels: a group of the robot, or all (default {default.state})')  # fmt: skip
+    p.add_argument('--vision', choices=sorted(VISION), help='encoder (default convolutional)')
+    p.add_argument('--head', choices=sorted(HEADS), help='action head (default mlp)')
+    p.add_argument('--network', type=json.loads, default={}, metavar='JSON', help='other sizes')
+    p.add_argument('--init', default='', metavar='PATH', help='run, bundle or file to begin from')
+    p.add_argument('--freeze', nargs='+', choices=PARTS, default=(), help='parts left as they are')
     a = p.parse_args(arguments)
-    options = TrainingOptions(
-        epochs=a.epochs,
-        minutes=a.minutes,
-        batch=a.batch,
-        learning_rate=a.learning_rate,
-        patience=a.patience,
-        seed=a.seed,
-        threads=a.threads,
-        init=a.init,
-        freeze_vision=a.freeze_vision,
-    )
-    trainer = train(a.data, a.out, options)
-    console.print(f'best error on unseen scenes {trainer.best:.4f} rad; {a.out}/loss.png')
+    trainer = train(a.data, a.out, _options(a))
+    console.print(f'best error on unseen episodes {trainer.best:.4f} rad; {a.out}/loss.png')
     return 0
+
+
+def _options(a: argparse.Namespace) -> TrainingOptions:
+    network = dict(a.network) | {k: v for k in ('vision', 'head') if (v := getattr(a, k))}
+    own = {'data', 'out', 'vision', 'head', 'network'}
+    given = {name: value for name, value in vars(a).items() if name not in own}
+    try:
+        return TrainingOptions(**given, network=network)
+    except (TypeError, ValueError) as error:
+        raise ConfigError('train', 'options', str(error), 'see --help') from error
 
 
 def main(arguments: list[str] | None = None) -> int:

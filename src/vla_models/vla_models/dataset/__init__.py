@@ -1,28 +1,25 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Datasets in LeRobot's layout (v3.0): written by `collect`, read by `train`, or brought along.
 
-Writing: `EpisodeWriter` in any number of processes, then `finalise`.
+Writing: `EpisodeWriter` in any number of processes, then `finalise`. Reading: `open_dataset`.
 """
 
 from vla_models.dataset.episode import Episode, Labels, canonical
 from vla_models.dataset.finalising import count_episodes, finalise, finished_attempts
+from vla_models.dataset.frames import Frames, open_dataset
 from vla_models.dataset.layout import Layout
-from vla_models.dataset.shards import Dataset, DatasetInfo, batches, shard_path, write_shard
 from vla_models.dataset.writing import EpisodeWriter, failures
 
 __all__ = [
-    'Dataset',
-    'DatasetInfo',
     'Episode',
     'EpisodeWriter',
+    'Frames',
     'Labels',
     'Layout',
-    'batches',
     'canonical',
     'count_episodes',
     'failures',
     'finalise',
     'finished_attempts',
-    'shard_path',
-    'write_shard',
+    'open_dataset',
 ]

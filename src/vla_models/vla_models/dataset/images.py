@@ -12,6 +12,9 @@ import zlib
 import cv2
 import numpy as np
 
+from vla_inference.bundle import ImageInput
+from vla_inference.preprocess import ImagePreprocessor
+
 _SIGNATURE = b'\x89PNG\r\n\x1a\n'
 
 
@@ -48,8 +51,16 @@ def decode_image(content: bytes) -> np.ndarray | None:
     return None if bgr is None else cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
-def to_side(image: np.ndarray, side: int) -> np.ndarray:
-    """Stretched to (side, side, 3), as `vla_inference` does with `resize: stretch`."""
-    if image.shape[:2] == (side, side):
-        return image
-    return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+class Squarer:
+    """uint8 RGB of any size to (side, side, 3), by the code that the robot's images go through."""
+
+    def __init__(self, side: int) -> None:
+        spec = ImageInput(
+            'image', 'head', side, side, 'nhwc', (0, 255), (0,) * 3, (1,) * 3, 'stretch'
+        )
+        self._side, self._preprocess = side, ImagePreprocessor(spec)
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        if image.shape[:2] == (self._side, self._side):
+            return image
+        return np.rint(self._preprocess(image)[0]).astype(np.uint8)

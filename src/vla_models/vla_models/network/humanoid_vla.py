@@ -8,75 +8,179 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 
-from vla_models.network.fusion import Fusion, LanguageQueriedAttention
-from vla_models.network.heads import HEADS
+from vla_models.network.fusion import Fusion
+from vla_models.network.heads import HEADS, HeadShape
+from vla_models.network.looking import Keypoints, Landmarks, LanguageQueriedAttention, Locator
 from vla_models.network.text import TextEncoder
-from vla_models.network.vision import ConvolutionalEncoder
+from vla_models.network.vision import VISION
 
 
 @dataclass(frozen=True)
 class HumanoidVLAConfig:
-    """Sizes of the network; saved in every checkpoint."""
+    """Sizes of the network; saved in every checkpoint.
 
-    image_size: int = 112
+    The defaults are the reference card: a whole humanoid, a 224-pixel image, a vision transformer.
+    `small()` is what ships. `moved` are the places of the action's joints among the state's,
+    `camera` those of the joints that carry the camera; empty stands for all, in order.
+    """
+
+    image_size: int = 224
     vocabulary: int = 512
     tokens: int = 24
-    joints: int = 17
+    joints: int = 32  # proprioception
+    action_dim: int = 32
     horizon: int = 16
-    vision_width: int = 48
-    hidden_size: int = 128
-    heads: int = 4
-    text_layers: int = 1
-    fusion_layers: int = 2
+    history: int = 1  # states, the newest first
+    moved: tuple[int, ...] = ()
+    camera: tuple[int, ...] = ()
+    vision: str = 'transformer'
+    vision_width: int = 192
+    vision_layers: int = 6
+    vision_heads: int = 6
+    hidden_size: int = 256
+    heads: int = 8
+    text_layers: int = 2
+    fusion_layers: int = 4
     keypoints: int = 4
-    head_width: int = 384
-    head: str = 'mlp'
+    landmarks: int = 8
+    head: str = 'flow'
+    head_width: int = 512
+    head_layers: int = 3
+    head_steps: int = 5
+
+    def __post_init__(self) -> None:
+        for name, table in (('vision', VISION), ('head', HEADS)):
+            if getattr(self, name) not in table:
+                found = getattr(self, name)
+                raise ValueError(f'{name}: found {found!r}, wanted one of {sorted(table)}')
+        # JSON has no tuples.
+        object.__setattr__(self, 'moved', tuple(self.moved) or tuple(range(self.action_dim)))
+        object.__setattr__(self, 'camera', tuple(self.camera) or tuple(range(self.joints)))
+        if len(self.moved) != self.action_dim:
+            raise ValueError(f'moved: found {len(self.moved)} joints, wanted {self.action_dim}')
+
+    @classmethod
+    def small(cls, **given) -> HumanoidVLAConfig:
+        """Sizes that two CPU cores can train in half an hour."""
+        sizes = {
+            'image_size': 112,
+            'vision': 'convolutional',
+            'vision_width': 32,
+            'vision_layers': 1,
+            'hidden_size': 128,
+            'heads': 4,
+            'text_layers': 1,
+            'fusion_layers': 2,
+            'head': 'mlp',
+            'head_width': 384,
+        }
+        return cls(**{**sizes, **given})
 
     def to_dict(self) -> dict:
         """As plain values, for JSON and checkpoints."""
-        return asdict(self)
+        content = asdict(self)
+        return {**content, 'moved': list(self.moved), 'camera': list(self.camera)}
+
+
+@dataclass(frozen=True)
+class Understanding:
+    """What the head acts on, and what the auxiliary losses supervise on the way there."""
+
+    context: Tensor
+    text: Tensor
+    current: Tensor
+    phase: Tensor
+    target: Tensor  # (B, 3) m, base frame
+    seen: Tensor  # (B,) logit
+    keypoints: Keypoints | None
 
 
 class HumanoidVLA(nn.Module):
     """Image, words, joint positions and phase to a chunk of normalised joint targets.
 
-    State and action are the same joints under the same normalisation. `forward` is what is
-    exported; `understand` also returns what the auxiliary losses supervise.
+    State and action share one normalisation. `forward` is what is exported; training asks
+    `understand` (from visual features on) and `imagine` (without an image) instead.
     """
 
     def __init__(self, config: HumanoidVLAConfig) -> None:
         super().__init__()
-        if config.head not in HEADS:
-            raise ValueError(f'head: found {config.head!r}, wanted one of {sorted(HEADS)}')
         self.config = config
         hidden, vision = config.hidden_size, config.vision_width
-        self.vision = ConvolutionalEncoder(vision)
+        self.vision = VISION[config.vision](
+            config.image_size, vision, config.vision_layers, config.vision_heads
+        )
         self.text = TextEncoder(
             config.vocabulary, config.tokens, hidden, config.heads, config.text_layers
         )
-        side = config.image_size // 4
+        side = self.vision.side
         self.looking = LanguageQueriedAttention(vision, hidden, side, config.keypoints)
+        self.landmarks = Landmarks(vision, side, config.landmarks)
+        seen = config.keypoints * (4 + vision) + self.landmarks.width + len(config.camera)
+        self.locator = Locator(seen, hidden)
         self.fusion = Fusion(
-            hidden, vision, config.joints, config.keypoints, config.heads, config.fusion_layers
+            hidden,
+            vision,
+            config.joints,
+            config.history,
+            config.keypoints,
+            config.heads,
+            config.fusion_layers,
         )
-        # Text and places go past the fusion too: a short way for what decides most.
-        context = 2 * hidden + 2 * config.keypoints + 2
-        self.head = HEADS[config.head](context, config.joints, config.horizon, config.head_width)
-        self.target = nn.Linear(hidden, 3)
+        shape = HeadShape(
+            context=2 * hidden + config.joints + 2 + 4 * 5,
+            text=hidden,
+            joints=config.action_dim,
+            horizon=config.horizon,
+            width=config.head_width,
+            layers=config.head_layers,
+            heads=config.heads,
+            steps=config.head_steps,
+        )
+        self.head = HEADS[config.head](shape)
+        self.register_buffer('moved', torch.tensor(config.moved), persistent=False)
+        self.register_buffer('camera', torch.tensor(config.camera), persistent=False)
 
     def understand(
-        self, features: Tensor, ids: Tensor, state: Tensor, phase: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """From visual features on: chunk (B, h, k), target (B, 3) m, first keypoint (B, 2).
+        self, features: Tensor, text: Tensor, state: Tensor, phase: Tensor
+    ) -> Understanding:
+        """From visual features (B/M, S, width), M instructions each, to what the head needs.
 
-        There may be fewer features than instructions: B/M images, each asked M in a row.
+        `text` (B, hidden) from the text encoder, `state` (B, T·k), `phase` (B, 2).
         """
-        text = self.text(ids)
-        places, answers = self.looking(features, text)
-        fused = self.fusion(text, state, phase, places, answers)
-        context = torch.cat([fused, text, places.flatten(1), phase], dim=-1)
-        return self.head(context, state, phase), self.target(fused), places[:, 0]
+        states = state.reshape(len(state), self.config.history, -1)
+        points = self.looking(features, text)
+        landmarks = self.landmarks(features)
+        if len(landmarks) != len(text):
+            landmarks = landmarks.repeat_interleave(len(text) // len(landmarks), dim=0)
+        flat = torch.cat([points.place, points.spread * 8, points.answer], dim=-1)
+        carried = states[:, 0].index_select(1, self.camera)
+        target, seen = self.locator(torch.cat([flat.flatten(1), landmarks, carried], dim=-1))
+        return self._act_on(text, states, phase, target, seen, torch.sigmoid(seen), points, flat)
+
+    def imagine(self, text: Tensor, state: Tensor, phase: Tensor, target: Tensor) -> Understanding:
+        """The same without an image, from true targets (B, 3) m, NaN where there is none."""
+        states = state.reshape(len(state), self.config.history, -1)
+        known = torch.isfinite(target).all(-1)
+        target = torch.where(known[:, None], target, self.locator.mean)
+        seen = known.to(state.dtype)
+        return self._act_on(text, states, phase, target, seen, seen, None, None)
+
+    def _act_on(self, text, states, phase, target, seen, certain, points, flat) -> Understanding:
+        where = (target - self.locator.mean) / self.locator.scale * certain[:, None]
+        where = torch.cat([where, certain[:, None]], dim=-1)
+        fused = self.fusion(text, states, phase, where, flat)
+        # Waves of what has to be exact: an MLP on raw coordinates learns fine detail last (Tancik
+        # et al., "Fourier features", 2020).
+        waves = [f(where * rate) for rate in (1.5, 3.0) for f in (torch.sin, torch.cos)]
+        # Text, posture and target go past the fusion too: a short way for what decides most.
+        context = torch.cat([fused, text, states[:, 0], phase, where, *waves], dim=-1)
+        current = states[:, 0].index_select(1, self.moved)
+        return Understanding(context, text, current, phase, target, seen, points)
+
+    def act(self, known: Understanding) -> Tensor:
+        """The chunk (B, h, k), normalised."""
+        return self.head(known.context, known.text, known.current, known.phase)
 
     def forward(self, image: Tensor, ids: Tensor, state: Tensor, phase: Tensor) -> Tensor:
-        """Image (B, 3, H, W), ids (B, L), state (B, k), phase (B, 2) to chunk (B, h, k)."""
-        return self.understand(self.vision(image), ids, state, phase)[0]
+        """Image (B, 3, H, W), ids (B, L), state (B, T·k), phase (B, 2) to chunk (B, h, k)."""
+        return self.act(self.understand(self.vision(image), self.text(ids), state, phase))

@@ -1,0 +1,61 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""What several parts of the network are made of."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from torch import Tensor, nn
+
+
+class Attention(nn.Module):
+    """Multi-head attention, written out so that it exports to plain ONNX operators."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        if width % heads:
+            raise ValueError(f'width {width} is no multiple of {heads} heads')
+        self.heads = heads
+        self.scale = (width // heads) ** -0.5
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.output = nn.Linear(width, width)
+
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        """`tokens` (B, N, width). `mask` (B or 1, N or 1, N): may the token of the row look at that
+        of the column?"""
+        batch, count, width = tokens.shape
+        parts = self.query_key_value(tokens).reshape(batch, count, 3, self.heads, -1)
+        query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)
+        scores = query @ key.transpose(-2, -1) * self.scale
+        if mask is not None:
+            scores = scores.masked_fill(~mask.unsqueeze(1), -1e9)
+        mixed = torch.softmax(scores, dim=-1) @ value
+        return self.output(mixed.transpose(1, 2).reshape(batch, count, width))
+
+
+class TransformerLayer(nn.Module):
+    """Pre-norm transformer layer."""
+
+    def __init__(self, width: int, heads: int, inner: int = 2) -> None:
+        super().__init__()
+        self.before_attention = nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+        self.feed_forward = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, inner * width),
+            nn.GELU(),
+            nn.Linear(inner * width, width),
+        )
+
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        tokens = tokens + self.attention(self.before_attention(tokens), mask)
+        return tokens + self.feed_forward(tokens)
+
+
+def perceptron(*widths: int) -> nn.Sequential:
+    """Linear layers with GELU between them."""
+    layers: list[nn.Module] = []
+    for before, after in itertools.pairwise(widths):
+        layers += [nn.Linear(before, after), nn.GELU()]
+    return nn.Sequential(*layers[:-1])

@@ -1,0 +1,121 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""From frames to tensors: what a batch holds, and how it is varied.
+
+A batch is decided by the run's seed and the step's number alone, so that a run that was killed goes
+on with the very batch that it would have had.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from vla_models.dataset.frames import Frames
+from vla_models.language import encode, misspell, phrase
+from vla_models.training.options import TrainingOptions
+
+IMAGE_MEAN, IMAGE_STD = 0.5, 0.5
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Of the chosen state joints: (ks,) rad each; `moved` are the action's places among them."""
+
+    mean: np.ndarray
+    std: np.ndarray
+    chosen: np.ndarray  # columns of the dataset's state
+    moved: np.ndarray  # places of the action's joints among the chosen
+
+
+def augment(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Brightness, contrast and tint, (B, S, S, 3) in [0, 1]. No shifts: those would move the cube
+    but not the target."""
+    count = len(images)
+    out = images.astype(np.float32) / 255.0
+    gain = rng.uniform(0.8, 1.2, (count, 1, 1, 1)) * rng.uniform(0.93, 1.07, (count, 1, 1, 3))
+    offset = rng.uniform(-0.06, 0.06, (count, 1, 1, 1))
+    return np.clip(out * gain.astype(np.float32) + offset.astype(np.float32), 0.0, 1.0)
+
+
+class Batcher:
+    """Makes batches out of frames. Whatever is random comes from the generator that is given."""
+
+    def __init__(
+        self, frames: Frames, by: Normalisation, tokenizer: Tokenizer, options: TrainingOptions
+    ) -> None:
+        self.frames, self.by, self.tokenizer, self.options = frames, by, tokenizer, options
+        self.has_targets = bool(np.isfinite(frames.target).all(-1).any())
+
+    def batch(
+        self, frames: np.ndarray, imagined: np.ndarray, rng: np.random.Generator, *, vary: bool
+    ) -> dict[str, Tensor]:
+        """Tensors of `frames`, and of `imagined` samples (numbers of frame times labels).
+
+        image (B, 3, S, S); ids (P, L), the phrases in this batch; per sample, of which there are
+        B·M: phrase, state, phase, action, target, pixel; and with `imagined_` before the name, of
+        those without an image.
+        """
+        labels = self.frames.labels
+        samples = (frames[:, None] * labels + np.arange(labels)).ravel()
+        images = self.frames.image[frames]
+        pixels = augment(images, rng) if vary else images.astype(np.float32) / 255.0
+        ids, phrase_of = self._phrases(np.concatenate([samples, imagined]), rng, vary)
+        content = {
+            'image': _tensor((pixels - IMAGE_MEAN) / IMAGE_STD).permute(0, 3, 1, 2),
+            'ids': ids,
+            'phrase': phrase_of[: len(samples)],
+            **self._samples(samples, rng, vary, 0.0),
+        }
+        if len(imagined):
+            more = self._samples(imagined, rng, vary, self.options.target_noise)
+            more['phrase'] = phrase_of[len(samples) :]
+            content |= {f'imagined_{name}': value for name, value in more.items()}
+        return content
+
+    def _samples(
+        self, samples: np.ndarray, rng: np.random.Generator, vary: bool, doubt: float
+    ) -> dict[str, Tensor]:
+        frames, by = self.frames, self.by
+        frame, label = samples // frames.labels, samples % frames.labels
+        state = frames.state[frame][:, by.chosen]
+        target = frames.target[frame, label]
+        if vary:  # encoders are good, the filter's lag is not: a little doubt about the posture
+            state = state + rng.normal(0.0, self.options.state_noise, state.shape)
+            target = target + rng.normal(0.0, 1.0, target.shape) * doubt
+        mean, std = by.mean[by.moved], by.std[by.moved]
+        return {
+            'state': _tensor((state - by.mean) / by.std),
+            'phase': _tensor(frames.phase[frame, label]),
+            'action': _tensor((frames.action[frame, label] - mean) / std),
+            'target': _tensor(target),
+            'pixel': _tensor(frames.pixel[frame, label]),
+        }
+
+    def _phrases(
+        self, samples: np.ndarray, rng: np.random.Generator, vary: bool
+    ) -> tuple[Tensor, Tensor]:
+        """A few phrases of each instruction in the batch, and which of them each sample hears: the
+        text encoder reads far less than if every sample had a phrase of its own."""
+        frames, count = self.frames, self.options.phrases
+        asked = frames.task[samples // frames.labels, samples % frames.labels]
+        rows, place = np.unique(asked, return_inverse=True)
+        words = random.Random(int(rng.integers(2**31)))
+        texts = [self._say(row, words, vary) for row in rows for _ in range(count)]
+        chosen = place * count + rng.integers(0, count, len(asked))
+        return torch.from_numpy(encode(self.tokenizer, texts)), torch.from_numpy(chosen)
+
+    def _say(self, row: int, words: random.Random, vary: bool) -> str:
+        instruction = self.frames.instructions[row]
+        typos = self.options.typos if vary else 0.0
+        if instruction.task is not None:
+            return phrase(instruction.task, words, typos=typos)
+        return misspell(instruction.text, words) if words.random() < typos else instruction.text
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))

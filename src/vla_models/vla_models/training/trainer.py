@@ -1,0 +1,340 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""One training run: where it begins, its steps, what it keeps.
+
+Accelerate places the model, averages gradients over GPUs and does mixed precision; started with
+`accelerate launch --num_processes N` each process takes its share of every batch.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from vla_common.errors import ConfigError
+from vla_models.dataset.frames import Frames, open_dataset
+from vla_models.language import TOKENS, build_tokenizer
+from vla_models.network.humanoid_vla import HumanoidVLA, HumanoidVLAConfig
+from vla_models.plot import draw_losses
+from vla_models.training import checkpoint
+from vla_models.training.batches import Batcher, Normalisation
+from vla_models.training.losses import Learner
+from vla_models.training.options import TrainingOptions
+from vla_models.training.selection import camera_joints, chosen_joints
+
+NO_PROGRESS = lambda done, total: None  # noqa: E731
+
+
+class Trainer:
+    """One training run in `out`; `run` goes on where its checkpoint ends."""
+
+    def __init__(
+        self,
+        data: Path,
+        out: Path,
+        options: TrainingOptions,
+        reading: Callable[[int, int], None] = NO_PROGRESS,
+    ) -> None:
+        """Reads and checks the data first; ConfigError where anything is wrong with them.
+
+        `reading(done, total)` counts frames while the dataset's cache is made.
+        """
+        self.options, self.out = options, Path(out)
+        torch.set_num_threads(options.threads)
+        torch.manual_seed(options.seed)
+        small = HumanoidVLAConfig.small(**options.network)
+        self.frames: Frames = open_dataset(data, image_size=small.image_size, progress=reading)
+        self.train_frames, self.validation_frames = self.frames.split(
+            options.validation, options.seed
+        )
+        if not len(self.train_frames):
+            raise ConfigError(data, 'episodes', 'too few to hold some out', 'at least two')
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.accelerator = Accelerator(
+            mixed_precision=options.precision, cpu=not torch.cuda.is_available()
+        )
+        given, about, source = ({}, {}, None)
+        if options.init:
+            given, about, source = checkpoint.weights_in(Path(options.init))
+        own = (source or self.out) / checkpoint.TOKENIZER
+        self.tokenizer = Tokenizer.from_file(str(own)) if own.is_file() else build_tokenizer()
+        self.by = self._normalisation(about)
+        self.config = self._configuration()
+        self.model = HumanoidVLA(self.config)
+        self._place_targets()
+        self.initialised = self._take_over(given)
+        for part in options.freeze:
+            getattr(self.model, part).requires_grad_(False)
+        self.average = copy.deepcopy(self.model).eval()
+        self.batcher = Batcher(self.frames, self.by, self.tokenizer, options)
+        std = torch.from_numpy(self.by.std[self.by.moved])
+        optimiser = self._optimiser()
+        self.learner, self.optimiser = self.accelerator.prepare(
+            Learner(self.model, std, options).to(memory_format=torch.channels_last), optimiser
+        )
+        self.judge = Learner(self.average, std, options).to(self.accelerator.device).eval()
+        self.curves: dict[str, list[float]] = {'train': [], 'validation': []}
+        self.finding: dict[str, float] = {}
+        self.step, self.seconds = 0, 0.0
+        self.best, self.since_best = float('inf'), 0
+        self.resumed = self._resume()
+
+    # --- where it begins -----------------------------------------------------------------------
+
+    def _normalisation(self, about: dict) -> Normalisation:
+        layout = self.frames.layout
+        chosen = chosen_joints(layout, self.options.state)
+        names = [layout.state_joints[i] for i in chosen]
+        missing = [name for name in layout.action_joints if name not in names]
+        if missing:
+            raise ConfigError('train', 'state', names, f'all joints of the action: {missing}')
+        moved = np.array([names.index(name) for name in layout.action_joints])
+        mean, std = (values[chosen] for values in self.frames.state_statistics())
+        # Weights are worth nothing under another normalisation than theirs.
+        if about.get('state_joints') == names:
+            mean, std = (np.array(about[key], np.float32) for key in ('mean', 'std'))
+        return Normalisation(mean, std, chosen, moved)
+
+    def _configuration(self) -> HumanoidVLAConfig:
+        layout = self.frames.layout
+        names = tuple(layout.state_joints[i] for i in self.by.chosen)
+        data = {
+            'image_size': layout.image_size,
+            'vocabulary': self.tokenizer.get_vocab_size(),
+            'tokens': TOKENS,
+            'joints': len(names),
+            'action_dim': len(layout.action_joints),
+            'horizon': layout.horizon,
+            'moved': tuple(int(i) for i in self.by.moved),
+            'camera': camera_joints(layout, names),
+        }
+        return HumanoidVLAConfig.small(**{**self.options.network, **data})
+
+    def _place_targets(self) -> None:
+        target = self.frames.target[self.train_frames].reshape(-1, 3)
+        target = target[np.isfinite(target).all(-1)]
+        if len(target) > 1:
+            self.model.locator.mean.copy_(torch.from_numpy(target.mean(0)))
+            self.model.locator.scale.copy_(torch.from_numpy(np.maximum(target.std(0), 0.01)))
+
+    def _take_over(self, given: dict[str, Tensor]) -> int:
+        """Take over the weights that fit by name and shape; returns how many tensors did."""
+        own = self.model.state_dict()
+        fitting = {k: v for k, v in given.items() if k in own and v.shape == own[k].shape}
+        if given and not fitting:
+            raise ConfigError(self.options.init, 'weights', sorted(given)[:3], sorted(own)[:3])
+        self.model.load_state_dict({**own, **fitting})
+        return len(fitting)
+
+    def _optimiser(self) -> torch.optim.Optimizer:
+        """AdamW; what is a vector (norms, biases) does not decay."""
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        groups = [
+            {
+                'params': [p for p in trained if p.ndim > 1],
+                'weight_decay': self.options.weight_decay,
+            },
+            {'params': [p for p in trained if p.ndim <= 1], 'weight_decay': 0.0},
+        ]
+        return torch.optim.AdamW(groups, self.options.learning_rate, betas=(0.9, 0.98))
+
+    # --- steps ---------------------------------------------------------------------------------
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return max(1, len(self.train_frames) // self.options.batch)
+
+    @property
+    def steps(self) -> int:
+        """Of the whole run, where the time does not end it earlier."""
+        return self.options.epochs * self.steps_per_epoch
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is over, in [0, 1]."""
+        done = self.step / self.steps
+        if self.options.minutes > 0:
+            done = max(done, self.seconds / (60 * self.options.minutes))
+        return min(1.0, done)
+
+    def _frames_of(self, step: int) -> np.ndarray:
+        """This process's share of the frames of a step."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        order = np.random.default_rng((self.options.seed, epoch)).permutation(self.train_frames)
+        whole = order[place * self.options.batch : (place + 1) * self.options.batch]
+        return whole[self.accelerator.process_index :: self.accelerator.num_processes]
+
+    def _batch_of(self, step: int) -> dict[str, Tensor]:
+        options, process = self.options, self.accelerator.process_index
+        rng = np.random.default_rng((options.seed, 1, step, process))
+        imagined = np.zeros(0, np.int64)
+        if self.batcher.has_targets and options.imagined:
+            labels = self.frames.labels
+            share = max(1, options.imagined // self.accelerator.num_processes)
+            imagined = rng.choice(self.train_frames, share) * labels + rng.integers(
+                0, labels, share
+            )
+        return self.batcher.batch(self._frames_of(step), imagined, rng, vary=True)
+
+    def _to_device(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: value.to(self.accelerator.device) for name, value in batch.items()}
+
+    def _one_step(self) -> dict[str, float]:
+        options = self.options
+        warm = min(1.0, (self.step + 1) / options.warmup) if options.warmup else 1.0
+        cosine = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self.progress))
+        for group in self.optimiser.param_groups:
+            group['lr'] = options.learning_rate * warm * cosine
+        # What a head draws for its loss follows from the step too.
+        torch.manual_seed(options.seed * 1_000_003 + self.step)
+        parts = self.learner(self._to_device(self._batch_of(self.step)))
+        self.optimiser.zero_grad()
+        self.accelerator.backward(parts['total'])
+        self.accelerator.clip_grad_norm_(self.learner.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+        self._average()
+        return {name: float(value.detach()) for name, value in parts.items()}
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Exponential average of the weights, shorter at the beginning."""
+        keep = min(self.options.averaging, self.step / (self.step + 20))
+        mine = list(self.average.state_dict().values())
+        new = list(self.model.state_dict().values())
+        real = [i for i, value in enumerate(mine) if value.dtype.is_floating_point]
+        torch._foreach_lerp_([mine[i] for i in real], [new[i] for i in real], 1 - keep)
+        for old, value in zip(mine, new, strict=True):
+            if not old.dtype.is_floating_point:
+                old.copy_(value)
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Means over the held-out episodes, of the averaged weights: `error` rad and the losses."""
+        rng = np.random.default_rng(self.options.seed)
+        none = np.zeros(0, np.int64)
+        sums: dict[str, float] = {}
+        for start in range(0, len(self.validation_frames), 64):
+            frames = self.validation_frames[start : start + 64]
+            batch = self.batcher.batch(frames, none, rng, vary=False)
+            for name, value in self.judge(self._to_device(batch)).items():
+                sums[name] = sums.get(name, 0.0) + float(value) * len(frames)
+        return {name: value / len(self.validation_frames) for name, value in sums.items()}
+
+    def run(
+        self,
+        advance: Callable[[int, float], None] = lambda frames, loss: None,
+        validated: Callable[[dict[str, float]], None] = lambda finding: None,
+    ) -> float:
+        """Train to the end, or until validation has not improved for `patience` times.
+
+        Returns the best validation error in rad.
+        """
+        every = min(self.options.validate_every, self.steps_per_epoch)
+        losses: list[float] = []
+        self.learner.train()
+        while self.progress < 1.0 and self.since_best < self.options.patience:
+            begin = time.monotonic()
+            parts = self._one_step()
+            losses.append(parts['chunk'])
+            advance(self.options.batch, parts['chunk'])
+            if self.step % every == 0 or self.step >= self.steps:
+                self._conclude(float(np.mean(losses)), begin)
+                validated(self.finding)
+                losses = []
+            else:
+                self.seconds += time.monotonic() - begin
+        if losses:  # the time was over between two validations
+            self._conclude(float(np.mean(losses)), time.monotonic())
+            validated(self.finding)
+        if self.accelerator.is_main_process:
+            self._describe()
+        return self.best
+
+    def _conclude(self, train: float, begin: float) -> None:
+        """Validate and keep: a kill loses what came after this."""
+        self.finding = self.validate()
+        self.curves['train'].append(train)
+        self.curves['validation'].append(self.finding['error'])
+        self.seconds += time.monotonic() - begin
+        better = self.finding['error'] < self.best
+        self.best = min(self.best, self.finding['error'])
+        self.since_best = 0 if better else self.since_best + 1
+        if self.accelerator.is_main_process:
+            self._save(better)
+            draw_losses(self.out / 'loss.png', self.curves)
+
+    # --- files ---------------------------------------------------------------------------------
+
+    def about(self) -> dict:
+        """What a checkpoint says of itself."""
+        layout = self.frames.layout
+        return {
+            'config': self.config.to_dict(),
+            'robot': layout.robot,
+            'state_joints': [layout.state_joints[i] for i in self.by.chosen],
+            'action_joints': list(layout.action_joints),
+            'mean': self.by.mean.tolist(),
+            'std': self.by.std.tolist(),
+            'horizon': layout.horizon,
+            'step': layout.step,
+            'period': layout.period,
+            'frames': len(self.frames),
+            'samples': len(self.frames) * self.frames.labels,
+            'options': self.options.to_dict(),
+        }
+
+    def _save(self, better: bool) -> None:
+        average = dict(self.average.state_dict())
+        if better:
+            checkpoint.save(self.out / checkpoint.BEST, average, self.about())
+        so_far = {
+            'at_step': self.step,
+            'seconds': self.seconds,
+            'best': self.best,
+            'since_best': self.since_best,
+            'curves': self.curves,
+        }
+        tensors = {f'model.{name}': value for name, value in self.model.state_dict().items()}
+        tensors |= {f'average.{name}': value for name, value in average.items()}
+        tensors |= checkpoint.optimiser_tensors(self.optimiser)
+        checkpoint.save(self.out / checkpoint.CHECKPOINT, tensors, {**self.about(), **so_far})
+        self.tokenizer.save(str(self.out / checkpoint.TOKENIZER))
+
+    def _resume(self) -> bool:
+        path = self.out / checkpoint.CHECKPOINT
+        if not path.exists():
+            return False
+        tensors, about = checkpoint.load(path)
+        if about['config'] != self.config.to_dict():
+            raise ConfigError(path, 'config', about['config'], self.config.to_dict())
+        self.model.load_state_dict(checkpoint.under(tensors, 'model.'))
+        self.average.load_state_dict(checkpoint.under(tensors, 'average.'))
+        checkpoint.restore_optimiser(self.optimiser, tensors)
+        self.step, self.seconds = about['at_step'], about['seconds']
+        self.best, self.since_best = about['best'], about['since_best']
+        self.curves = about['curves']
+        return True
+
+    def _describe(self) -> None:
+        summary = {
+            'steps': self.step,
+            'training_seconds': round(self.seconds),
+            'frames': len(self.frames),
+            'samples': len(self.frames) * self.frames.labels,
+            'parameters': sum(p.numel() for p in self.model.parameters()),
+            'best_validation_rad': round(self.best, 5),
+            'last_validation': {k: round(v, 5) for k, v in self.finding.items()},
+            'initialised_tensors': self.initialised,
+            'options': self.options.to_dict(),
+        }
+        (self.out / 'training.json').write_text(json.dumps(summary, indent=1) + '\n')
