@@ -32,9 +32,10 @@ from vla_safety.violations import Kind, violation
 
 COUPLED = CoupledSettings(
     rate=30.0,
+    lag=0.06,
     time_budget=1.0,
-    margin=0.015,
-    floor=0.006,
+    margin=0.02,
+    floor=0.01,
     max_configurations=12,
     surroundings='',
     frames=('left_hand', 'right_hand'),

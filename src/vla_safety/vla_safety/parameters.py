@@ -73,6 +73,7 @@ class FilterParameters:
             speed_scale_rate=p.speed_scale_rate,
             coupled=CoupledSettings(
                 rate=p.barriers.rate,
+                lag=p.barriers.lag,
                 time_budget=p.barriers.time_budget,
                 margin=p.collision.margin,
                 floor=p.collision.floor,

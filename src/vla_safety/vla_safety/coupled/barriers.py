@@ -7,7 +7,9 @@ the next velocity and u_b the full brake's, which leaves h where it is, the rows
 
     ∇h·S·(u − u_b) ≥ −γ·max(h, 0),        γ = 1 − exp(−rate·T)
 
-S being how far u moves each joint on the brake path (`brake_path.leverage`). This is a control
+S being how far u moves each joint on the brake path (`brake_path.leverage`). The joints follow
+their commands through servos: braking from u they overshoot by about u·lag, which counts where it
+makes h smaller. This is a control
 barrier function in discrete time (Ames et al. 2019, ECC; Agrawal and Sreenath 2017, RSS) for the
 backup policy "brake" (Gurriet et al. 2020). u_b satisfies every row and lies inside the box, so
 there always is an answer; a robot that starts where h < 0 may stay or come back, never go on.
@@ -87,6 +89,7 @@ class BrakingBarriers:
         self._bounds = NearestFirst(
             np.vstack([model.levers, self._workspace.levers, self._support.levers]),
             np.concatenate((np.full(self._pairs, s.margin), np.zeros(len(s.frames) + 1))),
+            s.lag,
         )
         self.collision = SelfCollision(model, self._bounds, s.margin, s.floor, s.max_configurations)
         self._power = PowerLimit(robot.servo.kp, robot.servo.kv, effort, s.power)
@@ -150,12 +153,15 @@ class BrakingBarriers:
         rows = self._rows
         if not len(rows):
             return wanted
-        clearance = np.array(rows.clearance)
-        scaled = rows.gradient * leverage(
-            np.array(rows.times), np.abs(state.velocity), self._acceleration, state.period
+        lag, brake = self._settings.lag, state.brake
+        gradient = rows.gradient
+        scaled = gradient * leverage(
+            np.array(rows.times), np.abs(state.velocity), self._acceleration, state.period, lag
         )
+        clearance = np.minimum(gradient @ (lag * brake), 0.0)
+        clearance += rows.clearance
         gamma = 1.0 - math.exp(-self._settings.rate * state.period)
-        floor = scaled @ state.brake
+        floor = scaled @ brake
         floor -= gamma * np.maximum(clearance, 0.0)
         short = floor - scaled @ wanted
         if short.max() <= TOLERANCE:  # Not where one is not a number.

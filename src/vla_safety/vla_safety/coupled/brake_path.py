@@ -64,7 +64,7 @@ class BrakePath:
 
 
 def leverage(
-    times: np.ndarray, speed: np.ndarray, acceleration: np.ndarray, period: float
+    times: np.ndarray, speed: np.ndarray, acceleration: np.ndarray, period: float, lag: float
 ) -> np.ndarray:
     """How far the next velocity u moves each joint on its brake path: ∂b(τ)/∂u, s.
 
@@ -78,6 +78,7 @@ def leverage(
         speed: (n,) |v| rad/s.
         acceleration: (n,) rad/s².
         period: T, s.
+        lag: s, by which the joints overshoot each rad/s that they brake from.
 
     Returns:
         (k, n).
@@ -85,4 +86,6 @@ def leverage(
     most = speed / acceleration
     most += 0.5 * period
     np.maximum(most, 1.125 * period, out=most)
-    return np.minimum(np.maximum(times, period)[:, None], most)
+    slope = np.minimum(np.maximum(times, period)[:, None], most)
+    slope += lag
+    return slope

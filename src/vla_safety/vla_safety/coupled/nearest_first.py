@@ -18,29 +18,27 @@ class NearestFirst:
     Args:
         levers: (m, n) the most by which each quantity changes per rad of each joint.
         zero: (m,) value at which the quantity's barrier ends.
+        lag: s, by which the joints overshoot each rad/s that they brake from.
 
     Attributes:
         known: (m,) lower bounds at the start of the path.
         way: (m,) the most by which each can change on the path.
-        more: (m,) the most by which the next command can change its value at the path's end.
+        more: (m,) the most by which the next command and the lag can change it at the path's end.
+        reach: (n,) rad, the most by which they can move each joint there.
     """
 
-    def __init__(self, levers: np.ndarray, zero: np.ndarray) -> None:
+    def __init__(self, levers: np.ndarray, zero: np.ndarray, lag: float) -> None:
         m, n = levers.shape
         self._levers = np.ascontiguousarray(levers.T)
         self._zero = np.array(zero, dtype=float)
+        self._lag = lag
         self._moves = np.zeros((3, n))
-        self._came, self._way, self._reach = self._moves
+        self._came, self._way, self.reach = self._moves
         self._changes = np.zeros((3, m))
         self._first, self.way, self.more = self._changes
         self._slack = np.zeros(m)
         self._at = np.zeros(n)
         self.known = np.full(m, -np.inf)
-
-    @property
-    def reach(self) -> np.ndarray:
-        """(n,) rad, the most by which the next command can move each joint at the path's end."""
-        return self._reach
 
     def candidates(
         self, path: BrakePath, velocity: np.ndarray, acceleration: np.ndarray, period: float
@@ -57,9 +55,10 @@ class NearestFirst:
         self._at[:] = path.start
         self._way[:] = path.sweep
         # From the full brake to the other end of the box is 2aT, and each rad/s of it moves the
-        # stop by what `leverage` says: at most |v|/a + 9T/8.
-        reach = np.multiply(acceleration, 1.125 * period, self._reach)
-        reach += np.abs(velocity)
+        # stop by what `leverage` says: at most |v|/a + 9T/8 + lag. And the lag itself, |v|·lag.
+        reach = np.abs(velocity, self.reach)
+        reach *= 1.0 + self._lag / (2.0 * period)
+        reach += acceleration * (1.125 * period + self._lag)
         reach *= 2.0 * period
         np.matmul(self._moves, self._levers, out=self._changes)
         self.known -= self._first

@@ -12,6 +12,7 @@ class CoupledSettings:
 
     Attributes:
         rate: 1/s, the share of what is left of a barrier that may be used up.
+        lag: s, by which the joints overshoot each rad/s that they brake from.
         time_budget: s, after which the brake leaves.
         margin, floor: m between shapes: where a barrier is zero, and what is proven.
         max_configurations: measured along one brake path.
@@ -23,6 +24,7 @@ class CoupledSettings:
     """
 
     rate: float
+    lag: float
     time_budget: float
     margin: float
     floor: float
