@@ -22,6 +22,7 @@ from vla_common.wire import Writer
 from vla_interfaces.msg import SafetyStatus, SupervisorState
 from vla_interfaces.msg import Violation as ViolationMessage
 from vla_robot import load_robot
+from vla_safety.coupled.build import braking_barriers
 from vla_safety.filter import FilterState, SafetyFilter
 from vla_safety.gate import Order
 from vla_safety.parameters import FilterParameters
@@ -48,7 +49,8 @@ class SafetyFilterNode(VlaLifecycleNode):
     def setup(self) -> None:
         p = self.params
         robot = load_robot(p.robot)
-        core = SafetyFilter(robot, FilterParameters.from_node(p))
+        parameters = FilterParameters.from_node(p)
+        core = SafetyFilter(robot, parameters, (braking_barriers(robot, parameters),))
         timeouts = Timeouts(
             state=p.timeouts.state,
             supervisor=p.timeouts.supervisor,
