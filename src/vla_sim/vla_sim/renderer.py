@@ -119,8 +119,9 @@ class Renderer:
         mujoco.mj_camlight(self._model, self._data)
         rgb, depth = self._eye.draw(self._data)
         nothing = depth >= 0.999 * FAR
-        rgb[nothing] = self._sky
-        depth[nothing] = np.inf
+        if nothing.any():
+            rgb[nothing] = self._sky
+            depth[nothing] = np.inf
         if self._noise is not None:
             start = int(self._random.integers(8192))
             noise = self._noise[start : start + rgb.size].reshape(rgb.shape)

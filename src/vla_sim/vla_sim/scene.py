@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -229,7 +230,7 @@ class Scene:
             raise ConfigError(path, '', reason, 'a scene file') from None
         return cls.from_json(text, path)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Equal for equal scenes: 16 hexadecimal digits of the SHA-256 of the JSON."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
