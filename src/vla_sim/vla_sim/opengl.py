@@ -22,9 +22,6 @@ from vla_sim.mujoco_model import FAR, NEAR, VISIBLE_GROUPS
 BACKENDS = ('egl', 'osmesa')
 PROBE_TIMEOUT = 30.0  # s; a cold software driver needs about one
 OK = 'drawn'
-ROUND = [
-    int(getattr(mujoco.mjtGeom, f'mjGEOM_{kind}')) for kind in ('SPHERE', 'CAPSULE', 'ELLIPSOID')
-]  # drawn as many as `numstacks` says
 
 
 @functools.cache
@@ -67,9 +64,6 @@ class OpenGlCamera:
         # Multisampling and shadows cost three times the picture.
         model.vis.quality.offsamples = 0
         model.vis.quality.shadowsize = 0
-        if not np.isin(model.geom_type, ROUND).any():
-            # Boxes and cylinders look the same from fewer triangles, in four fifths of the time.
-            model.vis.quality.numstacks = model.vis.quality.numquads = 1
         # Both modules of MuJoCo set PYOPENGL_PLATFORM for this process when first imported.
         module = importlib.import_module(f'mujoco.{backend}')
         self._gl = module.GLContext(width, height)
