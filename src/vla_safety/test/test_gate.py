@@ -23,7 +23,7 @@ class Plant:
     def __init__(self, parameters, start=0.2) -> None:
         robot = SyntheticRobot.uniform()
         self.subject = SupervisedFilter(
-            SafetyFilter(robot, parameters), Timeouts(0.05, 0.1, 0.1, 0.1), level_hold=0.3
+            SafetyFilter(robot, parameters), Timeouts(0.05, 0.1, 0.1, 0.1, 0.1), level_hold=0.3
         )
         self.now = 50.0
         self.q, self.v = np.full(2, start), np.zeros(2)
@@ -304,7 +304,7 @@ def test_the_supervisors_speed_scale_is_in_force(plant):
 def test_gravity_follows_the_base_and_falls_back_to_upright(parameters):
     robot = SyntheticRobot.uniform(weight=10.0)
     subject = SupervisedFilter(
-        SafetyFilter(robot, parameters), Timeouts(0.05, 0.1, 0.1, 0.1), level_hold=0.0
+        SafetyFilter(robot, parameters), Timeouts(0.05, 0.1, 0.1, 0.1, 0.1), level_hold=0.0
     )
 
     def effort(now):

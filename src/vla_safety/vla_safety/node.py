@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import numpy as np
-from sensor_msgs.msg import Imu, JointState
+from sensor_msgs.msg import Imu, JointState, Range
 from trajectory_msgs.msg import JointTrajectory
 
 from vla_common import qos
@@ -19,10 +19,11 @@ from vla_common.messages import JointOrder, duration_to_seconds, stamp_to_ns
 from vla_common.modes import Mode
 from vla_common.scheduling import Priority
 from vla_common.wire import Writer
-from vla_interfaces.msg import SafetyStatus, SupervisorState
+from vla_interfaces.msg import BalanceState, SafetyStatus, SupervisorState
 from vla_interfaces.msg import Violation as ViolationMessage
 from vla_robot import load_robot
 from vla_safety.coupled.build import braking_barriers
+from vla_safety.coupled.proximity import sensed_distance
 from vla_safety.filter import FilterState, SafetyFilter
 from vla_safety.gate import Order
 from vla_safety.parameters import FilterParameters
@@ -31,6 +32,7 @@ from vla_safety.violations import Kind, Violation
 
 _ORDER_FIELDS = ('mode', 'motion_epoch', 'speed_scale', 'header.stamp', 'sequence')
 _JOINT_FIELDS = ('header.stamp', 'name', 'position', 'velocity')
+_CONTACT_FIELDS = ('sequence', 'left_contact', 'right_contact')
 _STATUS_FIELDS = (
     'header.stamp', 'sequence', 'state', 'level', 'chunk_age', 'horizon_left', 'speed_scale',
     'tick_ms', 'ticks', 'chunks_accepted', 'chunks_rejected', 'interventions', 'counter_values',
@@ -50,14 +52,16 @@ class SafetyFilterNode(VlaLifecycleNode):
         p = self.params
         robot = load_robot(p.robot)
         parameters = FilterParameters.from_node(p)
-        core = SafetyFilter(robot, parameters, (braking_barriers(robot, parameters),))
+        barriers = braking_barriers(robot, parameters)
+        core = SafetyFilter(robot, parameters, (barriers,))
         timeouts = Timeouts(
             state=p.timeouts.state,
             supervisor=p.timeouts.supervisor,
             reference=p.timeouts.reference,
             imu=p.timeouts.imu,
+            balance=p.timeouts.balance,
         )
-        self._filter = SupervisedFilter(core, timeouts, p.level_hold)
+        self._filter = SupervisedFilter(core, timeouts, p.level_hold, barriers)
         self._order = JointOrder(robot.joint_names)
         self._position, self._velocity = np.zeros(robot.n), np.zeros(robot.n)
         self._rate = RateMeter()
@@ -97,8 +101,12 @@ class SafetyFilterNode(VlaLifecycleNode):
                 (JointState, '/joint_states', _JOINT_FIELDS, self._hear_joints),
                 (JointState, '/hardware/joint_reference', _JOINT_FIELDS, self._hear_reference),
                 (Imu, '/imu/data', ('header.stamp', 'orientation'), self._hear_imu),
+                (BalanceState, '/balance/state', _CONTACT_FIELDS, self._hear_contacts),
             )
         )
+        self._sensors = parameters.coupled.proximity_frames
+        if self._sensors:
+            self.subscribe(Range, '/proximity', self._hear_range, qos.STATE_SUB, always=True)
         self.every(1.0 / p.control_frequency, self._tick)
 
     def start(self) -> None:
@@ -153,6 +161,22 @@ class SafetyFilterNode(VlaLifecycleNode):
     def _hear_imu(self, arrived: float, stamp: int, orientation: np.ndarray) -> None:
         x, y, z, w = orientation.tolist()
         self._filter.hear_imu((w, x, y, z), stamp, arrived)
+
+    def _hear_contacts(self, arrived: float, sequence: int, left: bool, right: bool) -> None:
+        self._filter.hear_contacts(left, right, sequence, arrived)
+
+    def _hear_range(self, message: Range) -> None:
+        frame = message.header.frame_id
+        if frame not in self._sensors:
+            self._unreadable += 1
+            self._last_unreadable = f'/proximity: frame {frame}'
+            return
+        self._filter.hear_range(
+            frame,
+            sensed_distance(message.range, message.min_range, message.max_range),
+            stamp_to_ns(message.header.stamp),
+            steady_now(),
+        )
 
     def _hear_chunk(self, message: JointTrajectory) -> None:
         self._look()  # a chunk is judged against where the joints are now

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -37,6 +38,7 @@ class Timeouts:
     supervisor: float
     reference: float
     imu: float
+    balance: float
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,23 @@ class Report:
     reason: str
     level: Level
     violations: tuple[Violation, ...]
+
+
+class Surroundings(Protocol):
+    """What wants to know about feet and range sensors; see coupled.barriers."""
+
+    def stand_on(self, left: bool, right: bool) -> None: ...
+
+    def see(self, frame: str, distance: float, age: float) -> None: ...
+
+
+@dataclass
+class SensedRange:
+    """Newest word of one range sensor: m, its stamp (ns), and when it came (s, steady)."""
+
+    distance: float = 0.0
+    sequence: int = -1
+    arrived: float = -np.inf
 
 
 class JointReadings:
@@ -81,6 +100,13 @@ class JointReadings:
         """s."""
         return self._watchdog.timeout
 
+    def ahead(self, now: float, out: np.ndarray) -> np.ndarray:
+        """Where the joints are by `now` if they went on as when last heard: position + velocity·age
+        into `out` (n,). A reading is old by the time that it takes to come and to be looked at."""
+        np.multiply(self.velocity, min(max(self.age(now), 0.0), self.timeout), out)
+        out += self.position
+        return out
+
     def fresh(self, now: float) -> bool:
         return not self._watchdog.expired(now)
 
@@ -95,10 +121,22 @@ class SupervisedFilter:
         core: the filter.
         timeouts: see there.
         level_hold: s that the reported level stays after its cause is gone.
+        surroundings: the coupled limits that want to know about feet and range sensors, if any.
     """
 
-    def __init__(self, core: SafetyFilter, timeouts: Timeouts, level_hold: float) -> None:
+    def __init__(
+        self,
+        core: SafetyFilter,
+        timeouts: Timeouts,
+        level_hold: float,
+        surroundings: Surroundings | None = None,
+    ) -> None:
         self.core = core
+        self._surroundings = surroundings
+        self._balance = Watchdog('balance', timeouts.balance)
+        self._contacts = (True, True)
+        self._ranges: dict[str, SensedRange] = {}
+        self._ahead = np.zeros(len(core.names))
         n = len(core.names)
         self._index: Mapping[str, int] = {name: i for i, name in enumerate(core.names)}
         self.gate = Gate(timeouts.supervisor)
@@ -145,6 +183,34 @@ class SupervisedFilter:
             (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
             (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
         )
+
+    def hear_contacts(self, left: bool, right: bool, sequence: int, now: float) -> None:
+        """Which feet carry the robot, as the balance monitor sees it."""
+        if self._balance.beat(now, sequence):
+            self._contacts = (left, right)
+
+    def hear_range(self, frame: str, distance: float, sequence: int, now: float) -> bool:
+        """What the range sensor at `frame` sees, m; infinite: nothing, not a number: not believed.
+
+        Returns:
+            Whether it was new and finite or infinite.
+        """
+        sensed = self._ranges.setdefault(frame, SensedRange())
+        if not distance >= 0.0 or not sequence > sensed.sequence:
+            return False
+        sensed.distance, sensed.sequence, sensed.arrived = distance, sequence, now
+        return True
+
+    def _tell(self, now: float) -> None:
+        """Hand on what was heard about the surroundings, with its age."""
+        if self._surroundings is None:
+            return
+        # While nobody says which feet are on the ground, both are taken to be: what a robot that
+        # stands is told to do must not depend on a second process being there.
+        stale = self._balance.expired(now)
+        self._surroundings.stand_on(*((True, True) if stale else self._contacts))
+        for frame, sensed in self._ranges.items():
+            self._surroundings.see(frame, sensed.distance, now - sensed.arrived)
 
     def hear_chunk(
         self,
@@ -213,10 +279,11 @@ class SupervisedFilter:
             stop = violation(
                 Kind.STATE_STALE, 'joint_states', self.measured.age(now), self.measured.timeout
             )
+        self._tell(now)
         output = self.core.tick(
             now,
             dt,
-            self.measured.position,
+            self.measured.ahead(now, self._ahead),
             self.measured.velocity,
             self.gate.order.speed_scale,
             None if self._imu.expired(now) else self._rotation,

@@ -21,6 +21,14 @@ class Reading:
     age: float
 
 
+def sensed_distance(distance: float, lowest: float, highest: float) -> float:
+    """m, of a sensor_msgs/Range with its limits (REP 117): what is beyond the highest is nothing
+    (infinite), what is below the lowest or −infinite touches (0), NaN stays what it is."""
+    if distance > highest:
+        return float('inf')
+    return 0.0 if distance < lowest else distance
+
+
 class Proximity:
     """Rows of sensors that look along their frame's +x (sensor_msgs/Range).
 
