@@ -6,7 +6,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import numpy as np
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 
@@ -26,7 +25,7 @@ from vla_common import qos
 from vla_common.errors import ConfigError
 from vla_common.levels import Level
 from vla_common.lifecycle import VlaLifecycleNode, run
-from vla_common.messages import ns_to_stamp, stamp_to_ns
+from vla_common.messages import ns_to_stamp
 from vla_interfaces.msg import WorldState
 from vla_robot import RobotModel, load_robot
 
@@ -123,7 +122,9 @@ class CameraNode(VlaLifecycleNode):
                 qos.LATCHED,
                 always=True,
             )
-            self.subscribe(WorldState, '/sim/world_state', self._on_state, qos.STATE_SUB)
+            state = ('qpos', 'scene_digest', 'header.stamp')
+            arrived = self._source.state_arrived
+            self.hear(WorldState, '/sim/world_state', state, arrived, qos.STATE_SUB)
         self.get_logger().info(
             f'{facts.device}: {facts.width} x {facts.height} at {facts.rate:g} Hz'
             + (', with depth' if facts.depth else '')
@@ -184,11 +185,6 @@ class CameraNode(VlaLifecycleNode):
 
     def _calibration_now(self, facts: CameraFacts) -> Calibration:
         return self._calibration or facts.calibration
-
-    def _on_state(self, message: WorldState) -> None:
-        self._source.state_arrived(
-            np.asarray(message.qpos), message.scene_digest, stamp_to_ns(message.header.stamp)
-        )
 
     def _publish(self, frame: Frame, facts: CameraFacts) -> None:
         """In the grabbing thread. camera_info comes last: it is the heartbeat."""
