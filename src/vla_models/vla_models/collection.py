@@ -233,9 +233,10 @@ class Collector:
         tasks = self._askable(world, rng)
         renderer = self._renderer(scene)
         scribe = Scribe(self.expert, renderer, self._preprocess, tasks, rng)
+        shift, turn = sway(rng)  # one for all: what the expert has solved for a cube stays good
         for _ in range(GLIMPSE_FRAMES):
             world.reset(self.postures.sample(rng))
-            sway(world, rng)
+            displace(world, shift, turn)
             scribe.write(world, world.read().position)
         renderer.close()
         episode = scribe.episode(tasks[0])
@@ -309,12 +310,17 @@ class Collector:
         return [*possible(world, goals, rest), *islice(possible(world, goals, order), POOL)]
 
 
-def sway(world: World, rng: np.random.Generator) -> None:
-    """Move the base as a balancing robot's strays: centimetres and a hundredth of a radian."""
+def sway(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """How the base of a balancing robot strays: (3,) m, and a rotation vector (3,) rad."""
+    return rng.normal(0.0, (0.01, 0.01, 0.003)), rng.normal(0.0, (0.01, 0.015, 0.015))
+
+
+def displace(world: World, shift: np.ndarray, turn: np.ndarray) -> None:
+    """Move the base of the robot."""
     qpos = world.qpos
-    qpos[:3] += rng.normal(0.0, (0.01, 0.01, 0.003))
+    qpos[:3] += shift
     turned = qpos[3:7].copy()
-    mujoco.mju_quatIntegrate(turned, rng.normal(0.0, (0.01, 0.015, 0.015)), 1.0)
+    mujoco.mju_quatIntegrate(turned, turn, 1.0)
     qpos[3:7] = turned
     world.set_state(qpos)
 
