@@ -1,0 +1,140 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""A bundle with fewer bits, verified, with the layers that need it left in float."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vla_common.errors import ConfigError
+from vla_inference.bundle import load_bundle
+from vla_models.bench.observations import Recording, tensors_of
+from vla_models.bench.onnx_files import load_onnx
+from vla_models.bench.parity import LOSSY, Limits, Parity, compare
+from vla_models.bench.publishing import Parts, Proof, publish, reference_of
+from vla_models.bench.quantisation.prepare import prepare
+from vla_models.bench.quantisation.sensitivity import (
+    Layer,
+    fewest_in_float,
+    run_file,
+    sensitivities,
+)
+from vla_models.bench.quantisation.ways import METHODS, WAYS, Settings, Way
+from vla_models.bench.verification import Finding, Reference
+
+PROBES = 6  # observations for each layer's sensitivity
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """What was made. kept: nodes left in float. layers: sensitivities, where they were asked."""
+
+    finding: Finding | None
+    kept: tuple[str, ...]
+    quantised: int
+    layers: tuple[Layer, ...] = ()
+
+
+def quantise(
+    directory: Path,
+    out: Path,
+    way: str,
+    proof: Proof,
+    *,
+    settings: Settings | None = None,
+    calibration: Recording | None = None,
+    keep: Sequence[str] = (),
+    search: bool = False,
+    limits: Limits = LOSSY,
+    reference: Reference | None = None,
+    advance: Callable[[], None] = lambda: None,
+) -> Quantised:
+    """The bundle `out`: `directory` quantised one `way` (of WAYS).
+
+    keep: names of nodes, or parts of names, that stay in float. search: find the fewest more that
+    must, so that the result is within `limits`. Raises ConfigError and VerificationFailed.
+    """
+    if way not in WAYS:
+        raise ConfigError('--way', '', way, 'one of ' + ', '.join(WAYS))
+    chosen = WAYS[way]
+    settings = settings or Settings()
+    if settings.method not in METHODS:
+        raise ConfigError('--method', '', settings.method, 'one of ' + ', '.join(METHODS))
+    reference = reference or reference_of(directory, proof)
+    bundle = load_bundle(directory, accept_failed=True)
+    assert bundle.action is not None
+    if chosen.calibrated:
+        recording = calibration or _other_observations(proof, list(bundle.tasks))
+        settings = replace(settings, calibration=tensors_of(recording, bundle, proof.robot))
+    with tempfile.TemporaryDirectory() as scratch:
+        source, target = Path(scratch) / 'source.onnx', Path(scratch) / 'target.onnx'
+        prepare(directory, source)
+        settings = replace(settings, cache=Path(scratch) / 'ranges.json')
+        nodes = chosen.quantisable(load_onnx(source), settings)
+        if not nodes:
+            raise ConfigError(
+                str(bundle.file), 'model', f'nothing for {way}', 'layers that it quantises'
+            )
+        kept = [name for name in nodes if any(part in name for part in keep)]
+        layers: list[Layer] = []
+        if search:
+            kept, layers = _searched(
+                chosen, source, target, settings, kept, reference, bundle.action, limits, advance
+            )
+        chosen.apply(source, target, settings, kept)
+        finding = publish(
+            out,
+            Parts.of_bundle(directory),
+            'onnx',
+            'model.onnx',
+            lambda path: _copy(target, path),
+            limits,
+            proof,
+            reference,
+        )
+    return Quantised(finding, tuple(kept), len(nodes) - len(kept), tuple(layers))
+
+
+def _searched(
+    way: Way,
+    source: Path,
+    target: Path,
+    settings: Settings,
+    kept: list[str],
+    reference: Reference,
+    action,
+    limits: Limits,
+    advance: Callable[[], None],
+) -> tuple[list[str], list[Layer]]:
+    """More nodes to keep in float, if any are needed."""
+
+    def attempt(more: list[str]) -> Parity:
+        way.apply(source, target, settings, [*kept, *more])
+        found = run_file(target, action.tensor, reference.inputs)
+        return compare(reference.outputs, found, action)
+
+    if not attempt([]).reason(limits):
+        return kept, []
+    probes = min(PROBES, len(reference.inputs))
+    inputs, wanted = reference.inputs[:probes], reference.outputs[:probes]
+    layers = sensitivities(way, source, settings, inputs, wanted, action, advance)
+    layers = [layer for layer in layers if layer.name not in kept]
+    more = fewest_in_float(layers, attempt, lambda parity: not parity.reason(limits))
+    if more is None:  # the verification will say so, with the worst input
+        return kept, layers
+    return [*kept, *more], layers
+
+
+def _other_observations(proof: Proof, tasks: list[str]) -> Recording:
+    """Calibration must not see what the verification asks: other scenes, or without a simulator
+    to draw them from (a recording was given), the recording's."""
+    if proof.recording is not None:
+        return proof.see(tasks)
+    return replace(proof, seed=proof.seed + 1_000_003).see(tasks)
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
