@@ -54,7 +54,7 @@ MALFORMED = {
     'no name': (drop('name'), 'name: found nothing, wanted a text'),
     'unknown runtime': (
         put('runtime', 'pickle'),
-        'runtime: found pickle, wanted one of onnx, torchscript, scripted',
+        'runtime: found pickle, wanted one of onnx, torchscript, torch_export, pytorch',
     ),
     'misspelt key': (put('modle', 'x'), "modle: found an unknown key, wanted 'model'"),
     'no model': (drop('model'), 'model: found nothing'),

@@ -34,7 +34,18 @@ from vla_inference.provenance import (
 from vla_inference.remote.spec import DIALECTS, ENCODINGS, RemoteSpec, read_spec
 
 FORMAT = 1
-RUNTIMES = ('onnx', 'torchscript', 'scripted', 'openpi', 'groot')
+RUNTIMES = (
+    'onnx',
+    'torchscript',
+    'torch_export',
+    'pytorch',
+    'tensorrt',
+    'scripted',
+    'openpi',
+    'groot',
+)
+PRECISIONS = ('', 'float32', 'float16', 'bfloat16')
+TORCH = ('torchscript', 'torch_export', 'pytorch')
 REMOTE = {'openpi': ('ws://', 'wss://'), 'groot': ('tcp://',)}
 LAYOUTS = ('nchw', 'nhwc')
 RESIZES = ('stretch', 'crop', 'letterbox')
@@ -166,6 +177,8 @@ class Bundle:
     verification: Verification | None = None
     remote: RemoteSpec | None = None
     url: str = ''
+    precision: str = ''
+    device_map: str = ''
     dialect: str = 'nested'
     encoding: str = 'npy'
 
@@ -310,7 +323,19 @@ def _remote(top: Fields, shared: dict) -> Bundle:
 
 def _learned(top: Fields, shared: dict) -> Bundle:
     file = top.file
-    model = _listed(top, 'model', shared['files'])
+    runtime, given = shared['runtime'], {}
+    if runtime == 'pytorch':
+        if shared['source'] is None:
+            raise ConfigError(file, 'source', 'nothing', 'the factory and weights of the module')
+        # The weights are the model file, whatever else the source is for.
+        model = shared['source'].weights
+        if top.has('model'):
+            _listed(top, 'model', shared['files'])
+        given['device_map'] = top.text('device_map', default='', choices=('', 'auto'))
+    else:
+        model = _listed(top, 'model', shared['files'])
+    if runtime in TORCH:
+        given['precision'] = top.text('precision', default='', choices=PRECISIONS)
     inputs = top.section('inputs')
     image = _image(inputs.section('image')) if inputs.has('image') else None
     state = _state(inputs.section('state')) if inputs.has('state') else None
@@ -333,6 +358,7 @@ def _learned(top: Fields, shared: dict) -> Bundle:
             raise ConfigError(file, 'inputs', f'tensor {name} used twice', 'one input per tensor')
     return Bundle(
         **shared,
+        **given,
         model=model,
         image=image,
         state=state,
@@ -457,7 +483,7 @@ def _listed(f: Fields, key: str, files: dict[str, str]) -> str:
     name = f.text(key)
     _check_inside(f.file, f.path(key), name)
     if PurePosixPath(name).suffix.lower() in PICKLED:
-        raise f.error(key, name, f'a {key} that is no pickle: .onnx, .pt or .json')
+        raise f.error(key, name, f'a {key} that is no pickle: .onnx, .pt, .pt2, .engine or .json')
     if name not in files:
         raise ConfigError(f.file, f'files.{name}', 'nothing', f'the SHA-256 of the {key}')
     return name

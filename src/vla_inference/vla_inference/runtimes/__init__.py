@@ -32,7 +32,19 @@ def load_runtime(bundle: Bundle, threads: int = 1, device: str = 'cpu') -> Runti
 
         return OnnxRuntime(bundle, threads, device)
     if bundle.runtime == 'torchscript':
-        from vla_inference.runtimes.torchscript import TorchScriptRuntime
+        from vla_inference.runtimes.torchscript import load_torchscript
 
-        return TorchScriptRuntime(bundle, threads, device)
+        return load_torchscript(bundle, threads, device)
+    if bundle.runtime == 'torch_export':
+        from vla_inference.runtimes.torch_export import load_torch_export
+
+        return load_torch_export(bundle, threads, device)
+    if bundle.runtime == 'pytorch':
+        from vla_inference.runtimes.pytorch import load_pytorch
+
+        return load_pytorch(bundle, threads, device)
+    if bundle.runtime == 'tensorrt':
+        from vla_inference.runtimes.tensorrt import TensorRtEngine
+
+        return TensorRtEngine(bundle, threads, device)
     raise ValueError(f'{bundle.runtime} runs no model file')
