@@ -8,6 +8,7 @@ none: a process that runs may hang all the same, and one on another computer is 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -27,8 +28,12 @@ class Sight:
 def kernel(pid: int) -> Sight | None:
     """The process with this id on this machine; None if there is none."""
     try:
-        with open(f'/proc/{pid}/stat', 'rb') as file:
-            line = file.read()
+        # Not open(): it costs twice as much, and this is asked 250 times a second.
+        file = os.open(f'/proc/{pid}/stat', os.O_RDONLY)
+        try:
+            line = os.read(file, 4096)
+        finally:
+            os.close(file)
     except OSError:
         return None
     # The name, in brackets, may hold anything, brackets and blanks included.
