@@ -1,0 +1,175 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Any number of bundles side by side: time, size, and how far each is from the original."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from vla_common.errors import ConfigError
+from vla_inference.bundle import load_bundle
+from vla_models.bench.original import Original, from_bundle
+from vla_models.bench.parity import LOSSY, Limits, Parity, compare
+from vla_models.bench.publishing import Proof, reference_of
+from vla_models.bench.runners import EagerRunner, answers, open_bundle
+from vla_models.bench.timing.platform import joules
+from vla_models.bench.timing.race import Runner, Times, batched, race
+from vla_models.bench.verification import Reference
+
+EAGER = 'eager fp32'
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row. speedup: against the baseline, median of wall time; cpu_speedup: of CPU time."""
+
+    name: str
+    times: Times
+    size_mb: float
+    parity: Parity
+    speedup: float
+    cpu_speedup: float
+    passed: bool
+    success: float | None = None
+    memory: dict[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict:
+        figures = self.times.figures()
+        return {
+            'name': self.name,
+            'p50_ms': figures.pop('p50_ms'),
+            'p99_ms': figures.pop('p99_ms'),
+            'size_mb': round(self.size_mb, 3),
+            'cosine': round(self.parity.cosine, 7),
+            'max_error_rad': self.parity.max_error_rad,
+            'success': self.success,
+            'speedup': round(self.speedup, 3),
+            'cpu_speedup': round(self.cpu_speedup, 3),
+            'passed': self.passed,
+            **figures,
+            **self.memory,
+        }
+
+
+def model_size_mb(directory: Path) -> float:
+    """Of the model file: what the robot loads (the source's weights stay at home)."""
+    bundle = load_bundle(directory, accept_failed=True)
+    return (directory / bundle.model).stat().st_size / 1e6
+
+
+def unique_names(bundles: Sequence[Path]) -> dict[str, Path]:
+    """Directory names, made longer where two are the same."""
+    named: dict[str, Path] = {}
+    for path in bundles:
+        name, parent = path.resolve().name, path.resolve().parent
+        while name in named and parent != parent.parent:
+            name, parent = f'{parent.name}/{name}', parent.parent
+        named[name] = path
+    return named
+
+
+class Compiled(EagerRunner):
+    """torch.compile of the original in one of its modes; the first call compiles."""
+
+    def __init__(self, original: Original, mode: str, device: str = 'cpu') -> None:
+        super().__init__(original, device)
+        self._module = torch.compile(self._module, mode=mode)
+
+
+def benchmark(
+    bundles: dict[str, Path],
+    proof: Proof,
+    *,
+    rounds: int = 100,
+    threads: int = 1,
+    device: str = 'cpu',
+    eager: bool = True,
+    compile_mode: str | None = None,
+    limits: Limits = LOSSY,
+    reference: Reference | None = None,
+    advance: Callable[[], None] = lambda: None,
+) -> list[Entry]:
+    """One entry per bundle, the original in eager PyTorch first where the first bundle names its
+    source: that is the baseline then, else the first bundle is. Raises ConfigError."""
+    first = next(iter(bundles.values()))
+    has_source = load_bundle(first, accept_failed=True).source is not None
+    reference = reference or reference_of(first, proof)
+    runners: dict[str, Runner] = {}
+    sizes: dict[str, float] = {}
+    try:
+        if has_source and (eager or compile_mode):
+            original = from_bundle(first)
+            size = sum(t.numel() * t.element_size() for t in original.module.parameters()) / 1e6
+            if eager:
+                runners[EAGER], sizes[EAGER] = EagerRunner(original, device), size
+            if compile_mode:
+                name = f'torch.compile {compile_mode}'
+                runners[name] = Compiled(from_bundle(first), compile_mode, device)
+                sizes[name] = size
+        for name, path in bundles.items():
+            runners[name] = open_bundle(path, threads, device)[1]
+            sizes[name] = model_size_mb(path)
+        # Set last: loading a bundle sets it too, for the whole process.
+        torch.set_num_threads(threads)
+        action = load_bundle(first, accept_failed=True).action
+        assert action is not None
+        parities = {}
+        for name, runner in runners.items():
+            try:
+                found = answers(runner, reference.inputs)
+                parities[name] = compare(reference.outputs, found, action)
+            except (KeyError, ValueError) as error:
+                where = str(bundles.get(name, name))
+                raise ConfigError(
+                    where, 'outputs', str(error), f'those of {reference.title}'
+                ) from error
+        times = race(runners, reference.inputs, rounds, energy=joules, advance=advance)
+    finally:
+        for runner in runners.values():
+            runner.close()
+    baseline = next(iter(times.values()))
+    entries = []
+    for name, took in times.items():
+        wall, cpu = (_ratio(baseline, took, part) for part in ('wall_ms', 'cpu_ms'))
+        passed = not parities[name].reason(limits)
+        entries.append(Entry(name, took, sizes[name], parities[name], wall, cpu, passed))
+    return entries
+
+
+def _ratio(baseline: Times, times: Times, part: str) -> float:
+    from numpy import median
+
+    return float(median(getattr(baseline, part)) / max(1e-9, median(getattr(times, part))))
+
+
+def best_of(entries: Sequence[Entry], candidates: Sequence[str]) -> str | None:
+    """The fastest of `candidates` that is still the same policy; None where there is none."""
+    good = [e for e in entries if e.name in candidates and e.passed]
+    return max(good, key=lambda e: e.speedup).name if good else None
+
+
+def sweep_batches(
+    bundles: dict[str, Path], reference: Reference, sizes: Sequence[int], rounds: int, threads: int
+) -> dict[str, dict[int, dict | str]]:
+    """Figures by batch size; a sentence for a bundle that takes no such batch."""
+    found: dict[str, dict[int, dict | str]] = {name: {} for name in bundles}
+    for size in sizes:
+        inputs = batched(reference.inputs[:8], size)
+        able: dict[str, Runner] = {}
+        for name, path in bundles.items():
+            runner = open_bundle(path, threads)[1]
+            try:
+                if len(runner.run(inputs[0])) != size:
+                    raise ValueError('another batch came back')
+                able[name] = runner
+            except Exception as error:  # a model for a batch of one says so in many ways
+                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                found[name][size] = f'not with this batch: {reason[:80]}'
+                runner.close()
+        for name, times in race(able, inputs, rounds, warm_up=2, batch=size).items():
+            found[name][size] = times.figures()
+            able[name].close()
+    return found
