@@ -18,5 +18,10 @@ setup(
     maintainer_email='maintainers@vla-ros2.example',
     description='Balance of a standing humanoid: estimate, verdict and correction.',
     license='Apache-2.0',
-    entry_points={'console_scripts': ['balance_monitor = vla_balance.node:main']},
+    entry_points={
+        'console_scripts': [
+            'balance_monitor = vla_balance.node:main',
+            'survival = vla_balance.survival.command:main',
+        ]
+    },
 )

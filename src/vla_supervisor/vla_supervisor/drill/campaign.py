@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from vla_common.modes import Behaviour, Mode
 from vla_supervisor.drill.fault import ALONE, STOPS, Fault, Outcome, WentWrongError
@@ -25,18 +26,24 @@ class Campaign:
     Args:
         arguments: of the robot's launch file.
         log: for what the processes print.
+        tries: of each fault, until it ends as expected. On a crowded machine the robot may stop
+            for want of processor time while something else is tried.
     """
 
-    def __init__(self, arguments: Mapping[str, str], log: pathlib.Path) -> None:
-        self._arguments, self._log = arguments, log
+    def __init__(self, arguments: Mapping[str, str], log: pathlib.Path, tries: int = 2) -> None:
+        self._arguments, self._log, self._tries = arguments, log, tries
         self._stage: Stage | None = None
 
     def run(self, faults: Sequence[Fault], tell: Callable[[str], None]) -> Iterator[Outcome]:
         """Outcomes, as they come. Raises RehearsalError where no robot comes up at all."""
         try:
             for fault in faults:
-                tell(fault.name)
-                yield self._one(fault)
+                for tried in range(1, self._tries + 1):
+                    tell(fault.name if tried == 1 else f'{fault.name}, once more')
+                    outcome = replace(self._one(fault), tries=tried)
+                    if outcome.ok:
+                        break
+                yield outcome
         finally:
             self.close()
 
@@ -49,8 +56,10 @@ class Campaign:
     def _ready_stage(self, fault: Fault) -> Stage:
         for last in (False, True):
             try:
+                if self._stage is not None and self._stage.relayed is not fault.relayed:
+                    self.close()
                 if self._stage is None:
-                    self._stage = Stage(self._arguments, self._log)
+                    self._stage = Stage(self._arguments, self._log, fault.relayed)
                     self._stage.up()
                 self._stage.prepare(fault.moving)
                 return self._stage
@@ -122,7 +131,8 @@ class Campaign:
         witness = stage.witness
         complaints = [note] if note else []
         if observed not in fault.expected:
-            complaints.append(f'ended in {observed}')
+            causes = ', '.join(sorted(witness.causes)) or 'no cause'
+            complaints.append(f'ended in {observed} ({causes})')
         if witness.fell:
             complaints.append('the robot fell')
         if witness.worst_excess > EXCESS:

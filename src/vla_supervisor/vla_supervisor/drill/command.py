@@ -40,10 +40,11 @@ def line(outcome: Outcome) -> str:
         return '–' if value is None else f'{value:.0f}'
 
     end = 'fell' if outcome.fell else 'sank' if outcome.sank else 'stands'
+    again = '' if outcome.tries == 1 else f' (try {outcome.tries})'
     text = (
         f'{"ok  " if outcome.ok else "FAIL"} {outcome.name:<36} {outcome.observed:<11} '
         f'{outcome.behaviour:<6} {ms(outcome.detection_ms):>6} {ms(outcome.rest_ms):>7} '
-        f'{outcome.worst_excess_rad:>7.3f}  {end:<6}'
+        f'{outcome.worst_excess_rad:>7.3f}  {end:<6}{again}'
     )
     return text if outcome.ok else f'{text}  expected {outcome.expected}; {outcome.note}'
 
@@ -85,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar='PATTERN',
         help='faults by name, with * and ?; may be given several times (see --list)',
     )
+    parser.add_argument(
+        '--tries', type=int, default=2, help='of a fault until it ends as expected (default 2)'
+    )
     parser.add_argument('--short', action='store_true', help='the few of them that CI runs')
     parser.add_argument('--list', action='store_true', help='names and expectations, and no drill')
     parser.add_argument('--json', action='store_true', help='one JSON object as the last line')
@@ -115,7 +119,7 @@ def main(argv: list[str] | None = None) -> None:
     out = sys.stderr if options.json else sys.stdout
     print(HEADER, file=out)
     try:
-        for outcome in Campaign(arguments, log).run(faults, progress.step):
+        for outcome in Campaign(arguments, log, options.tries).run(faults, progress.step):
             outcomes.append(outcome)
             progress.end()
             print(line(outcome), file=out, flush=True)

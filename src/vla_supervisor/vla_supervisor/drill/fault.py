@@ -32,6 +32,8 @@ class Fault:
         moving: whether the robot carries out an instruction when it begins.
         watched: s that it is watched where no stop has to follow.
         short: part of the short form, for CI.
+        relayed: needs the relay in the middle of the topics; the others do without, because it
+            costs time on their way.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Fault:
     moving: bool = True
     watched: float = 2.5
     short: bool = False
+    relayed: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,3 +61,4 @@ class Outcome:
     sank: bool
     causes: tuple[str, ...]
     note: str
+    tries: int = 1

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The robot on stage: the relay in its middle, and everything that can be done to it."""
+"""The robot on stage, and everything that can be done to it."""
 
 from __future__ import annotations
 
@@ -108,29 +108,31 @@ class Stage:
     Args:
         arguments: of the robot's launch file, over the drill's own.
         log: what launch and relay print.
+        relayed: whether the topics go through the relay.
     """
 
-    def __init__(self, arguments: Mapping[str, str], log: pathlib.Path) -> None:
+    def __init__(self, arguments: Mapping[str, str], log: pathlib.Path, relayed: bool) -> None:
+        self.relayed = relayed
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix='drill_'))
         given = {'instruction': 'none', 'time_limit': 3600.0, 'respawn': 'true', **arguments}
         given['params_file'] = self._parameters(given.get('params_file', 'none'))
         self.model = load_robot(str(given.get('robot', 'humanoid32')))
         self._output = open(log, 'ab')  # noqa: SIM115  closed in close()
-        self._relay = subprocess.Popen(
-            [
-                sys.executable,
-                '-m',
-                'vla_supervisor.drill.relay',
-                str(given.get('robot', 'humanoid32')),
-            ],
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-        )
-        self.robot = LaunchedRobot(
-            log, given, launch=('ros2', 'launch', 'vla_supervisor', 'drill.launch.py'), prefix=RAW
-        )
+        self._relay: subprocess.Popen[bytes] | None = None
+        prefix = ''
+        launch = ('ros2', 'launch', 'vla_bringup', 'humanoid.launch.py')
+        if relayed:
+            prefix = RAW
+            launch = ('ros2', 'launch', 'vla_supervisor', 'drill.launch.py')
+            name = str(given.get('robot', 'humanoid32'))
+            self._relay = subprocess.Popen(
+                [sys.executable, '-m', 'vla_supervisor.drill.relay', name],
+                stdout=self._output,
+                stderr=subprocess.STDOUT,
+            )
+        self.robot = LaunchedRobot(log, given, launch=launch, prefix=prefix)
         node = self.robot.node
-        self.witness = Witness(node, self.model)
+        self.witness = Witness(node, self.model, prefix)
         self.robot.listen(self._hear)
         self._orders = node.create_publisher(String, '/drill/tamper', qos.EVENT)
         self._faults = node.create_publisher(String, '/sim/fault', qos.COMMAND)
@@ -161,12 +163,13 @@ class Stage:
     def close(self) -> None:
         """Take everything down."""
         self.robot.close()
-        self._relay.terminate()
-        try:
-            self._relay.wait(5.0)
-        except subprocess.TimeoutExpired:
-            self._relay.kill()
-            self._relay.wait()
+        if self._relay is not None:
+            self._relay.terminate()
+            try:
+                self._relay.wait(5.0)
+            except subprocess.TimeoutExpired:
+                self._relay.kill()
+                self._relay.wait()
         self._output.close()
 
     # -- before a fault ---------------------------------------------------------------------------
@@ -177,8 +180,9 @@ class Stage:
 
     def prepare(self, moving: bool) -> None:
         """Everything whole, the robot on its feet: READY, or carrying out an instruction."""
-        for topic in TOPICS:
-            self._order(topic.name, 'none')
+        if self.relayed:
+            for topic in TOPICS:
+                self._order(topic.name, 'none')
         self.break_robot('none')
         robot = self.robot
         for _ in range(10):

@@ -14,7 +14,6 @@ from vla_common.messages import stamp_to_ns
 from vla_common.modes import Behaviour, Mode
 from vla_interfaces.msg import DriverStatus, SupervisorState, WorldState
 from vla_robot import RobotModel
-from vla_supervisor.drill.topics import RAW
 
 LIMP = (Behaviour.DAMP, Behaviour.OFF)
 LOW = 0.6
@@ -31,17 +30,18 @@ class Witness:
     Args:
         node: to listen with.
         robot: its joints' limits.
+        prefix: of the topics, where a relay stands in their middle.
     """
 
-    def __init__(self, node: Any, robot: RobotModel) -> None:
+    def __init__(self, node: Any, robot: RobotModel, prefix: str = '') -> None:
         self._lower, self._upper = robot.limits.lower, robot.limits.upper
         self._joint_names = list(robot.joint_names)
         self._height: float | None = None
         self._limp = False
         self.begin()
         listen = node.create_subscription
-        listen(JointState, f'{RAW}/joint_states', self._on_joints, qos.STATE_SUB)
-        listen(WorldState, f'{RAW}/sim/world_state', self._on_world, qos.STATE_SUB)
+        listen(JointState, f'{prefix}/joint_states', self._on_joints, qos.STATE_SUB)
+        listen(WorldState, f'{prefix}/sim/world_state', self._on_world, qos.STATE_SUB)
 
     def begin(self) -> None:
         """Forget; what comes now counts."""

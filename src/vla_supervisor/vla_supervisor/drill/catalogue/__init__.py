@@ -7,8 +7,8 @@ from vla_supervisor.drill.catalogue import body, messages, people, processes
 from vla_supervisor.drill.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
-    *processes.FAULTS,
-    *messages.FAULTS,
     *people.FAULTS,
     *body.FAULTS,
+    *processes.FAULTS,
+    *messages.FAULTS,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from vla_supervisor.drill.fault import ESTOP, RUNNING, SAFE_STOP, Fault
 from vla_supervisor.drill.stage import Stage
@@ -52,7 +53,7 @@ _SHORT = {('oscillation', _CHUNK), ('nan', _JOINTS)}
 _BAD = ('nan', 'inf', 'wrong_size', 'unknown_joint', 'jump', 'back_in_time')
 _GROUPS = ('head', 'torso', 'left_arm', 'right_arm')
 
-FAULTS = (
+_FAULTS = (
     *(fault for topic in TOPICS for fault in _streams(topic)),
     # No chunk that can be followed: the last one plays out, then the robot is stopped.
     *_lies(_CHUNK, _BAD, (SAFE_STOP,), 8.0),
@@ -81,3 +82,5 @@ FAULTS = (
         watched=4.0,
     ),
 )
+
+FAULTS = tuple(replace(fault, relayed=True) for fault in _FAULTS)
