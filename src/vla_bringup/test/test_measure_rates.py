@@ -13,6 +13,7 @@ GOOD = {
     'camera_hz': 15.0,
     'real_time_factor': 1.0,
     'tick_jitter_ms': {'p50': 0.1, 'p99': 0.3, 'max': 0.5, 'n': 100},
+    'cpu_percent': {'hardware_driver': 41.5, 'camera': 18.0},
 }
 
 
@@ -50,6 +51,8 @@ def test_nothing_to_measure_is_said_not_made_up():
 def test_all_rates_held_gives_no_complaint():
     assert verdict(GOOD) == []
     assert 'joint_states_hz' in table(GOOD)
+    assert '60   (hardware_driver 42, camera 18)' in table(GOOD)
+    assert 'cpu' not in table({**GOOD, 'cpu_percent': {}})
 
 
 @pytest.mark.parametrize(

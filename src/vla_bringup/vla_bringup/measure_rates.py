@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from vla_bringup.processor_time import ProcessorTime
+
 # What has to hold: (key, lowest, highest). A 200 Hz loop on a shared machine is allowed 2.5 %.
 WANTED = [
     ('joint_states_hz', 195.0, 205.0),
@@ -92,23 +94,28 @@ class Listener:
 
     def __init__(self) -> None:
         import rclpy
-        from rclpy.executors import SingleThreadedExecutor
+        from diagnostic_msgs.msg import DiagnosticArray
+        from rclpy.experimental.events_executor import EventsExecutor
         from rclpy.node import Node
+        from rclpy.task import Future
         from sensor_msgs.msg import CameraInfo, JointState
         from trajectory_msgs.msg import JointTrajectory
 
         from vla_common import qos
+        from vla_common.wire import Reader
         from vla_interfaces.msg import DriverStatus, SupervisorState
 
         rclpy.init()
         self._rclpy = rclpy
         self.node = Node('measure_rates')
-        self.executor = SingleThreadedExecutor()
+        self.executor = EventsExecutor()  # the instrument must not load what it measures
+        self._never = Future()
         self.executor.add_node(self.node)
         self.topics: dict[str, Stamps] = {}
         self.factors: list[float] = []
         self.mode: int | None = None
         self.measuring = False
+        self.processors = ProcessorTime()
 
         def watch(name: str, kind: type, topic: str, profile: object) -> None:
             stamps = self.topics[name] = Stamps()
@@ -125,33 +132,43 @@ class Listener:
         watch('camera', CameraInfo, '/camera/color/camera_info', qos.IMAGE)
         # A chunk is stamped with its observation's time, not its own: count arrivals.
         self.chunks: list[float] = []
+
+        def note_chunk(serialized: bytes) -> None:
+            if self.measuring:
+                self.chunks.append(time.monotonic())
+
         self.node.create_subscription(
-            JointTrajectory,
-            '/vla/action_chunk',
-            lambda message: self.chunks.append(time.monotonic()) if self.measuring else None,
-            qos.EVENT,
+            JointTrajectory, '/vla/action_chunk', note_chunk, qos.EVENT, raw=True
+        )
+        status, state = Reader(DriverStatus, 'real_time_factor'), Reader(SupervisorState, 'mode')
+
+        def note_factor(serialized: bytes) -> None:
+            if self.measuring:
+                self.factors += status.read(serialized)
+
+        def note_mode(serialized: bytes) -> None:
+            (self.mode,) = state.read(serialized)
+
+        self.node.create_subscription(
+            DriverStatus, '/hardware/status', note_factor, qos.STATE_SUB, raw=True
         )
         self.node.create_subscription(
-            DriverStatus,
-            '/hardware/status',
-            lambda message: (
-                self.factors.append(message.real_time_factor) if self.measuring else None
-            ),
-            qos.STATE_SUB,
+            SupervisorState, '/supervisor/state', note_mode, qos.STATE_SUB, raw=True
         )
         self.node.create_subscription(
-            SupervisorState, '/supervisor/state', self._note_mode, qos.STATE_SUB
+            DiagnosticArray, '/diagnostics', self._note_process, qos.EVENT
         )
 
-    def _note_mode(self, message: object) -> None:
-        self.mode = message.mode
+    def _note_process(self, message: object) -> None:
+        if not self.measuring:
+            self.processors.on_diagnostics(message)
 
     def spin(self, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if until():
                 return True
-            self.executor.spin_once(timeout_sec=0.05)
+            self.executor.spin_until_future_complete(self._never, 0.02)
         return until()
 
     def rates(self) -> dict:
@@ -165,9 +182,12 @@ class Listener:
             'camera_hz': rounded(self.topics['camera'].rate()),
             'real_time_factor': rounded(float(np.median(self.factors)) if self.factors else None),
             'tick_jitter_ms': distribution(jitter_ms(published)),
+            'cpu_percent': self.processors.percent(),
         }
 
     def close(self) -> None:
+        self.executor.remove_node(self.node)
+        self.executor.shutdown()
         self.node.destroy_node()
         self._rclpy.try_shutdown()
 
@@ -237,12 +257,14 @@ def measure(seconds: float, wait: float, alive: Callable[[], bool]) -> tuple[dic
                 return None, f'not RUNNING after {wait:.0f} s (now: {mode}); give an instruction'
         listener.spin(2.0)  # what happens once, at the start of a motion, is not a rate
         listener.measuring = True
+        listener.processors.begin()
         for second in range(int(np.ceil(seconds))):
             progress(f'measuring {second + 1} of {seconds:.0f} s')
             listener.spin(min(1.0, seconds - second))
         listener.measuring = False
+        rates = listener.rates()
         progress('')
-        return listener.rates(), ''
+        return rates, ''
     finally:
         listener.close()
 
@@ -258,6 +280,10 @@ def table(rates: dict) -> str:
             f'  {"tick_jitter_ms":<18} p50 {jitter["p50"]:.3f}  p99 {jitter["p99"]:.3f}  '
             f'max {jitter["max"]:.3f}  n {jitter["n"]}'
         )
+    spent = rates['cpu_percent']
+    if spent:
+        shares = ', '.join(f'{name} {share:.0f}' for name, share in spent.items())
+        rows.append(f'  {"cpu, % of a core":<18} {sum(spent.values()):10.0f}   ({shares})')
     return '\n'.join(rows)
 
 
