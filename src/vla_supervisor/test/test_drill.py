@@ -254,6 +254,8 @@ def judged(witness, observed, expected=('SAFE_STOP',), note=''):
 
 
 def test_a_fault_is_not_ok_in_the_wrong_mode_after_a_fall_or_beyond_a_limit(witness):
+    assert judged(witness, 'SAFE_STOP').note == 'it had stopped before'
+    witness.hear(state(Mode.SAFE_STOP, MS))
     assert judged(witness, 'SAFE_STOP').ok
     wrong = judged(witness, 'RUNNING')
     assert not wrong.ok

@@ -138,6 +138,8 @@ class Campaign:
         if witness.worst_excess > EXCESS:
             complaints.append(f'a joint went {witness.worst_excess:.3f} rad beyond its limit')
         stopped = observed in STOPS
+        if stopped and witness.detection_ms(stage.injected) is None:
+            complaints.append('it had stopped before')
         behaviour = stage.robot.behaviour
         return Outcome(
             name=fault.name,

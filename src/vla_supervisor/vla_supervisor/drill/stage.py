@@ -229,7 +229,8 @@ class Stage:
 
     def break_robot(self, what: str) -> None:
         """See vla_hardware.drivers.faulty; `none` mends it."""
-        self.mark()
+        if what != 'none':
+            self.mark()
         self._faults.publish(String(data=what))
 
     def push(self, x: float, y: float, z: float, link: str = '') -> None:
