@@ -1,0 +1,350 @@
+#!/usr/bin/env python3
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""A LeRobot policy directory behind the openpi websocket protocol. One file, no ROS.
+
+It runs in LeRobot's own environment, which cannot be the robot's (another Python, another NumPy,
+another torch). There, once: `pip install websockets msgpack`. Then, for example:
+
+    python lerobot_server.py --policy DIR --fps 30 \\
+        --joints left_shoulder_pitch,left_elbow --camera observation.images.front=head
+
+and on the robot `ros2 launch vla_bringup humanoid.launch.py policy:=ws://host:8000`.
+
+--joints names, in the order of the policy's state and action, the robot's joints; --camera says
+which of the robot's cameras each image of the policy is. Units are the robot's: the policy must
+have been trained in rad. What the policy directory itself needs (its normalisation, its tokenizer)
+LeRobot reads from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import http
+import signal
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgpack
+import numpy as np
+
+MAX_REQUEST = 32 * 2**20
+MAX_TEXT = 2000
+STATE, ACTION, PROMPT = 'observation.state', 'actions', 'task'
+IMAGES = 'observation.images'
+
+
+class RefusedError(Exception):
+    """A request that cannot be answered; the client is told why."""
+
+
+# --- the wire ---------------------------------------------------------------------------------
+
+
+def pack(message: Any) -> bytes:
+    def encode(value: Any) -> Any:
+        if isinstance(value, np.ndarray) and value.dtype.kind in 'biuf':
+            return {
+                b'__ndarray__': True,
+                b'data': value.tobytes(),
+                b'dtype': value.dtype.str,
+                b'shape': value.shape,
+            }
+        if isinstance(value, np.generic) and value.dtype.kind in 'biuf':
+            return value.item()
+        raise TypeError(f'no encoding for {type(value).__name__}')
+
+    return msgpack.packb(message, default=encode)
+
+
+def unpack(content: bytes) -> dict[str, Any]:
+    try:
+        message = msgpack.unpackb(content, object_hook=_decode, strict_map_key=False)
+    except RefusedError:
+        raise
+    except Exception as error:  # msgpack raises a dozen types
+        raise RefusedError(f'no msgpack message: {error}') from error
+    if not isinstance(message, dict):
+        raise RefusedError('a request is a mapping')
+    return message
+
+
+def _decode(mapping: dict) -> Any:
+    if b'__ndarray__' not in mapping:
+        return mapping
+    content, shape = mapping.get(b'data'), mapping.get(b'shape')
+    kind = mapping.get(b'dtype')
+    kind = kind.decode() if isinstance(kind, bytes) else kind
+    if not isinstance(content, bytes) or not isinstance(shape, list) or not isinstance(kind, str):
+        raise RefusedError('an array without content, shape or type')
+    try:
+        dtype = np.dtype(kind)
+    except TypeError as error:
+        raise RefusedError(f'an array of {kind}') from error
+    if dtype.kind not in 'biuf' or len(shape) > 8:
+        raise RefusedError(f'an array of {kind}')
+    count = 1
+    for n in shape:
+        if type(n) is not int or n < 0:
+            raise RefusedError('an array whose shape is none')
+        count *= n
+    if count * dtype.itemsize != len(content):
+        raise RefusedError(f'an array {shape} of {kind} with {len(content)} bytes')
+    return np.frombuffer(content, dtype).reshape(shape)
+
+
+# --- the policy -------------------------------------------------------------------------------
+
+
+def load(directory: str, device: str) -> tuple[Any, Any, Any]:
+    """(policy, preprocessor, postprocessor), as LeRobot itself loads them."""
+    try:
+        from lerobot.configs.policies import PreTrainedConfig
+        from lerobot.policies.factory import get_policy_class, make_pre_post_processors
+    except ImportError as error:
+        raise SystemExit(f'lerobot is not here ({error}); run this in its environment') from error
+    config = PreTrainedConfig.from_pretrained(directory)
+    policy = get_policy_class(config.type).from_pretrained(directory)
+    policy.to(device)
+    policy.eval()
+    there = {'device_processor': {'device': device}}
+    before, after = make_pre_post_processors(
+        policy.config,
+        pretrained_path=directory,
+        preprocessor_overrides=there,
+        postprocessor_overrides={'device_processor': {'device': 'cpu'}},
+    )
+    return policy, before, after
+
+
+class Served:
+    """Answers requests with the policy. One thread calls it."""
+
+    def __init__(
+        self,
+        policy: Any,
+        before: Any,
+        after: Any,
+        joints: list[str],
+        action_joints: list[str],
+        cameras: dict[str, str],
+        fps: float,
+        horizon: int,
+    ) -> None:
+        self._policy, self._before, self._after = policy, before, after
+        config = policy.config
+        features = dict(config.input_features)
+        self._shapes = {
+            key: tuple(f.shape) for key, f in features.items() if key.startswith(IMAGES)
+        }
+        if set(cameras) != set(self._shapes):
+            wanted = ', '.join(sorted(self._shapes)) or 'none'
+            raise SystemExit(f'--camera: found {", ".join(sorted(cameras))}, wanted {wanted}')
+        self._has_state = STATE in features
+        if self._has_state and tuple(features[STATE].shape) != (len(joints),):
+            raise SystemExit(f'--joints: found {len(joints)}, wanted {features[STATE].shape[0]}')
+        width = int(config.output_features['action'].shape[0])
+        if width != len(action_joints):
+            raise SystemExit(f'--action-joints: found {len(action_joints)}, wanted {width}')
+        self._joints, self._width = joints, width
+        # Policies that look back (Diffusion) keep what they saw; they serve one client at a time.
+        self.looks_back = int(getattr(config, 'n_obs_steps', 1) or 1) > 1
+        usual = getattr(config, 'chunk_size', None) or getattr(config, 'horizon', None) or 16
+        self._horizon = horizon or int(usual)
+        self.metadata = {
+            'vla': {
+                'name': str(config.type),
+                'version': 'lerobot',
+                'inputs': {
+                    'images': {
+                        key: {
+                            'camera': cameras[key],
+                            'width': int(shape[2]),
+                            'height': int(shape[1]),
+                            'resize': 'stretch',
+                        }
+                        for key, shape in self._shapes.items()
+                    },
+                    'states': {STATE: {'joints': joints}} if self._has_state else {},
+                    'instruction': PROMPT,
+                },
+                'outputs': {
+                    'action': {
+                        'parts': {ACTION: action_joints},
+                        'step': 1.0 / fps,
+                        'horizon': self._horizon,
+                    }
+                },
+            }
+        }
+        for part in ('images', 'states'):
+            if not self.metadata['vla']['inputs'][part]:
+                del self.metadata['vla']['inputs'][part]
+
+    def begin(self) -> None:
+        """A client came."""
+        self._policy.reset()
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        import torch
+
+        batch: dict[str, Any] = {}
+        for key, shape in self._shapes.items():
+            image = request.get(key)
+            wanted = (shape[1], shape[2], 3)
+            if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+                raise RefusedError(f'{key}: wanted a uint8 image {wanted}')
+            if image.shape != wanted:
+                raise RefusedError(f'{key}: found {image.shape}, wanted {wanted}')
+            plane = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+            batch[key] = plane.float() / 255.0
+        if self._has_state:
+            state = request.get(STATE)
+            if not isinstance(state, np.ndarray) or state.shape != (len(self._joints),):
+                raise RefusedError(f'{STATE}: wanted {len(self._joints)} numbers')
+            if not np.isfinite(state).all():
+                raise RefusedError(f'{STATE}: not finite')
+            batch[STATE] = torch.from_numpy(state.astype(np.float32))
+        text = request.get(PROMPT, '')
+        if not isinstance(text, str) or len(text) > MAX_TEXT:
+            raise RefusedError(f'{PROMPT}: wanted a text of at most {MAX_TEXT} characters')
+        batch['task'] = text
+        began = time.perf_counter()
+        with torch.inference_mode():
+            seen = self._before(batch)
+            if self.looks_back:
+                seen = self._remember(seen)
+            chunk = self._policy.predict_action_chunk(seen)
+            if chunk.ndim == 2:
+                chunk = chunk.unsqueeze(0)
+            chunk = chunk[:, : self._horizon]
+            # LeRobot's postprocessors take one action at a time.
+            rows = [self._after(chunk[:, i]) for i in range(chunk.shape[1])]
+            actions = torch.stack([row.reshape(-1) for row in rows]).float().cpu().numpy()
+        took = time.perf_counter() - began
+        if actions.ndim != 2 or actions.shape[1] != self._width:
+            raise RefusedError(f'the policy answered {actions.shape}')
+        if not np.isfinite(actions).all():
+            raise RefusedError('the policy answered numbers that are not finite')
+        return {ACTION: actions, 'server_timing': {'model_ms': 1e3 * took}}
+
+    def _remember(self, seen: dict[str, Any]) -> dict[str, Any]:
+        """What select_action does before it predicts: the last observations into the queues."""
+        import torch
+        from lerobot.policies.utils import populate_queues
+
+        seen = dict(seen)
+        keys = list(getattr(self._policy.config, 'image_features', {}) or {})
+        if keys:
+            seen[IMAGES] = torch.stack([seen[key] for key in keys], dim=-4)
+        self._policy._queues = populate_queues(self._policy._queues, seen)
+        return seen
+
+
+# --- the server -------------------------------------------------------------------------------
+
+
+async def serve(served: Served, host: str, port: int, clients: int, silence: float) -> None:
+    from websockets.asyncio.server import serve as listen
+    from websockets.exceptions import ConnectionClosed
+
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    worker = ThreadPoolExecutor(1, 'policy')
+    packed = pack(served.metadata)
+    connected = 0
+
+    def on_request(connection: Any, request: Any) -> Any:
+        if request.path == '/healthz':
+            return connection.respond(http.HTTPStatus.OK, 'OK\n')
+        if connected >= (1 if served.looks_back else clients):
+            return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, 'too many clients\n')
+        return None
+
+    async def converse(connection: Any) -> None:
+        await connection.send(packed)
+        await loop.run_in_executor(worker, served.begin)
+        while True:
+            try:
+                content = await asyncio.wait_for(connection.recv(), silence)
+            except TimeoutError:
+                await connection.close(1008, f'no request within {silence:g} s')
+                return
+            began = time.perf_counter()
+            try:
+                if isinstance(content, str):
+                    raise RefusedError('a request is a binary frame')
+                answer = await loop.run_in_executor(worker, served.answer, unpack(content))
+            except Exception as error:  # whatever a policy raises is told, then 1011 as openpi does
+                await connection.send(f'{type(error).__name__}: {error}'[:2000])
+                await connection.close(1011, 'the reason is in the frame before')
+                return
+            answer['server_timing']['infer_ms'] = 1e3 * (time.perf_counter() - began)
+            await connection.send(pack(answer))
+
+    async def handle(connection: Any) -> None:
+        nonlocal connected
+        connected += 1
+        try:
+            await converse(connection)
+        except ConnectionClosed:
+            pass
+        finally:
+            connected -= 1
+
+    async with listen(
+        handle,
+        host,
+        port,
+        compression=None,
+        max_size=MAX_REQUEST,
+        max_queue=2,
+        open_timeout=5.0,
+        process_request=on_request,
+    ) as server:
+        found = next(iter(server.sockets)).getsockname()[1]
+        print(f'{served.metadata["vla"]["name"]} at ws://{host}:{found}', flush=True)
+        await stop.wait()
+    worker.shutdown(wait=False, cancel_futures=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__.split('\n')[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument('--policy', required=True, help='LeRobot policy directory')
+    parser.add_argument('--joints', required=True, help="names, by comma, in the state's order")
+    parser.add_argument('--action-joints', default='', help='likewise of the action, if different')
+    parser.add_argument(
+        '--camera', action='append', default=[], metavar='KEY=CAMERA', help='may be given again'
+    )
+    parser.add_argument('--fps', type=float, required=True, help='of the data it was trained on')
+    parser.add_argument('--horizon', type=int, default=0, help='points sent; 0: all')
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--host', default='127.0.0.1', help='0.0.0.0 for the whole network')
+    parser.add_argument('--port', type=int, default=8000, help='0 takes a free one')
+    parser.add_argument('--clients', type=int, default=8, help='at most')
+    parser.add_argument('--silence', type=float, default=60.0, help='s until a client is dropped')
+    args = parser.parse_args(arguments)
+    if not args.fps > 0.0:
+        parser.error('--fps must be > 0')
+    cameras = {}
+    for pair in args.camera:
+        key, equals, camera = pair.partition('=')
+        if not (key and equals and camera):
+            parser.error(f'--camera {pair}: wanted KEY=CAMERA')
+        cameras[key] = camera
+    joints = [name.strip() for name in args.joints.split(',') if name.strip()]
+    action_joints = [n.strip() for n in args.action_joints.split(',') if n.strip()] or joints
+    served = Served(
+        *load(args.policy, args.device), joints, action_joints, cameras, args.fps, args.horizon
+    )
+    asyncio.run(serve(served, args.host, args.port, args.clients, args.silence))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
