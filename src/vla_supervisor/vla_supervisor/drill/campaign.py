@@ -16,7 +16,6 @@ EXCESS = 0.03
 """rad beyond a joint's limit that a compliant servo under load may show."""
 
 _STOP_LATEST = 12.0  # s until a stop that has to follow
-_REST_LATEST = 15.0  # s until the joints rest after it
 _AFTER = 0.7  # s in which nothing may move by itself once the fault is over
 
 
@@ -28,10 +27,18 @@ class Campaign:
         log: for what the processes print.
         tries: of each fault, until it ends as expected. On a crowded machine the robot may stop
             for want of processor time while something else is tried.
+        rest_latest: s that rest is waited for after a stop; a damped robot sinks for up to 10 s.
     """
 
-    def __init__(self, arguments: Mapping[str, str], log: pathlib.Path, tries: int = 2) -> None:
+    def __init__(
+        self,
+        arguments: Mapping[str, str],
+        log: pathlib.Path,
+        tries: int = 2,
+        rest_latest: float = 15.0,
+    ) -> None:
         self._arguments, self._log, self._tries = arguments, log, tries
+        self._rest_latest = rest_latest
         self._stage: Stage | None = None
 
     def run(self, faults: Sequence[Fault], tell: Callable[[str], None]) -> Iterator[Outcome]:
@@ -102,7 +109,8 @@ class Campaign:
         if self._observed(stage) in STOPS:
             rested = stage.witness.rest_ms
             robot.holds(
-                lambda: self._settled(stage) and rested(stage.injected) is not None, _REST_LATEST
+                lambda: self._settled(stage) and rested(stage.injected) is not None,
+                self._rest_latest,
             )
 
     @staticmethod
@@ -111,7 +119,7 @@ class Campaign:
         driver = stage.robot.driver
         if driver is None or Behaviour(driver.behaviour) is Behaviour.TRACK:
             return False
-        return bool(driver.behaviour_done or driver.at_rest)
+        return driver.behaviour_done and stage.witness.rest_ms(stage.injected) is not None
 
     @staticmethod
     def _observed(stage: Stage) -> str:

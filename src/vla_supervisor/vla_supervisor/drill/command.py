@@ -89,7 +89,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--tries', type=int, default=2, help='of a fault until it ends as expected (default 2)'
     )
-    parser.add_argument('--short', action='store_true', help='the few of them that CI runs')
+    parser.add_argument(
+        '--short',
+        action='store_true',
+        help='the few of them that CI runs, and 3 s at most for rest',
+    )
     parser.add_argument('--list', action='store_true', help='names and expectations, and no drill')
     parser.add_argument('--json', action='store_true', help='one JSON object as the last line')
     parser.add_argument('--markdown', type=pathlib.Path, metavar='FILE', help='write the table')
@@ -113,13 +117,14 @@ def main(argv: list[str] | None = None) -> None:
     arguments = dict(text.split(':=', 1) for text in options.launch)
     log = pathlib.Path(tempfile.mkdtemp(prefix='drill_')) / 'launch.log'
     progress = Progress(len(faults))
+    campaign = Campaign(arguments, log, options.tries, 3.0 if options.short else 15.0)
     domain = own_domain()
     outcomes: list[Outcome] = []
     error = ''
     out = sys.stderr if options.json else sys.stdout
     print(HEADER, file=out)
     try:
-        for outcome in Campaign(arguments, log, options.tries).run(faults, progress.step):
+        for outcome in campaign.run(faults, progress.step):
             outcomes.append(outcome)
             progress.end()
             print(line(outcome), file=out, flush=True)

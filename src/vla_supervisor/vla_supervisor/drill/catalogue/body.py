@@ -53,15 +53,13 @@ def _joint_stuck(stage: Stage) -> Iterator[None]:
 FAULTS = (
     *(
         # The balance monitor may find it worth a stop, standing; falling is what counts.
-        Fault(
-            f'push:{side}', (RUNNING, SAFE_STOP), _pushed(x, y), watched=4.0, short=side == 'back'
-        )
+        Fault(f'push:{side}', (RUNNING, SAFE_STOP), _pushed(x, y), watched=4.0)
         for side, (x, y) in SIDES.items()
     ),
     Fault('foot_off_the_ground', (RUNNING, SAFE_STOP), _foot_lifted, watched=4.0),
     Fault('joint_stuck', (RUNNING, SAFE_STOP), _joint_stuck, watched=5.0),
     Fault('driver_stops_reading', (ESTOP,), _broken('read_error')),
-    Fault('driver_hangs_reading', (ESTOP,), _broken('read_hang'), short=True),
+    Fault('driver_hangs_reading', (ESTOP,), _broken('read_hang')),
     Fault('driver_reads_nan', (ESTOP,), _broken('read_nan')),
     Fault('driver_stops_writing', (ESTOP,), _broken('write_error'), short=True),
 )

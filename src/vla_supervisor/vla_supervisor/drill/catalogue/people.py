@@ -133,11 +133,11 @@ def _lost(stage: Stage, hard: bool) -> Iterator[None]:
 FAULTS = (
     Fault('estop:while_moving', (ESTOP,), _pressed),
     Fault('estop:before_start', (ESTOP,), _before_start, moving=False, short=True),
-    Fault('estop:during_stand_up', (ESTOP,), _during_stand_up, short=True),
-    Fault('estop:during_reset', (ESTOP,), _during_reset, moving=False, short=True),
+    Fault('estop:during_stand_up', (ESTOP,), _during_stand_up),
+    Fault('estop:during_reset', (ESTOP,), _during_reset, moving=False),
     Fault('estop:held', (ESTOP,), _held, short=True),
     Fault('estop:chattering', (ESTOP,), _chattering),
-    Fault('reset_with_cause_present', (ESTOP,), _reset_with_cause, short=True),
+    Fault('reset_with_cause_present', (ESTOP,), _reset_with_cause),
     Fault('endpoint_lost:softly', (SAFE_STOP,), lambda stage: _lost(stage, hard=False)),
     Fault('endpoint_lost:for_long', (ESTOP,), lambda stage: _lost(stage, hard=True)),
 )
