@@ -1,7 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""`ros2 run vla_safety adversarial --ticks 1000000`: everything wrong that we could think of.
+"""`ros2 run vla_safety adversarial`: everything wrong that we could think of, and two judges.
 
-An oracle that shares no code with the filter judges every command.
+`--ticks 1000000` attacks the box limits; an oracle that shares no code with the filter judges every
+command. `--hours 1` attacks the robot's own shape (see collision_attack); MuJoCo judges.
 
 Each episode draws a robot (or takes the one named by --robot), a clock that jitters, stalls, stops
 and goes back, a policy that sends steps, drifts, oscillations, NaN, giants, replays, chunks from
@@ -25,7 +26,7 @@ from vla_safety.coupled import Infeasible, MotionState
 from vla_safety.coupled.settings import CoupledSettings
 from vla_safety.filter import FilterState, SafetyFilter
 from vla_safety.oracle import BoxOracle
-from vla_safety.parameters import FilterParameters
+from vla_safety.parameters import FilterParameters, load_parameters
 from vla_safety.synthetic import SyntheticRobot
 from vla_safety.validation import ChunkRules
 from vla_safety.violations import Kind, violation
@@ -286,27 +287,47 @@ def attack(ticks: int, seed: int, robot: object | None = None) -> dict[str, obje
     }
 
 
+def _run(options: argparse.Namespace) -> dict[str, object]:
+    from vla_robot import load_robot
+
+    if options.hours is None:
+        return attack(
+            options.ticks, options.seed, load_robot(options.robot) if options.robot else None
+        )
+    from vla_safety.collision_attack import attack_self
+
+    return attack_self(
+        load_robot(options.robot or 'humanoid32'),
+        load_parameters(options.parameters),
+        3600.0 * options.hours,
+        options.seed,
+        options.physics,
+    )
+
+
 def main(args: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog='adversarial', description='Attack the safety filter; count the limits it breaks.'
     )
-    parser.add_argument('--ticks', type=int, default=100_000, help='default 100000')
+    parser.add_argument('--ticks', type=int, default=100_000, help='box limits: default 100000')
+    parser.add_argument(
+        '--hours', type=float, help='self-collision instead: hours of robot time at 100 Hz'
+    )
+    parser.add_argument(
+        '--physics', action='store_true', help='with --hours: joints follow by servo and gravity'
+    )
+    parser.add_argument('--parameters', help='with --hours: a ROS parameter file; default: shipped')
     parser.add_argument('--seed', type=int, default=0, help='same seed, same attack (default 0)')
     parser.add_argument('--robot', help='a vla_robot name or directory; default: random robots')
     parser.add_argument('--json', action='store_true', help='one JSON object as the last line')
     options = parser.parse_args(args)
-    robot = None
-    if options.robot:
-        from vla_robot import load_robot
-
-        try:
-            robot = load_robot(options.robot)
-        except ConfigError as error:
-            print(f'adversarial: {error}', file=sys.stderr)
-            if options.json:
-                print(json.dumps({'error': str(error)}))
-            return 2
-    summary = attack(options.ticks, options.seed, robot)
+    try:
+        summary = _run(options)
+    except ConfigError as error:
+        print(f'adversarial: {error}', file=sys.stderr)
+        if options.json:
+            print(json.dumps({'error': str(error)}))
+        return 2
     if options.json:
         print(json.dumps(summary))
     else:

@@ -191,6 +191,7 @@ def attack_self(
         'robot_seconds': round(elapsed, 1),
         'ticks': ticks,
         'seed': seed,
+        'violations': collisions + real,
         'self_collisions': collisions,
         'lowest_m': round(float(lowest), 5),
         'near_share': round(near / ticks, 4),

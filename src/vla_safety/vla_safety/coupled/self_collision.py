@@ -101,12 +101,9 @@ class SelfCollision:
         rows.close(path.duration)
         unsure, ends = [], []
         for pair, d in zip(near, far, strict=True):
-            at_start = d - float(bounds.way[pair])
-            known = float(bounds.known[pair])
-            if at_start > known:
-                bounds.known[pair] = known = at_start
+            start, _ = bounds.learn(pair, d)
             # The least on the way is half of what both ends are above what lies between.
-            if not known + at_start >= 2.0 * self._spare(pair):
+            if not start + d - float(bounds.way[pair]) >= 2.0 * self._spare(pair):
                 unsure.append(pair)
                 ends.append(d)
         complete = True
@@ -138,7 +135,7 @@ class SelfCollision:
         if strict and self.worst >= 0:
             return False
         rows.close(period)
-        self._bounds.known[pairs] = here
+        self._bounds.at_start[pairs] = here
         pieces = [Piece(0.0, 1.0, path.start, path.stop, pairs, here, ends)]
         count = 2
         while pieces:

@@ -124,16 +124,16 @@ class Support:
         if not near.size:
             return least
         normals = self._normals[near] @ rotation[:, :2].T
-        carried = np.cross(com, normals)
         extra = model.com_rows(normals)
+        x, y, z = com.tolist()
         for k, edge in enumerate(near.tolist()):
-            nx, ny, nz = (-normals[k]).tolist()
-            cx, cy, cz = (-carried[k]).tolist()
+            # Minus what the sole would carry the point along by: −(n, c × n).
+            a, b, c = normals[k].tolist()
             rows.add(
                 self._subject,
                 float(clearance[edge]),
                 self._margin,
-                (nx, ny, nz, cx, cy, cz),
+                (-a, -b, -c, z * b - y * c, x * c - z * a, y * a - x * b),
                 signs,
                 extra[k],
             )
