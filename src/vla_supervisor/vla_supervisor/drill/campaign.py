@@ -107,11 +107,7 @@ class Campaign:
         latest = fault.watched if may_go_on else _STOP_LATEST
         robot.holds(lambda: self._observed(stage) in STOPS, latest)
         if self._observed(stage) in STOPS:
-            rested = stage.witness.rest_ms
-            robot.holds(
-                lambda: self._settled(stage) and rested(stage.injected) is not None,
-                self._rest_latest,
-            )
+            robot.holds(lambda: self._settled(stage), self._rest_latest)
 
     @staticmethod
     def _settled(stage: Stage) -> bool:
