@@ -109,6 +109,7 @@ class VlaLifecycleNode(LifecycleNode):
         self._lifecycle_message = (Level.WARNING, 'unconfigured')
         self.callback_errors = 0
         self._last_callback_error = ''
+        refuse_impossible_transitions(self)
         self._updater = Updater(self)
         self._updater.setHardwareID(name)
         self._updater.add('lifecycle', self._diagnose_lifecycle)
@@ -409,6 +410,30 @@ class VlaLifecycleNode(LifecycleNode):
         return status
 
 
+def refuse_impossible_transitions(node: LifecycleNode) -> None:
+    """Have a node answer a transition that its present state does not have with success False.
+
+    rclcpp's nodes do. rclpy raises out of the executor, so that a `configure` said twice (by a
+    person, or by whoever lost the first answer) ends the process.
+    """
+    service = node._service_change_state
+    change = service.callback
+
+    def answer(request: Any, response: Any) -> Any:
+        machine, wanted = node._state_machine, request.transition
+        possible = {item[0]: item[1] for item in machine.available_transitions}
+        if wanted.label or wanted.id in possible:
+            return change(request, response)
+        known = ', '.join(f'{label} [{id_}]' for id_, label in possible.items())
+        node.get_logger().warning(
+            f'transition {wanted.id} refused: from {machine.current_state[1]} there is {known}'
+        )
+        response.success = False
+        return response
+
+    service.callback = answer
+
+
 def _refuse(response: Any, reason: str) -> Any:
     for flag in ('success', 'accepted'):
         if hasattr(response, flag):
@@ -457,11 +482,21 @@ def run(
     executor = EventsExecutor()
     executor.add_node(node)
     never = Future()
+
+    def spin(seconds: float) -> None:
+        try:
+            executor.spin_until_future_complete(never, seconds)
+        except ExternalShutdownException:
+            raise
+        except Exception:
+            # Of a callback that rclpy made (parameters, lifecycle, action): ours are guarded.
+            node._note_error('a callback of rclpy')
+
     try:
         if autostart and node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             node.trigger_activate()
         while not received and rclpy.ok():
-            executor.spin_until_future_complete(never, 0.1)
+            spin(0.1)
         begin = time.monotonic()
         node._guarded('secure', node.secure)
         while rclpy.ok() and time.monotonic() - begin < FINISH_DEADLINE:
@@ -471,7 +506,7 @@ def run(
             except Exception:
                 node._note_error('finish')
                 break
-            executor.spin_until_future_complete(never, 0.02)
+            spin(0.02)
     except ExternalShutdownException:
         pass
     finally:
