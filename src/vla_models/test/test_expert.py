@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vla_models.collection import PostureSampler
-from vla_models.expert import ABOVE_CUBE, HORIZON, PERIOD, SPEED, STEP, Expert, Target
+from vla_models.expert import HORIZON, PERIOD, SPEED, STEP, Expert
+from vla_models.goals import ABOVE_CUBE, Target
+from vla_models.postures import PostureSampler
 from vla_models.tasks import ALL_TASKS, HANDS, Kind, Task
 from vla_robot import load_robot
 
@@ -30,7 +31,7 @@ def follow(task: Task, q: np.ndarray, seconds: float, target: Target | None = No
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(ALL_TASKS), st.integers(0, 2**31), st.floats(0, 10))
 def test_a_chunk_stays_inside_the_joint_limits_and_below_its_speed(task, seed, elapsed):
-    q = SAMPLER.sample(np.zeros(3), np.random.default_rng(seed))
+    q = SAMPLER.sample(np.random.default_rng(seed))
     chunk = EXPERT.chunk(task, q, elapsed, CUBE if task.has_target else None)
     assert chunk.shape == (HORIZON, len(EXPERT.joints))
     limits = ROBOT.limits
@@ -105,8 +106,20 @@ def test_a_wave_is_a_function_of_its_phase():
     assert np.ptp(first[:, yaw]) > 0.4
 
 
-def test_a_cube_out_of_reach_is_not_feasible_for_the_arm_but_can_be_looked_at():
-    far = Target(np.array([0.7, 0.1, 0.085]), 0.045)
-    assert not EXPERT.feasible(Task(Kind.REACH, 'left', 'red'), far)
-    assert EXPERT.feasible(Task(Kind.LOOK, None, 'red'), far)
-    assert EXPERT.feasible(Task(Kind.REACH, 'left', 'red'), CUBE)
+def test_a_goal_is_arrived_at_and_then_kept_so_that_early_steps_need_no_amplifying():
+    task = Task(Kind.REACH, 'left', 'red')
+    q = follow(task, ROBOT.poses['ready'], 4.0, CUBE)
+    arm = [EXPERT.names.index(ROBOT.joint_names[i]) for i in ROBOT.groups['left_arm']]
+    q[ROBOT.groups['left_arm']] += 0.04  # within what one step may brake
+    chunk = EXPERT.chunk(task, q, 0.0, CUBE)[:, arm]
+    assert np.abs(chunk[0] - chunk[-1]).max() < 1e-3
+
+
+def test_a_leaning_torso_does_not_move_the_finger_tips_off_the_cube():
+    leaning = ROBOT.poses['ready'].copy()
+    leaning[ROBOT.groups['torso']] = (0.04, -0.05, 0.03)
+    task = Task(Kind.REACH, 'right', 'red')
+    cube = Target(CUBE.position * [1, -1, 1], CUBE.size)
+    q = follow(task, leaning, 5.0, cube)
+    wanted = cube.position + [0, 0, cube.size / 2 + ABOVE_CUBE]
+    assert np.linalg.norm(EXPERT.tip(q, 'right') - wanted) < 0.012

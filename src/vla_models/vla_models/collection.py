@@ -28,7 +28,7 @@ from vla_models.expert import HORIZON, PERIOD, STEP, Expert
 from vla_models.goals import Target
 from vla_models.judging import Judge
 from vla_models.postures import PostureSampler
-from vla_models.rollout import Body, run
+from vla_models.rollout import TIMESTEP, Body, run
 from vla_models.scenes import possible, sample_scene, sample_task
 from vla_models.seeing import named_colours, target_of
 from vla_models.tasks import ALL_TASKS, TASK_INDEX, Kind, Task
@@ -41,7 +41,6 @@ LABELS = 6  # instructions per frame; the first is the one that is carried out
 POOL = 6  # reaching and pointing tasks of a scene from which labels are drawn
 GLIMPSES = 1_000_000  # attempts from this number on are glimpses
 GLIMPSE_FRAMES = 12
-TIMESTEP = 0.002  # s; evaluation takes half of it
 DURATION = 9.0  # s at most
 SPACING = (0.1, 0.3)  # s between frames
 IDLE = 3.0  # times as long while no cube is in view: there is nothing to learn to see

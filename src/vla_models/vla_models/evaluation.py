@@ -9,7 +9,7 @@ from vla_inference.policy import load_policy
 from vla_models.brains import BundleBrain, ExpertBrain
 from vla_models.expert import Expert
 from vla_models.judging import Judge
-from vla_models.rollout import Body, Brain, run
+from vla_models.rollout import TIMESTEP, Body, Brain, run
 from vla_models.scenarios import SEEING, Scenario, make_scenario
 from vla_models.seeing import named_colours
 from vla_models.statistics import Outcome
@@ -52,7 +52,9 @@ class Episodes:
         if variant == 'blind' and task.kind not in SEEING:
             return None
         noise = SensorNoise.typical()
-        world = World(self.robot, scenario.scene, seed=scenario.seed, sensor_noise=noise)
+        world = World(
+            self.robot, scenario.scene, TIMESTEP, seed=scenario.seed, sensor_noise=noise
+        )
         world.reset(scenario.start)
         cube = named_colours(scenario.scene)[task.colour] if task.has_target else None
         judge = Judge(world, task, cube, scenario.start)

@@ -101,7 +101,8 @@ class ArmSolver:
         """The arm's angles (7,) rad, from the whole posture `start` (n,).
 
         `comfort` is the weight of every rad away from there: more of it makes the goals of
-        neighbouring places more alike, and misses them by more.
+        neighbouring places more alike, and misses them by more. Distances are kept to first order
+        within a step: what a far-off goal leads through is for `clearance` to tell.
         """
         q = start.copy()
         rest = start[self.joints]

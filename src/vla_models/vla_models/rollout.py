@@ -27,6 +27,7 @@ from vla_safety.pipeline import Chunk, SafetyPipeline
 from vla_sim import World
 
 SERVO_PERIOD = 0.005  # s
+TIMESTEP = SERVO_PERIOD / 2  # of physics
 FILTER_EVERY = 2  # servo periods
 POLICY_EVERY = 20  # servo periods
 JUDGE_EVERY = 10  # servo periods
@@ -91,6 +92,8 @@ def run(
     pending: tuple[int, Chunk] | None = None
     violations = interventions = 0
     steps = round(SERVO_PERIOD / world.timestep)
+    if abs(steps * world.timestep - SERVO_PERIOD) > 1e-9:
+        raise ValueError(f'timestep {world.timestep} s does not divide {SERVO_PERIOD} s')
     now = 0.0
     for tick in range(round(duration / SERVO_PERIOD)):
         now = tick * SERVO_PERIOD
