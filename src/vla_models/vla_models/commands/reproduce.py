@@ -49,10 +49,10 @@ def _run(arguments: list[str] | None) -> int:
         '\n\nexample:\n  ros2 run vla_models reproduce --out /tmp/vla --jobs 2',
     )
     p.add_argument('--out', type=Path, required=True, metavar='DIR')
-    p.add_argument('--episodes', type=positive, default=2000, help='scenes (default 2000)')
-    p.add_argument('--minutes', type=float, default=27.0, help='of training (default 27)')
+    p.add_argument('--episodes', type=positive, default=1200, help='demonstrations')
+    p.add_argument('--minutes', type=float, default=40.0, help='of training (default 40)')
     p.add_argument('--epochs', type=positive, default=40, help='at most (default 40)')
-    p.add_argument('--scenes', type=positive, default=100, help='to evaluate (default 100)')
+    p.add_argument('--scenes', type=positive, default=250, help='to evaluate (default 250)')
     p.add_argument('--seed', type=int, default=0)
     p.add_argument('--jobs', type=positive, default=1, help='processes to collect and evaluate')
     p.add_argument('--threads', type=positive, default=2, help='to train')
