@@ -163,21 +163,31 @@ class ModelPolicy:
         began = time.perf_counter()
         tensors = self.inputs(observation)
         ready = time.perf_counter()
-        try:
-            raw = self._runtime.run(tensors)
-        except Exception as error:  # whatever a model file can raise is the policy's failure
-            raise PolicyError(f'{self._runtime.name}: {error}') from error
+        raw = self.run(tensors)
         self.preprocess_s = ready - began
         self.run_s = time.perf_counter() - ready
         action = self._action
         raw = np.asarray(raw)
         if raw.shape != action.shape:
             raise PolicyError(f'{action.tensor} has shape {raw.shape}, wanted {action.shape}')
-        positions = raw[0].astype(np.float64) * action.std + action.mean
-        if action.kind == 'joint_delta':
-            positions += observation.position[self._action_indices]
+        positions = self.targets(raw[0], observation)
         check_positions(positions, action.joints)
         return ActionChunk(action.joints, positions, self._times)
+
+    def run(self, tensors: dict[str, np.ndarray]) -> np.ndarray:
+        """The model alone. Raises PolicyError."""
+        try:
+            return self._runtime.run(tensors)
+        except Exception as error:  # whatever a model file can raise is the policy's failure
+            raise PolicyError(f'{self._runtime.name}: {error}') from error
+
+    def targets(self, raw: np.ndarray, observation: Observation) -> np.ndarray:
+        """Positions (h, k) rad from the model's (h, k)."""
+        action = self._action
+        positions = raw.astype(np.float64) * action.std + action.mean
+        if action.kind == 'joint_delta':
+            positions += observation.position[self._action_indices]
+        return positions
 
     def close(self) -> None:
         self._runtime.close()

@@ -18,7 +18,10 @@ from typing import Any
 from vla_inference.remote.wire import Encoding, WireError, pack, unpack
 
 Infer = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
-"""(client, request) -> answer; raises to refuse."""
+"""(client, request) -> answer; raises to refuse. client: NAME of ws://host/NAME, or
+where it comes from."""
+
+MAX_NAME = 64
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,7 @@ class OpenPiServer:
         from websockets.exceptions import ConnectionClosed
 
         self._clients += 1
-        peer = connection.remote_address
-        client = f'{peer[0]}:{peer[1]}' if peer else 'unknown'
+        client = _name(connection)
         try:
             await connection.send(self._metadata)
             await self._converse(connection, client)
@@ -137,3 +139,11 @@ class OpenPiServer:
                 return
             await connection.send(packed)
             self.answered += 1
+
+
+def _name(connection: Any) -> str:
+    path = connection.request.path.strip('/')
+    if path and len(path) <= MAX_NAME and path.replace('_', '').replace('-', '').isalnum():
+        return path
+    peer = connection.remote_address
+    return f'{peer[0]}:{peer[1]}' if peer else 'unknown'
