@@ -90,7 +90,7 @@ class LaunchedRobot:
         # Only now: its processes would inherit the priority. Threads made from here on do.
         prefer(priority)
         self._context = rclpy.Context()
-        self._context.init()
+        self._context.init(args=[])  # the command line here is the launch file's
         self.node = Node('rehearsal', context=self._context, start_parameter_services=False)
         self.state: SupervisorState | None = None
         self.driver: DriverStatus | None = None
