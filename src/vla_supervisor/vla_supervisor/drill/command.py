@@ -11,6 +11,7 @@ import argparse
 import fnmatch
 import json
 import pathlib
+import signal
 import sys
 import tempfile
 from dataclasses import asdict
@@ -118,6 +119,8 @@ def main(argv: list[str] | None = None) -> None:
     log = pathlib.Path(tempfile.mkdtemp(prefix='drill_')) / 'launch.log'
     progress = Progress(len(faults))
     campaign = Campaign(arguments, log, options.tries, 3.0 if options.short else 15.0)
+    # A robot that is up must not outlive the command, however that is ended.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     domain = own_domain()
     outcomes: list[Outcome] = []
     error = ''

@@ -191,6 +191,8 @@ def main(argv: list[str] | None = None) -> None:
     per_condition = options.n + (options.losses + options.kills) * len(NODES)
     progress = Progress(per_condition * len(conditions))
     where = machine()
+    # A robot that is up must not outlive the command, however that is ended.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     domain = own_domain()
     log = pathlib.Path(tempfile.mkdtemp(prefix='measure_stops_')) / 'launch.log'
     told: dict[str, dict[str, Any]] = {}
