@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import SMALL_NETWORK, write_noise
+from conftest import SMALL_NETWORK, episode_of_noise, write_noise
 
 from vla_common.errors import ConfigError
+from vla_models.dataset import EpisodeWriter, finalise
 from vla_models.exporting import describe, load_checkpoint
 from vla_models.training import BEST, CHECKPOINT, Trainer, TrainingOptions
 from vla_models.training.batches import augment
@@ -82,6 +83,23 @@ def test_training_ends_when_unseen_episodes_no_longer_get_better(
     again = Trainer(noise_dataset, tmp_path / 'run', replace(SMALL, epochs=50, patience=2))
     again.run()
     assert again.step == trainer.step
+
+
+def test_a_run_goes_on_with_more_data_under_the_normalisation_that_it_began_with(
+    noise_dataset, tmp_path, layout
+):
+    first = Trainer(noise_dataset, tmp_path / 'run', replace(SMALL, epochs=1))
+    first.run()
+    writer = EpisodeWriter(noise_dataset, layout)
+    for attempt in range(8, 12):
+        writer.write(attempt, episode_of_noise(layout, attempt))
+    finalise(noise_dataset)
+    again = Trainer(noise_dataset, tmp_path / 'run', replace(SMALL, epochs=2))
+    assert (again.resumed, len(again.frames)) == (True, 48)
+    assert again.by.mean.tolist() == first.by.mean.tolist()
+    assert again.best == float('inf')  # other episodes to be judged by
+    again.run()
+    assert again.step > first.step
 
 
 def test_a_run_can_begin_from_other_weights_and_leave_parts_as_they_are(noise_dataset, tmp_path):

@@ -63,7 +63,10 @@ class Trainer:
             mixed_precision=options.precision, cpu=not torch.cuda.is_available()
         )
         given, about, source = ({}, {}, None)
-        if options.init:
+        begun = self.out / checkpoint.CHECKPOINT
+        if begun.exists():
+            about = checkpoint.load(begun)[1]
+        elif options.init:
             given, about, source = checkpoint.weights_in(Path(options.init))
         own = (source or self.out) / checkpoint.TOKENIZER
         self.tokenizer = Tokenizer.from_file(str(own)) if own.is_file() else build_tokenizer()
@@ -321,7 +324,8 @@ class Trainer:
         self.average.load_state_dict(checkpoint.under(tensors, 'average.'))
         checkpoint.restore_optimiser(self.optimiser, tensors)
         self.step, self.seconds = about['at_step'], about['seconds']
-        self.best, self.since_best = about['best'], about['since_best']
+        if about['frames'] == len(self.frames):  # more data: other episodes to be judged by
+            self.best, self.since_best = about['best'], about['since_best']
         self.curves = about['curves']
         return True
 
