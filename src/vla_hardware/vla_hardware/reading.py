@@ -4,29 +4,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
 
-
-@dataclass(frozen=True)
-class Reading:
-    """One reading of all sensors, at one instant.
-
-    position rad, velocity rad/s, effort Nm: (n,) in robot order; orientation: (4,) wxyz of the IMU
-    in the world; angular_velocity rad/s and linear_acceleration m/s², IMU frame; left_wrench and
-    right_wrench: (6,) force N and torque Nm of the ground on the foot, in the foot's frame.
-    """
-
-    position: np.ndarray
-    velocity: np.ndarray
-    effort: np.ndarray
-    orientation: np.ndarray
-    angular_velocity: np.ndarray
-    linear_acceleration: np.ndarray
-    left_wrench: np.ndarray
-    right_wrench: np.ndarray
+from vla_robot import Reading
 
 
 class Flaw(Enum):

@@ -26,8 +26,8 @@ from vla_hardware.protective_stop import (
     SupervisorWatch,
     decide,
 )
-from vla_hardware.reading import Flaw, Reading, ReadingCheck
-from vla_robot import RobotModel
+from vla_hardware.reading import Flaw, ReadingCheck
+from vla_robot import Reading, RobotModel
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from std_msgs.msg import Header
 
 from vla_common.clock import first_sequence
 from vla_common.wire import Writer
-from vla_hardware.reading import Reading
 from vla_hardware.servo_loop import ServoLoop
 from vla_interfaces.msg import DriverStatus, WorldState
+from vla_robot import Reading
 
 _STATUS_FIELDS = (
     'header.stamp', 'sequence', 'behaviour', 'behaviour_done', 'standing', 'at_rest',

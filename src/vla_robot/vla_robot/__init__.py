@@ -3,6 +3,7 @@
 
 from vla_robot.kinematics import Kinematics
 from vla_robot.loading import load_robot
+from vla_robot.reading import Reading
 from vla_robot.robot_model import (
     Camera,
     FootBox,
@@ -18,6 +19,7 @@ __all__ = [
     'FootBox',
     'JointLimits',
     'Kinematics',
+    'Reading',
     'RobotModel',
     'ServoGains',
     'Simulation',

@@ -3,7 +3,7 @@
 
 from vla_sim.renderer import Renderer
 from vla_sim.scene import COLORS, CameraOffset, Cube, Light, Scene, Table
-from vla_sim.world import Contact, Reading, SensorNoise, World
+from vla_sim.world import Contact, SensorNoise, World
 
 __all__ = [
     'COLORS',
@@ -11,7 +11,6 @@ __all__ = [
     'Contact',
     'Cube',
     'Light',
-    'Reading',
     'Renderer',
     'Scene',
     'SensorNoise',

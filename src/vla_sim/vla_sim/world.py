@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from vla_robot import RobotModel
+from vla_robot import Reading, RobotModel
 from vla_sim.mujoco_model import FREE_JOINT, build
 from vla_sim.scene import Scene
 
@@ -45,28 +45,6 @@ class SensorNoise:
             force=1.0,
             torque=0.05,
         )
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What the sensors say; fresh arrays. Joint arrays (n,) in robot order; rad, rad/s, Nm.
-
-    orientation: (4,) w x y z, IMU frame to world. angular_velocity: (3,) rad/s and
-    linear_acceleration: (3,) m/s^2 in the IMU frame; at rest the latter is +9.81 upwards (what
-    an accelerometer feels, as in REP-145). *_wrench: (6,) force N and torque Nm that the ground
-    exerts on the foot, about the foot frame's origin, in the foot frame; zeros for a robot
-    without feet. time: s of simulated time that the values are of.
-    """
-
-    time: float
-    position: np.ndarray
-    velocity: np.ndarray
-    effort: np.ndarray
-    orientation: np.ndarray
-    angular_velocity: np.ndarray
-    linear_acceleration: np.ndarray
-    left_wrench: np.ndarray
-    right_wrench: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -137,7 +115,7 @@ class World:
         self._command = (robot.poses['standing'].copy(), np.zeros(n), np.zeros(n))
         self._pushes: list[_Push] = []
         delay_steps = round(sensor_delay / timestep)
-        self._history: deque[tuple[float, np.ndarray]] | None = (
+        self._history: deque[np.ndarray] | None = (
             deque(maxlen=delay_steps + 1) if delay_steps else None
         )
         self._standing_height = self._base_height(robot.poses['standing'])
@@ -183,7 +161,7 @@ class World:
             self._advance(count)
             n -= count
             if self._history is not None:
-                self._history.append((self.data.time - self.timestep, self.data.sensordata.copy()))
+                self._history.append(self.data.sensordata.copy())
             if self._pushes:
                 self._advance_pushes(count)
 
@@ -260,13 +238,11 @@ class World:
     # -- sensors ---------------------------------------------------------------------------
 
     def read(self) -> Reading:
-        """What the sensors say now (or `sensor_delay` ago), with noise."""
-        if self._history:
-            time, values = self._history[0]
-        else:
-            # MuJoCo's sensors are of the state before the last step.
-            time, values = max(0.0, self.data.time - self.timestep), self.data.sensordata
-        values = values.copy()
+        """What the sensors say now (or `sensor_delay` ago), with noise; fresh arrays.
+
+        MuJoCo's sensors are of the state before the last step.
+        """
+        values = (self._history[0] if self._history else self.data.sensordata).copy()
         if self._noise is not None:
             self._disturb(values, self._noise)
         for foot in self._wrenches:
@@ -275,7 +251,6 @@ class World:
             np.negative(values[foot], out=values[foot])
         left, right = self._wrenches or (None, None)
         return Reading(
-            time=time,
             position=values[self._positions],
             velocity=values[self._velocities],
             effort=values[self._efforts],
@@ -436,7 +411,7 @@ class World:
         mujoco.mj_forward(self.model, self.data)
         if self._history is not None:
             self._history.clear()
-            self._history.append((self.data.time, self.data.sensordata.copy()))
+            self._history.append(self.data.sensordata.copy())
 
     def _apply_pushes(self) -> None:
         self.data.xfrc_applied[:] = 0.0

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from vla_hardware.reading import Reading
+from vla_robot import Reading
 
 
 class DriverError(RuntimeError):

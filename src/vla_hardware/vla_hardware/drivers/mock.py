@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from vla_hardware.drivers.base import DriverError, Gains
-from vla_hardware.reading import Reading
+from vla_robot import Reading
 
 GRAVITY = 9.81
 

@@ -10,8 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from vla_hardware.drivers.base import Gains
-from vla_hardware.reading import Reading
-from vla_robot import RobotModel
+from vla_robot import Reading, RobotModel
 from vla_sim import Scene, SensorNoise, World
 
 
