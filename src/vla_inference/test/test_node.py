@@ -416,6 +416,9 @@ def test_action_goal_without_sense_is_refused(world, bring_up, goal):
         ({'robot': 'nobody'}, 'nobody'),
         ({'policy': SCRIPTED, 'instruction': 'dance'}, 'instruction: found no motion for "dance"'),
         ({'policy': SCRIPTED, 'inference_frequency': 1.0}, 'inference_frequency: found 1.0'),
+        ({'policy': SCRIPTED, 'memory.host': 1.0}, 'memory.host: found'),
+        ({'policy': SCRIPTED, 'fallback_policy': '/nowhere'}, 'fallback_policy: found /nowhere'),
+        ({'policy': 'ws://127.0.0.1:1'}, 'a policy server there'),
     ],
 )
 def test_configure_fails_loudly_and_can_be_tried_again(ros, parameters, told):

@@ -40,6 +40,7 @@ from vla_inference.confidence import ConfidenceLimits
 from vla_inference.cycle import Attempt, InferenceCycle, Limits, State
 from vla_inference.image_wire import WireImage, read_image
 from vla_inference.loading import check_cameras, check_instruction, load_named, warmed_up
+from vla_inference.memory import MemoryBudget, MemoryWatch
 from vla_inference.observation import Bounds, ObservationAssembler
 from vla_inference.policy import InstructionRefused, Policy, load_policy
 from vla_inference.runtimes.scripted import HoldPolicy
@@ -84,6 +85,11 @@ class InferenceNode(VlaLifecycleNode):
         self._chain = Chain(())
         for key, name in names:
             self._chain = Chain((*self._chain.links, self._load(key, name)))
+        self._memory = MemoryWatch(
+            MemoryBudget(p.memory.host, p.memory.device),
+            [link.policy.memory for link in self._chain.links if hasattr(link.policy, 'memory')],
+        )
+        self._memory.check()
         self._policy = self._chain.links[0].policy
         check_instruction(self._policy, p.instruction)
         self._lock = threading.RLock()
@@ -250,6 +256,8 @@ class InferenceNode(VlaLifecycleNode):
             'messages_refused': str(self._assembler.refused),
             'last_result': self._session.last_result,
         }
+        host, device = self._memory.used()
+        values['memory_mb'] = f'{host:.0f} ({device:.0f} on the device)'
         if not self.active:
             return Level.WARNING, 'inactive', values
         since = cycle.calling_since
@@ -262,6 +270,9 @@ class InferenceNode(VlaLifecycleNode):
         values['inference_ms'] = f'{1e3 * attempt.inference:.1f}'
         if attempt.state in (State.BLOCKED, State.FALLBACK):
             return Level.WARNING, f'{attempt.state.name}: {attempt.reason}', values
+        beyond = self._memory.beyond()
+        if beyond is not None:
+            return Level.WARNING, f'{beyond[0]}: {beyond[1]:.0f} MB of {beyond[2]:.0f}', values
         return Level.SAFE, attempt.state.name, values
 
     # -- configure -----------------------------------------------------------------------------

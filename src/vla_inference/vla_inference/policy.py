@@ -174,6 +174,11 @@ class ModelPolicy:
         check_positions(positions, action.joints)
         return ActionChunk(action.joints, positions, self._times)
 
+    def memory(self) -> int:
+        """Bytes that the model holds on its device, 0 for the CPU."""
+        measure = getattr(self._runtime, 'memory', None)
+        return measure() if measure is not None else 0
+
     def run(self, tensors: dict[str, np.ndarray]) -> np.ndarray:
         """The model alone. Raises PolicyError."""
         try:
