@@ -17,10 +17,10 @@ from vla_sim import SensorNoise
 
 
 @pytest.mark.parametrize('side', SIDES)
-def test_it_survives_a_push_of_18_newton_seconds(side):
+def test_it_survives_a_push_of_20_newton_seconds(side):
     s = Standing()
     s.run(0.7)
-    s.push(side, 18.0)
+    s.push(side, 20.0)
     s.run(2.5)
     assert not s.world.fallen
 
@@ -69,10 +69,11 @@ def test_it_stands_while_both_arms_move_and_falls_without_the_correction(motion)
     assert outcome == {True: False, False: True}
 
 
-def test_it_survives_a_push_while_both_arms_swing():
+@pytest.mark.parametrize('side', SIDES)
+def test_it_survives_a_push_of_20_newton_seconds_while_both_arms_swing(side):
     s = Standing()
     s.run(1.5, swing)
-    s.push('back', 16.0)
+    s.push(side, 20.0)
     s.run(2.5, swing)
     assert not s.world.fallen
 
