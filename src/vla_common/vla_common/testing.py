@@ -10,6 +10,8 @@
         ros.configure(node); ros.activate(node)
         status.wait(1)
 
+Importing it also settles hypothesis for all tests of the process.
+
 Every test process gets a domain id that no other process on the machine holds (a port lock, as the
 real launch tests do it), so that tests can run twice at once and hear nobody else.
 """
@@ -20,6 +22,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -36,6 +39,19 @@ from rclpy.task import Future
 from vla_common.lifecycle import VlaLifecycleNode, refuse_impossible_transitions
 
 _domain_lock: Any = None
+
+if 'PYTEST_VERSION' in os.environ and find_spec('hypothesis'):
+    from hypothesis import HealthCheck, settings
+
+    # The same examples each run, and none fails for being slow on a busy machine.
+    settings.register_profile(
+        'vla',
+        deadline=None,
+        derandomize=True,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile('vla')
 
 
 def own_domain() -> int:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import vla_common.testing  # noqa: F401  settles hypothesis
 from vla_models.dataset import Episode, EpisodeWriter, Labels, Layout, finalise
 from vla_models.tasks import ALL_TASKS
 from vla_robot import load_robot
