@@ -62,7 +62,7 @@ def test_all_rates_held_gives_no_complaint():
         ('filter_hz', 130.0, 'filter_hz: 130.00, wanted at most 102.5'),
         ('chunk_hz', None, 'chunk_hz: nothing was received'),
         ('real_time_factor', 0.5, 'real_time_factor: 0.50, wanted at least 0.98'),
-        ('camera_hz', float('nan'), 'camera_hz: nan, wanted at least 14.5'),
+        ('camera_hz', float('nan'), 'camera_hz: nan, wanted at least 15'),
     ],
 )
 def test_what_did_not_hold_is_named(key, value, words):

@@ -27,7 +27,7 @@ WANTED = [
     ('joint_states_hz', 195.0, 205.0),
     ('filter_hz', 97.5, 102.5),
     ('chunk_hz', 10.0, None),
-    ('camera_hz', 14.5, None),
+    ('camera_hz', 15.0, None),
     ('real_time_factor', 0.98, 1.02),
 ]
 

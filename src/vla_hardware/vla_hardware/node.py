@@ -30,7 +30,7 @@ from vla_interfaces.msg import DriverStatus, SupervisorState, WorldState
 from vla_robot import RobotModel, load_robot
 
 REFERENCE_RATE = 100.0
-WORLD_RATE = 30.0
+WORLD_RATE = 32.0  # twice the simulated camera's
 BATTERY_RATE = 1.0
 
 
