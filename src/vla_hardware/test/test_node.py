@@ -33,9 +33,18 @@ STANDING = ROBOT.poses['standing']
 ELBOW = ROBOT.index['left_elbow']
 
 
+# The supervisor of these tests is a Python timer, which a crowded machine holds up for longer than
+# the shipped 0.1 s; the limits themselves are tested with a clock of the test's own.
+PATIENT = {'command_timeout': 1.0, 'supervisor_timeout': 1.0}
+
+
+def shipped_parameters():
+    return yaml.safe_load(CONFIG.read_text())['hardware_driver']['ros__parameters']
+
+
 def parameters(**changes):
-    shipped = yaml.safe_load(CONFIG.read_text())['hardware_driver']['ros__parameters']
-    return {name.replace('.', '__'): value for name, value in shipped.items()} | changes
+    given = {**shipped_parameters(), **PATIENT}
+    return {name.replace('.', '__'): value for name, value in given.items()} | changes
 
 
 class Above:
@@ -138,8 +147,9 @@ def test_stamps_strictly_increase_and_the_rate_is_the_contracts(rig):
     elapsed = time.monotonic() - begin
     stamps = [stamp_to_ns(m.header.stamp) for m in node.joints.messages]
     assert all(b > a for a, b in pairwise(stamps))
-    # 1 s at 200 Hz; a crowded machine may lose some, it must not be the wrong rate.
-    assert 0.9 < elapsed < 4.0
+    # 1 s at 200 Hz. A crowded machine loses some; those that follow one another are 5 ms apart.
+    assert elapsed > 0.9
+    assert 0.0025 < np.percentile(np.diff(stamps), 20) * 1e-9 < 0.0075
 
 
 def test_nothing_is_published_and_nothing_moves_before_activation(ros):
@@ -324,10 +334,13 @@ def bring_up(probe) -> None:
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_brings_the_robot_to_rest_before_the_process_ends(ros, number):
+def test_a_signal_brings_the_robot_to_rest_before_the_process_ends(ros, tmp_path, number):
+    file = tmp_path / 'hardware_driver.yaml'
+    values = {**shipped_parameters(), **PATIENT}
+    file.write_text(yaml.safe_dump({'hardware_driver': {'ros__parameters': values}}))
     code = 'import sys; from vla_hardware.node import main; sys.exit(main())'
     process = subprocess.Popen(
-        [sys.executable, '-c', code, '--ros-args', '--params-file', str(CONFIG)],
+        [sys.executable, '-c', code, '--ros-args', '--params-file', str(file)],
         stdout=subprocess.PIPE, text=True, env=os.environ.copy(),
     )  # fmt: skip
     try:
