@@ -37,7 +37,7 @@ def wait_until(condition, what):
 
 def test_engine_that_dies_loses_no_robot_and_serves_them_again(bundle, robot):
     engine = MortalEngine(bundle)
-    front = Front(engine.ask, Admission(64, 4), timeout=60.0)
+    front = Front(engine.ask, Admission(64, 4), timeout=3.0)
     with running(front, engine._worker.metadata) as url:
         fleet = [SimulatedRobot(f'{url}/robot{i}', robot, 1.0) for i in range(4)]
         for one in fleet:

@@ -31,7 +31,7 @@ from vla_inference.remote.wire import Encoding, WireError, pack, unpack
 
 LIMIT = 2**20
 # A call is given 0.2 s here; what is asserted is that it does not take for ever.
-SOON = 10.0
+SOON = 30.0
 
 
 # --- the wire -----------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ def test_server_that_comes_back_is_found_again():
     with pytest.raises(RemoteError):
         client.infer({}, 0.5)
     with pytest.raises(RemoteError, match='refused'):
-        client.infer({}, 0.5)
+        client.infer({}, SOON)
     with openpi_server(lambda request: {'n': 2}, {}, port=port):
         assert client.infer({}, SOON)['n'] == 2
         client.drop()
@@ -346,7 +346,7 @@ def test_hostile_openpi_server_costs_a_clear_error_and_little_time_and_memory(be
 
 def test_server_drops_who_sends_too_much_too_often_or_nonsense(robot, tiny):
     served = Served(tiny, robot)
-    bounds = Bounds(request=2**16, clients=2, silence=0.5, rate=0.001)
+    bounds = Bounds(request=2**16, clients=2, silence=4.0, rate=0.001)
     with openpi_server(served.answer, served.metadata, bounds) as there:
         url = f'ws://127.0.0.1:{there["port"]}'
         good = {
