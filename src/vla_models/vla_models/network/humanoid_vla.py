@@ -147,11 +147,12 @@ class HumanoidVLA(nn.Module):
 
         `text` (B, hidden) from the text encoder, `state` (B, T·k), `phase` (B, 2).
         """
-        states = state.reshape(len(state), self.config.history, -1)
+        states = state.reshape(-1, self.config.history, self.config.joints)
         points = self.looking(features, text)
         landmarks = self.landmarks(features)
-        if len(landmarks) != len(text):
-            landmarks = landmarks.repeat_interleave(len(text) // len(landmarks), dim=0)
+        # As often as each image is asked (`len` would fix the batch in an exported graph).
+        asked = text.shape[0] // landmarks.shape[0]
+        landmarks = landmarks.unsqueeze(1).expand(-1, asked, -1).reshape(text.shape[0], -1)
         flat = torch.cat([points.place, points.spread * 8, points.answer], dim=-1)
         carried = states[:, 0].index_select(1, self.camera)
         target, seen = self.locator(torch.cat([flat.flatten(1), landmarks, carried], dim=-1))
@@ -159,7 +160,7 @@ class HumanoidVLA(nn.Module):
 
     def imagine(self, text: Tensor, state: Tensor, phase: Tensor, target: Tensor) -> Understanding:
         """The same without an image, from true targets (B, 3) m, NaN where there is none."""
-        states = state.reshape(len(state), self.config.history, -1)
+        states = state.reshape(-1, self.config.history, self.config.joints)
         known = torch.isfinite(target).all(-1)
         target = torch.where(known[:, None], target, self.locator.mean)
         seen = known.to(state.dtype)
