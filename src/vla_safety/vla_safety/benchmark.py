@@ -106,7 +106,7 @@ def measure(
     row['cpu_p50'] = round(float(np.percentile(cpu_ms, 50)), 4)
     row['cpu_p99'] = round(float(np.percentile(cpu_ms, 99)), 4)
     row['joints'] = n
-    row['pairs'] = len(barriers.collision.subjects)
+    row['pairs'] = len(robot.collision_pairs)
     row['solved'] = round(barriers.solved / ticks, 3)
     return row, distribution(np.array(accept_ms[20:]))
 

@@ -14,7 +14,7 @@ barrier function in discrete time (Ames et al. 2019, ECC; Agrawal and Sreenath 2
 backup policy "brake" (Gurriet et al. 2020). u_b satisfies every row and lies inside the box, so
 there always is an answer; a robot that starts where h < 0 may stay or come back, never go on.
 
-What comes out of the linear problem is then proven on the real geometry (`self_collision`); where
+What comes out of the linear problem is then proven on the real geometry (`path_proof`); where
 that fails, half of the way from the brake to it is tried, then the brake, whose path was proven
 when the command before left.
 """
@@ -32,11 +32,12 @@ from vla_robot.collision import CollisionModel, Obstacle
 from vla_safety.coupled.brake_path import BrakePath, leverage
 from vla_safety.coupled.limits import Infeasible, MotionState
 from vla_safety.coupled.nearest_first import NearestFirst
+from vla_safety.coupled.path_proof import PathProof
 from vla_safety.coupled.power import PowerLimit
 from vla_safety.coupled.proximity import Proximity
 from vla_safety.coupled.qp import TOLERANCE, DaqpSolver, NearestVelocity, nearest
+from vla_safety.coupled.quantities import Quantities
 from vla_safety.coupled.rows import RowSet
-from vla_safety.coupled.self_collision import SPARE, SelfCollision
 from vla_safety.coupled.settings import CoupledSettings
 from vla_safety.coupled.support import Support
 from vla_safety.coupled.workspace import Workspace
@@ -45,9 +46,8 @@ from vla_safety.violations import Kind, Violation, violation
 SHARES = (1.0, 0.5)
 """Of the way from the brake to the QP's answer, tried in this order."""
 
-SLACK = 2e-3
-"""m by which a hand or the centre of mass may end up beyond its barrier: what a linear row loses on
-a bent way. What would take it further is not proven."""
+RECOVERY = 5.0
+"""1/s, share of a lost margin that is asked back."""
 
 REPORTED = 4
 
@@ -88,29 +88,23 @@ class BrakingBarriers:
         self._proximity = Proximity(
             model, s.proximity_frames, s.proximity_margin, s.proximity_timeout
         )
-        self._pairs = len(model.pairs)
-        self._mass = self._pairs + len(s.frames)
+        self._quantities = Quantities(model, self._workspace, self._support, s.margin, s.floor)
         self._bounds = NearestFirst(
-            np.vstack([model.levers, self._workspace.levers, self._support.levers]),
-            np.concatenate((np.full(self._pairs, s.margin), np.zeros(len(s.frames) + 1))),
-            SPARE,
-            s.lag,
+            self._quantities.levers, self._quantities.zeros, self._quantities.spares, s.lag
         )
-        self.collision = SelfCollision(model, self._bounds, s.margin, s.floor, s.max_configurations)
+        self.proof = PathProof(self._quantities, self._bounds, s.max_configurations)
         self._power = PowerLimit(robot.servo.kp, robot.servo.kv, effort, s.power)
         self._rows = RowSet(model)
         self._known = (b'', b'')
         self.findings: list[Violation] = []
         self.solved = 0
-        # Of the path taken: how far the hands and the centre of mass are beyond their barriers.
-        self._beyond: dict[int, float] = {}
 
     # --- what is heard ---------------------------------------------------------------------
 
     def stand_on(self, left: bool, right: bool) -> None:
         """Which feet carry the robot."""
         if self._support.stand_on(left, right):
-            self._bounds.forget(self._mass)
+            self._bounds.forget(self._quantities.mass)
 
     def see(self, frame: str, distance: float, age: float) -> None:
         """What a range sensor sees; see Proximity."""
@@ -143,11 +137,9 @@ class BrakingBarriers:
                 return candidate
             if not self._clock() - begin <= self._settings.time_budget:
                 break
-        if self.collision.worst >= 0:
-            subject = self.collision.subjects[self.collision.worst].name
-            self.findings.append(violation(Kind.UNPROVEN, subject))
-        else:
-            self.findings.append(violation(Kind.UNPROVEN))
+        worst = self.proof.worst
+        subject = self._quantities.subjects[worst].name if worst >= 0 else ''
+        self.findings.append(violation(Kind.UNPROVEN, subject))
         self._assess(state.position + brake * state.period, brake, state.period, strict=False)
         return brake
 
@@ -170,7 +162,15 @@ class BrakingBarriers:
         gamma = 1.0 - math.exp(-self._settings.rate * state.period)
         floor = scaled @ brake
         floor -= gamma * np.maximum(clearance, 0.0)
-        short = floor - scaled @ wanted
+        # A linear row on a box's edge may be a little too generous, and what is lost stays lost. So
+        # between floor and margin one that moves anyway is asked to move away, if it can.
+        outwards = None
+        if clearance.min() < 0.0 and wanted.any():
+            within = clearance > self._settings.floor - self._settings.margin
+            outwards = floor - (RECOVERY * state.period) * np.where(within, clearance, 0.0).clip(
+                max=0.0
+            )
+        short = (floor if outwards is None else outwards) - scaled @ wanted
         if short.max() <= TOLERANCE:  # Not where one is not a number.
             return wanted
         if not math.isfinite(short.sum()):
@@ -188,6 +188,11 @@ class BrakingBarriers:
                     )
                 )
         self.solved += 1
+        if outwards is not None:
+            try:
+                return nearest(self._solver, wanted, low, high, scaled, outwards)
+            except Infeasible:
+                pass
         return nearest(self._solver, wanted, low, high, scaled, floor)
 
     def _limit_power(self, velocity: np.ndarray, state: MotionState) -> np.ndarray:
@@ -218,29 +223,8 @@ class BrakingBarriers:
         rows.clear()
         self._known = (position.tobytes(), velocity.tobytes())
         sensing = bool(self._proximity)
-        if not near and not sensing:
-            self.collision.measured = 0
-            self._beyond = {}
-            return True
-        self.collision.worst = -1
-        beyond: dict[int, float] = {}
-        mass = bool(near) and near[-1] == self._mass
-        model.place(path.stop, mass)
-        while near and near[-1] >= self._pairs:
-            quantity = near.pop()
-            more = float(bounds.more[quantity])
-            if quantity == self._mass:
-                value = self._support.append(model, rows, more, path.stop)
-            else:
-                value = self._workspace.append(quantity - self._pairs, model, rows, more)
-            bounds.learn(quantity, value)
-            if strict and not value >= min(-SLACK, self._beyond.get(quantity, 0.0)):
-                return False
-            if value < 0.0:
-                beyond[quantity] = value
+        if near or sensing:
+            self._quantities.place(path.stop, near)
         if sensing:
             self._proximity.append(model, rows, bounds.reach, path.stop - path.start, velocity)
-        proven = self.collision.assess(path, near, rows, period, strict)
-        if proven or not strict:
-            self._beyond = beyond
-        return proven
+        return self.proof.assess(path, near, rows, period, strict)

@@ -7,12 +7,17 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from vla_common.errors import ConfigError
 from vla_robot import RobotModel
 from vla_safety.coupled.barriers import BrakingBarriers
+from vla_safety.coupled.settings import CoupledSettings
 from vla_safety.coupled.surroundings import load_surroundings
 
 if TYPE_CHECKING:
     from vla_safety.parameters import FilterParameters
+
+SOURCE = 'parameters of safety_filter'
+"""Stands for the file in the errors: by now nobody knows which one it was."""
 
 
 def braking_barriers(
@@ -26,9 +31,11 @@ def braking_barriers(
         clock: s, of the time budget.
 
     Raises:
-        ConfigError: a frame that the robot does not have, or the file of the surroundings is wrong.
+        ConfigError: settings that do not fit together or the robot, or the file of the surroundings
+            is wrong.
     """
     settings = parameters.coupled
+    check(settings, robot)
     return BrakingBarriers(
         robot,
         settings,
@@ -37,3 +44,28 @@ def braking_barriers(
         load_surroundings(settings.surroundings, robot) if settings.surroundings else (),
         clock=clock,
     )
+
+
+def check(settings: CoupledSettings, robot: RobotModel) -> None:
+    """What the ranges of the parameters cannot say.
+
+    Raises:
+        ConfigError: with the parameter's name.
+    """
+    for key, frames in (
+        ('workspace.frames', settings.frames),
+        ('proximity.frames', settings.proximity_frames),
+    ):
+        for frame in frames:
+            if not robot.pinocchio_model.existFrame(robot.frames.get(frame, frame)):
+                raise ConfigError(SOURCE, key, frame, 'a frame of robot.yaml or a URDF link')
+    for key, corner in (('workspace.lower', settings.lower), ('workspace.upper', settings.upper)):
+        if len(corner) != 3:
+            raise ConfigError(SOURCE, key, f'{len(corner)} numbers', 'x, y, z')
+    for low, high in zip(settings.lower, settings.upper, strict=True):
+        if not low < high:
+            raise ConfigError(SOURCE, 'workspace.lower', low, f'less than the upper {high:g}')
+    if not settings.floor < settings.margin:
+        raise ConfigError(
+            SOURCE, 'collision.floor', settings.floor, f'less than the margin {settings.margin:g}'
+        )

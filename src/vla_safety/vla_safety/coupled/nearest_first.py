@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from vla_safety.coupled.brake_path import BrakePath
@@ -22,7 +24,7 @@ class NearestFirst:
     Args:
         levers: (m, n) the most by which each quantity changes per rad of each joint.
         zero: (m,) value at which the quantity's barrier ends.
-        spare: m, what a path is proven to keep.
+        spare: (m,) value that it must keep all along a path.
         lag: s, by which the joints overshoot each rad/s that they brake from.
 
     Attributes:
@@ -32,11 +34,14 @@ class NearestFirst:
         reach: (n,) rad, the most by which they can move each joint there.
     """
 
-    def __init__(self, levers: np.ndarray, zero: np.ndarray, spare: float, lag: float) -> None:
+    def __init__(
+        self, levers: np.ndarray, zero: Sequence[float], spare: Sequence[float], lag: float
+    ) -> None:
         m, n = levers.shape
         self._levers = np.ascontiguousarray(levers.T)
         self._zero = np.array(zero, dtype=float)
-        self._twice_spare = 2.0 * spare
+        self._twice_spare = 2.0 * np.array(spare, dtype=float)
+        self.levers = np.array(levers, dtype=float)
         self._lag = lag
         self._moves = np.zeros((4, n))
         self._start, self._stop, self._sweep, self.reach = self._moves

@@ -95,7 +95,7 @@ def nearest(
     if answer.shape != wanted.shape or not _finite(answer):
         raise Infeasible('answer not finite')
     answer = np.minimum(np.maximum(answer, low), high)
-    if not (rows @ answer - floor).min() >= -10.0 * TOLERANCE:
+    if not (rows @ answer - floor).min(initial=0.0) >= -10.0 * TOLERANCE:
         raise Infeasible('answer breaks a row')
     return answer
 

@@ -78,7 +78,7 @@ class Support:
         self._on_ground = (True,) * len(self._feet)
         self._legs = robot.groups['legs']
         self.levers = model.com_levers()
-        self._subject = Subject(Kind.CENTRE_OF_MASS, 'support polygon')
+        self.subject = Subject(Kind.CENTRE_OF_MASS, 'support polygon')
         self._key: object = None
         self._normals, self._offsets = np.zeros((0, 2)), np.zeros(0)
         # A joint of the leg that is stood on moves everything above it.
@@ -130,7 +130,7 @@ class Support:
             # Minus what the sole would carry the point along by: −(n, c × n).
             a, b, c = normals[k].tolist()
             rows.add(
-                self._subject,
+                self.subject,
                 float(clearance[edge]),
                 self._margin,
                 (-a, -b, -c, z * b - y * c, x * c - z * a, y * a - x * b),

@@ -30,6 +30,7 @@ class Workspace:
     ) -> None:
         self._lower, self._upper = tuple(lower), tuple(upper)
         self._frames = []
+        self.subjects = [Subject(Kind.WORKSPACE, name) for name in frames]
         self.levers = np.array([model.frame_levers(model.frame_id(name)) for name in frames])
         self.levers = self.levers.reshape(len(frames), -1)
         for name in frames:

@@ -1,15 +1,15 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""No two shapes meet while the robot brakes: distances along the brake path, and the proof.
+"""Nothing is met while the robot brakes: quantities along the brake path, and the proof.
 
-The barrier of a pair is its distance along the *brake path* of a command (a backup barrier: Gurriet
-et al. 2020, IEEE Access 8): the command is safe if the full brake from it, which needs nobody's
-permission, touches nothing. Two uses:
+The barrier of a quantity (a distance between two shapes, above all) is its value along the *brake
+path* of a command (a backup barrier: Gurriet et al. 2020, IEEE Access 8): the command is safe if
+the full brake from it, which needs nobody's permission, touches nothing. Two uses:
 
-- Rows for the QP: the distance at a few configurations of the path, and its gradient there.
-- The proof that a path touches nothing, for every pair that could: between two configurations at
-  which a pair's distance is d₁ and d₂, and between which no point of it can come nearer by more
-  than w = Σᵢ leverᵢ·|Δqᵢ|, the distance is at least (d₁ + d₂ − w)/2 (conservative advancement,
-  Mirtich 1996). Where that is not enough, the way is halved and measured there.
+- Rows for the QP: the value at a few configurations of the path, and its gradient there.
+- The proof that a path is free, for every quantity that could be near: between two configurations
+  at which it is d₁ and d₂, and between which it cannot change by more than w = Σᵢ leverᵢ·|Δqᵢ|, it
+  is at least (d₁ + d₂ − w)/2 (conservative advancement, Mirtich 1996). Where that is not enough,
+  the way is halved and measured there.
 """
 
 from __future__ import annotations
@@ -18,17 +18,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vla_robot.collision import CollisionModel, wrench
 from vla_safety.coupled.brake_path import BrakePath
 from vla_safety.coupled.nearest_first import NearestFirst
-from vla_safety.coupled.rows import RowSet, Subject
-from vla_safety.violations import Kind
-
-SPARE = 1e-3
-"""m that the proof keeps between shapes, between the configurations that were measured."""
+from vla_safety.coupled.quantities import Quantities
+from vla_safety.coupled.rows import RowSet
 
 PARTING = 5e-3
-"""m by which that may fall short for a pair that began nearer than the floor: it could not part."""
+"""m by which the proof may fall short for what began nearer than its floor: it could not part."""
 
 
 class Piece(NamedTuple):
@@ -43,46 +39,36 @@ class Piece(NamedTuple):
     d_high: list[float]
 
 
-class SelfCollision:
-    """The pairs' distances along a brake path.
+class PathProof:
+    """The quantities along a brake path.
 
     Args:
-        model: placed at what is measured.
-        bounds: knows which pairs are near; its first rows are the model's pairs.
-        margin: m, where the rows are zero.
-        floor: m < margin, what a command must really keep at every configuration measured.
+        quantities: measures them.
+        bounds: knows which are near.
         max_configurations: measured on one path before it counts as not proven.
 
     Attributes:
-        subjects: of the pairs.
-        measured: distances that the last path took.
-        worst: the pair for which it was not proven; −1 if it was.
+        measured: values that the last path took.
+        worst: the quantity for which it was not proven; −1 if it was.
     """
 
     def __init__(
-        self,
-        model: CollisionModel,
-        bounds: NearestFirst,
-        margin: float,
-        floor: float,
-        max_configurations: int,
+        self, quantities: Quantities, bounds: NearestFirst, max_configurations: int
     ) -> None:
-        self._model = model
+        self._quantities = quantities
+        self._levers = bounds.levers
         self._bounds = bounds
-        self._margin = margin
-        self._hard = floor
-        # Pairs that are nearer than the floor (they began so) may stay or part, never approach.
+        # Quantities that are beyond their floor (they began so) may stay or part, never approach.
         self._lowered: dict[int, float] = {}
         self._lowest: dict[int, float] = {}
         self._max_configurations = max_configurations
-        self.subjects = [Subject(Kind.COLLISION, f'{a}-{b}') for a, b in model.pairs]
         self.measured = 0
         self.worst = -1
 
     def assess(
         self, path: BrakePath, near: list[int], rows: RowSet, period: float, strict: bool
     ) -> bool:
-        """Measure the pairs `near` on a path; the model is placed at `path.stop`.
+        """Measure the quantities `near` on a path; the model is placed at `path.stop`.
 
         Args:
             rows: gets the rows, and is closed for the stop; the model may end up somewhere else.
@@ -95,7 +81,7 @@ class SelfCollision:
         self.worst = -1
         self._lowest.clear()
         bounds, lowered = self._bounds, self._lowered
-        far = self._measure(near, rows, strict)
+        far = self._measure(near, path.stop, rows, strict)
         if strict and self.worst >= 0:
             return False
         rows.close(path.duration)
@@ -115,8 +101,8 @@ class SelfCollision:
         return proven
 
     def _spare(self, pair: int) -> float:
-        floor = self._lowered.get(pair)
-        return SPARE if floor is None else min(SPARE, floor - PARTING)
+        floor, spare = self._lowered.get(pair), self._quantities.spares[pair]
+        return spare if floor is None else min(spare, floor - PARTING)
 
     def _advance(
         self,
@@ -129,9 +115,9 @@ class SelfCollision:
     ) -> bool:
         """Halve the way until every pair is proven; False if that took too many configurations, or
         if `strict` and one was too near."""
-        model, levers = self._model, self._model.levers
-        model.place(path.start)
-        here = self._measure(pairs, rows, strict)
+        levers = self._levers
+        self._quantities.place(path.start, pairs)
+        here = self._measure(pairs, path.start, rows, strict)
         if strict and self.worst >= 0:
             return False
         rows.close(period)
@@ -158,8 +144,8 @@ class SelfCollision:
             share = 0.5 * (piece.low + piece.high)
             time = path.time_of(share)
             q = path.at(time)
-            model.place(q)
-            d = self._measure(which, rows, strict)
+            self._quantities.place(q, which)
+            d = self._measure(which, q, rows, strict)
             if strict and self.worst >= 0:
                 return False
             rows.close(time)
@@ -167,27 +153,24 @@ class SelfCollision:
             pieces.append(Piece(piece.low, share, piece.q_low, q, which, d_low, d))
         return True
 
-    def _measure(self, pairs: list[int], rows: RowSet, strict: bool) -> list[float]:
-        """m at the model's configuration; adds a row where the next command could matter."""
-        measure, more, margin = self._model.measure, self._bounds.more, self._margin
-        lowest, lowered, hard = self._lowest, self._lowered, self._hard
-        self.measured += len(pairs)
-        distances = []
-        for pair in pairs:
-            result = measure(pair)
-            d = result.min_distance
-            distances.append(d)
-            lowest[pair] = min(d, lowest.get(pair, d))
-            if not d >= (lowered.get(pair, hard) if lowered else hard):
+    def _measure(self, which: list[int], q: np.ndarray, rows: RowSet, strict: bool) -> list[float]:
+        """Values at the configuration `q`, where the model is; rows where the next command could
+        matter."""
+        measure, more, floors = self._quantities.measure, self._bounds.more, self._quantities.floors
+        lowest, lowered = self._lowest, self._lowered
+        self.measured += len(which)
+        values = []
+        for quantity in which:
+            d = measure(quantity, q, rows, more[quantity])
+            values.append(d)
+            lowest[quantity] = min(d, lowest.get(quantity, d))
+            floor = floors[quantity]
+            if not d >= (lowered.get(quantity, floor) if lowered else floor):
                 if self.worst < 0 or d < lowest[self.worst]:
-                    self.worst = pair
+                    self.worst = quantity
                 if strict:
                     break
-            if not d - margin >= more[pair]:
-                rows.add(
-                    self.subjects[pair], d - margin, margin, wrench(result), self._model.signs[pair]
-                )
-        return distances
+        return values
 
     def _ratchet(self, proven: bool, strict: bool) -> None:
         """Lower the floors of pairs that are nearer, raise them again as they part."""
@@ -196,6 +179,7 @@ class SelfCollision:
         before = dict(self._lowered)
         self._lowered.clear()
         for pair, d in self._lowest.items():
-            floor = max(before.get(pair, self._hard), d) if proven else d - 1e-9
-            if floor < self._hard:
+            hard = self._quantities.floors[pair]
+            floor = max(before.get(pair, hard), d) if proven else d - 1e-9
+            if floor < hard:
                 self._lowered[pair] = floor

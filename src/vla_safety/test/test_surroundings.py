@@ -1,0 +1,101 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Things around the robot: read from files, kept away from."""
+
+import pathlib
+
+import numpy as np
+import pytest
+import trimesh
+from test_barriers import ROBOT, Arm
+
+from vla_common.errors import ConfigError
+from vla_safety.coupled.surroundings import load_surroundings
+from vla_safety.violations import Kind
+
+GOOD = """format: 1
+anchor: left_foot
+links: [left_palm, right_palm]
+solids:
+  table: {box: [0.5, 1.2, 0.04], position: [0.55, -0.1, 0.78]}
+  shelf: {mesh: shelf.stl, scale: 0.001, position: [0.0, -0.1, 0.0], rpy: [0, 0, 0.1]}
+"""
+
+WRONG = {
+    'format': ('format: 1', 'format: 2', 'format: found 2'),
+    'anchor': ('left_foot', 'left_hoof', 'anchor: found left_hoof'),
+    'link': ('[left_palm,', '[left_paw,', 'links[0]: found left_paw'),
+    'both': ('{box: [0.5, 1.2, 0.04]', '{mesh: a.stl, box: [1, 1, 1]', 'solids.table'),
+    'neither': ('{box: [0.5, 1.2, 0.04], ', '{', 'solids.table'),
+    'flat': ('[0.5, 1.2, 0.04]', '[0.5, 1.2, 0]', 'solids.table.box'),
+    'missing_mesh': ('shelf.stl', 'nowhere.stl', 'solids.shelf.mesh'),
+    'no_mesh': ('shelf.stl', 'text.stl', 'solids.shelf.mesh'),
+    'place': ('[0.55, -0.1, 0.78]', '[0.55, -0.1]', 'solids.table.position'),
+    'misspelt': ('scale: 0.001', 'scales: 0.001', 'solids.shelf.scales'),
+    'a_link': ('table:', 'left_palm:', 'solids.left_palm'),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A shelf of two boards, in mm, as one mesh."""
+    boards = []
+    for height in (500.0, 900.0):
+        board = trimesh.creation.box((400.0, 800.0, 20.0))
+        board.apply_translation((600.0, 0.0, height))
+        boards.append(board)
+    trimesh.util.concatenate(boards).export(tmp_path / 'shelf.stl')
+    (tmp_path / 'text.stl').write_text('this is no mesh')
+    (tmp_path / 'good.yaml').write_text(GOOD)
+    return tmp_path
+
+
+def test_boxes_and_meshes_become_solids_a_mesh_piece_by_piece(folder):
+    table, shelf = load_surroundings(folder / 'good.yaml', ROBOT)
+    assert (table.name, len(table.shapes), table.anchor) == ('table', 1, 'left_foot')
+    assert (shelf.name, len(shelf.shapes)) == ('shelf', 2)  # between the boards there is air
+    assert shelf.links == ('left_palm', 'right_palm')
+
+
+@pytest.mark.parametrize('case', WRONG)
+def test_a_malformed_file_is_one_clear_error(folder, case):
+    was, now, message = WRONG[case]
+    assert was in GOOD
+    file = folder / f'{case}.yaml'
+    file.write_text(GOOD.replace(was, now))
+    with pytest.raises(ConfigError) as caught:
+        load_surroundings(file, ROBOT)
+    assert str(file) in str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_hands_stop_above_a_table(folder):
+    text = '\n'.join(line for line in GOOD.splitlines() if 'shelf' not in line)
+    (folder / 'table.yaml').write_text(text)
+    table = load_surroundings(folder / 'table.yaml', ROBOT)
+    lowest, seen = {}, {}
+    for name, obstacles in (('free', ()), ('kept', table)):
+        arm = Arm('ready', obstacles=obstacles)
+        goal = ROBOT.poses['ready'].copy()
+        for side in ('left', 'right'):
+            goal[ROBOT.index[f'{side}_shoulder_pitch']] = 0.3
+            goal[ROBOT.index[f'{side}_elbow']] = -1.2
+        lowest[name] = np.inf
+        for _ in range(250):
+            arm.step(np.clip(5.0 * (goal - arm.box.position), -4.0, 4.0))
+            lowest[name] = min(lowest[name], height_above_table(arm))
+        seen[name] = arm.seen
+    assert lowest['free'] < -0.02
+    assert lowest['kept'] > 0.0
+    assert any(kind is Kind.COLLISION and 'table' in subject for kind, subject in seen['kept'])
+
+
+def height_above_table(arm) -> float:
+    """m of the lowest finger tip over the table's top, in the foot's frame; 1 beside the table."""
+    arm.kinematics.update(arm.box.position)
+    rotation, place = arm.kinematics.frame('left_foot')
+    heights = []
+    for side in ('left', 'right'):
+        x, y, z = rotation.T @ (arm.kinematics.frame(f'{side}_hand')[1] - place)
+        above = 0.3 < x < 0.8 and -0.7 < y < 0.5
+        heights.append(z - 0.80 if above else 1.0)
+    return min(heights)
