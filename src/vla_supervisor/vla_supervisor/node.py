@@ -101,6 +101,7 @@ class SupervisorNode(VlaLifecycleNode):
         self._ghosts = Ghosts()
         self._core = Supervisor(all_settings.core)
         self._decision = self._core.update(now, self._watch.inputs(now))
+        self._logged = self._decision.mode
         self._sequence = first_sequence()
         self._usual_words: tuple[str, ...] | None = None
         self._calls = LifecycleCalls(self, HEARTBEAT_TOPIC, self._nodes, steady_now)
@@ -198,16 +199,21 @@ class SupervisorNode(VlaLifecycleNode):
             self._publish()
 
     def _take(self, decision: Decision) -> None:
-        before, self._decision = self._decision, decision
+        self._decision = decision
         self._watch.on_mode(decision.mode)
-        if decision.mode is not before.mode:
-            why = '; '.join(f'{c.condition.name} ({c.condition.detail})' for c in decision.causes)
-            text = f'{before.mode.name} -> {decision.mode.name}' + (f': {why}' if why else '')
-            stopped = decision.mode in (Mode.SAFE_STOP, Mode.ESTOP)
-            if stopped:
-                self.get_logger().warning(text)
-            else:
-                self.get_logger().info(text)
+
+    def _log_change(self) -> None:
+        """After publishing: a line in the log costs more time than all of a stop's way to here."""
+        d, before = self._decision, self._logged
+        if d.mode is before:
+            return
+        self._logged = d.mode
+        why = '; '.join(f'{c.condition.name} ({c.condition.detail})' for c in d.causes)
+        text = f'{before.name} -> {d.mode.name}' + (f': {why}' if why else '')
+        if d.mode in (Mode.SAFE_STOP, Mode.ESTOP):
+            self.get_logger().warning(text)
+        else:
+            self.get_logger().info(text)
 
     def _tick(self) -> None:
         for died in self._watch.processes.look(self._now()):
@@ -218,6 +224,10 @@ class SupervisorNode(VlaLifecycleNode):
             self._publish()
 
     def _publish(self) -> None:
+        self._publish_state()
+        self._log_change()
+
+    def _publish_state(self) -> None:
         d, now = self._decision, steady_now()
         self._sequence += 1
         missing = self._watch.missing(now)
