@@ -2,10 +2,10 @@
 """The QP and its barriers: what leaves, when nothing may, and when the solver fails."""
 
 import dataclasses
+import pathlib
 
 import numpy as np
 import pytest
-from conftest import CONFIG
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +22,7 @@ from vla_safety.filter import FilterState, SafetyFilter
 from vla_safety.parameters import load_parameters
 from vla_safety.violations import Kind
 
+CONFIG = pathlib.Path(__file__).resolve().parents[3] / 'config' / 'safety_filter.yaml'
 ROBOT = load_robot('humanoid32')
 PARAMETERS = load_parameters(CONFIG)
 PERIOD = 0.01

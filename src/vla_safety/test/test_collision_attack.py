@@ -2,10 +2,10 @@
 """The short form of `ros2 run vla_safety adversarial --hours 1`, and that it can find something."""
 
 import json
+import pathlib
 
 import numpy as np
 import pytest
-from conftest import CONFIG
 
 from vla_robot import load_robot
 from vla_safety import adversarial, collision_attack
@@ -14,6 +14,7 @@ from vla_safety.coupled.barriers import BrakingBarriers
 from vla_safety.mujoco_judge import MujocoJudge
 from vla_safety.parameters import load_parameters
 
+CONFIG = pathlib.Path(__file__).resolve().parents[3] / 'config' / 'safety_filter.yaml'
 ROBOT = load_robot('humanoid32')
 PARAMETERS = load_parameters(CONFIG)
 
