@@ -49,7 +49,7 @@ class RayEngine:
                 log_to_driver=False,
                 configure_logging=False,
                 # Of our own: workers of ours may be more than this machine has cores.
-                **({} if p.address else {'num_cpus': max(4, (p.max_workers or p.workers) + 3)}),
+                **({} if p.address else {'num_cpus': max(16, 2 * max(p.max_workers, p.workers))}),
             )
         scale: dict[str, Any] = {'num_replicas': p.workers}
         if p.max_workers > p.workers:
@@ -98,6 +98,10 @@ class RayEngine:
         """The process id of one worker on this machine (for drills)."""
         return self._handle.pid.remote().result(timeout_s=60.0)
 
-    def close(self) -> None:
+    def close(self, keep_ray: bool = False) -> None:
+        """keep_ray: the next engine takes the same Ray; starting one takes seconds."""
+        if keep_ray:
+            self._serve.delete(APPLICATION)
+            return
         self._serve.shutdown()
         self._ray.shutdown()

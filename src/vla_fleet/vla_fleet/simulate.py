@@ -110,6 +110,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     path = str(locate_bundle(args.bundle, installed_models(), '--bundle').resolve())
     table = []
     drill = None
+    rows = len(args.workers) * len(args.batch)
     for workers in args.workers:
         for batch in args.batch:
             engine = RayEngine(
@@ -127,7 +128,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
                     if last and not args.no_kill:
                         drill = kill_drill(url, engine, robot, args.robots, args.timeout)
             finally:
-                engine.close()
+                rows -= 1
+                engine.close(keep_ray=rows > 0)
     return {'load': os.getloadavg()[0], 'table': table, 'kill': drill}
 
 
