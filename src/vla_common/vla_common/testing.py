@@ -166,6 +166,9 @@ class Probe:
             self.node.destroy_client(client)
 
 
+ASK_AGAIN_AFTER = 10.0
+"""s without an answer from a node that is not in a transition."""
+
 _GOALS = {
     Transition.TRANSITION_CONFIGURE: 'inactive',
     Transition.TRANSITION_ACTIVATE: 'active',
@@ -221,19 +224,20 @@ class RosSession:
         self._nodes.append(node)
         self._threads.append(thread)
 
-    def change(self, node: Any, transition: int, timeout: float = 30.0) -> bool:
+    def change(self, node: Any, transition: int, timeout: float = 120.0) -> bool:
         """Ask for a lifecycle transition through the service, as the supervisor does.
 
-        An answer can get lost (the server does not know the client's reader yet): after a while
-        without one it is asked again, and then the node's own state says whether it is there.
+        An answer can get lost (the server does not know the client's reader yet): a node that gives
+        none and is not busy is asked again, and then its own state says whether it is there.
         """
         from lifecycle_msgs.srv import ChangeState
 
         asker = Node(f'asker_{time.monotonic_ns()}', context=self.context)
         executor = SingleThreadedExecutor(context=self.context)
         executor.add_node(asker)
-        asked = 0
+        request = ChangeState.Request(transition=Transition(id=transition))
         deadline = time.monotonic() + timeout
+        asked = 0
         try:
             client = asker.create_client(
                 ChangeState, f'{node.get_fully_qualified_name()}/change_state'
@@ -241,19 +245,27 @@ class RosSession:
             while time.monotonic() < deadline:
                 if not client.wait_for_service(3.0):
                     continue
-                request = ChangeState.Request(transition=Transition(id=transition))
                 future = client.call_async(request)
                 asked += 1
-                executor.spin_until_future_complete(future, 5.0)
+                patience = min(deadline, time.monotonic() + ASK_AGAIN_AFTER)
+                while not future.done() and (time.monotonic() < patience or self._busy(node)):
+                    executor.spin_until_future_complete(future, 1.0)
+                    if self._escaped or time.monotonic() > deadline:
+                        break
                 if future.done():
                     # Asked again, a node that is there already refuses.
                     there = asked > 1 and self.state(node) == _GOALS.get(transition)
                     return bool(future.result().success) or there
+                if self._escaped:
+                    break
             raise AssertionError(f'no answer from {node.get_name()} within {timeout} s')
         finally:
             executor.remove_node(asker)
             executor.shutdown()
             asker.destroy_node()
+
+    def _busy(self, node: Any) -> bool:
+        return self.state(node) in ('configuring', 'activating', 'deactivating', 'cleaningup')
 
     def configure(self, node: Any) -> None:
         assert self.change(node, Transition.TRANSITION_CONFIGURE), 'configure failed'
