@@ -18,14 +18,17 @@ from vla_models.bench.onnx_files import (
 )
 
 
-def prepare(directory: Path, target: Path) -> None:
-    """Write the prepared ONNX of a bundle. Raises ConfigError."""
+def prepare(directory: Path, target: Path, fold: bool = True) -> None:
+    """Write the prepared ONNX of a bundle. fold: with ONNX Runtime's basic optimisations, which
+    make Gemm out of MatMul and Add. Raises ConfigError."""
     with tempfile.TemporaryDirectory() as scratch:
         given, fixed = Path(scratch) / 'given.onnx', Path(scratch) / 'fixed.onnx'
         fetch_onnx(directory, given)
         onnx.save(fix_batch(without_shapes(load_onnx(given))), str(fixed))
         with quiet():
-            quant_pre_process(str(fixed), str(target), skip_symbolic_shape=True)
+            quant_pre_process(
+                str(fixed), str(target), skip_symbolic_shape=True, skip_optimization=not fold
+            )
     model = load_onnx(target)
     # Nodes are kept in float by name, so each needs one of its own.
     seen: set[str] = set()

@@ -71,7 +71,7 @@ def quantise(
         settings = replace(settings, calibration=tensors_of(recording, bundle, proof.robot))
     with tempfile.TemporaryDirectory() as scratch:
         source, target = Path(scratch) / 'source.onnx', Path(scratch) / 'target.onnx'
-        prepare(directory, source)
+        prepare(directory, source, chosen.fold)
         settings = replace(settings, cache=Path(scratch) / 'ranges.json')
         nodes = chosen.quantisable(load_onnx(source), settings)
         if not nodes:

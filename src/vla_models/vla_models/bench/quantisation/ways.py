@@ -61,6 +61,7 @@ class Way:
     quantisable: Callable[[onnx.ModelProto, Settings], list[str]]
     apply: Callable[[Path, Path, Settings, Sequence[str]], None]
     calibrated: bool = False
+    fold: bool = True
 
 
 def _dynamic(source: Path, target: Path, settings: Settings, keep: Sequence[str]) -> None:
@@ -135,6 +136,10 @@ WAYS = {
     'int8-dynamic': Way('int8 weights, ranges found at run time', _nodes(*MATRICES), _dynamic),
     'int8-static': Way('int8, ranges from calibration', _nodes(), _static, calibrated=True),
     'fp16': Way('16 bit floats', lambda model, s: [n.name for n in model.graph.node], _float16),
-    'int8-weights': Way('8 bit weights, float arithmetic', _nodes('MatMul'), _weights(8)),
-    'int4-weights': Way('4 bit weights, float arithmetic', _nodes('MatMul'), _weights(4)),
+    'int8-weights': Way(
+        '8 bit weights, float arithmetic', _nodes('MatMul'), _weights(8), fold=False
+    ),
+    'int4-weights': Way(
+        '4 bit weights, float arithmetic', _nodes('MatMul'), _weights(4), fold=False
+    ),
 }

@@ -1,0 +1,163 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The race is fair, its figures add up, and tuning leaves what it promises."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vla_common.errors import ConfigError
+from vla_inference.bundle import load_bundle
+from vla_inference.policy import load_policy
+from vla_models.bench.charts import Bar, Dot, draw_bars, draw_scatter
+from vla_models.bench.closed_loop import pair
+from vla_models.bench.timing.benchmark import EAGER, benchmark, best_of, unique_names
+from vla_models.bench.timing.platform import joules, memory
+from vla_models.bench.timing.race import Times, batched, race
+from vla_models.bench.tuning import tune
+from vla_models.commands import benchmark as benchmark_command
+from vla_models.commands import tune as tune_command
+
+KEYS = {'name', 'p50_ms', 'p99_ms', 'size_mb', 'cosine', 'max_error_rad', 'success', 'speedup'}
+
+
+class Noted:
+    def __init__(self, name, log):
+        self.name, self.log = name, log
+
+    def run(self, inputs):
+        self.log.append((self.name, inputs['i']))
+        return np.zeros(1)
+
+
+def test_contestants_take_turns_on_the_same_input_in_changing_order():
+    log = []
+    names = ['a', 'b', 'c']
+    inputs = [{'i': i} for i in range(4)]
+    times = race({n: Noted(n, log) for n in names}, inputs, 40, warm_up=2)
+    rounds = [log[i : i + 3] for i in range(0, len(log), 3)]
+    assert len(rounds) == 42
+    for some in rounds:
+        assert sorted(name for name, _ in some) == names
+        assert len({i for _, i in some}) == 1
+    assert len({tuple(name for name, _ in some) for some in rounds}) == 6
+    assert all(len(times[n].wall_ms) == 40 for n in names)
+
+
+def test_energy_is_told_where_the_platform_tells_it_and_else_not(tmp_path):
+    assert joules(tmp_path) is None
+    for name, value in (('intel-rapl:0', 5_000_000), ('intel-rapl:0:0', 3_000_000)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / 'energy_uj').write_text(str(value))
+    assert joules(tmp_path) == 5.0
+    ticks = iter(np.arange(1000) * 0.002)
+    times = race({'a': Noted('a', [])}, [{'i': 0}], 10, energy=lambda: float(next(ticks)))
+    assert times['a'].figures()['energy_mj'] == pytest.approx(2.0)
+    silent = race({'a': Noted('a', [])}, [{'i': 0}], 10)
+    assert silent['a'].figures()['energy_mj'] is None
+
+
+def test_figures_are_those_of_the_distribution():
+    wall = np.arange(1.0, 101.0)
+    figures = Times(wall, wall / 2, batch=4).figures()
+    assert figures['p50_ms'] == 50.5 and figures['max_ms'] == 100.0
+    assert figures['cpu_p50_ms'] == 25.25
+    assert figures['throughput_hz'] == pytest.approx(4e3 / 50.5, rel=1e-3)
+
+
+def test_batches_hold_the_observations_in_turn():
+    made = batched([{'x': np.full((1, 2), i)} for i in range(3)], 2)
+    assert [b['x'][:, 0].tolist() for b in made] == [[0, 1], [1, 2], [2, 0]]
+
+
+def test_bundles_of_the_same_name_get_longer_names(tmp_path):
+    paths = [tmp_path / 'a' / 'best', tmp_path / 'b' / 'best']
+    assert list(unique_names(paths)) == ['best', 'b/best']
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
+def test_a_paired_difference_lies_in_its_interval_and_turns_with_its_sides(outcomes):
+    before, after = zip(*outcomes, strict=True)
+    there, back = pair(before, after), pair(after, before)
+    assert there.difference == pytest.approx(-back.difference)
+    assert there.interval[0] <= 0.98 * there.difference <= there.interval[1] or len(outcomes) < 5
+    assert there.interval[0] == pytest.approx(-back.interval[1])
+
+
+def test_losing_most_scenes_is_not_equal_and_losing_none_is():
+    assert pair([True] * 30, [True] * 30).equal
+    assert not pair([True] * 30, [False] * 20 + [True] * 10).equal
+    assert pair([False] * 30, [True] * 30).equal
+
+
+def test_the_best_is_the_fastest_that_is_the_same_policy(bundles, proof):
+    entries = benchmark({'act': bundles['act']}, proof, rounds=5)
+    assert [entry.name for entry in entries] == [EAGER, 'act']
+    assert entries[0].speedup == 1.0 and entries[0].parity.max_error_rad == 0.0
+    assert best_of(entries, ['act']) == 'act'
+    assert best_of([], ['act']) is None
+
+
+def test_policies_of_other_shapes_cannot_be_compared(bundles, proof):
+    with pytest.raises(ConfigError, match='outputs'):
+        benchmark({k: bundles[k] for k in ('diffusion', 'act')}, proof, rounds=2)
+
+
+def test_the_command_prints_the_promised_json_and_a_picture(bundles, recording, tmp_path, capsys):
+    recording.save(tmp_path / 'r.npz')
+    shutil.copytree(bundles['act'], tmp_path / 'copy')
+    arguments = [str(bundles['act']), str(tmp_path / 'copy'), '--rounds', '6', '--batch', '2']
+    arguments += ['--observations', str(tmp_path / 'r.npz'), '--plot', str(tmp_path / 'p.png')]
+    assert benchmark_command.main([*arguments, '--json']) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert set(said) >= {'bundles', 'best'}
+    assert [b['name'] for b in said['bundles']] == [EAGER, 'act', 'copy']
+    assert all(set(b) >= KEYS for b in said['bundles'])
+    assert said['best'] in ('act', 'copy')
+    assert said['by_batch']['act']['2']['throughput_hz'] > 0
+    assert cv2.imread(str(tmp_path / 'p.png')).shape[1] == 900
+
+
+def test_memory_is_that_of_a_process_of_its_own(bundles):
+    found = memory(bundles['act'])
+    assert 20 < found['peak_mb'] < 3000 and found['added_mb'] >= 0
+
+
+@pytest.mark.parametrize('kind', ['act', 'diffusion'])
+def test_tuning_walks_the_whole_way(bundles, kind, recording, robot, tmp_path, capsys):
+    recording.save(tmp_path / 'r.npz')
+    out = tmp_path / 'out'
+    arguments = ['--bundle', str(bundles[kind]), '--out', str(out), '--quick', '--rounds', '8']
+    arguments += ['--observations', str(tmp_path / 'r.npz'), '--json']
+    assert tune_command.main(arguments) == 0
+    said = json.loads(capsys.readouterr().out)
+    names = [b['name'] for b in said['bundles']]
+    assert names[:2] == [EAGER, 'given'] and 'onnx-basic' in names
+    assert all(set(b) >= KEYS for b in said['bundles'])
+    assert json.loads((out / 'tune.json').read_text())['best'] == said['best']
+    assert load_bundle(out / 'best', robot).verification.passed
+    load_policy(out / 'best', robot).close()
+    report = (out / 'report.md').read_text()
+    assert f'**{said["best"]}**' in report and '(latency.png)' in report
+    for picture in ('latency.png', 'tradeoff.png'):
+        assert cv2.imread(str(out / picture)).std() > 1
+
+
+def test_tuning_for_a_gpu_that_is_not_there_is_refused(bundles, proof, tmp_path, monkeypatch):
+    monkeypatch.setattr('torch.cuda.is_available', lambda: False)
+    with pytest.raises(ConfigError, match='torch sees no CUDA device'):
+        tune(bundles['act'], tmp_path, proof, target='cuda:0')
+
+
+def test_pictures_bear_what_is_extreme(tmp_path):
+    draw_bars(tmp_path / 'a.png', 't', 'ms', [Bar('zero', 0.0, 0.0), Bar('much', 1.0, 1e6)])
+    draw_scatter(
+        tmp_path / 'b.png', 't', ('x', 'y'), [Dot('a', 1.0, 0.0), Dot('b', 2.0, float('inf'))]
+    )
+    assert (tmp_path / 'a.png').stat().st_size and (tmp_path / 'b.png').stat().st_size

@@ -1,0 +1,75 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Two bundles on the same simulated scenes: does the robot still get it done?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vla_models.evaluation import DURATION, Episodes
+from vla_models.parallel import each
+
+
+@dataclass(frozen=True)
+class Paired:
+    """before, after: shares of success over the same `scenes`. difference: after - before, with
+    its 95 % interval. lost, won: scenes that only one of them managed."""
+
+    scenes: int
+    before: float
+    after: float
+    difference: float
+    interval: tuple[float, float]
+    lost: int
+    won: int
+
+    @property
+    def equal(self) -> bool:
+        """No worse: what was lost is not more than chance explains, and not more than a tenth."""
+        return self.interval[1] >= 0 and self.difference >= -0.1
+
+
+def pair(before: Sequence[bool], after: Sequence[bool]) -> Paired:
+    """Of outcomes scene by scene. The interval is that of a difference of paired proportions
+    (Agresti, "Categorical Data Analysis", 10.1), half a scene of each kind added so that few
+    scenes without a change are not taken for certainty."""
+    n = len(before)
+    if n != len(after) or not n:
+        raise ValueError(f'{n} and {len(after)} outcomes, wanted as many of each, at least one')
+    lost = sum(a and not b for a, b in zip(before, after, strict=True))
+    won = sum(b and not a for a, b in zip(before, after, strict=True))
+    x, y = lost + 0.5, won + 0.5
+    centre = (y - x) / (n + 2)
+    half = 1.96 * math.sqrt(max(0.0, x + y - (y - x) ** 2 / (n + 2))) / (n + 2)
+    return Paired(
+        n,
+        sum(before) / n,
+        sum(after) / n,
+        (won - lost) / n,
+        (max(-1.0, centre - half), min(1.0, centre + half)),
+        lost,
+        won,
+    )
+
+
+def successes(
+    bundle: Path,
+    robot: str,
+    scenes: int,
+    seed: int,
+    *,
+    jobs: int = 1,
+    duration: float = DURATION,
+    parameters: str | None = None,
+    advance: Callable[[], None] = lambda: None,
+) -> list[bool]:
+    """Whether each of `scenes` was done, closed loop in the simulator, through the filter."""
+    arguments = (str(bundle), robot, seed, parameters, duration)
+    work = [('policy', number) for number in range(scenes)]
+    found: dict[int, bool] = {}
+    for (_, number), outcome in each(Episodes, arguments, work, jobs):
+        found[number] = bool(outcome.success)
+        advance()
+    return [found[number] for number in range(scenes)]

@@ -1,0 +1,192 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The whole way: export, optimise, quantise, verify, race, compare, and keep the best."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+
+from vla_common.errors import ConfigError
+from vla_common.yaml_file import load_yaml
+from vla_inference.bundle import load_bundle
+from vla_models.bench.closed_loop import Paired, pair, successes
+from vla_models.bench.exporting import export
+from vla_models.bench.optimising import optimise_onnx, optimise_torchscript
+from vla_models.bench.original import from_bundle
+from vla_models.bench.parity import EXACT, LOSSY, Limits
+from vla_models.bench.publishing import Proof, reference_of
+from vla_models.bench.quantisation.quantising import quantise
+from vla_models.bench.quantisation.ways import Settings
+from vla_models.bench.staging import staged, write_yaml
+from vla_models.bench.timing.benchmark import Entry, benchmark, best_of
+from vla_models.bench.verification import Finding, Reference, VerificationFailed
+
+Make = Callable[[Path], Finding | None]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Something to try. `make(out)` writes and verifies it; quick: also with --quick."""
+
+    name: str
+    title: str
+    make: Make
+    quick: bool = False
+
+
+@dataclass
+class Outcome:
+    """What became of the candidates. refused: name to why. entries: those that were raced."""
+
+    entries: list[Entry] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
+    best: str | None = None
+    closed_loop: Paired | None = None
+    reference: str = ''
+    observations: str = ''
+
+
+def candidates(
+    bundle: Path, proof: Proof, reference: Reference, target: str, limits: Limits
+) -> Iterator[Candidate]:
+    """What is worth trying on `target` (cpu or cuda)."""
+    has_source = load_bundle(bundle, accept_failed=True).source is not None
+
+    def optimised(level: str) -> Make:
+        return lambda out: optimise_onnx(bundle, out, proof, level=level, reference=reference)
+
+    def fewer_bits(way: str, settings: Settings | None = None) -> Make:
+        return lambda out: (
+            quantise(
+                bundle,
+                out,
+                way,
+                proof,
+                settings=settings,
+                search=True,
+                limits=limits,
+                reference=reference,
+            ).finding
+        )
+
+    def script(channels_last: bool, dtype: torch.dtype | None) -> Make:
+        return lambda out: optimise_torchscript(
+            bundle,
+            out,
+            proof,
+            channels_last=channels_last,
+            dtype=dtype,
+            limits=EXACT if dtype is None else limits,
+            reference=reference,
+        )
+
+    if has_source:
+        yield Candidate(
+            'onnx',
+            'ONNX, float32, free batch',
+            lambda out: export(from_bundle(bundle), out, 'onnx', proof, reference=reference),
+        )
+        yield Candidate('torchscript', 'TorchScript, traced and frozen', script(False, None))
+        yield Candidate('torchscript-cl', 'the same, channels last', script(True, None))
+    yield Candidate('onnx-basic', 'ONNX, batch of one, folded', optimised('basic'), quick=True)
+    yield Candidate('onnx-extended', 'ONNX, fused for the CPU provider', optimised('extended'))
+    if target == 'cpu':
+        yield Candidate('int8-dynamic', 'int8, ranges at run time', fewer_bits('int8-dynamic'))
+        for method in ('minmax', 'percentile', 'entropy'):
+            settings = Settings(method=method)
+            title = f'int8, calibrated by {method}'
+            name = f'int8-static-{method}'
+            yield Candidate(name, title, fewer_bits('int8-static', settings), method == 'minmax')
+        settings = Settings(operators=('Conv',))
+        title = 'int8 convolutions only'
+        yield Candidate('int8-static-conv', title, fewer_bits('int8-static', settings))
+    else:
+        if has_source:
+            yield Candidate('float16', 'TorchScript, float16', script(False, torch.float16))
+            yield Candidate('bfloat16', 'TorchScript, bfloat16', script(False, torch.bfloat16))
+        yield Candidate('onnx-fp16', 'ONNX, float16', fewer_bits('fp16'), quick=True)
+    yield Candidate('int8-weights', '8 bit weights', fewer_bits('int8-weights'))
+
+
+def tune(
+    bundle: Path,
+    out: Path,
+    proof: Proof,
+    *,
+    target: str = 'cpu',
+    quick: bool = False,
+    rounds: int = 200,
+    threads: int = 1,
+    limits: Limits = LOSSY,
+    scenes: int = 0,
+    jobs: int = 1,
+    told: Callable[[str], None] = lambda text: None,
+) -> Outcome:
+    """Leaves `out`/best (a bundle) and, unless nothing is the same policy, what was raced in
+    `out`/candidates. Raises ConfigError. scenes > 0: closed loop, before and after.
+    """
+    if target != 'cpu' and not torch.cuda.is_available():
+        raise ConfigError('--target', '', target, 'cpu: torch sees no CUDA device')
+    device = 'cpu' if target == 'cpu' else target
+    outcome = Outcome()
+    proof = replace(proof, keep_failed=False, skip=False)
+    reference = reference_of(bundle, proof)
+    outcome.reference, outcome.observations = reference.title, reference.recording.source
+    made: dict[str, Path] = {'given': bundle}
+    outcome.titles['given'] = 'the bundle as it was given'
+    folder = out / 'candidates'
+    for candidate in candidates(bundle, proof, reference, target, limits):
+        if quick and not candidate.quick:
+            continue
+        told(candidate.title)
+        outcome.titles[candidate.name] = candidate.title
+        try:
+            candidate.make(folder / candidate.name)
+            made[candidate.name] = folder / candidate.name
+        except (ConfigError, VerificationFailed) as error:
+            outcome.refused[candidate.name] = str(error)
+    told('racing')
+    outcome.entries = benchmark(
+        made,
+        proof,
+        rounds=rounds,
+        threads=threads,
+        device=device,
+        limits=limits,
+        reference=reference,
+    )
+    outcome.best = best_of(outcome.entries, list(made))
+    if outcome.best is None:
+        return outcome
+    chosen = made[outcome.best]
+    if scenes:
+        told('closed loop, before and after')
+        name = proof.robot.name
+        runs = [successes(path, name, scenes, proof.seed, jobs=jobs) for path in (bundle, chosen)]
+        outcome.closed_loop = pair(*runs)
+        outcome.entries = [
+            _with_success(e, {'given': runs[0], outcome.best: runs[1]}) for e in outcome.entries
+        ]
+    _keep(chosen, out / 'best', outcome)
+    return outcome
+
+
+def _with_success(entry: Entry, runs: dict[str, list[bool]]) -> Entry:
+    done = runs.get(entry.name)
+    return entry if done is None else replace(entry, success=sum(done) / len(done))
+
+
+def _keep(chosen: Path, out: Path, outcome: Outcome) -> None:
+    """Copy the best to its place, its success in the closed loop written into its verification."""
+    with staged(out) as draft:
+        shutil.copytree(chosen, draft, dirs_exist_ok=True)
+        loop = outcome.closed_loop
+        content = load_yaml(draft / 'policy.yaml')
+        if loop is not None and 'verification' in content:
+            content['verification']['success'] = [loop.before, loop.after]
+            write_yaml(draft / 'policy.yaml', content)

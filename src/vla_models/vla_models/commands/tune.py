@@ -1,0 +1,84 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""`ros2 run vla_models tune`: the whole way from a bundle to the best one for this computer."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from rich.table import Table
+
+from vla_models.bench.parity import LOSSY
+from vla_models.bench.report import to_dict, write_report
+from vla_models.bench.tuning import tune
+from vla_models.commands.proving import FAILED, add_proof, limits_of, proof_of, verified
+from vla_models.commands.terminal import console, parser, positive
+
+EPILOG = """\
+Exports, optimises and quantises in every way that the target has, leaves in float what suffers,
+verifies each against the original, races those that are the same policy, and (with --scenes) lets
+the best act in the simulator beside the original. Leaves in --out:
+  best/           the fastest bundle that is the same policy; for the inference node's `policy`
+  report.md       the table with pictures; tune.json the same for machines
+  candidates/     all that were raced
+
+example:
+  ros2 run vla_models tune --bundle models/humanoid_vla --target cpu --scenes 20
+exit code: 0 done, 2 something given is wrong, 3 no candidate is the same policy"""
+
+
+def _run(arguments: list[str] | None) -> int:
+    p = parser('tune', 'Find the fastest bundle that is still the same policy.', EPILOG)
+    p.add_argument('--bundle', type=Path, required=True, metavar='DIR', help='where to begin')
+    p.add_argument('--target', default='cpu', help='cpu or cuda:N (default cpu)')
+    p.add_argument('--out', type=Path, metavar='DIR', help='default: out/tune/<bundle>')
+    p.add_argument('--threads', type=positive, default=1, help='of the runtimes (default 1)')
+    p.add_argument('--rounds', type=positive, default=200, help='calls of each (default 200)')
+    p.add_argument('--scenes', type=int, default=0, help='closed loop, before and after')
+    p.add_argument('--jobs', type=positive, default=1, help='processes for --scenes')
+    p.add_argument('--quick', action='store_true', help='only what usually wins')
+    p.add_argument('--json', action='store_true', help='print the result as JSON on stdout')
+    add_proof(p, LOSSY)
+    a = p.parse_args(arguments)
+    out = a.out or Path('out') / 'tune' / a.bundle.resolve().name
+    with console.status('reading') as status:
+        outcome = tune(
+            a.bundle,
+            out,
+            proof_of(a),
+            target=a.target,
+            quick=a.quick,
+            rounds=a.rounds,
+            threads=a.threads,
+            limits=limits_of(a),
+            scenes=a.scenes,
+            jobs=a.jobs,
+            told=status.update,
+        )
+    report = write_report(out, a.bundle, a.target, a.threads, outcome)
+    table = Table('candidate', 'p50 ms', 'p99 ms', 'MB', 'cosine', 'speed-up')
+    for entry in outcome.entries:
+        row = entry.to_dict()
+        name = f'[bold]{entry.name}[/]' if entry.name == outcome.best else entry.name
+        table.add_row(
+            name,
+            *(f'{row[k]:.2f}' for k in ('p50_ms', 'p99_ms', 'size_mb')),
+            f'{row["cosine"]:.5f}',
+            f'{row["speedup"]:.2f}',
+        )
+    console.print(table)
+    for name, reason in outcome.refused.items():
+        console.print(f'refused {name}: {reason}', soft_wrap=True, markup=False)
+    console.print(f'report: {report}')
+    if a.json:
+        print(json.dumps(to_dict(outcome), indent=1))
+    return 0 if outcome.best else FAILED
+
+
+def main(arguments: list[str] | None = None) -> int:
+    return verified(_run, arguments)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
