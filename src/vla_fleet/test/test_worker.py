@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import JOINTS
+from plus_bundle import JOINTS
 
 from vla_fleet.worker import REFUSED, Worker
 from vla_inference.remote.served import POSITION, VELOCITY
