@@ -14,7 +14,6 @@ from vla_common.errors import ConfigError
 from vla_models.dataset import EpisodeWriter, finalise
 from vla_models.exporting import describe, load_checkpoint
 from vla_models.training import BEST, CHECKPOINT, Trainer, TrainingOptions
-from vla_models.training.batches import augment
 from vla_models.training.checkpoint import load
 
 SMALL = TrainingOptions(
@@ -113,8 +112,7 @@ def test_a_run_can_begin_from_other_weights_and_leave_parts_as_they_are(noise_da
     trainer.run()
     now, _ = load(tmp_path / 'second' / BEST)
     for name in given:
-        frozen = name.startswith(('vision.', 'text.'))
-        if frozen and 'running' not in name and 'num_batches' not in name:
+        if name.startswith(('vision.', 'text.')):
             assert torch.equal(given[name], now[name]), name
     assert not torch.equal(given['head.gate'], now['head.gate'])
     with pytest.raises(ConfigError, match=r'none: \(file\): found nothing'):
@@ -175,14 +173,6 @@ def test_data_without_labels_and_a_whole_body_are_trained_on_too(tmp_path, layou
     trainer = Trainer(data, tmp_path / 'run', options)
     assert np.isfinite(trainer.run())
     assert trainer.config.joints == 32
-
-
-def test_augmentation_changes_light_but_never_moves_a_pixel():
-    image = np.zeros((4, 8, 8, 3), np.uint8)
-    image[:, 3, 5] = 200
-    out = augment(image, np.random.default_rng(0))
-    assert out.min() >= 0 and out.max() <= 1
-    assert (out.reshape(4, -1, 3).sum(-1).argmax(1) == 3 * 8 + 5).all()
 
 
 def test_options_that_do_not_exist_are_refused_with_those_that_do():

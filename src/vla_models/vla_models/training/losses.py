@@ -16,7 +16,7 @@ from vla_models.network.humanoid_vla import HumanoidVLA
 from vla_models.training.options import TrainingOptions
 
 HEAT_SIGMA = 1.0  # cells
-FIRST, LAST = 0.6, 1.4  # what the first and the last step of a chunk count
+EARLY = 2.0  # steps after which a chunk's beginning no longer counts more
 
 
 def _mean_where(values: Tensor, known: Tensor) -> Tensor:
@@ -31,7 +31,8 @@ class Learner(nn.Module):
         """`std` (k,) rad: what one normalised unit of each action joint is."""
         super().__init__()
         self.model, self.options = model, options
-        steps = torch.linspace(FIRST, LAST, model.config.horizon)
+        more = torch.exp(-torch.arange(model.config.horizon) / EARLY)
+        steps = 1.0 + (options.early_weight - 1.0) * more  # the robot follows the first ones only
         self.register_buffer('scale', steps[:, None] * std, persistent=False)
         self.register_buffer('std', std, persistent=False)
 
@@ -56,7 +57,9 @@ class Learner(nn.Module):
                 batch['imagined_phase'],
                 batch['imagined_target'],
             )
-            parts['imagined'] = self._chunk(imagined, batch['imagined_action'])
+            parts['imagined'] = self._chunk(
+                imagined, batch['imagined_action'], batch.get('imagined_weight')
+            )
             total = total + parts['imagined']
         with torch.no_grad():
             acted = model.act(known) if not self.training else None
@@ -64,9 +67,10 @@ class Learner(nn.Module):
                 parts['error'] = ((acted - batch['action']).abs() * self.std).mean()
         return {**parts, 'total': total}
 
-    def _chunk(self, known, action: Tensor) -> Tensor:
+    def _chunk(self, known, action: Tensor, weight: Tensor | None = None) -> Tensor:
+        scale = self.scale if weight is None else self.scale * weight
         head = self.model.head
-        loss = head.loss(known.context, known.text, known.current, known.phase, action, self.scale)
+        loss = head.loss(known.context, known.text, known.current, known.phase, action, scale)
         return loss.mean()
 
     def _where(self, known, pixel: Tensor, target: Tensor) -> dict[str, Tensor]:

@@ -245,6 +245,8 @@ class Trainer:
         every = min(self.options.validate_every, self.steps_per_epoch)
         losses: list[float] = []
         self.learner.train()
+        for part in self.options.freeze:
+            getattr(self.model, part).eval()  # its norms' running averages stay too
         while self.progress < 1.0 and self.since_best < self.options.patience:
             begin = time.monotonic()
             parts = self._one_step()
