@@ -107,7 +107,7 @@ def test_a_wave_is_a_function_of_its_phase():
 
 
 def test_a_goal_is_arrived_at_and_then_kept_so_that_early_steps_need_no_amplifying():
-    task = Task(Kind.REACH, 'left', 'red')
+    task = Task(Kind.POINT, 'left', 'red')
     q = follow(task, ROBOT.poses['ready'], 4.0, CUBE)
     arm = [EXPERT.names.index(ROBOT.joint_names[i]) for i in ROBOT.groups['left_arm']]
     q[ROBOT.groups['left_arm']] += 0.04  # within what one step may brake

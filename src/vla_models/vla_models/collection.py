@@ -243,7 +243,9 @@ class Collector:
 
     def _renderer(self, scene: Scene) -> Renderer:
         camera = self.robot.camera
-        return Renderer(self.robot, scene, camera.width, camera.height, backend=self.backend)
+        size = (camera.width, camera.height)
+        seed = int(scene.digest, 16)  # of the pixels' noise
+        return Renderer(self.robot, scene, *size, backend=self.backend, seed=seed)
 
     def _demonstration(self, rng: np.random.Generator) -> Episode | str:
         kind = Kind(rng.choice([kind.value for kind in EXECUTED], p=list(EXECUTED.values())))

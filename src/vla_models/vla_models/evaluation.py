@@ -59,7 +59,8 @@ class Episodes:
         cube = named_colours(scenario.scene)[task.colour] if task.has_target else None
         judge = Judge(world, task, cube, scenario.start)
         camera = self.robot.camera
-        renderer = Renderer(self.robot, scenario.scene, camera.width, camera.height)
+        size = (camera.width, camera.height)
+        renderer = Renderer(self.robot, scenario.scene, *size, seed=scenario.seed)
         try:
             brain = self._brain(variant, renderer, scenario)
             words = scenario.misheard if variant == 'deaf' else scenario.instruction
