@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 import rclpy
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image, Imu, JointState
@@ -30,6 +30,11 @@ from vla_common.messages import stamp_to_ns
 from vla_interfaces.msg import ChunkReport, InferenceStatus, SupervisorState
 
 START_TIMEOUT = 60.0
+ANSWER_TIMEOUT = 20.0
+_THERE = {
+    Transition.TRANSITION_CONFIGURE: State.PRIMARY_STATE_INACTIVE,
+    Transition.TRANSITION_ACTIVATE: State.PRIMARY_STATE_ACTIVE,
+}
 STATE_PERIOD = 0.01
 
 
@@ -53,6 +58,7 @@ class Surroundings:
         )
         node.create_service(Trigger, '/supervisor/start', self._start)
         self._change = node.create_client(ChangeState, '/inference/change_state')
+        self._get = node.create_client(GetState, '/inference/get_state')
         self._mode = SupervisorState.READY
         self._sequence = 0
         width, height = size
@@ -75,21 +81,38 @@ class Surroundings:
         self.node.destroy_node()
 
     def change(self, transition: int) -> None:
-        """Raises ConfigError when the node refuses."""
+        """Raises ConfigError when the node refuses.
+
+        The answer of a server that does not know this client's reader yet is lost: the node that
+        gives none is asked whether it is there.
+        """
         end = time.monotonic() + START_TIMEOUT
-        while not self._change.service_is_ready():
+        request = ChangeState.Request()
+        request.transition.id = transition
+        changed = self._ask(self._change, request, end, ANSWER_TIMEOUT)
+        while changed is None:
+            state = self._ask(self._get, GetState.Request(), end, 1.0)
+            if state is not None and state.current_state.id == _THERE[transition]:
+                return
+            if time.monotonic() > end:
+                raise ConfigError('benchmark', 'node', 'no answer', 'a transition')
+        if not changed.success:
+            raise ConfigError('benchmark', 'node', 'a refusal', 'a configured node (see above)')
+
+    def _ask(self, client: Any, request: Any, end: float, patience: float) -> Any:
+        """The answer, or None."""
+        while not client.service_is_ready():
             if time.monotonic() > end:
                 raise ConfigError('benchmark', 'node', 'no answer', 'the inference node')
             self.spin(0.05)
-        request = ChangeState.Request()
-        request.transition.id = transition
-        future = self._change.call_async(request)
+        future = client.call_async(request)
+        end = min(end, time.monotonic() + patience)
         while not future.done():
             if time.monotonic() > end:
-                raise ConfigError('benchmark', 'node', 'no answer', 'a transition')
+                client.remove_pending_request(future)
+                return None
             self.spin(0.01)
-        if not future.result().success:
-            raise ConfigError('benchmark', 'node', 'a refusal', 'a configured node (see above)')
+        return future.result()
 
     def say(self, text: str) -> None:
         self._words.publish(String(data=text))
