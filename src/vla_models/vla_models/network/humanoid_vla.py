@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vla_models.network.fusion import Fusion
 from vla_models.network.heads import HEADS, HeadShape
 from vla_models.network.looking import Keypoints, Landmarks, LanguageQueriedAttention, Locator
+from vla_models.network.settling import Settling
 from vla_models.network.text import TextEncoder
 from vla_models.network.vision import VISION
 
@@ -47,6 +48,7 @@ class HumanoidVLAConfig:
     head_width: int = 512
     head_layers: int = 3
     head_steps: int = 5
+    settle: float = 0.08  # rad; see `settling`
 
     def __post_init__(self) -> None:
         for name, table in (('vision', VISION), ('head', HEADS)):
@@ -137,6 +139,7 @@ class HumanoidVLA(nn.Module):
             steps=config.head_steps,
         )
         self.head = HEADS[config.head](shape)
+        self.settling = Settling(config.action_dim, config.settle)
         self.register_buffer('moved', torch.tensor(config.moved), persistent=False)
         self.register_buffer('camera', torch.tensor(config.camera), persistent=False)
 
@@ -180,7 +183,8 @@ class HumanoidVLA(nn.Module):
 
     def act(self, known: Understanding) -> Tensor:
         """The chunk (B, h, k), normalised."""
-        return self.head(known.context, known.text, known.current, known.phase)
+        chunk = self.head(known.context, known.text, known.current, known.phase)
+        return self.settling(chunk, known.current)
 
     def forward(self, image: Tensor, ids: Tensor, state: Tensor, phase: Tensor) -> Tensor:
         """Image (B, 3, H, W), ids (B, L), state (B, T·k), phase (B, 2) to chunk (B, h, k)."""

@@ -74,6 +74,7 @@ class Trainer:
         self.config = self._configuration()
         self.model = HumanoidVLA(self.config)
         self._place_targets()
+        self.model.settling.unit.copy_(torch.from_numpy(self.by.std[self.by.moved]))
         self.initialised = self._take_over(given)
         for part in options.freeze:
             getattr(self.model, part).requires_grad_(False)
