@@ -36,7 +36,7 @@ def made(tmp_path_factory):
     return out, result
 
 
-@pytest.mark.timeout(600)  # 30 s of CPU; a busy machine takes its time
+@pytest.mark.timeout(1200)  # 40 s of CPU; a busy machine takes its time
 def test_the_evaluation_has_the_promised_shape(made):
     out, result = made
     assert json.loads((out / 'evaluation.json').read_text()) == json.loads(json.dumps(result))
@@ -68,7 +68,7 @@ def test_the_bundle_answers_as_the_inference_node_asks(made):
     assert chunk.positions.shape == (16, 17)
     assert not set(chunk.joints) & {robot.joint_names[i] for i in robot.groups['legs']}
     policy.close()
-    assert sum(f.stat().st_size for f in (out / 'bundle').iterdir()) < 8e6
+    assert sum(f.stat().st_size for f in (out / 'bundle').iterdir()) < 30e6
 
 
 def test_collection_goes_on_where_it_was_and_refuses_another_seed(made):
