@@ -1,9 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What a batch holds: light that varies, words, and samples that are later on their way."""
+"""What a batch holds: light that varies, words, and what is known besides."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,13 +30,6 @@ def plain(frames: Frames) -> Normalisation:
     )
 
 
-def moving(frames: Frames, steps: int) -> Frames:
-    """Chunks that go on by 0.1 rad a step for `steps` steps, and rest then."""
-    way = 0.1 * np.minimum(np.arange(1, frames.layout.horizon + 1), steps)
-    start = frames.action[:, :, :1]
-    return replace(frames, action=(start + way[:, None]).astype(np.float32))
-
-
 def test_augmentation_changes_light_but_never_moves_a_pixel():
     image = np.zeros((4, 8, 8, 3), np.uint8)
     image[:, 3, 5] = 200
@@ -59,50 +50,16 @@ def test_each_sample_hears_a_phrase_of_what_it_is_asked(noise_dataset, tokenizer
         assert (task.colour or '') in said[phrase] and (task.hand or '') in said[phrase]
 
 
-def test_a_sample_that_is_later_on_its_way_has_the_rest_of_the_chunk_before_it(
-    noise_dataset, tokenizer
-):
-    """posture = a point of the demonstrated chunk; answer = the points after it, then rest."""
-    frames = moving(open_dataset(noise_dataset), 4)
-    options = TrainingOptions(later=1.0, state_noise=0.0, target_noise=0.0)
-    batcher = Batcher(frames, plain(frames), tokenizer, options)
-    numbers = np.arange(96)
-    batch = batcher.batch(np.arange(4), numbers, np.random.default_rng(1), vary=True)
-    moved = batcher.by.moved
-    state, answer = batch['imagined_state'].numpy(), batch['imagined_action'].numpy()
-    chunk = frames.action.reshape(96, *frames.action.shape[2:])
-    for n in range(96):
-        passed = [i for i in range(1, 8) if np.allclose(chunk[n, i - 1], state[n, moved])]
-        assert passed, 'the posture is no point of the chunk'
-        ways = [np.r_[chunk[n, i:], chunk[n, -1:].repeat(i, 0)] for i in passed]
-        assert any(np.allclose(answer[n], way, atol=1e-6) for way in ways)
-    assert batch['imagined_weight'].min() == 1.0  # it had come to rest: the rest is known
-
-
-def test_what_follows_a_chunk_that_is_still_moving_has_no_weight(noise_dataset, tokenizer):
-    frames = moving(open_dataset(noise_dataset), 99)
-    options = TrainingOptions(later=1.0, state_noise=0.0)
-    batcher = Batcher(frames, plain(frames), tokenizer, options)
-    batch = batcher.batch(np.arange(4), np.arange(96), np.random.default_rng(1), vary=True)
-    weight = batch['imagined_weight'].numpy()[..., 0]
-    answer = batch['imagined_action'].numpy()
-    for row, chunk in zip(weight, answer, strict=True):
-        known = int(row.sum())
-        assert 0 < known < 8 and (row == (np.arange(8) < known)).all()
-        assert np.allclose(np.diff(chunk[:known], axis=0), 0.1, atol=1e-5)
-
-
-def test_the_phase_goes_on_while_a_sample_is_on_its_way(noise_dataset, tokenizer):
-    frames = moving(open_dataset(noise_dataset), 99)
-    angle = np.linspace(0, 6, frames.phase[..., 0].size).reshape(frames.phase.shape[:2])
-    frames = replace(frames, phase=np.stack([np.sin(angle), np.cos(angle)], -1))
-    batcher = Batcher(frames, plain(frames), tokenizer, TrainingOptions(later=1.0))
-    batch = batcher.batch(np.arange(4), np.arange(96), np.random.default_rng(1), vary=True)
-    weight = batch['imagined_weight'].numpy()[..., 0]
-    passed = 8 - weight.sum(1)
-    later = angle.ravel() + 2 * np.pi * passed * 0.1 / 2.0
-    wanted = np.stack([np.sin(later), np.cos(later)], -1)
-    assert np.allclose(batch['imagined_phase'].numpy(), wanted, atol=1e-5)
+def test_imagined_samples_carry_the_target_give_or_take_a_little(noise_dataset, tokenizer):
+    frames = open_dataset(noise_dataset)
+    batcher = Batcher(frames, plain(frames), tokenizer, TrainingOptions(target_noise=0.001))
+    numbers = np.arange(24)
+    batch = batcher.batch(np.arange(4), numbers, np.random.default_rng(0), vary=True)
+    given = frames.target.reshape(-1, 3)[numbers]
+    found = batch['imagined_target'].numpy()
+    assert (np.isfinite(found) == np.isfinite(given)).all()
+    assert 0 < np.nanmax(np.abs(found - given)) < 0.01
+    assert np.allclose(batch['target'].numpy(), frames.target[:4].reshape(-1, 3), equal_nan=True)
 
 
 def test_nothing_is_varied_where_it_is_judged(noise_dataset, tokenizer):

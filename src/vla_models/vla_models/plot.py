@@ -14,7 +14,7 @@ _COLOURS = {'train': (180, 90, 20), 'validation': (30, 60, 210)}  # BGR
 
 
 def draw_losses(path: Path, curves: dict[str, list[float]]) -> None:
-    """Write `curves` (name to one loss per epoch, > 0) as a chart with a logarithmic axis."""
+    """Write `curves` (name to one loss per validation, > 0) as a chart with a logarithmic axis."""
     rows, columns = _SIZE
     image = np.full((rows, columns, 3), 255, np.uint8)
     values = np.array([v for curve in curves.values() for v in curve if v > 0])
@@ -23,8 +23,8 @@ def draw_losses(path: Path, curves: dict[str, list[float]]) -> None:
     low, high = np.log10(values.min()) - 0.05, np.log10(values.max()) + 0.05
     length = max(2, max(len(curve) for curve in curves.values()))
 
-    def place(epoch: int, value: float) -> tuple[int, int]:
-        x = _MARGIN + (columns - 2 * _MARGIN) * epoch / (length - 1)
+    def place(number: int, value: float) -> tuple[int, int]:
+        x = _MARGIN + (columns - 2 * _MARGIN) * number / (length - 1)
         y = rows - _MARGIN - (rows - 2 * _MARGIN) * (np.log10(value) - low) / (high - low)
         return round(x), round(y)
 
@@ -40,7 +40,7 @@ def draw_losses(path: Path, curves: dict[str, list[float]]) -> None:
         where = (columns - 200, 24 + 18 * row)
         label = f'{name} {curve[-1]:.4f}' if curve else name
         cv2.putText(image, label, where, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
-    caption = f'loss over {len(next(iter(curves.values())))} epochs'
+    caption = f'loss over {len(next(iter(curves.values())))} validations'
     where = (_MARGIN, rows - 20)
     cv2.putText(image, caption, where, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (60,) * 3, 1, cv2.LINE_AA)
     cv2.imwrite(str(path), image)

@@ -20,7 +20,6 @@ from vla_models.language import encode, misspell, phrase
 from vla_models.training.options import TrainingOptions
 
 IMAGE_MEAN, IMAGE_STD = 0.5, 0.5
-AT_REST = 0.002  # rad between the last two steps of a chunk
 
 
 @dataclass(frozen=True)
@@ -74,8 +73,6 @@ class Batcher:
         }
         if len(imagined):
             more = self._samples(imagined, rng, vary, self.options.target_noise)
-            if vary:
-                more |= self._later(imagined, rng)
             more['phrase'] = phrase_of[len(samples) :]
             content |= {f'imagined_{name}': value for name, value in more.items()}
         return content
@@ -97,48 +94,6 @@ class Batcher:
             'action': _tensor((frames.action[frame, label] - mean) / std),
             'target': _tensor(target),
             'pixel': _tensor(frames.pixel[frame, label]),
-        }
-
-    def _later(self, samples: np.ndarray, rng: np.random.Generator) -> dict[str, Tensor]:
-        """The same samples, most of them later on their way: state, phase, action, and the weight
-        (N, h, 1) of each step.
-
-        A motion slows down at its end, but few recorded frames lie just before the goal of what
-        they are asked. There a share of the old posture in the answer is enough to stall a robot
-        whose arms sag. So the posture becomes a point of the demonstrated chunk, give or take a
-        little, and the chunk what is left of it. Where it had not come to rest, nothing is known
-        of the steps after it.
-        """
-        frames, by, options = self.frames, self.by, self.options
-        frame, label = samples // frames.labels, samples % frames.labels
-        chunk = frames.action[frame, label]
-        count, horizon = chunk.shape[:2]
-        passed = rng.integers(1, horizon, count) * (rng.random(count) < options.later)
-        state = frames.state[frame][:, by.chosen].copy()
-        reached = chunk[np.arange(count), np.maximum(passed - 1, 0)]
-        on_way = (passed > 0)[:, None]
-        state[:, by.moved] = np.where(on_way, reached, state[:, by.moved])
-        doubt = rng.choice((options.state_noise, 5 * options.state_noise), (count, 1))
-        state = state + rng.normal(0.0, 1.0, state.shape) * np.where(on_way, doubt, doubt.min())
-        steps = passed[:, None] + np.arange(horizon)
-        left = chunk[np.arange(count)[:, None], np.minimum(steps, horizon - 1)]
-        resting = np.abs(chunk[:, -1] - chunk[:, -2]).max(-1) < AT_REST
-        known = (steps < horizon) | resting[:, None]
-        turn = 2 * np.pi * passed * frames.layout.step / frames.layout.period
-        sine, cosine = frames.phase[frame, label].T
-        phase = np.stack(
-            [
-                sine * np.cos(turn) + cosine * np.sin(turn),
-                cosine * np.cos(turn) - sine * np.sin(turn),
-            ],
-            axis=-1,
-        )
-        mean, std = by.mean[by.moved], by.std[by.moved]
-        return {
-            'state': _tensor((state - by.mean) / by.std),
-            'phase': _tensor(phase),
-            'action': _tensor((left - mean) / std),
-            'weight': _tensor(known[:, :, None]),
         }
 
     def _phrases(

@@ -16,7 +16,7 @@ from vla_models.network.humanoid_vla import HumanoidVLA
 from vla_models.training.options import TrainingOptions
 
 HEAT_SIGMA = 1.0  # cells
-EARLY = 2.0  # steps after which a chunk's beginning no longer counts more
+FIRST, LAST = 0.6, 1.4  # what the first and the last step of a chunk count
 
 
 def _mean_where(values: Tensor, known: Tensor) -> Tensor:
@@ -31,8 +31,7 @@ class Learner(nn.Module):
         """`std` (k,) rad: what one normalised unit of each action joint is."""
         super().__init__()
         self.model, self.options = model, options
-        more = torch.exp(-torch.arange(model.config.horizon) / EARLY)
-        steps = 1.0 + (options.early_weight - 1.0) * more  # the robot follows the first ones only
+        steps = torch.linspace(FIRST, LAST, model.config.horizon)
         self.register_buffer('scale', steps[:, None] * std, persistent=False)
         self.register_buffer('std', std, persistent=False)
 
@@ -57,9 +56,7 @@ class Learner(nn.Module):
                 batch['imagined_phase'],
                 batch['imagined_target'],
             )
-            parts['imagined'] = self._chunk(
-                imagined, batch['imagined_action'], batch.get('imagined_weight')
-            )
+            parts['imagined'] = self._chunk(imagined, batch['imagined_action'])
             total = total + parts['imagined']
         with torch.no_grad():
             acted = model.act(known) if not self.training else None
@@ -67,10 +64,9 @@ class Learner(nn.Module):
                 parts['error'] = ((acted - batch['action']).abs() * self.std).mean()
         return {**parts, 'total': total}
 
-    def _chunk(self, known, action: Tensor, weight: Tensor | None = None) -> Tensor:
-        scale = self.scale if weight is None else self.scale * weight
+    def _chunk(self, known, action: Tensor) -> Tensor:
         head = self.model.head
-        loss = head.loss(known.context, known.text, known.current, known.phase, action, scale)
+        loss = head.loss(known.context, known.text, known.current, known.phase, action, self.scale)
         return loss.mean()
 
     def _where(self, known, pixel: Tensor, target: Tensor) -> dict[str, Tensor]:

@@ -37,8 +37,6 @@ class TrainingOptions:
     seen_weight: float = 0.05
     target_noise: float = 0.007  # m, on imagined targets
     state_noise: float = 0.01  # rad
-    later: float = 0.6  # share of the imagined samples that are on their way along the chunk
-    early_weight: float = 3.0  # what the first step of a chunk counts, the last one counting 1
     phrases: int = 3  # of each instruction, in a batch
     typos: float = 0.1
     init: str = ''  # run, bundle or safetensors file with the weights to begin from

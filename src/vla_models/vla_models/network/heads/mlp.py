@@ -89,9 +89,7 @@ class GaussianMlpHead(MlpHead):
         return nn.functional.softplus(raw).reshape(-1, self.shape.horizon, self.shape.joints) + 1e-3
 
     def loss(self, context, text, current, phase, chunk, scale):
-        # A step of no weight has nothing to say about the deviation either.
         deviation = self.deviation(context, text, current) * scale
-        deviation = torch.where(scale > 0, deviation, 1.0)
         error = (self(context, text, current, phase) - chunk) * scale
         likelihood = 0.5 * (error / deviation).square() + torch.log(deviation)
         return (likelihood + 0.5 * math.log(2 * math.pi)).mean((1, 2))
