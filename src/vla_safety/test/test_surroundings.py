@@ -9,6 +9,7 @@ import trimesh
 from test_barriers import ROBOT, Arm
 
 from vla_common.errors import ConfigError
+from vla_robot.collision import CollisionModel, wrench
 from vla_safety.coupled.surroundings import load_surroundings
 from vla_safety.violations import Kind
 
@@ -49,11 +50,25 @@ def folder(tmp_path: pathlib.Path) -> pathlib.Path:
     return tmp_path
 
 
-def test_boxes_and_meshes_become_solids_a_mesh_piece_by_piece(folder):
-    table, shelf = load_surroundings(folder / 'good.yaml', ROBOT)
-    assert (table.name, len(table.shapes), table.anchor) == ('table', 1, 'left_foot')
-    assert (shelf.name, len(shelf.shapes)) == ('shelf', 2)  # between the boards there is air
-    assert shelf.links == ('left_palm', 'right_palm')
+def test_a_mesh_is_as_far_away_as_the_box_that_it_describes(folder):
+    text = GOOD.replace('box: [0.5, 1.2, 0.04]', 'box: [0.4, 0.8, 0.02]')
+    text = text.replace('[0.55, -0.1, 0.78]', '[0.6, -0.1, 0.9]').replace('rpy: [0, 0, 0.1]', '')
+    (folder / 'same.yaml').write_text(text.replace('-0.1, 0.0], }', '-0.1, 0.0]}'))
+    solids = load_surroundings(folder / 'same.yaml', ROBOT)
+    assert [(o.name, o.anchor, o.links) for o in solids] == [
+        ('table', 'left_foot', ('left_palm', 'right_palm')),
+        ('shelf', 'left_foot', ('left_palm', 'right_palm')),
+    ]
+    model = CollisionModel(ROBOT, solids)
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        model.place(ROBOT.poses['ready'] + rng.normal(0.0, 0.1, ROBOT.n))
+        box, mesh = (
+            model.measure(model.pairs.index((name, 'left_palm'))) for name in ('table', 'shelf')
+        )
+        # The shelf's upper board is where the table is.
+        assert mesh.min_distance == pytest.approx(box.min_distance, abs=1e-6)
+        assert np.allclose(wrench(mesh), wrench(box), atol=1e-4)
 
 
 @pytest.mark.parametrize('case', WRONG)
@@ -77,8 +92,8 @@ def test_hands_stop_above_a_table(folder):
         arm = Arm('ready', obstacles=obstacles)
         goal = ROBOT.poses['ready'].copy()
         for side in ('left', 'right'):
-            goal[ROBOT.index[f'{side}_shoulder_pitch']] = 0.3
-            goal[ROBOT.index[f'{side}_elbow']] = -1.2
+            goal[ROBOT.index[f'{side}_shoulder_pitch']] = -0.2
+            goal[ROBOT.index[f'{side}_elbow']] = -0.6
         lowest[name] = np.inf
         for _ in range(250):
             arm.step(np.clip(5.0 * (goal - arm.box.position), -4.0, 4.0))

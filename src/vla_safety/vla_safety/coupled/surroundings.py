@@ -8,8 +8,8 @@
       table: {box: [0.5, 1.0, 0.04], position: [0.55, -0.1, 0.78]}
       shelf: {mesh: shelf.stl, scale: 0.001, position: [1, 0, 0], rpy: [0, 0, 1.57]}
 
-A mesh is taken apart into its connected pieces, and each piece stands for its convex hull: never
-less than what is there. A hollow thing in one piece (a bowl) is solid then; model it in pieces.
+A mesh is taken as it is, triangle by triangle: what matters is its surface, which nothing that
+begins outside can get through. It costs more than boxes do; keep it coarse.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from vla_robot import RobotModel
 from vla_robot.collision import Obstacle
 
 FORMAT = 1
-MOST_PIECES = 64
+MOST_TRIANGLES = 20_000
+"""Beyond this a tick would no longer be one."""
 
 
 def load_surroundings(path: str | os.PathLike[str], robot: RobotModel) -> tuple[Obstacle, ...]:
@@ -61,45 +62,40 @@ def load_surroundings(path: str | os.PathLike[str], robot: RobotModel) -> tuple[
             raise fields.error(f'solids.{name}', 'both or neither', 'a box or a mesh')
         if section.has('box'):
             size = section.numbers('box', length=3, lo=1e-4)
-            pieces = [coal.Box(*size)]
+            shape = coal.Box(*size)
         else:
             scale = section.number('scale', lo=1e-6) if section.has('scale') else 1.0
-            pieces = _pieces(section, Path(path).parent / section.text('mesh'), scale)
+            shape = _surface(section, Path(path).parent / section.text('mesh'), scale)
         section.close()
-        obstacles.append(
-            Obstacle(
-                name, anchor, tuple((piece, rotation, position) for piece in pieces), tuple(links)
-            )
-        )
+        obstacles.append(Obstacle(name, anchor, ((shape, rotation, position),), tuple(links)))
     fields.close()
     return tuple(obstacles)
 
 
-def _pieces(section: Fields, file: Path, scale: float) -> list[object]:
-    """Convex hulls of a mesh's connected pieces, in m."""
+def _surface(section: Fields, file: Path, scale: float) -> object:
+    """A mesh's triangles, in m, as Coal has them."""
     import trimesh  # 0.3 s: only where there is a mesh
 
     if not file.is_file():
         raise section.error('mesh', str(file), 'an existing mesh file')
     try:
         mesh = trimesh.load(file, force='mesh')
-        parts = mesh.split(only_watertight=False)
-        hulls = [part.convex_hull for part in parts]
+        points = np.asarray(mesh.vertices, dtype=float) * scale
+        faces = np.asarray(mesh.faces, dtype=int).tolist()
     except Exception as error:  # trimesh raises whatever its readers raise
         raise section.error(
             'mesh', f'{file.name}: {type(error).__name__}: {error}', 'a mesh that trimesh reads'
         ) from None
-    if not 1 <= len(hulls) <= MOST_PIECES:
-        raise section.error('mesh', f'{len(hulls)} pieces', f'1 to {MOST_PIECES} pieces')
-    pieces = []
-    for hull in hulls:
-        points = np.asarray(hull.vertices, dtype=float) * scale
-        if not (np.isfinite(points).all() and np.ptp(points, axis=0).min() > 0):
-            raise section.error('mesh', f'{file.name} without volume', 'solid pieces')
-        vertices = coal.StdVec_Vec3s()
-        vertices.extend(list(points))
-        triangles = coal.StdVec_Triangle()
-        for a, b, c in np.asarray(hull.faces).tolist():
-            triangles.append(coal.Triangle(a, b, c))
-        pieces.append(coal.Convex(vertices, triangles))
-    return pieces
+    if not 1 <= len(faces) <= MOST_TRIANGLES:
+        raise section.error('mesh', f'{len(faces)} triangles', f'1 to {MOST_TRIANGLES} triangles')
+    if not np.isfinite(points).all():
+        raise section.error('mesh', f'{file.name} with points that are no numbers', 'finite points')
+    vertices, triangles = coal.StdVec_Vec3s(), coal.StdVec_Triangle()
+    vertices.extend(list(points))
+    for a, b, c in faces:
+        triangles.append(coal.Triangle(a, b, c))
+    surface = coal.BVHModelOBBRSS()
+    surface.beginModel(len(faces), len(points))
+    surface.addSubModel(vertices, triangles)
+    surface.endModel()
+    return surface
