@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -21,8 +22,8 @@ loss.png, training.json and tokenizer.json. With --minutes the learning rate fal
 that time, whatever the machine. Data: what collect wrote, or any dataset in LeRobot's layout v3.0
 with one camera and named joints; it is checked whole before the first step.
 
-several GPUs:
-  accelerate launch --num_processes 4 -m vla_models.commands.train --data data --out run
+several GPUs (accelerate launch does the same):
+  torchrun --nproc_per_node 4 -m vla_models.commands.train --data data --out run
 fine-tuning the shipped bundle on your own data, the eyes left as they are:
   ros2 run vla_models train --data mine --out run --init models/humanoid_vla --freeze vision
 example:
@@ -31,7 +32,10 @@ example:
 
 def train(data: Path, out: Path, options: TrainingOptions) -> Trainer:
     """Train, or go on training, in `out`; the trainer as it ended."""
-    with progress('frames') as bar:
+    bar = progress('frames')
+    first = os.environ.get('RANK', '0') == '0'  # of several processes one tells
+    bar.disable = not first
+    with bar:
         reading = bar.add_task('checking the data', total=None)
         trainer = Trainer(
             data,
@@ -40,7 +44,7 @@ def train(data: Path, out: Path, options: TrainingOptions) -> Trainer:
             lambda done, total: bar.update(reading, completed=done, total=total),
         )
         bar.remove_task(reading)
-        if trainer.resumed:
+        if trainer.resumed and first:
             bar.console.print(f'going on after step {trainer.step} of {trainer.steps}')
         line = bar.add_task('training', total=trainer.steps * options.batch)
         bar.advance(line, trainer.step * options.batch)
@@ -49,6 +53,8 @@ def train(data: Path, out: Path, options: TrainingOptions) -> Trainer:
             bar.update(line, advance=count, description=f'step {trainer.step} loss {loss:.4f}')
 
         def validated(finding: dict[str, float]) -> None:
+            if not first:
+                return
             bar.console.print(
                 f'step {trainer.step} ({trainer.seconds:.0f} s): training loss'
                 f' {trainer.curves["train"][-1]:.4f}; on unseen episodes: chunk'
@@ -89,7 +95,8 @@ def _run(arguments: list[str] | None) -> int:
     p.add_argument('--freeze', nargs='+', choices=PARTS, default=(), help='parts left as they are')
     a = p.parse_args(arguments)
     trainer = train(a.data, a.out, _options(a))
-    console.print(f'best error on unseen episodes {trainer.best:.4f} rad; {a.out}/loss.png')
+    if trainer.accelerator.is_main_process:
+        console.print(f'best error on unseen episodes {trainer.best:.4f} rad; {a.out}/loss.png')
     return 0
 
 

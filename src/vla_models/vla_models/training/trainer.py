@@ -2,7 +2,7 @@
 """One training run: where it begins, its steps, what it keeps.
 
 Accelerate places the model, averages gradients over GPUs and does mixed precision; started with
-`accelerate launch --num_processes N` each process takes its share of every batch.
+`torchrun --nproc_per_node N` each process takes its share of every batch.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from tokenizers import Tokenizer
 from torch import Tensor
 
@@ -52,16 +53,17 @@ class Trainer:
         torch.set_num_threads(options.threads)
         torch.manual_seed(options.seed)
         small = HumanoidVLAConfig.small(**options.network)
-        self.frames: Frames = open_dataset(data, image_size=small.image_size, progress=reading)
+        self.accelerator = Accelerator(
+            mixed_precision=options.precision, cpu=not torch.cuda.is_available()
+        )
+        with self.accelerator.main_process_first():  # one of them makes the cache
+            self.frames: Frames = open_dataset(data, image_size=small.image_size, progress=reading)
         self.train_frames, self.validation_frames = self.frames.split(
             options.validation, options.seed
         )
         if not len(self.train_frames):
             raise ConfigError(data, 'episodes', 'too few to hold some out', 'at least two')
         self.out.mkdir(parents=True, exist_ok=True)
-        self.accelerator = Accelerator(
-            mixed_precision=options.precision, cpu=not torch.cuda.is_available()
-        )
         given, about, source = ({}, {}, None)
         begun = self.out / checkpoint.CHECKPOINT
         if begun.exists():
@@ -259,12 +261,20 @@ class Trainer:
                 losses = []
             else:
                 self.seconds += time.monotonic() - begin
+            self._agree_on_time()
         if losses:  # the time was over between two validations
             self._conclude(float(np.mean(losses)), time.monotonic())
             validated(self.finding)
         if self.accelerator.is_main_process:
             self._describe()
         return self.best
+
+    def _agree_on_time(self) -> None:
+        """One clock for all processes: they have to end after the same step."""
+        if self.accelerator.num_processes > 1:
+            clock = torch.tensor([self.seconds], device=self.accelerator.device)
+            self.seconds = float(broadcast(clock))
+            self.since_best = int(broadcast(clock.new_tensor([self.since_best])))
 
     def _conclude(self, train: float, begin: float) -> None:
         """Validate and keep: a kill loses what came after this."""
