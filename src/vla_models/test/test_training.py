@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import yaml
 from conftest import SMALL_NETWORK, episode_of_noise, write_noise
+from safetensors.torch import save_file
 
 from vla_common.errors import ConfigError
 from vla_models.dataset import EpisodeWriter, finalise
@@ -119,9 +121,26 @@ def test_a_run_can_begin_from_other_weights_and_leave_parts_as_they_are(noise_da
         Trainer(noise_dataset, tmp_path / 'third', replace(one, init=str(tmp_path / 'none')))
 
 
-def test_weights_of_another_network_are_refused(noise_dataset, tmp_path):
-    from safetensors.torch import save_file
+def test_a_bundle_is_fine_tuned_with_its_weights_its_normalisation_and_its_words(
+    noise_dataset, tmp_path
+):
+    first = Trainer(noise_dataset, tmp_path / 'first', replace(SMALL, epochs=1))
+    first.run()
+    model, about = load_checkpoint(tmp_path / 'first' / BEST)
+    about['mean'] = [value + 0.125 for value in about['mean']]  # not what these data would give
+    bundle = tmp_path / 'bundle'
+    bundle.mkdir()
+    (bundle / 'policy.yaml').write_text(yaml.safe_dump(describe(model.config, about, '1.0.0')))
+    (bundle / 'tokenizer.json').write_bytes((tmp_path / 'first' / 'tokenizer.json').read_bytes())
+    wrapped = {f'policy.{name}': value for name, value in model.state_dict().items()}
+    save_file(wrapped, str(bundle / 'source.safetensors'))
+    tuned = Trainer(noise_dataset, tmp_path / 'tuned', replace(SMALL, init=str(bundle)))
+    assert tuned.initialised == len(wrapped)
+    assert np.allclose(tuned.by.mean, about['mean'], atol=1e-6)
+    assert torch.equal(tuned.model.head.gate, model.head.gate)
 
+
+def test_weights_of_another_network_are_refused(noise_dataset, tmp_path):
     save_file({'other.weight': torch.zeros(2)}, str(tmp_path / 'other.safetensors'))
     with pytest.raises(ConfigError, match=r'weights: found \[.other\.weight'):
         Trainer(

@@ -69,8 +69,8 @@ def _run(arguments: list[str] | None) -> int:
     default = TrainingOptions()
     p = parser(
         'train',
-        'Train HumanoidVLA by behaviour cloning: deterministic by seed, validated on episodes that\n'
-        'it does not train on, stopped when those no longer get better.',
+        'Train HumanoidVLA by behaviour cloning: deterministic by seed, validated on episodes\n'
+        'that it does not train on, stopped when those no longer get better.',
         EPILOG,
     )
     p.add_argument('--data', type=Path, required=True, metavar='DIR', help='the dataset')

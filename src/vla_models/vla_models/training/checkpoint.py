@@ -19,10 +19,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vla_common.errors import ConfigError
+from vla_common.yaml_file import load_yaml
 
 BEST = 'best.safetensors'
 CHECKPOINT = 'checkpoint.safetensors'
 TOKENIZER = 'tokenizer.json'
+POLICY, SOURCE = 'policy.yaml', 'source.safetensors'  # of a bundle
 
 
 def save(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
@@ -73,12 +75,18 @@ def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 def weights_in(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], Path]:
     """Weights to begin from: a run, a bundle with its source, or a safetensors file.
 
-    Returns tensors by the network's names, what the file says of itself, and its directory.
+    Returns tensors by the network's names, what is known of them (`state_joints`, `mean`, `std`
+    where it is), and the directory that they come from. ConfigError where there are none.
     """
     path = Path(path)
-    for name in (BEST, 'source.safetensors'):
-        if (path / name).is_file():
-            path = path / name
+    if (path / POLICY).is_file():
+        tensors, _ = load(path / SOURCE)
+        state = load_yaml(path / POLICY).get('inputs', {}).get('state', {})
+        about = {key: state[key] for key in ('mean', 'std') if key in state}
+        about['state_joints'] = state.get('joints')
+        # The module of a bundle is wrapped: its inputs come in the order of policy.yaml.
+        return under(tensors, 'policy.') or tensors, about, path
+    if (path / BEST).is_file():
+        path = path / BEST
     tensors, about = load(path)
-    # A bundle's source has its inputs reordered by a module around the network.
-    return {k.removeprefix('policy.'): v for k, v in tensors.items()}, about, path.parent
+    return tensors, about, path.parent
