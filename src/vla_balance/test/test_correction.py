@@ -12,6 +12,7 @@ from standing import PERIOD, ROBOT, SIDES, STANDING, Standing
 from vla_balance.correction import BalanceCorrection
 from vla_balance.gains import BalanceGains
 from vla_common.errors import ConfigError
+from vla_common.levels import Level
 from vla_common.yaml_file import Fields, load_yaml
 from vla_sim import SensorNoise
 
@@ -76,6 +77,8 @@ def test_it_survives_a_push_of_20_newton_seconds_while_both_arms_swing(side):
     s.push(side, 20.0)
     s.run(2.5, swing)
     assert not s.world.fallen
+    # Nor is it taken for a fall: an e-stop would damp the robot that has just saved itself.
+    assert max(verdict.level for verdict in s.verdicts) < Level.EMERGENCY
 
 
 def test_standing_quietly_it_settles_where_it_wants_the_capture_point():
