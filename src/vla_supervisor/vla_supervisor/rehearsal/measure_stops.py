@@ -202,6 +202,8 @@ def main(argv: list[str] | None = None) -> None:
     except (RehearsalError, KeyboardInterrupt) as error:
         progress.end()
         print(f'measure_stops: {error or "interrupted"}\nlog: {log}', file=sys.stderr)
+        if told:
+            print(f'measured before that:\n{table(told)}', file=sys.stderr)
         if options.json:
             print(json.dumps({'error': str(error)}))
         sys.exit(2)
