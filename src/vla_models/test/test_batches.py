@@ -62,6 +62,18 @@ def test_imagined_samples_carry_the_target_give_or_take_a_little(noise_dataset, 
     assert np.allclose(batch['target'].numpy(), frames.target[:4].reshape(-1, 3), equal_nan=True)
 
 
+def test_a_history_is_the_frames_before_and_ends_where_the_episode_begins(noise_dataset, tokenizer):
+    """Episodes of four frames: before frame 4, the first of its episode, there is nothing."""
+    frames = open_dataset(noise_dataset)
+    options = TrainingOptions(network={'history': 3})
+    batcher = Batcher(frames, plain(frames), tokenizer, options)
+    chosen = np.array([4, 5, 7])
+    batch = batcher.batch(chosen, NOTHING, np.random.default_rng(0), vary=False)
+    found = batch['state'].numpy()[::3].reshape(3, 3, -1)
+    for row, past in zip(found, ([4, 4, 4], [5, 4, 4], [7, 6, 5]), strict=True):
+        assert np.allclose(row, frames.state[past], atol=1e-6)
+
+
 def test_nothing_is_varied_where_it_is_judged(noise_dataset, tokenizer):
     frames = open_dataset(noise_dataset)
     batcher = Batcher(frames, plain(frames), tokenizer, TrainingOptions())

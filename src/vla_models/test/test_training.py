@@ -194,6 +194,14 @@ def test_data_without_labels_and_a_whole_body_are_trained_on_too(tmp_path, layou
     assert trainer.config.joints == 32
 
 
+def test_a_network_with_a_history_is_trained_but_is_no_bundle_yet(noise_dataset, tmp_path):
+    options = replace(SMALL, epochs=1, network={**SMALL_NETWORK, 'history': 2})
+    assert np.isfinite(Trainer(noise_dataset, tmp_path / 'run', options).run())
+    model, about = load_checkpoint(tmp_path / 'run' / BEST)
+    with pytest.raises(ConfigError, match='config.history: found 2, wanted 1'):
+        describe(model.config, about, '1.0.0')
+
+
 def test_options_that_do_not_exist_are_refused_with_those_that_do():
     with pytest.raises(ValueError, match="freeze: found 'eyes'.*vision"):
         TrainingOptions(freeze=('eyes',))

@@ -42,7 +42,12 @@ def load_checkpoint(path: Path) -> tuple[HumanoidVLA, dict]:
 
 
 def describe(config: HumanoidVLAConfig, content: dict, version: str) -> dict:
-    """policy.yaml of a checkpoint, without what the model file decides: runtime, model, files."""
+    """policy.yaml of a checkpoint, without what the model file decides: runtime, model, files.
+
+    ConfigError for a network with a history: the inference node gives the present state only.
+    """
+    if config.history != 1:
+        raise ConfigError('checkpoint', 'config.history', config.history, '1, to be a bundle')
     mean = [round(float(v), 6) for v in content['mean']]
     std = [round(float(v), 6) for v in content['std']]
     side = config.image_size

@@ -49,6 +49,8 @@ class Batcher:
         self, frames: Frames, by: Normalisation, tokenizer: Tokenizer, options: TrainingOptions
     ) -> None:
         self.frames, self.by, self.tokenizer, self.options = frames, by, tokenizer, options
+        self._history = options.network.get('history', 1)
+        self._first = np.searchsorted(frames.episode, frames.episode)  # of each frame's episode
         self.has_targets = bool(np.isfinite(frames.target).all(-1).any())
 
     def batch(
@@ -82,14 +84,16 @@ class Batcher:
     ) -> dict[str, Tensor]:
         frames, by = self.frames, self.by
         frame, label = samples // frames.labels, samples % frames.labels
-        state = frames.state[frame][:, by.chosen]
+        # (N, T, ks), the newest first; before an episode's beginning its first frame stands.
+        past = np.maximum(frame[:, None] - np.arange(self._history), self._first[frame][:, None])
+        state = frames.state[past][:, :, by.chosen]
         target = frames.target[frame, label]
         if vary:  # encoders are good, the filter's lag is not: a little doubt about the posture
             state = state + rng.normal(0.0, self.options.state_noise, state.shape)
             target = target + rng.normal(0.0, 1.0, target.shape) * doubt
         mean, std = by.mean[by.moved], by.std[by.moved]
         return {
-            'state': _tensor((state - by.mean) / by.std),
+            'state': _tensor((state - by.mean) / by.std).flatten(1),
             'phase': _tensor(frames.phase[frame, label]),
             'action': _tensor((frames.action[frame, label] - mean) / std),
             'target': _tensor(target),
