@@ -52,7 +52,9 @@ class LyingInference(LifecycleNode):
         return super().on_activate(state)
 
     def ask_to_start(self) -> None:
+        """Begin a motion from where the arm is now."""
         self._id += 1
+        self._begin = None
         self._start.call_async(Trigger.Request())
 
     def _on_state(self, message: SupervisorState) -> None:

@@ -14,8 +14,8 @@ from whole_robot import in_motion, launched
 
 from vla_common.modes import Behaviour, Mode
 
-# A stop was seen after 0.1 to 0.2 s; a loaded machine gets ten times that and more.
-STOP = 5.0
+# A stop was seen after 0.1 to 0.2 s; a loaded machine gets far more than ten times that.
+STOP = 10.0
 SOFT = ('balance_monitor', 'camera', 'safety_filter', 'inference')
 
 
