@@ -201,7 +201,7 @@ def main(argv: list[str] | None = None) -> None:
             told[condition] = result(Session(options, condition == 'loaded', progress).run(log))
     except (RehearsalError, KeyboardInterrupt) as error:
         progress.end()
-        print(f'measure_stops: {error or "interrupted"}\nlog: {log}', file=sys.stderr)
+        print(f'measure_stops: {str(error) or "interrupted"}\nlog: {log}', file=sys.stderr)
         if told:
             print(f'measured before that:\n{table(told)}', file=sys.stderr)
         if options.json:
