@@ -106,7 +106,7 @@ def test_a_respawned_node_never_resumes_the_motion(tmp_path):
         robot.wait(
             lambda: (
                 'inference' in robot.supervisor.last.nodes_active
-                and not any('inference' in name for name in present(robot))
+                and not any('inference' in name for name in robot.present_causes())
             ),
             60.0,
             'inference active again',
@@ -131,7 +131,3 @@ def test_a_respawned_supervisor_does_not_arm_by_itself(tmp_path):
         robot.assert_never_moves_again_by_itself()
         assert robot.mode != Mode.READY, 'armed by itself'
         robot.assert_standing()
-
-
-def present(robot):
-    return [cause.name for cause in robot.supervisor.last.causes if cause.present]

@@ -14,13 +14,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import psutil
-from lifecycle_msgs.srv import GetState
 from sensor_msgs.msg import JointState
-from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from vla_common import qos
@@ -66,8 +64,6 @@ class WholeRobot:
         self.safety = self.probe.subscribe(SafetyStatus, '/safety/status', qos.STATE)
         self.inference = self.probe.subscribe(InferenceStatus, '/vla/inference_status', qos.STATE)
         self.balance = self.probe.subscribe(BalanceState, '/balance/state', qos.STATE)
-        self._instruction = self.probe.publisher(String, '/vla/instruction', qos.COMMAND)
-        self._killed_listeners: set[tuple[int, ...]] = set()
         command = ['ros2', 'launch', 'vla_bringup', 'humanoid.launch.py']
         command += [f'{name}:={value}' for name, value in arguments.items()]
         self._output = open(log, 'wb')  # noqa: SIM115  closed in close()
@@ -142,23 +138,7 @@ class WholeRobot:
         raise AssertionError(f'{node} does not run')
 
     def send(self, node: str, number: signal.Signals) -> None:
-        if node == 'inference' and number == signal.SIGKILL:
-            # Discovery goes on listing what a killed process had.
-            self._killed_listeners |= self._listeners()
         os.kill(self.pid(node), number)
-
-    def _listeners(self) -> set[tuple[int, ...]]:
-        found = self.probe.node.get_subscriptions_info_by_topic('/vla/instruction')
-        return {tuple(info.endpoint_gid) for info in found}
-
-    def say(self, text: str) -> None:
-        """Give an instruction as soon as inference can take it."""
-        self.wait(lambda: bool(self._listeners() - self._killed_listeners), BRING_UP, 'a listener')
-        # The answer comes after what inference has heard before: the present mode among it.
-        heard = len(self.supervisor)
-        self.wait(lambda: len(self.supervisor) > heard + 1, 10.0, "the supervisor's state")
-        self.probe.call(GetState, '/inference/get_state')
-        self._instruction.publish(String(data=text))
 
     @contextmanager
     def listening(self, kind: type, topic: str) -> Iterator[Collected]:
@@ -203,15 +183,6 @@ class WholeRobot:
         self.wait(lambda: len(self.supervisor) > heard, 10.0, "the supervisor's state")
         modes = {Mode(message.mode) for message in self.supervisor.messages}
         assert Mode.RUNNING not in modes, 'motion resumed by itself'
-
-    def assert_ready(self) -> None:
-        """It is as a bring-up leaves it: whole, standing still, ready for the next instruction."""
-        state = self.supervisor.last
-        assert self.process.poll() is None, 'the launch ended'
-        assert (Mode(state.mode), list(state.nodes_missing)) == (Mode.READY, [])
-        assert not self.present_causes(), self.present_causes()
-        assert self.driver.last.at_rest, 'it moves'
-        self.assert_standing()
 
     def present_causes(self) -> list[str]:
         return [cause.name for cause in self.supervisor.last.causes if cause.present]
@@ -259,42 +230,6 @@ def launched(tmp_path: pathlib.Path, **arguments: object) -> Iterator[WholeRobot
         if robot is not None:
             robot.close()
         session.close()
-
-
-class SharedRobot:
-    """One robot for many tests, each of which has to leave it ready.
-
-    A test that leaves it otherwise fails, and the next one gets a robot of its own.
-    """
-
-    def __init__(self, folder: pathlib.Path, **arguments: object) -> None:
-        self._folder = folder
-        self._arguments = arguments
-        self._launches = 0
-        self._stack = ExitStack()
-        self._robot: WholeRobot | None = None
-
-    @contextmanager
-    def ready(self) -> Iterator[WholeRobot]:
-        if self._robot is None:
-            self._launches += 1
-            folder = self._folder / str(self._launches)
-            folder.mkdir()
-            self._robot = self._stack.enter_context(launched(folder, **self._arguments))
-            self._robot.wait_mode(Mode.READY)
-            self._robot.wait_rest()
-        robot, self._robot = self._robot, None
-        try:
-            yield robot
-            robot.assert_ready()
-            self._robot = robot
-        finally:
-            if self._robot is None:
-                self.close()
-
-    def close(self) -> None:
-        self._robot = None
-        self._stack.close()
 
 
 def in_motion(robot: WholeRobot) -> WholeRobot:
