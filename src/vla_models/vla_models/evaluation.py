@@ -52,9 +52,7 @@ class Episodes:
         if variant == 'blind' and task.kind not in SEEING:
             return None
         noise = SensorNoise.typical()
-        world = World(
-            self.robot, scenario.scene, TIMESTEP, seed=scenario.seed, sensor_noise=noise
-        )
+        world = World(self.robot, scenario.scene, TIMESTEP, seed=scenario.seed, sensor_noise=noise)
         world.reset(scenario.start)
         cube = named_colours(scenario.scene)[task.colour] if task.has_target else None
         judge = Judge(world, task, cube, scenario.start)
