@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from vla_inference.policy import Observation, load_policy
+from vla_models.collection import GLIMPSE_FRAMES
 from vla_models.commands import collect as collect_command
 from vla_models.commands import evaluate as evaluate_command
 from vla_models.commands.reproduce import reproduce
-from vla_models.collection import GLIMPSE_FRAMES
 from vla_models.dataset import count_episodes, open_dataset
 from vla_models.training import TrainingOptions
 from vla_robot import load_robot
