@@ -19,8 +19,10 @@ real launch tests do it), so that tests can run twice at once and hear nobody el
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -227,42 +229,68 @@ class RosSession:
     def change(self, node: Any, transition: int, timeout: float = 120.0) -> bool:
         """Ask for a lifecycle transition through the service, as the supervisor does.
 
-        An answer can get lost (the server does not know the client's reader yet): a node that gives
-        none and is not busy is asked again, and then its own state says whether it is there.
+        An answer can get lost (the server does not know the client's reader yet), and on a crowded
+        machine endpoints of one process were seen not to find each other: a node that gives no
+        answer and is not busy is asked again by a new client, and then its own state says whether
+        it is there.
         """
-        from lifecycle_msgs.srv import ChangeState
-
         asker = Node(f'asker_{time.monotonic_ns()}', context=self.context)
         executor = SingleThreadedExecutor(context=self.context)
         executor.add_node(asker)
-        request = ChangeState.Request(transition=Transition(id=transition))
         deadline = time.monotonic() + timeout
-        asked = 0
+        found = asked = 0
         try:
-            client = asker.create_client(
-                ChangeState, f'{node.get_fully_qualified_name()}/change_state'
-            )
-            while time.monotonic() < deadline:
-                if not client.wait_for_service(3.0):
+            while time.monotonic() < deadline and not self._escaped:
+                answer = self._ask(asker, executor, node, transition, deadline)
+                found += answer is not None
+                if answer is None or not answer.done():
+                    asked += 1
                     continue
-                future = client.call_async(request)
-                asked += 1
-                patience = min(deadline, time.monotonic() + ASK_AGAIN_AFTER)
-                while not future.done() and (time.monotonic() < patience or self._busy(node)):
-                    executor.spin_until_future_complete(future, 1.0)
-                    if self._escaped or time.monotonic() > deadline:
-                        break
-                if future.done():
-                    # Asked again, a node that is there already refuses.
-                    there = asked > 1 and self.state(node) == _GOALS.get(transition)
-                    return bool(future.result().success) or there
-                if self._escaped:
-                    break
-            raise AssertionError(f'no answer from {node.get_name()} within {timeout} s')
+                # Asked again, a node that is there already refuses.
+                there = asked > 0 and self.state(node) == _GOALS.get(transition)
+                return bool(answer.result().success) or there
+            raise AssertionError(
+                f'no answer from {node.get_name()} within {timeout} s: asked {asked} times, its '
+                f'service found {found} times, it is {self.state(node)}; {self._whereabouts()}'
+            )
         finally:
             executor.remove_node(asker)
             executor.shutdown()
             asker.destroy_node()
+
+    def _ask(
+        self, asker: Node, executor: Any, node: Any, transition: int, deadline: float
+    ) -> Future | None:
+        """One call; its future, done if it was answered, or None if the service was not found."""
+        from lifecycle_msgs.srv import ChangeState
+
+        name = f'{node.get_fully_qualified_name()}/change_state'
+        client = asker.create_client(ChangeState, name)
+        try:
+            if not client.wait_for_service(5.0):
+                return None
+            future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
+            patience = min(deadline, time.monotonic() + ASK_AGAIN_AFTER)
+            while not future.done() and (time.monotonic() < patience or self._busy(node)):
+                executor.spin_until_future_complete(future, 1.0)
+                if self._escaped or time.monotonic() > deadline:
+                    break
+            return future
+        finally:
+            asker.destroy_client(client)
+
+    def _whereabouts(self) -> str:
+        """Where the threads that spin the nodes are: the last lines of their stacks."""
+        frames = sys._current_frames()
+        stacks = [
+            ' < '.join(
+                f'{call.name}:{call.lineno}'
+                for call in reversed(traceback.extract_stack(frames[thread.ident])[-5:])
+            )
+            for thread in self._threads
+            if thread.ident in frames
+        ]
+        return f'{len(stacks)} of {len(self._threads)} threads alive: {"; ".join(stacks)}'
 
     def _busy(self, node: Any) -> bool:
         return self.state(node) in ('configuring', 'activating', 'deactivating', 'cleaningup')
