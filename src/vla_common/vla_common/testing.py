@@ -133,6 +133,12 @@ class Collected:
             time.sleep(0.005)
 
 
+FOUND_WITHIN = 3.0
+"""s after which a service is called though it does not count as there. rmw_fastrtps calls it there
+when discovery lists as many readers of requests as writers of answers; what a process that ended
+left in that list can keep it so for minutes, while the server hears and answers all the same."""
+
+
 class Probe:
     """A plain node that listens, publishes and calls services for a test."""
 
@@ -159,8 +165,7 @@ class Probe:
         """Call a service and return its response."""
         client = self.node.create_client(kind, name)
         try:
-            if not client.wait_for_service(timeout):
-                raise AssertionError(f'service {name} did not appear in {timeout} s')
+            client.wait_for_service(min(timeout, FOUND_WITHIN))
             future = client.call_async(request or kind.Request())
             wait_until(future.done, timeout, f'the answer of {name}')
             return future.result()
@@ -238,20 +243,19 @@ class RosSession:
         executor = SingleThreadedExecutor(context=self.context)
         executor.add_node(asker)
         deadline = time.monotonic() + timeout
-        found = asked = 0
+        asked = 0
         try:
             while time.monotonic() < deadline and not self._escaped:
                 answer = self._ask(asker, executor, node, transition, deadline)
-                found += answer is not None
-                if answer is None or not answer.done():
+                if not answer.done():
                     asked += 1
                     continue
                 # Asked again, a node that is there already refuses.
                 there = asked > 0 and self.state(node) == _GOALS.get(transition)
                 return bool(answer.result().success) or there
             raise AssertionError(
-                f'no answer from {node.get_name()} within {timeout} s: asked {asked} times, its '
-                f'service found {found} times, it is {self.state(node)}; {self._whereabouts()}'
+                f'no answer from {node.get_name()} within {timeout} s, asked {asked} times; '
+                f'it is {self.state(node)}; {self._whereabouts()}'
             )
         finally:
             executor.remove_node(asker)
@@ -260,15 +264,14 @@ class RosSession:
 
     def _ask(
         self, asker: Node, executor: Any, node: Any, transition: int, deadline: float
-    ) -> Future | None:
-        """One call; its future, done if it was answered, or None if the service was not found."""
+    ) -> Future:
+        """One call; its future, done if it was answered."""
         from lifecycle_msgs.srv import ChangeState
 
         name = f'{node.get_fully_qualified_name()}/change_state'
         client = asker.create_client(ChangeState, name)
         try:
-            if not client.wait_for_service(5.0):
-                return None
+            client.wait_for_service(FOUND_WITHIN)
             future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
             patience = min(deadline, time.monotonic() + ASK_AGAIN_AFTER)
             while not future.done() and (time.monotonic() < patience or self._busy(node)):

@@ -43,7 +43,7 @@ def nan_at(row):
 
 
 def test_frames_come_back_as_they_were_written(noise_dataset, layout):
-    from conftest import episode_of_noise
+    from noise import episode_of_noise
 
     frames = open_dataset(noise_dataset)
     given = episode_of_noise(layout, 2)
@@ -168,7 +168,7 @@ def test_chunks_of_plain_demonstrations_are_the_actions_that_follow(tmp_path, la
 
 
 def test_a_dataset_without_labels_is_read_as_demonstrations(tmp_path, layout):
-    from conftest import write_noise
+    from noise import write_noise
 
     plain = replace(layout, labels=0)
     frames = open_dataset(write_noise(tmp_path / 'plain', plain, 2))
@@ -204,7 +204,7 @@ def as_video(directory, side, frames):
 
 
 def test_video_of_a_users_own_is_read(tmp_path, layout):
-    from conftest import write_noise
+    from noise import write_noise
 
     data = write_noise(tmp_path / 'video', replace(layout, labels=0), 2)
     frames = open_dataset(as_video(data, 64, 8), image_size=32)
@@ -213,7 +213,7 @@ def test_video_of_a_users_own_is_read(tmp_path, layout):
 
 
 def test_a_video_that_ends_too_early_is_named_with_episode_and_frame(tmp_path, layout):
-    from conftest import write_noise
+    from noise import write_noise
 
     data = write_noise(tmp_path / 'video', replace(layout, labels=0), 2)
     with pytest.raises(ConfigError, match='episode 1, frame 2: found a video that ends before'):

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from conftest import episode_of_noise, write_noise
+from noise import episode_of_noise, write_noise
 
 from vla_common.errors import ConfigError
 from vla_models.dataset import (

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import SMALL_NETWORK, episode_of_noise, write_noise
+from noise import SMALL_NETWORK, episode_of_noise, write_noise
 from safetensors.torch import save_file
 
 from vla_common.errors import ConfigError
