@@ -30,6 +30,7 @@ from typing import Any
 import pytest
 import rclpy
 from lifecycle_msgs.msg import State, Transition
+from rclpy.exceptions import InvalidHandle
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.lifecycle import LifecycleNode
@@ -221,6 +222,9 @@ class RosSession:
             while not self._stop and self.context.ok():
                 try:
                     executor.spin_until_future_complete(never, 0.05)
+                except InvalidHandle:
+                    # The test destroyed a client of its own while this thread began to wait.
+                    continue
                 except Exception as error:
                     self._escaped.append(error)
             executor.remove_node(node)
