@@ -18,7 +18,9 @@ import numpy as np
 from vla_robot import Kinematics, RobotModel
 
 FINGERS = np.array([0.0, 0.0, -1.0])  # where the finger tips point, in the hand frame
-CLEARANCE = 0.012  # m between an arm and the rest of the body
+# m between an arm and the rest of the body: more than the 20 mm that the safety filter keeps, which
+# would else correct the demonstrations.
+CLEARANCE = 0.025
 NEAR = 0.04  # m; links that are further apart do not restrict a step
 STEP_LIMIT = 0.4  # rad per iteration, within which a Jacobian can be trusted
 SETTLED = 3e-3  # rad
