@@ -37,6 +37,19 @@ def test_threads_made_after_it_inherit_the_priority():
     subprocess.run([sys.executable, '-c', script], check=True, env=environment)
 
 
+def test_with_the_priority_its_memory_stays_or_it_says_that_it_does_not():
+    script = (
+        'import pathlib, re\n'
+        'from vla_common.scheduling import Priority, prefer\n'
+        'said = prefer(Priority.DRIVER)\n'
+        'locked = re.search(r"VmLck:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())\n'
+        'wanted = "SCHED_FIFO" in said and "not locked" not in said\n'
+        'assert (int(locked[1]) > 0) == wanted, (said, locked[0])'
+    )
+    environment = {name: value for name, value in os.environ.items() if name != 'VLA_REALTIME'}
+    subprocess.run([sys.executable, '-c', script], check=True, env=environment)
+
+
 def test_it_can_be_switched_off(monkeypatch):
     monkeypatch.setenv('VLA_REALTIME', '0')
     monkeypatch.setattr(os, 'sched_setscheduler', lambda *arguments: 1 / 0)
