@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from typing import Any
@@ -25,6 +26,9 @@ from vla_supervisor.core import Step
 from vla_supervisor.endpoints import answer_to
 
 GRANTED, REFUSED, NO_SUPERVISOR = 0, 1, 2
+
+_READY_WITHIN = 1.0  # s; 0.2 s where discovery is not confused
+_ANSWER_WITHIN = 1.5  # s; some milliseconds where the service is there
 
 _HELP = {
     'estop': 'stop hard, now: ESTOP, latched',
@@ -51,20 +55,32 @@ class _Asker:
             SupervisorState, '/supervisor/state', self._states.append, qos.STATE_SUB
         )
 
-    def _spin(self, done: Any) -> bool:
+    def _spin(self, done: Any, timeout: float = math.inf) -> bool:
+        deadline = min(self._deadline, time.monotonic() + timeout)
         while not done():
-            if time.monotonic() > self._deadline:
+            if time.monotonic() > deadline:
                 return False
             rclpy.spin_once(self._node, timeout_sec=0.02)
         return True
 
     def call(self, kind: Any, name: str, request: Any) -> Any | None:
-        """The answer of a service, None if none came in time."""
-        client = self._node.create_client(kind, name)
-        if not self._spin(client.service_is_ready):
-            return None
-        future = client.call_async(request)
-        return future.result() if self._spin(future.done) else None
+        """The answer of a service, None if none came in time.
+
+        A service that does not count as ready is called all the same: rmw_fastrtps calls it ready
+        when discovery lists as many readers of requests as writers of answers, and what an ended
+        process left in that list keeps it from being so, for minutes. Without an answer it is asked
+        again by new endpoints. Every step may be asked for twice: the second is granted too, or
+        refused because the first was carried out.
+        """
+        while time.monotonic() < self._deadline:
+            client = self._node.create_client(kind, name)
+            self._spin(client.service_is_ready, _READY_WITHIN)
+            future = client.call_async(request)
+            answered = self._spin(future.done, _ANSWER_WITHIN)
+            self._node.destroy_client(client)
+            if answered:
+                return future.result()
+        return None
 
     def state(self) -> SupervisorState | None:
         """A state published after this call began, None if none came in time."""

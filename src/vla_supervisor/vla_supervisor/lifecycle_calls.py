@@ -3,6 +3,12 @@
 
 A call to a process that died is simply never answered; the plan gives it up after a time, and this
 forgets its future. The supervisor's tick goes on meanwhile.
+
+Whether a node is there is not asked of `get_node_names`: a participant whose lease ran out (a
+process that was frozen for 3 s) and that is found again never repeats the message which carries
+its node's name, so the name stays away for good, though every topic and service of it works.
+Nor is it asked of `service_is_ready` alone: that is False for minutes where what an ended process
+left in the graph makes the numbers of request readers and answer writers differ.
 """
 
 from __future__ import annotations
@@ -23,6 +29,14 @@ _TRANSITION = {
 }
 
 
+_LISTED_LOOKS = 2
+"""Looks at the graph in a row after which a listed service is called though it is not "ready": a
+request that is sent before its reader is matched is lost, and costs the plan's query timeout."""
+_UNANSWERED = 2
+"""Calls in a row without an answer after which the next is made by a client of its own: new
+endpoints are announced again to a process that has lost ours."""
+
+
 class LifecycleCalls:
     """Clients for every managed node.
 
@@ -39,21 +53,27 @@ class LifecycleCalls:
         self._node = node
         self._plan = plan
         self._clock = clock
+        names = tuple(names)
         self._get = {n: node.create_client(GetState, f'/{n}/get_state') for n in names}
         self._change = {n: node.create_client(ChangeState, f'/{n}/change_state') for n in names}
+        self._listed = dict.fromkeys(names, 0)
+        self._unanswered = dict.fromkeys(names, 0)
         self._futures: dict[int, tuple[Any, Any]] = {}
         self._reasons: dict[str, str] = {}
 
-    def present(self, on_graph: Iterable[str]) -> list[str]:
-        """Those of our nodes that discovery sees, with their lifecycle services."""
-        seen = set(on_graph)
-        return [
-            name
-            for name in self._get
-            if name in seen
-            and self._get[name].service_is_ready()
-            and self._change[name].service_is_ready()
-        ]
+    def present(self, heard: Callable[[str], bool]) -> list[str]:
+        """Those of our nodes that are there: heard, or with lifecycle services on the graph."""
+        return [name for name in self._get if self._is_listed(name) or heard(name)]
+
+    def _is_listed(self, name: str) -> bool:
+        get, change = self._get[name], self._change[name]
+        if get.service_is_ready() and change.service_is_ready():
+            self._listed[name] = _LISTED_LOOKS
+        elif all(self._node.count_services(client.srv_name) for client in (get, change)):
+            self._listed[name] += 1
+        else:
+            self._listed[name] = 0
+        return self._listed[name] >= _LISTED_LOOKS
 
     def reason(self, name: str, message: str) -> None:
         """What a node said on /diagnostics of its failed transition; may come before the answer."""
@@ -69,6 +89,16 @@ class LifecycleCalls:
             client, future = self._futures.pop(call.number, (None, None))
             if client is not None:
                 client.remove_pending_request(future)
+            self._unanswered[call.node] += 1
+            if self._unanswered[call.node] >= _UNANSWERED:
+                self._renew(call.node)
+
+    def _renew(self, name: str) -> None:
+        self._unanswered[name] = 0
+        for kind, clients in ((GetState, self._get), (ChangeState, self._change)):
+            old = clients[name]
+            clients[name] = self._node.create_client(kind, old.srv_name)
+            self._node.destroy_client(old)
 
     def _make(self, call: Call) -> None:
         if call.ask is Ask.STATE:
@@ -91,6 +121,7 @@ class LifecycleCalls:
 
     def _answered(self, call: Call, future: Any) -> None:
         self._futures.pop(call.number, None)
+        self._unanswered[call.node] = 0
         if future.cancelled() or future.exception() is not None:
             return  # the plan's own deadline deals with it
         answer = future.result()

@@ -268,7 +268,8 @@ class SupervisorNode(VlaLifecycleNode):
         )
 
     def _look_at_graph(self) -> None:
-        self._nodes.on_graph(self._now(), self._calls.present(self.get_node_names()))
+        now = self._now()
+        self._nodes.on_graph(now, self._calls.present(lambda name: self._watch.heard(name, now)))
         counts = {topic: self._count_publishers(topic) for topic in SINGLE_PUBLISHER}
         if self._watch.on_publishers(counts):
             self._decide()

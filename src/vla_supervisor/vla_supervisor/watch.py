@@ -473,6 +473,10 @@ class Watch:
         lost = self.processes.gone(name) or self.processes.stopped(name)
         return not lost and self.hearts.fresh(name, now)
 
+    def heard(self, name: str, now: float) -> bool:
+        """Its process is not known to be gone, and something new came within its timeout."""
+        return not self.processes.gone(name) and self.hearts.fresh(name, now)
+
     def driver_at_rest(self, now: float) -> bool:
         """The stop of this mode is finished, or the driver is not there any more to finish it."""
         report = self._driver

@@ -43,8 +43,8 @@ class Button:
         node = robot.node
         self._register = node.create_client(RegisterEndpoint, '/supervisor/register_endpoint')
         self._check_in = node.create_client(EndpointCheckin, '/supervisor/checkin')
-        self._register.wait_for_service(5.0)
-        self._check_in.wait_for_service(5.0)
+        self._register.wait_for_service(1.0)
+        self._check_in.wait_for_service(1.0)
         request = RegisterEndpoint.Request(name=name, soft_timeout=soft, hard_timeout=hard)
         answer = self._answer(self._register.call_async(request))
         if not answer.accepted:

@@ -1,0 +1,90 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Who is there to be called, and by which client, where discovery says one thing and another."""
+
+from types import SimpleNamespace
+
+import pytest
+from rclpy.task import Future
+
+from vla_supervisor.lifecycle_calls import LifecycleCalls
+from vla_supervisor.nodes import BringUp, Timing
+
+TIMING = Timing(1.0, 60.0, 10.0, 1.0, 5.0, 0.5, 4.0)
+
+
+def nobody(name):
+    return False
+
+
+class Graph:
+    """A node whose clients are never answered, and what discovery tells it."""
+
+    def __init__(self):
+        self.clients = []
+        self.destroyed = []
+        self.ready = False
+        self.listed = 0
+
+    def create_client(self, kind, name):
+        client = SimpleNamespace(
+            srv_name=name,
+            service_is_ready=lambda: self.ready,
+            call_async=lambda request: Future(),
+            remove_pending_request=lambda future: None,
+        )
+        self.clients.append(client)
+        return client
+
+    def destroy_client(self, client):
+        self.destroyed.append(client)
+
+    def count_services(self, name):
+        return self.listed
+
+
+@pytest.fixture
+def graph():
+    return Graph()
+
+
+@pytest.fixture
+def calls(graph):
+    graph.plan = BringUp(('camera',), TIMING, 0.0)
+    graph.now = 0.0
+    return LifecycleCalls(graph, ('camera',), graph.plan, lambda: graph.now)
+
+
+def test_a_ready_service_is_there_at_once(graph, calls):
+    assert calls.present(nobody) == []
+    graph.ready = True
+    assert calls.present(nobody) == ['camera']
+
+
+def test_a_service_that_is_listed_but_for_ever_unready_is_there_at_the_second_look(graph, calls):
+    # Two writers of answers, one of them a dead process's: rmw_fastrtps does not call this ready.
+    graph.listed = 2
+    assert calls.present(nobody) == []
+    assert calls.present(nobody) == ['camera']
+    graph.listed = 0
+    assert calls.present(nobody) == []
+
+
+def test_a_node_that_is_heard_is_there_whatever_discovery_says(calls):
+    assert calls.present(lambda name: name == 'camera') == ['camera']
+
+
+def test_after_two_calls_without_an_answer_other_clients_ask(graph, calls):
+    first = list(graph.clients)
+    graph.plan.on_graph(0.0, ['camera'])
+    for _ in range(100):
+        graph.now += 0.1
+        calls.step()
+        if graph.destroyed:
+            break
+    # Two queries of 1 s each and the second between them.
+    assert 2.5 < graph.now < 4.5
+    assert graph.destroyed == first
+    assert [client.srv_name for client in graph.clients[2:]] == [
+        '/camera/get_state',
+        '/camera/change_state',
+    ]
