@@ -15,7 +15,7 @@ from vla_common.modes import Mode
 from vla_common.testing import wait_until
 from vla_supervisor.core import Step
 from vla_supervisor.heartbeats import HEARTBEAT_TOPIC
-from vla_supervisor.processes import SPEAKS_AGAIN, Ghosts, Processes, Sight, kernel
+from vla_supervisor.processes import SPEAKS_AGAIN, Eye, Ghosts, Life, Processes, life
 
 
 class Kernel:
@@ -25,14 +25,16 @@ class Kernel:
         self.shown = {}
 
     def __call__(self, pid):
-        return self.shown.get(pid)
+        if pid not in self.shown:
+            raise ProcessLookupError(pid)
+        return lambda: self.shown[pid]
 
 
 @pytest.fixture
 def stack():
     """The pure stack in RUNNING, with the camera known as process 7."""
     kernel = Kernel()
-    kernel.shown[7] = Sight('S', 100)
+    kernel.shown[7] = Life.RUNS
     s = Stack(processes=Processes(kernel))
     s.kernel = kernel
     s.watch.processes.on_process('camera', 7)
@@ -47,7 +49,7 @@ def causes(stack):
 
 
 def test_a_killed_node_is_lost_at_the_next_look_and_not_only_when_its_silence_is_due(stack):
-    del stack.kernel.shown[7]
+    stack.kernel.shown[7] = Life.GONE
     assert stack.watch.processes.look(stack.now) == ['camera']
     stack.step()
     assert stack.core.mode is Mode.SAFE_STOP
@@ -57,44 +59,21 @@ def test_a_killed_node_is_lost_at_the_next_look_and_not_only_when_its_silence_is
     assert stack.watch.processes.look(stack.now) == []
 
 
-@pytest.mark.parametrize('state', ['Z', 'X'])
-def test_a_zombie_is_gone(stack, state):
-    stack.kernel.shown[7] = Sight(state, 100)
-    stack.watch.processes.look(stack.now)
-    stack.step()
-    assert 'node_lost:camera' in causes(stack)
-
-
-def test_another_process_under_the_same_number_is_not_the_node(stack):
-    stack.kernel.shown[7] = Sight('R', 101)
-    stack.watch.processes.look(stack.now)
-    stack.step()
-    assert 'node_lost:camera' in causes(stack)
-
-
 def test_a_stopped_process_is_stale_while_it_is_stopped(stack):
-    stack.kernel.shown[7] = Sight('T', 100)
+    stack.kernel.shown[7] = Life.STOPPED
     stack.watch.processes.look(stack.now)
     stack.step()
     assert stack.core.mode is Mode.SAFE_STOP
     assert causes(stack) == {'node_stale:camera': 'process 7 is stopped (SIGSTOP)'}
-    stack.kernel.shown[7] = Sight('S', 100)
+    stack.kernel.shown[7] = Life.RUNS
     stack.watch.processes.look(stack.now)
     stack.step()
     assert causes(stack) == {}
     assert stack.core.mode is Mode.SAFE_STOP
 
 
-@pytest.mark.parametrize('state', ['R', 'S', 'D', 't', 'I'])
-def test_a_process_that_works_sleeps_waits_or_is_debugged_is_none_of_this(stack, state):
-    stack.kernel.shown[7] = Sight(state, 100)
-    stack.watch.processes.look(stack.now)
-    stack.step()
-    assert stack.core.mode is Mode.RUNNING
-
-
 def test_the_last_words_of_a_dead_process_do_not_bring_it_back_but_a_new_one_does(stack):
-    del stack.kernel.shown[7]
+    stack.kernel.shown[7] = Life.GONE
     stack.watch.processes.look(stack.now)
     stack.step()  # its messages under way
     assert 'node_lost:camera' in causes(stack)
@@ -110,23 +89,72 @@ def test_a_process_that_was_never_there_is_not_watched():
     assert processes.gone('camera') == ''
 
 
-def test_the_kernels_own_word_for_a_running_a_stopped_and_a_killed_process():
-    # The command line has brackets and blanks in its name, as any process may.
-    child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)', ') R 1 (x'])
+def python(*arguments):
+    """A process that sleeps; its command line holds words that /proc uses, as any may."""
+    code = 'import time; time.sleep(60)'
+    return subprocess.Popen([sys.executable, '-c', code, ') T 1 (x\nState:\tZ'])
+
+
+def test_a_process_runs_is_stopped_goes_on_and_is_killed_by_the_kernels_own_word():
+    child = python()
     try:
-        first = kernel(child.pid)
-        assert first is not None
-        assert first.state in 'RSD'
-        child.send_signal(signal.SIGSTOP)
-        wait_until(lambda: kernel(child.pid).state == 'T', 10.0, 'a stopped process')
-        assert kernel(child.pid).started == first.started
+        look = Eye(child.pid)
+        assert look() is Life.RUNS
+        for _ in range(3):
+            child.send_signal(signal.SIGSTOP)
+            wait_until(lambda: look() is Life.STOPPED, 10.0, 'a stopped process')
+            child.send_signal(signal.SIGCONT)
+            wait_until(lambda: look() is Life.RUNS, 10.0, 'a process that goes on')
         child.kill()
-        wait_until(lambda: kernel(child.pid).state in 'ZX', 10.0, 'a dead process')
+        wait_until(lambda: look() is Life.GONE, 10.0, 'a process that is gone')
     finally:
         child.kill()
         child.wait()
-    assert kernel(child.pid) is None
-    assert kernel(os.getpid()).state == 'R'
+    assert look() is Life.GONE
+    with pytest.raises(FileNotFoundError):
+        Eye(child.pid)
+    assert Eye(os.getpid())() is Life.RUNS
+
+
+STATUS = """Name:\tcamera
+Umask:\t0022
+State:\t{state}
+Pid:\t7
+VmPeak:\t   99 kB
+VmSize:\t   99 kB
+Threads:\t9
+SigQ:\t0/95891
+SigPnd:\t{own:016x}
+ShdPnd:\t{shared:016x}
+SigBlk:\t0000000000040100
+"""
+
+
+def status(state='S (sleeping)', own=(), shared=()):
+    masks = {'own': own, 'shared': shared}
+    bits = {name: sum(1 << (number - 1) for number in of) for name, of in masks.items()}
+    return STATUS.format(state=state, **bits).encode()
+
+
+@pytest.mark.parametrize('state', ['R (running)', 'S (sleeping)', 'D (disk sleep)', 't (traced)'])
+def test_a_process_that_works_sleeps_waits_or_is_debugged_runs(state):
+    assert life(status(state)) is Life.RUNS
+    assert life(status(state, own=[signal.SIGUSR1], shared=[signal.SIGINT])) is Life.RUNS
+
+
+@pytest.mark.parametrize('state', ['Z (zombie)', 'X (dead)'])
+def test_a_zombie_is_gone(state):
+    assert life(status(state)) is Life.GONE
+
+
+def test_a_process_without_memory_is_on_its_way_out():
+    assert life(status('R (running)').replace(b'VmSize', b'Kernel')) is Life.GONE
+
+
+def test_a_process_that_gets_no_processor_is_lost_from_when_the_signal_was_sent():
+    assert life(status('R (running)', shared=[signal.SIGSTOP])) is Life.STOPPED
+    assert life(status('R (running)', own=[signal.SIGKILL])) is Life.GONE
+    assert life(status('T (stopped)', shared=[signal.SIGKILL, signal.SIGSTOP])) is Life.GONE
 
 
 def test_processes_of_one_machine_agree_on_what_it_is_called():
