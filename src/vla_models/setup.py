@@ -7,6 +7,7 @@ setup(
     name=PACKAGE,
     version='0.1.0',
     packages=find_packages(exclude=['test']),
+    package_data={'vla_models.bench.fitting': ['hardware/*.yaml']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
         (f'share/{PACKAGE}', ['package.xml']),
@@ -28,6 +29,7 @@ setup(
             'quantise = vla_models.commands.quantise:main',
             'benchmark = vla_models.commands.benchmark:main',
             'tune = vla_models.commands.tune:main',
+            'fit = vla_models.commands.fit:main',
             'evaluate = vla_models.commands.evaluate:main',
             'reproduce = vla_models.commands.reproduce:main',
         ]

@@ -1,0 +1,85 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The deployment profile that an advice implies: a parameter file for the launch.
+
+    ros2 launch vla_bringup humanoid.launch.py params_file:=config/profiles/raspberry_pi_5.yaml
+
+Its values come after those of config/. It does not name the policy: `policy:=` does.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import yaml
+
+from vla_models.bench.fitting.advice import Advice, Fits
+from vla_models.bench.fitting.hardware import BYTES
+
+# What the node's parameters allow (src/vla_inference/parameters.yaml).
+FREQUENCY = (10.0, 100.0)
+TIMEOUT = (0.1, 10.0)
+SLOW_MS = 60.0  # from here on chunks are joined in real time (rtc): the border would be felt
+_MAKE = {
+    'fp16': 'build-engine --precision fp16',
+    'bf16': 'build-engine --precision bf16',
+    'fp8': 'build-engine --precision fp8',
+    'int8': 'build-engine --precision int8',
+    'fp32': 'build-engine --precision fp32',
+}
+
+
+def parameters_of(advice: Advice, rate_hz: float) -> dict:
+    """Of the inference node. Raises ValueError for a device that is too slow: no parameter would
+    change that."""
+    if advice.fits is Fits.NO:
+        raise ValueError(f'{advice.device.name}: {advice.why}')
+    device, high = advice.device, advice.chosen.high_ms / 1e3
+    frequency = min(max(rate_hz, FREQUENCY[0]), FREQUENCY[1])
+    timeout = min(max(4 * high, 2 / frequency, TIMEOUT[0]), TIMEOUT[1])
+    found: dict = {
+        'device': device.device,
+        'threads': device.threads,
+        'inference_frequency': float(f'{frequency:.3g}'),
+        'policy_timeout': float(f'{timeout:.2g}'),
+        'memory': {'host': float(round(device.free_bytes / 2**20))},
+    }
+    if 1e3 * high > SLOW_MS:
+        found['blending'] = {'mode': 'rtc'}
+    return {'inference': {'ros__parameters': found}}
+
+
+def bundle_for(advice: Advice) -> str:
+    """The command that makes the bundle which the profile is meant for."""
+    device, precision = advice.device, advice.chosen.precision
+    if device.runtime == 'tensorrt':
+        return f'ros2 run vla_models {_MAKE[precision]} --bundle BUNDLE --out BUNDLE_{device.name}'
+    if device.runtime == 'litert':
+        return f'ros2 run vla_models edge --target {device.name} --bundle BUNDLE --out BUNDLE_int8'
+    if precision == 'fp32':
+        return 'ros2 run vla_models optimise --bundle BUNDLE --out BUNDLE_optimised'
+    way = 'fp16' if precision == 'fp16' else 'int8-static --search'
+    return f'ros2 run vla_models quantise --bundle BUNDLE --way {way} --out BUNDLE_{precision}'
+
+
+def write_profile(folder: Path, advice: Advice, rate_hz: float, bundle: str) -> Path:
+    """`folder`/<device>.yaml, beside first, then in its place. Raises ValueError."""
+    chosen, device = advice.chosen, advice.device
+    assert chosen.precision in BYTES
+    lines = [
+        '# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0',
+        f'# {device.title}: written by `ros2 run vla_models fit --bundle {bundle}`.',
+        f'# Estimated, not measured there: {chosen.low_ms:.1f} to {chosen.high_ms:.1f} ms a chunk '
+        f'in {chosen.precision}; {chosen.binds} binds.',
+        '# The bundle for it:',
+        f'#   {bundle_for(advice)}',
+        '# ros2 launch vla_bringup humanoid.launch.py policy:=... '
+        f'params_file:=config/profiles/{device.name}.yaml',
+    ]
+    content = yaml.safe_dump(parameters_of(advice, rate_hz), sort_keys=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f'{device.name}.yaml'
+    partial = path.with_name(f'.{path.name}.partial')
+    partial.write_text('\n'.join(lines) + '\n' + content)
+    os.replace(partial, path)
+    return path
