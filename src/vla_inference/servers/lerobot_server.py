@@ -13,7 +13,8 @@ and on the robot `ros2 launch vla_bringup humanoid.launch.py policy:=ws://host:8
 --joints names, in the order of the policy's state and action, the robot's joints; --camera says
 which of the robot's cameras each image of the policy is. Units are the robot's: the policy must
 have been trained in rad. What the policy directory itself needs (its normalisation, its tokenizer)
-LeRobot reads from it.
+LeRobot reads from it. Compared with LeRobot 0.6.2 (7427f3180, August 2026), whose own inference
+server loads and calls policies in the same way, but talks pickle.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ import numpy as np
 MAX_REQUEST = 32 * 2**20
 MAX_TEXT = 2000
 STATE, ACTION, PROMPT = 'observation.state', 'actions', 'task'
-IMAGES = 'observation.images'
+IMAGE, IMAGES = 'observation.image', 'observation.images'
+FILLED_IN = f'{IMAGES}.empty_camera_'
+"""Cameras that pi0 and its kin fill in themselves where there is none."""
 
 
 class RefusedError(Exception):
@@ -106,7 +109,8 @@ def load(directory: str, device: str) -> tuple[Any, Any, Any]:
     except ImportError as error:
         raise SystemExit(f'lerobot is not here ({error}); run this in its environment') from error
     config = PreTrainedConfig.from_pretrained(directory)
-    policy = get_policy_class(config.type).from_pretrained(directory)
+    config.device = device  # else what it was trained on
+    policy = get_policy_class(config.type).from_pretrained(directory, config=config)
     policy.to(device)
     policy.eval()
     there = {'device_processor': {'device': device}}
@@ -137,8 +141,13 @@ class Served:
         config = policy.config
         features = dict(config.input_features)
         self._shapes = {
-            key: tuple(f.shape) for key, f in features.items() if key.startswith(IMAGES)
+            key: tuple(f.shape)
+            for key, f in features.items()
+            if key.startswith(IMAGE) and not key.startswith(FILLED_IN)
         }
+        others = [k for k in features if not k.startswith(IMAGE) and k != STATE]
+        if others:
+            raise SystemExit(f'--policy: it wants {", ".join(others)}, which no robot sends')
         if set(cameras) != set(self._shapes):
             wanted = ', '.join(sorted(self._shapes)) or 'none'
             raise SystemExit(f'--camera: found {", ".join(sorted(cameras))}, wanted {wanted}')
@@ -149,8 +158,13 @@ class Served:
         if width != len(action_joints):
             raise SystemExit(f'--action-joints: found {len(action_joints)}, wanted {width}')
         self._joints, self._width = joints, width
-        # Policies that look back (Diffusion) keep what they saw; they serve one client at a time.
-        self.looks_back = int(getattr(config, 'n_obs_steps', 1) or 1) > 1
+        policy.reset()
+        # Policies that keep what they saw (Diffusion) fill their queues in select_action, which
+        # gives one action; predict_action_chunk takes it from there. VLAs keep actions at most.
+        queues = getattr(policy, '_queues', None) or {}
+        self._remembers = any(key.startswith('observation') for key in queues)
+        # Who looks back serves one client at a time.
+        self.looks_back = self._remembers and int(getattr(config, 'n_obs_steps', 1) or 1) > 1
         usual = getattr(config, 'chunk_size', None) or getattr(config, 'horizon', None) or 16
         self._horizon = horizon or int(usual)
         self.metadata = {
@@ -214,11 +228,13 @@ class Served:
         began = time.perf_counter()
         with torch.inference_mode():
             seen = self._before(batch)
-            if self.looks_back:
+            if self._remembers:
                 seen = self._remember(seen)
             chunk = self._policy.predict_action_chunk(seen)
             if chunk.ndim == 2:
                 chunk = chunk.unsqueeze(0)
+            elif chunk.shape[0] != 1 and chunk.shape[1] == 1:
+                chunk = chunk.transpose(0, 1)  # TD-MPC answers (points, 1, joints)
             chunk = chunk[:, : self._horizon]
             # LeRobot's postprocessors take one action at a time.
             rows = [self._after(chunk[:, i]) for i in range(chunk.shape[1])]
@@ -237,7 +253,7 @@ class Served:
 
         seen = dict(seen)
         keys = list(getattr(self._policy.config, 'image_features', {}) or {})
-        if keys:
+        if keys and IMAGES in self._policy._queues:
             seen[IMAGES] = torch.stack([seen[key] for key in keys], dim=-4)
         self._policy._queues = populate_queues(self._policy._queues, seen)
         return seen

@@ -80,11 +80,12 @@ def raw_server(behave):
 
 
 class GrootDouble:
-    """A GR00T server on a port of its own. answer(request) -> message, or bytes as they are."""
+    """A GR00T server on a port of its own. answer(request) -> message, bytes as they are, or a list
+    of bytes: the parts of one."""
 
     def __init__(self, answer, encoding=Encoding.NPY):
         self.requests = []
-        self._answer = answer
+        self.answer = answer
         self._encoding = encoding
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.REP)
@@ -112,11 +113,12 @@ class GrootDouble:
                 continue
             request = unpack(self._socket.recv(), 2**26)
             self.requests.append(request)
-            answer = self._answer(request)
-            if not isinstance(answer, bytes):
-                answer = pack(answer, self._encoding)
+            answer = self.answer(request)
+            parts = answer if isinstance(answer, list) and answer else [answer]
+            if not all(isinstance(part, bytes) for part in parts):
+                parts = [pack(answer, self._encoding)]
             with contextlib.suppress(zmq.ZMQError):
-                self._socket.send(answer)
+                self._socket.send_multipart(parts)
 
 
 def arrays():

@@ -137,6 +137,7 @@ def install(monkeypatch, version='10.13.0'):
 
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     monkeypatch.setattr(torch.cuda, 'get_device_name', lambda device: 'another GPU')
+    monkeypatch.setattr(torch.cuda, 'get_device_capability', lambda device: (8, 7))
     monkeypatch.setattr(torch.cuda, 'device', Nothing)
     monkeypatch.setattr(torch.cuda, 'Stream', Nothing)
     monkeypatch.setattr(torch.cuda, 'stream', Nothing)

@@ -115,11 +115,58 @@ def test_policy_that_looks_back_sees_its_last_observations_and_one_client(tmp_pa
         policy.close()
 
 
-def test_directory_that_does_not_fit_ends_with_the_reason(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def server(monkeypatch):
+    """The script as a module."""
     monkeypatch.syspath_prepend(str(HERE / 'lerobot_double'))
     spec = importlib.util.spec_from_file_location('lerobot_server', SERVER)
-    server = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(server)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    for name in [n for n in sys.modules if n.partition('.')[0] == 'lerobot']:
+        del sys.modules[name]
+
+
+EMPTY = 'observation.images.empty_camera_0'
+
+
+@pytest.mark.parametrize(
+    ('kind', 'camera', 'more'),
+    [
+        ('act', 'observation.images.front', {EMPTY: {'shape': [3, 24, 32]}}),
+        ('diffusion', 'observation.images.front', {}),
+        ('tdmpc', 'observation.image', {}),
+    ],
+)
+def test_policies_of_every_shape_that_lerobot_has_are_asked_as_it_asks_them(
+    tmp_path, server, kind, camera, more
+):
+    features = {'observation.state': {'shape': [3]}, camera: {'shape': [3, 24, 32]}} | more
+    path = directory(tmp_path / kind, kind, input_features=features)
+    served = server.Served(
+        *server.load(str(path), 'cpu'), JOINTS, JOINTS, {camera: 'head'}, 10.0, 0
+    )
+    assert not served.looks_back  # one step: several clients may ask
+    served.begin()
+    for start in (0.0, 0.5):
+        request = {
+            'observation.state': np.full(3, start, np.float32),
+            camera: np.zeros((24, 32, 3), np.uint8),
+        }
+        actions = served.answer(request)['actions']
+        np.testing.assert_allclose(
+            actions, np.full((6, 3), start) + 0.1 * np.arange(1, 7)[:, None], atol=1e-5
+        )
+
+
+def test_policy_that_wants_what_no_robot_sends_is_refused(tmp_path, server):
+    features = {'observation.environment_state': {'shape': [2]}}
+    path = directory(tmp_path / 'act', input_features=features)
+    with pytest.raises(SystemExit, match='it wants observation.environment_state'):
+        server.main(command(path)[2:])
+
+
+def test_directory_that_does_not_fit_ends_with_the_reason(tmp_path, server, capsys):
     path = directory(tmp_path / 'act')
     for more, told in (
         (('--camera', 'observation.images.top=head'), 'wanted observation.images.front'),

@@ -297,6 +297,46 @@ def test_engine_that_does_not_fit_is_refused_with_the_reason(
     assert told in str(error.value)
 
 
+BUILT = {
+    'gpu': 'another GPU',
+    'compute_capability': '8.7',
+    'tensorrt': '10.13.0',
+    'precision': 'fp16',
+    'onnx_sha256': 64 * 'a',
+}
+
+
+def with_engine(tmp_path, **changes):
+    described = write(tmp_path, 'tensorrt', 'model.engine', engine())
+    described['engine'] = BUILT | changes
+    (tmp_path / 'policy.yaml').write_text(yaml.safe_dump(described, sort_keys=False))
+
+
+@pytest.mark.parametrize(
+    ('key', 'value'),
+    [('gpu', 'Orin'), ('compute_capability', '9.0'), ('tensorrt', '10.3.0')],
+)
+def test_an_engine_of_another_computer_is_refused_before_it_is_read(
+    tmp_path, robot, monkeypatch, key, value
+):
+    tensorrt_double.install(monkeypatch)
+    with_engine(tmp_path)
+    load_policy(tmp_path, robot, device='cuda:0').close()
+    with_engine(tmp_path, **{key: value})
+    told = f'engine.{key}: found {value}, wanted {BUILT[key]}, as here: build it again'
+    with pytest.raises(ConfigError, match=told):
+        load_policy(tmp_path, robot, device='cuda:0')
+
+
+@pytest.mark.parametrize(
+    ('key', 'value'), [('compute_capability', '87'), ('onnx_sha256', 'no'), ('colour', 'red')]
+)
+def test_a_malformed_section_about_the_engine_is_refused_by_key(tmp_path, robot, key, value):
+    with_engine(tmp_path, **{key: value})
+    with pytest.raises(ConfigError, match=f'engine.{key}'):
+        load_policy(tmp_path, robot, device='cuda:0')
+
+
 def test_engine_that_fails_is_a_policy_error(tmp_path, robot, observe, monkeypatch):
     tensorrt_double.install(monkeypatch)
     write(tmp_path, 'tensorrt', 'model.engine', engine(fails=True))

@@ -23,6 +23,7 @@ import numpy as np
 
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import Fields, load_yaml
+from vla_inference.engine_metadata import EngineMetadata, read_engine
 from vla_inference.motions import ChunkShape, Motion, read_motions
 from vla_inference.provenance import (
     Source,
@@ -40,6 +41,7 @@ RUNTIMES = (
     'torch_export',
     'pytorch',
     'tensorrt',
+    'litert',
     'scripted',
     'openpi',
     'groot',
@@ -181,6 +183,7 @@ class Bundle:
     device_map: str = ''
     dialect: str = 'nested'
     encoding: str = 'npy'
+    engine: EngineMetadata | None = None
 
     @property
     def file(self) -> Path:
@@ -334,6 +337,8 @@ def _learned(top: Fields, shared: dict) -> Bundle:
         given['device_map'] = top.text('device_map', default='', choices=('', 'auto'))
     else:
         model = _listed(top, 'model', shared['files'])
+    if runtime == 'tensorrt':
+        given['engine'] = read_engine(top)
     if runtime in TORCH:
         given['precision'] = top.text('precision', default='', choices=PRECISIONS)
     inputs = top.section('inputs')

@@ -1,10 +1,11 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The node `inference`: wires topics, the action and the clocks to the cycle and the session.
 
-The executor's thread: messages, services, action, diagnostics; it never waits. The worker's: one
-attempt after the other, and the status, which is the heartbeat of all but the policy call. That has
-a thread of its own, and a deadline that the worker keeps: a call that is out for too long brings
-the next of the fallback chain, and is told. A new image wakes the worker, so does an answer.
+One attempt at a time (`_advance`), made by whoever has something new, so that nothing waits for a
+period or for another thread: the executor's thread with an image, the policy's with its answer. The
+worker makes one where time alone brings something new: the status, which is the heartbeat of all
+but the policy call, and the deadline of that call, after which the next of the fallback chain is
+asked. The executor's thread never waits: if an attempt is under way, the worker makes the next.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from vla_inference.memory import MemoryBudget, MemoryWatch
 from vla_inference.observation import Bounds, ObservationAssembler
 from vla_inference.policy import InstructionRefused, Policy, load_policy
 from vla_inference.runtimes.scripted import HoldPolicy
-from vla_inference.saying import chunk_message, chunk_report
+from vla_inference.saying import ChunkWriter, chunk_report
 from vla_inference.session import Outcome, Phase, Result, Session
 from vla_interfaces.action import RunInstruction
 from vla_interfaces.msg import ChunkReport, InferenceStatus, SafetyStatus, SupervisorState
@@ -65,6 +66,7 @@ class InferenceNode(VlaLifecycleNode):
         self._policy: Policy | None = None
         self._chain: Chain | None = None
         self._wake = threading.Event()
+        self._turn = threading.Lock()
         self._worker: threading.Thread | None = None
         self._halt = threading.Event()
         # Once per process: neither a new configuration nor a new activation begins it again.
@@ -131,6 +133,11 @@ class InferenceNode(VlaLifecycleNode):
         self._rate = RateMeter(2.0)
         self._sequence = first_sequence()
         self._chunks = 0
+        self._writer = ChunkWriter()
+        self._said: tuple[State, str] | None = None
+        self._ask_due = self._beat_due = 0.0
+        # Left to the worker: an attempt now; one as soon as the next call may begin.
+        self._again = self._early = False
         self._goals: dict[int, Future] = {}
         self._feedback: dict[int, Any] = {}
         self._wire()
@@ -159,7 +166,7 @@ class InferenceNode(VlaLifecycleNode):
         b, c = p.blending, p.confidence
         return Link(
             policy,
-            ThreadCaller(policy, steady_now, self._wake.set),
+            ThreadCaller(policy, steady_now, self._on_answer),
             BlendingParameters(Blending(b.mode), b.decay, b.chunks, b.lead_over),
             ConfidenceLimits(c.half, c.slow_below, c.slowest, c.fallback_below, c.patience),
         )
@@ -210,6 +217,8 @@ class InferenceNode(VlaLifecycleNode):
         with self._lock:
             self._assembler.clear()
         self._halt = threading.Event()
+        self._said = None
+        self._ask_due = self._beat_due = steady_now()
         self._worker = threading.Thread(
             target=self._work, args=(self._halt,), name='inference worker', daemon=True
         )
@@ -229,6 +238,9 @@ class InferenceNode(VlaLifecycleNode):
         if self._worker is not None:
             self._worker.join(JOIN_TIMEOUT)
         self._worker = None
+        # Whoever is in an attempt now has finished it; the next one sees the halt.
+        if self._turn.acquire(timeout=JOIN_TIMEOUT):
+            self._turn.release()
         if self._cycle.calling_since is not None:
             self.get_logger().warning('a policy call is still out; its answer will be dropped')
 
@@ -316,7 +328,7 @@ class InferenceNode(VlaLifecycleNode):
                 image.encoding,
                 image.content,
             )
-        self._wake.set()
+        self._advance(wait=False)
 
     def _on_joints(
         self, stamp_ns: int, names: list[str], position: np.ndarray, velocity: np.ndarray
@@ -464,36 +476,61 @@ class InferenceNode(VlaLifecycleNode):
             )
         )
 
-    # -- worker ------------------------------------------------------------------------------------
+    # -- attempts ----------------------------------------------------------------------------------
+
+    def _on_answer(self) -> None:
+        """In the policy's thread."""
+        if self.active:
+            self._advance(wait=True)
 
     def _work(self, halt: threading.Event) -> None:
-        """Asks at most inference_frequency times a second, and beats at least so often."""
-        period = 1.0 / self.params.inference_frequency
-        ask_due = beat_due = steady_now()
-        said: tuple[State, str] | None = None
+        """Makes the attempts that time brings, and those that another thread left to it."""
         while not halt.is_set():
-            self._wake.clear()
-            now = steady_now()
-            try:
-                attempt = self._cycle.attempt(now >= ask_due)
-                if halt.is_set():
-                    return
-                if attempt.asked:
-                    ask_due = ask_due + period if ask_due + period > now else now + period
-                saying = (attempt.state, attempt.reason)
-                if attempt.chunk is not None or now >= beat_due or saying != said:
-                    self._publish(attempt)
-                    said, beat_due = saying, now + period
-            except Exception:
-                # No status leaves for an attempt that failed: the supervisor sees it missing.
-                self._note_error('worker')
-                halt.wait(period)
-            due = min(beat_due, ask_due) if ask_due > now else beat_due
-            self._wake.wait(max(0.0, due - steady_now()))
+            due = min(self._beat_due, self._ask_due) if self._early else self._beat_due
+            if not self._again and self._wake.wait(max(0.0, due - steady_now())):
+                self._wake.clear()
+                continue
+            self._again = False
+            self._advance(wait=True)
+
+    def _advance(self, wait: bool) -> None:
+        """One attempt, here and now. Asks at most inference_frequency times a second, and beats at
+        least so often. wait: for the attempt that is under way; else the worker makes the next."""
+        if not self._turn.acquire(blocking=wait):
+            self._again = True
+            self._wake.set()
+            return
+        try:
+            if not self._halt.is_set():
+                self._attempt_once()
+        except Exception:
+            # No status leaves for an attempt that failed: the supervisor sees it missing.
+            self._note_error('attempt')
+            self._beat_due = steady_now() + 1.0 / self.params.inference_frequency
+        finally:
+            self._turn.release()
+
+    def _attempt_once(self) -> None:
+        period = 1.0 / self.params.inference_frequency
+        now = steady_now()
+        may_ask = now >= self._ask_due
+        attempt = self._cycle.attempt(may_ask)
+        if not may_ask:
+            self._wake.set()  # the worker may be asleep for longer than until then
+        self._early = not may_ask
+        if self._halt.is_set():
+            return
+        if attempt.asked:
+            due = self._ask_due + period
+            self._ask_due = due if due > now else now + period
+        saying = (attempt.state, attempt.reason)
+        if attempt.chunk is not None or now >= self._beat_due or saying != self._said:
+            self._publish(attempt)
+            self._said, self._beat_due = saying, now + period
 
     def _publish(self, attempt: Attempt) -> None:
         if attempt.chunk is not None:
-            message = chunk_message(attempt)
+            message = self._writer.write(attempt.chunk, attempt.stamp_ns)
             with self._lock:
                 # Under the lock that a change of mode takes: nothing leaves after it.
                 running = self._session.running(steady_now())
@@ -539,9 +576,9 @@ class InferenceNode(VlaLifecycleNode):
 
 
 def main() -> None:
-    # A chunk passes through three threads; with the default of 5 ms each may wait that long for
-    # the interpreter while another one runs.
-    sys.setswitchinterval(0.0005)
+    # A chunk passes through two threads; with the default of 5 ms each may wait that long for the
+    # interpreter while another one runs.
+    sys.setswitchinterval(0.0002)
     sys.exit(run(InferenceNode))
 
 

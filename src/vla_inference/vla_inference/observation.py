@@ -12,7 +12,6 @@ All methods are called under the caller's lock.
 
 from __future__ import annotations
 
-import zlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,22 +47,31 @@ class Seen:
 class FrozenImages:
     """Images that keep arriving, with stamps that advance, and are byte for byte the same.
 
-    A real sensor has noise: two equal frames in a row are already rare. Told by the CRC-32 of the
-    whole buffer (70 us for 320 x 240 RGB).
+    A real sensor has noise: two equal frames in a row are already rare. So a few bytes all over the
+    buffer tell most of the time, and only where they agree everything is compared.
     """
+
+    STRIDE = 4099
+    """A prime, so that the bytes looked at first are of all columns and channels."""
 
     def __init__(self, frozen_after: float) -> None:
         self._after = frozen_after
-        self._crc: int | None = None
+        self._last: np.ndarray | None = None
         self._since_ns = 0
         self._newest_ns = 0
 
     def update(self, content: bytes | memoryview, stamp_ns: int) -> None:
-        crc = zlib.crc32(content)
-        if crc != self._crc:
-            self._crc = crc
+        image = np.frombuffer(content, np.uint8)
+        if not self._same(image):
             self._since_ns = stamp_ns
-        self._newest_ns = stamp_ns
+        self._last, self._newest_ns = image, stamp_ns
+
+    def _same(self, image: np.ndarray) -> bool:
+        last = self._last
+        if last is None or len(image) != len(last):
+            return False
+        few = slice(None, None, self.STRIDE)
+        return bool(np.array_equal(image[few], last[few]) and np.array_equal(image, last))
 
     @property
     def same_for(self) -> float:

@@ -21,7 +21,7 @@ from vla_common.errors import ConfigError
 from vla_common.testing import own_domain
 from vla_inference.bench.calls import openpi_loopback, outside, preprocessing
 from vla_inference.bench.distribution import distribution
-from vla_inference.bench.pipeline import measure
+from vla_inference.bench.pipeline import measure, send_images_as_the_robot_does
 from vla_inference.locate import installed_models, locate_bundle
 from vla_inference.policy import PolicyError, load_policy
 from vla_robot import load_robot
@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> dict[str, dict[str, float]]:
         )
     table['bare_loop_ms'] = distribution(bare)
     table['model_ms'] = distribution(model)
+    send_images_as_the_robot_does()
     rclpy.init(domain_id=own_domain())
     try:
         took, lost = measure(path, args.robot, robot, words, args.times, size, args.threads)

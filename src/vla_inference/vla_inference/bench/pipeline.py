@@ -8,17 +8,20 @@ the frame's stamp) is received, without the time that the model itself took.
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rclpy
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.serialization import serialize_message
+from rclpy.task import Future
 from sensor_msgs.msg import Image, Imu, JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -27,15 +30,28 @@ from trajectory_msgs.msg import JointTrajectory
 from vla_common import qos
 from vla_common.errors import ConfigError
 from vla_common.messages import stamp_to_ns
+from vla_common.wire import HEADER, Reader
 from vla_interfaces.msg import ChunkReport, InferenceStatus, SupervisorState
 
 START_TIMEOUT = 60.0
+FIRST_PATIENCE = 10.0
 ANSWER_TIMEOUT = 20.0
 _THERE = {
     Transition.TRANSITION_CONFIGURE: State.PRIMARY_STATE_INACTIVE,
     Transition.TRANSITION_ACTIVATE: State.PRIMARY_STATE_ACTIVE,
 }
 STATE_PERIOD = 0.01
+PROFILE = 'FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'
+
+
+def send_images_as_the_robot_does() -> None:
+    """Have this process and its children use the transport that the launch file gives to camera and
+    inference; the one that setup.bash sets loses half of the images. Call before rclpy.init. A
+    user's own profile is left alone."""
+    ours = Path(os.environ.get(PROFILE[0], ''))
+    images = ours.with_name('fastdds_images.xml')
+    if ours.name == 'fastdds.xml' and images.is_file():
+        os.environ.update(dict.fromkeys(PROFILE, str(images)))
 
 
 class Surroundings:
@@ -43,7 +59,7 @@ class Surroundings:
 
     def __init__(self, robot: Any, size: tuple[int, int]) -> None:
         self.node = rclpy.create_node('inference_benchmark')
-        self.executor = SingleThreadedExecutor()
+        self.executor = EventsExecutor()
         self.executor.add_node(self.node)
         node = self.node
         self._image = node.create_publisher(Image, '/camera/color/image_raw', qos.IMAGE)
@@ -51,8 +67,15 @@ class Surroundings:
         self._imu = node.create_publisher(Imu, '/imu/data', qos.STATE)
         self._state = node.create_publisher(SupervisorState, '/supervisor/state', qos.STATE)
         self._words = node.create_publisher(String, '/vla/instruction', qos.COMMAND)
-        node.create_subscription(JointTrajectory, '/vla/action_chunk', self._on_chunk, qos.COMMAND)
-        node.create_subscription(ChunkReport, '/vla/chunk_report', self._on_report, qos.EVENT)
+        # Read as the robot's nodes read: what rclpy takes to make objects is not the pipeline's.
+        self._read_chunk = Reader(JointTrajectory, 'header.stamp')
+        self._read_report = Reader(ChunkReport, 'header.stamp', 'model_ms')
+        node.create_subscription(
+            JointTrajectory, '/vla/action_chunk', self._on_chunk, qos.COMMAND, raw=True
+        )
+        node.create_subscription(
+            ChunkReport, '/vla/chunk_report', self._on_report, qos.EVENT, raw=True
+        )
         node.create_subscription(
             InferenceStatus, '/vla/inference_status', self._on_status, qos.STATE_SUB
         )
@@ -63,14 +86,16 @@ class Surroundings:
         self._sequence = 0
         width, height = size
         rng = np.random.default_rng(0)
-        self._frame = Image(height=height, width=width, step=3 * width, encoding='rgb8')
-        self._frame.data.frombytes(rng.integers(0, 256, 3 * width * height, np.uint8).tobytes())
+        frame = Image(height=height, width=width, step=3 * width, encoding='rgb8')
+        frame.data.frombytes(rng.integers(0, 256, 3 * width * height, np.uint8).tobytes())
+        # Only a few bytes change: filling the message is the camera's business.
+        self._frame = bytearray(serialize_message(frame))
         self._joint = JointState(
             name=list(robot.joint_names),
             position=robot.poses['standing'].tolist(),
             velocity=[0.0] * robot.n,
         )
-        self._next_state = 0.0
+        node.create_timer(STATE_PERIOD, self._publish_state)
         self.sent: dict[int, float] = {}
         self.chunks: dict[int, float] = {}
         self.model: dict[int, float] = {}
@@ -83,30 +108,33 @@ class Surroundings:
     def change(self, transition: int) -> None:
         """Raises ConfigError when the node refuses.
 
-        The answer of a server that does not know this client's reader yet is lost: the node that
-        gives none is asked whether it is there.
+        Requests and answers get lost while the two do not know each other yet, so the node that
+        gives no answer is asked where it is, and asked again if it is still where it was.
         """
         end = time.monotonic() + START_TIMEOUT
         request = ChangeState.Request()
         request.transition.id = transition
-        changed = self._ask(self._change, request, end, ANSWER_TIMEOUT)
-        while changed is None:
-            state = self._ask(self._get, GetState.Request(), end, 1.0)
+        patience = FIRST_PATIENCE
+        while time.monotonic() < end:
+            changed = self._ask(self._change, request, patience)
+            if changed is not None and changed.success:
+                return
+            state = self._ask(self._get, GetState.Request(), 1.0)
             if state is not None and state.current_state.id == _THERE[transition]:
                 return
-            if time.monotonic() > end:
-                raise ConfigError('benchmark', 'node', 'no answer', 'a transition')
-        if not changed.success:
-            raise ConfigError('benchmark', 'node', 'a refusal', 'a configured node (see above)')
+            if changed is not None:
+                why = 'a refusal'
+                raise ConfigError('benchmark', 'node', why, 'a configured node (see above)')
+            patience = ANSWER_TIMEOUT
+        raise ConfigError('benchmark', 'node', 'no answer', 'the inference node')
 
-    def _ask(self, client: Any, request: Any, end: float, patience: float) -> Any:
+    def _ask(self, client: Any, request: Any, patience: float) -> Any:
         """The answer, or None."""
-        while not client.service_is_ready():
-            if time.monotonic() > end:
-                raise ConfigError('benchmark', 'node', 'no answer', 'the inference node')
-            self.spin(0.05)
+        end = time.monotonic() + patience
+        # Not longer: discovery may go on saying no where the other side is long there.
+        while not client.service_is_ready() and time.monotonic() < end - 0.5 * patience:
+            self.spin(0.02)
         future = client.call_async(request)
-        end = min(end, time.monotonic() + patience)
         while not future.done():
             if time.monotonic() > end:
                 client.remove_pending_request(future)
@@ -119,24 +147,14 @@ class Surroundings:
 
     def spin(self, seconds: float) -> None:
         """Receive, and publish joints, IMU and the supervisor's state at 100 Hz."""
-        end = time.monotonic() + seconds
-        while (now := time.monotonic()) < end:
-            if now >= self._next_state:
-                self._next_state = max(self._next_state + STATE_PERIOD, now)
-                self._publish_state()
-            left = min(end, self._next_state) - time.monotonic()
-            self.executor.spin_once(timeout_sec=max(0.0, left))
+        self.executor.spin_until_future_complete(Future(), seconds)
 
     def publish_frame(self) -> int:
         """The stamp of the frame, ns."""
-        stamp = self.node.get_clock().now()
-        self._frame.header.stamp = stamp.to_msg()
-        key = stamp_to_ns(self._frame.header.stamp)
-        # Only a few bytes change: filling the message is not what is measured.
-        self._frame.data[0] = self._sequence % 256
-        self._frame.data[1] = (self._sequence // 256) % 256
-        # Turning a message into bytes is the camera's business.
-        serialized = serialize_message(self._frame)
+        stamp = self.node.get_clock().now().to_msg()
+        struct.pack_into('<iI', self._frame, HEADER, stamp.sec, stamp.nanosec)
+        self._frame[-2:] = (self._sequence % 2**16).to_bytes(2, 'little')
+        key, serialized = stamp_to_ns(stamp), bytes(self._frame)
         self.sent[key] = time.perf_counter()
         self._image.publish(serialized)
         return key
@@ -158,11 +176,14 @@ class Surroundings:
         response.success = True
         return response
 
-    def _on_chunk(self, message: JointTrajectory) -> None:
-        self.chunks[stamp_to_ns(message.header.stamp)] = time.perf_counter()
+    def _on_chunk(self, serialized: bytes) -> None:
+        received = time.perf_counter()
+        (stamp_ns,) = self._read_chunk.read(serialized)
+        self.chunks[stamp_ns] = received
 
-    def _on_report(self, message: ChunkReport) -> None:
-        self.model[stamp_to_ns(message.header.stamp)] = 1e-3 * message.model_ms
+    def _on_report(self, serialized: bytes) -> None:
+        stamp_ns, model_ms = self._read_report.read(serialized)
+        self.model[stamp_ns] = 1e-3 * model_ms
 
     def _on_status(self, message: InferenceStatus) -> None:
         self.status = message

@@ -35,7 +35,20 @@ class Plan:
 
     def positions(self, times: np.ndarray) -> np.ndarray:
         """Positions (m, k) rad at chunk times (m,)."""
-        return np.stack([self.state(float(t))[0] for t in times])
+        known, p, v = self._times, self._positions, self._slopes
+        at = np.asarray(times, float)
+        early = np.minimum(at - known[0], 0.0)[:, None] * v[0]
+        if len(known) == 1:
+            return p[0] + early
+        i = np.searchsorted(known, at, side='right') - 1
+        i = np.minimum(np.maximum(i, 0), len(known) - 2)
+        h = (known[i + 1] - known[i])[:, None]
+        s = np.minimum(np.maximum((at - known[i])[:, None] / h, 0.0), 1.0)
+        gap = p[i + 1] - p[i]
+        begin, end = h * v[i], h * v[i + 1]
+        square = 3.0 * gap - (2.0 * begin + end)
+        cube = begin + end - 2.0 * gap
+        return p[i] + early + s * (begin + s * (square + s * cube))
 
     def state(self, time: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Position rad, velocity rad/s and acceleration rad/s^2, (k,) each."""

@@ -3,7 +3,8 @@
 
 GET /healthz says OK. An error of the policy is told in a text frame, then the connection is closed
 with 1011, and the client connects anew. Bounded for whoever connects: bytes of a request, clients,
-seconds without a whole request, requests per second of one client.
+seconds without a whole request, seconds until an answer is taken, requests per second of one
+client.
 """
 
 from __future__ import annotations
@@ -26,13 +27,30 @@ MAX_NAME = 64
 
 @dataclass(frozen=True)
 class Bounds:
-    """request: bytes. clients: connections. silence: s without a whole request until a client is
-    dropped. rate: requests per second of one client, 0 for any."""
+    """request: bytes, 0 for what the metadata asks for and some room. clients: connections.
+    silence: s without a whole request until a client is dropped. taking: s that a client may need
+    to take an answer. rate: requests per second of one client, 0 for any."""
 
-    request: int = 32 * 2**20
+    request: int = 0
     clients: int = 64
     silence: float = 60.0
+    taking: float = 5.0
     rate: float = 0.0
+
+
+UNTOLD = 32 * 2**20
+"""bytes of a request where the metadata does not say what one holds."""
+ROOM = 256 * 2**10
+"""bytes for joints, words and a prefix."""
+
+
+def request_limit(metadata: dict[str, Any]) -> int:
+    """Bytes of the largest request that means something to who tells this."""
+    try:
+        images = metadata['vla']['inputs'].get('images', {}).values()
+        return ROOM + sum(3 * int(i['width']) * int(i['height']) for i in images)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return UNTOLD
 
 
 class OpenPiServer:
@@ -52,6 +70,7 @@ class OpenPiServer:
         self._metadata = pack(metadata, Encoding.OPENPI)
         self._host, self._port = host, port
         self._bounds = bounds
+        self._limit = bounds.request or request_limit(metadata)
         self._healthy = healthy
         self._server: Any = None
         self._clients = 0
@@ -70,7 +89,7 @@ class OpenPiServer:
             self._host,
             self._port,
             compression=None,
-            max_size=self._bounds.request,
+            max_size=self._limit,
             max_queue=2,
             open_timeout=5.0,
             close_timeout=1.0,
@@ -101,10 +120,16 @@ class OpenPiServer:
         self._clients += 1
         client = _name(connection)
         try:
-            await connection.send(self._metadata)
+            if self._clients > self._bounds.clients:  # several at once were let in
+                self.refused += 1
+                await connection.close(1013, f'{self._bounds.clients} clients are connected')
+                return
+            await self._send(connection, self._metadata)
             await self._converse(connection, client)
         except ConnectionClosed:
             pass  # the client went
+        except TimeoutError:
+            connection.transport.abort()  # it takes nothing, not even that it is sent away
         finally:
             self._clients -= 1
 
@@ -124,7 +149,7 @@ class OpenPiServer:
                     earliest = max(earliest, began - 1.0) + 1.0 / self._bounds.rate
                 if isinstance(content, str):
                     raise WireError('a request is a binary frame')
-                request = unpack(content, self._bounds.request)
+                request = unpack(content, self._limit)
                 if not isinstance(request, dict):
                     raise WireError('a request is a mapping')
                 answer = dict(await self._infer(client, request))
@@ -134,11 +159,14 @@ class OpenPiServer:
                 packed = pack(answer, Encoding.OPENPI)
             except Exception as error:  # a policy may be anybody's code; it is told, not kept
                 self.refused += 1
-                await connection.send(f'{type(error).__name__}: {error}'[:2000])
+                await self._send(connection, f'{type(error).__name__}: {error}'[:2000])
                 await connection.close(1011, 'the reason is in the frame before')
                 return
-            await connection.send(packed)
+            await self._send(connection, packed)
             self.answered += 1
+
+    async def _send(self, connection: Any, content: str | bytes) -> None:
+        await asyncio.wait_for(connection.send(content), self._bounds.taking)
 
 
 def _name(connection: Any) -> str:

@@ -47,4 +47,8 @@ def load_runtime(bundle: Bundle, threads: int = 1, device: str = 'cpu') -> Runti
         from vla_inference.runtimes.tensorrt import TensorRtEngine
 
         return TensorRtEngine(bundle, threads, device)
+    if bundle.runtime == 'litert':
+        from vla_inference.runtimes.litert import LiteRt
+
+        return LiteRt(bundle, threads, device)
     raise ValueError(f'{bundle.runtime} runs no model file')

@@ -41,12 +41,16 @@ class TensorRtEngine:
             raise ConfigError('parameters', 'device', device, 'cuda:N, and a GPU that torch sees')
         self._torch = torch
         self._device = torch.device(device)
+        gpu = torch.cuda.get_device_name(self._device)
+        if bundle.engine is not None:
+            major, minor = torch.cuda.get_device_capability(self._device)
+            version = str(tensorrt.__version__)
+            bundle.engine.check(str(bundle.file), gpu, f'{major}.{minor}', version)
         self._log = tensorrt.Logger(tensorrt.Logger.ERROR)
         self._runtime = tensorrt.Runtime(self._log)
         with torch.cuda.device(self._device):
             engine = self._runtime.deserialize_cuda_engine(bundle.read(bundle.model))
             if engine is None:
-                gpu = torch.cuda.get_device_name(self._device)
                 raise ConfigError(
                     file,
                     'model',

@@ -12,5 +12,7 @@ class PreTrainedConfig:
         content = json.loads((Path(directory) / 'config.json').read_text())
         for part in ('input_features', 'output_features'):
             content[part] = {k: SimpleNamespace(**v) for k, v in content[part].items()}
-        images = {k for k in content['input_features'] if k.startswith('observation.images')}
-        return SimpleNamespace(image_features={k: None for k in sorted(images)}, **content)
+        images = {k for k in content['input_features'] if k.startswith('observation.image')}
+        return SimpleNamespace(
+            device='cuda', image_features={k: None for k in sorted(images)}, **content
+        )

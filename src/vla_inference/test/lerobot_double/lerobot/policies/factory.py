@@ -14,8 +14,10 @@ class Policy:
         self.reset()
 
     @classmethod
-    def from_pretrained(cls, directory):
-        return cls(PreTrainedConfig.from_pretrained(directory))
+    def from_pretrained(cls, directory, *, config=None):
+        config = config or PreTrainedConfig.from_pretrained(directory)
+        assert config.device == 'cpu'
+        return cls(config)
 
     def to(self, device):
         return self
@@ -25,7 +27,12 @@ class Policy:
 
     def reset(self):
         back = getattr(self.config, 'n_obs_steps', 1)
-        self._queues = {'observation.state': deque(maxlen=back)}
+        self._queues = {'action': deque(maxlen=back)}
+        if self.config.type == 'diffusion':
+            self._queues |= {
+                'observation.state': deque(maxlen=back),
+                'observation.images': deque(maxlen=back),
+            }
 
     def predict_action_chunk(self, batch):
         if batch['task'] == ['fail']:
@@ -33,16 +40,27 @@ class Policy:
         state = batch['observation.state']
         assert state.shape[0] == 1
         for key in self.config.image_features:
+            if 'empty_camera' in key and key not in batch:
+                continue
             assert batch[key].shape[:2] == (1, 3)
             assert 0.0 <= float(batch[key].min()) <= float(batch[key].max()) <= 1.0
-        if self._queues['observation.state']:
+        if self.config.type == 'diffusion':
+            images = torch.stack(list(self._queues['observation.images']), dim=1)
+            assert images.shape[:2] == (1, self.config.n_obs_steps)
             state = torch.stack(list(self._queues['observation.state']), dim=1).mean(dim=1)
         steps = torch.arange(1, self.config.chunk_size + 1).reshape(1, -1, 1)
         return state.unsqueeze(1) + 0.05 * steps
 
 
+class PointsFirst(Policy):
+    """As TD-MPC: a camera in the singular, and (points, 1, joints)."""
+
+    def predict_action_chunk(self, batch):
+        return super().predict_action_chunk(batch).transpose(0, 1)
+
+
 def get_policy_class(name):
-    return {'act': Policy, 'diffusion': Policy}[name]
+    return {'act': Policy, 'diffusion': Policy, 'tdmpc': PointsFirst}[name]
 
 
 def make_pre_post_processors(
