@@ -35,12 +35,14 @@ from vla_supervisor.heartbeats import HEARTBEAT_TOPIC
 PROFILE = Path(__file__).parents[3] / 'config' / 'fastdds.xml'
 
 KIND = {
-    'hardware_driver': (DriverStatus, 0.02),
-    'balance_monitor': (BalanceState, 0.02),
-    'camera': (CameraInfo, 0.06),
-    'safety_filter': (SafetyStatus, 0.02),
-    'inference': (InferenceStatus, 0.06),
+    'hardware_driver': (DriverStatus, 0.04),
+    'balance_monitor': (BalanceState, 0.1),
+    'camera': (CameraInfo, 0.1),
+    'safety_filter': (SafetyStatus, 0.1),
+    'inference': (InferenceStatus, 0.1),
 }
+"""What each says, and every how many seconds: slower than the nodes do, because six of them and
+their watcher share one process. A sixth of what the tests take for silence."""
 
 
 class Double(LifecycleNode):

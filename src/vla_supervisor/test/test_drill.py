@@ -279,6 +279,29 @@ def test_an_outcome_has_what_programs_read_and_a_line_for_people():
     assert '**RUNNING**' in markdown([outcome])
 
 
+def test_a_fault_that_ends_otherwise_is_tried_again_and_why_is_told(tmp_path):
+    class Scripted(Campaign):
+        def _one(self, fault):
+            ok = bool(self.ends.pop(0))
+            note = '' if ok else f'{len(self.ends)} left'
+            return Outcome(fault.name, 'X', 'X', 'HOLD', ok, 1.0, 2.0, 0.0, False, False, (), note)
+
+    fault = next(f for f in FAULTS if f.name == 'disk_full')
+    told = []
+    campaign = Scripted({}, tmp_path / 'log', tries=3)
+    campaign.ends = [0, 0, 1]
+    (second,) = campaign.run([fault], told.append)
+    assert second.ok
+    assert (second.tries, second.before) == (3, ('2 left', '1 left'))
+    assert told == ['disk_full', 'disk_full, once more', 'disk_full, once more']
+    assert '(before: 2 left) (before: 1 left)' in line(second)
+    assert '(before: 1 left)' in markdown([second])
+    campaign.ends = [0, 0, 0, 1]
+    (never,) = campaign.run([fault], told.append)
+    assert not never.ok
+    assert never.tries == 3
+
+
 # -- figures --------------------------------------------------------------------------------------
 
 

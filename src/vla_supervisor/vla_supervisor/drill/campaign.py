@@ -45,14 +45,19 @@ class Campaign:
         """Outcomes, as they come. Raises RehearsalError where no robot comes up at all."""
         try:
             for fault in faults:
-                for tried in range(1, self._tries + 1):
-                    tell(fault.name if tried == 1 else f'{fault.name}, once more')
-                    outcome = replace(self._one(fault), tries=tried)
-                    if outcome.ok:
-                        break
-                yield outcome
+                yield self._tried(fault, tell)
         finally:
             self.close()
+
+    def _tried(self, fault: Fault, tell: Callable[[str], None]) -> Outcome:
+        before: list[str] = []
+        while True:
+            tell(fault.name if not before else f'{fault.name}, once more')
+            outcome = self._one(fault)
+            tries = len(before) + 1
+            if outcome.ok or tries >= self._tries:
+                return replace(outcome, tries=tries, before=tuple(before))
+            before.append(outcome.note)
 
     def close(self) -> None:
         """Take the robot down."""

@@ -41,7 +41,7 @@ def line(outcome: Outcome) -> str:
         return '–' if value is None else f'{value:.0f}'
 
     end = 'fell' if outcome.fell else 'sank' if outcome.sank else 'stands'
-    again = '' if outcome.tries == 1 else f' (try {outcome.tries})'
+    again = ''.join(f' (before: {why})' for why in outcome.before)
     text = (
         f'{"ok  " if outcome.ok else "FAIL"} {outcome.name:<36} {outcome.observed:<11} '
         f'{outcome.behaviour:<6} {ms(outcome.detection_ms):>6} {ms(outcome.rest_ms):>7} '
@@ -66,6 +66,7 @@ def markdown(outcomes: list[Outcome]) -> str:
         rest = '–' if o.rest_ms is None else f'{o.rest_ms:.0f}'
         end = 'fell' if o.fell else 'sank, damped' if o.sank else 'stands'
         observed = o.observed if o.ok else f'**{o.observed}**: {o.note}'
+        observed += ''.join(f' (before: {why})' for why in o.before)
         rows.append(
             f'| {o.name} | {o.expected} | {observed} | {o.behaviour.lower()} | {detection} '
             f'| {rest} | {o.worst_excess_rad:.3f} | {end} |'

@@ -47,7 +47,8 @@ class Fault:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one fault; `note` says why it is not ok, or what else is worth telling."""
+    """What came of one fault; `note` says why it is not ok, `before` why the tries before were
+    not."""
 
     name: str
     expected: str
@@ -62,3 +63,4 @@ class Outcome:
     causes: tuple[str, ...]
     note: str
     tries: int = 1
+    before: tuple[str, ...] = ()
