@@ -182,17 +182,52 @@ def test_eager_bundle_without_a_source_is_refused(tmp_path):
 
 
 def test_large_model_is_spread_by_accelerate(tmp_path, robot, observe, monkeypatch):
-    write_eager(tmp_path, device_map='auto')
+    described = write_eager(tmp_path, device_map='auto')
     monkeypatch.setitem(sys.modules, 'accelerate', None)
     with pytest.raises(ConfigError, match='device_map: found auto, wanted .* accelerate installed'):
         load_policy(tmp_path, robot)
     spread = []
     double = types.ModuleType('accelerate')
-    double.infer_auto_device_map = lambda module: {'': 'cpu'}
+    double.infer_auto_device_map = lambda module, no_split_module_classes: {'': 'cpu'}
     double.dispatch_model = lambda module, where: spread.append(where) or module
     monkeypatch.setitem(sys.modules, 'accelerate', double)
-    load_policy(tmp_path, robot).predict(observe())
+    observation = observe()
+    chunk = load_policy(tmp_path, robot).predict(observation)
     assert spread == [{'': 'cpu'}]
+    wanted = right(described, robot, chunk, observation.position)
+    np.testing.assert_allclose(chunk.positions, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize('device_map', ['auto', {'': 'cpu'}])
+def test_accelerate_itself_spreads_over_what_is_there(tmp_path, robot, observe, device_map):
+    pytest.importorskip('accelerate')
+    described = write_eager(tmp_path, device_map=device_map)
+    observation = observe()
+    chunk = load_policy(tmp_path, robot).predict(observation)
+    wanted = right(described, robot, chunk, observation.position)
+    np.testing.assert_allclose(chunk.positions, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ('device_map', 'told'),
+    [
+        ('balanced', 'device_map: found balanced, wanted auto, or modules'),
+        ({}, 'device_map: found {}, wanted auto, or modules'),
+        ({'head': 0}, 'device_map: found head: 0, wanted auto, or modules'),
+        ({'': 'cuda:0'}, 'device_map.: found cuda:0, wanted cpu: torch sees no CUDA device'),
+        ({'': 'tpu'}, 'device_map.: found tpu, wanted cpu or cuda:N'),
+        ({'nowhere': 'cpu'}, 'wanted every part of the model on one device'),
+    ],
+)
+def test_device_map_that_cannot_be_is_refused_with_its_reason(
+    tmp_path, robot, monkeypatch, device_map, told
+):
+    pytest.importorskip('accelerate')
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    write_eager(tmp_path, device_map=device_map)
+    with pytest.raises(ConfigError) as error:
+        load_policy(tmp_path, robot)
+    assert told in str(error.value)
 
 
 # --- devices ---

@@ -14,7 +14,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -180,7 +180,7 @@ class Bundle:
     remote: RemoteSpec | None = None
     url: str = ''
     precision: str = ''
-    device_map: str = ''
+    device_map: str | Mapping[str, str] = ''
     dialect: str = 'nested'
     encoding: str = 'npy'
     engine: EngineMetadata | None = None
@@ -334,7 +334,7 @@ def _learned(top: Fields, shared: dict) -> Bundle:
         model = shared['source'].weights
         if top.has('model'):
             _listed(top, 'model', shared['files'])
-        given['device_map'] = top.text('device_map', default='', choices=('', 'auto'))
+        given['device_map'] = _device_map(top)
     else:
         model = _listed(top, 'model', shared['files'])
     if runtime == 'tensorrt':
@@ -482,6 +482,20 @@ def _check_inside(file: str, key: str, name: str) -> None:
     path = PurePosixPath(name)
     if path.is_absolute() or '..' in path.parts or '\\' in name or ':' in name or '\0' in name:
         raise ConfigError(file, key, name, 'a path inside the bundle')
+
+
+def _device_map(f: Fields) -> str | Mapping[str, str]:
+    """auto, or a module's path in the model -> its device; empty for one device."""
+    found = f.raw('device_map', default='')
+    if found in ('', 'auto'):
+        return found
+    wanted = 'auto, or modules with their devices (encoder: cuda:0)'
+    if not isinstance(found, dict) or not found:
+        raise f.error('device_map', found, wanted)
+    for module, device in found.items():
+        if not isinstance(module, str) or not isinstance(device, str):
+            raise f.error('device_map', f'{module}: {device}', wanted)
+    return dict(found)
 
 
 def _listed(f: Fields, key: str, files: dict[str, str]) -> str:

@@ -2,8 +2,9 @@
 """An eager PyTorch module: `source` in policy.yaml names its factory, something installed here, and
 its weights, a safetensors file. A bundle brings no code.
 
-`device_map: auto` spreads a model that is too large for one device over all that there are, the
-CPU last, with Hugging Face Accelerate.
+A model that is too large for one device is spread over several with Hugging Face Accelerate:
+`device_map: auto` over all that there are, the CPU last; `{encoder: cuda:0, head: cuda:1}` as it
+says, by the paths of its modules.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def load_pytorch(bundle: Bundle, threads: int = 1, device: str = 'cpu') -> Torch
     torch.set_num_threads(threads)
     module = _made(torch, bundle)
     module, dtype = cast(torch, module.eval(), bundle.precision)
-    module = _spread(bundle, module) if bundle.device_map else module.to(where)
+    module = _spread(torch, bundle, module) if bundle.device_map else module.to(where)
     return TorchModule(bundle, 'pytorch', module, where, dtype)
 
 
@@ -61,14 +62,34 @@ def _made(torch: Any, bundle: Bundle) -> Any:
     return module
 
 
-def _spread(bundle: Bundle, module: Any) -> Any:
+def _spread(torch: Any, bundle: Bundle, module: Any) -> Any:
+    file = str(bundle.file)
     try:
         from accelerate import dispatch_model, infer_auto_device_map
     except ImportError as error:
         raise ConfigError(
-            str(bundle.file),
-            'device_map',
-            bundle.device_map,
-            'the Python package accelerate installed',
+            file, 'device_map', bundle.device_map, 'the Python package accelerate installed'
         ) from error
-    return dispatch_model(module, infer_auto_device_map(module))
+    if bundle.device_map == 'auto':
+        # A layer whose input goes around it (a residual) must stay in one piece; models of the
+        # transformers library name theirs so.
+        whole = list(getattr(module, '_no_split_modules', None) or ())
+        where = infer_auto_device_map(module, no_split_module_classes=whole)
+    else:
+        where = dict(bundle.device_map)
+        for path, device in where.items():
+            _there(torch, file, path, device)
+    try:
+        return dispatch_model(module, where)
+    except ValueError as error:  # a module that is not in the map, or the other way around
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        raise ConfigError(
+            file, 'device_map', lines[0], 'every part of the model on one device'
+        ) from error
+
+
+def _there(torch: Any, file: str, path: str, device: str) -> None:
+    try:
+        torch_device(torch, device)
+    except ConfigError as error:
+        raise ConfigError(file, f'device_map.{path}', device, error.wanted) from error
