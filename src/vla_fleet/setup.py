@@ -21,7 +21,7 @@ setup(
     entry_points={
         'console_scripts': [
             'serve = vla_fleet.serve:main',
-            'simulate = vla_fleet.simulate:main',
+            'benchmark = vla_fleet.benchmark:main',
         ]
     },
 )

@@ -82,7 +82,7 @@ class Engine:
         self.outcomes = list(outcomes)
         self.asked = 0
 
-    async def ask(self, request):
+    async def ask(self, request, priority):
         self.asked += 1
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, Exception):

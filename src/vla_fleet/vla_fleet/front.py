@@ -12,8 +12,8 @@ from vla_fleet.admission import Admission
 from vla_fleet.figures import Figures
 from vla_fleet.worker import REFUSED
 
-Ask = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
-"""One request to the engine; raises when a worker dies under it."""
+Ask = Callable[[dict[str, Any], int], Awaitable[dict[str, Any]]]
+"""(request, priority) to the engine; raises when a worker dies under it."""
 
 
 class Front:
@@ -39,8 +39,9 @@ class Front:
         began = time.monotonic()
         failed = True
         try:
-            async with self._admission.entry(client, self._priorities.get(client, 0)):
-                answer = await asyncio.wait_for(self._tried(request), self._timeout)
+            priority = self._priorities.get(client, 0)
+            async with self._admission.entry(client, priority):
+                answer = await asyncio.wait_for(self._tried(request, priority), self._timeout)
             if REFUSED in answer:
                 raise RuntimeError(answer[REFUSED])
             failed = False
@@ -50,10 +51,10 @@ class Front:
         finally:
             self.figures.note(client, time.monotonic() - began, failed)
 
-    async def _tried(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def _tried(self, request: dict[str, Any], priority: int) -> dict[str, Any]:
         for left in range(self._retries, -1, -1):
             try:
-                return await self._ask(request)
+                return await self._ask(request, priority)
             except Exception:  # the engine's own types: whatever it is, another worker may do it
                 if not left:
                     raise

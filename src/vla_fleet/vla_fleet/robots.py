@@ -31,7 +31,7 @@ async def ask_for(
     from websockets.asyncio.client import connect
     from websockets.exceptions import WebSocketException
 
-    rng = np.random.default_rng(abs(hash(name)) % 2**32)
+    rng = np.random.default_rng()
     request: dict[str, Any] = {
         'observation/position': robot.poses['standing'].astype(np.float32),
         'observation/velocity': np.zeros(robot.n, np.float32),
@@ -67,21 +67,46 @@ async def ask_for(
 
 @dataclass
 class Life:
-    """What became of a robot. gap: the longest time without a chunk while its instruction ran,
-    the fallback's chunks included. ready: it is back in READY, or its instruction still runs."""
+    """What became of a robot; times of the monotonic clock, 0 for never. fell_back, ready, served:
+    when its fallback first spoke, when it was next in READY, when the policy next spoke, each
+    since `mark`. silence: the longest time without a chunk while an instruction ran since then."""
 
     chunks: int = 0
     fallback_chunks: int = 0
-    gap: float = 0.0
     aborted: int = 0
-    ready: bool = False
+    marked: float = 0.0
+    fell_back: float = 0.0
+    ready: float = 0.0
+    served: float = 0.0
+    silence: float = 0.0
+
+    def mark(self) -> None:
+        self.marked = time.monotonic()
+        self.fell_back = self.ready = self.served = self.silence = 0.0
+
+    def note_chunk(self, fallback: bool, now: float, last: float) -> None:
+        """last: when the chunk before came; 0 for the first of an instruction."""
+        if fallback:
+            self.fallback_chunks += 1
+            self.fell_back = self.fell_back or now
+        else:
+            self.chunks += 1
+            if self.ready or not self.fell_back:
+                self.served = self.served or now
+        if last:
+            self.silence = max(self.silence, now - last)
+
+    def note_ready(self, aborted: int, now: float) -> None:
+        self.aborted += aborted
+        if self.fell_back:
+            self.ready = self.ready or now
 
 
 class SimulatedRobot(threading.Thread):
-    """The inference node's cycle with a remote policy, without ROS: 200 Hz joints and 15 Hz images
-    of noise, an instruction that is given again whenever it ended."""
+    """The inference node's cycle with a remote policy, without ROS: joints at 50 Hz, pictures of
+    noise at `rate` Hz, an instruction that somebody gives again whenever it has ended."""
 
-    def __init__(self, url: str, robot: Any, timeout: float) -> None:
+    def __init__(self, url: str, robot: Any, timeout: float = 0.5, rate: float = 8.0) -> None:
         super().__init__(name=url.rsplit('/', 1)[-1], daemon=True)
         self._robot = robot
         self._policy = load_policy(url, robot, timeout=timeout)
@@ -91,13 +116,14 @@ class SimulatedRobot(threading.Thread):
         self._session = Session(3600.0, 5.0)
         self._wake = threading.Event()
         self._caller = ThreadCaller(self._policy, steady_now, self._wake.set)
-        self._timeout = timeout
+        self._period = 1.0 / rate
+        self._limits = Limits(policy_timeout=timeout, settle_time=0.0)
         self._cycle = InferenceCycle(
             Chain([Link(self._policy, self._caller)]),
             HoldPolicy(robot),
             self._assembler,
             self._session,
-            Limits(policy_timeout=timeout, fallback_after=1, fallback_duration=0.5),
+            self._limits,
             robot.joint_names,
             threading.RLock(),
             steady_now,
@@ -106,6 +132,13 @@ class SimulatedRobot(threading.Thread):
         self._halt = threading.Event()
         self.life = Life()
 
+    @property
+    def falls_back_within(self) -> float:
+        """s from the last chunk before something went wrong to the fallback's first: so many calls
+        may fail, each at its deadline, with a picture to wait for before each and after."""
+        limits = self._limits
+        return limits.fallback_after * (limits.policy_timeout + self._period) + self._period
+
     def halt(self) -> None:
         self._halt.set()
         self._wake.set()
@@ -113,43 +146,50 @@ class SimulatedRobot(threading.Thread):
     def run(self) -> None:
         rng = np.random.default_rng()
         size = self._robot.camera
+        frames = [
+            rng.integers(0, 256, (size.height, size.width, 3), np.uint8).tobytes() for _ in range(4)
+        ]
         position = self._robot.poses['standing']
         zeros = np.zeros(self._robot.n)
-        last: float | None = None
-        frame = 0.0
+        last = 0.0
+        frame, due = 0, steady_now() + rng.uniform(0.0, self._period)
         while not self._halt.is_set():
             now, now_ns = steady_now(), time.time_ns()
-            if now >= frame:
-                frame = now + 1.0 / 15.0
-                pixels = rng.integers(0, 256, (size.height, size.width, 3), np.uint8).tobytes()
+            if now >= due:
+                due = max(due + self._period, now)
+                frame += 1
                 for camera in self._policy.bundle.cameras:
                     self._assembler.add_image(
-                        camera, now_ns, now, size.height, size.width, 3 * size.width, 'rgb8', pixels
+                        camera,
+                        now_ns,
+                        now,
+                        size.height,
+                        size.width,
+                        3 * size.width,
+                        'rgb8',
+                        frames[frame % len(frames)],
                     )
             self._assembler.add_joints(now_ns, now, self._robot.joint_names, position, zeros)
             self._assembler.add_imu(now_ns, now, (1.0, 0.0, 0.0, 0.0))
             if self._session.running(now) is None:
-                last = None
+                last = 0.0
                 self._begin(now, now_ns)
             attempt = self._cycle.attempt()
             if attempt.chunk is not None:
-                if last is not None:
-                    self.life.gap = max(self.life.gap, steady_now() - last)
-                last = steady_now()
-                if attempt.state is State.FALLBACK:
-                    self.life.fallback_chunks += 1
-                else:
-                    self.life.chunks += 1
+                moment = time.monotonic()
+                self.life.note_chunk(attempt.state is State.FALLBACK, moment, last)
+                last = moment
             self._wake.clear()
             self._wake.wait(0.02)
         self._caller.close()
 
     def _begin(self, now: float, now_ns: int) -> None:
-        """READY, and the supervisor here starts the next instruction by itself."""
+        """READY; the supervisor here starts the next instruction by itself."""
+        aborted = 0
         while self._session.results:
-            self.life.aborted += not self._session.results.popleft().success
+            aborted += not self._session.results.popleft().success
         self._session.accept('wave', now)
         self._session.on_mode(Mode.READY, '', now_ns, now)
-        self.life.ready = True
+        self.life.note_ready(aborted, time.monotonic())
         self._session.wants_start()
         self._session.on_mode(Mode.RUNNING, '', now_ns, now)
