@@ -15,7 +15,7 @@ from vla_common.messages import ns_to_stamp, stamp_to_ns
 from vla_common.modes import Behaviour, Mode
 from vla_interfaces.msg import DriverStatus, SupervisorState, WorldState
 from vla_robot import load_robot
-from vla_supervisor.drill.campaign import Campaign
+from vla_supervisor.drill.campaign import Campaign, _tracks
 from vla_supervisor.drill.catalogue import FAULTS
 from vla_supervisor.drill.command import chosen, line, markdown
 from vla_supervisor.drill.fault import ALONE, STOPS, Fault, Outcome
@@ -277,6 +277,17 @@ def test_an_outcome_has_what_programs_read_and_a_line_for_people():
     assert 'FAIL' in line(outcome)
     assert 'why' in line(outcome)
     assert '**RUNNING**' in markdown([outcome])
+
+
+def test_the_last_word_of_a_frozen_driver_is_no_motion_by_itself():
+    stage = SimpleNamespace(robot=SimpleNamespace(driver=None))
+    assert not _tracks(stage, 5)
+    stage.robot.driver = driver(Behaviour.TRACK, 4)
+    assert not _tracks(stage, 5)
+    stage.robot.driver = driver(Behaviour.TRACK, 5)
+    assert _tracks(stage, 5)
+    stage.robot.driver = driver(Behaviour.DAMP, 6)
+    assert not _tracks(stage, 5)
 
 
 def test_a_fault_that_ends_otherwise_is_tried_again_and_why_is_told(tmp_path):

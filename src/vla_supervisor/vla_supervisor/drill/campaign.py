@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import pathlib
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from vla_common.messages import stamp_to_ns
 from vla_common.modes import Behaviour, Mode
 from vla_supervisor.drill.fault import ALONE, STOPS, Fault, Outcome, WentWrongError
 from vla_supervisor.drill.stage import Stage
@@ -17,6 +19,17 @@ EXCESS = 0.03
 
 _STOP_LATEST = 12.0  # s until a stop that has to follow
 _AFTER = 0.7  # s in which nothing may move by itself once the fault is over
+
+
+def _tracks(stage: Stage, since: int) -> bool:
+    """By the driver's own word, given after ``since`` (ns): a supervisor may be dead by now, and
+    the last word of a driver that was frozen is from before that."""
+    driver = stage.robot.driver
+    return (
+        driver is not None
+        and Behaviour(driver.behaviour) is Behaviour.TRACK
+        and stamp_to_ns(driver.header.stamp) >= since
+    )
 
 
 class Campaign:
@@ -90,10 +103,8 @@ class Campaign:
             with fault.do(stage):
                 self._watch(stage, fault)
                 observed = self._observed(stage)
-            # Its own word, not that of a supervisor which may be dead since.
-            if observed in STOPS and stage.robot.holds(
-                lambda: stage.robot.behaviour is Behaviour.TRACK, _AFTER
-            ):
+            over = time.time_ns()
+            if observed in STOPS and stage.robot.holds(lambda: _tracks(stage, over), _AFTER):
                 note = 'moves again by itself'
         except WentWrongError as wrong:
             note = str(wrong)
