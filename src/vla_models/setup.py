@@ -26,10 +26,12 @@ setup(
             'export = vla_models.commands.export:main',
             'verify = vla_models.commands.verify:main',
             'optimise = vla_models.commands.optimise:main',
+            'prune = vla_models.commands.prune:main',
             'quantise = vla_models.commands.quantise:main',
             'benchmark = vla_models.commands.benchmark:main',
             'tune = vla_models.commands.tune:main',
             'fit = vla_models.commands.fit:main',
+            'build-engine = vla_models.commands.build_engine:main',
             'evaluate = vla_models.commands.evaluate:main',
             'reproduce = vla_models.commands.reproduce:main',
         ]

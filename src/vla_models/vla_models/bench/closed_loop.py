@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from vla_models.bench.verification import Finding
 from vla_models.evaluation import DURATION, Episodes
 from vla_models.parallel import each
 
@@ -73,3 +74,28 @@ def successes(
         found[number] = bool(outcome.success)
         advance()
     return [found[number] for number in range(scenes)]
+
+
+def act_out(
+    finding: Finding,
+    before: Path,
+    after: Path,
+    robot: str,
+    scenes: int,
+    seed: int,
+    jobs: int = 1,
+) -> Finding:
+    """`finding`, which failed, judged by what counts in the end: both bundles act in the same
+    scenes. It passes if the second is no worse."""
+    # The second run is not asked whether it passed: that is what is being found out.
+    runs = [successes(path, robot, scenes, seed, jobs=jobs) for path in (before, after)]
+    loop = pair(*runs)
+    shares = (round(loop.before, 4), round(loop.after, 4))
+    low, high = loop.interval
+    said = (
+        f'{scenes} scenes in closed loop, seed {seed}: {loop.before:.0%} before, '
+        f'{loop.after:.0%} after, difference {low:+.0%} to {high:+.0%}'
+    )
+    if loop.equal:
+        return replace(finding, reason='', success=shares, judged=said)
+    return replace(finding, reason=f'{finding.reason}; {said}', success=shares)

@@ -11,6 +11,7 @@ from typing import Any
 from vla_common.yaml_file import load_yaml
 from vla_inference.bundle import load_bundle
 from vla_inference.runtimes import Runtime
+from vla_models.bench.closed_loop import act_out
 from vla_models.bench.observations import Recording, observations_for, tensors_of
 from vla_models.bench.original import WEIGHTS, Original, from_bundle
 from vla_models.bench.parity import Limits
@@ -52,7 +53,7 @@ class Parts:
         bundle = load_bundle(directory, accept_failed=True)
         policy = load_yaml(bundle.file)
         source = policy.get('source')
-        gone = ('runtime', 'model', 'files', 'source', 'verification')
+        gone = ('runtime', 'model', 'files', 'source', 'verification', 'engine')
         kept = {key: value for key, value in policy.items() if key not in gone}
         files = {name: bundle.read(name) for name in bundle.files if name != bundle.model}
         return cls(kept, source, files)
@@ -61,7 +62,9 @@ class Parts:
 @dataclass(frozen=True)
 class Proof:
     """What a conversion is verified with. recording None: simulated observations. skip: write the
-    bundle without a verification (it then says that it has none)."""
+    bundle without a verification (it then says that it has none). device: what the bundle that was
+    made runs on while it is verified. scenes: where the answers differ by more than the limits,
+    that many in closed loop decide, against the bundle `before`."""
 
     robot: RobotModel
     recording: Path | Recording | None = None
@@ -69,6 +72,10 @@ class Proof:
     seed: int = 0
     keep_failed: bool = False
     skip: bool = False
+    device: str = 'cpu'
+    scenes: int = 0
+    before: Path | None = None
+    jobs: int = 1
 
     def see(self, tasks: list[str]) -> Recording:
         """The observations. Raises ConfigError."""
@@ -95,6 +102,12 @@ def reference_of(directory: Path, proof: Proof, original: Original | None = None
         return Reference(title, recording, inputs, answers(runner, inputs))
     finally:
         runner.close()
+
+
+def _act_out(finding: Finding, draft: Path, proof: Proof) -> Finding:
+    assert proof.before is not None
+    name = proof.robot.name
+    return act_out(finding, proof.before, draft, name, proof.scenes, proof.seed, proof.jobs)
 
 
 def publish(
@@ -130,7 +143,9 @@ def publish(
         if not proof.skip:
             if reference is None:
                 reference = reference_of(draft, proof, original)
-            finding = examine(draft, reference, limits)
+            finding = examine(draft, reference, limits, device=proof.device)
+            if not finding.passed and proof.scenes and proof.before is not None:
+                finding = _act_out(finding, draft, proof)
             record(draft, bundle, reference, finding)
             if not finding.passed:
                 worst = save_worst(reference, finding, out.with_name(f'{out.name}.worst.npz'))

@@ -40,22 +40,26 @@ class Reference:
 
 @dataclass(frozen=True)
 class Finding:
-    """What comparing said. success: closed loop, before and after; None where it was not run."""
+    """What comparing said. success: closed loop, before and after; None where it was not run.
+    judged: what made a policy pass whose answers differ (the closed loop); else empty."""
 
     parity: Parity
     limits: Limits
     reason: str
     success: tuple[float, float] | None = None
+    judged: str = ''
 
     @property
     def passed(self) -> bool:
         return not self.reason
 
 
-def examine(directory: Path, reference: Reference, limits: Limits, threads: int = 1) -> Finding:
+def examine(
+    directory: Path, reference: Reference, limits: Limits, threads: int = 1, device: str = 'cpu'
+) -> Finding:
     """Run the bundle on the reference's inputs and compare. Raises ConfigError for one that cannot
     be loaded or that gives another shape."""
-    bundle, runner = open_bundle(directory, threads)
+    bundle, runner = open_bundle(directory, threads, device)
     try:
         found = answers(runner, reference.inputs)
     finally:
@@ -85,6 +89,7 @@ def record(directory: Path, bundle: Bundle, reference: Reference, finding: Findi
         'date': datetime.date.today().isoformat(),
         'recording': reference.recording.source,
         'limits': asdict(finding.limits),
+        **({'judged': finding.judged} if finding.judged else {}),
         'joints_max_error_rad': {n: _rounded(e[0]) for n, e in parity.joints.items()},
     }
     write_yaml(directory / 'policy.yaml', {**content, 'verification': section})

@@ -43,6 +43,16 @@ def add_proof(parser: argparse.ArgumentParser, limits: Limits) -> None:
         default=limits.cosine,
         help=f'smallest of any observation (default {limits.cosine:g})',
     )
+    group.add_argument(
+        '--scenes',
+        type=int,
+        default=0,
+        metavar='N',
+        help='where the answers differ by more than that: closed loop in N scenes decides',
+    )
+    group.add_argument(
+        '--jobs', type=positive, default=1, help='processes for --scenes (default 1)'
+    )
     group.add_argument('--no-verify', action='store_true', help='write it unverified')
     group.add_argument(
         '--keep-failed',
@@ -54,7 +64,17 @@ def add_proof(parser: argparse.ArgumentParser, limits: Limits) -> None:
 
 def proof_of(a: argparse.Namespace) -> Proof:
     """From the options of `add_proof`. Raises ConfigError."""
-    return Proof(load_robot(a.robot), a.observations, a.count, a.seed, a.keep_failed, a.no_verify)
+    return Proof(
+        load_robot(a.robot),
+        a.observations,
+        a.count,
+        a.seed,
+        a.keep_failed,
+        a.no_verify,
+        scenes=a.scenes,
+        before=getattr(a, 'bundle', None),
+        jobs=a.jobs,
+    )
 
 
 def limits_of(a: argparse.Namespace) -> Limits:
@@ -75,6 +95,7 @@ def describe(finding: Finding | None) -> str:
     return (
         f'within {parity.max_error_rad:.2g} rad (mean {parity.mean_error_rad:.2g}), '
         f'cosine {parity.cosine:.6f} over {parity.observations} observations'
+        + (f'; judged by {finding.judged}' if finding.judged else '')
     )
 
 

@@ -35,8 +35,6 @@ def _run(arguments: list[str] | None) -> int:
     p.add_argument('--out', type=Path, metavar='DIR', help='default: out/tune/<bundle>')
     p.add_argument('--threads', type=positive, default=1, help='of the runtimes (default 1)')
     p.add_argument('--rounds', type=positive, default=200, help='calls of each (default 200)')
-    p.add_argument('--scenes', type=int, default=0, help='closed loop, before and after')
-    p.add_argument('--jobs', type=positive, default=1, help='processes for --scenes')
     p.add_argument('--quick', action='store_true', help='only what usually wins')
     p.add_argument('--json', action='store_true', help='print the result as JSON on stdout')
     add_proof(p, LOSSY)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from vla_models.network.fusion import Fusion
 from vla_models.network.heads import HEADS, HeadShape
 from vla_models.network.looking import Keypoints, Landmarks, LanguageQueriedAttention, Locator
 from vla_models.network.settling import Settling
+from vla_models.network.sizes import Sizes, resize
 from vla_models.network.text import TextEncoder
 from vla_models.network.vision import VISION
 
@@ -49,6 +50,7 @@ class HumanoidVLAConfig:
     head_layers: int = 3
     head_steps: int = 5
     settle: float = 0.08  # rad; see `settling`
+    sizes: Sizes = field(default_factory=dict)  # of layers that were pruned; see `sizes`
 
     def __post_init__(self) -> None:
         for name, table in (('vision', VISION), ('head', HEADS)):
@@ -81,6 +83,8 @@ class HumanoidVLAConfig:
     def to_dict(self) -> dict:
         """As plain values, for JSON and checkpoints."""
         content = asdict(self)
+        if not self.sizes:
+            del content['sizes']
         return {**content, 'moved': list(self.moved), 'camera': list(self.camera)}
 
 
@@ -142,6 +146,7 @@ class HumanoidVLA(nn.Module):
         self.settling = Settling(config.action_dim, config.settle)
         self.register_buffer('moved', torch.tensor(config.moved), persistent=False)
         self.register_buffer('camera', torch.tensor(config.camera), persistent=False)
+        resize(self, config.sizes)
 
     def understand(
         self, features: Tensor, text: Tensor, state: Tensor, phase: Tensor

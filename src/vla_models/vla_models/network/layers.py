@@ -24,14 +24,15 @@ class Attention(nn.Module):
     def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
         """`tokens` (B, N, width). `mask` (B or 1, N or 1, N): may the token of the row look at that
         of the column?"""
-        batch, count, width = tokens.shape
+        batch, count, _ = tokens.shape
         parts = self.query_key_value(tokens).reshape(batch, count, 3, self.heads, -1)
         query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)
         scores = query @ key.transpose(-2, -1) * self.scale
         if mask is not None:
             scores = scores.masked_fill(~mask.unsqueeze(1), -1e9)
         mixed = torch.softmax(scores, dim=-1) @ value
-        return self.output(mixed.transpose(1, 2).reshape(batch, count, width))
+        # Its inner width is not that of the tokens where heads were pruned.
+        return self.output(mixed.transpose(1, 2).reshape(batch, count, -1))
 
 
 class TransformerLayer(nn.Module):
