@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from vla_supervisor.drill.fault import ESTOP, RUNNING, SAFE_STOP, Fault
+from vla_supervisor.drill.fault import ESTOP, READY, RUNNING, SAFE_STOP, Fault
 from vla_supervisor.drill.stage import Stage
 from vla_supervisor.drill.topics import TOPICS, Topic
 
@@ -75,7 +75,9 @@ _FAULTS = (
     Fault('simulation_clock_stopped', (SAFE_STOP,), _tampered(_WORLD, 'replay'), watched=4.0),
     Fault(
         'simulation_clock_jumping',
-        (RUNNING, SAFE_STOP),
+        # The policy may be the first to disbelieve an image of another time: it ends its
+        # instruction, and the robot holds (READY).
+        (RUNNING, READY, SAFE_STOP),
         _tampered(_WORLD, 'leaping_clock'),
         watched=4.0,
     ),
