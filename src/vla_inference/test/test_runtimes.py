@@ -190,7 +190,7 @@ def test_warm_up_times_every_call(tmp_path, robot, observe):
     assert all(d > 0.0 for d in durations)
 
 
-def test_benchmark_prints_one_json_object_last(tmp_path, capsys, monkeypatch):
+def test_benchmark_prints_one_json_object_last(tmp_path, capfd, monkeypatch):
     """The node, a server and a loop, each really run, with a tiny model."""
     from vla_inference.bench.command import main
 
@@ -200,10 +200,10 @@ def test_benchmark_prints_one_json_object_last(tmp_path, capsys, monkeypatch):
     with domain_coordinator.domain_id() as domain:
         monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
         assert main(['--bundle', str(tmp_path / 'tiny'), '--times', '5', '--json']) == 0
-    table = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    table = json.loads(capfd.readouterr().out.strip().splitlines()[-1])
     for name in ('overhead_ms', 'preprocess_ms', 'openpi_loopback_ms', 'bare_loop_ms'):
         row = table[name]
         assert 0.0 < row['p50'] <= row['p99'] <= row['max']
         assert 1 <= row['n'] <= 5
     assert main(['--bundle', str(tmp_path / 'nothing'), '--json']) == 1
-    assert 'error' in json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    assert 'error' in json.loads(capfd.readouterr().out.strip().splitlines()[-1])

@@ -14,8 +14,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -23,6 +23,19 @@ import numpy as np
 
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import Fields, load_yaml
+from vla_inference.bundle_inputs import (
+    DepthInput,
+    History,
+    ImageInput,
+    Input,
+    InstructionInput,
+    NoiseInput,
+    PhaseInput,
+    StateInput,
+    read_inputs,
+    read_joints,
+    read_normalisation,
+)
 from vla_inference.engine_metadata import EngineMetadata, read_engine
 from vla_inference.motions import ChunkShape, Motion, read_motions
 from vla_inference.provenance import (
@@ -47,14 +60,15 @@ RUNTIMES = (
     'groot',
 )
 PRECISIONS = ('', 'float32', 'float16', 'bfloat16')
+CAST = ('torchscript', 'pytorch')
 TORCH = ('torchscript', 'torch_export', 'pytorch')
 REMOTE = {'openpi': ('ws://', 'wss://'), 'groot': ('tcp://',)}
-LAYOUTS = ('nchw', 'nhwc')
-RESIZES = ('stretch', 'crop', 'letterbox')
-QUANTITIES = ('position', 'position_velocity')
 KINDS = ('joint_position', 'joint_delta')
 # Formats that run code of the file's choosing when they are read.
 PICKLED = ('.pkl', '.pickle', '.pth', '.ckpt', '.bin', '.joblib')
+
+
+SINGLE = History()
 
 
 class HasJoints(Protocol):
@@ -62,64 +76,6 @@ class HasJoints(Protocol):
 
     name: str
     joint_names: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ImageInput:
-    """float32 (1, 3, height, width) or (1, height, width, 3): (range(uint8 RGB) - mean) / std."""
-
-    tensor: str
-    camera: str
-    width: int
-    height: int
-    layout: str
-    range: tuple[float, float]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    resize: str
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        if self.layout == 'nchw':
-            return (1, 3, self.height, self.width)
-        return (1, self.height, self.width, 3)
-
-
-@dataclass(frozen=True)
-class StateInput:
-    """float32 (1, width): positions (rad), then velocities (rad/s) if asked, (x - mean) / std."""
-
-    tensor: str
-    joints: tuple[str, ...]
-    quantity: str
-    mean: np.ndarray
-    std: np.ndarray
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (1, len(self.mean))
-
-
-@dataclass(frozen=True)
-class InstructionInput:
-    """int64 (1, length) token ids, 0 = padding, from a tokenizers file."""
-
-    tensor: str
-    tokenizer: str
-    length: int
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (1, self.length)
-
-
-@dataclass(frozen=True)
-class PhaseInput:
-    """float32 (1, 2): sine and cosine of 2 pi elapsed / period, elapsed since the start, s."""
-
-    tensor: str
-    period: float
-    shape: tuple[int, ...] = (1, 2)
 
 
 @dataclass(frozen=True)
@@ -141,6 +97,18 @@ class ActionOutput:
     @property
     def shape(self) -> tuple[int, ...]:
         return (1, self.horizon, len(self.joints))
+
+
+@dataclass(frozen=True)
+class FlowHead:
+    """The action is sampled from a flow-matching head, whose velocity field the module gives
+    (runtimes/flow_head.py), in `steps` steps; so it can be led by what is committed of the motion
+    under way (blending `rtc`), with a correction of at most `guidance`. samples: drawn for each
+    answer; the more they contradict each other, the lower the confidence."""
+
+    steps: int
+    guidance: float
+    samples: int
 
 
 @dataclass(frozen=True)
@@ -184,6 +152,11 @@ class Bundle:
     dialect: str = 'nested'
     encoding: str = 'npy'
     engine: EngineMetadata | None = None
+    more_images: tuple[ImageInput, ...] = ()
+    depths: tuple[DepthInput, ...] = ()
+    noise: NoiseInput | None = None
+    history: History = SINGLE
+    flow: FlowHead | None = None
 
     @property
     def file(self) -> Path:
@@ -195,15 +168,24 @@ class Bundle:
         return f'{self.name} {self.version}'
 
     @property
-    def cameras(self) -> tuple[str, ...]:
-        if self.remote is not None:
-            return tuple(dict.fromkeys(image.camera for image in self.remote.images))
-        return (self.image.camera,) if self.image else ()
+    def images(self) -> tuple[ImageInput, ...]:
+        return (self.image, *self.more_images) if self.image else ()
 
     @property
-    def inputs(self) -> tuple[ImageInput | StateInput | InstructionInput | PhaseInput, ...]:
-        every = (self.image, self.state, self.instruction, self.phase)
-        return tuple(part for part in every if part is not None)
+    def cameras(self) -> tuple[str, ...]:
+        """Whose colour images are looked at."""
+        images = self.images if self.remote is None else self.remote.images
+        return tuple(dict.fromkeys(image.camera for image in images))
+
+    @property
+    def depth_cameras(self) -> tuple[str, ...]:
+        """Whose depth images are looked at."""
+        return tuple(dict.fromkeys(depth.camera for depth in self.depths))
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        others = (self.state, self.instruction, self.phase, self.noise)
+        return (*self.images, *self.depths, *(part for part in others if part is not None))
 
     def read(self, name: str) -> bytes:
         """The bytes of one listed file, after their SHA-256 was found to be the listed one.
@@ -276,6 +258,21 @@ def load_bundle(
     return bundle
 
 
+def with_precision(bundle: Bundle, precision: str) -> Bundle:
+    """The bundle, to be run in float32, float16 or bfloat16; as it says itself for an empty text.
+    Raises ConfigError where the form of the model has the precision in it."""
+    if not precision:
+        return bundle
+    if bundle.runtime not in CAST:
+        raise ConfigError(
+            'parameters',
+            'precision',
+            f'{precision} for a bundle of runtime {bundle.runtime}',
+            f'none: only {" and ".join(CAST)} models can be cast when they are loaded',
+        )
+    return replace(bundle, precision=precision)
+
+
 def _version_text(top: Fields) -> str:
     # 0.1 without quotes is a number to YAML; people write it so.
     try:
@@ -341,122 +338,66 @@ def _learned(top: Fields, shared: dict) -> Bundle:
         given['engine'] = read_engine(top)
     if runtime in TORCH:
         given['precision'] = top.text('precision', default='', choices=PRECISIONS)
-    inputs = top.section('inputs')
-    image = _image(inputs.section('image')) if inputs.has('image') else None
-    state = _state(inputs.section('state')) if inputs.has('state') else None
-    words = None
-    if inputs.has('instruction'):
-        words = _instruction(inputs.section('instruction'), shared['files'])
-    phase = _phase(inputs.section('phase')) if inputs.has('phase') else None
-    inputs.close()
-    if image is None and state is None:
-        raise ConfigError(
-            file, 'inputs', 'neither image nor state', 'at least one thing that is observed'
-        )
     outputs = top.section('outputs')
-    action = _action(outputs.section('action'))
+    section = outputs.section('action')
+    flow = _flow(section, runtime) if section.has('flow') else None
+    action = _action(section)
     gripper = _gripper(outputs.section('gripper')) if outputs.has('gripper') else None
     outputs.close()
-    tensors = [part.tensor for part in (image, state, words, phase) if part is not None]
-    for name in tensors:
-        if tensors.count(name) > 1:
-            raise ConfigError(file, 'inputs', f'tensor {name} used twice', 'one input per tensor')
+    inputs = read_inputs(
+        top.section('inputs'), action.shape, lambda f, key: _listed(f, key, shared['files'])
+    )
+    if flow is not None and inputs.noise is not None:
+        raise ConfigError(file, 'inputs.noise', 'one', 'none: the flow head draws its own')
     return Bundle(
         **shared,
         **given,
         model=model,
-        image=image,
-        state=state,
-        instruction=words,
-        phase=phase,
+        image=inputs.images[0] if inputs.images else None,
+        more_images=inputs.images[1:],
+        depths=inputs.depths,
+        state=inputs.state,
+        instruction=inputs.instruction,
+        phase=inputs.phase,
+        noise=inputs.noise,
+        history=inputs.history,
         action=action,
         gripper=gripper,
+        flow=flow,
         motions={},
         chunk=None,
     )
 
 
-def _image(f: Fields) -> ImageInput:
-    tensor = f.text('tensor')
-    camera = f.text('camera')
-    width = f.integer('width', lo=1, hi=4096)
-    height = f.integer('height', lo=1, hi=4096)
-    layout = f.text('layout', default='nchw', choices=LAYOUTS)
-    low, high = f.numbers('range', length=2)
-    if not low < high:
-        raise f.error('range', [low, high], 'low < high')
-    mean = tuple(f.numbers('mean', length=3))
-    std = tuple(_positive(f, 'std', 3))
-    resize = f.text('resize', default='stretch', choices=RESIZES)
-    f.close()
-    return ImageInput(tensor, camera, width, height, layout, (low, high), mean, std, resize)
-
-
-def _state(f: Fields) -> StateInput:
-    tensor = f.text('tensor')
-    joints = _joint_list(f)
-    quantity = f.text('quantity', default='position', choices=QUANTITIES)
-    width = len(joints) * (2 if quantity == 'position_velocity' else 1)
-    mean, std = _normalisation(f, width)
-    f.close()
-    return StateInput(tensor, joints, quantity, mean, std)
-
-
-def _instruction(f: Fields, files: dict[str, str]) -> InstructionInput:
-    tensor = f.text('tensor')
-    tokenizer = _listed(f, 'tokenizer', files)
-    length = f.integer('length', lo=1, hi=4096)
-    f.close()
-    return InstructionInput(tensor, tokenizer, length)
-
-
-def _phase(f: Fields) -> PhaseInput:
-    tensor = f.text('tensor')
-    period = f.number('period', lo=1e-3, hi=3600.0)
-    f.close()
-    return PhaseInput(tensor, period)
-
-
 def _action(f: Fields) -> ActionOutput:
     tensor = f.text('tensor')
     kind = f.text('kind', choices=KINDS)
-    joints = _joint_list(f)
+    joints = read_joints(f)
     horizon = f.integer('horizon', lo=1, hi=1000)
     step = f.number('step', lo=1e-3, hi=10.0)
-    mean, std = _normalisation(f, len(joints))
+    mean, std = read_normalisation(f, len(joints))
     f.close()
     return ActionOutput(tensor, kind, joints, horizon, step, mean, std)
+
+
+def _flow(action: Fields, runtime: str) -> FlowHead:
+    if runtime != 'pytorch':
+        wanted = 'pytorch: other forms of a model do not show its velocity field'
+        raise ConfigError(action.file, 'runtime', runtime, wanted)
+    f = action.section('flow')
+    flow = FlowHead(
+        f.integer('steps', default=5, lo=1, hi=100),
+        f.number('guidance', default=5.0, lo=0.0, hi=100.0),
+        f.integer('samples', default=1, lo=1, hi=64),
+    )
+    f.close()
+    return flow
 
 
 def _gripper(f: Fields) -> GripperOutput:
     output = GripperOutput(f.text('tensor'), tuple(f.texts('grippers')))
     f.close()
     return output
-
-
-def _joint_list(f: Fields) -> tuple[str, ...]:
-    joints = tuple(f.texts('joints'))
-    if not joints:
-        raise f.error('joints', 'no joint', 'at least one joint')
-    twice = sorted({name for name in joints if joints.count(name) > 1})
-    if twice:
-        raise f.error('joints', f'{", ".join(twice)} twice', 'each once')
-    return joints
-
-
-def _normalisation(f: Fields, width: int) -> tuple[np.ndarray, np.ndarray]:
-    mean = np.asarray(f.numbers('mean', length=width), np.float32)
-    std = np.asarray(_positive(f, 'std', width), np.float32)
-    mean.setflags(write=False)
-    std.setflags(write=False)
-    return mean, std
-
-
-def _positive(f: Fields, key: str, length: int) -> Sequence[float]:
-    numbers = f.numbers(key, length=length)
-    if not all(number > 0.0 for number in numbers):
-        raise f.error(key, min(numbers), 'every number > 0')
-    return numbers
 
 
 def _read_files(top: Fields) -> dict[str, str]:

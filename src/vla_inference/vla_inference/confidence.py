@@ -26,9 +26,9 @@ def from_disagreement(disagreement: float, half: float) -> float:
     return 1.0 / (1.0 + (disagreement / half) ** 2)
 
 
-def together(one: float, other: float) -> float:
-    """The lower of two confidences; an unknown one (-1) says nothing."""
-    known = [value for value in (one, other) if value >= 0.0]
+def together(*confidences: float) -> float:
+    """The lowest; an unknown one (-1) says nothing."""
+    known = [value for value in confidences if value >= 0.0]
     return min(known, default=-1.0)
 
 
@@ -48,10 +48,15 @@ class Judge:
     def lost(self) -> bool:
         return self._low >= self._limits.patience
 
-    def update(self, own: float, disagreement: float) -> float:
-        """own: what the policy says of itself, 0..1 or -1. Returns the speed, 0..1."""
+    def update(self, own: float, disagreement: float, spread: float = -1.0) -> float:
+        """own: what the policy says of itself, 0..1 or -1. disagreement, spread: rad, RMS, between
+        overlapping chunks and between samples for one observation. Returns the speed, 0..1."""
         limits = self._limits
-        self.confidence = together(own, from_disagreement(disagreement, limits.half))
+        self.confidence = together(
+            own,
+            from_disagreement(disagreement, limits.half),
+            from_disagreement(spread, limits.half),
+        )
         if self.confidence < 0.0:
             return 1.0
         self._low = self._low + 1 if self.confidence < limits.fallback_below else 0

@@ -233,7 +233,7 @@ class InferenceCycle:
             answer.observation.stamp_ns,
             self._now_ns(),
             self._scale(),
-            lambda disagreement: link.judge.update(chunk.confidence, disagreement),
+            lambda disagreement: link.judge.update(chunk.confidence, disagreement, chunk.spread),
         )
         if joined.chunk is None:
             self.late_chunks += 1

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from vla_common.errors import ConfigError
 from vla_inference.bundle import Bundle
+from vla_inference.bundle_inputs import History
 from vla_inference.locate import is_address, locate_bundle
 from vla_inference.policy import InstructionRefused, Observation, Policy, PolicyError, warm_up
 
@@ -23,12 +25,56 @@ def load_named(
     return make(where, *given, **settings)
 
 
-def check_cameras(bundle: Bundle, known: Iterable[str]) -> None:
-    for camera in bundle.cameras:
-        if camera not in known:
+@dataclass(frozen=True)
+class CameraTopics:
+    """Where a camera's images come from; no depth: empty."""
+
+    color: str
+    depth: str = ''
+
+
+def read_cameras(
+    names: Sequence[str], color: Sequence[str], depth: Sequence[str]
+) -> dict[str, CameraTopics]:
+    """The parameters cameras.*, three lists of one length. Raises ConfigError."""
+    for key, topics in (('cameras.color', color), ('cameras.depth', depth)):
+        if len(topics) != len(names):
             raise ConfigError(
-                str(bundle.file), 'inputs.image.camera', camera, ', '.join(sorted(known))
+                'parameters', key, f'{len(topics)} topics', f'one for each of {", ".join(names)}'
             )
+    if len(set(names)) != len(names):
+        raise ConfigError('parameters', 'cameras.names', ', '.join(names), 'each once')
+    return {n: CameraTopics(c, d) for n, c, d in zip(names, color, depth, strict=True)}
+
+
+def check_cameras(bundle: Bundle, known: Mapping[str, CameraTopics]) -> None:
+    """Raise ConfigError unless there is a topic for everything that the bundle looks at."""
+    for cameras, kind, key in (
+        (bundle.cameras, 'color', 'inputs.image.camera'),
+        (bundle.depth_cameras, 'depth', 'inputs.depth.camera'),
+    ):
+        there = sorted(name for name, topics in known.items() if getattr(topics, kind))
+        for camera in cameras:
+            if camera not in there:
+                wanted = (
+                    f'one with a topic in cameras.{kind}: {", ".join(there) or "there is none"}'
+                )
+                raise ConfigError(str(bundle.file), key, camera, wanted)
+
+
+def common_history(bundles: Sequence[Bundle]) -> History:
+    """The one that the observations must have for all of them. Raises ConfigError when two differ;
+    a bundle without a history does not mind one."""
+    wanted = [bundle.history for bundle in bundles if bundle.history.frames > 1]
+    for bundle in bundles:
+        if bundle.history.frames > 1 and bundle.history != wanted[0]:
+            raise ConfigError(
+                str(bundle.file),
+                'inputs.history',
+                bundle.history,
+                f'that of the policy, {wanted[0]}',
+            )
+    return wanted[0] if wanted else History()
 
 
 def check_instruction(policy: Policy, text: str) -> None:
@@ -47,6 +93,7 @@ def warmed_up(policy: Policy, robot: Any, limit: float) -> tuple[float, float]:
     bundle = policy.bundle
     camera = robot.camera
     black = np.zeros((camera.height, camera.width, 3), np.uint8)
+    far = np.ones((camera.height, camera.width), np.float32)
     first = next(iter(bundle.motions.values()), None)
     words = ' '.join(word.split('|')[0] for word in first.words) if first else ''
     observation = Observation(
@@ -57,6 +104,7 @@ def warmed_up(policy: Policy, robot: Any, limit: float) -> tuple[float, float]:
         instruction=words or 'hold still',
         stamp_ns=0,
         elapsed=0.0,
+        depths={name: far for name in bundle.depth_cameras},
     )
     try:
         durations = warm_up(policy, observation)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,14 @@ from vla_inference.chain import Chain, Link
 from vla_inference.confidence import ConfidenceLimits
 from vla_inference.cycle import Attempt, InferenceCycle, Limits, State
 from vla_inference.image_wire import WireImage, read_image
-from vla_inference.loading import check_cameras, check_instruction, load_named, warmed_up
+from vla_inference.loading import (
+    check_cameras,
+    check_instruction,
+    common_history,
+    load_named,
+    read_cameras,
+    warmed_up,
+)
 from vla_inference.memory import MemoryBudget, MemoryWatch
 from vla_inference.observation import Bounds, ObservationAssembler
 from vla_inference.policy import InstructionRefused, Policy, load_policy
@@ -51,7 +58,6 @@ from vla_interfaces.action import RunInstruction
 from vla_interfaces.msg import ChunkReport, InferenceStatus, SafetyStatus, SupervisorState
 from vla_robot import load_robot
 
-CAMERA_TOPICS = {'head': '/camera/color/image_raw'}
 JOIN_TIMEOUT = 1.0
 
 
@@ -78,6 +84,7 @@ class InferenceNode(VlaLifecycleNode):
         p = self.params
         # OpenCV would otherwise take every core for a resize, from the control loops.
         cv2.setNumThreads(p.threads)
+        self._topics = read_cameras(p.cameras.names, p.cameras.color, p.cameras.depth)
         self._robot = load_robot(p.robot)
         self._warm_up_told = ''
         names = [('policy', p.policy)]
@@ -103,10 +110,11 @@ class InferenceNode(VlaLifecycleNode):
             p.frozen_after,
         )
         names = self._robot.joint_names
-        self._cameras = tuple(
-            dict.fromkeys(c for link in self._chain.links for c in link.policy.bundle.cameras)
-        )
-        self._assembler = ObservationAssembler(names, self._cameras, bounds)
+        bundles = [link.policy.bundle for link in self._chain.links]
+        self._cameras = _each_once(camera for b in bundles for camera in b.cameras)
+        self._depths = _each_once(camera for b in bundles for camera in b.depth_cameras)
+        history = common_history(bundles)
+        self._assembler = ObservationAssembler(names, self._cameras, bounds, self._depths, history)
         self._speed_scale = 0.0
         self._cycle = InferenceCycle(
             self._chain,
@@ -155,9 +163,10 @@ class InferenceNode(VlaLifecycleNode):
             device=p.device,
             accept_failed=p.accept_failed_verification,
             timeout=p.policy_timeout,
+            precision=p.precision,
         )
         try:
-            check_cameras(policy.bundle, CAMERA_TOPICS)
+            check_cameras(policy.bundle, self._topics)
             usual, worst = warmed_up(policy, self._robot, p.policy_timeout)
         except ConfigError:
             policy.close()
@@ -176,7 +185,9 @@ class InferenceNode(VlaLifecycleNode):
         self._status_out = self.advertise(InferenceStatus, '/vla/inference_status', qos.STATE)
         self._report_out = self.advertise(ChunkReport, '/vla/chunk_report', qos.EVENT)
         for camera in self._cameras:
-            self._see(camera, CAMERA_TOPICS[camera])
+            self._see(self._topics[camera].color, camera, self._assembler.add_image)
+        for camera in self._depths:
+            self._see(self._topics[camera].depth, camera, self._assembler.add_depth)
         joints, imu = (
             ('header.stamp', 'name', 'position', 'velocity'),
             ('header.stamp', 'orientation'),
@@ -201,10 +212,10 @@ class InferenceNode(VlaLifecycleNode):
         self.every(0.02, self._deliver, always=True)
         self.every(0.2, self._send_feedback)
 
-    def _see(self, camera: str, topic: str) -> None:
+    def _see(self, topic: str, camera: str, add: Callable[..., bool]) -> None:
         """Like `subscribe`, for images, which are read in place."""
         guarded = self._guard(
-            lambda serialized: self._on_image(camera, read_image(serialized)),
+            lambda serialized: self._on_image(camera, add, read_image(serialized)),
             f'subscription {topic}',
             False,
         )
@@ -316,9 +327,9 @@ class InferenceNode(VlaLifecycleNode):
 
     # -- messages (executor's thread) ------------------------------------------------------------
 
-    def _on_image(self, camera: str, image: WireImage) -> None:
+    def _on_image(self, camera: str, add: Callable[..., bool], image: WireImage) -> None:
         with self._lock:
-            self._assembler.add_image(
+            add(
                 camera,
                 image.stamp_ns,
                 steady_now(),
@@ -573,6 +584,10 @@ class InferenceNode(VlaLifecycleNode):
         message.observations_rejected = self._cycle.observations_rejected
         message.policy_errors = self._cycle.policy_errors
         return message
+
+
+def _each_once(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
 
 
 def main() -> None:

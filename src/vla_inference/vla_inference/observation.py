@@ -1,27 +1,35 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""One observation of one instant, from image, joints and IMU, or the reason why there is none.
+"""One observation of one instant, from images, joints and IMU, or the reason why there is none.
 
-The instant is the image's (for a policy without images: the newest joint sample's). Joints and IMU
-run at 200 Hz, so among their last samples the one nearest to that instant is taken; what is left
-between the parts is the skew. Ages are counted on the steady clock from reception, and not below
-what the header stamps say, so that neither a late network nor a late camera looks fresh. Too old,
-too skewed, from the future or not valid: no observation, and a named reason; never a guess.
+The instant is the oldest of the cameras' newest images, so that each camera has one near it (for a
+policy without images: the newest joint sample's stamp). Of all sources the sample nearest to that
+instant is taken; what is left between the parts is the skew. Ages are counted on the steady clock
+from reception, and not below what the header stamps say, so that neither a late network nor a late
+camera looks fresh. Too old, too skewed, from the future or not valid: no observation, and a named
+reason; never a guess. The same holds for each of the moments before, if a history is asked for.
 
 All methods are called under the caller's lock.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vla_common.messages import JointOrder
+from vla_inference.bundle_inputs import History
 from vla_inference.policy import Observation
 
 NS = 1e-9
+SINGLE = History()
+# A camera 300 ms late at most, and joints at 200 Hz: so many samples reach back far enough, and so
+# many for each second of history; of images, at up to 60 a second.
+JOINTS_KEPT, JOINTS_PER_SECOND = 64, 250
+IMAGES_KEPT, IMAGES_PER_SECOND = 4, 70
 
 
 @dataclass(frozen=True)
@@ -111,27 +119,47 @@ class _History:
         self.refused = reason
         self.refusals += 1
 
-    def nearest(self, stamp_ns: int) -> _Sample | None:
-        if not self.samples:
-            return None
-        return min(self.samples, key=lambda sample: abs(sample.stamp_ns - stamp_ns))
+    def nearest(self, stamp_ns: int) -> _Sample:
+        """There must be one."""
+        samples = self.samples
+        after = bisect_left(samples, stamp_ns, key=lambda sample: sample.stamp_ns)
+        if after == len(samples):
+            return samples[-1]
+        if (
+            after == 0
+            or samples[after].stamp_ns - stamp_ns < stamp_ns - samples[after - 1].stamp_ns
+        ):
+            return samples[after]
+        return samples[after - 1]
 
 
 class ObservationAssembler:
     """Collects what arrives and gives out observations.
 
-    cameras: names of the cameras that the policy looks through; empty for none.
+    cameras, depths: names of the cameras whose colour and depth images the policy looks at.
+    history: how far back it looks.
     """
 
-    def __init__(self, joint_names: Sequence[str], cameras: Sequence[str], bounds: Bounds) -> None:
+    def __init__(
+        self,
+        joint_names: Sequence[str],
+        cameras: Sequence[str],
+        bounds: Bounds,
+        depths: Sequence[str] = (),
+        history: History = SINGLE,
+    ) -> None:
         self._order = JointOrder(joint_names)
         self._n = len(joint_names)
-        self._cameras = tuple(cameras)
         self._bounds = bounds
-        # 200 Hz and a camera 300 ms late at most: 64 samples reach back far enough.
-        self._joints = _History('joint_states', 64)
-        self._imu = _History('imu', 64)
-        self._images = {camera: _History(f'camera {camera}', 1) for camera in cameras}
+        self._past = history
+        kept = JOINTS_KEPT + round(JOINTS_PER_SECOND * history.span)
+        self._joints = _History('joint_states', kept)
+        self._imu = _History('imu', kept)
+        kept = IMAGES_KEPT + round(IMAGES_PER_SECOND * history.span)
+        if len(cameras) + len(depths) == 1 and history.frames == 1:
+            kept = 1
+        self._images = {camera: _History(f'camera {camera}', kept) for camera in cameras}
+        self._depths = {camera: _History(f'depth of camera {camera}', kept) for camera in depths}
         self._frozen = {camera: FrozenImages(bounds.frozen_after) for camera in cameras}
 
     @property
@@ -141,15 +169,18 @@ class ObservationAssembler:
     @property
     def refused(self) -> int:
         """Messages that could not be used, since the beginning."""
-        every = (self._joints, self._imu, *self._images.values())
-        return sum(history.refusals for history in every)
+        return sum(history.refusals for history in self._every)
+
+    @property
+    def _every(self) -> tuple[_History, ...]:
+        return (*self._images.values(), *self._depths.values(), self._joints, self._imu)
 
     def clear(self) -> None:
         """Forget what was received: before every activation."""
-        for history in (self._joints, self._imu, *self._images.values()):
+        for history in self._every:
             history.samples.clear()
             history.refused = ''
-        self._frozen = {c: FrozenImages(self._bounds.frozen_after) for c in self._cameras}
+        self._frozen = {c: FrozenImages(self._bounds.frozen_after) for c in self._images}
 
     def add_joints(
         self,
@@ -210,60 +241,117 @@ class ObservationAssembler:
         self._frozen[camera].update(content, stamp_ns)
         return True
 
+    def add_depth(
+        self,
+        camera: str,
+        stamp_ns: int,
+        received: float,
+        height: int,
+        width: int,
+        step: int,
+        encoding: str,
+        content: bytes | memoryview,
+    ) -> bool:
+        """Likewise a depth image: 32FC1 in m, or 16UC1 in mm; 0 or no number: nothing measured."""
+        history = self._depths[camera]
+        kind = {'32FC1': '<f4', '16UC1': '<u2'}.get(encoding)
+        if kind is None:
+            history.refuse(f'{history.name} sends {encoding or "no encoding"}, wanted 32FC1')
+            return False
+        size = np.dtype(kind).itemsize
+        fits = height > 0 and width > 0 and step >= size * width and step % size == 0
+        if not fits or len(content) != step * height:
+            history.refuse(
+                f'{history.name}: {len(content)} bytes for {width} x {height}, step {step}'
+            )
+            return False
+        depth = np.frombuffer(content, kind).reshape(height, step // size)[:, :width]
+        if encoding == '16UC1':
+            depth = depth.astype(np.float32) * np.float32(1e-3)
+        return history.add(stamp_ns, received, (depth,))
+
     def assemble(self, now: float, now_ns: int, instruction: str, elapsed: float) -> Seen:
         """now: steady, s. now_ns: system clock. The newest instant that is good, or the reason."""
         bounds = self._bounds
-        parts: list[tuple[str, _Sample]] = []
-        images: dict[str, np.ndarray] = {}
-        for camera, history in self._images.items():
+        for history in self._every:
             if not history.samples:
-                return _none(history.refused or f'no image of camera {camera}')
-            sample = history.samples[-1]
-            parts.append((history.name, sample))
-            images[camera] = sample.values[0]
-        if not self._joints.samples:
-            return _none(self._joints.refused or 'no joint_states')
-        if not self._imu.samples:
-            return _none(self._imu.refused or 'no imu')
-        instant = parts[0][1].stamp_ns if parts else self._joints.samples[-1].stamp_ns
-        joints, imu = self._joints.nearest(instant), self._imu.nearest(instant)
-        assert joints is not None
-        assert imu is not None
-        parts += [('joint_states', joints), ('imu', imu)]
-        age, stamps = 0.0, []
-        for name, sample in parts:
-            stamp_age = (now_ns - sample.stamp_ns) * NS
-            if not stamp_age >= -bounds.max_future:
-                return _none(f'{name} is {-stamp_age:.3f} s in the future')
+                return _none(history.refused or f'no {_noun(history.name)}')
+            age = self._age(history.samples[-1], now, now_ns)
+            if age > bounds.max_age:
+                return _old(history.name, age, bounds.max_age)
+        seeing = (*self._images.values(), *self._depths.values())
+        instant = min(h.samples[-1].stamp_ns for h in (seeing or (self._joints,)))
+        parts = self._nearest(instant)
+        age = 0.0
+        for name, sample in parts.items():
+            ahead = (sample.stamp_ns - now_ns) * NS
+            if not ahead <= bounds.max_future:
+                return _none(f'{name} is {ahead:.3f} s in the future')
             # A stream that stopped must not look fresh because an old sample fits best.
-            part_age = max(now - sample.received, stamp_age)
+            part_age = self._age(sample, now, now_ns)
             if not part_age <= bounds.max_age:
-                return Seen(
-                    None, f'{name} is {part_age:.3f} s old, limit {bounds.max_age}', part_age, -1.0
-                )
+                return _old(name, part_age, bounds.max_age)
             age = max(age, part_age)
-            stamps.append(sample.stamp_ns)
-        skew = (max(stamps) - min(stamps)) * NS
+        skew, oldest = _skew(parts)
         if not skew <= bounds.max_skew:
-            oldest = min(parts, key=lambda part: part[1].stamp_ns)[0]
             return Seen(None, f'{oldest} lags by {skew:.3f} s, limit {bounds.max_skew}', age, skew)
-        for history in (self._joints, self._imu, *self._images.values()):
+        for history in self._every:
             if history.refused:
                 return Seen(None, history.refused, age, skew)
         for camera, frozen in self._frozen.items():
             if frozen.frozen:
                 reason = f'camera {camera} frozen: the same image for {frozen.same_for:.2f} s'
                 return Seen(None, reason, age, skew)
-        observation = Observation(
-            images=images,
-            position=joints.values[0],
-            velocity=joints.values[1],
-            orientation=imu.values[0],
+        past = []
+        for i in range(self._past.frames - 1, 0, -1):
+            back = i * self._past.step
+            before = self._nearest(instant - round(back / NS))
+            for name, sample in before.items():
+                off = abs(instant - sample.stamp_ns - round(back / NS)) * NS
+                if not off <= bounds.max_skew:
+                    reason = f'{name} has nothing of {back:.2f} s before: {off:.3f} s off'
+                    return Seen(None, f'{reason}, limit {bounds.max_skew}', age, skew)
+            past.append(self._observed(before, instant - round(back / NS), instruction, elapsed))
+        observation = self._observed(parts, instant, instruction, elapsed)
+        return Seen(replace(observation, past=tuple(past)) if past else observation, '', age, skew)
+
+    @staticmethod
+    def _age(sample: _Sample, now: float, now_ns: int) -> float:
+        return max(now - sample.received, (now_ns - sample.stamp_ns) * NS)
+
+    def _nearest(self, instant: int) -> dict[str, _Sample]:
+        """Of each source the sample nearest to the instant."""
+        return {history.name: history.nearest(instant) for history in self._every}
+
+    def _observed(
+        self, parts: Mapping[str, _Sample], instant: int, instruction: str, elapsed: float
+    ) -> Observation:
+        joints = parts[self._joints.name].values
+        return Observation(
+            images={camera: parts[h.name].values[0] for camera, h in self._images.items()},
+            position=joints[0],
+            velocity=joints[1],
+            orientation=parts[self._imu.name].values[0],
             instruction=instruction,
             stamp_ns=instant,
             elapsed=elapsed,
+            depths={camera: parts[h.name].values[0] for camera, h in self._depths.items()},
         )
-        return Seen(observation, '', age, skew)
+
+
+def _old(name: str, age: float, limit: float) -> Seen:
+    return Seen(None, f'{name} is {age:.3f} s old, limit {limit}', age, -1.0)
+
+
+def _skew(parts: Mapping[str, _Sample]) -> tuple[float, str]:
+    """s between the oldest and the newest part, and which is the oldest."""
+    oldest = min(parts, key=lambda name: parts[name].stamp_ns)
+    newest = max(sample.stamp_ns for sample in parts.values())
+    return (newest - parts[oldest].stamp_ns) * NS, oldest
+
+
+def _noun(name: str) -> str:
+    return name if name in ('joint_states', 'imu') else f'image of {name}'
 
 
 def _none(reason: str) -> Seen:

@@ -5,16 +5,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from vla_inference.bundle import Bundle, load_bundle
+from vla_common.errors import ConfigError
+from vla_inference.bundle import Bundle, load_bundle, with_precision
 from vla_inference.locate import is_address
-from vla_inference.preprocess import ImagePreprocessor, PhasePreprocessor, StatePreprocessor
+from vla_inference.preprocess import (
+    DepthPreprocessor,
+    ImagePreprocessor,
+    PhasePreprocessor,
+    StatePreprocessor,
+)
 from vla_inference.runtimes import Runtime, load_runtime
+from vla_inference.sampling import Sampler, nearest_to_all
 from vla_inference.tokenize import InstructionTokenizer
 
 # Wider than any joint: a target beyond this is a model that has lost its scale.
@@ -49,7 +56,9 @@ class Observation:
 
     images: camera name -> uint8 RGB (h, w, 3). position rad (n,), velocity rad/s (n,): robot
     order. orientation: of the base, (w, x, y, z). stamp_ns: system clock. elapsed: s since the
-    instruction began. prefix: what is committed of the motion now under way, for `rtc`.
+    instruction began. prefix: what is committed of the motion now under way, for `rtc`. depths:
+    camera name -> float32 (h, w) m. past: what was seen before, oldest first, as the bundle's
+    `history` asks for.
     """
 
     images: Mapping[str, np.ndarray]
@@ -60,19 +69,23 @@ class Observation:
     stamp_ns: int
     elapsed: float
     prefix: ActionPrefix | None = None
+    depths: Mapping[str, np.ndarray] = field(default_factory=dict)
+    past: tuple[Observation, ...] = ()
 
 
 @dataclass(frozen=True)
 class ActionChunk:
     """Joint targets: positions rad (h, k) of `joints` (k names), times s (h,) after the
     observation, strictly rising. confidence 0..1, -1 unknown. done: the policy says whether the
-    instruction is carried out; None when it does not know."""
+    instruction is carried out; None when it does not know. spread: rad, RMS between this and the
+    other chunks that a policy sampled for the same observation; -1 without others."""
 
     joints: tuple[str, ...]
     positions: np.ndarray
     times: np.ndarray
     confidence: float = -1.0
     done: bool | None = None
+    spread: float = -1.0
 
 
 class Policy(Protocol):
@@ -113,7 +126,8 @@ class ModelPolicy:
         self.bundle = bundle
         self._runtime = runtime
         self._n = len(names)
-        self._image = ImagePreprocessor(bundle.image) if bundle.image else None
+        self._images = [ImagePreprocessor(spec) for spec in bundle.images]
+        self._depths = [DepthPreprocessor(spec) for spec in bundle.depths]
         self._state = StatePreprocessor(bundle.state, names) if bundle.state else None
         self._phase = PhasePreprocessor(bundle.phase) if bundle.phase else None
         self._words = None
@@ -123,6 +137,8 @@ class ModelPolicy:
         self._action_indices = np.array([names.index(name) for name in action.joints], np.intp)
         self._times = np.arange(1, action.horizon + 1) * action.step
         self._times.setflags(write=False)
+        self._sampler = Sampler(bundle, runtime)
+        self.takes_prefix = self._sampler.can_be_led
         self.preprocess_s = 0.0
         self.run_s = 0.0
 
@@ -137,42 +153,73 @@ class ModelPolicy:
         """The model's input tensors: reused buffers, valid until the next call."""
         bundle = self.bundle
         tensors: dict[str, np.ndarray] = {}
-        if self._image is not None:
-            assert bundle.image is not None
-            image = observation.images.get(bundle.image.camera)
-            if image is None:
-                raise PolicyError(f'no image of camera {bundle.image.camera}')
-            try:
-                tensors[bundle.image.tensor] = self._image(image)
-            except ValueError as error:
-                raise PolicyError(str(error)) from error
+        past = _filled_up(observation, bundle.history.frames - 1)
+        try:
+            for part in self._images:
+                seen = [_seen(one.images, part.spec.camera, 'image') for one in past]
+                tensors[part.spec.tensor] = part(seen[-1], seen[:-1])
+            for part in self._depths:
+                seen = [_seen(one.depths, part.spec.camera, 'depth image') for one in past]
+                tensors[part.spec.tensor] = part(seen[-1], seen[:-1])
+        except ValueError as error:
+            raise PolicyError(str(error)) from error
         if self._state is not None:
             assert bundle.state is not None
-            if observation.position.shape != (self._n,):
-                raise PolicyError(f'{observation.position.shape} positions for {self._n} joints')
-            tensors[bundle.state.tensor] = self._state(observation.position, observation.velocity)
+            for one in past:
+                if one.position.shape != (self._n,):
+                    raise PolicyError(f'{one.position.shape} positions for {self._n} joints')
+            felt = [(one.position, one.velocity) for one in past]
+            tensors[bundle.state.tensor] = self._state(*felt[-1], felt[:-1])
         if self._words is not None:
             assert bundle.instruction is not None
             tensors[bundle.instruction.tensor] = self._words(observation.instruction)
         if self._phase is not None:
             assert bundle.phase is not None
             tensors[bundle.phase.tensor] = self._phase(observation.elapsed)
+        if bundle.noise is not None:
+            tensors[bundle.noise.tensor] = self._sampler.noise()
         return tensors
 
     def predict(self, observation: Observation) -> ActionChunk:
         began = time.perf_counter()
         tensors = self.inputs(observation)
         ready = time.perf_counter()
-        raw = self.run(tensors)
+        answers = self._answers(tensors, observation)
         self.preprocess_s = ready - began
         self.run_s = time.perf_counter() - ready
         action = self._action
-        raw = np.asarray(raw)
-        if raw.shape != action.shape:
-            raise PolicyError(f'{action.tensor} has shape {raw.shape}, wanted {action.shape}')
-        positions = self.targets(raw[0], observation)
-        check_positions(positions, action.joints)
-        return ActionChunk(action.joints, positions, self._times)
+        positions = []
+        for raw in answers:
+            raw = np.asarray(raw)
+            if raw.shape != action.shape:
+                raise PolicyError(f'{action.tensor} has shape {raw.shape}, wanted {action.shape}')
+            positions.append(self.targets(raw[0], observation))
+            check_positions(positions[-1], action.joints)
+        chosen, spread = nearest_to_all(positions)
+        return ActionChunk(action.joints, positions[chosen], self._times, spread=spread)
+
+    def _answers(
+        self, tensors: dict[str, np.ndarray], observation: Observation
+    ) -> list[np.ndarray]:
+        try:
+            return self._sampler.answers(self.run, tensors, self._wanted(observation))
+        except PolicyError:
+            raise
+        except Exception as error:  # as in `run`
+            raise PolicyError(f'{self._runtime.name}: {error}') from error
+
+    def _wanted(self, observation: Observation) -> tuple[np.ndarray, np.ndarray] | None:
+        """The prefix in the model's own terms, (h, k) and weights (h,); None where there is none
+        that fits."""
+        prefix, action = observation.prefix, self._action
+        if prefix is None or prefix.joints != action.joints:
+            return None
+        if prefix.times.shape != self._times.shape or not np.allclose(prefix.times, self._times):
+            return None
+        positions = prefix.positions
+        if action.kind == 'joint_delta':
+            positions = positions - observation.position[self._action_indices]
+        return (positions - action.mean) / action.std, prefix.weights
 
     def memory(self) -> int:
         """Bytes that the model holds on its device, 0 for the CPU."""
@@ -196,6 +243,20 @@ class ModelPolicy:
 
     def close(self) -> None:
         self._runtime.close()
+
+
+def _filled_up(observation: Observation, count: int) -> list[Observation]:
+    """The last `count` before the observation, and it. What is missing is the oldest there is: as
+    at the beginning of a demonstration."""
+    past = list(observation.past[len(observation.past) - count :]) if count else []
+    oldest = past[0] if past else observation
+    return [oldest] * (count - len(past)) + past + [observation]
+
+
+def _seen(images: Mapping[str, np.ndarray], camera: str, what: str) -> np.ndarray:
+    if camera not in images:
+        raise PolicyError(f'no {what} of camera {camera}')
+    return images[camera]
 
 
 def check_positions(positions: np.ndarray, joints: tuple[str, ...]) -> None:
@@ -237,15 +298,18 @@ def load_policy(
     device: str = 'cpu',
     accept_failed: bool = False,
     timeout: float = 0.5,
+    precision: str = '',
 ) -> Policy:
     """Load the bundle at `path`, or ask the server at ws://host:port what it needs. A bundle that
     failed its verification is loaded only if `accept_failed`. timeout: s for one call of a remote
-    policy. Raises ConfigError."""
+    policy. precision: instead of the bundle's own, see `with_precision`. Raises ConfigError."""
     if is_address(str(path)):
+        if precision:
+            raise ConfigError('parameters', 'precision', precision, 'none: the server has its own')
         from vla_inference.remote.load import load_address
 
         return load_address(str(path), robot, timeout)
-    bundle = load_bundle(path, robot, accept_failed=accept_failed)
+    bundle = with_precision(load_bundle(path, robot, accept_failed=accept_failed), precision)
     if bundle.remote is not None:
         from vla_inference.remote.load import load_remote
 

@@ -8,11 +8,12 @@ bytes and the tensor. Training must use these same functions, or the policy sees
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from vla_inference.bundle import ImageInput, PhaseInput, StateInput
+from vla_inference.bundle_inputs import DepthInput, ImageInput, PhaseInput, StateInput
 
 
 class Resizer:
@@ -34,10 +35,7 @@ class Resizer:
             image = _middle(image, width / height)
         h, w = image.shape[:2]
         if self._resize == 'letterbox':
-            scale = min(width / w, height / h)
-            inner_w = max(1, min(width, round(w * scale)))
-            inner_h = max(1, min(height, round(h * scale)))
-            left, top = (width - inner_w) // 2, (height - inner_h) // 2
+            left, top, inner_w, inner_h = _inside((h, w), width, height)
             self._canvas[:] = 0
             self._canvas[top : top + inner_h, left : left + inner_w] = _scaled(
                 image, inner_w, inner_h
@@ -60,22 +58,77 @@ class ImagePreprocessor:
         self._offset = ((low - np.asarray(spec.mean, np.float64)) / std).astype(np.float32)
         self._resize = Resizer(spec.width, spec.height, spec.resize)
 
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Fill and return the buffer. Raises ValueError for anything but uint8 (h, w, 3)."""
+    def __call__(self, image: np.ndarray, past: Sequence[np.ndarray] = ()) -> np.ndarray:
+        """Fill and return the buffer. past: the images before it, oldest first, for an input with a
+        history. Raises ValueError for anything but uint8 (h, w, 3)."""
+        if self.spec.frames == 1:
+            self._fill(self.buffer[0], image)
+        else:
+            for out, one in zip(self.buffer[0], (*past, image), strict=True):
+                self._fill(out, one)
+        return self.buffer
+
+    def _fill(self, to: np.ndarray, image: np.ndarray) -> None:
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
             raise ValueError(
                 f'image is {image.dtype} {image.shape}, wanted uint8 (height, width, 3)'
             )
         small = self._resize(image)
         if self.spec.layout == 'nhwc':
-            np.multiply(small, self._scale, out=self.buffer[0])
-            self.buffer[0] += self._offset
-            return self.buffer
+            np.multiply(small, self._scale, out=to)
+            to += self._offset
+            return
         for c, plane in enumerate(cv2.split(small)):
-            out = self.buffer[0, c]
-            np.multiply(plane, self._scale[c], out=out)
-            out += self._offset[c]
+            np.multiply(plane, self._scale[c], out=to[c])
+            to[c] += self._offset[c]
+
+
+class DepthPreprocessor:
+    """float32 (h, w) m -> float32 tensor of `spec.shape`: cut to the range, (x - mean) / std.
+
+    Not averaged where it is resized: between a near and a far surface there is none in the middle.
+    """
+
+    def __init__(self, spec: DepthInput) -> None:
+        self.spec = spec
+        self.buffer = np.zeros(spec.shape, np.float32)
+
+    def __call__(self, depth: np.ndarray, past: Sequence[np.ndarray] = ()) -> np.ndarray:
+        """Fill and return the buffer, as for images. Raises ValueError for anything but (h, w)."""
+        spec = self.spec
+        planes = self.buffer.reshape(spec.frames, spec.height, spec.width)
+        for out, one in zip(planes, (*past, depth), strict=True):
+            self._fill(out, one)
         return self.buffer
+
+    def _fill(self, to: np.ndarray, depth: np.ndarray) -> None:
+        spec = self.spec
+        near, far = spec.range
+        if depth.dtype != np.float32 or depth.ndim != 2 or depth.size == 0:
+            raise ValueError(
+                f'depth is {depth.dtype} {depth.shape}, wanted float32 (height, width)'
+            )
+        left, top, width, height = 0, 0, spec.width, spec.height
+        if spec.resize == 'crop':
+            depth = _middle(depth, width / height)
+        elif spec.resize == 'letterbox':
+            left, top, width, height = _inside(depth.shape, width, height)
+            to[:] = far
+        small = cv2.resize(depth, (width, height), interpolation=cv2.INTER_NEAREST)
+        # Where nothing was measured there is 0, or no number.
+        small = np.where(np.isfinite(small) & (small > 0.0), small, far)
+        np.clip(small, near, far, out=to[top : top + height, left : left + width])
+        to -= spec.mean
+        to /= spec.std
+
+
+def _inside(shape: tuple[int, ...], width: int, height: int) -> tuple[int, int, int, int]:
+    """(left, top, width, height) of an image (h, w, ...) that is put whole into width x height."""
+    h, w = shape[:2]
+    scale = min(width / w, height / h)
+    inner_w = max(1, min(width, round(w * scale)))
+    inner_h = max(1, min(height, round(h * scale)))
+    return (width - inner_w) // 2, (height - inner_h) // 2, inner_w, inner_h
 
 
 def _scaled(image: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -107,15 +160,27 @@ class StatePreprocessor:
         self.indices = np.array([joint_names.index(name) for name in spec.joints], np.intp)
         self.buffer = np.zeros(spec.shape, np.float32)
 
-    def __call__(self, position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
-        out = self.buffer[0]
+    def __call__(
+        self,
+        position: np.ndarray,
+        velocity: np.ndarray,
+        past: Sequence[tuple[np.ndarray, np.ndarray]] = (),
+    ) -> np.ndarray:
+        """Fill and return the buffer. past: (position, velocity) before, oldest first."""
+        if self.spec.frames == 1:
+            self._fill(self.buffer[0], position, velocity)
+        else:
+            for out, one in zip(self.buffer[0], (*past, (position, velocity)), strict=True):
+                self._fill(out, *one)
+        return self.buffer
+
+    def _fill(self, out: np.ndarray, position: np.ndarray, velocity: np.ndarray) -> None:
         k = len(self.indices)
         out[:k] = position[self.indices]
         if self.spec.quantity == 'position_velocity':
             out[k:] = velocity[self.indices]
         out -= self.spec.mean
         out /= self.spec.std
-        return self.buffer
 
 
 class PhasePreprocessor:

@@ -22,11 +22,13 @@ def observations(policy: Policy, robot: Any, width: int, height: int):
     """Random images and joints, for ever."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (4, height, width, 3), np.uint8)
+    depth = rng.uniform(0.3, 3.0, (height, width)).astype(np.float32)
     words = policy.bundle.tasks[0] if policy.bundle.tasks else 'hold still'
     i = 0
     while True:
         yield Observation(
             images={camera: images[i % 4] for camera in policy.bundle.cameras},
+            depths={camera: depth for camera in policy.bundle.depth_cameras},
             position=robot.poses['standing'] + 0.01 * rng.standard_normal(robot.n),
             velocity=np.zeros(robot.n),
             orientation=np.array([1.0, 0.0, 0.0, 0.0]),

@@ -19,6 +19,7 @@ passed times that scale.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -140,7 +141,8 @@ class Blender:
         known = before is not None and before.joints == chunk.joints and shift < before.end
         disagreement = _disagreement(self._past[-1][0], fresh, shift) if known else -1.0
         if known:
-            joined = Plan(self._blend(fresh, before, shift, at), stamp_ns)
+            blended = self._blend(fresh, before, shift, at)
+            joined = fresh if blended is chunk else Plan(blended, stamp_ns)
         else:
             joined = fresh
             self._past.clear()
@@ -214,10 +216,9 @@ def _stretched(times: np.ndarray, at: float, start: float, speed: float) -> np.n
 
 
 def _disagreement(before: Plan, fresh: Plan, shift: float) -> float:
-    times = np.asarray(fresh.chunk.times, float)
-    common = times[times + shift <= before.end]
-    if not len(common):
+    times = np.asarray(fresh.chunk.times, float) + shift
+    common = int(np.searchsorted(times, before.end, side='right'))
+    if common == 0:
         return -1.0
-    return float(
-        np.sqrt(np.mean((before.positions(common + shift) - fresh.positions(common)) ** 2))
-    )
+    off = (before.positions(times[:common]) - fresh.chunk.positions[:common]).ravel()
+    return math.sqrt(float(off @ off) / off.size)

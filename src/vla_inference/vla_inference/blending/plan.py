@@ -92,8 +92,8 @@ def jump(before: Plan, at_before: float, after: Plan, at_after: float) -> Jump:
 def _slopes(times: np.ndarray, positions: np.ndarray) -> np.ndarray:
     if len(times) == 1:
         return np.zeros_like(positions)
-    steps = np.diff(times)[:, None]
-    chords = np.diff(positions, axis=0) / steps
+    steps = (times[1:] - times[:-1])[:, None]
+    chords = (positions[1:] - positions[:-1]) / steps
     slopes = np.empty_like(positions)
     slopes[0], slopes[-1] = chords[0], chords[-1]
     slopes[1:-1] = (steps[1:] * chords[:-1] + steps[:-1] * chords[1:]) / (steps[1:] + steps[:-1])

@@ -14,10 +14,12 @@ from typing import Any
 
 from vla_common.errors import ConfigError
 from vla_inference.bundle import Bundle
+from vla_inference.runtimes import Runtime
+from vla_inference.runtimes.flow_head import FlowHead
 from vla_inference.runtimes.torch_module import TorchModule, cast, import_torch, torch_device
 
 
-def load_pytorch(bundle: Bundle, threads: int = 1, device: str = 'cpu') -> TorchModule:
+def load_pytorch(bundle: Bundle, threads: int = 1, device: str = 'cpu') -> Runtime:
     """Raises ConfigError for what cannot be used."""
     torch = import_torch(bundle)
     where = torch_device(torch, device)
@@ -25,6 +27,8 @@ def load_pytorch(bundle: Bundle, threads: int = 1, device: str = 'cpu') -> Torch
     module = _made(torch, bundle)
     module, dtype = cast(torch, module.eval(), bundle.precision)
     module = _spread(torch, bundle, module) if bundle.device_map else module.to(where)
+    if bundle.flow is not None:
+        return FlowHead(bundle, module, where, dtype)
     return TorchModule(bundle, 'pytorch', module, where, dtype)
 
 

@@ -120,7 +120,7 @@ class TorchModule:
             stream = torch.cuda.Stream(self._device)
             with torch.inference_mode(), torch.cuda.stream(stream):
                 for _ in range(WARM_UP_BEFORE_GRAPH):
-                    self._run_there(_zeros(bundle))
+                    self._run_there(zeros(bundle))
             stream.synchronize()
             graph = torch.cuda.CUDAGraph()
             with torch.inference_mode(), torch.cuda.graph(graph):
@@ -142,11 +142,11 @@ class TorchModule:
         """Run once on zeros: a torch module carries no shapes that could be read."""
         action, file = bundle.action, str(bundle.directory / bundle.model)
         assert action is not None
-        zeros = _zeros(bundle)
-        shapes = ', '.join(f'{name} {tensor.shape}' for name, tensor in zeros.items())
+        black = zeros(bundle)
+        shapes = ', '.join(f'{name} {tensor.shape}' for name, tensor in black.items())
         wanted = f'output {action.tensor} {action.shape} for inputs {shapes}'
         try:
-            found = self.run(zeros)
+            found = self.run(black)
         except Exception as error:  # whatever the module raises for inputs that do not fit
             lines = [line for line in str(error).splitlines() if line.strip()]
             raise ConfigError(file, 'model', lines[-1] if lines else repr(error), wanted) from error
@@ -154,7 +154,8 @@ class TorchModule:
             raise ConfigError(file, f'output {action.tensor}', found.shape, wanted)
 
 
-def _zeros(bundle: Bundle) -> dict[str, np.ndarray]:
+def zeros(bundle: Bundle) -> dict[str, np.ndarray]:
+    """Inputs of the right names, types and shapes."""
     return {
         part.tensor: np.zeros(part.shape, np.int64 if part is bundle.instruction else np.float32)
         for part in bundle.inputs
