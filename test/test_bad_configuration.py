@@ -11,7 +11,9 @@ import subprocess
 import pytest
 import yaml
 from ament_index_python.packages import get_package_share_directory
-from whole_robot import launched
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from whole_robot import BRING_UP, WholeRobot, launched
 
 from vla_common.modes import Mode
 from vla_common.testing import own_domain
@@ -67,37 +69,67 @@ def another_horizon(bundle: pathlib.Path) -> list[str]:
     return ['wanted']
 
 
+@pytest.fixture(scope='module')
+def with_a_bad_bundle(tmp_path_factory):
+    """A robot launched with a bundle that has no model, and that bundle's folder."""
+    folder = tmp_path_factory.mktemp('robot')
+    missing_model(copy(BUNDLE, folder / 'bundle'))
+    with launched(folder, policy=folder / 'bundle', respawn='false') as robot:
+        yield robot, folder / 'bundle'
+
+
+def refusal(robot: WholeRobot, node: str, since: int = 0) -> str:
+    """What the node's refusal of its configuration says, in what was printed since then."""
+    said = f'[{node}]: configure failed: '
+    robot.wait(lambda: said in robot.output()[since:], BRING_UP, f'{said!r} in the log')
+    lines = [line for line in robot.output()[since:].splitlines() if said in line]
+    return lines[-1].split('configure failed: ')[1]
+
+
+def configure_again(robot: WholeRobot, node: str) -> str:
+    since = len(robot.output())
+    request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_CONFIGURE))
+    answer = robot.probe.call(ChangeState, f'/{node}/change_state', request, timeout=60.0)
+    assert not answer.success
+    return refusal(robot, node, since)
+
+
+def assert_says(line: str, *words: str) -> None:
+    for word in [*words, 'found', 'wanted']:
+        assert word.lower() in line.lower(), line
+
+
+def test_a_bad_bundle_is_refused_and_the_robot_just_stands(with_a_bad_bundle):
+    robot, _ = with_a_bad_bundle
+    assert_says(refusal(robot, 'inference'), 'model.onnx')
+    # The others are up, the supervisor tells why it does not go on, and nothing moves.
+    robot.wait(
+        lambda: (
+            robot.state is not None
+            and len(robot.state.nodes_active) == 4
+            and any('inference' in text for text in robot.state.nodes_missing)
+        ),
+        BRING_UP,
+        'the four other nodes active',
+    )
+    assert robot.mode == Mode.INACTIVE
+    assert not robot.ask_for('/supervisor/start').success
+    robot.assert_becomes_still()
+    robot.assert_standing()
+
+
 @pytest.mark.parametrize(
     'damage',
     [missing_model, changed_model, malformed_policy, joints_of_another_robot, another_horizon],
     ids=lambda damage: damage.__name__,
 )
-def test_a_bad_bundle_is_refused_and_the_robot_just_stands(tmp_path, damage):
-    bundle = copy(BUNDLE, tmp_path / 'bundle')
-    words = damage(bundle)
-    with launched(tmp_path, policy=bundle, respawn='false') as robot:
-        robot.wait_log('configure failed')
-        (line,) = {
-            line.split('configure failed: ')[1]
-            for line in robot.output().splitlines()
-            if 'configure failed: ' in line and 'inference' in line.split('configure failed')[0]
-        }
-        for word in [*words, 'found', 'wanted']:
-            assert word.lower() in line.lower(), line
-        # The others are up, the supervisor tells why it does not go on, and nothing moves.
-        robot.wait(
-            lambda: (
-                bool(robot.supervisor.messages)
-                and len(robot.supervisor.last.nodes_active) == 4
-                and any('inference' in text for text in robot.supervisor.last.nodes_missing)
-            ),
-            60.0,
-            'the four other nodes active',
-        )
-        assert robot.mode == Mode.INACTIVE
-        assert not robot.call('/supervisor/start').success
-        robot.assert_becomes_still()
-        robot.assert_standing()
+def test_each_kind_of_bad_bundle_is_refused_by_name(with_a_bad_bundle, damage):
+    robot, bundle = with_a_bad_bundle
+    refusal(robot, 'inference')  # the supervisor's own try is over
+    shutil.rmtree(bundle)
+    words = damage(copy(BUNDLE, bundle))
+    assert_says(configure_again(robot, 'inference'), *words)
+    assert robot.mode in (None, Mode.INACTIVE)
 
 
 def unknown_joint(robot: pathlib.Path) -> list[str]:
@@ -119,20 +151,29 @@ def no_robot_yaml(robot: pathlib.Path) -> list[str]:
     return ['robot.yaml', 'no such file']
 
 
+@pytest.fixture(scope='module')
+def with_a_bad_robot(tmp_path_factory):
+    """A launch with a robot directory that has no robot.yaml, and that directory."""
+    folder = tmp_path_factory.mktemp('robot')
+    no_robot_yaml(copy(ROBOT, folder / 'robot'))
+    with launched(folder, robot=folder / 'robot', respawn='false') as robot:
+        yield robot, folder / 'robot'
+
+
 @pytest.mark.parametrize(
     'damage',
-    [unknown_joint, malformed_urdf, no_robot_yaml],
+    [no_robot_yaml, unknown_joint, malformed_urdf],
     ids=lambda damage: damage.__name__,
 )
-def test_a_bad_robot_is_refused_by_the_driver_first_and_nothing_starts(tmp_path, damage):
-    words = damage(copy(ROBOT, tmp_path / 'robot'))
-    with launched(tmp_path, robot=tmp_path / 'robot', respawn='false') as robot:
-        robot.wait_log('configure failed')
-        line = next(line for line in robot.output().splitlines() if 'configure failed: ' in line)
-        for word in [*words, 'found', 'wanted']:
-            assert word in line, line
-        assert robot.process.poll() is None, 'the launch ended'
-        assert robot.mode in (None, Mode.INACTIVE)
+def test_a_bad_robot_is_refused_and_nothing_starts(with_a_bad_robot, damage):
+    robot, folder = with_a_bad_robot
+    # The supervisor reads it first, and without one nobody is configured.
+    assert_says(refusal(robot, 'supervisor'), 'robot.yaml')
+    shutil.rmtree(folder)
+    words = damage(copy(ROBOT, folder))
+    assert_says(configure_again(robot, 'hardware_driver'), *words)
+    assert robot.process.poll() is None, 'the launch ended'
+    assert robot.mode in (None, Mode.INACTIVE)
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,11 @@ import numpy as np
 import pytest
 from doubles import FrozenCamera, LyingInference
 from sensor_msgs.msg import JointState
-from whole_robot import BRING_UP, launched
+from whole_robot import BRING_UP, STOP, launched
 
 from vla_common import qos
 from vla_common.modes import Mode
 from vla_common.testing import Collected
-
-STOP = 10.0
 
 
 def with_a_liar(robot) -> LyingInference:
@@ -30,21 +28,13 @@ def with_a_liar(robot) -> LyingInference:
     robot.send('inference', signal.SIGKILL)
     robot.wait_mode(Mode.SAFE_STOP, STOP)
     liar = robot.session.node(LyingInference)
-    wait_until_clean(robot)
+    robot.wait_until_mended()
     # Discovery keeps a killed process for some seconds: until then there are two publishers, and
     # the supervisor rightly refuses.
     robot.wait(
         lambda: robot.probe.node.count_publishers('/vla/action_chunk') == 1, 30.0, 'one publisher'
     )
     return liar
-
-
-def wait_until_clean(robot) -> None:
-    robot.wait(
-        lambda: 'inference' in robot.supervisor.last.nodes_active and not robot.present_causes(),
-        BRING_UP,
-        'the double active',
-    )
 
 
 def counters(robot) -> dict[str, int]:
@@ -68,9 +58,9 @@ def shared(tmp_path_factory):
 def lying(shared):
     robot, liar = shared
     liar.lie = 'good'
-    wait_until_clean(robot)
+    robot.wait_until_mended()
     if robot.mode == Mode.SAFE_STOP:
-        robot.wait(lambda: robot.call('/supervisor/resume').success, BRING_UP, 'resume')
+        robot.insist('/supervisor/resume')
     robot.wait_mode(Mode.READY, STOP)
     robot.wait_rest()
     liar.ask_to_start()
@@ -143,7 +133,7 @@ def test_a_frozen_camera_stops_the_robot(tmp_path):
         robot.session.node(FrozenCamera)
         robot.wait_cause('camera_frozen', BRING_UP)
         assert robot.mode == Mode.SAFE_STOP
-        refused = robot.call('/supervisor/resume')
+        refused = robot.ask_for('/supervisor/resume')
         assert not refused.success
         assert 'camera' in refused.message
         robot.assert_standing()

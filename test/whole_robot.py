@@ -7,155 +7,144 @@ hear nor kill each other's nodes.
 
 from __future__ import annotations
 
-import ctypes
-import os
 import pathlib
+import re
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import numpy as np
 import psutil
+import stall_witness
 from sensor_msgs.msg import JointState
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from vla_common import qos
 from vla_common.modes import Behaviour, Mode
-from vla_common.testing import Collected, RosSession, own_domain, wait_until
-from vla_interfaces.msg import (
-    BalanceState,
-    DriverStatus,
-    InferenceStatus,
-    SafetyStatus,
-    SupervisorState,
-)
+from vla_common.testing import Collected, Probe, RosSession, own_domain
+from vla_interfaces.msg import BalanceState, InferenceStatus, SafetyStatus
+from vla_supervisor.rehearsal.robot import NODES, LaunchedRobot, RehearsalError
 
-NODES = (
-    'hardware_driver',
-    'balance_monitor',
-    'camera',
-    'safety_filter',
-    'inference',
-    'supervisor',
-)
+__all__ = ['BRING_UP', 'NODES', 'SharedRobot', 'WholeRobot', 'in_motion', 'launched']
+
 # Bring-up took 5 to 8 s alone on 2 cores; ten times that is the machine's fault, not the robot's.
 BRING_UP = 80.0
-_prctl = ctypes.CDLL(None).prctl
-PR_SET_PDEATHSIG = 1
+# A stop was seen after 0.1 to 0.2 s; a loaded machine gets far more than ten times that.
+STOP = 10.0
 
 
-def _end_with_the_test() -> None:
-    """Have the launch ended if the test process is killed: it would disturb every later test."""
-    _prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+class WholeRobot(LaunchedRobot):
+    """One `ros2 launch vla_bringup humanoid.launch.py`, and what the tests ask of it.
 
-
-class WholeRobot:
-    """One `ros2 launch vla_bringup humanoid.launch.py` and a probe that hears everything."""
+    `session` is for doubles of its nodes; `probe` publishes to it and listens.
+    """
 
     def __init__(self, log: pathlib.Path, session: RosSession, **arguments: object) -> None:
         own_domain()
+        super().__init__(log, arguments)
         self.log = log
         self.session = session
-        self.probe = session.probe('watcher')
-        self.supervisor = self.probe.subscribe(SupervisorState, '/supervisor/state', qos.STATE)
-        self.driver = self.probe.subscribe(DriverStatus, '/hardware/status', qos.STATE)
+        self.probe = Probe(session, self.node)
         self.safety = self.probe.subscribe(SafetyStatus, '/safety/status', qos.STATE)
         self.inference = self.probe.subscribe(InferenceStatus, '/vla/inference_status', qos.STATE)
         self.balance = self.probe.subscribe(BalanceState, '/balance/state', qos.STATE)
-        command = ['ros2', 'launch', 'vla_bringup', 'humanoid.launch.py']
-        command += [f'{name}:={value}' for name, value in arguments.items()]
-        self._output = open(log, 'wb')  # noqa: SIM115  closed in close()
-        self.process = subprocess.Popen(
-            command,
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=_end_with_the_test,
-        )
+        self.begin_test()
+        self._instructions = self.probe.publisher(String, '/vla/instruction', qos.COMMAND)
+
+    def begin_test(self) -> None:
+        """Forget what earlier tests did to this robot."""
+        self._test_began_at = len(self.output())
+        self._froze_the_supervisor = False
 
     # -- what the robot says ---------------------------------------------------------------------
 
     @property
-    def mode(self) -> Mode | None:
-        return Mode(self.supervisor.last.mode) if self.supervisor.messages else None
-
-    @property
-    def behaviour(self) -> Behaviour | None:
-        return Behaviour(self.driver.last.behaviour) if self.driver.messages else None
-
-    @property
-    def causes(self) -> list[str]:
-        return [cause.name for cause in self.supervisor.last.causes]
+    def told(self) -> list[str]:
+        """Names of all causes of the mode, also of those that are gone."""
+        return [cause.name for cause in self.state.causes]
 
     def output(self) -> str:
-        self._output.flush()
+        """All that the launch printed."""
         return self.log.read_text(errors='replace')
 
     def wait_mode(self, mode: Mode, timeout: float = BRING_UP) -> None:
         self.wait(lambda: self.mode == mode, timeout, f'mode {mode.name}')
 
-    def wait_behaviour(self, behaviour: Behaviour, timeout: float = 10.0) -> None:
+    def wait_behaviour(self, behaviour: Behaviour, timeout: float = STOP) -> None:
         self.wait(lambda: self.behaviour == behaviour, timeout, f'behaviour {behaviour.name}')
 
     def wait_rest(self, timeout: float = 20.0) -> None:
-        self.wait(lambda: self.driver.last.at_rest, timeout, 'the robot at rest')
+        self.wait(lambda: self.driver.at_rest, timeout, 'the robot at rest')
 
-    def wait_cause(self, name: str, timeout: float = 10.0) -> None:
-        self.wait(lambda: name in self.causes, timeout, f'cause {name}')
+    def wait_cause(self, name: str, timeout: float = STOP) -> None:
+        self.wait(lambda: name in self.told, timeout, f'cause {name}')
 
     def wait_log(self, text: str, timeout: float = BRING_UP) -> None:
         self.wait(lambda: text in self.output(), timeout, f'{text!r} in the log')
 
-    def wait(self, condition, timeout: float, what: str) -> None:
-        def over() -> bool:
-            assert self.process.poll() is None, f'the launch ended while waiting for {what}'
-            return condition()
+    def wait_until_mended(self) -> None:
+        self.wait(
+            lambda: (
+                self.state is not None and len(self.state.nodes_active) == 5 and not self.causes
+            ),
+            BRING_UP,
+            'every node active and no cause left',
+        )
 
-        try:
-            wait_until(over, timeout, what)
-        except AssertionError as error:
-            causes = self.causes if self.supervisor.messages else None
-            raise AssertionError(
-                f'{error}; mode {self.mode}, behaviour {self.behaviour}, causes {causes}; '
-                f"the launch's last lines:\n" + '\n'.join(self.output().splitlines()[-40:])
-            ) from None
-
-    def call(self, service: str) -> Trigger.Response:
-        return self.probe.call(Trigger, service)
+    @property
+    def stall(self) -> str:
+        """The supervisor's word that it was kept from running, if it gave one on its own."""
+        said = self.output()[self._test_began_at :]
+        found = re.search(r'the supervisor did not run for \d+ ms', said)
+        return found[0] if found and not self._froze_the_supervisor else ''
 
     # -- what is done to it ----------------------------------------------------------------------
 
-    def pid(self, node: str) -> int:
-        """Return the process id of a node of this launch."""
-        for child in psutil.Process(self.process.pid).children(recursive=True):
-            try:
-                if f'__node:={node}' in child.cmdline():
-                    return child.pid
-            except psutil.NoSuchProcess:
-                continue
-        raise AssertionError(f'{node} does not run')
-
     def send(self, node: str, number: signal.Signals) -> None:
-        os.kill(self.pid(node), number)
+        self._froze_the_supervisor |= node == 'supervisor' and number == signal.SIGSTOP
+        super().send(node, number)
+
+    def ask_for(self, service: str) -> Trigger.Response:
+        """Call a Trigger service once, as an operator does."""
+        return self.probe.call(Trigger, service)
+
+    def insist(self, service: str) -> None:
+        """Call a Trigger service until it is granted; RehearsalError with its last refusal."""
+        said = ''
+
+        def granted() -> bool:
+            nonlocal said
+            success, said = self.call(service)
+            if not success:
+                time.sleep(0.25)
+            return success
+
+        try:
+            self.wait(granted, BRING_UP, f'{service} granted')
+        except RehearsalError as error:
+            raise RehearsalError(f'{service}: {said}; {error}') from None
+
+    def instruct(self, text: str) -> None:
+        self._instructions.publish(String(data=text))
 
     @contextmanager
     def listening(self, kind: type, topic: str) -> Iterator[Collected]:
         """Collect a topic for a while; the fast ones would otherwise cost half a core all along."""
         collected = Collected(topic)
-        node = self.probe.node
-        subscription = node.create_subscription(kind, topic, collected.add, qos.STATE)
+        subscription = self.node.create_subscription(kind, topic, collected.add, qos.STATE)
         try:
             collected.wait(1)
             yield collected
         finally:
-            node.destroy_subscription(subscription)
+            self.node.destroy_subscription(subscription)
 
     # -- what must hold --------------------------------------------------------------------------
 
     def assert_standing(self) -> None:
-        state = self.balance.last
+        self.balance.clear()
+        state = self.balance.wait(1)[-1]
         assert not state.fallen, 'the robot fell'
         assert state.tilt < 0.3, f'the robot leans {state.tilt:.2f} rad'
 
@@ -176,35 +165,31 @@ class WholeRobot:
                 )
 
     def assert_never_moves_again_by_itself(self, seconds: float = 2.0) -> None:
-        self.supervisor.clear()
+        heard: list[Mode] = []
+
+        def note(message: object) -> None:
+            if hasattr(message, 'nodes_active'):
+                heard.append(Mode(message.mode))
+
+        self.listen(note)
         time.sleep(seconds)
         # The last word is one of afterwards.
-        heard = len(self.supervisor)
-        self.wait(lambda: len(self.supervisor) > heard, 10.0, "the supervisor's state")
-        modes = {Mode(message.mode) for message in self.supervisor.messages}
-        assert Mode.RUNNING not in modes, 'motion resumed by itself'
-
-    def present_causes(self) -> list[str]:
-        return [cause.name for cause in self.supervisor.last.causes if cause.present]
+        before = len(heard)
+        self.wait(lambda: len(heard) > before, STOP, "the supervisor's state")
+        self.deafen(note)
+        assert Mode.RUNNING not in heard, 'motion resumed by itself'
 
     def close(self) -> None:
         """Take it down at once: how it ends by itself is the subject of test_way_out alone."""
         if self.process.poll() is None:
-            children = psutil.Process(self.process.pid).children(recursive=True)
             # Launch first, so that it does not respawn. The driver would bring the robot to rest.
+            children = psutil.Process(self.process.pid).children(recursive=True)
             self.process.send_signal(signal.SIGINT)
             for child in children:
                 with suppress(psutil.NoSuchProcess):
-                    # A frozen node cannot act on anything; wake it first.
-                    child.send_signal(signal.SIGCONT)
                     if '__node:=hardware_driver' in child.cmdline():
                         child.kill()
-            try:
-                self.process.wait(25)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait(10)
-        self._output.close()
+        super().close()
 
 
 # Camera and inference have no real-time priority: a crowded machine holds them up for longer than
@@ -217,19 +202,69 @@ supervisor:
 
 
 @contextmanager
-def launched(tmp_path: pathlib.Path, **arguments: object) -> Iterator[WholeRobot]:
+def launched(folder: pathlib.Path, **arguments: object) -> Iterator[WholeRobot]:
     """Bring a robot up; take everything down again, whatever happens."""
     session = RosSession()
     robot = None
-    patient = tmp_path / 'patient.yaml'
+    patient = folder / 'patient.yaml'
     patient.write_text(PATIENT)
     try:
-        robot = WholeRobot(tmp_path / 'launch.log', session, params_file=patient, **arguments)
+        robot = WholeRobot(folder / 'launch.log', session, params_file=patient, **arguments)
         yield robot
+    except BaseException:
+        _tell_of_stalls(robot)
+        raise
     finally:
         if robot is not None:
             robot.close()
         session.close()
+
+
+def _tell_of_stalls(robot: WholeRobot | None) -> None:
+    if robot is not None and robot.stall:
+        stall_witness.heard(robot.stall)
+
+
+class SharedRobot:
+    """One robot for many tests: a launch takes longer than most of them.
+
+    A test gets it ready and on its feet; one that fails takes it along, and the next gets a new
+    one, so that no test depends on another's leftovers.
+    """
+
+    def __init__(self, folder: pathlib.Path, **arguments: object) -> None:
+        self._folder = folder
+        self._arguments = arguments
+        self._launches = 0
+        self._context = None
+        self._robot: WholeRobot | None = None
+
+    @contextmanager
+    def ready(self) -> Iterator[WholeRobot]:
+        """The robot in READY, all its nodes active, nothing wrong."""
+        if self._robot is None:
+            self._launches += 1
+            folder = self._folder / str(self._launches)
+            folder.mkdir()
+            self._context = launched(folder, **self._arguments)
+            self._robot = self._context.__enter__()
+            self._robot.wait_mode(Mode.READY)
+        try:
+            self._robot.begin_test()
+            self._robot.wait_until_mended()
+            self._robot.bring_back(BRING_UP)
+            self._robot.wait_rest()
+            yield self._robot
+        except BaseException:
+            _tell_of_stalls(self._robot)
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Take the robot down; the next test launches another."""
+        context, self._context, self._robot = self._context, None, None
+        if context is not None:
+            context.__exit__(None, None, None)
 
 
 def in_motion(robot: WholeRobot) -> WholeRobot:
@@ -237,7 +272,11 @@ def in_motion(robot: WholeRobot) -> WholeRobot:
     robot.wait_mode(Mode.RUNNING)
     robot.wait_behaviour(Behaviour.TRACK)
     robot.wait(
-        lambda: robot.driver.last.max_joint_speed > 0.2 and robot.safety.last.state == 1,
+        lambda: (
+            robot.driver.max_joint_speed > 0.2
+            and bool(robot.safety.messages)
+            and robot.safety.last.state == 1
+        ),
         30.0,
         'motion',
     )

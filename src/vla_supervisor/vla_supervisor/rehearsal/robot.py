@@ -7,6 +7,7 @@ they can be stopped and killed. Nothing in here belongs to a test framework.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pathlib
 import signal
@@ -42,6 +43,15 @@ BRING_UP = 120.0
 """s that a bring-up may take; 5 to 8 s alone on two cores."""
 
 _LAUNCH = ('ros2', 'launch', 'vla_bringup', 'humanoid.launch.py')
+
+
+_PR_SET_PDEATHSIG = 1
+_prctl = ctypes.CDLL(None).prctl
+
+
+def _end_with_the_parent() -> None:
+    """Have the launch ended if this process is killed: a robot that nobody watches goes on."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 class RehearsalError(RuntimeError):
@@ -85,7 +95,11 @@ class LaunchedRobot:
         self._output = open(log, 'ab')  # noqa: SIM115  closed in close()
         command = [*launch, *(f'{name}:={value}' for name, value in arguments.items())]
         self.process = subprocess.Popen(
-            command, stdout=self._output, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_end_with_the_parent,
         )
         # Only now: its processes would inherit the priority. Threads made from here on do.
         prefer(priority)
@@ -192,7 +206,7 @@ class LaunchedRobot:
         client = self._clients.get(service)
         if client is None:
             client = self._clients[service] = self.node.create_client(Trigger, service)
-            client.wait_for_service(5.0)
+            client.wait_for_service(1.0)
         return client.call_async(Trigger.Request())
 
     def call(self, service: str, timeout: float = 5.0) -> tuple[bool, str]:

@@ -1,0 +1,48 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Repeat a failed test of the whole robot if, and only if, the machine stood still meanwhile."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from stall_witness import StallWitness
+
+REPEATS = 2
+_told = pytest.StashKey[list]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stall_witness = StallWitness()
+    config.stash[_told] = []
+    begin = {}
+
+    def machine_stalled(test: str) -> bool:
+        """The condition of the marker below; evaluated after a failure."""
+        stalls = config.stall_witness.since(begin.get(test, 0.0))
+        if stalls:
+            config.stash[_told].append(f'{test}: {stalls[0]} ({len(stalls)} times in all)')
+        return bool(stalls)
+
+    config.machine_stalled = machine_stalled
+    config.test_begins = lambda test: begin.__setitem__(test, time.monotonic())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stall_witness.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        condition = f'config.machine_stalled({item.name!r})'
+        item.add_marker(pytest.mark.flaky(reruns=REPEATS, condition=condition))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.config.test_begins(item.name)
+
+
+def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
+    for line in config.stash[_told]:
+        terminalreporter.write_line(f'failed while the machine was at fault: {line}')
