@@ -11,6 +11,7 @@ from vla_fleet.local_engine import LocalEngine
 from vla_fleet.ray_engine import RayEngine, RayParameters
 from vla_inference.bundle import load_bundle
 from vla_inference.locate import installed_models, locate_bundle
+from vla_inference.remote.served import check_served
 from vla_robot import load_robot
 
 ENGINES = ('ray', 'local')
@@ -40,6 +41,7 @@ def start_engine(
     content = load_bundle(path, load_robot(robot))
     if content.action is None:
         raise ConfigError(path, 'runtime', content.runtime, 'a bundle with a model')
+    check_served(content)
     if name == 'ray':
         return RayEngine(path, robot, device, parameters)
     return LocalEngine(path, robot, device, parameters.workers, parameters.threads)

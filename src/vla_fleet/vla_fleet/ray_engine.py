@@ -5,6 +5,7 @@ wants, on any node of a Ray cluster. The only file that imports Ray."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import threading
@@ -30,6 +31,11 @@ QUIET = {'RAY_USAGE_STATS_ENABLED': '0', 'RAY_worker_niceness': '0'}
 """Ray tells its makers of its use, and runs its workers at nice 15: beside anything else that
 computes on the machine they then hardly run at all, and no robot is answered."""
 
+PATIENT = ('RAY_gcs_server_port_wait_time_s', 'RAY_worker_register_timeout_seconds')
+"""What of Ray's start can be given longer than it has: s."""
+SLOW = 'timed out during startup'
+"""What Ray says when a node of its own has not come up within 30 s, which cannot be changed."""
+
 
 @dataclass(frozen=True)
 class RayParameters:
@@ -51,7 +57,8 @@ class RayEngine:
     not come up."""
 
     def __init__(self, bundle: str, robot: str, device: str, parameters: RayParameters) -> None:
-        for name, value in QUIET.items():
+        patience = str(int(parameters.start))
+        for name, value in (QUIET | dict.fromkeys(PATIENT, patience)).items():
             os.environ.setdefault(name, value)
         try:
             import ray
@@ -114,14 +121,15 @@ class RayEngine:
         raise ConfigError('vla_fleet', 'workers', len(found), f'{wanted} that run')
 
     def close(self, keep_ray: bool = False) -> None:
-        """keep_ray: the next engine takes the same Ray; starting one takes seconds."""
+        """keep_ray: the next engine takes the same Ray; starting one takes seconds. A cluster of
+        others loses our application and nothing else."""
         if hasattr(self, '_closing'):
             self._closing.set()
-        if keep_ray:
-            self._serve.delete(APPLICATION)
-            return
-        self._serve.shutdown()
-        self._ray.shutdown()
+        if keep_ray or self._parameters.address:
+            with contextlib.suppress(Exception):  # Serve had not started
+                self._serve.delete(APPLICATION)
+        if not keep_ray:
+            self._ray.shutdown()
 
     def _start_ray(self) -> None:
         p = self._parameters
@@ -130,20 +138,31 @@ class RayEngine:
             'num_cpus': max(8, int(2 * p.cpus * max(p.max_workers, p.workers))),
             'object_store_memory': OBJECT_STORE,
         }
-        try:
-            # In the main thread, where alone Ray can set its signal handlers.
-            self._ray.init(
-                address=p.address or 'local',
-                include_dashboard=None if p.address else False,
-                log_to_driver=False,
-                configure_logging=False,
-                **({} if p.address else own),
-            )
-        except Exception as error:  # ConnectionError, RuntimeError, and a dozen of Ray's own
-            wanted = 'ray start --head there' if p.address else 'Ray to start here: see /tmp/ray'
-            raise ConfigError(
-                'vla_fleet', '--address', f'{p.address or "none"} ({_last_line(error)})', wanted
-            ) from error
+        where = own if not p.address else {}
+        end = time.monotonic() + p.start
+        while True:
+            try:
+                # In the main thread: Ray's processes end with the thread that started them.
+                self._ray.init(
+                    address=p.address or 'local',
+                    include_dashboard=None if p.address else False,
+                    log_to_driver=False,
+                    configure_logging=False,
+                    **where,
+                )
+                return
+            except Exception as error:  # ConnectionError, RuntimeError, Exception itself
+                self._ray.shutdown()
+                if SLOW in str(error) and time.monotonic() < end:
+                    continue
+                wanted = (
+                    'a cluster there: ray start --head'
+                    if p.address
+                    else 'Ray to start here: a machine with cores to spare, or a longer --start; '
+                    'its logs are in /tmp/ray/session_latest/logs'
+                )
+                found = f'{p.address or "none"} ({_last_line(error)})'
+                raise ConfigError('vla_fleet', '--address', found, wanted) from error
 
     def _check_resources(self) -> None:
         """Ray itself would wait for ever for a node that has them."""

@@ -19,7 +19,8 @@ REFUSED = 'refused'
 
 
 class Worker:
-    """A loaded bundle. A request that is none costs its own answer, never the batch's."""
+    """A loaded bundle. A request that is none costs its own answer, never the batch's. What cannot
+    be batched is answered one by one."""
 
     def __init__(
         self, bundle: str, robot: str = 'humanoid32', threads: int = 1, device: str = 'cpu'
@@ -38,6 +39,8 @@ class Worker:
 
     def answer(self, requests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """One answer for each request, in order."""
+        if not self.batches:
+            return [self._alone(request) for request in requests]
         began = time.perf_counter()
         answers: list[dict[str, Any] | None] = [None] * len(requests)
         good, observations, tensors = [], [], []
@@ -61,15 +64,18 @@ class Worker:
                 answer['server_timing'] = {'model_ms': took, 'batch': len(good)}
         return answers
 
+    def _alone(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            answer = self._served.answer(request)
+        except (WireError, PolicyError) as error:
+            return {REFUSED: str(error)}
+        answer['server_timing']['batch'] = 1
+        return answer
+
     def _run(self, observations: list, tensors: list) -> list[dict[str, Any]]:
         try:
-            if self.batches:
-                whole = {
-                    name: np.concatenate([one[name] for one in tensors]) for name in tensors[0]
-                }
-                raw = np.asarray(self._policy.run(whole))
-            else:
-                raw = np.concatenate([np.asarray(self._policy.run(one)) for one in tensors])
+            whole = {name: np.concatenate([one[name] for one in tensors]) for name in tensors[0]}
+            raw = np.asarray(self._policy.run(whole))
         except Exception as error:  # whatever a model file can raise
             return [{REFUSED: f'{type(error).__name__}: {error}'}] * len(tensors)
         answers = []
@@ -85,8 +91,11 @@ class Worker:
 
 
 def _takes_batches(policy: ModelPolicy) -> bool:
-    """Whether two at once give what each gives alone."""
+    """Whether two at once give what each gives alone. Policies that sample draw and lead their
+    samples themselves, one observation at a time."""
     bundle = policy.bundle
+    if getattr(policy, 'takes_prefix', False) or getattr(bundle, 'noise', None) is not None:
+        return False
     rng = np.random.default_rng(0)
     one, other = (
         {
