@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import threading
 import tracemalloc
 import urllib.error
 import urllib.request
+from types import SimpleNamespace
 
 import msgpack
 import numpy as np
@@ -21,10 +23,11 @@ from remotes import GrootDouble, arrays, openpi_server
 
 from vla_common.errors import ConfigError
 from vla_inference.bundle import load_bundle
+from vla_inference.bundle_inputs import DepthInput, History
 from vla_inference.policy import PolicyError, load_policy
 from vla_inference.remote.groot_client import GrootClient
 from vla_inference.remote.openpi_client import OpenPiClient, RemoteError
-from vla_inference.remote.served import Served
+from vla_inference.remote.served import Served, specification
 from vla_inference.remote.wire import Encoding, WireError, pack, unpack
 
 LIMIT = 2**20
@@ -149,6 +152,30 @@ def test_server_speaks_first_and_says_that_it_is_well(tiny, robot):
         with urllib.request.urlopen(f'http://127.0.0.1:{there["port"]}/healthz') as answer:
             assert (answer.status, answer.read()) == (200, b'OK\n')
         client.drop()
+
+
+def test_every_camera_of_a_served_bundle_is_asked_for(tiny, robot):
+    image = tiny.bundle.image
+    wrist = dataclasses.replace(image, camera='wrist', tensor='wrist', width=4)
+    two = dataclasses.replace(tiny.bundle, more_images=(wrist,))
+    found = specification(SimpleNamespace(bundle=two), robot)
+    assert [(i.key, i.camera, i.width) for i in found.images] == [
+        ('observation/head', 'head', 8),
+        ('observation/wrist', 'wrist', 4),
+    ]
+
+
+def test_bundle_that_wants_what_no_request_holds_is_not_served(tiny, robot):
+    image = tiny.bundle.image
+    depth = DepthInput('depth', 'head', 8, 8, 'nchw', (0.1, 4.0), 0.0, 1.0, 'stretch')
+    for changes, told in (
+        ({'depths': (depth,)}, 'inputs.depth: found depth, wanted .* in colour'),
+        ({'history': History(3, 0.1)}, 'inputs.history: found 3 frames, wanted .* the present'),
+        ({'more_images': (image,)}, 'inputs.images: found head twice, wanted each camera once'),
+    ):
+        bundle = dataclasses.replace(tiny.bundle, **changes)
+        with pytest.raises(ConfigError, match=told):
+            Served(SimpleNamespace(bundle=bundle), robot)
 
 
 def test_policy_error_closes_with_1011_and_the_next_call_connects_anew():

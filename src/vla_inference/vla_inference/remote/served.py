@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from vla_common.errors import ConfigError
+from vla_inference.bundle import Bundle
 from vla_inference.policy import ActionPrefix, Observation, Policy, check_chunk
 from vla_inference.remote.spec import RemoteAction, RemoteImage, RemoteSpec, RemoteState, told
 from vla_inference.remote.wire import WireError
@@ -18,15 +20,17 @@ MAX_TEXT = 2000
 
 
 def specification(policy: Policy, robot: Any) -> RemoteSpec:
-    """What a client has to send for a bundle with a model."""
+    """What a client has to send for a bundle with a model. Raises ConfigError for what the protocol
+    has no words for."""
     bundle = policy.bundle
     assert bundle.action is not None
+    check_served(bundle)
     joints = tuple(robot.joint_names)
-    images = ()
-    if bundle.image is not None:
-        i = bundle.image
-        # The client resizes: what is sent is what the model sees, and no more.
-        images = (RemoteImage(f'observation/{i.camera}', i.camera, i.width, i.height, i.resize),)
+    # The client resizes: what is sent is what the model sees, and no more.
+    images = tuple(
+        RemoteImage(f'observation/{i.camera}', i.camera, i.width, i.height, i.resize)
+        for i in bundle.images
+    )
     return RemoteSpec(
         images,
         (RemoteState(POSITION, joints, 'position'), RemoteState(VELOCITY, joints, 'velocity')),
@@ -40,6 +44,21 @@ def specification(policy: Policy, robot: Any) -> RemoteSpec:
             bundle.action.horizon,
         ),
     )
+
+
+def check_served(bundle: Bundle) -> None:
+    """Raises ConfigError for a bundle that wants what no request of ours holds."""
+    file = str(bundle.file)
+    wanted = 'a bundle that runs where the robot is: a request here holds the present, in colour'
+    if bundle.depths:
+        found = ', '.join(depth.tensor for depth in bundle.depths)
+        raise ConfigError(file, 'inputs.depth', found, wanted)
+    if bundle.history.frames > 1:
+        raise ConfigError(file, 'inputs.history', f'{bundle.history.frames} frames', wanted)
+    cameras = [image.camera for image in bundle.images]
+    twice = sorted({camera for camera in cameras if cameras.count(camera) > 1})
+    if twice:
+        raise ConfigError(file, 'inputs.images', f'{twice[0]} twice', 'each camera once')
 
 
 def metadata(policy: Policy, robot: Any, spec: RemoteSpec) -> dict[str, Any]:
