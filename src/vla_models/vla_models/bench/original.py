@@ -27,7 +27,7 @@ from vla_common.yaml_file import load_yaml
 from vla_inference.bundle import load_bundle
 
 WEIGHTS = 'source.safetensors'
-_OF_THE_MODEL = ('runtime', 'model', 'files', 'source', 'verification')
+_OF_THE_MODEL = ('runtime', 'model', 'files', 'source', 'verification', 'engine')
 INPUTS = ('image', 'state', 'instruction', 'phase')
 
 
