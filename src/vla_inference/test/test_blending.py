@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vla_inference.blending.blender import Blender, Blending, BlendingParameters
+from vla_inference.blending.blender import Blender, Blending, BlendingParameters, chosen
 from vla_inference.blending.flow import sample
 from vla_inference.blending.mask import soft_mask
 from vla_inference.blending.plan import Plan
@@ -45,6 +45,20 @@ def smooth(t):
 @pytest.fixture(scope='module')
 def filter_parameters():
     return load_parameters()
+
+
+@pytest.mark.parametrize(
+    ('parameter', 'bundle', 'led', 'mode'),
+    [
+        ('ensemble', 'rtc', True, 'ensemble'),
+        ('', 'rtc', False, 'rtc'),
+        ('', 'replace', True, 'replace'),
+        ('', '', True, 'rtc'),
+        ('', '', False, 'replace'),
+    ],
+)
+def test_mode_is_the_operators_the_bundles_or_what_suits_the_head(parameter, bundle, led, mode):
+    assert chosen(parameter, bundle, led).value == mode
 
 
 @pytest.mark.parametrize('mode', list(Blending))

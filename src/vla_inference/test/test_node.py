@@ -271,7 +271,7 @@ def test_second_bundle_takes_over_and_every_step_is_told(world, bring_up, tmp_pa
     world.mode = S.READY
     world.say('wave')
     first = world.reports.wait_for(lambda r: True, 10.0)
-    assert (first.link, first.blending) == (0, 'rtc')
+    assert (first.link, first.blending) == (0, 'replace')
     assert 0.0 <= first.delay < 5.0
     node.policies[0].fault = 'nan'
     report = world.reports.wait_for(lambda r: r.link == 1, 10.0)

@@ -105,6 +105,28 @@ def test_broken_tokenizer_is_refused(tmp_path, robot):
         load_policy(tmp_path, robot)
 
 
+def test_missing_tokenizer_is_refused_by_name(tmp_path, robot):
+    write_bundle(tmp_path)
+    (tmp_path / 'tokenizer.json').unlink()
+    with pytest.raises(ConfigError, match=r'files.tokenizer.json: found No such file'):
+        load_policy(tmp_path, robot)
+
+
+def test_precision_is_taken_from_the_parameter_or_refused(tmp_path, robot, observe):
+    write_bundle(tmp_path / 'script', runtime='torchscript')
+    observation = observe(position=robot.poses['ready'].copy())
+    full = load_policy(tmp_path / 'script', robot).predict(observation).positions
+    half = load_policy(tmp_path / 'script', robot, precision='bfloat16')
+    found = half.predict(observation).positions
+    np.testing.assert_allclose(found, full, atol=2e-2)
+    assert np.abs(found - full).max() > 1e-6
+    write_bundle(tmp_path / 'onnx')
+    with pytest.raises(ConfigError, match='precision: found bfloat16 for a bundle of runtime onnx'):
+        load_policy(tmp_path / 'onnx', robot, precision='bfloat16')
+    with pytest.raises(ConfigError, match='precision: found float16, wanted none: the server'):
+        load_policy('ws://127.0.0.1:1', robot, precision='float16')
+
+
 def test_tokens_are_cut_and_padded(tmp_path):
     from vla_inference.bundle import load_bundle
     from vla_inference.tokenize import InstructionTokenizer

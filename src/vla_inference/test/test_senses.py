@@ -4,18 +4,24 @@
 from __future__ import annotations
 
 import copy
+import itertools
 
 import numpy as np
 import pytest
 from bundles import HORIZON, JOINTS, ONNX, SIZE, write_bundle
+from sensor_msgs.msg import Image
+from test_node import World
 
+from vla_common import qos
 from vla_common.errors import ConfigError
 from vla_inference.bundle import load_bundle
 from vla_inference.bundle_inputs import DepthInput, History
 from vla_inference.loading import check_cameras, common_history, read_cameras
+from vla_inference.node import InferenceNode
 from vla_inference.observation import Bounds, ObservationAssembler
 from vla_inference.policy import ModelPolicy, PolicyError
 from vla_inference.preprocess import DepthPreprocessor
+from vla_interfaces.msg import SupervisorState
 
 T0 = 10**12
 
@@ -266,3 +272,48 @@ def test_shipped_form_of_a_single_camera_is_as_it_was(tmp_path, robot):
         part['tensor'] for part in ONNX['inputs'].values()
     ]
     assert bundle.image.shape == (1, 3, SIZE, SIZE)
+
+
+def test_node_gives_the_policy_all_that_its_bundle_names(ros, robot, tmp_path):
+    write_bundle(tmp_path, rich)
+    runtime = Remembers()
+
+    def make_policy(path, of, **settings):
+        return ModelPolicy(load_bundle(path, of), of, runtime)
+
+    class Node(InferenceNode):
+        def __init__(self, **options):
+            super().__init__(make_policy=make_policy, **options)
+
+    world = World(ros, robot)
+    wrist = world.probe.publisher(Image, '/wrist/image', qos.IMAGE)
+    depth = world.probe.publisher(Image, '/camera/depth/image_raw', qos.IMAGE)
+    count = itertools.count()
+
+    def publish() -> None:
+        pixels = np.full((16, 16, 3), next(count) % 250, np.uint8)
+        one = Image(height=16, width=16, step=48, encoding='rgb8', data=pixels.tobytes())
+        metres = np.full((4, 4), 1.5, np.float32).tobytes()
+        other = Image(height=4, width=4, step=16, encoding='32FC1', data=metres)
+        for message, to in ((one, wrist), (other, depth)):
+            message.header.stamp = world.probe.node.get_clock().now().to_msg()
+            to.publish(message)
+
+    world.probe.node.create_timer(0.02, publish)
+    cameras = {
+        'cameras.names': ['head', 'wrist'],
+        'cameras.color': ['/camera/color/image_raw', '/wrist/image'],
+        'cameras.depth': ['/camera/depth/image_raw', ''],
+    }
+    # Wide bounds: what is looked at here is what arrives, not when.
+    bounds = {'observation.max_age': 3.0, 'observation.max_skew': 2.0}
+    node = ros.node(Node, policy=str(tmp_path), **cameras, **bounds)
+    ros.configure(node)
+    ros.activate(node)
+    world.mode = SupervisorState.READY
+    world.say('wave')
+    world.chunks.wait(2)
+    found = runtime.inputs
+    assert found['image'].shape == (1, 3, 3, SIZE, SIZE)
+    np.testing.assert_allclose(found['depth'], 0.0, atol=1e-6)
+    assert len(np.unique(found['wrist'][0, :, 0, 0, 0])) > 1

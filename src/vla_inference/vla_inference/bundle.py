@@ -59,6 +59,7 @@ RUNTIMES = (
     'openpi',
     'groot',
 )
+BLENDINGS = ('replace', 'ensemble', 'rtc')
 PRECISIONS = ('', 'float32', 'float16', 'bfloat16')
 CAST = ('torchscript', 'pytorch')
 TORCH = ('torchscript', 'torch_export', 'pytorch')
@@ -157,6 +158,7 @@ class Bundle:
     noise: NoiseInput | None = None
     history: History = SINGLE
     flow: FlowHead | None = None
+    blending: str = ''
 
     @property
     def file(self) -> Path:
@@ -241,6 +243,7 @@ def load_bundle(
         'tasks': tuple(top.texts('tasks')) if top.has('tasks') else (),
         'goal_like': top.flag('goal_like', default=False),
         'files': files,
+        'blending': top.text('blending', default='', choices=('', *BLENDINGS)),
     }
     shared['source'] = read_source(top, files)
     shared['verification'] = read_verification(top)

@@ -34,7 +34,7 @@ from vla_common.levels import Level
 from vla_common.lifecycle import VlaLifecycleNode, run
 from vla_common.messages import stamp_to_ns
 from vla_common.modes import Mode
-from vla_inference.blending.blender import Blending, BlendingParameters
+from vla_inference.blending.blender import BlendingParameters, chosen
 from vla_inference.caller import ThreadCaller
 from vla_inference.chain import Chain, Link
 from vla_inference.confidence import ConfidenceLimits
@@ -173,10 +173,12 @@ class InferenceNode(VlaLifecycleNode):
             raise
         self._tell_warm_up(policy, usual, worst)
         b, c = p.blending, p.confidence
+        led = bool(getattr(policy, 'takes_prefix', False))
+        mode = chosen(b.mode, policy.bundle.blending, led)
         return Link(
             policy,
             ThreadCaller(policy, steady_now, self._on_answer),
-            BlendingParameters(Blending(b.mode), b.decay, b.chunks, b.lead_over),
+            BlendingParameters(mode, b.decay, b.chunks, b.lead_over),
             ConfidenceLimits(c.half, c.slow_below, c.slowest, c.fallback_below, c.patience),
         )
 
@@ -550,12 +552,16 @@ class InferenceNode(VlaLifecycleNode):
                     self._chunk_out.publish(message)
                     self._chunks += 1
             if sent:
-                report = chunk_report(attempt, self._cycle, self.params.blending.mode)
+                report = chunk_report(attempt, self._cycle, self._mode(attempt))
                 report.sequence = self._chunks
                 self._report_out.publish(report)
         self._attempt = attempt
         self._rate.tick(steady_now())
         self._status_out.publish(self._status(attempt))
+
+    def _mode(self, attempt: Attempt) -> str:
+        links, at = self._chain.links, attempt.origin.link
+        return links[at].blender.mode.value if at < len(links) else ''
 
     def _status(self, attempt: Attempt) -> InferenceStatus:
         bundle, session = (self._chain.link or self._chain.links[0]).policy.bundle, self._session

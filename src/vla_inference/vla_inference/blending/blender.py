@@ -42,6 +42,13 @@ class Blending(str, Enum):
     RTC = 'rtc'
 
 
+def chosen(parameter: str, bundle: str, led: bool) -> Blending:
+    """What the parameter says; else what the bundle says; else rtc for a policy that can be led by
+    a prefix, and replace for any other: chunks of a policy that does not sample agree."""
+    natural = Blending.RTC if led else Blending.REPLACE
+    return Blending(parameter or bundle or natural)
+
+
 @dataclass(frozen=True)
 class BlendingParameters:
     """decay: of the ensemble's weights per chunk. chunks: that an ensemble remembers. lead_over: s
@@ -86,6 +93,10 @@ class Blender:
         self._published_ns = 0
         self._published_at = 0.0
         self._speed = 1.0
+
+    @property
+    def mode(self) -> Blending:
+        return self._parameters.mode
 
     def reset(self) -> None:
         """Nothing is being played. What is known of the policy's delay is kept."""
