@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import http
+import logging
 import signal
 import sys
 import time
@@ -272,6 +273,9 @@ async def serve(served: Served, host: str, port: int, clients: int, silence: flo
     worker = ThreadPoolExecutor(1, 'policy')
     packed = pack(served.metadata)
     connected = 0
+    # It would print a traceback for whatever a client sends.
+    quiet = logging.getLogger('websockets.quiet')
+    quiet.setLevel(logging.CRITICAL)
 
     def on_request(connection: Any, request: Any) -> Any:
         if request.path == '/healthz':
@@ -320,6 +324,7 @@ async def serve(served: Served, host: str, port: int, clients: int, silence: flo
         max_queue=2,
         open_timeout=5.0,
         process_request=on_request,
+        logger=quiet,
     ) as server:
         found = next(iter(server.sockets)).getsockname()[1]
         print(f'{served.metadata["vla"]["name"]} at ws://{host}:{found}', flush=True)

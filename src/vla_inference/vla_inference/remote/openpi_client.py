@@ -9,6 +9,7 @@ anew, inside its own deadline.
 
 from __future__ import annotations
 
+import logging
 import socket
 import struct
 import time
@@ -18,6 +19,10 @@ from vla_inference.remote.wire import Encoding, WireError, pack, unpack
 
 MAX_ANSWER = 16 * 2**20
 """bytes of an answer or of the metadata; a chunk of 50 x 32 numbers has 13 kB."""
+
+QUIET = logging.getLogger('vla_inference.websockets')
+"""For websockets, which logs a traceback for whatever a peer does; it is told as an error, once."""
+QUIET.setLevel(logging.CRITICAL)
 
 
 class RemoteError(RuntimeError):
@@ -54,6 +59,7 @@ class OpenPiClient:
                 max_size=self._limit,
                 max_queue=1,
                 ping_interval=None,
+                logger=QUIET,
                 additional_headers=self._headers,
                 proxy=None,
             )

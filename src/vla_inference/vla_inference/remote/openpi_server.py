@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from vla_inference.remote.openpi_client import QUIET
 from vla_inference.remote.wire import Encoding, WireError, pack, unpack
 
 Infer = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -94,6 +95,7 @@ class OpenPiServer:
             open_timeout=5.0,
             close_timeout=1.0,
             process_request=self._on_request,
+            logger=QUIET,
         )
         return self
 
