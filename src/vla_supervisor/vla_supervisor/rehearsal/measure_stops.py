@@ -195,28 +195,28 @@ def main(argv: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     domain = own_domain()
     log = pathlib.Path(tempfile.mkdtemp(prefix='measure_stops_')) / 'launch.log'
-    told: dict[str, dict[str, Any]] = {}
+    times: dict[str, Times] = {}
+    error = ''
     try:
         for condition in conditions:
-            told[condition] = result(Session(options, condition == 'loaded', progress).run(log))
-    except (RehearsalError, KeyboardInterrupt) as error:
-        progress.end()
-        print(f'measure_stops: {str(error) or "interrupted"}\nlog: {log}', file=sys.stderr)
-        if told:
-            print(f'measured before that:\n{table(told)}', file=sys.stderr)
-        if options.json:
-            print(json.dumps({'error': str(error)}))
-        sys.exit(2)
+            session = Session(options, condition == 'loaded', progress)
+            times[condition] = session.times
+            session.run(log)
+    except (RehearsalError, KeyboardInterrupt) as stopped:
+        error = str(stopped) or 'interrupted'
     finally:
+        progress.end()
         domain.__exit__(None, None, None)
-    progress.end()
+    if error:
+        print(f'measure_stops: {error}\nlog: {log}\nmeasured before that:', file=sys.stderr)
+    told = {condition: result(of) for condition, of in times.items()}
     failures = verdict(told)
     print(f'{where}\n\n{table(told)}', file=sys.stderr if options.json else sys.stdout)
     for failure in failures:
         print(f'did not hold: {failure}', file=sys.stderr)
     if options.json:
-        print(json.dumps({**told, 'machine': where}))
-    sys.exit(1 if failures else 0)
+        print(json.dumps({**told, 'machine': where, **({'error': error} if error else {})}))
+    sys.exit(2 if error else 1 if failures else 0)
 
 
 if __name__ == '__main__':
