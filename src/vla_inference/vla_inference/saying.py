@@ -60,9 +60,10 @@ def chunk_report(attempt: Attempt, cycle: InferenceCycle, blending: str) -> Chun
     joined = origin.joined
     if joined is not None:
         message.delay = joined.delay
-        message.discontinuity_position = joined.jump.position
-        message.discontinuity_velocity = joined.jump.velocity
-        message.discontinuity_acceleration = joined.jump.acceleration
+        step = joined.jump
+        message.discontinuity_position = step.position
+        message.discontinuity_velocity = step.velocity
+        message.discontinuity_acceleration = step.acceleration
         message.disagreement = joined.disagreement
         message.speed = joined.speed
     return message

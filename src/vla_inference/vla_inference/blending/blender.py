@@ -64,14 +64,20 @@ class BlendingParameters:
 class Joined:
     """chunk: to be published, None when all of it is past. delay: s since its observation.
     starved: s without anything to play before it. disagreement: rad, RMS against the overlapping
-    plan, -1 without one. speed: what the chunk was slowed down to."""
+    plan, -1 without one. speed: what the chunk was slowed down to. border: the plan before and the
+    new one, each with its own chunk time at the border."""
 
     chunk: ActionChunk | None
     delay: float
     starved: float
-    jump: Jump
     disagreement: float
     speed: float = 1.0
+    border: tuple[Plan, float, Plan, float] | None = None
+
+    @property
+    def jump(self) -> Jump:
+        """The step at the border."""
+        return jump(*self.border) if self.border is not None else Jump()
 
 
 def full_speed(disagreement: float) -> float:
@@ -147,7 +153,7 @@ class Blender:
         before, at = self._playing, delay * scale * self._speed
         fresh = Plan(chunk, stamp_ns)
         if at >= fresh.end:
-            return Joined(None, delay, 0.0, Jump(), -1.0)
+            return Joined(None, delay, 0.0, -1.0)
         shift = self._played(stamp_ns, scale) if before is not None else 0.0
         known = before is not None and before.joints == chunk.joints and shift < before.end
         disagreement = _disagreement(self._past[-1][0], fresh, shift) if known else -1.0
@@ -157,10 +163,10 @@ class Blender:
         else:
             joined = fresh
             self._past.clear()
-        starved, step = 0.0, Jump()
+        starved, border = 0.0, None
         if before is not None:
             starved = max(0.0, at + shift - before.end) / max(scale * self._speed, 1e-6)
-            step = jump(before, at + shift, joined, at)
+            border = (before, at + shift, joined, at)
         # How far each remembered chunk's time is ahead of the new one's.
         self._past = deque(
             ((plan, ahead + shift) for plan, ahead in self._past), maxlen=self._past.maxlen
@@ -172,7 +178,7 @@ class Blender:
         told = joined.chunk
         if self._speed < 1.0 or at != delay * scale:
             told = replace(told, times=_stretched(told.times, at, delay * scale, self._speed))
-        return Joined(told, delay, starved, step, disagreement, self._speed)
+        return Joined(told, delay, starved, disagreement, self._speed, border)
 
     def _played(self, at_ns: int, scale: float) -> float:
         """Chunk time of the playing plan at a moment."""

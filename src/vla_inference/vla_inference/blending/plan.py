@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -22,7 +23,11 @@ class Plan:
         self.stamp_ns = stamp_ns
         self._times = np.asarray(chunk.times, float)
         self._positions = np.asarray(chunk.positions, float)
-        self._slopes = _slopes(self._times, self._positions)
+
+    @cached_property
+    def _slopes(self) -> np.ndarray:
+        # When they are first asked for: by then the chunk itself is published.
+        return _slopes(self._times, self._positions)
 
     @property
     def joints(self) -> tuple[str, ...]:
