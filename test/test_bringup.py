@@ -9,6 +9,7 @@ import unittest
 import launch_testing
 import launch_testing.actions
 import pytest
+import stall_witness
 from action_msgs.msg import GoalStatus
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -70,6 +71,10 @@ class TestTheRobotComesUp(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls) -> None:
+        causes = [cause for state in cls.supervisor.messages for cause in state.causes]
+        for cause in causes:
+            if cause.name == 'supervisor_stalled':
+                stall_witness.heard(cause.detail)
         cls.session.close()
 
     def wait_mode(self, mode: Mode, timeout: float) -> None:
