@@ -1,10 +1,11 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The whole way: export, optimise, quantise, verify, race, compare, and keep the best."""
+"""The whole way: export, optimise, quantise, prune, verify, race, compare, and keep the best."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from vla_common.yaml_file import load_yaml
 from vla_inference.bundle import load_bundle
 from vla_models.bench.closed_loop import Paired, pair, successes
 from vla_models.bench.exporting import export
+from vla_models.bench.fine_tuning import Tuning
 from vla_models.bench.optimising import optimise_onnx, optimise_torchscript
 from vla_models.bench.original import from_bundle
 from vla_models.bench.parity import EXACT, LOSSY, Limits
+from vla_models.bench.pruning.pruning import Plan, prune
 from vla_models.bench.publishing import Proof, reference_of
 from vla_models.bench.quantisation.quantising import quantise
 from vla_models.bench.quantisation.ways import Settings
@@ -52,9 +55,18 @@ class Outcome:
 
 
 def candidates(
-    bundle: Path, proof: Proof, reference: Reference, target: str, limits: Limits
+    bundle: Path,
+    proof: Proof,
+    acting: Proof,
+    reference: Reference,
+    target: str,
+    limits: Limits,
+    tuning: Tuning | None = None,
+    amount: float = 0.3,
 ) -> Iterator[Candidate]:
-    """What is worth trying on `target` (cpu or cuda)."""
+    """What is worth trying on `target` (cpu or cuda). acting: a proof in which the closed loop
+    decides about answers that differ. tuning: how a pruned network is trained on;
+    None: none is pruned."""
     has_source = load_bundle(bundle, accept_failed=True).source is not None
 
     def optimised(level: str) -> Make:
@@ -85,6 +97,15 @@ def candidates(
             reference=reference,
         )
 
+    def pruned(out: Path) -> Finding | None:
+        # Verified once, in its last form: what differs is judged by acting, which takes long.
+        with tempfile.TemporaryDirectory() as scratch:
+            plan = Plan(importance='fisher', amount=amount)
+            unverified = replace(proof, skip=True)
+            made = Path(scratch) / 'pruned'
+            prune(bundle, made, plan, unverified, tuning=tuning, reference=reference)
+            return optimise_onnx(made, out, acting, level='all', limits=limits, reference=reference)
+
     if has_source:
         yield Candidate(
             'onnx',
@@ -95,6 +116,9 @@ def candidates(
         yield Candidate('torchscript-cl', 'the same, channels last', script(True, None))
     yield Candidate('onnx-basic', 'ONNX, batch of one, folded', optimised('basic'), quick=True)
     yield Candidate('onnx-extended', 'ONNX, fused for the CPU provider', optimised('extended'))
+    yield Candidate('onnx-all', 'ONNX, laid out for this processor', optimised('all'), quick=True)
+    if has_source and tuning is not None:
+        yield Candidate('pruned', f'{amount:.0%} of all units cut out, trained on', pruned, True)
     if target == 'cpu':
         yield Candidate('int8-dynamic', 'int8, ranges at run time', fewer_bits('int8-dynamic'))
         for method in ('minmax', 'percentile', 'entropy'):
@@ -125,22 +149,29 @@ def tune(
     limits: Limits = LOSSY,
     scenes: int = 0,
     jobs: int = 1,
+    tuning: Tuning | None = None,
+    also: Sequence[Path] = (),
     told: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
     """Leaves `out`/best (a bundle) and, unless nothing is the same policy, what was raced in
-    `out`/candidates. Raises ConfigError. scenes > 0: closed loop, before and after.
+    `out`/candidates. Raises ConfigError. scenes > 0: closed loop, before and after; it also decides
+    about candidates whose answers differ (pruned ones). also: bundles made elsewhere, raced too.
     """
     if target != 'cpu' and not torch.cuda.is_available():
         raise ConfigError('--target', '', target, 'cpu: torch sees no CUDA device')
     device = 'cpu' if target == 'cpu' else target
     outcome = Outcome()
-    proof = replace(proof, keep_failed=False, skip=False)
+    proof = replace(proof, keep_failed=False, skip=False, scenes=0)
+    acting = replace(proof, scenes=scenes, before=bundle, jobs=jobs)
     reference = reference_of(bundle, proof)
     outcome.reference, outcome.observations = reference.title, reference.recording.source
     made: dict[str, Path] = {'given': bundle}
     outcome.titles['given'] = 'the bundle as it was given'
     folder = out / 'candidates'
-    for candidate in candidates(bundle, proof, reference, target, limits):
+    for path in also:
+        name = path.resolve().name
+        made[name], outcome.titles[name] = path, 'made elsewhere'
+    for candidate in candidates(bundle, proof, acting, reference, target, limits, tuning):
         if quick and not candidate.quick:
             continue
         told(candidate.title)
@@ -150,6 +181,7 @@ def tune(
             made[candidate.name] = folder / candidate.name
         except (ConfigError, VerificationFailed) as error:
             outcome.refused[candidate.name] = str(error)
+            told(f'{candidate.name} refused: {error}')
     told('racing')
     outcome.entries = benchmark(
         made,

@@ -10,13 +10,14 @@ from pathlib import Path
 import torch
 from rich.table import Table
 
+from vla_models.bench.fine_tuning import Tuning
 from vla_models.bench.observations import Recording
 from vla_models.bench.optimising import optimise_torchscript
 from vla_models.bench.parity import LOSSY
 from vla_models.bench.quantisation.quantising import Quantised, quantise
 from vla_models.bench.quantisation.ways import METHODS, WAYS, Settings
 from vla_models.commands.proving import add_proof, limits_of, proof_of, summary, tell, verified
-from vla_models.commands.terminal import console, parser, progress
+from vla_models.commands.terminal import console, parser, positive, progress
 
 EPILOG = """\
 ways:
@@ -29,6 +30,9 @@ ways:
 
 Layers that suffer stay in float: --keep NAME (part of a node's name) by hand, --search to find the
 fewest that have to (each layer is quantised alone, to see what that does).
+
+--fine-tune DATA trains first while weights and inputs are rounded to int8 (quantisation-aware, by
+the trainer of `train`, the original as the teacher; HumanoidVLA only).
 
 example:
   ros2 run vla_models quantise --bundle models/humanoid_vla --way int8-static --search \\
@@ -57,6 +61,10 @@ def _run(arguments: list[str] | None) -> int:
     )
     p.add_argument('--keep', nargs='+', default=[], metavar='NAME', help='nodes left in float')
     p.add_argument('--search', action='store_true', help='find the nodes to leave in float')
+    p.add_argument('--fine-tune', type=Path, metavar='DIR', help='dataset to train on, rounding')
+    p.add_argument('--minutes', type=float, default=0.0, help='of --fine-tune')
+    p.add_argument('--epochs', type=positive, default=3, help='where --minutes is 0 (default 3)')
+    p.add_argument('--learning-rate', type=float, default=1e-4, help='of --fine-tune')
     p.add_argument('--json', action='store_true', help='print the result as JSON on stdout')
     add_proof(p, LOSSY)
     a = p.parse_args(arguments)
@@ -68,8 +76,16 @@ def _run(arguments: list[str] | None) -> int:
         settings = Settings(
             method=a.method, per_channel=not a.per_tensor, operators=tuple(a.operators)
         )
+        tuning = None
+        if a.fine_tune is not None:
+            tuning = Tuning(a.fine_tune, a.minutes, a.epochs, a.learning_rate, seed=a.seed)
         with progress('layers') as bar:
             line = bar.add_task('sensitivity', total=None, visible=a.search)
+            training = bar.add_task('training', total=None, visible=tuning is not None)
+
+            def trained(frames: int, loss: float) -> None:
+                bar.update(training, advance=frames, description=f'frames, loss {loss:.4f}')
+
             made = quantise(
                 a.bundle,
                 a.out,
@@ -79,8 +95,10 @@ def _run(arguments: list[str] | None) -> int:
                 calibration=Recording.load(a.calibration) if a.calibration else None,
                 keep=a.keep,
                 search=a.search,
+                tuning=tuning,
                 limits=limits,
                 advance=lambda: bar.advance(line),
+                trained=trained,
             )
     if made.layers:
         _layers(made)

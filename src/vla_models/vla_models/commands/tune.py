@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from vla_models.bench.fine_tuning import Tuning
 from vla_models.bench.parity import LOSSY
 from vla_models.bench.report import to_dict, write_report
 from vla_models.bench.tuning import tune
@@ -23,6 +24,10 @@ the best act in the simulator beside the original. Leaves in --out:
   report.md       the table with pictures; tune.json the same for machines
   candidates/     all that were raced
 
+--data lets a pruned candidate take part: 30 % of its channels, neurons and heads cut out, trained
+on for --minutes with the original as its teacher (HumanoidVLA only), and, since its answers
+differ, judged by --scenes. --also takes bundles made elsewhere (`prune`, `quantise`) into the race.
+
 example:
   ros2 run vla_models tune --bundle models/humanoid_vla --target cpu --scenes 20
 exit code: 0 done, 2 something given is wrong, 3 no candidate is the same policy"""
@@ -36,11 +41,20 @@ def _run(arguments: list[str] | None) -> int:
     p.add_argument('--threads', type=positive, default=1, help='of the runtimes (default 1)')
     p.add_argument('--rounds', type=positive, default=200, help='calls of each (default 200)')
     p.add_argument('--quick', action='store_true', help='only what usually wins')
+    p.add_argument('--data', type=Path, metavar='DIR', help='dataset: try a pruned network too')
+    p.add_argument('--minutes', type=float, default=10.0, help='of training with --data (10)')
+    p.add_argument('--also', type=Path, nargs='+', default=[], metavar='DIR', help='more bundles')
     p.add_argument('--json', action='store_true', help='print the result as JSON on stdout')
     add_proof(p, LOSSY)
     a = p.parse_args(arguments)
     out = a.out or Path('out') / 'tune' / a.bundle.resolve().name
+    tuning = Tuning(a.data, a.minutes, seed=a.seed) if a.data is not None else None
     with console.status('reading') as status:
+
+        def told(text: str) -> None:
+            status.update(text)
+            console.print(text, soft_wrap=True, markup=False)
+
         outcome = tune(
             a.bundle,
             out,
@@ -52,7 +66,9 @@ def _run(arguments: list[str] | None) -> int:
             limits=limits_of(a),
             scenes=a.scenes,
             jobs=a.jobs,
-            told=status.update,
+            tuning=tuning,
+            also=a.also,
+            told=told,
         )
     report = write_report(out, a.bundle, a.target, a.threads, outcome)
     table = Table('candidate', 'p50 ms', 'p99 ms', 'MB', 'cosine', 'speed-up')

@@ -11,10 +11,14 @@ from pathlib import Path
 
 from vla_common.errors import ConfigError
 from vla_inference.bundle import load_bundle
+from vla_models.bench.exporting import export
+from vla_models.bench.fine_tuning import Tuning, fine_tuned
 from vla_models.bench.observations import Recording, tensors_of
 from vla_models.bench.onnx_files import load_onnx
+from vla_models.bench.original import from_bundle
 from vla_models.bench.parity import LOSSY, Limits, Parity, compare
 from vla_models.bench.publishing import Parts, Proof, publish, reference_of
+from vla_models.bench.quantisation.aware import round_while_training
 from vla_models.bench.quantisation.prepare import prepare
 from vla_models.bench.quantisation.sensitivity import (
     Layer,
@@ -48,14 +52,17 @@ def quantise(
     calibration: Recording | None = None,
     keep: Sequence[str] = (),
     search: bool = False,
+    tuning: Tuning | None = None,
     limits: Limits = LOSSY,
     reference: Reference | None = None,
     advance: Callable[[], None] = lambda: None,
+    trained: Callable[[int, float], None] = lambda frames, loss: None,
 ) -> Quantised:
     """The bundle `out`: `directory` quantised one `way` (of WAYS).
 
     keep: names of nodes, or parts of names, that stay in float. search: find the fewest more that
-    must, so that the result is within `limits`. Raises ConfigError and VerificationFailed.
+    must, so that the result is within `limits`. tuning: train first while everything is rounded
+    (int8 only). Raises ConfigError and VerificationFailed.
     """
     if way not in WAYS:
         raise ConfigError('--way', '', way, 'one of ' + ', '.join(WAYS))
@@ -71,6 +78,8 @@ def quantise(
         settings = replace(settings, calibration=tensors_of(recording, bundle, proof.robot))
     with tempfile.TemporaryDirectory() as scratch:
         source, target = Path(scratch) / 'source.onnx', Path(scratch) / 'target.onnx'
+        if tuning is not None:
+            directory = _tuned(directory, Path(scratch) / 'tuned', way, tuning, proof, trained)
         prepare(directory, source, chosen.fold)
         settings = replace(settings, cache=Path(scratch) / 'ranges.json')
         nodes = chosen.quantisable(load_onnx(source), settings)
@@ -96,6 +105,23 @@ def quantise(
             reference,
         )
     return Quantised(finding, tuple(kept), len(nodes) - len(kept), tuple(layers))
+
+
+def _tuned(
+    directory: Path,
+    out: Path,
+    way: str,
+    tuning: Tuning,
+    proof: Proof,
+    trained: Callable[[int, float], None],
+) -> Path:
+    """A bundle with the weights that training while rounding gives: not to be kept as it is."""
+    if not way.startswith('int8-') or way == 'int8-weights':
+        raise ConfigError('--fine-tune', '--way', way, 'int8-static or int8-dynamic')
+    original = from_bundle(directory)
+    tuned, _ = fine_tuned(original, from_bundle(directory), tuning, round_while_training, trained)
+    export(tuned, out, 'onnx', replace(proof, skip=True))
+    return out
 
 
 def _searched(
