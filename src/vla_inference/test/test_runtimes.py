@@ -117,6 +117,7 @@ def test_precision_is_taken_from_the_parameter_or_refused(tmp_path, robot, obser
     observation = observe(position=robot.poses['ready'].copy())
     full = load_policy(tmp_path / 'script', robot).predict(observation).positions
     half = load_policy(tmp_path / 'script', robot, precision='bfloat16')
+    assert half.graph == 'none: no CUDA device'
     found = half.predict(observation).positions
     np.testing.assert_allclose(found, full, atol=2e-2)
     assert np.abs(found - full).max() > 1e-6

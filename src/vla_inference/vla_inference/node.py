@@ -281,6 +281,8 @@ class InferenceNode(VlaLifecycleNode):
             'messages_refused': str(self._assembler.refused),
             'last_result': self._session.last_result,
         }
+        if graph := getattr(self._policy, 'graph', ''):
+            values['cuda_graph'] = graph
         host, device = self._memory.used()
         values['memory_mb'] = f'{host:.0f} ({device:.0f} on the device)'
         if not self.active:

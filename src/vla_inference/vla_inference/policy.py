@@ -226,6 +226,11 @@ class ModelPolicy:
         measure = getattr(self._runtime, 'memory', None)
         return measure() if measure is not None else 0
 
+    @property
+    def graph(self) -> str:
+        """Whether a CUDA graph was recorded, or why not; empty where there is none to record."""
+        return getattr(self._runtime, 'graph', '')
+
     def run(self, tensors: dict[str, np.ndarray]) -> np.ndarray:
         """The model alone. Raises PolicyError."""
         try:
