@@ -166,7 +166,9 @@ class CollisionModel:
 
     def rows(self, wrenches: np.ndarray, signs: np.ndarray) -> np.ndarray:
         """(k, n): how the quantities of (k, 6) wrenches grow with each joint; (k, n) signs."""
-        return (wrenches @ self._data.J)[:, self._to_v] * signs
+        rows = (wrenches @ self._data.J).take(self._to_v, axis=1)
+        rows *= signs
+        return rows
 
     # --- frames and mass ---------------------------------------------------------------------
 
@@ -226,7 +228,7 @@ class CollisionModel:
 
     def com_rows(self, directions: np.ndarray) -> np.ndarray:
         """(k, n): how the centre of mass moves along (k, 3) directions, after `place` with mass."""
-        return (directions @ self._data.Jcom)[:, self._to_v]
+        return (directions @ self._data.Jcom).take(self._to_v, axis=1)
 
 
 def wrench(result: object) -> Wrench:

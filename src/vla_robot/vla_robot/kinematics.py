@@ -34,6 +34,7 @@ class Kinematics:
             name: self._model.getFrameId(link) for name, link in robot.frames.items()
         }
         self._upper_body = robot.groups['upper_body']
+        self._upper_body_v = self._to_v[self._upper_body]
         self._jacobians_current = False
         self._com_jacobian_current = False
 
@@ -161,7 +162,7 @@ class Kinematics:
         self._fill(self._gravity_q, q, base_rotation, None)
         full = pinocchio.computeGeneralizedGravity(self._model, self._gravity_data, self._gravity_q)
         torque = np.zeros(self.robot.n)
-        torque[self._upper_body] = full[self._to_v[self._upper_body]]
+        torque[self._upper_body] = full[self._upper_body_v]
         return torque
 
     # -- self-collision --------------------------------------------------------------------

@@ -6,7 +6,8 @@ joints of the upper body that leads into self-collision again and again, a new c
 (taking it is timed apart), a measured state that follows with noise. `tick_ms` is the shipped
 robot; `by_joints` and `by_pairs` are generated robots with real geometry. Each row also says what
 share of its ticks solved a QP, and the CPU time of its thread (`cpu_p50`, `cpu_p99`): on a machine
-that does other work the wall clock measures that too.
+that does other work the wall clock measures that too. `numpy_add_us` is the yardstick for comparing
+machines: what NumPy takes here to add 32 numbers to 32. A tick is made of such small calls.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import os
 import platform
 import sys
 import time
+import timeit
 
 import numpy as np
 
@@ -111,6 +113,14 @@ def measure(
     return row, distribution(np.array(accept_ms[20:]))
 
 
+def numpy_add_us() -> float:
+    """µs of one addition of two (32,) arrays, the least of many: what a call into NumPy costs."""
+    first, second, out = np.ones(32), np.ones(32), np.zeros(32)
+    return round(
+        min(timeit.repeat(lambda: np.add(first, second, out), number=500, repeat=40)) * 2e3, 3
+    )
+
+
 def distribution(samples: np.ndarray) -> dict[str, float]:
     """p50, p99 and max of `samples` (n,), in their unit, and n."""
     return {
@@ -154,6 +164,7 @@ def main(args: list[str] | None = None) -> int:
         'by_pairs': {
             str(p): measure(synthetic_robot(32, p), parameters, options.ticks)[0] for p in PAIRS
         },
+        'numpy_add_us': numpy_add_us(),
         'machine': f'{platform.machine()}, Python {platform.python_version()}',
         'load': round(os.getloadavg()[0], 1),
         'cores': os.cpu_count(),
@@ -180,7 +191,8 @@ def _show(result: dict, held: bool) -> None:
     print(f'{"taking a chunk":24}{numbers}{"":31}{accept["n"]:6d}')
     bounds = ', '.join(f'{key} ≤ {bound} ms' for key, bound in BUDGET_MS.items())
     print(
-        f'load {result["load"]} on {result["cores"]} cores; '
+        f'load {result["load"]} on {result["cores"]} cores, one NumPy addition '
+        f'{result["numpy_add_us"]:.2f} µs; '
         f'budget: {bounds}: {"held" if held else "NOT held"}'
     )
 

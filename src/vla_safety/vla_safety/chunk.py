@@ -90,6 +90,10 @@ def segment_coefficients(
     )
 
 
+_FADED = [0.0, 0.0], [0.0, 0.0]
+"""Of a fade that is over: its two basis functions, and their rates."""
+
+
 class ChunkTracker:
     """Plays the newest chunk, taking over from the motion before without a jump.
 
@@ -117,8 +121,7 @@ class ChunkTracker:
         self._coefficients = np.zeros((0, 1, 0))
         self._time = 0.0
         self._faded = 0.0
-        self._powers = np.zeros((2, 3))
-        self._blend = self._powers[:, -2:]
+        self._fading = _FADED
         self._where: np.ndarray | slice = slice(0)
         self._before_position = np.zeros(n)
         self._before_velocity = np.zeros(n)
@@ -182,14 +185,12 @@ class ChunkTracker:
         own = segment_coefficients(times, positions, velocities, self._interpolation)
         # What fades is a sum of two curves more: one product for all of it.
         self._coefficients = np.concatenate((own, np.zeros((len(own), 2, len(joints)))), axis=1)
-        self._powers = np.zeros((2, own.shape[1] + 2))
-        self._blend = self._powers[:, -2:]
         self._chunk = chunk
         self._time = start
         self._faded = 0.0
         self.covered[:] = False
         self.covered[joints] = True
-        self._blend[:] = 0.0
+        self._fading = _FADED
         own = self._evaluate(scale)
         order = self._coefficients.shape[1]
         fade = np.zeros((2, len(joints)))
@@ -216,9 +217,9 @@ class ChunkTracker:
             value_slope = -30.0 * s2 * (1.0 - s) ** 2 / self._cross_fade
             slope = s - s3 * (6.0 - 8.0 * s + 3.0 * s2)
             slope_slope = 1.0 - s2 * (18.0 - 32.0 * s + 15.0 * s2)
-            self._blend[:] = (value, slope * self._cross_fade), (value_slope, slope_slope)
+            self._fading = [value, slope * self._cross_fade], [value_slope, slope_slope]
         else:
-            self._blend[:] = 0.0
+            self._fading = _FADED
         position[self._where], velocity[self._where] = self._evaluate(scale)
 
     def _evaluate(self, scale: float) -> np.ndarray:
@@ -229,10 +230,10 @@ class ChunkTracker:
         s = time - self._knots[segment]
         powers, slopes = [1.0], [0.0]
         power, slope = 1.0, scale
-        for exponent in range(1, self._powers.shape[1] - 2):
+        for exponent in range(1, self._coefficients.shape[1] - 2):
             slopes.append(exponent * slope)
             slope *= s
             power *= s
             powers.append(power)
-        self._powers[:, :-2] = powers, slopes
-        return self._powers @ self._coefficients[segment]
+        value, rate = self._fading
+        return np.array([powers + value, slopes + rate]) @ self._coefficients[segment]

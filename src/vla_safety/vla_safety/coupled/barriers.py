@@ -155,7 +155,11 @@ class BrakingBarriers:
         lag, brake = self._settings.lag, state.brake
         gradient = rows.gradient
         scaled = gradient * leverage(
-            np.array(rows.times), np.abs(state.velocity), self._acceleration, state.period, lag
+            np.array(rows.distinct_times),
+            np.abs(state.velocity),
+            self._acceleration,
+            state.period,
+            lag,
         )
         clearance = np.minimum(gradient @ (lag * brake), 0.0)
         clearance += rows.clearance

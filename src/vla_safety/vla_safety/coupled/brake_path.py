@@ -17,7 +17,7 @@ class BrakePath:
         acceleration: (n,) rad/s², > 0.
 
     Attributes:
-        start, stop: (n,) rad, first and last position.
+        start, stop: (n,) rad, first and last position. ends: (2, n), the two of them.
         sweep: (n,) rad, |stop − start|.
         duration: s, until the last joint rests.
     """
@@ -28,25 +28,25 @@ class BrakePath:
         self._half = 0.5 * self._acceleration
         self._inverse = 1.0 / self._acceleration
         self._speed = np.zeros(n)
-        self._sign = np.zeros(n)
+        self._velocity = np.zeros(n)
         self._times = np.zeros(n)
-        self.start = np.zeros(n)
-        self.stop = np.zeros(n)
+        self.ends = np.zeros((2, n))
+        self.start, self.stop = self.ends
         self.sweep = np.zeros(n)
         self.duration = 0.0
 
     def set(self, position: np.ndarray, velocity: np.ndarray, period: float) -> None:
         """The brake from `position` (n,) rad at `velocity` (n,) rad/s, sampled with `period` s."""
         self.start[:] = position
-        np.abs(velocity, out=self._speed)
+        self._velocity[:] = velocity
+        np.abs(velocity, self._speed)
         self._speed -= self._half * period
         np.maximum(self._speed, 0.0, out=self._speed)
-        np.multiply(self._speed, self._inverse, out=self._times)
-        np.multiply(self._speed, self._times, out=self.sweep)
+        np.multiply(self._speed, self._inverse, self._times)
+        np.multiply(self._speed, self._times, self.sweep)
         self.sweep *= 0.5
-        np.copysign(self.sweep, velocity, out=self.stop)
+        np.copysign(self.sweep, velocity, self.stop)
         self.stop += position
-        np.copysign(1.0, velocity, out=self._sign)
         self.duration = float(self._times.max())
 
     def at(self, time: float) -> np.ndarray:
@@ -54,7 +54,7 @@ class BrakePath:
         t = np.minimum(self._times, time)
         way = self._speed - self._half * t
         way *= t
-        way *= self._sign
+        np.copysign(way, self._velocity, way)
         way += self.start
         return way
 

@@ -44,7 +44,7 @@ class NearestFirst:
         self.levers = np.array(levers, dtype=float)
         self._lag = lag
         self._moves = np.zeros((4, n))
-        self._start, self._stop, self._sweep, self.reach = self._moves
+        self._came_by, self._sweep, self.reach = self._moves[:2], self._moves[2], self._moves[3]
         self._changes = np.zeros((4, m))
         self._came, self.way, self.more = self._changes[:2], self._changes[2], self._changes[3]
         self._slack = np.zeros(m)
@@ -64,11 +64,9 @@ class NearestFirst:
             period: s.
         """
         moves, ends = self._moves, self._ends
-        np.subtract(path.start, ends[0], self._start)
-        np.subtract(path.stop, ends[1], self._stop)
-        ends[0] = path.start
-        ends[1] = path.stop
-        np.abs(moves[:2], moves[:2])
+        np.subtract(path.ends, ends, self._came_by)
+        np.abs(self._came_by, self._came_by)
+        ends[:] = path.ends
         self._sweep[:] = path.sweep
         # From the full brake to the other end of the box is 2aT, and each rad/s of it moves the
         # stop by what `leverage` says: at most |v|/a + 9T/8 + lag. And the lag itself, |v|·lag. A

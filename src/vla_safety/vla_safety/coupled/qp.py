@@ -87,18 +87,16 @@ def nearest(
     Raises:
         Infeasible: the problem is not finite, has no solution, or the answer does not satisfy it.
     """
-    if not (_finite(wanted) and _finite(floor) and _finite(rows.ravel())):
+    flat = rows.ravel()
+    # A sum of squares is finite if everything in it is.
+    if not math.isfinite(wanted.dot(wanted) + floor.dot(floor) + flat.dot(flat)):
         raise Infeasible('problem not finite')
     answer = solver.solve(wanted, low, high, rows, floor)
     if answer is None:
         raise Infeasible('no common velocity')
-    if answer.shape != wanted.shape or not _finite(answer):
+    if answer.shape != wanted.shape or not math.isfinite(answer.dot(answer)):
         raise Infeasible('answer not finite')
     answer = np.minimum(np.maximum(answer, low), high)
-    if not (rows @ answer - floor).min(initial=0.0) >= -10.0 * TOLERANCE:
+    if not all(above >= -10.0 * TOLERANCE for above in (rows @ answer - floor).tolist()):
         raise Infeasible('answer breaks a row')
     return answer
-
-
-def _finite(values: np.ndarray) -> bool:
-    return math.isfinite(values.dot(values))

@@ -88,6 +88,11 @@ class RowSet:
         self._extra.clear()
 
     @property
+    def distinct_times(self) -> list[float]:
+        """Those of all rows; one alone where it is the same for all."""
+        return self.times if len(self._blocks) > 1 else self.times[:1]
+
+    @property
     def gradient(self) -> np.ndarray:
         """(k, n) of all rows, in the order of the lists."""
         return self._blocks[0] if len(self._blocks) == 1 else np.concatenate(self._blocks)
