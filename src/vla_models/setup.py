@@ -31,6 +31,7 @@ setup(
             'benchmark = vla_models.commands.benchmark:main',
             'tune = vla_models.commands.tune:main',
             'fit = vla_models.commands.fit:main',
+            'compare = vla_models.commands.compare:main',
             'edge = vla_models.commands.edge:main',
             'build-engine = vla_models.commands.build_engine:main',
             'evaluate = vla_models.commands.evaluate:main',

@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 
+from vla_common.testing import ros  # noqa: F401  a fixture
 from vla_models.bench.exporting import export
 from vla_models.bench.observations import Recording
 from vla_models.bench.original import from_module

@@ -1,0 +1,81 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""A and B in the same simulated scenes: what each gets done, and how soon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vla_models.bench.closed_loop import Paired, pair
+from vla_models.bench.comparing.chunks import Interval, interval
+from vla_models.evaluation import DURATION, Episodes
+from vla_models.parallel import each
+from vla_models.statistics import Outcome
+
+
+@dataclass(frozen=True)
+class Acted:
+    """success: paired. later_s: B's time to success minus A's, over the scenes that both managed;
+    None without one. tasks: kind to (A's successes, B's, scenes). falls: of A and B."""
+
+    success: Paired
+    later_s: Interval | None
+    tasks: dict[str, tuple[int, int, int]]
+    falls: tuple[int, int]
+
+    def to_dict(self) -> dict:
+        found = self.success
+        return {
+            'scenes': found.scenes,
+            'a': found.before,
+            'b': found.after,
+            'difference': found.difference,
+            'ci95': list(found.interval),
+            'only_a': found.lost,
+            'only_b': found.won,
+            'b_no_worse': found.equal,
+            'later_s': None if self.later_s is None else self.later_s.to_dict(),
+            'tasks': {kind: list(counts) for kind, counts in self.tasks.items()},
+            'falls': list(self.falls),
+        }
+
+
+def outcomes(
+    bundle: Path,
+    robot: str,
+    scenes: int,
+    seed: int,
+    jobs: int = 1,
+    duration: float = DURATION,
+    advance: Callable[[], None] = lambda: None,
+) -> list[Outcome]:
+    """Of each scene, in order. The scenes follow from `seed` and their number alone."""
+    work = [('policy', number) for number in range(scenes)]
+    found: dict[int, Outcome] = {}
+    arguments = (str(bundle), robot, seed, None, duration)
+    for (_, number), outcome in each(Episodes, arguments, work, jobs):
+        found[number] = outcome
+        advance()
+    return [found[number] for number in range(scenes)]
+
+
+def compare_acted(a: Sequence[Outcome], b: Sequence[Outcome]) -> Acted:
+    """Scene by scene. Raises ValueError unless they are of the same scenes."""
+    if [o.task for o in a] != [o.task for o in b]:
+        raise ValueError('the outcomes are of other scenes')
+    tasks: dict[str, tuple[int, int, int]] = {}
+    for one, other in zip(a, b, strict=True):
+        x, y, n = tasks.get(one.kind, (0, 0, 0))
+        tasks[one.kind] = (x + one.success, y + other.success, n + 1)
+    later = [
+        other.seconds - one.seconds
+        for one, other in zip(a, b, strict=True)
+        if one.seconds is not None and other.seconds is not None
+    ]
+    return Acted(
+        pair([o.success for o in a], [o.success for o in b]),
+        interval(later) if later else None,
+        tasks,
+        (sum(o.fallen for o in a), sum(o.fallen for o in b)),
+    )
