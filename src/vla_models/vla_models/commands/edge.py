@@ -20,8 +20,8 @@ EPILOG = """\
 targets and what they run
   raspberry_pi_4, raspberry_pi_5, intel_n100, intel_nuc, up_board
       --runtime onnx (usual): ONNX Runtime; --mode float, or int8 with layers left in float
-      --runtime litert: LiteRT, whose XNNPACK is made for Arm; --mode float, dynamic (int8 weights,
-      float sums), int8 (integers throughout)
+      --runtime litert: LiteRT, whose XNNPACK is made for Arm; --mode float, dynamic (int8 weights
+      of fully connected layers, the rest floats), int8 (integers throughout)
   coral
       LiteRT, int8 throughout, on the Edge TPU by its delegate (device: edgetpu); --compile runs
       Coral's edgetpu_compiler, where it is installed. What the Edge TPU lacks is named

@@ -36,13 +36,17 @@ def convert(job: dict) -> dict:
 
 def _quantise(job: dict) -> None:
     import numpy as np
-    from ai_edge_quantizer import quantizer, recipe
+    from ai_edge_quantizer import qtyping, quantizer, recipe
 
-    whole = job['mode'] == 'int8'
-    rules = recipe.static_wi8_ai8() if whole else recipe.dynamic_wi8_afp32()
-    quantiser = quantizer.Quantizer(job['out'], rules)
     ranges = None
-    if whole:
+    if job['mode'] == 'dynamic':
+        # Fully connected layers only: convolutions of this kind answered NaN on a tiny ACT policy
+        # and were refused by LiteRT on a tiny diffusion policy (ai-edge-litert 2.3.0).
+        quantiser = quantizer.Quantizer(job['out'])
+        layer = qtyping.TFLOperationName.FULLY_CONNECTED
+        quantiser.add_dynamic_config(regex='.*', operation_name=layer, num_bits=8)
+    else:
+        quantiser = quantizer.Quantizer(job['out'], recipe.static_wi8_ai8())
         samples = [dict(np.load(path, allow_pickle=False)) for path in job['calibration']]
         # LiteRT has the token ids in 32 bits.
         given = [

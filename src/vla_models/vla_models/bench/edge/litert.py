@@ -57,9 +57,9 @@ def write_litert(
     calibration: Sequence[Tensors] = (),
     python: str = sys.executable,
 ) -> Converted:
-    """Write `path`. mode: float; dynamic (int8 weights, float sums); int8 (integers throughout,
-    inputs and outputs too). Raises ConfigError: no converter, no calibration, an operator that
-    cannot be converted (named, with the module that it comes from)."""
+    """Write `path`. mode: float; dynamic (int8 weights of fully connected layers); int8 (integers
+    throughout, inputs and outputs too). Raises ConfigError: no converter, no calibration, an
+    operator that cannot be converted (named, with the module that it comes from)."""
     if mode not in MODES:
         raise ConfigError('--mode', '', mode, 'one of ' + ', '.join(MODES))
     if mode == 'int8' and not calibration:
