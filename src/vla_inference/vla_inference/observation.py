@@ -160,6 +160,7 @@ class ObservationAssembler:
             kept = 1
         self._images = {camera: _History(f'camera {camera}', kept) for camera in cameras}
         self._depths = {camera: _History(f'depth of camera {camera}', kept) for camera in depths}
+        self._every = (*self._images.values(), *self._depths.values(), self._joints, self._imu)
         self._frozen = {camera: FrozenImages(bounds.frozen_after) for camera in cameras}
 
     @property
@@ -170,10 +171,6 @@ class ObservationAssembler:
     def refused(self) -> int:
         """Messages that could not be used, since the beginning."""
         return sum(history.refusals for history in self._every)
-
-    @property
-    def _every(self) -> tuple[_History, ...]:
-        return (*self._images.values(), *self._depths.values(), self._joints, self._imu)
 
     def clear(self) -> None:
         """Forget what was received: before every activation."""
@@ -279,8 +276,8 @@ class ObservationAssembler:
             age = self._age(history.samples[-1], now, now_ns)
             if age > bounds.max_age:
                 return _old(history.name, age, bounds.max_age)
-        seeing = (*self._images.values(), *self._depths.values())
-        instant = min(h.samples[-1].stamp_ns for h in (seeing or (self._joints,)))
+        seeing = self._every[:-2] or (self._joints,)
+        instant = min(h.samples[-1].stamp_ns for h in seeing)
         parts = self._nearest(instant)
         age = 0.0
         for name, sample in parts.items():

@@ -32,7 +32,7 @@ from trajectory_msgs.msg import JointTrajectory
 from vla_common import qos
 from vla_common.errors import ConfigError
 from vla_common.messages import stamp_to_ns
-from vla_common.wire import HEADER, Reader
+from vla_common.wire import HEADER, Reader, Writer
 from vla_interfaces.msg import ChunkReport, InferenceStatus, SupervisorState
 
 START_TIMEOUT = 60.0
@@ -96,11 +96,17 @@ class Surroundings:
             pixels = rng.integers(0, 256, 3 * width * height, np.uint8)
             frame.data = array('B', pixels.tobytes())
             self._frames.append(bytearray(serialize_message(frame)))
-        self._joint = JointState(
+        # Written as the robot's nodes write, so that they cost the same here.
+        joint = JointState(
             name=list(robot.joint_names),
             position=robot.poses['standing'].tolist(),
             velocity=[0.0] * robot.n,
         )
+        imu = Imu()
+        imu.orientation.w = 1.0
+        self._write_joints = Writer(joint, 'header.stamp')
+        self._write_imu = Writer(imu, 'header.stamp')
+        self._write_state = Writer(SupervisorState(), 'header.stamp', 'sequence', 'mode')
         node.create_timer(STATE_PERIOD, self._publish_state)
         self.sent: dict[int, float] = {}
         self.chunks: dict[int, float] = {}
@@ -167,15 +173,10 @@ class Surroundings:
 
     def _publish_state(self) -> None:
         self._sequence += 1
-        stamp = self.node.get_clock().now().to_msg()
-        imu = Imu()
-        imu.orientation.w = 1.0
-        state = SupervisorState(mode=self._mode, sequence=self._sequence)
-        for message in (self._joint, imu, state):
-            message.header.stamp = stamp
-        self._joints.publish(self._joint)
-        self._imu.publish(imu)
-        self._state.publish(state)
+        stamp_ns = self.node.get_clock().now().nanoseconds
+        self._joints.publish(self._write_joints.write(stamp_ns))
+        self._imu.publish(self._write_imu.write(stamp_ns))
+        self._state.publish(self._write_state.write(stamp_ns, self._sequence, self._mode))
 
     def _start(self, request: Any, response: Any) -> Any:
         self._mode = SupervisorState.RUNNING
