@@ -126,10 +126,11 @@ def _walk(
             if device.kind == 'gpu':
                 parts['starting operators'] += _LAUNCH[step]
             else:
-                # Slower processors take longer around an operator too.
+                # Slower processors take longer around an operator too; a chain of additions of
+                # one number is the least that an operator can cost.
                 slower = calibration.peak_gflops / _rate_of_unit(device)
                 overhead = 1e-6 * calibration.overhead_us * max(1.0, slower)
-                parts['starting operators'] += overhead * (0.5, 1.0, 2.0)[step]
+                parts['starting operators'] += overhead * (0.5, 1.0, 4.0)[step]
     return parts
 
 
