@@ -42,7 +42,7 @@ KIND = {
     'inference': (InferenceStatus, 0.1),
 }
 """What each says, and every how many seconds: slower than the nodes do, because six of them and
-their watcher share one process. A sixth of what the tests take for silence."""
+their watcher share one process. A tenth of what the tests take for silence."""
 
 
 class Double(LifecycleNode):

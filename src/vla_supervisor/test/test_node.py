@@ -36,7 +36,7 @@ def shipped(**changes):
 
     found = dict(flat(yaml.safe_load(CONFIG.read_text())['supervisor']['ros__parameters']))
     for name in HEARTBEAT_TOPIC:
-        found[f'timeouts__{name}'] = 0.6
+        found[f'timeouts__{name}'] = 1.0
     found['stall_stop_after'] = 1.0
     found['not_tracking_stop_after'] = 1.0
     found['idle_end_after'] = 30.0
