@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from vla_models.bench.exporting import FORMS
 from vla_models.bench.fine_tuning import Tuning
 from vla_models.bench.parity import LOSSY
 from vla_models.bench.pruning.importance import IMPORTANCES
@@ -67,6 +68,7 @@ def _run(arguments: list[str] | None) -> int:
     default = Plan()
     p.add_argument('--bundle', type=Path, required=True, metavar='DIR', help='with its source')
     p.add_argument('--out', type=Path, required=True, metavar='DIR', help='bundle directory')
+    p.add_argument('--form', choices=FORMS, default='onnx', help='of the model (default onnx)')
     p.add_argument('--kind', choices=KINDS, default=default.kind)
     p.add_argument('--importance', choices=IMPORTANCES, default=default.importance)
     p.add_argument('--amount', type=float, default=default.amount, help='share (default 0.3)')
@@ -105,8 +107,8 @@ def _run(arguments: list[str] | None) -> int:
             bar.update(line, advance=frames, description=f'training, loss {loss:.4f}')
 
         made = prune(
-            a.bundle, a.out, plan, proof, tuning=tuning, limits=limits_of(a), reference=reference,
-            told=told, advance=advance,
+            a.bundle, a.out, plan, proof, form=a.form, tuning=tuning, limits=limits_of(a),
+            reference=reference, told=told, advance=advance,
         )  # fmt: skip
     contestants = {'given': a.bundle, 'pruned': a.out}
     entries = benchmark(contestants, proof, rounds=a.rounds, eager=False, reference=reference)

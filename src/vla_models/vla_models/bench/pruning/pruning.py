@@ -84,14 +84,15 @@ def prune(
     plan: Plan,
     proof: Proof,
     *,
+    form: str = 'onnx',
     tuning: Tuning | None = None,
     limits: Limits = LOSSY,
     reference: Reference | None = None,
     told: Callable[[str], None] = lambda text: None,
     advance: Callable[[int, float], None] = lambda frames, loss: None,
 ) -> Pruned:
-    """The bundle `out` (ONNX), from the source of `directory`. Raises ConfigError and
-    VerificationFailed."""
+    """The bundle `out` in `form` (of exporting.FORMS), from the source of `directory`. Raises
+    ConfigError and VerificationFailed."""
     original = from_bundle(directory)
     reference = reference or reference_of(directory, proof, original)
     action = load_bundle(directory, accept_failed=True).action
@@ -115,7 +116,7 @@ def prune(
             break
         steps.append(step)
         current = changed
-    finding = export(current, out, 'onnx', proof, limits=limits, reference=reference)
+    finding = export(current, out, form, proof, limits=limits, reference=reference)
     return Pruned(finding, tuple(steps), before, groups, stopped)
 
 
