@@ -59,6 +59,8 @@ from vla_interfaces.msg import ChunkReport, InferenceStatus, SafetyStatus, Super
 from vla_robot import load_robot
 
 JOIN_TIMEOUT = 1.0
+FOUND_WITHIN = 1.0
+"""s in which discovery normally lists a service."""
 
 
 class InferenceNode(VlaLifecycleNode):
@@ -365,8 +367,11 @@ class InferenceNode(VlaLifecycleNode):
         with self._lock:
             now = steady_now()
             self._session.on_mode(mode, why, stamp_to_ns(message.header.stamp), now)
-            # Not asked for before the service is discovered; the session's timeout bounds it.
-            ready = self._session.phase is Phase.STARTING and self._start_client.service_is_ready()
+            # Asked for once the service is discovered. rmw_fastrtps can deny that for minutes, as
+            # long as it lists what ended processes left; the supervisor is heard, so ask anyway.
+            ready = self._session.starting_for(now) > FOUND_WITHIN or (
+                self._session.phase is Phase.STARTING and self._start_client.service_is_ready()
+            )
             asked = self._session.wants_start() if ready else None
         if asked is not None:
             future = self._start_client.call_async(Trigger.Request())

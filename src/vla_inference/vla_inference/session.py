@@ -111,6 +111,10 @@ class Session:
     def elapsed(self, now: float) -> float:
         return now - self._since if self._phase is Phase.RUNNING else 0.0
 
+    def starting_for(self, now: float) -> float:
+        """Seconds in which the supervisor could be asked for a start; 0 if it need not be."""
+        return now - self._since if self._phase is Phase.STARTING else 0.0
+
     def accept(self, text: str, now: float, time_limit: float = 0.0, patient: bool = False) -> int:
         """Take an instruction and return its id; the current one ends as cancelled.
 
