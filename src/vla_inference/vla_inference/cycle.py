@@ -192,24 +192,25 @@ class InferenceCycle:
             return None
         if answer is None:
             waiting = self._waiting(running, seen)
-            if waiting or not may_ask:
-                return self._report(
-                    self._state, waiting or self._chain.reason, running, seen, began
-                )
+            if waiting is not None or not may_ask:
+                reason = self._chain.reason or waiting or ''
+                return self._report(self._state, reason, running, seen, began)
             self._submit(link, seen.observation)
             answer = link.caller.take()
             if answer is None:
                 return None
         return self._answered(link, answer, running, seen, began)
 
-    def _waiting(self, running: Running, seen: Seen) -> str:
+    def _waiting(self, running: Running, seen: Seen) -> str | None:
+        """None: this observation may be asked about. Else why not, empty for what is usual: it was
+        asked about already."""
         assert seen.observation is not None
         if seen.observation.stamp_ns < running.began_ns:
             return 'waiting for an observation since the start'
         if seen.observation.stamp_ns == self._used_ns:
             # The same picture again gives the same chunk, which the filter refuses as replayed.
-            return 'waiting for a new observation'
-        return ''
+            return ''
+        return None
 
     def _submit(self, link: Link, observation: Observation) -> None:
         self._used_ns = observation.stamp_ns
@@ -318,8 +319,7 @@ class InferenceCycle:
         reason = self._chain.reason
         if self._now() - self._holding_since >= self._limits.fallback_duration:
             self._end(running, Outcome.ABORTED, reason)
-        waiting = self._waiting(running, seen)
-        if waiting:
+        if self._waiting(running, seen) is not None:
             return self._report(State.FALLBACK, reason, running, seen, began)
         self._used_ns = seen.observation.stamp_ns
         chunk = self._hold_policy.predict(seen.observation)
