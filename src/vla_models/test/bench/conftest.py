@@ -4,18 +4,23 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 import yaml
+from onnx import numpy_helper
 
 from vla_common.testing import ros  # noqa: F401  a fixture
+from vla_common.yaml_file import load_yaml
 from vla_models.bench.exporting import export
 from vla_models.bench.observations import Recording
 from vla_models.bench.original import from_module
 from vla_models.bench.publishing import Proof
+from vla_models.bench.staging import write_policy
 from vla_robot import load_robot
 
 SIDE, HORIZON, LENGTH = 32, 8, 6
@@ -123,3 +128,20 @@ def bundles(tmp_path_factory, originals, proof):
     for kind, original in originals.items():
         export(original, out / kind, 'onnx', proof)
     return {kind: out / kind for kind in originals}
+
+
+@pytest.fixture
+def spoiled(bundles, tmp_path):
+    """A copy of the diffusion bundle with other weights, and hashes that agree."""
+    out = tmp_path / 'spoiled'
+    shutil.copytree(bundles['diffusion'], out)
+    model = onnx.load(out / 'model.onnx')
+    for weight in model.graph.initializer:
+        if weight.data_type == onnx.TensorProto.FLOAT and len(weight.dims) == 3:
+            changed = 1.5 * numpy_helper.to_array(weight)
+            weight.CopyFrom(numpy_helper.from_array(changed, weight.name))
+    onnx.save(model, out / 'model.onnx')
+    content = load_yaml(out / 'policy.yaml')
+    del content['verification']
+    write_policy(out, content, list(content['files']))
+    return out

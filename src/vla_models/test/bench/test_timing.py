@@ -3,24 +3,33 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+from dataclasses import replace
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from vla_common.errors import ConfigError
+from vla_common.yaml_file import load_yaml
 from vla_inference.bundle import load_bundle
 from vla_inference.policy import load_policy
 from vla_models.bench.charts import Bar, Dot, draw_bars, draw_scatter
 from vla_models.bench.closed_loop import pair
+from vla_models.bench.parity import LOSSY
+from vla_models.bench.publishing import reference_of
+from vla_models.bench.staging import write_policy
 from vla_models.bench.timing.benchmark import EAGER, benchmark, best_of, unique_names
 from vla_models.bench.timing.platform import joules, memory
 from vla_models.bench.timing.race import Times, batched, race
 from vla_models.bench.tuning import tune
+from vla_models.bench.verification import examine, record
 from vla_models.commands import benchmark as benchmark_command
 from vla_models.commands import tune as tune_command
 
@@ -96,12 +105,82 @@ def test_losing_most_scenes_is_not_equal_and_losing_none_is():
     assert pair([False] * 30, [True] * 30).equal
 
 
+@pytest.mark.parametrize(
+    ('scenes', 'lost', 'verdict'),
+    [
+        (17, 0, 'too few scenes to call it no worse'),
+        (18, 0, 'no worse'),
+        (30, 1, 'worse'),
+        (33, 1, 'worse'),
+        (35, 1, 'too few scenes to call it no worse'),
+        (36, 1, 'no worse'),
+        (60, 1, 'no worse'),
+        (60, 2, 'worse'),
+        (200, 4, 'no worse'),
+        (200, 5, 'worse'),  # a little, and beyond chance
+        (200, 7, 'worse'),
+    ],
+)
+def test_no_worse_is_at_most_three_points_lost_and_a_loss_of_ten_ruled_out(scenes, lost, verdict):
+    found = pair([True] * scenes, [False] * lost + [True] * (scenes - lost))
+    assert (found.verdict, found.equal) == (verdict, verdict == 'no worse')
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
+def test_what_is_no_worse_stays_so_when_a_lost_scene_is_won(outcomes):
+    before, after = (list(side) for side in zip(*outcomes, strict=True))
+    if pair(before, after).equal and (True, False) in outcomes:
+        after[outcomes.index((True, False))] = True
+        assert pair(before, after).equal
+    assert not pair([*before, *[True] * 90], [*after, *[False] * 90]).equal
+
+
 def test_the_best_is_the_fastest_that_is_the_same_policy(bundles, proof):
     entries = benchmark({'act': bundles['act']}, proof, rounds=5)
     assert [entry.name for entry in entries] == [EAGER, 'act']
     assert entries[0].speedup == 1.0 and entries[0].parity.max_error_rad == 0.0
     assert best_of(entries, ['act']) == 'act'
     assert best_of([], ['act']) is None
+
+
+def test_who_was_judged_by_acting_is_the_same_policy_beside_that_bundle_only(
+    spoiled, bundles, proof, tmp_path
+):
+    given = bundles['diffusion']
+    reference = reference_of(given, proof)
+    finding = examine(spoiled, reference, LOSSY)
+    assert not finding.passed
+    model = load_bundle(given).files['model.onnx']
+    finding = replace(finding, reason='', success=(1.0, 1.0), judged='60 scenes', against=model)
+    record(spoiled, load_bundle(spoiled), reference, finding)
+    # The same weights in another file: nobody acted beside that one.
+    other = tmp_path / 'other'
+    shutil.copytree(given, other)
+    changed = onnx.load(other / 'model.onnx')
+    changed.doc_string = 'another file'
+    onnx.save(changed, other / 'model.onnx')
+    content = load_yaml(other / 'policy.yaml')
+    del content['verification']
+    write_policy(other, content, list(content['files']))
+
+    def raced(first):
+        entries = benchmark({'first': first, 'acts': spoiled}, proof, rounds=2, eager=False)
+        screen = Console(width=160, record=True, file=io.StringIO())
+        screen.print(benchmark_command.table_of(entries))
+        return entries[1], screen.export_text(), best_of(entries, ['acts'])
+
+    acts, said, best = raced(given)
+    assert acts.judged and acts.passed and best == 'acts'
+    assert 'in success' in said and 'race' not in said
+    acts, said, best = raced(other)
+    assert not acts.judged and not acts.passed and best is None
+    here = load_bundle(other).files['model.onnx'][:12]
+    why = f'its closed loop was beside model {model[:12]}, this race is beside {here}'
+    assert why in acts.reason and why in ' '.join(said.split()) and acts.to_dict()['reason']
+    record(spoiled, load_bundle(spoiled), reference, replace(finding, against=''))
+    assert 'beside a model that it does not name' in raced(given)[0].reason
+    record(spoiled, load_bundle(spoiled), reference, replace(finding, judged='', against=model))
+    assert 'beside' not in raced(given)[0].reason and not raced(given)[0].passed
 
 
 def test_policies_of_other_shapes_cannot_be_compared(bundles, proof):

@@ -6,18 +6,14 @@ from __future__ import annotations
 import shutil
 
 import numpy as np
-import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import numpy_helper
 
 from vla_common.errors import ConfigError
-from vla_common.yaml_file import load_yaml
 from vla_inference.bundle import ActionOutput, load_bundle
 from vla_models.bench.observations import Recording, simulated, tensors_of
 from vla_models.bench.parity import EXACT, LOSSY, compare
-from vla_models.bench.staging import write_policy
 from vla_models.commands import verify
 
 STD = np.array([0.5, 2.0])
@@ -64,23 +60,6 @@ def test_one_wrong_number_is_never_overlooked(size, i, j, k):
     assert bool(parity.reason(EXACT)) == (size * STD[k] > 1e-3) or parity.cosine < EXACT.cosine
 
 
-@pytest.fixture
-def spoiled(bundles, tmp_path):
-    """A copy of the diffusion bundle with other weights, and hashes that agree."""
-    out = tmp_path / 'spoiled'
-    shutil.copytree(bundles['diffusion'], out)
-    model = onnx.load(out / 'model.onnx')
-    for weight in model.graph.initializer:
-        if weight.data_type == onnx.TensorProto.FLOAT and len(weight.dims) == 3:
-            changed = 1.5 * numpy_helper.to_array(weight)
-            weight.CopyFrom(numpy_helper.from_array(changed, weight.name))
-    onnx.save(model, out / 'model.onnx')
-    content = load_yaml(out / 'policy.yaml')
-    del content['verification']
-    write_policy(out, content, list(content['files']))
-    return out
-
-
 def test_a_failed_verification_is_told_written_and_keeps_the_robot_from_loading_it(
     spoiled, robot, recording, capsys
 ):
@@ -105,6 +84,40 @@ def test_a_good_bundle_passes_against_another_form_of_itself(bundles, tmp_path, 
     shutil.copytree(bundles['act'], tmp_path / 'copy')
     arguments = ['--bundle', str(tmp_path / 'copy'), '--against', str(bundles['act'])]
     assert verify.main([*arguments, '--observations', str(tmp_path / 'seen.npz')]) == 0
+
+
+@pytest.fixture
+def loops(monkeypatch):
+    """The closed loops that were run, by directory; each comes to the next of `results`."""
+    ran, results = [], []
+
+    def successes(bundle, *_, **__):
+        load_bundle(bundle)  # would refuse one that failed
+        ran.append(bundle)
+        return results.pop(0)
+
+    monkeypatch.setattr('vla_models.bench.closed_loop.successes', successes)
+    return ran, results
+
+
+def test_what_answers_differently_may_pass_by_acting_beside_the_bundle_that_it_then_names(
+    spoiled, bundles, recording, loops, capsys
+):
+    seen, before = str(spoiled.parent / 'seen.npz'), bundles['diffusion']
+    recording.save(spoiled.parent / 'seen.npz')
+    common = ['--bundle', str(spoiled), '--observations', seen, '--scenes', '60']
+    assert verify.main(common) == 2
+    assert 'the bundle to act beside' in capsys.readouterr().err
+    ran, results = loops
+    results += [[True] * 60, [False] * 2 + [True] * 58, [True] * 60, [False] + [True] * 59]
+    assert verify.main([*common, '--against', str(before)]) == 3
+    said = ' '.join(capsys.readouterr().err.split())
+    assert '60 scenes in closed loop, seed 0: 100% before, 97% after, 2 lost, 0 won' in said
+    assert verify.main([*common, '--against', str(before)]) == 0  # the failure did not hinder it
+    assert ran[::2] == [before, before]
+    found = load_bundle(spoiled).verification
+    assert found.passed and found.success == (1.0, pytest.approx(59 / 60, abs=1e-4))
+    assert found.rest['judged_against'] == load_bundle(before).files['model.onnx']
 
 
 def test_a_recording_comes_back_as_it_was_saved(recording, tmp_path):

@@ -69,7 +69,7 @@ def write_report(out: Path, bundle: Path, target: str, threads: int, outcome: Ou
             f'Closed loop, the same {loop.scenes} scenes: success {loop.before:.0%} before, '
             f'{loop.after:.0%} after ({loop.lost} lost, {loop.won} won; difference '
             f'{loop.difference:+.0%}, 95 % interval {low:+.0%} to {high:+.0%}): '
-            f'{"no worse" if loop.equal else "WORSE"}.',
+            f'{loop.verdict}.',
         ]
     if outcome.refused:
         lines += ['', '## Refused', '']

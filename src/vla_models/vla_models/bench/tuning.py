@@ -192,6 +192,7 @@ def tune(
         limits=limits,
         reference=reference,
     )
+    outcome.refused.update({e.name: e.reason for e in outcome.entries if not e.passed})
     outcome.best = best_of(outcome.entries, list(made))
     if outcome.best is None:
         return outcome

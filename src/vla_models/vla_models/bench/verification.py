@@ -41,13 +41,15 @@ class Reference:
 @dataclass(frozen=True)
 class Finding:
     """What comparing said. success: closed loop, before and after; None where it was not run.
-    judged: what made a policy pass whose answers differ (the closed loop); else empty."""
+    judged: what made a policy pass whose answers differ (the closed loop); else empty. against:
+    SHA-256 of the model that acted in the same scenes; else empty."""
 
     parity: Parity
     limits: Limits
     reason: str
     success: tuple[float, float] | None = None
     judged: str = ''
+    against: str = ''
 
     @property
     def passed(self) -> bool:
@@ -90,6 +92,7 @@ def record(directory: Path, bundle: Bundle, reference: Reference, finding: Findi
         'recording': reference.recording.source,
         'limits': asdict(finding.limits),
         **({'judged': finding.judged} if finding.judged else {}),
+        **({'judged_against': finding.against} if finding.against else {}),
         'joints_max_error_rad': {n: _rounded(e[0]) for n, e in parity.joints.items()},
     }
     write_yaml(directory / 'policy.yaml', {**content, 'verification': section})

@@ -29,7 +29,9 @@ Each round runs every bundle once, in a new order, on the same observation, so t
 favours none; the original in eager PyTorch takes part where the first bundle names its source, and
 is what speed-ups are relative to (else: the first bundle). CPU time is told beside wall time.
 cosine and max_error_rad compare with the original, or else with the first bundle. best: the fastest
-with cosine >= 0.999 and no joint off by more than 0.1 rad.
+that is the same policy: cosine >= 0.999 and no joint off by more than 0.1 rad, or judged no worse
+in closed loop beside the very model of the first bundle (`prune --scenes`, `verify --scenes`). Why
+one is not stands below the table.
 
 examples:
   ros2 run vla_models benchmark models/humanoid_vla /tmp/int8 /tmp/pruned --json
@@ -38,8 +40,10 @@ examples:
 
 def table_of(entries: list[Entry]) -> Table:
     """For people."""
-    head = ('bundle', 'p50 ms', 'p95', 'p99', 'CPU p50', 'MB', 'cosine', 'rad', 'speed-up', 'CPU')
-    table = Table(*head)
+    head = ('bundle', 'p50 ms', 'p95', 'p99', 'CPU p50', 'MB', 'cosine', 'rad', 'speed-up', 'CPU',
+            'same')  # fmt: skip
+    refused = [f'{entry.name}: {entry.reason}' for entry in entries if not entry.passed]
+    table = Table(*head, caption='\n'.join(refused) or None, caption_justify='left')
     for entry in entries:
         row = entry.to_dict()
         table.add_row(
@@ -53,6 +57,7 @@ def table_of(entries: list[Entry]) -> Table:
             f'{row["max_error_rad"]:.1e}',
             f'{row["speedup"]:.2f}',
             f'{row["cpu_speedup"]:.2f}',
+            'no' if entry.reason else 'in success' if entry.judged else 'yes',
         )
     return table
 

@@ -4,15 +4,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from rich.table import Table
 
+from vla_common.errors import ConfigError
+from vla_common.yaml_file import load_yaml
 from vla_inference.bundle import load_bundle
+from vla_models.bench.closed_loop import act_out
 from vla_models.bench.parity import LOSSY
-from vla_models.bench.publishing import reference_of
+from vla_models.bench.publishing import Proof, reference_of
+from vla_models.bench.staging import write_yaml
 from vla_models.bench.verification import (
     Finding,
     VerificationFailed,
@@ -37,8 +43,13 @@ simulator: largest and mean error, cosine, per joint in radians. The finding is 
 bundle's policy.yaml; the inference node refuses a bundle that failed, unless its parameter
 accept_failed_verification is true.
 
-example:
+With --scenes N, one whose answers differ by more than the limits acts in N simulated scenes, and
+the bundle --against in the same: it passes if it is no worse, and is then held for the same policy
+beside that very model only (its SHA-256 is written down).
+
+examples:
   ros2 run vla_models verify --bundle /tmp/int8 --against models/humanoid_vla --count 100
+  ros2 run vla_models verify --bundle /tmp/pruned --against models/humanoid_vla --scenes 60 --jobs 2
 exit code: 0 the same policy, 2 something given is wrong, 3 not the same (the worst input is then in
 BUNDLE.worst.npz: give it as --observations to look at it again)."""
 
@@ -50,6 +61,19 @@ def _table(finding: Finding) -> Table:
     return table
 
 
+def _acted_out(finding: Finding, bundle: Path, against: Path, proof: Proof) -> Finding:
+    """`finding` after the closed loop. What an earlier verification said must not keep the bundle
+    from acting, so a copy without it acts."""
+    with tempfile.TemporaryDirectory() as scratch:
+        draft = Path(scratch) / 'draft'
+        shutil.copytree(bundle, draft)
+        content = dict(load_yaml(draft / 'policy.yaml'))
+        content.pop('verification', None)
+        write_yaml(draft / 'policy.yaml', content)
+        name = proof.robot.name
+        return act_out(finding, against, draft, name, proof.scenes, proof.seed, proof.jobs)
+
+
 def _run(arguments: list[str] | None) -> int:
     p = parser('verify', 'Compare a converted policy with its original.', EPILOG)
     p.add_argument('--bundle', type=Path, required=True, metavar='DIR', help='what to verify')
@@ -57,10 +81,16 @@ def _run(arguments: list[str] | None) -> int:
     p.add_argument('--json', action='store_true', help='print the result as JSON on stdout')
     add_proof(p, LOSSY)
     a = p.parse_args(arguments)
+    if a.scenes and a.against is None:
+        raise ConfigError(
+            'verify', '--against', 'nothing', 'the bundle to act beside, for --scenes'
+        )
     proof = replace(proof_of(a), skip=False)
     bundle = load_bundle(a.bundle, proof.robot, accept_failed=True)
     reference = reference_of(a.against or a.bundle, proof)
     finding = examine(a.bundle, reference, limits_of(a))
+    if not finding.passed and a.scenes:
+        finding = _acted_out(finding, a.bundle, a.against, proof)
     if not a.no_verify:
         record(a.bundle, bundle, reference, finding)
     console.print(_table(finding))

@@ -68,13 +68,12 @@ def _recorded(r: Recorded) -> list[str]:
 def _acted(a: Acted) -> list[str]:
     s = a.success
     low, high = s.interval
-    verdict = 'B is no worse' if s.equal else 'B is WORSE'
     lines = [
         f'## The same {s.scenes} simulated scenes',
         '',
-        f'**{verdict}**: success {s.before:.0%} and {s.after:.0%}, difference {s.difference:+.0%} '
-        f'(95 % interval {low:+.0%} to {high:+.0%}, paired); {s.lost} only A did, {s.won} only B. '
-        f'Falls: {a.falls[0]} and {a.falls[1]}.',
+        f'**B is {s.verdict}**: success {s.before:.0%} and {s.after:.0%}, '
+        f'difference {s.difference:+.0%} (95 % interval {low:+.0%} to {high:+.0%}, paired); '
+        f'{s.lost} only A did, {s.won} only B. Falls: {a.falls[0]} and {a.falls[1]}.',
         '',
     ]
     if a.later_s is not None:

@@ -24,7 +24,9 @@ EAGER = 'eager fp32'
 
 @dataclass(frozen=True)
 class Entry:
-    """One row. speedup: against the baseline, median of wall time; cpu_speedup: of CPU time."""
+    """One row. speedup: against the baseline, median of wall time; cpu_speedup: of CPU time.
+    reason: why it is not the same policy, empty if it is; judged: by its success in the closed
+    loop, not by its answers."""
 
     name: str
     times: Times
@@ -32,9 +34,14 @@ class Entry:
     parity: Parity
     speedup: float
     cpu_speedup: float
-    passed: bool
+    reason: str
+    judged: bool = False
     success: float | None = None
     memory: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        return not self.reason
 
     def to_dict(self) -> dict:
         figures = self.times.figures()
@@ -49,6 +56,7 @@ class Entry:
             'speedup': round(self.speedup, 3),
             'cpu_speedup': round(self.cpu_speedup, 3),
             'passed': self.passed,
+            'reason': self.reason,
             **figures,
             **self.memory,
         }
@@ -134,15 +142,30 @@ def benchmark(
     entries = []
     for name, took in times.items():
         wall, cpu = (_ratio(baseline, took, part) for part in ('wall_ms', 'cpu_ms'))
-        passed = not parities[name].reason(limits) or _acts_as_well(bundles.get(name))
-        entries.append(Entry(name, took, sizes[name], parities[name], wall, cpu, passed))
+        parity, judged = parities[name], False
+        reason = parity.reason(limits)
+        if reason and name in bundles:
+            judged, why = _acts_as_well(bundles[name], first)
+            reason = '' if judged else f'{reason}{why}'
+        entries.append(Entry(name, took, sizes[name], parity, wall, cpu, reason, judged))
     return entries
 
 
-def _acts_as_well(path: Path | None) -> bool:
-    """Whether a bundle whose answers differ was verified by its success in the closed loop."""
-    found = load_bundle(path, accept_failed=True).verification if path else None
-    return found is not None and found.passed and found.success is not None
+def _acts_as_well(path: Path, reference: Path) -> tuple[bool, str]:
+    """Whether a bundle whose answers differ passed by its success in the closed loop, beside the
+    very model of `reference`; if it was another, a sentence that says so."""
+    bundle = load_bundle(path, accept_failed=True)
+    found = bundle.verification
+    if found is None or not found.passed or 'judged' not in found.rest:
+        return False, ''
+    if found.model_sha256 != bundle.files[bundle.model]:
+        return False, '; its closed loop judged another model than it has now'
+    beside = load_bundle(reference, accept_failed=True)
+    here, there = beside.files[beside.model], str(found.rest.get('judged_against', ''))
+    if here == there:
+        return True, ''
+    other = f'model {there[:12]}' if there else 'a model that it does not name'
+    return False, f'; its closed loop was beside {other}, this race is beside {here[:12]}'
 
 
 def _ratio(baseline: Times, times: Times, part: str) -> float:
