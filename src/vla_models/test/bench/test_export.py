@@ -23,7 +23,7 @@ from vla_models.bench.original import from_bundle, from_module
 from vla_models.bench.parity import EXACT
 from vla_models.commands import export as export_command
 
-OTHERS = [form for form in FORMS if form != 'onnx' and FORMS[form].runtime in RUNTIMES]
+OTHERS = [form for form in FORMS if FORMS[form].runtime in {*RUNTIMES} - {'onnx'}]
 
 
 def look(robot, recording):

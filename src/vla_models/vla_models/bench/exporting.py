@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from vla_models.bench.convert.onnx_graph import OPSET, write_onnx
 from vla_models.bench.convert.program import write_program
 from vla_models.bench.convert.torchscript import write_torchscript
+from vla_models.bench.onnx_files import write_optimised
 from vla_models.bench.original import Original
 from vla_models.bench.parity import EXACT, Limits
 from vla_models.bench.publishing import Parts, Proof, publish
@@ -25,8 +27,18 @@ class Form:
     write: Callable[[Original, Path, int], None]
 
 
+def write_laid_out(original: Original, path: Path, opset: int = OPSET) -> None:
+    """ONNX for a batch of one, optimised for the processor at hand, good for its like only: the
+    fastest on it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        plain = Path(scratch) / 'plain.onnx'
+        write_onnx(original, plain, opset)
+        write_optimised(plain, path, 'all')
+
+
 FORMS = {
     'onnx': Form('onnx', 'model.onnx', write_onnx),
+    'onnx-all': Form('onnx', 'model.onnx', write_laid_out),
     'torchscript-trace': Form(
         'torchscript', 'model.pt', lambda o, path, _: write_torchscript(o, path, 'trace')
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,6 +91,18 @@ def optimise_graph(source: Path, target: Path, level: str = 'basic') -> None:
         raise ConfigError(
             str(source), 'model', text[0] if text else repr(error), 'what ONNX Runtime can load'
         ) from error
+
+
+def write_optimised(
+    source: Path, target: Path, level: str = 'basic', *, batch_one: bool = True
+) -> None:
+    """`optimise_graph` of a graph as torch wrote it, for a batch of one unless told otherwise.
+    Raises ConfigError."""
+    model = without_shapes(load_onnx(source))
+    with tempfile.TemporaryDirectory() as scratch:
+        ready = Path(scratch) / 'ready.onnx'
+        onnx.save(fix_batch(model) if batch_one else model, str(ready))
+        optimise_graph(ready, target, level)
 
 
 @contextlib.contextmanager

@@ -6,13 +6,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import onnx
 import torch
 from torch import Tensor, nn
 
 from vla_models.bench.convert.torchscript import write_torchscript
-from vla_models.bench.onnx_files import fetch_onnx, fix_batch, load_onnx, optimise_graph
-from vla_models.bench.onnx_files import without_shapes as plain
+from vla_models.bench.onnx_files import fetch_onnx, write_optimised
 from vla_models.bench.original import Original, from_bundle
 from vla_models.bench.parity import EXACT, Limits
 from vla_models.bench.publishing import Parts, Proof, publish, reference_of
@@ -33,16 +31,14 @@ def optimise_onnx(
     ConfigError, VerificationFailed."""
     reference = reference or reference_of(directory, proof)
     with tempfile.TemporaryDirectory() as scratch:
-        given, ready = Path(scratch) / 'given.onnx', Path(scratch) / 'ready.onnx'
+        given = Path(scratch) / 'given.onnx'
         fetch_onnx(directory, given)
-        model = plain(load_onnx(given))
-        onnx.save(fix_batch(model) if batch_one else model, str(ready))
         return publish(
             out,
             Parts.of_bundle(directory),
             'onnx',
             'model.onnx',
-            lambda path: optimise_graph(ready, path, level),
+            lambda path: write_optimised(given, path, level, batch_one=batch_one),
             limits,
             proof,
             reference,

@@ -24,6 +24,7 @@ source.safetensors, the weights that optimise, quantise and prune start from.
 forms:
   onnx                for ONNX Runtime: inputs image, proprioception, language_features (and phase),
                       outputs joint_targets and gripper_actions, dynamic batch
+  onnx-all            the same for a batch of one, laid out for this processor (good for its like)
   torchscript-trace   for torch.jit, from one example: what depends on values is frozen
   torchscript-script  for torch.jit, compiled from the module's code
   torch_export        for torch.export, a .pt2 file

@@ -35,11 +35,12 @@ The last two ask the observations of the verification; nobody has to say what wo
 (HumanoidVLA only). --stop-above ends with the last step that is no further from the original.
 --no-remove only silences what would be cut out: same sizes, to see what it costs.
 Answers that differ by more than the limits can still be the same policy in what it gets done:
---scenes N lets both act in the simulator and decides by that.
+--scenes N lets both act in the simulator and decides by that; it is then the same policy beside
+that bundle's model only, whose SHA-256 is written down. --form onnx-all is the fastest on a CPU.
 
 examples:
   ros2 run vla_models prune --bundle models/humanoid_vla --amount 0.3 --importance fisher \\
-      --data data --minutes 10 --scenes 60 --out /tmp/pruned
+      --data data --minutes 10 --scenes 60 --form onnx-all --out /tmp/pruned
   ros2 run vla_models prune --bundle models/humanoid_vla --kind unstructured --out /tmp/zeros
 exit code: 0 written and verified, 2 something given is wrong, 3 it is not the same policy"""
 
