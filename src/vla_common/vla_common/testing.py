@@ -18,6 +18,7 @@ real launch tests do it), so that tests can run twice at once and hear nobody el
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -325,6 +326,13 @@ class RosSession:
                 end()
             node.destroy_node()
         self.context.try_shutdown()
+        self._nodes.clear()
+        self._threads.clear()
+        # A lifecycle node's participant lives until the node is collected. Now, while nothing of
+        # this process speaks: in the middle of a later test it was seen to wait for ever in Fast
+        # DDS. An active node had frozen itself and all that was there (vla_common.lifecycle).
+        gc.unfreeze()
+        gc.collect()
         if self._escaped:
             raise AssertionError('a callback raised out of its executor') from self._escaped[0]
 

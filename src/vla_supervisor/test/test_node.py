@@ -72,6 +72,10 @@ class Scene:
     def mode(self, mode, timeout=15.0):
         return self.until(lambda s: s.mode == mode, timeout)
 
+    def stopped_by(self, cause, mode):
+        """The first state from now on in ``mode`` that names ``cause``, which may not be alone."""
+        return self.until(lambda s: s.mode == mode and cause in causes(s))
+
     def running(self):
         self.mode(S.READY)
         answer = self.ask('start')
@@ -157,7 +161,7 @@ def test_a_node_that_hangs_stops_the_robot_and_its_recovery_moves_nothing(
     s = scene()
     s.running()
     s.robot.hang(name)
-    stopped = s.mode(mode)
+    stopped = s.stopped_by(f'node_stale:{name}', mode)
     assert stopped.behaviour == behaviour
     assert causes(stopped)[f'node_stale:{name}'].present
     back = 'reset' if mode == S.ESTOP else 'resume'
@@ -175,14 +179,14 @@ def test_frozen_camera_stamps_do_not_feed_its_heartbeat(scene):
     s = scene()
     s.running()
     s.robot.nodes['camera'].frozen = True
-    assert 'node_stale:camera' in causes(s.mode(S.SAFE_STOP))
+    s.stopped_by('node_stale:camera', S.SAFE_STOP)
 
 
 def test_a_killed_node_is_brought_up_again_and_the_robot_waits_for_the_operator(scene):
     s = scene(robot_options={'in_process': ('camera',)})
     s.running()
     s.robot.kill('camera')
-    assert causes(s.mode(S.SAFE_STOP))['node_stale:camera'].present
+    assert causes(s.stopped_by('node_stale:camera', S.SAFE_STOP))['node_stale:camera'].present
     # Whether discovery has noticed by then (node_lost) or not (node_stale) is its own affair: Fast
     # DDS was once seen to list a killed participant for 30 s.
     s.until(lambda m: 'camera' not in m.nodes_active, 30.0)
@@ -246,8 +250,7 @@ def test_a_second_publisher_of_commands_stops_and_refuses_arming(scene):
     s = scene()
     s.running()
     publishers = [s.probe.publisher(JointState, '/joint_command', qos.COMMAND) for _ in range(2)]
-    stopped = s.mode(S.SAFE_STOP)
-    assert causes(stopped)['duplicate_publisher:/joint_command'].present
+    s.stopped_by('duplicate_publisher:/joint_command', S.SAFE_STOP)
     assert not s.ask('resume').success
     s.ask('estop')
     assert not s.ask('reset').success
@@ -272,11 +275,12 @@ def test_each_dangerous_report_ends_in_its_stop_and_clears_with_the_report(scene
     for name, changes, cause, mode in REPORTS:
         assert s.ask('start').success
         message = s.robot.nodes[name].message
+        before = {field: getattr(message, field) for field in changes}
         for field, value in changes.items():
             setattr(message, field, value)
-        assert causes(s.mode(mode))[cause].present
-        for field in changes:
-            setattr(message, field, getattr(type(message)(), field))
+        assert causes(s.stopped_by(cause, mode))[cause].present
+        for field, value in before.items():
+            setattr(message, field, value)
         s.until(lambda m: not any(c.present for c in m.causes))
         for step in ('reset', 'arm') if mode == S.ESTOP else ('resume',):
             answer = s.ask(step)
@@ -300,7 +304,7 @@ def test_a_driver_that_does_not_track_stops_the_robot(scene):
     driver.obeys = False
     driver.message.behaviour_reason = 'command stale'
     assert s.ask('start').success
-    stopped = s.mode(S.SAFE_STOP)
+    stopped = s.stopped_by('command_stale', S.SAFE_STOP)
     assert 'command stale' in causes(stopped)['command_stale'].detail
 
 
@@ -380,7 +384,7 @@ def test_a_signal_makes_the_robot_stand_and_waits_until_the_driver_says_so(scene
     node = s.node
     node.secure()
     assert s.mode(S.SAFE_STOP).behaviour == S.BEHAVIOUR_STAND
-    assert not node.finish(0.0)
+    wait_until(lambda: not node.finish(0.0))  # until the driver's next word came
     assert not node.finish(1.0)
     assert 'shutting down' in s.ask('resume').message
     driver.message.standing = True
