@@ -30,6 +30,7 @@ from vla_models.bench.quantisation.quantising import quantise
 from vla_models.commands import prune as command
 from vla_models.training import Trainer, TrainingOptions
 
+QUICK = 'torchscript-trace'  # written ten times as fast as ONNX; what counts is the source
 ANY = Limits(100.0, -1.0)  # random weights, cut down: only the machinery is judged
 
 
@@ -47,27 +48,29 @@ def humanoid(tmp_path_factory, data, recording, robot):
         epochs=1, batch=8, threads=1, validation=0.25, warmup=0, imagined=8, network=SMALL_NETWORK
     )
     Trainer(data, out / 'run', options).run()
-    # Its source is what counts here, and TorchScript is written ten times as fast as ONNX.
-    original, form = from_run(out / 'run'), 'torchscript-trace'
-    export(original, out / 'bundle', form, Proof(robot, recording))
+    export(from_run(out / 'run'), out / 'bundle', QUICK, Proof(robot, recording))
     return out / 'bundle'
 
 
 @pytest.fixture(scope='session')
-def given_bundles(bundles, humanoid):
-    return {**bundles, 'humanoid': humanoid}
+def traced(tmp_path_factory, originals, proof, humanoid):
+    """Bundles of all three."""
+    out = tmp_path_factory.mktemp('traced')
+    for kind, original in originals.items():
+        export(original, out / kind, QUICK, proof)
+    return {**{kind: out / kind for kind in originals}, 'humanoid': humanoid}
 
 
 @pytest.fixture(scope='session')
-def reference(bundles, proof):
-    return reference_of(bundles['act'], proof)
+def reference(traced, proof):
+    return reference_of(traced['act'], proof)
 
 
 @pytest.fixture(scope='session')
-def grouped(given_bundles):
+def grouped(traced):
     """Of each network: module, inputs, groups."""
     found = {}
-    for kind, path in given_bundles.items():
+    for kind, path in traced.items():
         original = from_bundle(path)
         inputs = original.sample(2)
         found[kind] = original.module, inputs, find_groups(original.module, inputs)
@@ -110,8 +113,7 @@ def pruned(tmp_path_factory, humanoid, data, proof):
     out = tmp_path_factory.mktemp('pruned') / 'b'
     plan = Plan(amount=0.6, steps=2)
     tuning = Tuning(data, epochs=1, batch=8, threads=1)
-    form = 'torchscript-trace'
-    return out, prune(humanoid, out, plan, proof, form=form, tuning=tuning, limits=ANY)
+    return out, prune(humanoid, out, plan, proof, form=QUICK, tuning=tuning, limits=ANY)
 
 
 def test_a_pruned_humanoid_vla_is_smaller_and_loads_by_its_own_configuration(pruned, robot):
@@ -179,17 +181,16 @@ def test_zeros_stay_zero_while_the_rest_is_trained(humanoid, data):
 
 
 def test_the_command_tells_true_speed_stops_early_and_refuses_another_policy(
-    bundles, recording, robot, tmp_path, capsys
+    traced, recording, robot, tmp_path, capsys
 ):
     recording.save(tmp_path / 'r.npz')
     out = tmp_path / 'b'
-    common = ['--bundle', str(bundles['diffusion']), '--observations', str(tmp_path / 'r.npz')]
+    common = ['--bundle', str(traced['diffusion']), '--observations', str(tmp_path / 'r.npz')]
     common += ['--out', str(out), '--rounds', '3', '--importance', 'fisher', '--amount', '0.9']
-    quick = ['--form', 'torchscript-trace']
-    assert command.main([*common, *quick, '--max-error', '1e-6']) == 3
+    assert command.main([*common, '--form', QUICK, '--max-error', '1e-6']) == 3
     assert 'verification failed' in capsys.readouterr().err
     assert not out.exists() and (tmp_path / 'b.worst.npz').exists()
-    wide = ['--max-error', '100', '--cosine', '-1', '--json', '--steps', '2']
+    wide = ['--max-error', '100', '--cosine', '-1', '--json', '--steps', '2', '--form', 'onnx-all']
     assert command.main([*common, *wide, '--stop-above', '1e-9']) == 0
     found = json.loads(capsys.readouterr().out)
     assert [step['amount'] for step in found['steps']] == [pytest.approx(0.45)]
@@ -198,6 +199,8 @@ def test_the_command_tells_true_speed_stops_early_and_refuses_another_policy(
     assert [entry['name'] for entry in found['bundles']] == ['given', 'pruned']
     assert found['bundles'][1]['size_mb'] < found['bundles'][0]['size_mb']
     bundle = load_bundle(out, robot)
+    assert bundle.runtime == 'onnx'
+    load_policy(out, robot).close()
     assert bundle.source.factory.endswith('resized') and bundle.source.config['sizes']
     assert count(from_bundle(out).module) == found['parameters'][1]
 
@@ -211,10 +214,10 @@ def test_the_command_tells_true_speed_stops_early_and_refuses_another_policy(
     ],
 )
 def test_what_cannot_be_pruned_is_one_clear_error(
-    bundles, recording, data, tmp_path, capsys, arguments, said
+    traced, recording, data, tmp_path, capsys, arguments, said
 ):
     recording.save(tmp_path / 'r.npz')
-    common = ['--bundle', str(bundles['act']), '--observations', str(tmp_path / 'r.npz')]
+    common = ['--bundle', str(traced['act']), '--observations', str(tmp_path / 'r.npz')]
     arguments = [str(data) if part == 'DATA' else part for part in arguments]
     assert command.main([*common, '--out', str(tmp_path / 'b'), *arguments]) == 2
     assert said in capsys.readouterr().err

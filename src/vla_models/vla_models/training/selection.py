@@ -30,9 +30,9 @@ def camera_joints(layout: Layout, names: tuple[str, ...]) -> tuple[int, ...]:
     """Places among `names` of the joints between the base and the head camera; all of them where
     the robot is not known here."""
     try:
-        groups = load_robot(layout.robot).groups
+        robot = load_robot(layout.robot)
     except ConfigError:
         return tuple(range(len(names)))
-    robot = load_robot(layout.robot)
-    carrying = {robot.joint_names[i] for part in ('head', 'torso') for i in groups.get(part, ())}
+    parts = (robot.groups.get(part, ()) for part in ('head', 'torso'))
+    carrying = {robot.joint_names[i] for part in parts for i in part}
     return tuple(i for i, name in enumerate(names) if name in carrying) or tuple(range(len(names)))
