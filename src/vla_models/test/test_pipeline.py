@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from noise import SMALL_NETWORK
 
 from vla_inference.policy import Observation, load_policy
 from vla_models.collection import GLIMPSE_FRAMES
@@ -29,7 +30,9 @@ FILTER = next(
 def made(tmp_path_factory):
     """One tiny run of everything; its directory and its evaluation."""
     out = tmp_path_factory.mktemp('vla')
-    options = TrainingOptions(epochs=1, batch=8, imagined=8, threads=1, validation=0.4)
+    options = TrainingOptions(
+        epochs=1, batch=8, imagined=8, threads=1, validation=0.4, network=SMALL_NETWORK
+    )
     result = reproduce(
         out, episodes=1, options=options, scenes=2, parameters=str(FILTER), duration=0.5
     )
