@@ -200,13 +200,13 @@ def bring_up(context: LaunchContext) -> list:
             executable=name,
             name=name,
             namespace='',
-            output='screen',
+            output='both',
             parameters=[
                 checked(os.path.join(share, 'config', f'{name}.yaml')),
                 {'robot': given['robot'], **parameters[name]},
                 *overrides,
             ],
-            # What a node says goes to the screen and launch's log. A log file of its own would have
+            # What a node says goes to the screen and to launch's log. A log file of its own would have
             # it wait for the disk, in the middle of a control cycle.
             ros_arguments=['--log-level', given['log_level'], '--disable-external-lib-logs'],
             respawn=given['respawn'] == 'true',
