@@ -206,8 +206,8 @@ def bring_up(context: LaunchContext) -> list:
                 {'robot': given['robot'], **parameters[name]},
                 *overrides,
             ],
-            # What a node says goes to the screen and to launch's log. A log file of its own would have
-            # it wait for the disk, in the middle of a control cycle.
+            # What a node says goes to the screen and to launch's log. A log file of its own would
+            # have it wait for the disk, in the middle of a control cycle.
             ros_arguments=['--log-level', given['log_level'], '--disable-external-lib-logs'],
             respawn=given['respawn'] == 'true',
             respawn_delay=1.0,

@@ -22,9 +22,18 @@ BUNDLE = pathlib.Path(get_package_share_directory('vla_bringup')) / 'models' / '
 ROBOT = pathlib.Path(get_package_share_directory('vla_robot')) / 'robots' / 'humanoid32'
 
 
-def copy(source: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
-    shutil.copytree(source, target)  # follows the links of a --symlink-install
-    return target
+def damaged(source: pathlib.Path, target: pathlib.Path, damage) -> list[str]:
+    """Put a damaged copy at `target`, and never one that is whole: the supervisor tries again.
+
+    Returns the words that the refusal has to say.
+    """
+    aside = target.with_name(target.name + '.aside')
+    shutil.copytree(source, aside)  # follows the links of a --symlink-install
+    words = damage(aside)
+    if target.exists():
+        shutil.rmtree(target)
+    aside.rename(target)
+    return words
 
 
 def edit_yaml(path: pathlib.Path, change) -> None:
@@ -69,11 +78,11 @@ def another_horizon(bundle: pathlib.Path) -> list[str]:
     return ['wanted']
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope='class')
 def with_a_bad_bundle(tmp_path_factory):
     """A robot launched with a bundle that has no model, and that bundle's folder."""
     folder = tmp_path_factory.mktemp('robot')
-    missing_model(copy(BUNDLE, folder / 'bundle'))
+    damaged(BUNDLE, folder / 'bundle', missing_model)
     with launched(folder, policy=folder / 'bundle', respawn='false') as robot:
         yield robot, folder / 'bundle'
 
@@ -99,37 +108,38 @@ def assert_says(line: str, *words: str) -> None:
         assert word.lower() in line.lower(), line
 
 
-def test_a_bad_bundle_is_refused_and_the_robot_just_stands(with_a_bad_bundle):
-    robot, _ = with_a_bad_bundle
-    assert_says(refusal(robot, 'inference'), 'model.onnx')
-    # The others are up, the supervisor tells why it does not go on, and nothing moves.
-    robot.wait(
-        lambda: (
-            robot.state is not None
-            and len(robot.state.nodes_active) == 4
-            and any('inference' in text for text in robot.state.nodes_missing)
-        ),
-        BRING_UP,
-        'the four other nodes active',
+class TestABadBundle:
+    """All on one robot, whose inference node is asked to configure again."""
+
+    def test_a_bad_bundle_is_refused_and_the_robot_just_stands(self, with_a_bad_bundle):
+        robot, _ = with_a_bad_bundle
+        assert_says(refusal(robot, 'inference'), 'model.onnx')
+        # The others are up, the supervisor tells why it does not go on, and nothing moves.
+        robot.wait(
+            lambda: (
+                robot.state is not None
+                and len(robot.state.nodes_active) == 4
+                and any('inference' in text for text in robot.state.nodes_missing)
+            ),
+            BRING_UP,
+            'the four other nodes active',
+        )
+        assert robot.mode == Mode.INACTIVE
+        assert not robot.ask_for('/supervisor/start').success
+        robot.assert_becomes_still()
+        robot.assert_standing()
+
+    @pytest.mark.parametrize(
+        'damage',
+        [missing_model, changed_model, malformed_policy, joints_of_another_robot, another_horizon],
+        ids=lambda damage: damage.__name__,
     )
-    assert robot.mode == Mode.INACTIVE
-    assert not robot.ask_for('/supervisor/start').success
-    robot.assert_becomes_still()
-    robot.assert_standing()
-
-
-@pytest.mark.parametrize(
-    'damage',
-    [missing_model, changed_model, malformed_policy, joints_of_another_robot, another_horizon],
-    ids=lambda damage: damage.__name__,
-)
-def test_each_kind_of_bad_bundle_is_refused_by_name(with_a_bad_bundle, damage):
-    robot, bundle = with_a_bad_bundle
-    refusal(robot, 'inference')  # the supervisor's own try is over
-    shutil.rmtree(bundle)
-    words = damage(copy(BUNDLE, bundle))
-    assert_says(configure_again(robot, 'inference'), *words)
-    assert robot.mode in (None, Mode.INACTIVE)
+    def test_each_kind_of_bad_bundle_is_refused_by_name(self, with_a_bad_bundle, damage):
+        robot, bundle = with_a_bad_bundle
+        refusal(robot, 'inference')  # the supervisor's own try is over
+        words = damaged(BUNDLE, bundle, damage)
+        assert_says(configure_again(robot, 'inference'), *words)
+        assert robot.mode in (None, Mode.INACTIVE)
 
 
 def unknown_joint(robot: pathlib.Path) -> list[str]:
@@ -151,29 +161,31 @@ def no_robot_yaml(robot: pathlib.Path) -> list[str]:
     return ['robot.yaml', 'no such file']
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope='class')
 def with_a_bad_robot(tmp_path_factory):
     """A launch with a robot directory that has no robot.yaml, and that directory."""
     folder = tmp_path_factory.mktemp('robot')
-    no_robot_yaml(copy(ROBOT, folder / 'robot'))
+    damaged(ROBOT, folder / 'robot', no_robot_yaml)
     with launched(folder, robot=folder / 'robot', respawn='false') as robot:
         yield robot, folder / 'robot'
 
 
-@pytest.mark.parametrize(
-    'damage',
-    [no_robot_yaml, unknown_joint, malformed_urdf],
-    ids=lambda damage: damage.__name__,
-)
-def test_a_bad_robot_is_refused_and_nothing_starts(with_a_bad_robot, damage):
-    robot, folder = with_a_bad_robot
-    # The supervisor reads it first, and without one nobody is configured.
-    assert_says(refusal(robot, 'supervisor'), 'robot.yaml')
-    shutil.rmtree(folder)
-    words = damage(copy(ROBOT, folder))
-    assert_says(configure_again(robot, 'hardware_driver'), *words)
-    assert robot.process.poll() is None, 'the launch ended'
-    assert robot.mode in (None, Mode.INACTIVE)
+class TestABadRobot:
+    """All on one launch."""
+
+    @pytest.mark.parametrize(
+        'damage',
+        [no_robot_yaml, unknown_joint, malformed_urdf],
+        ids=lambda damage: damage.__name__,
+    )
+    def test_a_bad_robot_is_refused_and_nothing_starts(self, with_a_bad_robot, damage):
+        robot, folder = with_a_bad_robot
+        # The supervisor reads it first, and without one nobody is configured.
+        assert_says(refusal(robot, 'supervisor'), 'robot.yaml')
+        words = damaged(ROBOT, folder, damage)
+        assert_says(configure_again(robot, 'hardware_driver'), *words)
+        assert robot.process.poll() is None, 'the launch ended'
+        assert robot.mode in (None, Mode.INACTIVE)
 
 
 @pytest.mark.parametrize(

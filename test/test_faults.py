@@ -10,6 +10,7 @@ tightly here; `measure_stops` measures them.
 from __future__ import annotations
 
 import signal
+import warnings
 
 import pytest
 from whole_robot import BRING_UP, STOP, SharedRobot, WholeRobot, in_motion
@@ -43,6 +44,11 @@ def moving(robot: WholeRobot) -> None:
 def mend(robot: WholeRobot, node: str, number: signal.Signals) -> None:
     if number == signal.SIGSTOP:
         robot.send(node, signal.SIGCONT)
+        # One that slept for longer than its lease in discovery is nearly always heard again; once
+        # it was not. Then it is what an operator does: restarted.
+        if not robot.holds(lambda: not robot.causes and robot.whole, 2 * STOP):
+            warnings.warn(f'{node} woke up and was not heard again', stacklevel=1)
+            robot.send(node, signal.SIGKILL)
     robot.wait_until_mended()
 
 
@@ -129,11 +135,7 @@ def test_without_a_supervisor_the_driver_stands_by_itself(shared, number):
         if number == signal.SIGSTOP:
             robot.send('supervisor', signal.SIGCONT)
         # Back again, it knows its nodes, and neither arms nor moves anything by itself.
-        robot.wait(
-            lambda: robot.state is not None and len(robot.state.nodes_active) == 5,
-            BRING_UP,
-            'a supervisor that knows its nodes',
-        )
+        robot.wait(lambda: robot.whole, BRING_UP, 'a supervisor that knows its nodes')
         robot.assert_never_moves_again_by_itself()
         assert robot.mode != Mode.READY, 'armed by itself'
         robot.assert_standing()

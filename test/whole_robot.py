@@ -65,6 +65,11 @@ class WholeRobot(LaunchedRobot):
         """Names of all causes of the mode, also of those that are gone."""
         return [cause.name for cause in self.state.causes]
 
+    @property
+    def whole(self) -> bool:
+        """Whether the supervisor says that all its nodes are active."""
+        return self.state is not None and len(self.state.nodes_active) == 5
+
     def output(self) -> str:
         """All that the launch printed."""
         return self.log.read_text(errors='replace')
@@ -145,7 +150,7 @@ class WholeRobot(LaunchedRobot):
     def assert_standing(self) -> None:
         self.balance.clear()
         state = self.balance.wait(1)[-1]
-        assert not state.fallen, 'the robot fell'
+        assert not state.fallen, f'the robot fell:\n{self.tail()}'
         assert state.tilt < 0.3, f'the robot leans {state.tilt:.2f} rad'
 
     def assert_becomes_still(self, within: float = 8.0, tolerance: float = 0.02) -> None:
