@@ -138,11 +138,21 @@ def test_a_stall_outside_of_running_changes_nothing_and_hides_no_dead_node_for_l
     stack.ask(Step.ARM)
     stack.silent.add('camera')
     stack.run(0.2)
-    stack.now += 5.0
-    stack.watch.on_stall(5.0)
+    stack.now += 2.0
+    stack.watch.on_stall(2.0)
     assert stack.run(0.1).mode is Mode.READY
     assert stack.run(0.2).mode is Mode.SAFE_STOP
     assert stack.present() == {'node_stale:camera'}
+
+
+def test_after_a_stall_beyond_the_lease_the_driver_may_be_found_again_before_it_is_an_estop(stack):
+    # It stands by itself meanwhile; an e-stop would have it sink to the floor (seen).
+    stack.running()
+    stack.silent.add('hardware_driver')
+    stack.now += 3.3
+    stack.watch.on_stall(3.3)
+    assert stack.run(1.4).mode is Mode.SAFE_STOP
+    assert stack.run(0.3).mode is Mode.ESTOP
 
 
 @pytest.mark.parametrize('limp', [Behaviour.DAMP, Behaviour.OFF])

@@ -26,6 +26,13 @@ _FORGIVEN = 0.5
 """s of short stalls of this process that are forgiven between two messages of a source. Without a
 bound, a supervisor that is stalled again and again would never find anybody dead."""
 
+LEASE = 2.5
+"""s of a stall after which discovery may have given the others up. Theirs is 3 s, counted from
+their last announcement, of which there is one each 0.5 s (config/fastdds.xml)."""
+
+_FOUND_AGAIN = 1.5
+"""s for discovery to find everybody again after that; 0.2 to 0.4 s were seen."""
+
 
 class Heartbeats:
     """One watchdog per source, that also remembers a gap which closed before anybody looked.
@@ -38,6 +45,7 @@ class Heartbeats:
         self._dogs = {name: Watchdog(name, timeout) for name, timeout in timeouts.items()}
         self._gap: dict[str, float] = {}
         self._deaf: dict[str, float] = dict.fromkeys(self._dogs, 0.0)
+        self._sought: set[str] = set()
 
     def beat(self, source: str, now: float, sequence: int) -> bool:
         """Take one message; False for a repeated or older one, which feeds nothing."""
@@ -46,6 +54,7 @@ class Heartbeats:
         if not dog.beat(now, sequence):
             return False
         self._deaf[source] = 0.0
+        self._sought.discard(source)
         if dog.timeout < age < math.inf:
             self._gap[source] = max(age, self._gap.get(source, 0.0))
         return True
@@ -63,9 +72,18 @@ class Heartbeats:
 
         The messages of that time wait in the middleware, behind whatever woke us first. A source
         that is really dead is found later by the longest stall, or by `_FORGIVEN` of short ones.
+        After a stall longer than `LEASE` they have to be discovered again first; a stop on account
+        of that would damp a robot that its driver has meanwhile made to stand.
         """
+        if duration > LEASE:
+            duration += _FOUND_AGAIN
+            self._sought.update(self._dogs)
         for source, deaf in self._deaf.items():
             self._deaf[source] = max(duration, deaf, min(deaf + duration, _FORGIVEN))
+
+    def sought(self, source: str) -> bool:
+        """Whether what was last heard of the source is from before a stall longer than `LEASE`."""
+        return source in self._sought
 
     def silence(self, source: str, now: float) -> str | None:
         """What is wrong with this source, for a person; None if nothing is.
@@ -90,4 +108,5 @@ class Heartbeats:
         """The source is a new process: its count may begin anew."""
         self._dogs[source].reset()
         self._deaf[source] = 0.0
+        self._sought.discard(source)
         self._gap.pop(source, None)

@@ -256,7 +256,7 @@ class Watch:
 
     def inputs(self, now: float, steps: frozenset[Step] = frozenset()) -> Inputs:
         """Everything that is true at ``now``."""
-        driver_fresh = self.hearts.fresh(DRIVER, now)
+        driver_fresh = self.hearts.fresh(DRIVER, now) and not self.hearts.sought(DRIVER)
         conditions = self._node_conditions(now)
         conditions += self._driver_conditions(now)
         conditions += self._verdicts(now)
