@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from rich import box
 from rich.table import Table
 
 from vla_models.bench.charts import Bar, draw_bars
@@ -30,8 +31,8 @@ favours none; the original in eager PyTorch takes part where the first bundle na
 is what speed-ups are relative to (else: the first bundle). CPU time is told beside wall time.
 cosine and max_error_rad compare with the original, or else with the first bundle. best: the fastest
 that is the same policy: cosine >= 0.999 and no joint off by more than 0.1 rad, or judged no worse
-in closed loop beside the very model of the first bundle (`prune --scenes`, `verify --scenes`). Why
-one is not stands below the table.
+in closed loop beside the very model of the first bundle (`prune --scenes`, `verify --scenes`; in
+the table: acts). Why one is not stands below the table.
 
 examples:
   ros2 run vla_models benchmark models/humanoid_vla /tmp/int8 /tmp/pruned --json
@@ -43,7 +44,9 @@ def table_of(entries: list[Entry]) -> Table:
     head = ('bundle', 'p50 ms', 'p95', 'p99', 'CPU p50', 'MB', 'cosine', 'rad', 'speed-up', 'CPU',
             'same')  # fmt: skip
     refused = [f'{entry.name}: {entry.reason}' for entry in entries if not entry.passed]
-    table = Table(*head, caption='\n'.join(refused) or None, caption_justify='left')
+    # Narrow enough for a log's 80 columns.
+    table = Table(*head, box=box.SIMPLE, padding=0, pad_edge=False, caption_justify='left',
+                  caption='\n'.join(refused) or None)  # fmt: skip
     for entry in entries:
         row = entry.to_dict()
         table.add_row(
@@ -57,7 +60,7 @@ def table_of(entries: list[Entry]) -> Table:
             f'{row["max_error_rad"]:.1e}',
             f'{row["speedup"]:.2f}',
             f'{row["cpu_speedup"]:.2f}',
-            'no' if entry.reason else 'in success' if entry.judged else 'yes',
+            'no' if entry.reason else 'acts' if entry.judged else 'yes',
         )
     return table
 
