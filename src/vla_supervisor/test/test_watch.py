@@ -126,7 +126,7 @@ def test_a_silent_source_keeps_inactive_inactive_with_the_cause_listed(stack, na
 def test_a_stall_of_the_supervisor_itself_is_a_safe_stop_and_blames_nobody_else(stack):
     stack.running()
     stack.now += 0.3
-    stack.watch.on_stall(0.3)
+    stack.watch.on_stall(0.3, stack.now)
     decision = stack.core.update(stack.now, stack.watch.inputs(stack.now))
     assert decision.mode is Mode.SAFE_STOP
     assert [c.condition.name for c in decision.causes] == ['supervisor_stalled']
@@ -139,7 +139,7 @@ def test_a_stall_outside_of_running_changes_nothing_and_hides_no_dead_node_for_l
     stack.silent.add('camera')
     stack.run(0.2)
     stack.now += 2.0
-    stack.watch.on_stall(2.0)
+    stack.watch.on_stall(2.0, stack.now)
     assert stack.run(0.1).mode is Mode.READY
     assert stack.run(0.2).mode is Mode.SAFE_STOP
     assert stack.present() == {'node_stale:camera'}
@@ -150,7 +150,7 @@ def test_after_a_stall_beyond_the_lease_the_driver_may_be_found_again_before_it_
     stack.running()
     stack.silent.add('hardware_driver')
     stack.now += 3.3
-    stack.watch.on_stall(3.3)
+    stack.watch.on_stall(3.3, stack.now)
     assert stack.run(1.4).mode is Mode.SAFE_STOP
     assert stack.run(0.3).mode is Mode.ESTOP
 

@@ -45,7 +45,7 @@ class Heartbeats:
         self._dogs = {name: Watchdog(name, timeout) for name, timeout in timeouts.items()}
         self._gap: dict[str, float] = {}
         self._deaf: dict[str, float] = dict.fromkeys(self._dogs, 0.0)
-        self._sought: set[str] = set()
+        self._sought_until = -math.inf
 
     def beat(self, source: str, now: float, sequence: int) -> bool:
         """Take one message; False for a repeated or older one, which feeds nothing."""
@@ -54,8 +54,7 @@ class Heartbeats:
         if not dog.beat(now, sequence):
             return False
         self._deaf[source] = 0.0
-        self._sought.discard(source)
-        if dog.timeout < age < math.inf:
+        if dog.timeout < age < math.inf and now >= self._sought_until:
             self._gap[source] = max(age, self._gap.get(source, 0.0))
         return True
 
@@ -63,27 +62,28 @@ class Heartbeats:
         """Seconds of listening since the newest valid message; infinite before the first."""
         return self._dogs[source].age(now) - self._deaf[source]
 
-    def fresh(self, source: str, now: float) -> bool:
+    def heard(self, source: str, now: float) -> bool:
         """Whether the source has been heard within its timeout."""
         return self.age(source, now) <= self._dogs[source].timeout
 
-    def was_deaf(self, duration: float) -> None:
-        """This process did not run for so long: what it could not hear was not silence.
+    def fresh(self, source: str, now: float) -> bool:
+        """Whether the source has been heard within its timeout, or is being discovered again."""
+        sought = self._dogs[source].alive_once and now < self._sought_until
+        return sought or self.heard(source, now)
+
+    def was_deaf(self, duration: float, now: float) -> None:
+        """Until `now` this process did not run for so long: what it missed was not silence.
 
         The messages of that time wait in the middleware, behind whatever woke us first. A source
         that is really dead is found later by the longest stall, or by `_FORGIVEN` of short ones.
-        After a stall longer than `LEASE` they have to be discovered again first; a stop on account
-        of that would damp a robot that its driver has meanwhile made to stand.
+        After a stall longer than `LEASE` they have to be discovered again (first comes what had
+        been waiting, then nothing for a while); a stop on account of that would damp a robot that
+        its driver has meanwhile made to stand.
         """
         if duration > LEASE:
-            duration += _FOUND_AGAIN
-            self._sought.update(self._dogs)
+            self._sought_until = now + _FOUND_AGAIN
         for source, deaf in self._deaf.items():
             self._deaf[source] = max(duration, deaf, min(deaf + duration, _FORGIVEN))
-
-    def sought(self, source: str) -> bool:
-        """Whether what was last heard of the source is from before a stall longer than `LEASE`."""
-        return source in self._sought
 
     def silence(self, source: str, now: float) -> str | None:
         """What is wrong with this source, for a person; None if nothing is.
@@ -108,5 +108,4 @@ class Heartbeats:
         """The source is a new process: its count may begin anew."""
         self._dogs[source].reset()
         self._deaf[source] = 0.0
-        self._sought.discard(source)
         self._gap.pop(source, None)

@@ -177,7 +177,7 @@ class SupervisorNode(VlaLifecycleNode):
         now = steady_now()
         gap, self._awake = now - self._awake, now
         if gap > 2.5 / self.params.publish_rate:
-            self._watch.on_stall(gap)
+            self._watch.on_stall(gap, now)
         return now
 
     def _inputs(self, now: float) -> Any:

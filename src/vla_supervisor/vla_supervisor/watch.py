@@ -236,9 +236,9 @@ class Watch:
         self._duplicates = duplicates
         return bool(news)
 
-    def on_stall(self, duration: float) -> None:
-        """This process itself did not run for so long."""
-        self.hearts.was_deaf(duration)
+    def on_stall(self, duration: float, now: float) -> None:
+        """Until ``now`` this process itself did not run for so long."""
+        self.hearts.was_deaf(duration, now)
         self._stalled = max(self._stalled, duration)
 
     def on_mode(self, mode: Mode) -> None:
@@ -256,7 +256,7 @@ class Watch:
 
     def inputs(self, now: float, steps: frozenset[Step] = frozenset()) -> Inputs:
         """Everything that is true at ``now``."""
-        driver_fresh = self.hearts.fresh(DRIVER, now) and not self.hearts.sought(DRIVER)
+        driver_heard = self.hearts.heard(DRIVER, now)
         conditions = self._node_conditions(now)
         conditions += self._driver_conditions(now)
         conditions += self._verdicts(now)
@@ -288,7 +288,7 @@ class Watch:
         return Inputs(
             conditions=tuple(conditions),
             nodes_active=self.nodes.all_active,
-            driver=self._driver if driver_fresh else None,
+            driver=self._driver if driver_heard else None,
             policy_ready=ready and self.hearts.fresh(INFERENCE, now),
             instruction_ended=ended,
             slow_down=self._balance.slow(now) or self._filter.slow(now),

@@ -212,7 +212,7 @@ class Play:
             if self._now < self._stalled_until:
                 continue
             if self._stall:
-                self._watch.on_stall(self._stall)
+                self._watch.on_stall(self._stall, self._now)
                 self._stall = 0.0
             self.robot.report(self._now)
             if self._now >= self._next_tick:
