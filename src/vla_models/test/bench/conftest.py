@@ -113,6 +113,8 @@ def tiny(directory: Path, robot, kind: str):
     """The original of a tiny policy."""
     factory = {'act': ACT, 'diffusion': DIFFUSION}[kind]
     config = {'joints': len(robot.groups['arms']), 'horizon': HORIZON}
+    if kind == 'diffusion':
+        config['steps'] = 2  # each is exported anew
     return from_module(factory, config, None, describe(directory, robot, kind))
 
 

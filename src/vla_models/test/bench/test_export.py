@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 
 import numpy as np
 import onnx
@@ -64,6 +65,18 @@ def test_every_other_form_gives_the_same_chunk(
         for path in (bundles[kind], tmp_path / 'b')
     ]
     np.testing.assert_allclose(chunks[0], chunks[1], atol=1e-4)
+
+
+def test_onnx_laid_out_for_the_processor_is_the_same_policy_for_a_batch_of_one(
+    originals, bundles, proof, robot, recording, tmp_path, monkeypatch
+):
+    given = bundles['diffusion'] / 'model.onnx'  # exported once is enough
+    monkeypatch.setattr(exporting, 'write_onnx', lambda _, path, opset: shutil.copy(given, path))
+    assert export(originals['diffusion'], tmp_path / 'b', 'onnx-all', proof).passed
+    before, after = (onnx.load(path).graph for path in (given, tmp_path / 'b' / 'model.onnx'))
+    assert len(after.node) < len(before.node)
+    assert [node.type.tensor_type.shape.dim[0].dim_value for node in after.input] == [1, 1]
+    load_policy(tmp_path / 'b', robot).predict(look(robot, recording))
 
 
 def test_onnx_has_the_promised_names_and_a_free_batch(bundles):

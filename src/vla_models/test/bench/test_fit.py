@@ -59,8 +59,8 @@ def test_matrix_operations_are_as_many_as_torch_counts(bundles, originals, kind)
         originals[kind].module(*originals[kind].sample(1))
     cost = cost_of_bundle(bundles[kind])
     assert not cost.unknown
-    # The diffusion policy's first convolution is of a constant: folded away.
-    assert cost.matrix_operations == pytest.approx(counter.get_total_flops(), rel=0.03)
+    # The first convolution of the diffusion policy's first of two steps is of a constant: folded.
+    assert cost.matrix_operations == pytest.approx(counter.get_total_flops(), rel=0.04)
     parameters = sum(p.numel() for p in originals[kind].module.parameters())
     assert cost.weight_bytes == pytest.approx(4 * parameters, rel=0.2)
 
