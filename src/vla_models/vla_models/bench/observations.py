@@ -165,19 +165,15 @@ class _NoRuntime:
         """Nothing is held."""
 
 
-def tensors_of(recording: Recording, bundle: Bundle, robot: RobotModel) -> list[Tensors]:
-    """The input tensors that `bundle` makes of each observation, as the robot would. Raises
-    ConfigError where the recording lacks a joint or a camera that the bundle wants."""
+def observations_of(recording: Recording, robot: RobotModel) -> list[Observation]:
+    """All of a recording, in the robot's joint order. Raises ConfigError."""
     missing = [name for name in robot.joint_names if name not in recording.joints]
     if missing:
-        raise ConfigError(
-            recording.source, 'joints', f'no {missing[0]}', f'the joints of {robot.name}'
-        )
+        wanted = f'the joints of {robot.name}'
+        raise ConfigError(recording.source, 'joints', f'no {missing[0]}', wanted)
     order = [recording.joints.index(name) for name in robot.joint_names]
-    policy = ModelPolicy(bundle, robot, _NoRuntime())
-    found = []
-    for i in range(len(recording)):
-        observation = Observation(
+    return [
+        Observation(
             images={name: images[i] for name, images in recording.images.items()},
             position=recording.position[i, order],
             velocity=recording.velocity[i, order],
@@ -186,6 +182,17 @@ def tensors_of(recording: Recording, bundle: Bundle, robot: RobotModel) -> list[
             stamp_ns=0,
             elapsed=float(recording.elapsed[i]),
         )
+        for i in range(len(recording))
+    ]
+
+
+def tensors_of(recording: Recording, bundle: Bundle, robot: RobotModel) -> list[Tensors]:
+    """The input tensors that `bundle` makes of each observation, as the robot would. Raises
+    ConfigError where the recording lacks a joint or a camera that the bundle wants."""
+    observations = observations_of(recording, robot)
+    policy = ModelPolicy(bundle, robot, _NoRuntime())
+    found = []
+    for i, observation in enumerate(observations):
         try:
             tensors = policy.inputs(observation)
         except PolicyError as error:

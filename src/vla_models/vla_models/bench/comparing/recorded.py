@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from vla_common.errors import ConfigError
-from vla_inference.policy import Observation, Policy, PolicyError, load_policy
+from vla_inference.policy import Policy, PolicyError, load_policy
 from vla_models.bench.comparing.chunks import Interval, apart, interval
-from vla_models.bench.observations import Recording
+from vla_models.bench.observations import Recording, observations_of
 from vla_models.bench.timing.race import race
 from vla_robot import RobotModel
 
@@ -45,24 +45,6 @@ class Recorded:
         }
 
 
-def observation_of(recording: Recording, i: int, robot: RobotModel) -> Observation:
-    """The i-th of a recording, in the robot's joint order. Raises ConfigError."""
-    missing = [name for name in robot.joint_names if name not in recording.joints]
-    if missing:
-        wanted = f'the joints of {robot.name}'
-        raise ConfigError(recording.source, 'joints', f'no {missing[0]}', wanted)
-    order = [recording.joints.index(name) for name in robot.joint_names]
-    return Observation(
-        images={name: images[i] for name, images in recording.images.items()},
-        position=recording.position[i, order],
-        velocity=recording.velocity[i, order],
-        orientation=np.array([1.0, 0.0, 0.0, 0.0]),
-        instruction=recording.instruction[i],
-        stamp_ns=0,
-        elapsed=float(recording.elapsed[i]),
-    )
-
-
 class _Chunks:
     """A policy as a contestant of `race`: inputs are {'': observation}."""
 
@@ -89,7 +71,7 @@ def compare_recorded(
     try:
         for name, path in (('a', a), ('b', b)):
             policies[name] = load_policy(path, robot, threads=threads, accept_failed=accept_failed)
-        seen = [observation_of(recording, i, robot) for i in range(len(recording))]
+        seen = observations_of(recording, robot)
         found = []
         for i, observation in enumerate(seen):
             try:
