@@ -12,6 +12,7 @@ from vla_inference.bundle import load_bundle
 from vla_models.bench.verification import Finding
 from vla_models.evaluation import DURATION, Episodes
 from vla_models.parallel import each
+from vla_models.statistics import Outcome
 
 LOSS = 0.03  # of success, as it was counted: more is worse
 MARGIN = 0.1  # of success: a loss so large has to be ruled out by the interval
@@ -70,7 +71,7 @@ def pair(before: Sequence[bool], after: Sequence[bool]) -> Paired:
     )
 
 
-def successes(
+def outcomes(
     bundle: Path,
     robot: str,
     scenes: int,
@@ -80,15 +81,21 @@ def successes(
     duration: float = DURATION,
     parameters: str | None = None,
     advance: Callable[[], None] = lambda: None,
-) -> list[bool]:
-    """Whether each of `scenes` was done, closed loop in the simulator, through the filter."""
+) -> list[Outcome]:
+    """Of each scene, in order: closed loop in the simulator, through the filter. The scenes follow
+    from `seed` and their number alone."""
     arguments = (str(bundle), robot, seed, parameters, duration)
     work = [('policy', number) for number in range(scenes)]
-    found: dict[int, bool] = {}
+    found: dict[int, Outcome] = {}
     for (_, number), outcome in each(Episodes, arguments, work, jobs):
-        found[number] = bool(outcome.success)
+        found[number] = outcome
         advance()
     return [found[number] for number in range(scenes)]
+
+
+def successes(bundle: Path, robot: str, scenes: int, seed: int, **how) -> list[bool]:
+    """Whether each of `scenes` was done; `how` as for `outcomes`."""
+    return [bool(outcome.success) for outcome in outcomes(bundle, robot, scenes, seed, **how)]
 
 
 def act_out(

@@ -13,7 +13,8 @@ from pathlib import Path
 from vla_common.errors import ConfigError
 from vla_inference.bundle import load_bundle
 from vla_inference.policy import load_policy
-from vla_models.bench.comparing.acted import compare_acted, outcomes
+from vla_models.bench.closed_loop import outcomes
+from vla_models.bench.comparing.acted import compare_acted
 from vla_models.bench.comparing.recorded import compare_recorded
 from vla_models.bench.comparing.report import write_report
 from vla_models.bench.comparing.shadow import Shadow, Summary, open_log
@@ -132,7 +133,7 @@ def _run(arguments: list[str] | None) -> int:
             acted = None
             if a.scenes > 0:
                 both = [
-                    outcomes(path, a.robot, a.scenes, a.seed, a.jobs, advance=step)
+                    outcomes(path, a.robot, a.scenes, a.seed, jobs=a.jobs, advance=step)
                     for path in a.bundles
                 ]
                 acted = compare_acted(*both)

@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from vla_models.bench.closed_loop import Paired, pair
 from vla_models.bench.comparing.chunks import Interval, interval
-from vla_models.evaluation import DURATION, Episodes
-from vla_models.parallel import each
 from vla_models.statistics import Outcome
 
 
@@ -39,25 +36,6 @@ class Acted:
             'tasks': {kind: list(counts) for kind, counts in self.tasks.items()},
             'falls': list(self.falls),
         }
-
-
-def outcomes(
-    bundle: Path,
-    robot: str,
-    scenes: int,
-    seed: int,
-    jobs: int = 1,
-    duration: float = DURATION,
-    advance: Callable[[], None] = lambda: None,
-) -> list[Outcome]:
-    """Of each scene, in order. The scenes follow from `seed` and their number alone."""
-    work = [('policy', number) for number in range(scenes)]
-    found: dict[int, Outcome] = {}
-    arguments = (str(bundle), robot, seed, None, duration)
-    for (_, number), outcome in each(Episodes, arguments, work, jobs):
-        found[number] = outcome
-        advance()
-    return [found[number] for number in range(scenes)]
 
 
 def compare_acted(a: Sequence[Outcome], b: Sequence[Outcome]) -> Acted:
