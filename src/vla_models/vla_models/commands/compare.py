@@ -148,7 +148,7 @@ def _run(arguments: list[str] | None) -> int:
         if acted is not None:
             s = acted.success
             console.print(
-                f'success {s.before:.0%} and {s.after:.0%}: B is {s.verdict}',
+                f'success {s.before:.0%} and {s.after:.0%}; B: {s.verdict}',
                 soft_wrap=True,
             )
         console.print(f'report: {out / "report.md"}', soft_wrap=True)

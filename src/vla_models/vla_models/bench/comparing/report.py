@@ -71,7 +71,7 @@ def _acted(a: Acted) -> list[str]:
     lines = [
         f'## The same {s.scenes} simulated scenes',
         '',
-        f'**B is {s.verdict}**: success {s.before:.0%} and {s.after:.0%}, '
+        f'**B: {s.verdict}**: success {s.before:.0%} and {s.after:.0%}, '
         f'difference {s.difference:+.0%} (95 % interval {low:+.0%} to {high:+.0%}, paired); '
         f'{s.lost} only A did, {s.won} only B. Falls: {a.falls[0]} and {a.falls[1]}.',
         '',
