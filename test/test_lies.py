@@ -19,6 +19,7 @@ from whole_robot import BRING_UP, STOP, launched
 
 from vla_common import qos
 from vla_common.modes import Mode
+from vla_common.spinning import retire
 from vla_common.testing import Collected
 
 
@@ -122,7 +123,7 @@ class TestALyingInference:
             robot.wait_cause('duplicate_publisher:/joint_command', STOP)
             robot.assert_standing()
         finally:
-            robot.probe.node.destroy_publisher(publisher)
+            retire(robot.node, lambda: robot.node.destroy_publisher(publisher))
 
 
 def test_a_frozen_camera_stops_the_robot(tmp_path):

@@ -23,6 +23,7 @@ from std_srvs.srv import Trigger
 
 from vla_common import qos
 from vla_common.modes import Behaviour, Mode
+from vla_common.spinning import retire
 from vla_common.testing import Collected, Probe, RosSession, own_domain
 from vla_interfaces.msg import BalanceState, InferenceStatus, SafetyStatus
 from vla_supervisor.rehearsal.robot import NODES, LaunchedRobot, RehearsalError
@@ -143,7 +144,7 @@ class WholeRobot(LaunchedRobot):
             collected.wait(1)
             yield collected
         finally:
-            self.node.destroy_subscription(subscription)
+            retire(self.node, lambda: self.node.destroy_subscription(subscription))
 
     # -- what must hold --------------------------------------------------------------------------
 

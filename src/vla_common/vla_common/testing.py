@@ -21,7 +21,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -31,7 +30,6 @@ from typing import Any
 import pytest
 import rclpy
 from lifecycle_msgs.msg import State, Transition
-from rclpy.exceptions import InvalidHandle
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.lifecycle import LifecycleNode
@@ -41,6 +39,7 @@ from rclpy.qos import QoSProfile
 from rclpy.task import Future
 
 from vla_common.lifecycle import VlaLifecycleNode, refuse_impossible_transitions
+from vla_common.spinning import SpinningThread, retire
 
 _domain_lock: Any = None
 
@@ -172,7 +171,7 @@ class Probe:
             wait_until(future.done, timeout, f'the answer of {name}')
             return future.result()
         finally:
-            self.node.destroy_client(client)
+            retire(self.node, lambda: self.node.destroy_client(client))
 
 
 ASK_AGAIN_AFTER = 10.0
@@ -193,10 +192,8 @@ class RosSession:
         own_domain()
         self.context = rclpy.Context()
         self.context.init()
-        self._stop = False
         self._nodes: list[Node] = []
-        self._threads: list[threading.Thread] = []
-        self._escaped: list[Exception] = []
+        self._spinning: list[SpinningThread] = []
 
     def node(self, make: type, **parameters: Any) -> Any:
         """Make a node under test and spin it; `a__b=1` sets the parameter `a.b`."""
@@ -216,25 +213,13 @@ class RosSession:
         return Probe(self, node)
 
     def _spin(self, node: Node, executor: Any) -> None:
-        executor.add_node(node)
-        never = Future()
-
-        def loop() -> None:
-            while not self._stop and self.context.ok():
-                try:
-                    executor.spin_until_future_complete(never, 0.05)
-                except InvalidHandle:
-                    # The test destroyed a client of its own while this thread began to wait.
-                    continue
-                except Exception as error:
-                    self._escaped.append(error)
-            executor.remove_node(node)
-            executor.shutdown()
-
-        thread = threading.Thread(target=loop, daemon=True)
-        thread.start()
         self._nodes.append(node)
-        self._threads.append(thread)
+        self._spinning.append(SpinningThread(node, executor))
+
+    @property
+    def _escaped(self) -> list[Exception]:
+        """What ended a thread that spun a node."""
+        return [spinning.failure for spinning in self._spinning if spinning.failure is not None]
 
     def change(self, node: Any, transition: int, timeout: float = 120.0) -> bool:
         """Ask for a lifecycle transition through the service, as the supervisor does.
@@ -295,10 +280,10 @@ class RosSession:
                 f'{call.name}:{call.lineno}'
                 for call in reversed(traceback.extract_stack(frames[thread.ident])[-5:])
             )
-            for thread in self._threads
+            for thread in (spinning.thread for spinning in self._spinning)
             if thread.ident in frames
         ]
-        return f'{len(stacks)} of {len(self._threads)} threads alive: {"; ".join(stacks)}'
+        return f'{len(stacks)} of {len(self._spinning)} threads alive: {"; ".join(stacks)}'
 
     def _busy(self, node: Any) -> bool:
         return self.state(node) in ('configuring', 'activating', 'deactivating', 'cleaningup')
@@ -317,24 +302,26 @@ class RosSession:
         return str(node._state_machine.current_state[1])
 
     def close(self) -> None:
-        self._stop = True
-        for thread in self._threads:
-            thread.join(10.0)
+        for spinning in self._spinning:
+            spinning.stop()
+        for spinning in self._spinning:
+            spinning.close()
         for node in self._nodes:
             end = getattr(node, '_end', None)
             if end is not None:
                 end()
             node.destroy_node()
         self.context.try_shutdown()
+        escaped = self._escaped
         self._nodes.clear()
-        self._threads.clear()
+        self._spinning.clear()
         # A lifecycle node's participant lives until the node is collected. Now, while nothing of
         # this process speaks: in the middle of a later test it was seen to wait for ever in Fast
         # DDS. An active node had frozen itself and all that was there (vla_common.lifecycle).
         gc.unfreeze()
         gc.collect()
-        if self._escaped:
-            raise AssertionError('a callback raised out of its executor') from self._escaped[0]
+        if escaped:
+            raise AssertionError('a callback raised out of its executor') from escaped[0]
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
 from vla_common import qos
+from vla_common.spinning import retire
 from vla_common.testing import wait_until
 from vla_interfaces.msg import InferenceStatus, SupervisorState, Violation
 from vla_interfaces.srv import EndpointCheckin, RegisterEndpoint
@@ -254,7 +255,8 @@ def test_a_second_publisher_of_commands_stops_and_refuses_arming(scene):
     assert not s.ask('resume').success
     s.ask('estop')
     assert not s.ask('reset').success
-    s.probe.node.destroy_publisher(publishers[0])
+    node = s.probe.node
+    retire(node, lambda: node.destroy_publisher(publishers[0]))
     s.until(lambda m: not any(c.present for c in m.causes))
     assert s.ask('reset').success
 

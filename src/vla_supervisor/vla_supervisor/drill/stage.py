@@ -19,6 +19,7 @@ from std_msgs.msg import String
 
 from vla_common import qos
 from vla_common.modes import Behaviour, Mode
+from vla_common.spinning import retire
 from vla_interfaces.msg import DriverStatus, SupervisorState
 from vla_interfaces.srv import EndpointCheckin, RegisterEndpoint
 from vla_robot import load_robot
@@ -97,9 +98,10 @@ class Button:
                 break
             self._challenge = answer.challenge or self._challenge
             time.sleep(0.02)
-        self._robot.node.destroy_timer(self._timer)
-        self._robot.node.destroy_client(self._register)
-        self._robot.node.destroy_client(self._check_in)
+        node = self._robot.node
+        retire(node, lambda: node.destroy_timer(self._timer))
+        retire(node, lambda: node.destroy_client(self._register))
+        retire(node, lambda: node.destroy_client(self._check_in))
 
 
 class Stage:

@@ -12,7 +12,6 @@ import os
 import pathlib
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -28,6 +27,7 @@ from std_srvs.srv import Trigger
 from vla_common import qos
 from vla_common.modes import Behaviour, Mode
 from vla_common.scheduling import Priority, prefer
+from vla_common.spinning import SpinningThread, retire
 from vla_interfaces.msg import DriverStatus, SupervisorState
 
 NODES = (
@@ -116,24 +116,14 @@ class LaunchedRobot:
         self.node.create_subscription(
             DriverStatus, f'{prefix}/hardware/status', self._on_driver, qos.EVENT
         )
-        self._stop = False
-        self._thread = threading.Thread(target=self._spin, daemon=True)
-        self._thread.start()
+        executor = SingleThreadedExecutor(context=self._context)
+        self._spinning = SpinningThread(self.node, executor)
 
     def __enter__(self) -> LaunchedRobot:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-    def _spin(self) -> None:
-        executor = SingleThreadedExecutor(context=self._context)
-        executor.add_node(self.node)
-        never = Future()
-        while not self._stop and self._context.ok():
-            executor.spin_until_future_complete(never, 0.1)
-        executor.remove_node(self.node)
-        executor.shutdown()
 
     # -- what it says -----------------------------------------------------------------------------
 
@@ -183,6 +173,8 @@ class LaunchedRobot:
         while not condition():
             if self.process.poll() is not None:
                 raise RehearsalError(f'the launch ended while waiting for {what}:\n{self.tail()}')
+            if self._spinning.failure is not None:
+                raise RehearsalError('the watcher ended') from self._spinning.failure
             if time.monotonic() > deadline:
                 raise RehearsalError(
                     f'waited {timeout:g} s in vain for {what}; mode {self.mode}, behaviour '
@@ -214,7 +206,8 @@ class LaunchedRobot:
         future = self.ask(service)
         if not self.holds(future.done, timeout):
             client = self._clients.pop(service)
-            self.node.destroy_client(client)  # its server may be another process by now
+            # Its server may be another process by now.
+            retire(self.node, lambda: self.node.destroy_client(client))
             return False, f'{service} did not answer in {timeout:g} s'
         answer = future.result()
         return answer.success, answer.message
@@ -267,7 +260,7 @@ class LaunchedRobot:
 
     def close(self) -> None:
         """Take everything down."""
-        self._stop = True
+        self._spinning.stop()
         if os.sched_getscheduler(0) != os.SCHED_OTHER:
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         with suppress(psutil.NoSuchProcess):
@@ -281,7 +274,7 @@ class LaunchedRobot:
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait(10)
-        self._thread.join(5.0)
+        self._spinning.close(5.0)
         self.node.destroy_node()
         self._context.try_shutdown()
         self._output.close()
