@@ -209,17 +209,33 @@ def test_memory_is_that_of_a_process_of_its_own(bundles):
 
 
 @pytest.mark.parametrize('kind', ['act', 'diffusion'])
-def test_tuning_walks_the_whole_way(bundles, kind, spoiled, recording, robot, tmp_path, capsys):
+def test_tuning_walks_the_whole_way(
+    bundles, kind, spoiled, recording, robot, tmp_path, capsys, monkeypatch
+):
+    acted = []
+
+    def act(bundle, *_, **__):
+        """Whoever acts second falls, nobody else does."""
+        acted.append(bundle)
+        return [len(acted) != 2] * 40
+
+    monkeypatch.setattr('vla_models.bench.closed_loop.successes', act)
     recording.save(tmp_path / 'r.npz')
     out = tmp_path / 'out'
     arguments = ['--bundle', str(bundles[kind]), '--out', str(out), '--quick', '--rounds', '8']
     arguments += ['--observations', str(tmp_path / 'r.npz'), '--json']
     also = {'diffusion': ['--also', str(spoiled)]}.get(kind, [])  # another policy of its shape
-    arguments += also
+    arguments += also + ['--scenes', '40']
     assert tune_command.main(arguments) == 0
     said = json.loads(capsys.readouterr().out)
     names = [b['name'] for b in said['bundles']]
     assert names[:2] == [EAGER, 'given'] and 'onnx-basic' in names
+    fell = [b for b in said['bundles'] if b['success'] == 0.0]
+    if len(acted) > 1:  # the given itself may be the fastest
+        assert acted[0] == bundles[kind] and len(fell) == 1 and fell[0]['name'] != said['best']
+        assert '40 lost, 0 won' in said['refused'][fell[0]['name']]
+    assert len(set(acted)) == len(acted) and said['closed_loop']['after'] == 1.0
+    assert load_bundle(out / 'best').verification.success == (1.0, 1.0)
     assert all(set(b) >= KEYS for b in said['bundles'])
     assert json.loads((out / 'tune.json').read_text())['best'] == said['best']
     assert load_bundle(out / 'best', robot).verification.passed

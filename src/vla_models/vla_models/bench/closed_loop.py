@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from vla_common.yaml_file import load_yaml
 from vla_inference.bundle import load_bundle
 from vla_models.bench.verification import Finding
 from vla_models.evaluation import DURATION, Episodes
@@ -15,6 +17,8 @@ from vla_models.parallel import each
 from vla_models.statistics import Outcome
 
 LOSS = 0.03  # of success, as it was counted: more is worse
+Act = Callable[..., list[bool]]  # called as `successes` is
+
 MARGIN = 0.1  # of success: a loss so large has to be ruled out by the interval
 
 
@@ -41,11 +45,24 @@ class Paired:
 
     @property
     def verdict(self) -> str:
-        """In words."""
+        """In a few words."""
         if self.equal:
             return 'no worse'
-        worse = self.difference < -LOSS or self.interval[1] < 0
-        return 'worse' if worse else 'too few scenes to call it no worse'
+        return 'worse' if self.worse else 'too few scenes to call it no worse'
+
+    @property
+    def worse(self) -> bool:
+        """More was lost than may be, or a loss is beyond chance."""
+        return self.difference < -LOSS or self.interval[1] < 0
+
+    @property
+    def told(self) -> str:
+        """What was counted, and the verdict."""
+        low, high = self.interval
+        return (
+            f'{self.before:.0%} before, {self.after:.0%} after, {self.lost} lost, {self.won} won, '
+            f'difference {low:+.0%} to {high:+.0%}: {self.verdict}'
+        )
 
 
 def pair(before: Sequence[bool], after: Sequence[bool]) -> Paired:
@@ -98,6 +115,22 @@ def successes(bundle: Path, robot: str, scenes: int, seed: int, **how) -> list[b
     return [bool(outcome.success) for outcome in outcomes(bundle, robot, scenes, seed, **how)]
 
 
+def remembering(act: Act | None = None) -> Act:
+    """`act` (None: `successes`), but no policy acts in the same scenes twice: they follow from the
+    seed, and so does what it does in them. A policy is what its policy.yaml says, which has every
+    file's SHA-256, wherever it lies and whatever a verification found."""
+    known: dict[tuple[str, str, int, int], list[bool]] = {}
+
+    def once(bundle: Path, robot: str, scenes: int, seed: int, **how) -> list[bool]:
+        content = {**load_yaml(bundle / 'policy.yaml'), 'verification': None}
+        key = (json.dumps(content, sort_keys=True, default=str), robot, scenes, seed)
+        if key not in known:
+            known[key] = (act or successes)(bundle, robot, scenes, seed, **how)
+        return known[key]
+
+    return once
+
+
 def act_out(
     finding: Finding,
     before: Path,
@@ -106,22 +139,18 @@ def act_out(
     scenes: int,
     seed: int,
     jobs: int = 1,
+    act: Act | None = None,
 ) -> Finding:
     """`finding`, which failed, judged by what counts in the end: both bundles act in the same
     scenes. It passes if the second is no worse (`Paired.equal`), which holds beside that model of
-    `before` only: its SHA-256 is kept."""
+    `before` only: its SHA-256 is kept. act: what lets a bundle act (None: `successes`)."""
     # The second run is not asked whether it passed: that is what is being found out.
-    runs = [successes(path, robot, scenes, seed, jobs=jobs) for path in (before, after)]
+    runs = [(act or successes)(path, robot, scenes, seed, jobs=jobs) for path in (before, after)]
     loop = pair(*runs)
     first = load_bundle(before, accept_failed=True)
     finding = replace(finding, against=first.files[first.model])
     shares = (round(loop.before, 4), round(loop.after, 4))
-    low, high = loop.interval
-    said = (
-        f'{scenes} scenes in closed loop, seed {seed}: {loop.before:.0%} before, '
-        f'{loop.after:.0%} after, {loop.lost} lost, {loop.won} won, '
-        f'difference {low:+.0%} to {high:+.0%}: {loop.verdict}'
-    )
+    said = f'{scenes} scenes in closed loop, seed {seed}: {loop.told}'
     if loop.equal:
         return replace(finding, reason='', success=shares, judged=said)
     return replace(finding, reason=f'{finding.reason}; {said}', success=shares)

@@ -11,7 +11,7 @@ from typing import Any
 from vla_common.yaml_file import load_yaml
 from vla_inference.bundle import load_bundle
 from vla_inference.runtimes import Runtime
-from vla_models.bench.closed_loop import act_out
+from vla_models.bench.closed_loop import Act, act_out
 from vla_models.bench.observations import Recording, observations_for, tensors_of
 from vla_models.bench.original import WEIGHTS, Original, from_bundle
 from vla_models.bench.parity import Limits
@@ -64,7 +64,8 @@ class Proof:
     """What a conversion is verified with. recording None: simulated observations. skip: write the
     bundle without a verification (it then says that it has none). device: what the bundle that was
     made runs on while it is verified. scenes: where the answers differ by more than the limits,
-    that many in closed loop decide, against the bundle `before`."""
+    that many in closed loop decide, against the bundle `before`. act: what lets a bundle act (None:
+    `closed_loop.successes`)."""
 
     robot: RobotModel
     recording: Path | Recording | None = None
@@ -76,6 +77,7 @@ class Proof:
     scenes: int = 0
     before: Path | None = None
     jobs: int = 1
+    act: Act | None = None
 
     def see(self, tasks: list[str]) -> Recording:
         """The observations. Raises ConfigError."""
@@ -106,8 +108,8 @@ def reference_of(directory: Path, proof: Proof, original: Original | None = None
 
 def _act_out(finding: Finding, draft: Path, proof: Proof) -> Finding:
     assert proof.before is not None
-    name = proof.robot.name
-    return act_out(finding, proof.before, draft, name, proof.scenes, proof.seed, proof.jobs)
+    name, scenes = proof.robot.name, proof.scenes
+    return act_out(finding, proof.before, draft, name, scenes, proof.seed, proof.jobs, proof.act)
 
 
 def publish(

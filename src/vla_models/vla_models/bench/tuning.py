@@ -14,7 +14,7 @@ import torch
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import load_yaml
 from vla_inference.bundle import load_bundle
-from vla_models.bench.closed_loop import Paired, pair, successes
+from vla_models.bench.closed_loop import Paired, pair, remembering
 from vla_models.bench.exporting import export
 from vla_models.bench.fine_tuning import Tuning
 from vla_models.bench.optimising import optimise_onnx, optimise_torchscript
@@ -162,7 +162,8 @@ def tune(
     device = 'cpu' if target == 'cpu' else target
     outcome = Outcome()
     proof = replace(proof, keep_failed=False, skip=False, scenes=0)
-    acting = replace(proof, scenes=scenes, before=bundle, jobs=jobs)
+    act = remembering(proof.act)
+    acting = replace(proof, scenes=scenes, before=bundle, jobs=jobs, act=act)
     reference = reference_of(bundle, proof)
     outcome.reference, outcome.observations = reference.title, reference.recording.source
     made: dict[str, Path] = {'given': bundle}
@@ -194,24 +195,39 @@ def tune(
     )
     outcome.refused.update({e.name: e.reason for e in outcome.entries if not e.passed})
     outcome.best = best_of(outcome.entries, list(made))
-    if outcome.best is None:
-        return outcome
-    chosen = made[outcome.best]
-    if scenes:
-        told('closed loop, before and after')
-        name = proof.robot.name
-        runs = [successes(path, name, scenes, proof.seed, jobs=jobs) for path in (bundle, chosen)]
-        outcome.closed_loop = pair(*runs)
-        outcome.entries = [
-            _with_success(e, {'given': runs[0], outcome.best: runs[1]}) for e in outcome.entries
-        ]
-    _keep(chosen, out / 'best', outcome)
+    if scenes and outcome.best is not None:
+        name, seed = proof.robot.name, proof.seed
+        _act(outcome, made, lambda path: act(path, name, scenes, seed, jobs=jobs), told)
+    if outcome.best is not None:
+        _keep(made[outcome.best], out / 'best', outcome)
     return outcome
 
 
-def _with_success(entry: Entry, runs: dict[str, list[bool]]) -> Entry:
-    done = runs.get(entry.name)
-    return entry if done is None else replace(entry, success=sum(done) / len(done))
+def _act(
+    outcome: Outcome,
+    made: dict[str, Path],
+    act: Callable[[Path], list[bool]],
+    told: Callable[[str], None],
+) -> None:
+    """Let the best act beside the given, and where it is worse the next best, until one is not."""
+    told('closed loop: given')
+    before = act(made['given'])
+    runs = {'given': before}
+    while outcome.best is not None:
+        name = outcome.best
+        if name not in runs:
+            told(f'closed loop: {name}')
+            runs[name] = act(made[name])
+        outcome.closed_loop = pair(before, runs[name])
+        if not outcome.closed_loop.worse:
+            break
+        why = f'in closed loop {outcome.closed_loop.told}'
+        told(f'{name} refused: {why}')
+        outcome.refused[name] = why
+        outcome.entries = [replace(e, reason=why) if e.name == name else e for e in outcome.entries]
+        outcome.best = best_of(outcome.entries, list(made))
+    shares = {name: sum(run) / len(run) for name, run in runs.items()}
+    outcome.entries = [replace(e, success=shares.get(e.name, e.success)) for e in outcome.entries]
 
 
 def _keep(chosen: Path, out: Path, outcome: Outcome) -> None:

@@ -8,10 +8,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from vla_models.bench import closed_loop
 from vla_models.bench.parity import Limits
 from vla_models.bench.publishing import Proof
 from vla_models.bench.verification import Finding, VerificationFailed
-from vla_models.commands.terminal import console, guarded, positive
+from vla_models.commands.terminal import console, guarded, positive, progress
 from vla_robot import load_robot
 
 FAILED = 3  # exit code of a conversion that is another policy
@@ -74,7 +75,19 @@ def proof_of(a: argparse.Namespace) -> Proof:
         scenes=a.scenes,
         before=getattr(a, 'bundle', None),
         jobs=a.jobs,
+        act=act_with_a_bar,
     )
+
+
+def act_with_a_bar(bundle: Path, robot: str, scenes: int, seed: int, jobs: int = 1) -> list[bool]:
+    """`closed_loop.successes` with a progress bar."""
+    with progress('scenes') as bar:
+        line = bar.add_task('closed loop', total=scenes)
+
+        def step() -> None:
+            bar.advance(line)
+
+        return closed_loop.successes(bundle, robot, scenes, seed, jobs=jobs, advance=step)
 
 
 def limits_of(a: argparse.Namespace) -> Limits:

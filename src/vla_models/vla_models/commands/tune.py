@@ -19,7 +19,7 @@ from vla_models.commands.terminal import console, parser, positive
 EPILOG = """\
 Exports, optimises and quantises in every way that the target has, leaves in float what suffers,
 verifies each against the original, races those that are the same policy, and (with --scenes) lets
-the best act in the simulator beside the original. Leaves in --out:
+the best act in the simulator beside the given: where it is worse, the next best. Leaves in --out:
   best/           the fastest bundle that is the same policy; for the inference node's `policy`
   report.md       the table with pictures; tune.json the same for machines
   candidates/     all that were raced
@@ -71,7 +71,7 @@ def _run(arguments: list[str] | None) -> int:
             told=told,
         )
     report = write_report(out, a.bundle, a.target, a.threads, outcome)
-    table = Table('candidate', 'p50 ms', 'p99 ms', 'MB', 'cosine', 'speed-up')
+    table = Table('candidate', 'p50 ms', 'p99 ms', 'MB', 'cosine', 'success', 'speed-up')
     for entry in outcome.entries:
         row = entry.to_dict()
         name = f'[bold]{entry.name}[/]' if entry.name == outcome.best else entry.name
@@ -79,6 +79,7 @@ def _run(arguments: list[str] | None) -> int:
             name,
             *(f'{row[k]:.2f}' for k in ('p50_ms', 'p99_ms', 'size_mb')),
             f'{row["cosine"]:.5f}',
+            '–' if entry.success is None else f'{entry.success:.0%}',
             f'{row["speedup"]:.2f}',
         )
     console.print(table)

@@ -70,8 +70,8 @@ def _acted_out(finding: Finding, bundle: Path, against: Path, proof: Proof) -> F
         content = dict(load_yaml(draft / 'policy.yaml'))
         content.pop('verification', None)
         write_yaml(draft / 'policy.yaml', content)
-        name = proof.robot.name
-        return act_out(finding, against, draft, name, proof.scenes, proof.seed, proof.jobs)
+        name, scenes = proof.robot.name, proof.scenes
+        return act_out(finding, against, draft, name, scenes, proof.seed, proof.jobs, proof.act)
 
 
 def _run(arguments: list[str] | None) -> int:

@@ -26,7 +26,7 @@ EAGER = 'eager fp32'
 class Entry:
     """One row. speedup: against the baseline, median of wall time; cpu_speedup: of CPU time.
     reason: why it is not the same policy, empty if it is; judged: by its success in the closed
-    loop, not by its answers."""
+    loop, not by its answers. success: share of scenes done, where it acted."""
 
     name: str
     times: Times
@@ -147,8 +147,18 @@ def benchmark(
         if reason and name in bundles:
             judged, why = _acts_as_well(bundles[name], first)
             reason = '' if judged else f'{reason}{why}'
-        entries.append(Entry(name, took, sizes[name], parity, wall, cpu, reason, judged))
+        success = _acted(bundles[name]) if name in bundles else None
+        entries.append(Entry(name, took, sizes[name], parity, wall, cpu, reason, judged, success))
     return entries
+
+
+def _acted(path: Path) -> float | None:
+    """The share of scenes that a bundle did when it was verified; None where it did not act."""
+    bundle = load_bundle(path, accept_failed=True)
+    found = bundle.verification
+    if found is None or found.success is None:
+        return None
+    return found.success[1] if found.model_sha256 == bundle.files[bundle.model] else None
 
 
 def _acts_as_well(path: Path, reference: Path) -> tuple[bool, str]:
