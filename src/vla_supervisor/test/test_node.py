@@ -386,8 +386,8 @@ def test_a_signal_makes_the_robot_stand_and_waits_until_the_driver_says_so(scene
     node = s.node
     node.secure()
     assert s.mode(S.SAFE_STOP).behaviour == S.BEHAVIOUR_STAND
-    wait_until(lambda: not node.finish(0.0))  # until the driver's next word came
-    assert not node.finish(1.0)
+    assert not node.finish(0.0)
+    wait_until(lambda: not node.finish(1.0))  # until the driver's next word came
     assert 'shutting down' in s.ask('resume').message
     driver.message.standing = True
     wait_until(lambda: node.finish(1.0))

@@ -20,6 +20,7 @@ from vla_common.lifecycle import VlaLifecycleNode, run
 from vla_common.machine import machine
 from vla_common.modes import Mode
 from vla_common.scheduling import Priority
+from vla_common.standstill import Standstill
 from vla_common.wire import Writer
 from vla_interfaces.msg import (
     BalanceState,
@@ -95,6 +96,9 @@ class SupervisorNode(VlaLifecycleNode):
             self.params, robot.stops, f'parameters of {self.get_fully_qualified_name()}'
         )
         now = self._awake = steady_now()
+        self._stalls, self._last_stall = 0, ''
+        self._standstill = Standstill()
+        self.track(self._standstill.close)
         self._nodes = BringUp(HEARTBEAT_TOPIC, all_settings.timing, now)
         endpoints = Endpoints(self.params.require_endpoint, self.params.longest_endpoint_timeout)
         self._watch = Watch(all_settings.limits, endpoints, self._nodes)
@@ -161,6 +165,7 @@ class SupervisorNode(VlaLifecycleNode):
             'nodes_active': ', '.join(self._watch.active(now)),
             'nodes_missing': '; '.join(self._watch.missing(now)),
             'endpoints': ', '.join(self._watch.endpoints.names),
+            'stalls': f'{self._stalls}, the last {self._last_stall}' if self._stalls else '0',
         }
         for c in d.causes:
             values[c.condition.name] = c.condition.detail + ('' if c.present else ' (gone)')
@@ -177,7 +182,11 @@ class SupervisorNode(VlaLifecycleNode):
         now = steady_now()
         gap, self._awake = now - self._awake, now
         if gap > 2.5 / self.params.publish_rate:
-            self._watch.on_stall(gap, now)
+            self._stalls += 1
+            why = self._standstill.tell(gap)
+            self._last_stall = f'{1e3 * gap:.0f} ms ({why})'
+            self._watch.on_stall(gap, now, why)
+        self._standstill.mark(now)
         return now
 
     def _inputs(self, now: float) -> Any:

@@ -152,7 +152,7 @@ class Watch:
         self._idle = Persistence(limits.idle_end_after, 0.0)
         self._duplicates: dict[str, int] = {}
         self._mode = Mode.INACTIVE
-        self._stalled = 0.0  # s, not yet told
+        self._stalled = (0.0, '')  # s, and why; not yet told
         self._proven: set[str] = set()  # have been active and heard, at some time
 
     # -- reports: each returns True if it should be decided on at once ----------------------------
@@ -236,10 +236,10 @@ class Watch:
         self._duplicates = duplicates
         return bool(news)
 
-    def on_stall(self, duration: float, now: float) -> None:
-        """Until ``now`` this process itself did not run for so long."""
+    def on_stall(self, duration: float, now: float, why: str = '') -> None:
+        """Until ``now`` this process itself did not run for so long; ``why`` is for people."""
         self.hearts.was_deaf(duration, now)
-        self._stalled = max(self._stalled, duration)
+        self._stalled = max(self._stalled, (duration, why))
 
     def on_mode(self, mode: Mode) -> None:
         """The decision made on the last inputs."""
@@ -271,14 +271,15 @@ class Watch:
                     'all but one of them end',
                 )
             )
-        stalled, self._stalled = self._stalled, 0.0
+        (stalled, why), self._stalled = self._stalled, (0.0, '')
         if stalled > self._limits.stall_stop_after and self._mode is Mode.RUNNING:
             # The driver has stopped by itself meanwhile; never let that motion go on.
             conditions.append(
                 soft(
                     'supervisor_stalled',
                     'supervisor',
-                    f'the supervisor did not run for {1e3 * stalled:.0f} ms',
+                    f'the supervisor did not run for {1e3 * stalled:.0f} ms'
+                    + (f' ({why})' if why else ''),
                     'by itself; give it more of the processor',
                 )
             )
