@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-PACKAGES = sorted(path.parent for path in ROOT.glob('src/*/package.xml'))
+PACKAGES = [ROOT / 'compat', *sorted(path.parent for path in ROOT.glob('src/*/package.xml'))]
 
 
 def bash(script: str, **environment: str) -> subprocess.CompletedProcess:
@@ -102,7 +102,8 @@ def test_colcon_sees_every_package_as_an_ament_package():
     # An invalid package.xml makes colcon treat the package as plain Python, silently.
     result = subprocess.run(['colcon', 'list'], cwd=ROOT, capture_output=True, text=True)
     kinds = {line.split()[0]: line.split()[-1] for line in result.stdout.splitlines()}
-    assert set(kinds) == {path.name for path in PACKAGES}, result.stdout + result.stderr
+    named = {re.search('<name>(.+)</name>', (p / 'package.xml').read_text())[1] for p in PACKAGES}
+    assert set(kinds) == named, result.stdout + result.stderr
     assert set(kinds.values()) <= {'(ros.ament_python)', '(ros.ament_cmake)'}, kinds
 
 
