@@ -11,21 +11,20 @@ conftest.py repeats a failed test only if one of the two says so, and pytest's s
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
 from contextlib import suppress
 
+from vla_common.child import end_with_parent
+
 STALL = 0.06
 """s of lateness that count. The driver stops the robot after 0.1 s without its supervisor."""
 
 NAP = 0.01
 ABOVE_THE_ROBOT = 45  # SCHED_FIFO; the supervisor has 35, the kernel's interrupt threads 50
-PR_SET_PDEATHSIG = 1
 
 
 _heard: list[tuple[float, str]] = []
@@ -76,7 +75,7 @@ def _watch(cpu: int) -> None:
 
 
 def main() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     for cpu in os.sched_getaffinity(0):
         threading.Thread(target=_watch, args=(cpu,), daemon=True).start()
     threading.Event().wait()

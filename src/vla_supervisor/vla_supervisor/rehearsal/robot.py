@@ -7,7 +7,6 @@ they can be stopped and killed. Nothing in here belongs to a test framework.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import pathlib
 import signal
@@ -25,6 +24,7 @@ from rclpy.task import Future
 from std_srvs.srv import Trigger
 
 from vla_common import qos
+from vla_common.child import end_with_parent
 from vla_common.modes import Behaviour, Mode
 from vla_common.scheduling import Priority, prefer
 from vla_common.spinning import SpinningThread, retire
@@ -45,13 +45,9 @@ BRING_UP = 120.0
 _LAUNCH = ('ros2', 'launch', 'vla_bringup', 'humanoid.launch.py')
 
 
-_PR_SET_PDEATHSIG = 1
-_prctl = ctypes.CDLL(None).prctl
-
-
 def _end_with_the_parent() -> None:
-    """Have the launch ended if this process is killed: a robot that nobody watches goes on."""
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+    """A robot that nobody watches would go on."""
+    end_with_parent(signal.SIGINT)
 
 
 class RehearsalError(RuntimeError):
