@@ -42,6 +42,9 @@ from vla_supervisor.processes import Ghosts
 from vla_supervisor.settings import settings
 from vla_supervisor.watch import BALANCE, CAMERA, DRIVER, FILTER, INFERENCE, Watch
 
+_WAY_BACK = {Mode.SAFE_STOP: Step.RESUME, Mode.ESTOP: Step.RESET}
+"""The operator's next step, where the robot was stopped."""
+
 SINGLE_PUBLISHER = (
     '/joint_command',
     '/supervisor/state',
@@ -140,7 +143,8 @@ class SupervisorNode(VlaLifecycleNode):
         if self._core.mode in (Mode.READY, Mode.RUNNING):
             decision, _ = self._core.ask(now, Step.SAFE_STOP, self._inputs(now))
             self._take(decision)
-        self._publish()
+        self._publish_state()
+        self._log_change(leaving=True)
 
     def finish(self, elapsed: float) -> bool:
         if self._core is None or not self.active:
@@ -211,7 +215,7 @@ class SupervisorNode(VlaLifecycleNode):
         self._decision = decision
         self._watch.on_mode(decision.mode)
 
-    def _log_change(self) -> None:
+    def _log_change(self, leaving: bool = False) -> None:
         """After publishing: a line in the log costs more time than all of a stop's way to here."""
         d, before = self._decision, self._logged
         if d.mode is before:
@@ -219,8 +223,9 @@ class SupervisorNode(VlaLifecycleNode):
         self._logged = d.mode
         why = '; '.join(f'{c.condition.name} ({c.condition.detail})' for c in d.causes)
         text = f'{before.name} -> {d.mode.name}' + (f': {why}' if why else '')
-        if d.mode in (Mode.SAFE_STOP, Mode.ESTOP):
-            self.get_logger().warning(text)
+        if step := _WAY_BACK.get(d.mode):
+            way_back = '' if leaving else f' (next: ros2 run vla_supervisor command {step.value})'
+            self.get_logger().warning(text + way_back)
         else:
             self.get_logger().info(text)
 
