@@ -4,6 +4,10 @@
 With both cores busy, a 100 Hz timer at default priority is late by 3.8 ms (p99), under SCHED_FIFO
 by 0.3 ms; and a driver that a renderer or a policy keeps off the CPU for 50 ms lets a biped fall.
 A page that has to come back from the disk takes as long: what these processes touched stays.
+
+The inference node has the lowest of these priorities, for what it does around its model, which runs
+at the default one (`Ordinary`): a chunk is on its way in time though others compute, and a model
+that computes for long keeps nobody from the CPU.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+from contextlib import suppress
 from enum import IntEnum
 
 
@@ -21,6 +26,7 @@ class Priority(IntEnum):
     """
 
     NORMAL = 0
+    INFERENCE = 10
     MONITOR = 20
     FILTER = 25
     DRIVER = 30
@@ -48,6 +54,23 @@ def prefer(priority: Priority) -> str:
             '; memory not locked: late ticks when it gets short ("@realtime - memlock unlimited")'
         )
     return told
+
+
+class Ordinary:
+    """`with Ordinary():` the calling thread runs at default priority, and afterwards as before; so
+    do the threads that are made meanwhile, for good. Nothing changes where it has no other."""
+
+    def __enter__(self) -> None:
+        self._policy = os.sched_getscheduler(0)
+        if self._policy != os.SCHED_OTHER:
+            self._parameter = os.sched_getparam(0)
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+    def __exit__(self, *raised: object) -> None:
+        if self._policy != os.SCHED_OTHER:
+            # Refused if the permission was taken away meanwhile: then it stays as it is.
+            with suppress(PermissionError):
+                os.sched_setscheduler(0, self._policy, self._parameter)
 
 
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4

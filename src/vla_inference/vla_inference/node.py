@@ -34,6 +34,7 @@ from vla_common.levels import Level
 from vla_common.lifecycle import VlaLifecycleNode, run
 from vla_common.messages import stamp_to_ns
 from vla_common.modes import Mode
+from vla_common.scheduling import Ordinary, Priority
 from vla_inference.blending.blender import BlendingParameters, chosen
 from vla_inference.caller import ThreadCaller
 from vla_inference.chain import Chain, Link
@@ -155,24 +156,26 @@ class InferenceNode(VlaLifecycleNode):
     def _load(self, key: str, name: str) -> Link:
         """One bundle of the chain, warmed up."""
         p = self.params
-        policy = load_named(
-            key,
-            name,
-            self._models,
-            self._make_policy,
-            self._robot,
-            threads=p.threads,
-            device=p.device,
-            accept_failed=p.accept_failed_verification,
-            timeout=p.policy_timeout,
-            precision=p.precision,
-        )
-        try:
-            check_cameras(policy.bundle, self._topics)
-            usual, worst = warmed_up(policy, self._robot, p.policy_timeout)
-        except ConfigError:
-            policy.close()
-            raise
+        # The model and the threads that it makes compute beside others, not before them.
+        with Ordinary():
+            policy = load_named(
+                key,
+                name,
+                self._models,
+                self._make_policy,
+                self._robot,
+                threads=p.threads,
+                device=p.device,
+                accept_failed=p.accept_failed_verification,
+                timeout=p.policy_timeout,
+                precision=p.precision,
+            )
+            try:
+                check_cameras(policy.bundle, self._topics)
+                usual, worst = warmed_up(policy, self._robot, p.policy_timeout)
+            except ConfigError:
+                policy.close()
+                raise
         self._tell_warm_up(policy, usual, worst)
         b, c = p.blending, p.confidence
         led = bool(getattr(policy, 'takes_prefix', False))
@@ -603,11 +606,11 @@ def _each_once(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def main() -> None:
+def main(make_node: Callable[[], InferenceNode] = InferenceNode) -> None:
     # A chunk passes through two threads; with the default of 5 ms each may wait that long for the
     # interpreter while another one runs.
     sys.setswitchinterval(0.0002)
-    sys.exit(run(InferenceNode))
+    sys.exit(run(make_node, priority=Priority.INFERENCE))
 
 
 if __name__ == '__main__':

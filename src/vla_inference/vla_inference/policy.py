@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from vla_common.errors import ConfigError
+from vla_common.scheduling import Ordinary
 from vla_inference.bundle import Bundle, load_bundle, with_precision
 from vla_inference.locate import is_address
 from vla_inference.preprocess import (
@@ -234,7 +235,8 @@ class ModelPolicy:
     def run(self, tensors: dict[str, np.ndarray]) -> np.ndarray:
         """The model alone. Raises PolicyError."""
         try:
-            return self._runtime.run(tensors)
+            with Ordinary():
+                return self._runtime.run(tensors)
         except Exception as error:  # whatever a model file can raise is the policy's failure
             raise PolicyError(f'{self._runtime.name}: {error}') from error
 
@@ -266,14 +268,15 @@ def _seen(images: Mapping[str, np.ndarray], camera: str, what: str) -> np.ndarra
 
 def check_positions(positions: np.ndarray, joints: tuple[str, ...]) -> None:
     """Raise PolicyError unless every target is finite and plausible as an angle."""
+    if np.abs(positions).max(initial=0.0) <= PLAUSIBLE_RAD:  # not so where one is no number
+        return
     finite = np.isfinite(positions)
     if not finite.all():
         bad = sorted({joints[k] for k in np.nonzero(~finite)[1]})
         raise PolicyError(f'targets that are not finite: {", ".join(bad)}')
-    if not (np.abs(positions) <= PLAUSIBLE_RAD).all():
-        k = int(np.argmax(np.abs(positions).max(axis=0)))
-        worst = float(np.abs(positions[:, k]).max())
-        raise PolicyError(f'target of {joints[k]} is {worst:.3g} rad, beyond {PLAUSIBLE_RAD:.3g}')
+    k = int(np.argmax(np.abs(positions).max(axis=0)))
+    worst = float(np.abs(positions[:, k]).max())
+    raise PolicyError(f'target of {joints[k]} is {worst:.3g} rad, beyond {PLAUSIBLE_RAD:.3g}')
 
 
 def check_chunk(chunk: ActionChunk, known: frozenset[str]) -> None:

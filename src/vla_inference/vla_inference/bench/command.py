@@ -4,7 +4,8 @@
 overhead: frame on the topic to chunk on the topic, through the node in its own process. openpi
 loopback: the same bundle behind the openpi protocol, server in its own process. bare loop: the same
 bundle called in a loop, one call after the other. All three without the model's own time, which is
-the last row. preprocess: 640 x 480 to a normalised 224 x 224.
+model_ms. preprocess: 640 x 480 to a normalised 224 x 224. machine: how late a process that only
+sleeps woke meanwhile, on the same processors and at the node's priority.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from vla_inference.policy import PolicyError, load_policy
 from vla_robot import load_robot
 
 
-def run(args: argparse.Namespace) -> dict[str, dict[str, float]]:
+def run(args: argparse.Namespace) -> dict[str, dict]:
     """Raises ConfigError and PolicyError."""
     size = (args.width, args.height)
     robot = load_robot(args.robot)
@@ -37,7 +38,9 @@ def run(args: argparse.Namespace) -> dict[str, dict[str, float]]:
     words = policy.bundle.tasks[0] if policy.bundle.tasks else 'wave'
     has_model = policy.bundle.action is not None
     policy.close()
-    table = {'preprocess_ms': distribution(preprocessing(args.times, (640, 480), 224))}
+    table: dict[str, dict] = {
+        'preprocess_ms': distribution(preprocessing(args.times, (640, 480), 224))
+    }
     if has_model:
         table['openpi_loopback_ms'] = distribution(
             openpi_loopback(path, args.robot, robot, args.times, size, args.threads)
@@ -47,12 +50,16 @@ def run(args: argparse.Namespace) -> dict[str, dict[str, float]]:
     send_images_as_the_robot_does()
     rclpy.init(domain_id=own_domain())
     try:
-        took, lost = measure(path, args.robot, robot, words, args.times, size, args.threads)
+        found = measure(
+            path, args.robot, robot, words, args.times, size, args.threads, by_stage=args.stages
+        )
     finally:
         rclpy.shutdown()
-    if not took:
+    if not found.overheads:
         raise ConfigError('benchmark', 'chunks', 'none', 'one per frame')
-    return {'overhead_ms': distribution(took) | {'frames_without_chunk': lost}} | table
+    overhead = distribution(found.overheads) | {'frames_without_chunk': found.lost}
+    stages = {'stages_ms': found.stages} if args.stages else {}
+    return {'overhead_ms': overhead} | table | {'machine_ms': found.witness} | stages
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,6 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--threads', type=int, default=1, help='threads of the runtime')
     parser.add_argument('--width', type=int, default=640, help='of the camera image')
     parser.add_argument('--height', type=int, default=480, help='of the camera image')
+    parser.add_argument('--stages', action='store_true', help='where the overhead comes from')
     parser.add_argument('--json', action='store_true', help='one JSON object as the last line')
     args = parser.parse_args(arguments)
     args.times = max(2, args.times)
@@ -78,9 +86,20 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(table))
         return 0
     print(f'{args.bundle}, {args.width} x {args.height}, load {os.getloadavg()[0]:.1f}, ms')
-    for name, row in table.items():
-        print(f'{name:20s} p50 {row["p50"]:8.3f}  p99 {row["p99"]:8.3f}  max {row["max"]:8.3f}')
+    stages = table.pop('stages_ms', {})
+    _print(table, 20)
+    lost, stolen = table['overhead_ms']['frames_without_chunk'], table['machine_ms']['stolen_ms']
+    print(f'frames without a chunk: {lost}; the hypervisor kept {stolen:g} ms')
+    if stages:
+        print('the overhead, stage by stage')
+        _print(stages, 42)
     return 0
+
+
+def _print(table: dict[str, dict[str, float]], width: int) -> None:
+    for name, row in table.items():
+        times = f'p50 {row["p50"]:8.3f}  p99 {row["p99"]:8.3f}  max {row["max"]:8.3f}'
+        print(f'{name:{width}s} {times}')
 
 
 if __name__ == '__main__':

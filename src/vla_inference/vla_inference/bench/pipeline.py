@@ -12,8 +12,12 @@ import os
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +36,10 @@ from trajectory_msgs.msg import JointTrajectory
 from vla_common import qos
 from vla_common.errors import ConfigError
 from vla_common.messages import stamp_to_ns
+from vla_common.scheduling import Ordinary, Priority, prefer
 from vla_common.wire import HEADER, Reader, Writer
+from vla_inference.bench.machine import Witness
+from vla_inference.bench.stages import FILE, table
 from vla_interfaces.msg import ChunkReport, InferenceStatus, SupervisorState
 
 START_TIMEOUT = 60.0
@@ -196,6 +203,17 @@ class Surroundings:
         self.status = message
 
 
+@dataclass(frozen=True)
+class Found:
+    """overheads: s. lost: frames without a chunk. witness: see machine.Witness. stages: see stages;
+    empty if not asked for."""
+
+    overheads: list[float]
+    lost: int
+    witness: dict[str, float]
+    stages: dict[str, dict[str, float]]
+
+
 def measure(
     bundle: str,
     robot_name: str,
@@ -205,39 +223,82 @@ def measure(
     size: tuple[int, int],
     threads: int,
     rate: float = 20.0,
-) -> tuple[list[float], int]:
-    """(overheads in s, frames without a chunk). Raises ConfigError when the node does not run."""
+    by_stage: bool = False,
+) -> Found:
+    """by_stage: where the time goes; it costs some itself. Raises ConfigError when the node does
+    not run."""
+    # What the filter and the driver, whose place this process takes, have at least.
+    prefer(Priority.MONITOR)
+    around = Surroundings(robot, size)
+    with tempfile.TemporaryDirectory(prefix='vla_benchmark_') as folder:
+        told = Path(folder) / 'stages.json'
+        with _node(bundle, robot_name, threads, 1.5 * rate, told if by_stage else None):
+            try:
+                asked, waking = _play(around, words, times, rate)
+            finally:
+                gc.unfreeze()
+        sent = {key: around.sent[key] for key in asked}
+        stages = table(told, sent, around.chunks) if by_stage else {}
+    around.close()
+    answered = [key for key in asked if key in around.chunks and key in around.model]
+    took = [around.chunks[key] - around.sent[key] - around.model[key] for key in answered]
+    return Found(took, len(asked) - len(answered), waking, stages)
+
+
+@contextmanager
+def _node(
+    bundle: str, robot_name: str, threads: int, frequency: float, told: Path | None
+) -> Iterator[None]:
+    """The node in its process. told: where it writes the times of its stages, None for no times."""
     parameters = {
         'policy': bundle,
         'robot': robot_name,
         'threads': threads,
         # As on the robot: somewhat above the camera's rate.
-        'inference_frequency': 1.5 * rate,
+        'inference_frequency': frequency,
         'time_limit': 3600.0,
         'settle.time': 0.0,
         'policy_timeout': 5.0,
         'blocked_timeout': 30.0,
     }
-    command = [sys.executable, '-m', 'vla_inference.node', '--ros-args']
+    module = 'vla_inference.node' if told is None else 'vla_inference.bench.stages'
+    command = [sys.executable, '-m', module, '--ros-args']
     for name, value in parameters.items():
         command += ['-p', f'{name}:={value}']
-    around = Surroundings(robot, size)
-    node = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ.copy())
+    environment = os.environ | ({FILE: str(told)} if told is not None else {})
+    with Ordinary():  # it asks for its own priority
+        node = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
     try:
-        around.change(Transition.TRANSITION_CONFIGURE)
-        around.change(Transition.TRANSITION_ACTIVATE)
-        around.spin(1.0)
-        # As the nodes do: this process must not walk through all its modules while it measures.
-        gc.collect()
-        gc.freeze()
-        around.say(words)
-        end = time.monotonic() + START_TIMEOUT
-        while not around.chunks:
-            if time.monotonic() > end:
-                said = around.status.reason or around.status.last_result if around.status else ''
-                raise ConfigError('benchmark', 'chunks', f'none ({said})', 'one per frame')
-            around.publish_frame()
-            around.spin(1.0 / rate)
+        yield
+    finally:
+        node.terminate()
+        try:
+            node.wait(10.0)
+        except subprocess.TimeoutExpired:
+            node.kill()
+            node.wait()
+
+
+def _play(
+    around: Surroundings, words: str, times: int, rate: float
+) -> tuple[list[int], dict[str, float]]:
+    """(stamps of the frames that count, what the witness saw meanwhile)."""
+    around.change(Transition.TRANSITION_CONFIGURE)
+    around.change(Transition.TRANSITION_ACTIVATE)
+    around.spin(1.0)
+    # As the nodes do: this process must not walk through all its modules while it measures.
+    gc.collect()
+    gc.freeze()
+    around.say(words)
+    end = time.monotonic() + START_TIMEOUT
+    while not around.chunks:
+        if time.monotonic() > end:
+            said = around.status.reason or around.status.last_result if around.status else ''
+            raise ConfigError('benchmark', 'chunks', f'none ({said})', 'one per frame')
+        around.publish_frame()
+        around.spin(1.0 / rate)
+    with Witness() as witness:
+        around.spin(0.5)
         asked = []
         for i in range(10 + times):
             asked.append(around.publish_frame())
@@ -245,15 +306,4 @@ def measure(
             if i < 10:
                 asked.clear()
         around.spin(0.5)
-    finally:
-        gc.unfreeze()
-        node.terminate()
-        try:
-            node.wait(10.0)
-        except subprocess.TimeoutExpired:
-            node.kill()
-            node.wait()
-        around.close()
-    answered = [key for key in asked if key in around.chunks and key in around.model]
-    took = [around.chunks[key] - around.sent[key] - around.model[key] for key in answered]
-    return took, len(asked) - len(answered)
+        return asked, witness.found()
