@@ -2,8 +2,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 #
 # Builds the workspace when something that a build reads has changed: the list of files, a package
-# manifest, a message. Python sources are linked, not copied (--symlink-install), so editing one
-# needs no build. Called by setup.bash in the environment that it made.
+# manifest, a message, a Python module that is compiled (it imports cython). All others are linked,
+# not copied (--symlink-install), so editing one needs no build. Called by setup.bash in the
+# environment that it made.
 set -u
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 export VLA_LOG="$root/log/setup_build.log"
@@ -12,9 +13,10 @@ source "$root/environment/steps.bash"
 cd "$root" || exit 1
 
 wanted="$( {
-  find src launch config models -type f -not -path '*/__pycache__/*' -not -path '*.egg-info/*' -not -path '*/.pytest_cache/*' -not -path '*/.hypothesis/*' | LC_ALL=C sort
+  find src launch config models -type f -not -path '*/__pycache__/*' -not -path '*.egg-info/*' -not -path '*/.pytest_cache/*' -not -path '*/.hypothesis/*' -not -name '*.so' | LC_ALL=C sort
   find src \( -name package.xml -o -name setup.py -o -name setup.cfg -o -name CMakeLists.txt \
     -o -name '*.msg' -o -name '*.srv' -o -name '*.action' \) -print0 | LC_ALL=C sort -z | xargs -0 cat
+  grep -rlZ --include='*.py' '^import cython$' src | LC_ALL=C sort -z | xargs -0 cat
   cat colcon.meta environment/colcon_defaults.yaml .venv/.vla_environment
 } | sha256sum | cut -d' ' -f1)"
 [ "$(cat install/.vla_built 2>/dev/null)" = "$wanted" ] && exit 0

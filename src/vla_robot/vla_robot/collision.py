@@ -49,6 +49,7 @@ class CollisionModel:
             both or none.
         levers: (m, n) m/rad, the most by which the pair's distance changes per rad of each joint
             (m/m for a prismatic one), in any configuration.
+        columns: (n,) of the joints in `jacobian`.
     """
 
     def __init__(self, robot: RobotModel, obstacles: Sequence[Obstacle] = ()) -> None:
@@ -57,7 +58,7 @@ class CollisionModel:
         self._data = model.createData()
         ids = [model.getJointId(name) for name in robot.joint_names]
         self._to_q = np.array([model.idx_qs[i] for i in ids], dtype=int)
-        self._to_v = np.array([model.idx_vs[i] for i in ids], dtype=int)
+        self.columns = np.array([model.idx_vs[i] for i in ids], dtype=np.intp)
         self._column = {joint: k for k, joint in enumerate(ids)}
         self._q = pinocchio.neutral(model)
         self._geometry = geometry = robot.pinocchio_geometry.copy()
@@ -164,9 +165,15 @@ class CollisionModel:
         """Coal's result: `min_distance` in m, negative where the shapes overlap; see `wrench`."""
         return pinocchio.computeDistance(self._geometry, self._geometry_data, pair)
 
+    @property
+    def jacobian(self) -> np.ndarray:
+        """(6, nv) how each joint moves a point at the base's origin (linear, then angular), after
+        `place`; the joints' are its `columns`."""
+        return self._data.J
+
     def rows(self, wrenches: np.ndarray, signs: np.ndarray) -> np.ndarray:
         """(k, n): how the quantities of (k, 6) wrenches grow with each joint; (k, n) signs."""
-        rows = (wrenches @ self._data.J).take(self._to_v, axis=1)
+        rows = (wrenches @ self._data.J).take(self.columns, axis=1)
         rows *= signs
         return rows
 
@@ -228,7 +235,7 @@ class CollisionModel:
 
     def com_rows(self, directions: np.ndarray) -> np.ndarray:
         """(k, n): how the centre of mass moves along (k, 3) directions, after `place` with mass."""
-        return (directions @ self._data.Jcom).take(self._to_v, axis=1)
+        return (directions @ self._data.Jcom).take(self.columns, axis=1)
 
 
 def wrench(result: object) -> Wrench:

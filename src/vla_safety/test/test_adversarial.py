@@ -2,12 +2,13 @@
 """The short form of `ros2 run vla_safety adversarial`, and that it can find something."""
 
 import json
+import math
 
-import numpy as np
 import pytest
 
 from vla_safety import adversarial, box_limits
 from vla_safety.adversarial import attack
+from vla_safety.compiled import as_python
 
 
 def test_no_command_breaks_the_box_in_an_adversarial_run():
@@ -35,20 +36,21 @@ def test_the_command_prints_json_as_its_last_line_and_exits_0(capsys):
     assert summary['ticks'] == 500
 
 
-def naive_speed(distances, doubled, at, squared):
+def naive_speed(distance, rate, late):
     """The bound that everybody writes first."""
-    np.maximum(distances, 0.0, out=distances)
-    distances /= 0.01
+    return max(distance, 0.0) / 0.01
 
 
-def too_generous_brake(distances, doubled, at, squared):
+def too_generous_brake(distance, rate, late):
     """A sign forgotten in front of aT."""
-    distances[:] = np.sqrt(at * at + doubled * np.maximum(distances, 0.0))
+    return math.sqrt((rate * late) ** 2 + 2.0 * rate * max(distance, 0.0))
 
 
 @pytest.mark.parametrize('mutant', [naive_speed, too_generous_brake])
 def test_the_oracle_finds_a_filter_with_a_wrong_braking_bound(monkeypatch, mutant):
-    monkeypatch.setattr(box_limits, 'bounding_speeds', mutant)
+    loops = as_python(box_limits.joints)
+    loops._stopping_speed = loops._lagging_speed = mutant
+    monkeypatch.setattr(box_limits, 'joints', loops)
     summary = attack(ticks=6_000, seed=1)
     assert summary['by_kind'].get('braking_distance', 0) > 0
 

@@ -51,11 +51,11 @@ def test_every_command_that_leaves_keeps_the_box_whatever_is_wanted_at_whatever_
     oracle.reset(position)
     for dt, wish, scale in steps:
         period = box.elapse(dt)
-        reach = (None, None)
+        reach = None
         if torque:
             centre = rng.uniform(-3, 3, 3)
-            reach = (centre - 0.1, centre + 0.1)
-        box.bound(period, scale, *reach)
+            reach = np.array((centre - 0.1, centre + 0.1))
+        box.bound(period, scale, reach)
         assert (box.low <= box.brake).all()
         assert (box.brake <= box.high).all()
         wanted = wish * rng.choice([-1.0, 1.0], 3)
@@ -167,7 +167,7 @@ def test_the_torque_bound_never_drags_a_command_that_rests():
     box = make_box(SyntheticRobot.uniform(1))
     box.reset(np.array([0.5]))
     pushed = np.array([-0.8])  # the joint was pushed far away: window far from the command
-    box.bound(0.01, 1.0, pushed - 0.1, pushed + 0.1)
+    box.bound(0.01, 1.0, np.array((pushed - 0.1, pushed + 0.1)))
     assert box.low[0] < 0.0  # may go back to the joint
     assert box.high[0] == 0.0  # may stay, must not go further away
 

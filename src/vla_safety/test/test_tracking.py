@@ -17,9 +17,9 @@ from vla_safety.violations import Kind, violation
 
 
 def sample(tracker: ChunkTracker, scale: float = 1.0, n: int = 1):
-    position, velocity = np.zeros(n), np.zeros(n)
-    tracker.sample(scale, position, velocity)
-    return position, velocity
+    target = np.zeros((2, n))
+    tracker.sample(scale, target)
+    return target
 
 
 def chunk_of(function, stamp=0.0, h=16, step=0.1) -> Chunk:

@@ -1,2 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The safety filter: what stands between an action chunk and a motor."""
+
+from vla_safety import compiled as _compiled
+
+_compiled.prefer_newer_sources()

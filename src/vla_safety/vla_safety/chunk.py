@@ -9,6 +9,8 @@ from enum import Enum
 
 import numpy as np
 
+from vla_safety.kernel import joints as loops
+
 
 class Interpolation(str, Enum):
     """How positions between a chunk's points are found."""
@@ -90,10 +92,6 @@ def segment_coefficients(
     )
 
 
-_FADED = [0.0, 0.0], [0.0, 0.0]
-"""Of a fade that is over: its two basis functions, and their rates."""
-
-
 class ChunkTracker:
     """Plays the newest chunk, taking over from the motion before without a jump.
 
@@ -118,14 +116,14 @@ class ChunkTracker:
         self._cross_fade = cross_fade
         self._chunk: Chunk | None = None
         self._knots: list[float] = []
-        self._coefficients = np.zeros((0, 1, 0))
+        self._coefficients = np.zeros((0, 3, 0))
         self._time = 0.0
         self._faded = 0.0
-        self._fading = _FADED
-        self._where: np.ndarray | slice = slice(0)
-        self._before_position = np.zeros(n)
-        self._before_velocity = np.zeros(n)
-        self.covered = np.zeros(n, dtype=bool)
+        # Of the two curves that fade: their values, and their rates.
+        self._fading = np.zeros(4)
+        self._joints = np.zeros(0, dtype=np.intp)
+        self._before, self._target = np.zeros((2, n)), np.zeros((2, n))
+        self.covered = np.zeros(n, dtype=np.uint8)
 
     @property
     def chunk(self) -> Chunk | None:
@@ -146,7 +144,7 @@ class ChunkTracker:
     def clear(self) -> None:
         """Forget the chunk."""
         self._chunk = None
-        self.covered[:] = False
+        self.covered[:] = 0
 
     @staticmethod
     def start_time(chunk: Chunk, now: float, scale: float) -> float:
@@ -164,10 +162,10 @@ class ChunkTracker:
             scale: speed scale in force.
         """
         start = self.start_time(chunk, now, scale)
-        joints = chunk.joints
-        fading = self.covered[joints]
+        joints = np.array(chunk.joints, dtype=np.intp)
+        fading = self.covered[joints] != 0
         if fading.any():
-            self.sample(scale, self._before_position, self._before_velocity)
+            self.sample(scale, self._before)
         times = np.asarray(chunk.times, dtype=float)
         positions = np.asarray(chunk.positions, dtype=float)
         if chunk.velocities is None:
@@ -188,52 +186,48 @@ class ChunkTracker:
         self._chunk = chunk
         self._time = start
         self._faded = 0.0
-        self.covered[:] = False
-        self.covered[joints] = True
-        self._fading = _FADED
-        own = self._evaluate(scale)
-        order = self._coefficients.shape[1]
-        fade = np.zeros((2, len(joints)))
-        fade[0, fading] = (self._before_position[joints] - own[0])[fading]
-        fade[1, fading] = (self._before_velocity[joints] - own[1])[fading]
-        self._coefficients[:, order - 2 :] = fade
-        whole = len(joints) == len(self.covered) and (joints == np.arange(len(joints))).all()
-        self._where = slice(None) if whole else joints
+        self._joints = joints
+        self.covered[:] = 0
+        self.covered[joints] = 1
+        self._fading[:] = 0.0
+        self._evaluate(scale, self._target)
+        fade = (self._before - self._target)[:, joints]
+        fade[:, ~fading] = 0.0
+        self._coefficients[:, -2:] = fade
 
     def advance(self, dt: float, scale: float) -> None:
         """Let `dt` seconds pass; playback moves by dt·scale."""
         self._time += dt * scale
         self._faded += dt
 
-    def sample(self, scale: float, position: np.ndarray, velocity: np.ndarray) -> None:
-        """Write the covered joints' wanted position (rad) and velocity (rad/s) into (n,) arrays."""
+    def sample(self, scale: float, target: np.ndarray) -> None:
+        """Write the covered joints' wanted position (rad) and velocity (rad/s) into (2, n)."""
         assert self._chunk is not None
         s = self._faded / self._cross_fade
+        fading = self._fading
         if s < 1.0:
             s2 = s * s
             s3 = s2 * s
             # Quintic Hermite basis of "value 1, slope 0" and "value 0, slope 1" falling to rest.
-            value = 1.0 - s3 * (10.0 - 15.0 * s + 6.0 * s2)
-            value_slope = -30.0 * s2 * (1.0 - s) ** 2 / self._cross_fade
-            slope = s - s3 * (6.0 - 8.0 * s + 3.0 * s2)
-            slope_slope = 1.0 - s2 * (18.0 - 32.0 * s + 15.0 * s2)
-            self._fading = [value, slope * self._cross_fade], [value_slope, slope_slope]
+            fading[0] = 1.0 - s3 * (10.0 - 15.0 * s + 6.0 * s2)
+            fading[1] = (s - s3 * (6.0 - 8.0 * s + 3.0 * s2)) * self._cross_fade
+            fading[2] = -30.0 * s2 * (1.0 - s) ** 2 / self._cross_fade
+            fading[3] = 1.0 - s2 * (18.0 - 32.0 * s + 15.0 * s2)
         else:
-            self._fading = _FADED
-        position[self._where], velocity[self._where] = self._evaluate(scale)
+            fading[:] = 0.0
+        self._evaluate(scale, target)
 
-    def _evaluate(self, scale: float) -> np.ndarray:
-        """(2, k) position and velocity at the playback time, what fades included."""
+    def _evaluate(self, scale: float, target: np.ndarray) -> None:
+        """Position and velocity at the playback time, what fades included."""
         # bisect on a list of floats takes a tenth of np.searchsorted's time for so few points.
         time = min(self._time, self._knots[-1])
         segment = min(max(bisect_right(self._knots, time) - 1, 0), len(self._coefficients) - 1)
-        s = time - self._knots[segment]
-        powers, slopes = [1.0], [0.0]
-        power, slope = 1.0, scale
-        for exponent in range(1, self._coefficients.shape[1] - 2):
-            slopes.append(exponent * slope)
-            slope *= s
-            power *= s
-            powers.append(power)
-        value, rate = self._fading
-        return np.array([powers + value, slopes + rate]) @ self._coefficients[segment]
+        loops.play(
+            self._coefficients,
+            segment,
+            time - self._knots[segment],
+            scale,
+            self._fading,
+            self._joints,
+            target,
+        )

@@ -12,10 +12,10 @@ import numpy as np
 
 from vla_common.levels import Level
 from vla_safety.box_limits import BRAKING, SPEED, TORQUE, BoxLimits
-from vla_safety.braking import stopping_speed
 from vla_safety.chunk import Chunk, ChunkTracker
 from vla_safety.coupled import CoupledLimits, Infeasible, MotionState
 from vla_safety.jerk import JerkShaper
+from vla_safety.kernel import joints
 from vla_safety.parameters import FilterParameters
 from vla_safety.speed import STAGE_SCALE, SpeedScale
 from vla_safety.torque import TorqueReach
@@ -120,12 +120,11 @@ class SafetyFilter:
         self._jerk: JerkShaper | None = None
         # What closing a gap to the target counts on: with a jerk limit the deceleration builds up
         # over a/j, and needs room to correct itself.
-        self._approach = self._max_acceleration
-        self._approach_delay = np.zeros(n)
+        self._closing = np.array((self._max_acceleration, np.zeros(n)))
         if limits.jerk is not None:
             self._jerk = JerkShaper(limits.jerk, self._max_acceleration)
-            self._approach = JERKED_SHARE * self._max_acceleration
-            self._approach_delay = self._max_acceleration / limits.jerk
+            self._closing[0] = JERKED_SHARE * self._max_acceleration
+            self._closing[1] = self._max_acceleration / limits.jerk
         self._coupled = tuple(coupled)
         self._gravity: GravitySource = robot.kinematics()
         self._validator = ChunkValidator(
@@ -137,25 +136,22 @@ class SafetyFilter:
         self._infeasible = ''
         self._carry = 0.0
         self._acceleration = np.zeros(n)
-        self._asked = np.zeros(n)
-        self._wanted = np.zeros(n)
-        self._target = np.zeros(n)
+        # Position and velocity, a row each.
+        self._measured, self._target = np.zeros((2, n)), np.zeros((2, n))
+        self._wish = np.zeros((2, n))
+        self._asked, self._wanted = self._wish
         self._inside = np.zeros(n)
-        self._outside = np.zeros(n, dtype=bool)
         self._beyond = False
-        self._error, self._gap, self._delay = np.zeros(n), np.zeros(n), np.zeros(n)
-        self._sent = np.zeros(n)
+        self._sent, self._restricted = np.zeros(n), np.zeros(n)
+        self._effort = np.zeros(n)
         self._motion = MotionState(
             self.box.position,
             self.box.velocity,
-            np.zeros(n),
-            np.zeros(n),
-            np.zeros(n),
+            *self._measured,
+            self._effort,
             self.box.brake,
             0.0,
         )
-        self._target_velocity = np.zeros(n)
-        self._effort = np.zeros(n)
         self._last: Output | None = None
 
     # --- what is tracked -------------------------------------------------------------------
@@ -276,10 +272,11 @@ class SafetyFilter:
         counts: dict[Kind, int] = {}
         listed: list[Violation] = []
 
-        if not (is_finite(measured_position) and is_finite(measured_velocity)):
+        measured = self._measured
+        measured[0], measured[1] = measured_position, measured_velocity
+        if not is_finite(measured.ravel()):
             stop = stop or violation(Kind.STATE_STALE, 'measured state')
-            measured_position = self.box.position
-            measured_velocity = self.box.velocity
+            measured[:] = self.box.state
         if stop is not None:
             self.flush(str(stop))
             _report(stop, counts, listed)
@@ -287,37 +284,27 @@ class SafetyFilter:
             _report(violation(Kind.LATE_TICK, '', dt, self.box.max_period), counts, listed)
 
         # Before `elapse`: the servos hold the velocity that was last sent.
-        self._reach.update(measured_position, measured_velocity, self.box.velocity, self._effort)
+        self._reach.update(*measured, self.box.velocity, self._effort)
         period = self.box.elapse(dt)
         scale = self._scale.advance(speed_scale, dt)
-        reach = self._reach if stop is None else None
-        self.box.bound(
-            period,
-            scale,
-            None if reach is None else reach.low,
-            None if reach is None else reach.high,
-        )
+        self.box.bound(period, scale, self._reach.window if stop is None else None)
         tracking = self._want(now, period, dt, scale)
         if stop is not None:
             self._wanted[:] = self.box.brake
         shaped = self._wanted
         if self._jerk is not None and stop is None:
             shaped = self._jerk.shape(self._wanted, self.box.velocity, self._acceleration, period)
-        sent = np.maximum(shaped, self.box.low, out=self._sent)
-        np.minimum(sent, self.box.high, out=sent)
+        sent = self._sent
+        joints.confine(shaped, self.box.bounds, sent)
         changed = self._explain(tracking, shaped, sent, period, counts, listed)
 
         self._infeasible = ''
         if self._coupled and stop is None:
-            restricted = self._restrict(
-                sent, measured_position, measured_velocity, period, counts, listed
-            )
+            restricted = self._restrict(sent, period, counts, listed)
             changed = changed or restricted.tobytes() != sent.tobytes()
             sent = restricted
 
-        np.subtract(sent, self.box.velocity, self._acceleration)
-        self._acceleration /= period
-        self.box.commit(sent, period)
+        self.box.commit(sent, period, self._acceleration)
         self._feed_forward(base_rotation)
         state, reason = self._judge(tracking)
         self._last = Output(
@@ -349,36 +336,28 @@ class SafetyFilter:
                 self.flush('chunk horizon ended')
             elif not now - tracker.chunk.stamp <= self._parameters.max_playback_age:
                 self.flush('chunk too old')
-        self._asked[:] = 0.0
-        self._wanted[:] = 0.0
+        self._beyond = False
         if tracker.chunk is None:
+            self._wish.fill(0.0)
             return False
-        np.copyto(self._target, self.box.position)
-        self._target_velocity[:] = 0.0
-        tracker.sample(scale, self._target, self._target_velocity)
-        if not (is_finite(self._target) and is_finite(self._target_velocity)):
+        tracker.sample(scale, self._target)
+        box = self.box
+        outside = joints.approach(
+            self._target,
+            tracker.covered,
+            box.limits,
+            box.state,
+            self._closing,
+            self._wish,
+            self._inside,
+            period,
+            scale,
+        )
+        if outside < 0:
+            self._wish.fill(0.0)
             self.flush('chunk sample not finite')
             return False
-        box = self.box
-        inside = np.maximum(self._target, box.lower, out=self._inside)
-        np.minimum(inside, box.upper, out=inside)
-        self._beyond = inside.tobytes() != self._target.tobytes()
-        if self._beyond:
-            np.not_equal(inside, self._target, self._outside)
-            self._outside &= tracker.covered
-            self._target_velocity[self._outside] = 0.0
-        # Where the target was one period ago, against where the command is: the gap to close.
-        error = np.multiply(self._target_velocity, -period, self._error)
-        error += inside
-        error -= box.position
-        delay = np.add(self._approach_delay, period, self._delay)
-        speed = stopping_speed(np.abs(error, self._gap), self._approach, delay)
-        np.copysign(speed, error, speed)
-        speed += self._target_velocity
-        np.copyto(self._asked, speed, where=tracker.covered)
-        fastest = box.top_speed
-        np.maximum(self._asked, -fastest, out=self._wanted)
-        np.minimum(self._wanted, fastest, out=self._wanted)
+        self._beyond = outside > 0
         return True
 
     def _explain(
@@ -405,20 +384,22 @@ class SafetyFilter:
             counts[kind] = counts.get(kind, 0) + 1
 
         if shaped is not self._wanted:
-            jerked = int(np.count_nonzero(np.abs(self._wanted - shaped) > CHANGE))
+            jerked = len(joints.differing(self._wanted, shaped, CHANGE))
             if jerked:
                 counts[Kind.JERK] = jerked
         if tracking and self._beyond:
-            for joint in self._outside.nonzero()[0].tolist():
-                name(Kind.POSITION, joint, self._target[joint], self._inside[joint])
+            for joint in self._tracker.covered.nonzero()[0].tolist():
+                asked, inside = float(self._target[0, joint]), float(self._inside[joint])
+                if asked != inside:
+                    name(Kind.POSITION, joint, asked, inside)
         if tracking:
-            for joint in _different(self._asked, self._wanted):
+            for joint in joints.differing(self._asked, self._wanted, CHANGE):
                 asked, hard = abs(float(self._asked[joint])), float(box.max_velocity[joint])
                 if asked > hard:
                     name(Kind.VELOCITY, joint, asked, hard)
                 else:
                     name(Kind.SPEED_SCALE, joint, asked, float(box.top_speed[joint]))
-        for joint in _different(sent, shaped):
+        for joint in joints.differing(sent, shaped, CHANGE):
             up = shaped[joint] > sent[joint]
             bounds = (box.highs if up else box.lows)[:, joint]
             row = int(bounds.argmin() if up else bounds.argmax())
@@ -439,36 +420,25 @@ class SafetyFilter:
     def _restrict(
         self,
         wanted: np.ndarray,
-        measured_position: np.ndarray,
-        measured_velocity: np.ndarray,
         period: float,
         counts: dict[Kind, int],
         listed: list[Violation],
     ) -> np.ndarray:
         """Ask the coupled limits; whatever is wrong with their answer, the full brake leaves."""
-        box = self.box
-        state = self._motion
-        state.measured_position = measured_position
-        state.measured_velocity = measured_velocity
-        state.feed_forward = self._effort
+        box, state, inside = self.box, self._motion, self._restricted
         state.period = period
         velocity, why = wanted, ''
         for limits in self._coupled:
             try:
-                velocity = np.asarray(
-                    limits.restrict(velocity, box.low, box.high, state), dtype=float
-                )
+                answer = np.array(limits.restrict(velocity, box.low, box.high, state), dtype=float)
             except Infeasible as error:
                 why = str(error)
                 break
-            if velocity.shape != wanted.shape or not is_finite(velocity):
-                why = f'{type(limits).__name__} left the box'
-                break
             # Rounding is taken back; more than that is no answer.
-            inside = np.minimum(np.maximum(velocity, box.low), box.high)
             if (
-                inside.tobytes() != velocity.tobytes()
-                and not (np.abs(inside - velocity) <= CHANGE).all()
+                answer.shape != wanted.shape
+                or not is_finite(answer)
+                or not joints.confine(answer, box.bounds, inside) <= CHANGE
             ):
                 why = f'{type(limits).__name__} left the box'
                 break
@@ -500,13 +470,6 @@ class SafetyFilter:
 def _report(item: Violation, counts: dict[Kind, int], listed: list[Violation]) -> None:
     counts[item.kind] = counts.get(item.kind, 0) + 1
     listed.append(item)
-
-
-def _different(first: np.ndarray, second: np.ndarray) -> list[int]:
-    """Where two arrays differ by more than rounding. Mostly they are the same to the last bit."""
-    if first.tobytes() == second.tobytes():
-        return []
-    return (np.abs(first - second) > CHANGE).nonzero()[0].tolist()
 
 
 def is_finite(values: np.ndarray) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vla_safety.braking import stopping_speed
+from vla_safety.kernel import joints
 
 
 class JerkShaper:
@@ -22,25 +22,17 @@ class JerkShaper:
     """
 
     def __init__(self, jerk: np.ndarray, acceleration: np.ndarray) -> None:
-        self._jerk = np.array(jerk, dtype=float)
-        self._acceleration = np.array(acceleration, dtype=float)
+        self._jerk = np.array((jerk, acceleration), dtype=float)
+        self._shaped = np.zeros(len(self._jerk[0]))
 
     def shape(
         self, wanted: np.ndarray, velocity: np.ndarray, acceleration: np.ndarray, period: float
     ) -> np.ndarray:
-        """Return the shaped velocity (n,) rad/s.
+        """Return the shaped velocity (n,) rad/s; valid until the next call.
 
         Args:
             velocity, acceleration: (n,) of the last command.
             period: s.
         """
-        gap = wanted - velocity
-        towards = stopping_speed(np.abs(gap), self._jerk, period)
-        np.minimum(towards, self._acceleration, out=towards)
-        np.copysign(towards, gap, towards)
-        change = self._jerk * period
-        np.maximum(towards, acceleration - change, out=towards)
-        np.minimum(towards, acceleration + change, out=towards)
-        towards *= period
-        towards += velocity
-        return towards
+        joints.shape_jerk(self._jerk, wanted, velocity, acceleration, self._shaped, period)
+        return self._shaped

@@ -22,6 +22,7 @@ from vla_common.wire import Writer
 from vla_interfaces.msg import BalanceState, SafetyStatus, SupervisorState
 from vla_interfaces.msg import Violation as ViolationMessage
 from vla_robot import load_robot
+from vla_safety.compiled import not_compiled
 from vla_safety.coupled.build import braking_barriers
 from vla_safety.coupled.proximity import sensed_distance
 from vla_safety.filter import FilterState, SafetyFilter
@@ -54,6 +55,10 @@ class SafetyFilterNode(VlaLifecycleNode):
         parameters = FilterParameters.from_node(p)
         barriers = braking_barriers(robot, parameters)
         core = SafetyFilter(robot, parameters, (barriers,))
+        if not_compiled():
+            self.get_logger().warning(
+                'not compiled, ticks take many times as long: ' + ', '.join(not_compiled())
+            )
         timeouts = Timeouts(
             state=p.timeouts.state,
             supervisor=p.timeouts.supervisor,
@@ -268,6 +273,8 @@ class SafetyFilterNode(VlaLifecycleNode):
             'not_finite_readings': str(core.measured.refused + core.reference.refused),
             'unreadable_readings': str(self._unreadable),
         }
+        if not_compiled():
+            values['not_compiled'] = ', '.join(not_compiled())
         if self._last_unreadable:
             values['last_unreadable'] = self._last_unreadable
         for kind, count in core.counts.items():

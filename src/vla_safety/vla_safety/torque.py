@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from vla_safety.kernel import joints
+
 
 class TorqueReach:
     """The window of position commands that a servo turns into no more than its effort limit.
@@ -18,18 +20,19 @@ class TorqueReach:
         kp: (n,) Nm/rad; 0 means no position servo, the window is then unbounded.
         kv: (n,) Nm·s/rad.
         effort: (n,) Nm, the limit that may be used.
+
+    Attributes:
+        window: (2, n) rad, low and high, also by their names.
     """
 
     def __init__(self, kp: np.ndarray, kv: np.ndarray, effort: np.ndarray) -> None:
-        kp = np.asarray(kp, dtype=float)
+        kp = np.array(kp, dtype=float)
         with np.errstate(divide='ignore'):
-            self._compliance = np.where(kp > 0.0, 1.0 / kp, np.inf)
-        self._kv = np.array(kv, dtype=float)
-        self._kp = kp.copy()
-        self._effort = np.array(effort, dtype=float)
-        self._offset = np.zeros(len(kp))
-        self.low = np.zeros(len(kp))
-        self.high = np.zeros(len(kp))
+            compliance = np.where(kp > 0.0, 1.0 / kp, np.inf)
+        self._servo = np.array((compliance, kv, effort), dtype=float)
+        self._kp, self._kv = kp, self._servo[1]
+        self.window = np.zeros((2, len(kp)))
+        self.low, self.high = self.window
 
     def update(
         self,
@@ -38,16 +41,8 @@ class TorqueReach:
         command_velocity: np.ndarray,
         feed_forward: np.ndarray,
     ) -> None:
-        """Compute low and high (n,) rad from the measured state and the last command."""
-        middle = np.subtract(velocity, command_velocity, self._offset)
-        middle *= self._kv
-        middle -= feed_forward
-        high = np.add(middle, self._effort, self.high)
-        high *= self._compliance
-        high += position
-        low = np.subtract(middle, self._effort, self.low)
-        low *= self._compliance
-        low += position
+        """Compute the window from the measured state and the last command, (n,) each."""
+        joints.reach(self._servo, position, velocity, command_velocity, feed_forward, self.window)
 
     def torque(
         self,

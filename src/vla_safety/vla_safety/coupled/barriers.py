@@ -7,12 +7,12 @@ the next velocity and u_b the full brake's, which leaves h where it is, the rows
 
     ∇h·S·(u − u_b) ≥ −γ·max(h, 0),        γ = 1 − exp(−rate·T)
 
-S being how far u moves each joint on the brake path (`brake_path.leverage`). The joints follow
-their commands through servos: braking from u they overshoot by about u·lag, which counts where it
-makes h smaller. This is a control
-barrier function in discrete time (Ames et al. 2019, ECC; Agrawal and Sreenath 2017, RSS) for the
-backup policy "brake" (Gurriet et al. 2020). u_b satisfies every row and lies inside the box, so
-there always is an answer; a robot that starts where h < 0 may stay or come back, never go on.
+S being how far u moves each joint on the brake path (its leverage, see `BrakePath`). The joints
+follow their commands through servos: braking from u they overshoot by about u·lag, which counts
+where it makes h smaller. This is a control barrier function in discrete time (Ames et al. 2019,
+ECC; Agrawal and Sreenath 2017, RSS) for the backup policy "brake" (Gurriet et al. 2020). u_b
+satisfies every row and lies inside the box, so there always is an answer; a robot that starts where
+h < 0 may stay or come back, never go on.
 
 What comes out of the linear problem is then proven on the real geometry (`path_proof`); where
 that fails, half of the way from the brake to it is tried, then the brake, whose path was proven
@@ -29,7 +29,7 @@ import numpy as np
 
 from vla_robot import RobotModel
 from vla_robot.collision import CollisionModel, Obstacle
-from vla_safety.coupled.brake_path import BrakePath, leverage
+from vla_safety.coupled.brake_path import BrakePath
 from vla_safety.coupled.limits import Infeasible, MotionState
 from vla_safety.coupled.nearest_first import NearestFirst
 from vla_safety.coupled.path_proof import PathProof
@@ -37,10 +37,11 @@ from vla_safety.coupled.power import PowerLimit
 from vla_safety.coupled.proximity import Proximity
 from vla_safety.coupled.qp import TOLERANCE, DaqpSolver, NearestVelocity, nearest
 from vla_safety.coupled.quantities import Quantities
-from vla_safety.coupled.rows import RowSet
+from vla_safety.coupled.rows import ROOM, RowSet
 from vla_safety.coupled.settings import CoupledSettings
 from vla_safety.coupled.support import Support
 from vla_safety.coupled.workspace import Workspace
+from vla_safety.kernel import barriers as loops
 from vla_safety.violations import Kind, Violation, violation
 
 SHARES = (1.0, 0.5)
@@ -95,6 +96,8 @@ class BrakingBarriers:
         self.proof = PathProof(self._quantities, self._bounds, s.max_configurations)
         self._power = PowerLimit(robot.servo.kp, robot.servo.kv, effort, s.power)
         self._rows = RowSet(model)
+        self._motion = np.zeros((2, robot.n))
+        self._reserve(ROOM)
         self._known = (b'', b'')
         self.findings: list[Violation] = []
         self.solved = 0
@@ -152,52 +155,55 @@ class BrakingBarriers:
         rows = self._rows
         if not len(rows):
             return wanted
-        lag, brake = self._settings.lag, state.brake
-        gradient = rows.gradient
-        scaled = gradient * leverage(
-            np.array(rows.distinct_times),
-            np.abs(state.velocity),
+        s, count = self._settings, len(rows)
+        if len(self._scaled) < count:
+            self._reserve(2 * count)
+        self._motion[0], self._motion[1] = state.velocity, state.brake
+        short = loops.constrain(
+            rows.buffer,
+            rows.along,
+            count,
+            self._motion,
             self._acceleration,
+            wanted,
+            self._scaled,
+            self._asked,
             state.period,
-            lag,
+            s.lag,
+            1.0 - math.exp(-s.rate * state.period),
+            s.margin - s.floor,
+            RECOVERY * state.period,
         )
-        clearance = np.minimum(gradient @ (lag * brake), 0.0)
-        clearance += rows.clearance
-        gamma = 1.0 - math.exp(-self._settings.rate * state.period)
-        floor = scaled @ brake
-        floor -= gamma * np.maximum(clearance, 0.0)
-        # A linear row on a box's edge may be a little too generous, and what is lost stays lost. So
-        # between floor and margin one that moves anyway is asked to move away, if it can.
-        outwards = None
-        if clearance.min() < 0.0 and wanted.any():
-            within = clearance > self._settings.floor - self._settings.margin
-            outwards = floor - (RECOVERY * state.period) * np.where(within, clearance, 0.0).clip(
-                max=0.0
-            )
-        short = (floor if outwards is None else outwards) - scaled @ wanted
-        if short.max() <= TOLERANCE:  # Not where one is not a number.
+        if short <= TOLERANCE:  # Not where one is not a number.
             return wanted
-        if not math.isfinite(short.sum()):
+        scaled = self._scaled[:count]
+        floor, outwards, shortage = self._asked[:3, :count]
+        if not math.isfinite(short):
             raise Infeasible('barriers not finite')
-        named: set[str] = set()
-        for k in (-short).argsort().tolist():
-            if short[k] <= TOLERANCE or len(self.findings) >= REPORTED:
-                break
-            subject = rows.subjects[k]
-            if subject.name not in named:
-                named.add(subject.name)
-                self.findings.append(
-                    violation(
-                        subject.kind, subject.name, rows.limit[k] + clearance[k], rows.limit[k]
-                    )
-                )
+        self._name(rows, shortage)
         self.solved += 1
-        if outwards is not None:
+        if outwards.tobytes() != floor.tobytes():
             try:
                 return nearest(self._solver, wanted, low, high, scaled, outwards)
             except Infeasible:
                 pass
         return nearest(self._solver, wanted, low, high, scaled, floor)
+
+    def _name(self, rows: RowSet, shortage: np.ndarray) -> None:
+        """Report the rows that the wanted velocity falls short of, the worst first."""
+        named: set[str] = set()
+        for k in (-shortage).argsort().tolist():
+            if shortage[k] <= TOLERANCE or len(self.findings) >= REPORTED:
+                break
+            subject, limit = rows.subjects[k], rows.limit[k]
+            if subject.name not in named:
+                named.add(subject.name)
+                left = limit + float(self._asked[3, k])
+                self.findings.append(violation(subject.kind, subject.name, left, limit))
+
+    def _reserve(self, rows: int) -> None:
+        self._scaled = np.zeros((rows, len(self._acceleration)))
+        self._asked = np.zeros((4, rows))
 
     def _limit_power(self, velocity: np.ndarray, state: MotionState) -> np.ndarray:
         power = self._power

@@ -16,12 +16,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import cython
 import numpy as np
 
 from vla_safety.coupled.brake_path import BrakePath
 from vla_safety.coupled.nearest_first import NearestFirst
 from vla_safety.coupled.quantities import Quantities
 from vla_safety.coupled.rows import RowSet
+
+COMPILED: bool = cython.compiled
 
 PARTING = 5e-3
 """m by which the proof may fall short for what began nearer than its floor: it could not part."""
@@ -39,6 +42,7 @@ class Piece(NamedTuple):
     d_high: list[float]
 
 
+@cython.cclass
 class PathProof:
     """The quantities along a brake path.
 
@@ -52,21 +56,47 @@ class PathProof:
         worst: the quantity for which it was not proven; −1 if it was.
     """
 
+    measured = cython.declare(cython.Py_ssize_t, visibility='readonly')
+    worst = cython.declare(cython.Py_ssize_t, visibility='readonly')
+    _quantities: object
+    _levers: cython.double[:, ::1]
+    _at_start: cython.double[::1]
+    _at_stop: cython.double[::1]
+    _way: cython.double[::1]
+    _more: cython.double[::1]
+    _floors: cython.double[::1]
+    _spares: cython.double[::1]
+    _lowest: cython.double[::1]
+    _seen: list
+    _lowered: dict
+    _max_configurations: cython.Py_ssize_t
+
     def __init__(
         self, quantities: Quantities, bounds: NearestFirst, max_configurations: int
     ) -> None:
         self._quantities = quantities
         self._levers = bounds.levers
-        self._bounds = bounds
-        # Quantities that are beyond their floor (they began so) may stay or part, never approach.
-        self._lowered: dict[int, float] = {}
-        self._lowest: dict[int, float] = {}
+        self._at_start, self._at_stop = bounds.at_start, bounds.at_stop
+        self._way, self._more = bounds.way, bounds.more
+        # As the quantities have them, but for those that are beyond their floor (they began so):
+        # these may stay or part, never approach.
+        self._floors = np.array(quantities.floors)
+        self._spares = np.array(quantities.spares)
+        self._lowered = {}
+        # What was measured on this path, and the least value of each.
+        self._seen = []
+        self._lowest = np.full(len(quantities.floors), np.inf)
         self._max_configurations = max_configurations
         self.measured = 0
         self.worst = -1
 
     def assess(
-        self, path: BrakePath, near: list[int], rows: RowSet, period: float, strict: bool
+        self,
+        path: BrakePath,
+        near: list,
+        rows: RowSet,
+        period: cython.double,
+        strict: cython.bint,
     ) -> bool:
         """Measure the quantities `near` on a path; the model is placed at `path.stop`.
 
@@ -77,109 +107,149 @@ class PathProof:
         Returns:
             Whether the path is proven to keep the floor.
         """
+        k: cython.Py_ssize_t
+        i: cython.Py_ssize_t
+        d: cython.double
+        start: cython.double
+        duration: cython.double = path.duration
+        for i in range(len(self._seen)):
+            k = self._seen[i]
+            self._lowest[k] = float('inf')
+        self._seen.clear()
         self.measured = 0
         self.worst = -1
-        self._lowest.clear()
-        bounds, lowered = self._bounds, self._lowered
-        far = self._measure(near, path.stop, rows, strict)
+        far: list = self._measure(near, path.stop, rows, strict)
         if strict and self.worst >= 0:
             return False
-        rows.close(path.duration)
-        unsure, ends = [], []
-        for pair, d in zip(near, far, strict=True):
-            start, _ = bounds.learn(pair, d)
+        rows.close(duration)
+        unsure: list = []
+        ends: list = []
+        for i in range(len(near)):
+            k = near[i]
+            d = far[i]
+            self._at_stop[k] = d
+            start = d - self._way[k]
+            start = start if start > self._at_start[k] else self._at_start[k]
+            self._at_start[k] = start
             # The least on the way is half of what both ends are above what lies between.
-            if not start + d - float(bounds.way[pair]) >= 2.0 * self._spare(pair):
-                unsure.append(pair)
+            if not start + d - self._way[k] >= 2.0 * self._spares[k]:
+                unsure.append(k)
                 ends.append(d)
-        complete = True
-        if unsure and path.duration > 0.0:
+        complete: cython.bint = True
+        if unsure and duration > 0.0:
             complete = self._advance(path, unsure, ends, rows, period, strict)
-        proven = complete and self.worst < 0
-        if lowered or not proven:
+        proven: cython.bint = complete and self.worst < 0
+        if self._lowered or not proven:
             self._ratchet(proven, strict)
         return proven
 
-    def _spare(self, pair: int) -> float:
-        floor, spare = self._lowered.get(pair), self._quantities.spares[pair]
-        return spare if floor is None else min(spare, floor - PARTING)
-
+    @cython.cfunc
     def _advance(
         self,
         path: BrakePath,
-        pairs: list[int],
-        ends: list[float],
+        pairs: list,
+        ends: list,
         rows: RowSet,
-        period: float,
-        strict: bool,
-    ) -> bool:
+        period: cython.double,
+        strict: cython.bint,
+    ) -> cython.bint:
         """Halve the way until every pair is proven; False if that took too many configurations, or
         if `strict` and one was too near."""
-        levers = self._levers
+        i: cython.Py_ssize_t
+        k: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        low: cython.double
+        high: cython.double
+        below: cython.double
+        above: cython.double
+        way: cython.double
+        q_low: cython.double[::1]
+        q_high: cython.double[::1]
         self._quantities.place(path.start, pairs)
-        here = self._measure(pairs, path.start, rows, strict)
+        here: list = self._measure(pairs, path.start, rows, strict)
         if strict and self.worst >= 0:
             return False
         rows.close(period)
-        self._bounds.at_start[pairs] = here
-        pieces = [Piece(0.0, 1.0, path.start, path.stop, pairs, here, ends)]
-        count = 2
+        for i in range(len(pairs)):
+            k = pairs[i]
+            self._at_start[k] = here[i]
+        pieces: list = [Piece(0.0, 1.0, path.start, path.stop, pairs, here, ends)]
+        count: cython.Py_ssize_t = 2
         while pieces:
             piece = pieces.pop()
-            ways = levers[piece.pairs] @ np.abs(piece.q_high - piece.q_low)
-            unsure = [
-                (pair, d_low, d_high)
-                for pair, d_low, d_high, way in zip(
-                    piece.pairs, piece.d_low, piece.d_high, ways.tolist(), strict=True
-                )
-                if not d_low + d_high - way >= 2.0 * self._spare(pair)
-            ]
-            if not unsure:
+            q_low, q_high = piece.q_low, piece.q_high
+            which: list = []
+            d_low: list = []
+            d_high: list = []
+            for i in range(len(piece.pairs)):
+                k = piece.pairs[i]
+                below, above = piece.d_low[i], piece.d_high[i]
+                way = 0.0
+                for j in range(q_low.shape[0]):
+                    way += self._levers[k, j] * abs(q_high[j] - q_low[j])
+                if not below + above - way >= 2.0 * self._spares[k]:
+                    which.append(k)
+                    d_low.append(below)
+                    d_high.append(above)
+            if not which:
                 continue
-            which, d_low, d_high = (list(column) for column in zip(*unsure, strict=True))
             if count >= self._max_configurations:
                 self.worst = which[0]
                 return False
             count += 1
-            share = 0.5 * (piece.low + piece.high)
-            time = path.time_of(share)
+            low, high = piece.low, piece.high
+            share: cython.double = 0.5 * (low + high)
+            time: cython.double = path.time_of(share)
             q = path.at(time)
             self._quantities.place(q, which)
-            d = self._measure(which, q, rows, strict)
+            d: list = self._measure(which, q, rows, strict)
             if strict and self.worst >= 0:
                 return False
             rows.close(time)
-            pieces.append(Piece(share, piece.high, q, piece.q_high, which, d, d_high))
-            pieces.append(Piece(piece.low, share, piece.q_low, q, which, d_low, d))
+            pieces.append(Piece(share, high, q, piece.q_high, which, d, d_high))
+            pieces.append(Piece(low, share, piece.q_low, q, which, d_low, d))
         return True
 
-    def _measure(self, which: list[int], q: np.ndarray, rows: RowSet, strict: bool) -> list[float]:
+    @cython.cfunc
+    def _measure(self, which: list, q: np.ndarray, rows: RowSet, strict: cython.bint) -> list:
         """Values at the configuration `q`, where the model is; rows where the next command could
         matter."""
-        measure, more, floors = self._quantities.measure, self._bounds.more, self._quantities.floors
-        lowest, lowered = self._lowest, self._lowered
+        i: cython.Py_ssize_t
+        k: cython.Py_ssize_t
+        d: cython.double
+        measure = self._quantities.measure
         self.measured += len(which)
-        values = []
-        for quantity in which:
-            d = measure(quantity, q, rows, more[quantity])
+        values: list = []
+        for i in range(len(which)):
+            k = which[i]
+            d = measure(k, q, rows, self._more[k])
             values.append(d)
-            lowest[quantity] = min(d, lowest.get(quantity, d))
-            floor = floors[quantity]
-            if not d >= (lowered.get(quantity, floor) if lowered else floor):
-                if self.worst < 0 or d < lowest[self.worst]:
-                    self.worst = quantity
+            if self._lowest[k] == float('inf'):
+                self._seen.append(k)
+            if not d >= self._lowest[k]:
+                self._lowest[k] = d
+            if not d >= self._floors[k]:
+                if self.worst < 0 or d < self._lowest[self.worst]:
+                    self.worst = k
                 if strict:
                     break
         return values
 
-    def _ratchet(self, proven: bool, strict: bool) -> None:
+    @cython.cfunc
+    def _ratchet(self, proven: cython.bint, strict: cython.bint) -> cython.void:
         """Lower the floors of pairs that are nearer, raise them again as they part."""
         if not proven and strict:
             return  # This path is not taken.
-        before = dict(self._lowered)
-        self._lowered.clear()
-        for pair, d in self._lowest.items():
-            hard = self._quantities.floors[pair]
-            floor = max(before.get(pair, hard), d) if proven else d - 1e-9
-            if floor < hard:
+        hard: list = self._quantities.floors
+        spares: list = self._quantities.spares
+        before: dict = self._lowered
+        for pair in before:
+            self._floors[pair], self._spares[pair] = hard[pair], spares[pair]
+        self._lowered = {}
+        for pair in self._seen:
+            d: cython.double = self._lowest[pair]
+            floor: cython.double = max(before.get(pair, hard[pair]), d) if proven else d - 1e-9
+            if floor < hard[pair]:
                 self._lowered[pair] = floor
+                self._floors[pair] = floor
+                self._spares[pair] = min(spares[pair], floor - PARTING)

@@ -10,6 +10,7 @@ import daqp
 import numpy as np
 
 from vla_safety.coupled.limits import Infeasible
+from vla_safety.kernel import barriers
 
 SOLVED = 1
 """DAQP's exit flag for an optimum."""
@@ -34,10 +35,15 @@ class NearestVelocity(Protocol):
 
 
 class DaqpSolver:
-    """DAQP: a dual active-set method (Arnström, Bemporad, Axehill 2022, IEEE TAC 67(8))."""
+    """DAQP: a dual active-set method (Arnström, Bemporad, Axehill 2022, IEEE TAC 67(8)).
+
+    Before it, the frequent problem that one row decides is solved as such (`barriers.one_row`): its
+    multiplier is a root on a line, and getting a problem to DAQP and back costs more.
+    """
 
     def __init__(self, n: int) -> None:
         self._n = n
+        self._alone = np.zeros(n)
         self._hessian = np.eye(n)
         self._reserve(16)
 
@@ -54,6 +60,8 @@ class DaqpSolver:
         rows: np.ndarray,
         floor: np.ndarray,
     ) -> np.ndarray | None:
+        if barriers.one_row(wanted, low, high, rows, floor, TOLERANCE, self._alone):
+            return self._alone.copy()
         n, size = self._n, self._n + len(floor)
         if size > len(self._upper):
             self._reserve(2 * len(floor))
@@ -87,16 +95,13 @@ def nearest(
     Raises:
         Infeasible: the problem is not finite, has no solution, or the answer does not satisfy it.
     """
-    flat = rows.ravel()
-    # A sum of squares is finite if everything in it is.
-    if not math.isfinite(wanted.dot(wanted) + floor.dot(floor) + flat.dot(flat)):
+    if not barriers.is_finite(wanted, rows, floor):
         raise Infeasible('problem not finite')
     answer = solver.solve(wanted, low, high, rows, floor)
     if answer is None:
         raise Infeasible('no common velocity')
     if answer.shape != wanted.shape or not math.isfinite(answer.dot(answer)):
         raise Infeasible('answer not finite')
-    answer = np.minimum(np.maximum(answer, low), high)
-    if not all(above >= -10.0 * TOLERANCE for above in (rows @ answer - floor).tolist()):
+    if not barriers.holds(answer, low, high, rows, floor, 10.0 * TOLERANCE):
         raise Infeasible('answer breaks a row')
     return answer

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import cython
 import numpy as np
 
 from vla_robot.collision import CollisionModel, wrench
@@ -22,6 +23,10 @@ SOFT_SPARE = -1e-2
 """m, the same between the configurations that were measured. Nothing breaks there."""
 
 
+COMPILED: bool = cython.compiled
+
+
+@cython.cclass
 class Quantities:
     """Numbered: first the model's pairs, then the hands, last the centre of mass.
 
@@ -38,6 +43,18 @@ class Quantities:
             measured. spares: the same in between.
         subjects: for the report.
     """
+
+    pairs = cython.declare(cython.Py_ssize_t, visibility='readonly')
+    mass = cython.declare(cython.Py_ssize_t, visibility='readonly')
+    levers = cython.declare(object, visibility='readonly')
+    zeros = cython.declare(list, visibility='readonly')
+    floors = cython.declare(list, visibility='readonly')
+    spares = cython.declare(list, visibility='readonly')
+    subjects = cython.declare(list, visibility='readonly')
+    _model: object
+    _workspace: object
+    _support: object
+    _margin: cython.double
 
     def __init__(
         self,
@@ -66,9 +83,13 @@ class Quantities:
         """Go to the configuration (n,) to measure `which` there."""
         self._model.place(q, mass=self.mass in which)
 
-    def measure(self, quantity: int, q: np.ndarray, rows: RowSet, more: float) -> float:
+    def measure(
+        self, quantity: cython.Py_ssize_t, q: np.ndarray, rows: RowSet, more: cython.double
+    ) -> cython.double:
         """m at the configuration `q` (n,) where the model is; adds rows where `more` m, the most
         that the next command changes it by, could matter."""
+        distance: cython.double
+        clearance: cython.double
         if quantity < self.pairs:
             result = self._model.measure(quantity)
             distance = result.min_distance
@@ -83,5 +104,5 @@ class Quantities:
                 )
             return distance
         if quantity == self.mass:
-            return self._support.append(self._model, rows, float(more), q)
-        return self._workspace.append(quantity - self.pairs, self._model, rows, float(more))
+            return self._support.append(self._model, rows, more, q)
+        return self._workspace.append(quantity - self.pairs, self._model, rows, more)

@@ -5,10 +5,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import cython
 import numpy as np
 
 from vla_robot.collision import CollisionModel, Wrench
 from vla_safety.violations import Kind
+
+COMPILED: bool = cython.compiled
+
+ROOM = 64
+"""Rows that there is room for at first."""
 
 
 class Subject(NamedTuple):
@@ -18,6 +24,7 @@ class Subject(NamedTuple):
     name: str
 
 
+@cython.cclass
 class RowSet:
     """Rows g·q̇ of quantities that must stay positive, with what is left of each.
 
@@ -28,23 +35,35 @@ class RowSet:
         subjects: of each row.
         clearance: m above the barrier's zero, at the row's configuration.
         limit: m, value of the quantity itself at the barrier's zero.
-        times: s on the brake path.
+        buffer: (…, n) the rows first, then room. along: (2, …) s on the brake path, and the
+            clearance, of each.
     """
+
+    subjects = cython.declare(list, visibility='public')
+    clearance = cython.declare(list, visibility='public')
+    limit = cython.declare(list, visibility='public')
+    buffer = cython.declare(object, visibility='public')
+    along = cython.declare(object, visibility='public')
+    _model: object
+    _columns: cython.Py_ssize_t[::1]
+    _wrenches: list
+    _open: list
+    _extra: list
 
     def __init__(self, model: CollisionModel) -> None:
         self._model = model
-        self._signs: list[np.ndarray] = []
+        self._columns = model.columns
+        self.buffer = np.zeros((ROOM, len(model.columns)))
+        self.along = np.zeros((2, ROOM))
         self.clear()
 
     def clear(self) -> None:
-        self.subjects: list[Subject] = []
-        self.clearance: list[float] = []
-        self.limit: list[float] = []
-        self.times: list[float] = []
-        self._wrenches: list[Wrench] = []
-        self._open: list[np.ndarray] = []
-        self._extra: list[tuple[int, np.ndarray]] = []
-        self._blocks: list[np.ndarray] = []
+        self.subjects = []
+        self.clearance = []
+        self.limit = []
+        self._wrenches = []
+        self._open = []
+        self._extra = []
 
     def __len__(self) -> int:
         return len(self.clearance)
@@ -52,8 +71,8 @@ class RowSet:
     def add(
         self,
         subject: Subject,
-        clearance: float,
-        limit: float,
+        clearance: cython.double,
+        limit: cython.double,
         wrench: Wrench,
         signs: np.ndarray,
         extra: np.ndarray | None = None,
@@ -61,38 +80,67 @@ class RowSet:
         """One quantity at the configuration that the model is placed at.
 
         Args:
-            wrench, signs: its gradient, see CollisionModel.rows.
+            wrench: w·(twist of what moves) = rate of the quantity, see `vla_robot.collision`.
+            signs: (n,) of each joint in that twist.
             extra: (n,) added to the gradient.
         """
         if extra is not None:
-            self._extra.append((len(self._wrenches), extra))
+            self._extra.append((len(self.clearance), extra))
         self.subjects.append(subject)
         self.clearance.append(clearance)
         self.limit.append(limit)
         self._wrenches.append(wrench)
         self._open.append(signs)
 
-    def close(self, time: float) -> None:
+    def close(self, time: cython.double) -> None:
         """Turn what was added at this configuration, `time` s along the path, into rows."""
-        count = len(self._wrenches)
-        if not count:
+        i: cython.Py_ssize_t
+        k: cython.Py_ssize_t
+        c: cython.Py_ssize_t
+        fx: cython.double
+        fy: cython.double
+        fz: cython.double
+        mx: cython.double
+        my: cython.double
+        mz: cython.double
+        if not self._wrenches:
             return
-        signs = self._open[0] if count == 1 else np.array(self._open)
-        block = self._model.rows(np.array(self._wrenches), signs)
-        for row, extra in self._extra:
-            block[row] += extra
-        self._blocks.append(block)
-        self.times += [time] * count
+        count: cython.Py_ssize_t = len(self.clearance)
+        row: cython.Py_ssize_t = count - len(self._wrenches)
+        if count > len(self.buffer):
+            self.buffer = np.concatenate((self.buffer, np.zeros((count, len(self._columns)))))
+            self.along = np.concatenate((self.along, np.zeros((2, count))), axis=1)
+        rows: cython.double[:, ::1] = self.buffer
+        along: cython.double[:, ::1] = self.along
+        jacobian: cython.double[::1, :] = self._model.jacobian
+        columns: cython.Py_ssize_t[::1] = self._columns
+        signs: cython.const[cython.double][::1]
+        for k in range(len(self._wrenches)):
+            fx, fy, fz, mx, my, mz = self._wrenches[k]
+            signs = self._open[k]
+            along[0, row] = time
+            along[1, row] = self.clearance[row]
+            for i in range(columns.shape[0]):
+                if signs[i] == 0.0:
+                    rows[row, i] = 0.0
+                    continue
+                c = columns[i]
+                rows[row, i] = signs[i] * (
+                    fx * jacobian[0, c]
+                    + fy * jacobian[1, c]
+                    + fz * jacobian[2, c]
+                    + mx * jacobian[3, c]
+                    + my * jacobian[4, c]
+                    + mz * jacobian[5, c]
+                )
+            row += 1
+        for k, extra in self._extra:
+            self.buffer[k] += extra
         self._wrenches.clear()
         self._open.clear()
         self._extra.clear()
 
     @property
-    def distinct_times(self) -> list[float]:
-        """Those of all rows; one alone where it is the same for all."""
-        return self.times if len(self._blocks) > 1 else self.times[:1]
-
-    @property
     def gradient(self) -> np.ndarray:
         """(k, n) of all rows, in the order of the lists."""
-        return self._blocks[0] if len(self._blocks) == 1 else np.concatenate(self._blocks)
+        return self.buffer[: len(self)]

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cython
 import numpy as np
 
 from vla_robot.collision import CollisionModel
 from vla_safety.coupled.rows import RowSet, Subject
 from vla_safety.violations import Kind
 
+COMPILED: bool = cython.compiled
 
+
+@cython.cclass
 class Workspace:
     """Rows of the points that would be outside at their brake's end: x ≥ lower, x ≤ upper.
 
@@ -19,7 +23,17 @@ class Workspace:
         model: shared with the other barriers.
         frames: end effectors, by the robot's names.
         lower, upper: (3,) m in the base's frame.
+
+    Attributes:
+        subjects: of each frame.
+        levers: (frames, n) m/rad, the most by which each joint moves each.
     """
+
+    subjects = cython.declare(list, visibility='public')
+    levers = cython.declare(object, visibility='public')
+    _lower: cython.double[::1]
+    _upper: cython.double[::1]
+    _frames: list
 
     def __init__(
         self,
@@ -28,20 +42,20 @@ class Workspace:
         lower: Sequence[float],
         upper: Sequence[float],
     ) -> None:
-        self._lower, self._upper = tuple(lower), tuple(upper)
+        self._lower = np.array(lower, dtype=float)
+        self._upper = np.array(upper, dtype=float)
         self._frames = []
         self.subjects = [Subject(Kind.WORKSPACE, name) for name in frames]
         self.levers = np.array([model.frame_levers(model.frame_id(name)) for name in frames])
         self.levers = self.levers.reshape(len(frames), -1)
         for name in frames:
             frame = model.frame_id(name)
-            subjects = [
-                (Subject(Kind.WORKSPACE, f'{name} {axis}'), *unit)
-                for axis, unit in zip('xyz', np.eye(3).tolist(), strict=True)
-            ]
+            subjects = [Subject(Kind.WORKSPACE, f'{name} {axis}') for axis in 'xyz']
             self._frames.append((frame, model.frame_signs(frame), subjects))
 
-    def append(self, which: int, model: CollisionModel, rows: RowSet, more: float) -> float:
+    def append(
+        self, which: cython.Py_ssize_t, model: CollisionModel, rows: RowSet, more: cython.double
+    ) -> cython.double:
         """Add rows of one frame at the model's configuration.
 
         Args:
@@ -51,16 +65,29 @@ class Workspace:
         Returns:
             m, its distance from the nearest side, negative outside.
         """
+        axis: cython.Py_ssize_t
+        side: cython.int
+        limit: cython.double
+        clearance: cython.double
+        a: cython.double
+        b: cython.double
+        c: cython.double
+        least: cython.double = float('inf')
         frame, signs, subjects = self._frames[which]
-        x, y, z = point = model.frame(frame)[1].tolist()
-        least = float('inf')
-        for value, low, high, (subject, ex, ey, ez) in zip(
-            point, self._lower, self._upper, subjects, strict=True
-        ):
-            least = min(least, value - low, high - value)
-            for sign, clearance, limit in ((1.0, value - low, low), (-1.0, high - value, high)):
+        point: cython.double[:] = model.frame(frame)[1]
+        x: cython.double = point[0]
+        y: cython.double = point[1]
+        z: cython.double = point[2]
+        for axis in range(3):
+            for side in (1, -1):
+                limit = self._lower[axis] if side > 0 else self._upper[axis]
+                clearance = side * (point[axis] - limit)
+                if not clearance >= least:
+                    least = clearance
                 if not clearance >= more:
-                    a, b, c = sign * ex, sign * ey, sign * ez
+                    a = side if axis == 0 else 0.0
+                    b = side if axis == 1 else 0.0
+                    c = side if axis == 2 else 0.0
                     wrench = (a, b, c, y * c - z * b, z * a - x * c, x * b - y * a)
-                    rows.add(subject, clearance, limit, wrench, signs)
+                    rows.add(subjects[axis], clearance, limit, wrench, signs)
         return least

@@ -1,0 +1,341 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The numbers of the coupled limits: brake paths, bounds, rows and the problem with one row.
+
+Plain Python that Cython compiles; see `vla_safety.compiled`. What is computed, and why, says the
+module that calls: coupled/brake_path, nearest_first, barriers, qp.
+"""
+
+from __future__ import annotations
+
+import cython
+from cython.cimports.libc.math import copysign, fabs, isfinite
+
+COMPILED: bool = cython.compiled
+
+
+def brake(
+    position: cython.double[::1],
+    velocity: cython.double[::1],
+    acceleration: cython.double[::1],
+    path: cython.double[:, ::1],
+    period: cython.double,
+) -> cython.double:
+    """Fill a brake path (6, n): start, stop, sweep, speed, time and velocity of each joint.
+
+    Returns:
+        s, until the last joint rests.
+    """
+    i: cython.Py_ssize_t
+    speed: cython.double
+    sweep: cython.double
+    longest: cython.double = 0.0
+    for i in range(position.shape[0]):
+        speed = fabs(velocity[i]) - 0.5 * acceleration[i] * period
+        # Not `> 0`: what is not a number stays visible.
+        speed = 0.0 if speed <= 0.0 else speed
+        sweep = 0.5 * speed * speed / acceleration[i]
+        path[0, i] = position[i]
+        path[1, i] = position[i] + copysign(sweep, velocity[i])
+        path[2, i] = sweep
+        path[3, i] = speed
+        path[4, i] = speed / acceleration[i]
+        path[5, i] = velocity[i]
+        if not path[4, i] <= longest:
+            longest = path[4, i]
+    return longest
+
+
+def along(
+    path: cython.double[:, ::1],
+    acceleration: cython.double[::1],
+    time: cython.double,
+    position: cython.double[::1],
+) -> None:
+    """Write where each joint is on a brake path, `time` s after the start."""
+    i: cython.Py_ssize_t
+    t: cython.double
+    way: cython.double
+    for i in range(position.shape[0]):
+        t = path[4, i] if path[4, i] < time else time
+        way = (path[3, i] - 0.5 * acceleration[i] * t) * t
+        position[i] = path[0, i] + copysign(way, path[5, i])
+
+
+def candidates(
+    path: cython.double[:, ::1],
+    velocity: cython.double[::1],
+    acceleration: cython.double[::1],
+    levers: cython.double[:, ::1],
+    known: cython.double[:, ::1],
+    ends: cython.double[:, ::1],
+    moves: cython.double[:, ::1],
+    changes: cython.double[:, ::1],
+    needs: cython.double[:, ::1],
+    period: cython.double,
+    lag: cython.double,
+    typical: cython.double,
+) -> list[int]:
+    """Which quantities a path could bring to nothing, or the next command near their zero.
+
+    Args:
+        path: (6, n), see `brake`.
+        levers: (n, m).
+        known: (2, m) lower bounds at the path's ends; lowered by what the joints have moved.
+        ends: (2, n) the ends of the path before; overwritten.
+        moves: (4, n) scratch; its last row is, after, how far the next command and the lag can
+            move each joint's stop.
+        changes: (4, m) scratch; its last two rows are, after, the most that each quantity can
+            change along the path, and by the next command as a rule (`typical` of the most).
+        needs: (2, m) value at which each barrier ends; twice what it must keep along a path.
+    """
+    i: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    m: cython.Py_ssize_t = levers.shape[1]
+    speed: cython.double
+    starting: cython.double
+    far: cython.bint
+    found: list = []
+    for i in range(velocity.shape[0]):
+        moves[0, i] = fabs(path[0, i] - ends[0, i])
+        moves[1, i] = fabs(path[1, i] - ends[1, i])
+        ends[0, i] = path[0, i]
+        ends[1, i] = path[1, i]
+        moves[2, i] = path[2, i]
+        # From the full brake to the other end of the box is 2aT, and each rad/s of it moves the
+        # stop by its leverage: at most |v|/a + 9T/8 + lag. And the lag itself, |v|·lag. A
+        # joint at rest is taken to stay there: where it does not, the proof finds it.
+        speed = fabs(velocity[i])
+        starting = acceleration[i] * (1.125 * period + lag)
+        starting = speed if speed < starting else starting
+        moves[3, i] = (speed * (1.0 + lag / (2.0 * period)) + starting) * (2.0 * period)
+    _products(moves, levers, changes)
+    for k in range(m):
+        known[0, k] -= changes[0, k]
+        known[1, k] -= changes[1, k]
+        changes[3, k] *= typical
+        # Not `< 0`: what is not a number is near.
+        far = (
+            known[1, k] - needs[0, k] - changes[3, k] >= 0.0
+            and known[0, k] + known[1, k] - changes[2, k] >= needs[1, k]
+        )
+        if not far:
+            found.append(k)
+    return found
+
+
+@cython.cfunc
+@cython.boundscheck(False)
+def _products(
+    moves: cython.double[:, ::1], levers: cython.double[:, ::1], changes: cython.double[:, ::1]
+) -> cython.void:
+    """changes = moves·levers, in an order that lets the compiler take several columns at once."""
+    i: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    r: cython.Py_ssize_t
+    m: cython.Py_ssize_t = levers.shape[1]
+    move: cython.double
+    if changes.shape[1] != m or changes.shape[0] != 4 or moves.shape[1] != levers.shape[0]:
+        raise IndexError('levers of other joints or quantities')
+    for r in range(4):
+        for k in range(m):
+            changes[r, k] = 0.0
+        for i in range(moves.shape[1]):
+            move = moves[r, i]
+            if move == 0.0:
+                continue
+            for k in range(m):
+                changes[r, k] += move * levers[i, k]
+
+
+def constrain(
+    gradient: cython.double[:, ::1],
+    along_row: cython.double[:, ::1],
+    count: cython.Py_ssize_t,
+    motion: cython.double[:, ::1],
+    acceleration: cython.double[::1],
+    wanted: cython.double[::1],
+    scaled: cython.double[:, ::1],
+    asked: cython.double[:, ::1],
+    period: cython.double,
+    lag: cython.double,
+    gamma: cython.double,
+    give: cython.double,
+    recovery: cython.double,
+) -> cython.double:
+    """The rows of the problem, and by how much the wanted velocity falls short of them.
+
+    Args:
+        gradient: (…, n), the first `count` rows are meant.
+        along_row: (2, …) s on the brake path and m of clearance, of each row.
+        motion: (2, n) velocity sent and full brake.
+        scaled: (…, n), written: the rows over u.
+        asked: (4, …), written: the least value of each row; the same, moving away where it began
+            between floor and margin; how far the wanted velocity is short of that; the clearance,
+            less the servos' overshoot.
+        gamma: share of a clearance that may be used up.
+        give: m, how far below zero a clearance is still asked back.
+        recovery: share of a lost clearance that is asked back.
+
+    Returns:
+        The largest shortage; what is not a number wins.
+    """
+    i: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    n: cython.Py_ssize_t = wanted.shape[0]
+    g: cython.double
+    most: cython.double
+    slope: cython.double
+    time: cython.double
+    clearance: cython.double
+    lagging: cython.double
+    floor: cython.double
+    have: cython.double
+    worst: cython.double = float('-inf')
+    moving: cython.bint = False
+    for i in range(n):
+        if wanted[i] != 0.0:
+            moving = True
+    for k in range(count):
+        time = along_row[0, k]
+        time = period if time < period else time
+        lagging = 0.0
+        floor = 0.0
+        have = 0.0
+        for i in range(n):
+            g = gradient[k, i]
+            if g == 0.0:
+                scaled[k, i] = 0.0
+                continue
+            # How far u moves the joint on its brake path, its leverage; see BrakePath.
+            most = fabs(motion[0, i]) / acceleration[i] + 0.5 * period
+            most = 1.125 * period if most < 1.125 * period else most
+            slope = (time if time < most else most) + lag
+            lagging += g * motion[1, i]
+            g *= slope
+            scaled[k, i] = g
+            floor += g * motion[1, i]
+            have += g * wanted[i]
+        lagging *= lag
+        clearance = along_row[1, k]
+        if not lagging >= 0.0:
+            clearance += lagging
+        if not clearance <= 0.0:
+            floor -= gamma * clearance
+        asked[0, k] = floor
+        # A linear row on a box's edge may be a little too generous, and what is lost stays lost. So
+        # between floor and margin one that moves anyway is asked to move away, if it can.
+        if moving and clearance < 0.0 and clearance > -give:
+            floor -= recovery * clearance
+        asked[1, k] = floor
+        asked[2, k] = floor - have
+        asked[3, k] = clearance
+        if not asked[2, k] <= worst:
+            worst = asked[2, k] if asked[2, k] > worst else float('nan')
+    return worst
+
+
+def one_row(
+    wanted: cython.double[::1],
+    low: cython.double[::1],
+    high: cython.double[::1],
+    rows: cython.double[:, ::1],
+    floor: cython.double[::1],
+    tolerance: cython.double,
+    answer: cython.double[::1],
+) -> cython.bint:
+    """Solve the problem where one row alone decides it; False where that is not so.
+
+    The row of which `wanted` falls shortest, g·u ≥ f, has the answer u(λ) = clip(wanted + λ·g, low,
+    high) for the λ ≥ 0 at which it holds (the problem's KKT conditions). g·u(λ) is concave for
+    λ ≥ 0 (a joint starts inside the box and at most stops at its edge), so Newton's method comes
+    from below and ends after at most one step per joint. The answer is that of the whole problem if
+    it satisfies the other rows as well.
+
+    Args:
+        wanted: where it is outside the box, this says nothing (False).
+        rows: (k, n), floor: (k,).
+        answer: (n,), written.
+    """
+    i: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    _step: cython.Py_ssize_t
+    n: cython.Py_ssize_t = wanted.shape[0]
+    worst: cython.Py_ssize_t = -1
+    lack: cython.double
+    most: cython.double = 0.0
+    slope: cython.double
+    multiplier: cython.double = 0.0
+    u: cython.double
+    g: cython.double
+    for k in range(floor.shape[0]):
+        lack = floor[k]
+        for i in range(n):
+            lack -= rows[k, i] * wanted[i]
+        if not lack <= most:
+            most = lack
+            worst = k
+    if worst < 0 or not isfinite(most):
+        return False
+    for i in range(n):
+        if not low[i] <= wanted[i] <= high[i]:
+            return False
+    for _step in range(n + 1):
+        lack = floor[worst]
+        slope = 0.0
+        for i in range(n):
+            g = rows[worst, i]
+            u = wanted[i] + multiplier * g
+            u = u if u > low[i] else low[i]
+            u = u if u < high[i] else high[i]
+            answer[i] = u
+            lack -= g * u
+            if (g > 0.0 and u < high[i]) or (g < 0.0 and u > low[i]):
+                slope += g * g
+        if lack <= 0.01 * tolerance:
+            break
+        if not slope > 0.0:
+            return False
+        multiplier += lack / slope
+    return holds(answer, low, high, rows, floor, tolerance)
+
+
+def holds(
+    answer: cython.double[::1],
+    low: cython.double[::1],
+    high: cython.double[::1],
+    rows: cython.double[:, ::1],
+    floor: cython.double[::1],
+    tolerance: cython.double,
+) -> cython.bint:
+    """Whether an answer, brought inside the box, satisfies rows·u ≥ floor − tolerance."""
+    i: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    u: cython.double
+    have: cython.double
+    for i in range(answer.shape[0]):
+        u = answer[i]
+        u = u if u > low[i] else low[i]
+        answer[i] = u if u < high[i] else high[i]
+    for k in range(floor.shape[0]):
+        have = -floor[k]
+        for i in range(answer.shape[0]):
+            have += rows[k, i] * answer[i]
+        if not have >= -tolerance:
+            return False
+    return True
+
+
+def is_finite(
+    wanted: cython.double[::1], rows: cython.double[:, ::1], floor: cython.double[::1]
+) -> cython.bint:
+    """Whether a problem holds neither NaN nor infinity: no sum of its squares is either."""
+    i: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    total: cython.double = 0.0
+    for i in range(wanted.shape[0]):
+        total += wanted[i] * wanted[i]
+    for k in range(floor.shape[0]):
+        total += floor[k] * floor[k]
+        for i in range(rows.shape[1]):
+            total += rows[k, i] * rows[k, i]
+    return isfinite(total)
