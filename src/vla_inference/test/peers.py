@@ -135,3 +135,92 @@ def resets(connection, stop):
 def half_closes_at_once(connection, stop):
     connection.shutdown(socket.SHUT_WR)
     stop.wait()
+
+
+# --- ZeroMQ (ZMTP 3.0) --------------------------------------------------------------------------
+
+SIGNATURE = b'\xff' + bytes(8) + b'\x7f'
+
+
+def greet(connection, version=b'\3\0', mechanism=b'NULL', kind=b'REP'):
+    """What a ZeroMQ socket says first, and it is ready for requests."""
+    connection.sendall(SIGNATURE + version + mechanism.ljust(20, b'\0') + bytes(32))
+    ready = b'\5READY' + b'\x0bSocket-Type' + struct.pack('>I', len(kind)) + kind
+    connection.sendall(bytes([4, len(ready)]) + ready)
+
+
+def speaks_old_zeromq(connection, stop):
+    greet(connection, version=b'\1\0')
+    stop.wait()
+
+
+def wants_a_password(connection, stop):
+    greet(connection, mechanism=b'PLAIN')
+    stop.wait()
+
+
+def is_no_rep(connection, stop):
+    greet(connection, kind=b'PUB')
+    stop.wait()
+
+
+def refuses(connection, stop):
+    connection.sendall(SIGNATURE + b'\3\0' + b'NULL'.ljust(20, b'\0') + bytes(32))
+    error = b'\5ERROR' + b'\x07go away'
+    connection.sendall(bytes([4, len(error)]) + error)
+    stop.wait()
+
+
+def drips_the_greeting(connection, stop):
+    for byte in SIGNATURE + b'\3\0':
+        connection.sendall(bytes([byte]))
+        if stop.wait(0.05):
+            return
+    stop.wait()
+
+
+def asked(connection):
+    """Greeted, and a request has come."""
+    greet(connection)
+    heard = b''
+    while b'endpoint' not in heard:
+        heard += connection.recv(65536)
+
+
+def drips_a_zeromq_answer(connection, stop):
+    asked(connection)
+    connection.sendall(bytes([1, 0, 0, 200]))
+    while not stop.wait(0.02):
+        connection.sendall(b'x')
+
+
+def announces_a_huge_part(connection, stop):
+    asked(connection)
+    connection.sendall(bytes([1, 0, 2]) + struct.pack('>Q', 2**40))
+    while not stop.is_set():
+        connection.sendall(bytes(65536))
+
+
+def sends_parts_without_end(connection, stop):
+    asked(connection)
+    connection.sendall(bytes([1, 0]))
+    while not stop.is_set():
+        connection.sendall((bytes([1, 100]) + b'x' * 100) * 600)
+
+
+def sends_commands_without_end(connection, stop):
+    asked(connection)
+    while not stop.is_set():
+        connection.sendall((bytes([4, 107]) + b'\4PING' + bytes(102)) * 600)
+
+
+def greets_and_half_closes(connection, stop):
+    greet(connection)
+    connection.shutdown(socket.SHUT_WR)
+    stop.wait()
+
+
+def greets_and_never_reads(connection, stop):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    greet(connection)
+    stop.wait()

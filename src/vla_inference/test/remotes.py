@@ -83,13 +83,14 @@ class GrootDouble:
     """A GR00T server on a port of its own. answer(request) -> message, bytes as they are, or a list
     of bytes: the parts of one."""
 
-    def __init__(self, answer, encoding=Encoding.NPY):
+    def __init__(self, answer, encoding=Encoding.NPY, port=0):
         self.requests = []
         self.answer = answer
         self._encoding = encoding
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.REP)
-        self.port = self._socket.bind_to_random_port('tcp://127.0.0.1')
+        self._socket.bind(f'tcp://127.0.0.1:{port or "*"}')
+        self.port = int(self._socket.last_endpoint.rpartition(b':')[2])
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 

@@ -319,6 +319,11 @@ def another_scheme(c):
     c['url'] = 'http://host:8000'
 
 
+def no_port(c):
+    del c['inputs'], c['outputs']
+    c |= {'runtime': 'groot', 'url': 'tcp://host'}
+
+
 def unknown_joint(c):
     c['inputs']['states']['observation/state']['joints'] = ['tail']
 
@@ -337,6 +342,7 @@ def misspelt(c):
         (no_parts, 'outputs.action.parts: found none'),
         (twice, 'outputs.action.parts: found a joint twice'),
         (another_scheme, 'url: found http://host:8000, wanted ws:// or wss://host:port'),
+        (no_port, 'url: found tcp://host, wanted tcp://host:port'),
         (unknown_joint, 'inputs.states.observation/state: found tail'),
         (nothing_seen, 'inputs.states: found neither images nor states'),
         (misspelt, 'instructions'),
@@ -396,6 +402,18 @@ def test_groot_error_is_told_and_the_next_call_goes_on():
             client.call('ping', None, SOON)
         assert client.call('ping', None, SOON) == {'ok': 1}
         client.close()
+
+
+def test_groot_server_that_is_started_anew_between_two_calls_is_asked_again():
+    with GrootDouble(lambda request: {'n': 1}) as server:
+        client = GrootClient(server.url)
+        assert client.call('ping', None, SOON) == {'n': 1}
+        port = server.port
+    with GrootDouble(lambda request: {'n': 2}, port=port):
+        assert client.call('ping', None, SOON) == {'n': 2}
+    with pytest.raises(RemoteError, match='refused'):
+        client.call('ping', None, SOON)
+    client.close()
 
 
 def test_groot_that_answers_late_costs_one_call_and_its_answer_is_dropped():

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -299,11 +300,20 @@ def _scripted(top: Fields, shared: dict) -> Bundle:
     )
 
 
+def _names_a_port(url: str, needed: bool) -> bool:
+    """Whether the address has a host, and a port if that is needed."""
+    try:
+        address = urlsplit(url)
+        return bool(address.hostname) and (address.port is not None or not needed)
+    except ValueError:
+        return False
+
+
 def _remote(top: Fields, shared: dict) -> Bundle:
     """A policy that runs elsewhere: how to ask it."""
     url = top.text('url')
     schemes = REMOTE[shared['runtime']]
-    if not url.startswith(schemes):
+    if not url.startswith(schemes) or not _names_a_port(url, shared['runtime'] == 'groot'):
         raise top.error('url', url, f'{" or ".join(schemes)}host:port')
     given = {'url': url}
     if shared['runtime'] == 'groot':

@@ -40,9 +40,19 @@ def load_address(url: str, robot: Any, timeout: float = CALL_TIMEOUT) -> RemoteP
         raise ConfigError('parameters', 'policy', url, f'the package {error.name}') from error
     except RemoteError as error:
         raise ConfigError('parameters', 'policy', str(error), 'a policy server there') from error
+    try:
+        bundle = _described(url, metadata)
+        check_joints(bundle, robot)
+    except ConfigError:
+        client.drop()
+        raise
+    return RemotePolicy(bundle, robot, OpenPiWire(client), timeout)
+
+
+def _described(url: str, metadata: dict[str, Any]) -> Bundle:
+    """What a server of ours says of itself. Raises ConfigError."""
     said = metadata.get('vla')
     if not isinstance(said, dict):
-        client.drop()
         raise ConfigError(
             url,
             'metadata',
@@ -73,13 +83,11 @@ def load_address(url: str, robot: Any, timeout: float = CALL_TIMEOUT) -> RemoteP
         url=url,
     )
     top.close()
-    check_joints(bundle, robot)
-    return RemotePolicy(bundle, robot, OpenPiWire(client), timeout)
+    return bundle
 
 
 def _require(bundle: Bundle) -> None:
-    name = 'zmq' if bundle.runtime == 'groot' else 'websockets'
-    for package in ('msgpack', name):
+    for package in ('msgpack',) if bundle.runtime == 'groot' else ('msgpack', 'websockets'):
         try:
             __import__(package)
         except ImportError as error:
