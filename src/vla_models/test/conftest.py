@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 import torch
 from noise import HORIZON, LABELS, SIDE, write_noise
@@ -10,6 +12,10 @@ from noise import HORIZON, LABELS, SIDE, write_noise
 import vla_common.testing  # noqa: F401  settles hypothesis
 from vla_models.dataset import Layout
 from vla_robot import load_robot
+
+# torch's exporters make millions of small objects that live long: looking for garbage after every
+# 700 of them costs them a fifth of their time.
+gc.set_threshold(100_000, 20, 50)
 
 
 @pytest.fixture(autouse=True)

@@ -41,7 +41,8 @@ def test_the_same_seed_gives_the_same_weights_and_a_killed_run_goes_on(
 ):
     """Killed in the middle of its second epoch, after a validation; ends with the very weights of
     a run that was left alone, the moments of the optimiser and the averages included."""
-    options = replace(SMALL, validate_every=4, network={**SMALL_NETWORK, 'head': head})
+    network = {**SMALL_NETWORK, 'head': head}
+    options = replace(SMALL, epochs=2, validate_every=4, network=network)
     whole = Trainer(noise_dataset, tmp_path / 'whole', options)
     whole.run()
     assert whole.curves['validation'][-1] < whole.curves['validation'][0]

@@ -82,14 +82,14 @@ def test_static_needs_observations_and_known_methods(bundles, proof, tmp_path):
     assert quantise_command.main(arguments) == 2
 
 
-def test_a_bundle_without_source_or_onnx_says_so(originals, proof, tmp_path, capsys):
+def test_a_bundle_without_source_or_onnx_says_so(originals, proof, recording, tmp_path, capsys):
     export(originals['act'], tmp_path / 'a', 'torchscript-trace', proof)
     content = (tmp_path / 'a' / 'policy.yaml').read_text()
     start, end = content.index('source:\n'), content.index('files:')
     (tmp_path / 'a' / 'policy.yaml').write_text(content[:start] + content[end:])
-    assert (
-        optimise_command.main(['--bundle', str(tmp_path / 'a'), '--out', str(tmp_path / 'b')]) == 2
-    )
+    recording.save(tmp_path / 'r.npz')
+    arguments = ['--bundle', str(tmp_path / 'a'), '--observations', str(tmp_path / 'r.npz')]
+    assert optimise_command.main([*arguments, '--out', str(tmp_path / 'b')]) == 2
     assert 'onnx, or a source to export from' in capsys.readouterr().err
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import tempfile
 from collections.abc import Iterator
@@ -107,11 +108,13 @@ def write_optimised(
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """ORT's tools warn through the root logger of things that are as they should be."""
+    """ORT's tools warn through the root logger of things that are as they should be, and print on
+    stdout, which belongs to results (`--json`)."""
     logger = logging.getLogger()
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        yield
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
     finally:
         logger.setLevel(level)

@@ -151,11 +151,13 @@ def tune(
     jobs: int = 1,
     tuning: Tuning | None = None,
     also: Sequence[Path] = (),
+    only: Sequence[str] = (),
     told: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
     """Leaves `out`/best (a bundle) and, unless nothing is the same policy, what was raced in
     `out`/candidates. Raises ConfigError. scenes > 0: closed loop, before and after; it also decides
     about candidates whose answers differ (pruned ones). also: bundles made elsewhere, raced too.
+    only: names of the candidates to make; none: all, or with `quick` those that usually win.
     """
     if target != 'cpu' and not torch.cuda.is_available():
         raise ConfigError('--target', '', target, 'cpu: torch sees no CUDA device')
@@ -172,9 +174,9 @@ def tune(
     for path in also:
         name = path.resolve().name
         made[name], outcome.titles[name] = path, 'made elsewhere'
-    for candidate in candidates(bundle, proof, acting, reference, target, limits, tuning):
-        if quick and not candidate.quick:
-            continue
+    for candidate in _chosen(
+        list(candidates(bundle, proof, acting, reference, target, limits, tuning)), quick, only
+    ):
         told(candidate.title)
         outcome.titles[candidate.name] = candidate.title
         try:
@@ -201,6 +203,16 @@ def tune(
     if outcome.best is not None:
         _keep(made[outcome.best], out / 'best', outcome)
     return outcome
+
+
+def _chosen(known: list[Candidate], quick: bool, only: Sequence[str]) -> list[Candidate]:
+    names = [candidate.name for candidate in known]
+    for name in only:
+        if name not in names:
+            raise ConfigError('--only', '', name, 'some of ' + ', '.join(names))
+    if only:
+        return [candidate for candidate in known if candidate.name in only]
+    return [candidate for candidate in known if candidate.quick or not quick]
 
 
 def _act(

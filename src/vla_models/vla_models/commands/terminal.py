@@ -55,11 +55,16 @@ def positive(text: str) -> int:
 
 
 def guarded(command: Callable[[list[str] | None], int], arguments: list[str] | None) -> int:
-    """Run `command`; a wrong file is one line and exit code 2, Ctrl-C is 130."""
+    """Run `command`; a wrong file or a full disk is one line and exit code 2, Ctrl-C is 130."""
     try:
         return command(arguments)
     except ConfigError as error:
         print(error, file=sys.stderr)
+        return 2
+    except OSError as error:  # a full disk, a file that may not be read or written
+        if error.errno is None:
+            raise
+        print(f'{error.filename or "a file"}: {error.strerror}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print('interrupted; what was finished is kept', file=sys.stderr)

@@ -41,6 +41,7 @@ def _run(arguments: list[str] | None) -> int:
     p.add_argument('--threads', type=positive, default=1, help='of the runtimes (default 1)')
     p.add_argument('--rounds', type=positive, default=200, help='calls of each (default 200)')
     p.add_argument('--quick', action='store_true', help='only what usually wins')
+    p.add_argument('--only', nargs='+', default=[], metavar='NAME', help='candidates by name')
     p.add_argument('--data', type=Path, metavar='DIR', help='dataset: try a pruned network too')
     p.add_argument('--minutes', type=float, default=10.0, help='of training with --data (10)')
     p.add_argument('--also', type=Path, nargs='+', default=[], metavar='DIR', help='more bundles')
@@ -68,6 +69,7 @@ def _run(arguments: list[str] | None) -> int:
             jobs=a.jobs,
             tuning=tuning,
             also=a.also,
+            only=a.only,
             told=told,
         )
     report = write_report(out, a.bundle, a.target, a.threads, outcome)

@@ -26,7 +26,12 @@ def write_onnx(original: Original, path: Path, opset: int = OPSET) -> None:
         raise ConfigError('--opset', '', opset, f'{OLDEST} to {NEWEST}')
     batch = torch.export.Dim('batch', min=1, max=1024)
     sample = original.sample(2)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _silent():
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        _silent(),
+        torch.no_grad(),
+    ):
         warnings.simplefilter('ignore')
         try:
             torch.onnx.export(
@@ -40,6 +45,8 @@ def write_onnx(original: Original, path: Path, opset: int = OPSET) -> None:
                 dynamo=True,
                 external_data=False,
             )
+        except OSError:  # a full disk is none of the module's fault
+            raise
         except Exception as error:  # whatever tracing someone's code can raise
             raise _refusal(original, error) from error
 

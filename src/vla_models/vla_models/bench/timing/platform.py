@@ -50,9 +50,11 @@ _CHILD = """
 import json, resource, sys
 from pathlib import Path
 import numpy as np
-from vla_models.bench.runners import open_bundle
+from vla_inference.bundle import load_bundle
+from vla_inference.runtimes import load_runtime
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-bundle, runner = open_bundle(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+bundle = load_bundle(Path(sys.argv[1]), accept_failed=True)
+runner = load_runtime(bundle, int(sys.argv[2]), sys.argv[3])
 inputs = {p.tensor: np.zeros(p.shape, np.int64 if p is bundle.instruction else np.float32)
           for p in bundle.inputs}
 for _ in range(5):
