@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from vla_common.levels import Level
 
@@ -96,8 +96,7 @@ CONTENT_KINDS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Violation:
+class Violation(NamedTuple):
     """One rejection or change, as in vla_interfaces/Violation.
 
     Attributes:

@@ -18,6 +18,9 @@ SOLVED = 1
 TOLERANCE = 1e-6
 """Of rows and bounds (m/s, rad/s): DAQP's primal tolerance."""
 
+STEPS = 30
+"""Of the solver for few rows, before DAQP is asked."""
+
 
 class NearestVelocity(Protocol):
     """Solves min ½‖u − wanted‖² subject to low ≤ u ≤ high and rows·u ≥ floor."""
@@ -37,18 +40,19 @@ class NearestVelocity(Protocol):
 class DaqpSolver:
     """DAQP: a dual active-set method (Arnström, Bemporad, Axehill 2022, IEEE TAC 67(8)).
 
-    Before it, the frequent problem that one row decides is solved as such (`barriers.one_row`): its
-    multiplier is a root on a line, and getting a problem to DAQP and back costs more.
+    Before it, the frequent problem that few rows decide is tried as such (`barriers.few_rows`): the
+    way to DAQP and back costs more than solving it.
     """
 
     def __init__(self, n: int) -> None:
         self._n = n
-        self._alone = np.zeros(n)
+        self._free, self._answer = np.zeros(n), np.zeros(n)
         self._hessian = np.eye(n)
         self._reserve(16)
 
     def _reserve(self, rows: int) -> None:
         size = self._n + rows
+        self._multipliers = np.zeros(rows)
         self._upper, self._lower = np.full(size, 1e30), np.zeros(size)
         self._sense = np.zeros(size, dtype=np.int32)
 
@@ -60,11 +64,22 @@ class DaqpSolver:
         rows: np.ndarray,
         floor: np.ndarray,
     ) -> np.ndarray | None:
-        if barriers.one_row(wanted, low, high, rows, floor, TOLERANCE, self._alone):
-            return self._alone.copy()
-        n, size = self._n, self._n + len(floor)
-        if size > len(self._upper):
+        if len(floor) > len(self._multipliers):
             self._reserve(2 * len(floor))
+        if barriers.few_rows(
+            wanted,
+            low,
+            high,
+            rows,
+            floor,
+            0.01 * TOLERANCE,
+            STEPS,
+            self._free,
+            self._multipliers,
+            self._answer,
+        ):
+            return self._answer.copy()
+        n, size = self._n, self._n + len(floor)
         self._upper[:n] = high
         self._lower[:n] = low
         self._lower[n:size] = floor

@@ -234,69 +234,87 @@ def constrain(
     return worst
 
 
-def one_row(
+def few_rows(
     wanted: cython.double[::1],
     low: cython.double[::1],
     high: cython.double[::1],
     rows: cython.double[:, ::1],
     floor: cython.double[::1],
     tolerance: cython.double,
+    steps: cython.Py_ssize_t,
+    free: cython.double[::1],
+    multipliers: cython.double[::1],
     answer: cython.double[::1],
 ) -> cython.bint:
-    """Solve the problem where one row alone decides it; False where that is not so.
+    """Solve a problem that few rows decide; False where `steps` do not suffice.
 
-    The row of which `wanted` falls shortest, g·u ≥ f, has the answer u(λ) = clip(wanted + λ·g, low,
-    high) for the λ ≥ 0 at which it holds (the problem's KKT conditions). g·u(λ) is concave for
-    λ ≥ 0 (a joint starts inside the box and at most stops at its edge), so Newton's method comes
-    from below and ends after at most one step per joint. The answer is that of the whole problem if
-    it satisfies the other rows as well.
+    With multipliers λ ≥ 0 the answer is u = clip(wanted + λ·rows, low, high) (KKT). Coordinate
+    ascent in the dual (Hildreth 1957), the row that is furthest from its condition first: its
+    multiplier is set to the root at which g·u = f, or to 0, the others held. One row alone is
+    solved by the first step; and an answer is given only where every condition holds.
 
     Args:
-        wanted: where it is outside the box, this says nothing (False).
         rows: (k, n), floor: (k,).
+        free: (n,) and multipliers: at least (k,), scratch.
         answer: (n,), written.
     """
     i: cython.Py_ssize_t
     k: cython.Py_ssize_t
     _step: cython.Py_ssize_t
+    _newton: cython.Py_ssize_t
     n: cython.Py_ssize_t = wanted.shape[0]
-    worst: cython.Py_ssize_t = -1
+    worst: cython.Py_ssize_t
     lack: cython.double
-    most: cython.double = 0.0
+    off: cython.double
+    most: cython.double
     slope: cython.double
-    multiplier: cython.double = 0.0
+    before: cython.double
     u: cython.double
     g: cython.double
-    for k in range(floor.shape[0]):
-        lack = floor[k]
-        for i in range(n):
-            lack -= rows[k, i] * wanted[i]
-        if not lack <= most:
-            most = lack
-            worst = k
-    if worst < 0 or not isfinite(most):
-        return False
     for i in range(n):
-        if not low[i] <= wanted[i] <= high[i]:
-            return False
-    for _step in range(n + 1):
-        lack = floor[worst]
-        slope = 0.0
-        for i in range(n):
-            g = rows[worst, i]
-            u = wanted[i] + multiplier * g
-            u = u if u > low[i] else low[i]
-            u = u if u < high[i] else high[i]
-            answer[i] = u
-            lack -= g * u
-            if (g > 0.0 and u < high[i]) or (g < 0.0 and u > low[i]):
-                slope += g * g
-        if lack <= 0.01 * tolerance:
-            break
-        if not slope > 0.0:
-            return False
-        multiplier += lack / slope
-    return holds(answer, low, high, rows, floor, tolerance)
+        free[i] = wanted[i]
+        u = wanted[i]
+        u = u if u > low[i] else low[i]
+        answer[i] = u if u < high[i] else high[i]
+    for k in range(floor.shape[0]):
+        multipliers[k] = 0.0
+    for _step in range(steps):
+        worst = -1
+        most = tolerance
+        for k in range(floor.shape[0]):
+            lack = floor[k]
+            for i in range(n):
+                lack -= rows[k, i] * answer[i]
+            off = lack if lack >= 0.0 or multipliers[k] > 0.0 else 0.0
+            off = off if off >= 0.0 else -off
+            if not off <= most:
+                most = off
+                worst = k
+        if worst < 0:
+            return True
+        for _newton in range(n):
+            lack = floor[worst]
+            slope = 0.0
+            for i in range(n):
+                g = rows[worst, i]
+                lack -= g * answer[i]
+                if low[i] < answer[i] < high[i]:
+                    slope += g * g
+            if -tolerance <= lack <= tolerance or (lack < 0.0 and multipliers[worst] <= 0.0):
+                break
+            if not slope > 0.0:
+                # Every joint of the row is at an edge of the box, where the way back is kinked.
+                return False
+            before = multipliers[worst]
+            multipliers[worst] = before + lack / slope
+            if not multipliers[worst] > 0.0:
+                multipliers[worst] = 0.0
+            for i in range(n):
+                free[i] += (multipliers[worst] - before) * rows[worst, i]
+                u = free[i]
+                u = u if u > low[i] else low[i]
+                answer[i] = u if u < high[i] else high[i]
+    return False
 
 
 def holds(
