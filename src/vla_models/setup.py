@@ -35,6 +35,7 @@ setup(
             'edge = vla_models.commands.edge:main',
             'build-engine = vla_models.commands.build_engine:main',
             'evaluate = vla_models.commands.evaluate:main',
+            'blend = vla_models.commands.blend:main',
             'reproduce = vla_models.commands.reproduce:main',
         ]
     },

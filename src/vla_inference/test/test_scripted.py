@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vla_inference.policy import InstructionRefused, check_chunk, load_policy
+from vla_inference.policy import ChunkCheck, InstructionRefused, load_policy
 from vla_inference.runtimes.scripted import HoldPolicy
 
 SCRIPTED = Path(__file__).parents[3] / 'models' / 'scripted'
@@ -51,7 +51,7 @@ def test_motion_is_smooth_within_the_limits_and_comes_back(policy, robot, observ
     done, path = False, []
     for k in range(160):
         chunk = policy.predict(observe(instruction=text, position=position, elapsed=k * dt))
-        check_chunk(chunk, frozenset(robot.joint_names))
+        ChunkCheck(robot.joint_names)(chunk)
         index = [robot.index[name] for name in chunk.joints]
         assert (chunk.positions >= robot.limits.lower[index]).all()
         assert (chunk.positions <= robot.limits.upper[index]).all()

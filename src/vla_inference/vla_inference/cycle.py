@@ -23,7 +23,7 @@ from vla_inference.blending.blender import Joined
 from vla_inference.caller import Answer
 from vla_inference.chain import Chain, Link
 from vla_inference.observation import ObservationAssembler, Seen
-from vla_inference.policy import ActionChunk, Observation, Policy, PolicyError, check_chunk
+from vla_inference.policy import ActionChunk, ChunkCheck, Observation, Policy, PolicyError
 from vla_inference.session import Outcome, Running, Session
 
 
@@ -106,7 +106,7 @@ class InferenceCycle:
         self._assembler = assembler
         self._session = session
         self._limits = limits
-        self._known = frozenset(joint_names)
+        self._check = ChunkCheck(joint_names)
         self._index = {name: i for i, name in enumerate(joint_names)}
         self._lock = lock
         self._now = now
@@ -271,7 +271,7 @@ class InferenceCycle:
             )
         if answer.chunk is None:
             raise PolicyError(answer.error)
-        check_chunk(answer.chunk, self._known)
+        self._check(answer.chunk)
         return answer.chunk
 
     def _failed(

@@ -565,6 +565,8 @@ class InferenceNode(VlaLifecycleNode):
                 report = chunk_report(attempt, self._cycle, self._mode(attempt))
                 report.sequence = self._chunks
                 self._report_out.publish(report)
+            if attempt.origin.joined is not None:
+                attempt.origin.joined.prepare()
         self._attempt = attempt
         self._rate.tick(steady_now())
         self._status_out.publish(self._status(attempt))

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -279,23 +279,37 @@ def check_positions(positions: np.ndarray, joints: tuple[str, ...]) -> None:
     raise PolicyError(f'target of {joints[k]} is {worst:.3g} rad, beyond {PLAUSIBLE_RAD:.3g}')
 
 
-def check_chunk(chunk: ActionChunk, known: frozenset[str]) -> None:
-    """Raise PolicyError unless the chunk is what a policy promises: the node's own last check,
-    because a policy may be anybody's code."""
-    positions, times = np.asarray(chunk.positions), np.asarray(chunk.times)
-    k = len(chunk.joints)
-    if positions.ndim != 2 or positions.shape[1] != k or len(positions) == 0 or k == 0:
-        raise PolicyError(f'chunk has shape {positions.shape} for {k} joints')
-    if times.shape != (len(positions),):
-        raise PolicyError(f'{times.shape} times for {len(positions)} points')
-    if not (np.isfinite(times).all() and times[0] > 0.0 and (np.diff(times) > 0.0).all()):
-        raise PolicyError('times are not strictly rising from above 0')
-    unknown = [name for name in chunk.joints if name not in known]
-    if unknown:
-        raise PolicyError(f'unknown joints: {", ".join(unknown)}')
-    if len(set(chunk.joints)) != k:
-        raise PolicyError('a joint is named twice')
-    check_positions(positions, chunk.joints)
+class ChunkCheck:
+    """The node's own last check of what a policy answers: a policy may be anybody's code.
+
+    known: the robot's joints."""
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = frozenset(known)
+        self._good: tuple[tuple[str, ...], bytes] | None = None
+
+    def __call__(self, chunk: ActionChunk) -> None:
+        """Raise PolicyError unless the chunk is what a policy promises."""
+        positions, times = np.asarray(chunk.positions), np.asarray(chunk.times, float)
+        k = len(chunk.joints)
+        if positions.ndim != 2 or positions.shape[1] != k or len(positions) == 0 or k == 0:
+            raise PolicyError(f'chunk has shape {positions.shape} for {k} joints')
+        if times.shape != (len(positions),):
+            raise PolicyError(f'{times.shape} times for {len(positions)} points')
+        form = (tuple(chunk.joints), times.tobytes())
+        if form != self._good:  # else it has passed before
+            self._check_form(chunk.joints, times)
+            self._good = form
+        check_positions(positions, chunk.joints)
+
+    def _check_form(self, joints: tuple[str, ...], times: np.ndarray) -> None:
+        if not (np.isfinite(times).all() and times[0] > 0.0 and (np.diff(times) > 0.0).all()):
+            raise PolicyError('times are not strictly rising from above 0')
+        unknown = [name for name in joints if name not in self._known]
+        if unknown:
+            raise PolicyError(f'unknown joints: {", ".join(unknown)}')
+        if len(set(joints)) != len(joints):
+            raise PolicyError('a joint is named twice')
 
 
 def load_policy(

@@ -9,7 +9,7 @@ from vla_inference.policy import load_policy
 from vla_models.brains import BundleBrain, ExpertBrain
 from vla_models.expert import Expert
 from vla_models.judging import Judge
-from vla_models.rollout import TIMESTEP, Body, Brain, run
+from vla_models.rollout import LATENCY, TIMESTEP, Body, Brain, run
 from vla_models.scenarios import SEEING, Scenario, make_scenario
 from vla_models.seeing import named_colours
 from vla_models.statistics import Outcome
@@ -38,6 +38,7 @@ class Episodes:
         self.body = Body(self.robot, load_parameters(parameters))
         self.expert = Expert(self.robot)
         self.policy = load_policy(Path(bundle), self.robot)
+        self.latency = LATENCY
 
     def _brain(self, variant: str, renderer: Renderer, scenario: Scenario) -> Brain:
         if variant == 'expert':
@@ -62,7 +63,16 @@ class Episodes:
         try:
             brain = self._brain(variant, renderer, scenario)
             words = scenario.misheard if variant == 'deaf' else scenario.instruction
-            made = run(world, self.body, brain, judge, words, self.duration, watch=watch)
+            made = run(
+                world,
+                self.body,
+                brain,
+                judge,
+                words,
+                self.duration,
+                watch=watch,
+                latency=self.latency,
+            )
         finally:
             renderer.close()
         success = judge.success()

@@ -82,8 +82,10 @@ def run(
     *,
     finished: Callable[[float], bool] = lambda now: False,
     watch: Callable[[World, float], None] | None = None,
+    latency: int = LATENCY,
 ) -> Run:
-    """Run a world that has just been reset for `duration` s, or until `finished` or a fall."""
+    """Run a world that has just been reset for `duration` s, or until `finished` or a fall.
+    latency: servo periods from an observation to its chunk; one is asked for at a time."""
     robot = world.robot
     pipeline, balance = body.pipeline, body.balance
     reading = world.read()
@@ -98,7 +100,7 @@ def run(
     for tick in range(round(duration / SERVO_PERIOD)):
         now = tick * SERVO_PERIOD
         reading = world.read()
-        if tick % POLICY_EVERY == 0:
+        if tick % POLICY_EVERY == 0 and pending is None:
             observation = Observation(
                 images={},
                 position=reading.position,
@@ -109,7 +111,7 @@ def run(
                 elapsed=now,
             )
             positions = brain.propose(world, observation)
-            pending = (tick + LATENCY, Chunk(brain.joints, TIMES, positions, now))
+            pending = (tick + latency, Chunk(brain.joints, TIMES, positions, now))
         if pending is not None and tick >= pending[0]:
             interventions += bool(pipeline.accept(pending[1], now))
             pending = None

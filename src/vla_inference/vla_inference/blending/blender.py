@@ -65,7 +65,7 @@ class Joined:
     """chunk: to be published, None when all of it is past. delay: s since its observation.
     starved: s without anything to play before it. disagreement: rad, RMS against the overlapping
     plan, -1 without one. speed: what the chunk was slowed down to. border: the plan before and the
-    new one, each with its own chunk time at the border."""
+    new one, each with its own chunk time at the border. fresh: the policy's own plan."""
 
     chunk: ActionChunk | None
     delay: float
@@ -73,6 +73,14 @@ class Joined:
     disagreement: float
     speed: float = 1.0
     border: tuple[Plan, float, Plan, float] | None = None
+    fresh: Plan | None = None
+
+    def prepare(self) -> None:
+        """Compute what the next join will look at: when this chunk is published, that is time
+        which nobody waits for."""
+        for plan in (self.fresh, self.border[2] if self.border is not None else None):
+            if plan is not None:
+                plan.prepare()
 
     @property
     def jump(self) -> Jump:
@@ -178,7 +186,7 @@ class Blender:
         told = joined.chunk
         if self._speed < 1.0 or at != delay * scale:
             told = replace(told, times=_stretched(told.times, at, delay * scale, self._speed))
-        return Joined(told, delay, starved, disagreement, self._speed, border)
+        return Joined(told, delay, starved, disagreement, self._speed, border, fresh)
 
     def _played(self, at_ns: int, scale: float) -> float:
         """Chunk time of the playing plan at a moment."""

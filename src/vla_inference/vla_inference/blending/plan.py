@@ -26,7 +26,6 @@ class Plan:
 
     @cached_property
     def _slopes(self) -> np.ndarray:
-        # When they are first asked for: by then the chunk itself is published.
         return _slopes(self._times, self._positions)
 
     @property
@@ -38,22 +37,34 @@ class Plan:
         """Chunk time of the last point."""
         return float(self._times[-1])
 
+    @cached_property
+    def _cubics(self) -> np.ndarray:
+        """(m - 1, 4, k): coefficients of s^0 to s^3 between each two points, s from 0 to 1."""
+        p, v = self._positions, self._slopes
+        h = (self._times[1:] - self._times[:-1])[:, None]
+        gap, begin, end = p[1:] - p[:-1], h * v[:-1], h * v[1:]
+        square, cube = 3.0 * gap - (2.0 * begin + end), begin + end - 2.0 * gap
+        return np.stack([p[:-1], begin, square, cube], axis=1)
+
+    def prepare(self) -> None:
+        """Compute now what `positions` and `state` would compute first."""
+        _ = self._cubics
+
     def positions(self, times: np.ndarray) -> np.ndarray:
         """Positions (m, k) rad at chunk times (m,)."""
-        known, p, v = self._times, self._positions, self._slopes
+        known, p = self._times, self._positions
         at = np.asarray(times, float)
-        early = np.minimum(at - known[0], 0.0)[:, None] * v[0]
         if len(known) == 1:
-            return p[0] + early
-        i = np.searchsorted(known, at, side='right') - 1
-        i = np.minimum(np.maximum(i, 0), len(known) - 2)
-        h = (known[i + 1] - known[i])[:, None]
-        s = np.minimum(np.maximum((at - known[i])[:, None] / h, 0.0), 1.0)
-        gap = p[i + 1] - p[i]
-        begin, end = h * v[i], h * v[i + 1]
-        square = 3.0 * gap - (2.0 * begin + end)
-        cube = begin + end - 2.0 * gap
-        return p[i] + early + s * (begin + s * (square + s * cube))
+            return np.repeat(p, len(at), axis=0)
+        i = np.searchsorted(known[1:-1], at, side='right')
+        begin = known[i]
+        s = (at - begin) / (known[i + 1] - begin)
+        s = np.minimum(np.maximum(s, 0.0), 1.0)[:, None]
+        c = self._cubics[i]
+        found = c[:, 0] + s * (c[:, 1] + s * (c[:, 2] + s * c[:, 3]))
+        if at.min(initial=known[0]) < known[0]:
+            found += np.minimum(at - known[0], 0.0)[:, None] * self._slopes[0]
+        return found
 
     def state(self, time: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Position rad, velocity rad/s and acceleration rad/s^2, (k,) each."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from vla_common.errors import ConfigError
 from vla_inference.bundle import Bundle
-from vla_inference.policy import ActionPrefix, Observation, Policy, check_chunk
+from vla_inference.policy import ActionPrefix, ChunkCheck, Observation, Policy
 from vla_inference.remote.spec import RemoteAction, RemoteImage, RemoteSpec, RemoteState, told
 from vla_inference.remote.wire import WireError
 
@@ -86,7 +86,7 @@ class Served:
         self.spec = specification(policy, robot)
         self.metadata = metadata(policy, robot, self.spec)
         self._n = len(robot.joint_names)
-        self._known = frozenset(robot.joint_names)
+        self._check = ChunkCheck(robot.joint_names)
 
     def observation(self, request: dict[str, Any]) -> Observation:
         """Raises WireError for what is missing or has another shape."""
@@ -124,7 +124,7 @@ class Served:
         began = time.perf_counter()
         chunk = self.policy.predict(observation)
         took = time.perf_counter() - began
-        check_chunk(chunk, self._known)
+        self._check(chunk)
         model = getattr(self.policy, 'run_s', took)
         return {
             ACTIONS: chunk.positions.astype(np.float32),
