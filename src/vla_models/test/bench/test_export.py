@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import json
+import resource
 import shutil
 
 import numpy as np
@@ -18,8 +19,10 @@ from vla_common.errors import ConfigError
 from vla_inference.bundle import RUNTIMES
 from vla_inference.policy import Observation, load_policy
 from vla_models.bench import exporting, staging
+from vla_models.bench.convert import onnx_graph
 from vla_models.bench.convert.onnx_graph import write_onnx
 from vla_models.bench.exporting import FORMS, export
+from vla_models.bench.onnx_files import write_optimised
 from vla_models.bench.original import from_bundle, from_module
 from vla_models.bench.parity import EXACT
 from vla_models.commands import export as export_command
@@ -198,6 +201,31 @@ def test_a_disk_that_fills_while_writing_leaves_the_old_bundle(
         export(originals['act'], out, 'torchscript-trace', proof)
     assert (out / 'policy.yaml').read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ['b']
+
+
+@pytest.mark.parametrize('form', ['torchscript-trace', 'torch_export', 'onnx', 'onnx-all'])
+def test_a_model_that_cannot_be_written_is_one_error_and_leaves_nothing(
+    originals, bundles, proof, tmp_path, monkeypatch, form
+):
+    """No file may grow beyond 8 kB: writers in C++ meet that as they meet a full disk."""
+    given = bundles['diffusion'] / 'model.onnx'  # exported once is enough
+    monkeypatch.setattr(onnx_graph.torch.onnx, 'export', lambda *a, **_: _copied(given, a[2]))
+    plain = tmp_path / 'plain.onnx'
+    shutil.copy(given, plain)
+    monkeypatch.setattr(exporting, 'write_onnx', lambda *_: None)
+    monkeypatch.setattr(exporting, 'write_optimised', lambda _, *a: write_optimised(plain, *a))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
+    try:
+        with pytest.raises(ConfigError, match=r'b.*: (--out: found File too large|disk: found)'):
+            export(originals['diffusion'], tmp_path / 'b', form, proof)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == [plain]
+
+
+def _copied(given, path):
+    shutil.copy(given, path)
 
 
 def test_a_directory_that_is_no_bundle_is_not_overwritten(originals, proof, tmp_path):

@@ -19,7 +19,7 @@ from vla_common.errors import ConfigError
 from vla_common.parameters import ParameterSchema
 from vla_models.bench.fitting.advice import Fits, advise, ranked
 from vla_models.bench.fitting.calibration import USUAL, Calibration
-from vla_models.bench.fitting.deployment import parameters_of, write_profile
+from vla_models.bench.fitting.deployment import parameters_of, usual_rate, write_profile
 from vla_models.bench.fitting.graph_cost import MATRIX, GraphCost, NodeCost, cost_of, cost_of_bundle
 from vla_models.bench.fitting.hardware import load_device, shipped
 from vla_models.bench.fitting.roofline import estimate
@@ -153,6 +153,13 @@ def test_a_profile_is_one_that_the_inference_node_takes(name, tmp_path):
 
     for key, value in each(content['inference']['ros__parameters']):
         assert entries[key].check(value) is None, key
+
+
+def test_a_profile_repeats_no_frequency_that_the_node_has_anyway():
+    advice = advice_for('raspberry_pi_5')
+    for rate, said in ((usual_rate(), None), (12.0, 12.0), (500.0, 100.0)):
+        found = parameters_of(advice, rate)['inference']['ros__parameters']
+        assert found.get('inference_frequency') == said
 
 
 SPOILT = {

@@ -88,10 +88,10 @@ def optimise_graph(source: Path, target: Path, level: str = 'basic') -> None:
     try:
         onnxruntime.InferenceSession(str(source), options, providers=['CPUExecutionProvider'])
     except Exception as error:  # onnxruntime raises several types without a common base
-        text = str(error).strip().splitlines()
-        raise ConfigError(
-            str(source), 'model', text[0] if text else repr(error), 'what ONNX Runtime can load'
-        ) from error
+        text = (str(error).strip().splitlines() or [repr(error)])[0]
+        if 'serialization failed' in text:  # so it says of a disk that is full
+            raise ConfigError(str(target), 'disk', text, 'room to write it') from error
+        raise ConfigError(str(source), 'model', text, 'what ONNX Runtime can load') from error
 
 
 def write_optimised(

@@ -41,7 +41,7 @@ def staged(out: Path, size: int = 0) -> Iterator[Path]:
         parent.mkdir(parents=True, exist_ok=True)
         room = shutil.disk_usage(parent).free
         if room < size + SPARE:
-            raise _full(out, room)
+            raise _full(out, room, size + SPARE)
         draft = Path(tempfile.mkdtemp(prefix=f'.{out.name}.', dir=parent))
     except OSError as error:
         raise _refused(out, error) from error
@@ -76,8 +76,9 @@ def _empty(path: Path) -> bool:
     return path.is_dir() and not any(path.iterdir())
 
 
-def _full(out: Path, room: int) -> ConfigError:
-    return ConfigError(str(out), 'disk', f'{room / 1e6:.1f} MB free', 'room for the bundle')
+def _full(out: Path, room: int, size: int = 0) -> ConfigError:
+    wanted = f'{size / 1e6:.0f} MB for the bundle' if size else 'room for the bundle'
+    return ConfigError(str(out), 'disk', f'{room / 1e6:.1f} MB free', wanted)
 
 
 def _refused(out: Path, error: OSError) -> ConfigError:

@@ -15,7 +15,7 @@ from vla_common.errors import ConfigError
 from vla_inference.bundle import load_bundle
 from vla_models.bench.fitting.advice import Advice, Fits, advise, ranked, this_machine
 from vla_models.bench.fitting.calibration import USUAL, Calibration, calibrate
-from vla_models.bench.fitting.deployment import bundle_for, write_profile
+from vla_models.bench.fitting.deployment import bundle_for, usual_rate, write_profile
 from vla_models.bench.fitting.graph_cost import cost_of_bundle
 from vla_models.bench.fitting.hardware import load_device, shipped
 from vla_models.bench.fitting.report import to_dict, write_report
@@ -88,7 +88,10 @@ def _run(arguments: list[str] | None) -> int:
         '--device', nargs='+', default=[], metavar='NAME', help='names or files (default: all)'
     )
     p.add_argument('--list', action='store_true', help='name the computers known here')
-    p.add_argument('--rate', type=float, default=12.0, help='chunks a second (default 12)')
+    usual = usual_rate()
+    p.add_argument(
+        '--rate', type=float, default=usual, help=f"chunks a second (default {usual:g}, the node's)"
+    )
     p.add_argument('--out', type=Path, metavar='DIR', help='default: out/fit/<bundle>')
     p.add_argument('--profiles', type=Path, metavar='DIR', help='default: profiles in --out')
     p.add_argument('--calibrate', action='store_true', help='measure this machine')

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Callable
 
 from rich.console import Console
@@ -64,7 +65,9 @@ def guarded(command: Callable[[list[str] | None], int], arguments: list[str] | N
     except OSError as error:  # a full disk, a file that may not be read or written
         if error.errno is None:
             raise
-        print(f'{error.filename or "a file"}: {error.strerror}', file=sys.stderr)
+        # A write says not of which file: the temporary ones are as large as any.
+        where = error.filename or f'writing (temporary files are in {tempfile.gettempdir()})'
+        print(f'{where}: {error.strerror}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print('interrupted; what was finished is kept', file=sys.stderr)

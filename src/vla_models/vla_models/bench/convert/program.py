@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 
@@ -30,4 +31,6 @@ def write_program(original: Original, path: Path) -> None:
                 lines[0] if lines else type(error).__name__,
                 'a module that torch.export follows',
             ) from error
-        torch.export.save(program, str(path))
+        content = io.BytesIO()  # torch's own writer of files cannot bear a full disk
+        torch.export.save(program, content)
+        path.write_bytes(content.getbuffer())

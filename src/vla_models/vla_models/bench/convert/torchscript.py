@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import warnings
 from pathlib import Path
@@ -47,7 +48,10 @@ def write_torchscript(original: Original, path: Path, method: str = 'trace') -> 
             raise ConfigError(
                 original.factory, f'--form torchscript-{method}', _said(error), _WANTED[method]
             ) from error
-        torch.jit.save(script, str(path))
+        # Through memory: on a full disk torch's own writer of files ends the whole process.
+        content = io.BytesIO()
+        torch.jit.save(script, content)
+        path.write_bytes(content.getbuffer())
 
 
 _WANTED = {

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import yaml
 
+from vla_common.parameters import ParameterSchema
 from vla_models.bench.fitting.advice import Advice, Fits
 from vla_models.bench.fitting.hardware import BYTES
 
-# What the node's parameters allow (src/vla_inference/parameters.yaml).
+# Within what the node's parameters allow (src/vla_inference/parameters.yaml).
 FREQUENCY = (10.0, 100.0)
-TIMEOUT = (0.1, 10.0)
+TIMEOUT = (0.15, 10.0)  # from below: a machine that stands still for 0.1 s is no failing policy
 SLOW_MS = 60.0  # from here on chunks are joined in real time (rtc): the border would be felt
 _MAKE = {
     'fp16': 'build-engine --precision fp16',
@@ -29,9 +30,16 @@ _MAKE = {
 }
 
 
+def usual_rate() -> float:
+    """Hz at which the inference node asks, unless it is told another; its own parameters.yaml is
+    where that is said."""
+    entries = ParameterSchema.load('vla_inference').entries
+    return next(entry.default for entry in entries if entry.name == 'inference_frequency')
+
+
 def parameters_of(advice: Advice, rate_hz: float) -> dict:
-    """Of the inference node. Raises ValueError for a device that is too slow: no parameter would
-    change that."""
+    """Of the inference node; its frequency only where it is not the usual one. Raises ValueError for
+    a device that is too slow: no parameter would change that."""
     if advice.fits is Fits.NO:
         raise ValueError(f'{advice.device.name}: {advice.why}')
     device, high = advice.device, advice.chosen.high_ms / 1e3
@@ -40,10 +48,11 @@ def parameters_of(advice: Advice, rate_hz: float) -> dict:
     found: dict = {
         'device': device.device,
         'threads': device.threads,
-        'inference_frequency': float(f'{frequency:.3g}'),
         'policy_timeout': float(f'{timeout:.2g}'),
         'memory': {'host': float(round(device.free_bytes / 2**20))},
     }
+    if frequency != usual_rate():
+        found['inference_frequency'] = float(f'{frequency:.3g}')
     if 1e3 * high > SLOW_MS:
         found['blending'] = {'mode': 'rtc'}
     return {'inference': {'ros__parameters': found}}
