@@ -38,8 +38,8 @@ def usual_rate() -> float:
 
 
 def parameters_of(advice: Advice, rate_hz: float) -> dict:
-    """Of the inference node; its frequency only where it is not the usual one. Raises ValueError for
-    a device that is too slow: no parameter would change that."""
+    """Of the inference node; its frequency only where it is not the usual one. Raises ValueError
+    for a device that is too slow: no parameter would change that."""
     if advice.fits is Fits.NO:
         raise ValueError(f'{advice.device.name}: {advice.why}')
     device, high = advice.device, advice.chosen.high_ms / 1e3
