@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
+from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 
@@ -72,6 +72,8 @@ class Recording:
     @classmethod
     def load(cls, path: Path) -> Recording:
         """Raises ConfigError: file, array, what is wrong with it."""
+        if path.is_file() and not is_zipfile(path):
+            raise ConfigError(str(path), '', 'another kind of file', 'a recording (.npz)')
         try:
             with np.load(path, allow_pickle=False) as content:
                 arrays = {name: content[name] for name in content.files}

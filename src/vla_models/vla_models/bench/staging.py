@@ -49,6 +49,11 @@ def staged(out: Path, size: int = 0) -> Iterator[Path]:
     try:
         yield draft
         _take_place(draft, out)
+    except ConfigError as error:  # of a file in the draft, which nobody will find
+        if str(draft) not in error.file:
+            raise
+        file = error.file.replace(str(draft), str(out))
+        raise ConfigError(file, error.key, error.found, error.wanted) from error
     except OSError as error:
         raise _refused(out, error) from error
     finally:

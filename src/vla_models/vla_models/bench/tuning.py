@@ -27,6 +27,7 @@ from vla_models.bench.quantisation.ways import Settings
 from vla_models.bench.staging import staged, write_yaml
 from vla_models.bench.timing.benchmark import Entry, benchmark, best_of
 from vla_models.bench.verification import Finding, Reference, VerificationFailed
+from vla_models.dataset import open_dataset
 
 Make = Callable[[Path], Finding | None]
 
@@ -161,6 +162,8 @@ def tune(
     """
     if target != 'cpu' and not torch.cuda.is_available():
         raise ConfigError('--target', '', target, 'cpu: torch sees no CUDA device')
+    if tuning is not None:
+        open_dataset(tuning.data)  # a wrong one is told now, not after the first minutes
     device = 'cpu' if target == 'cpu' else target
     outcome = Outcome()
     proof = replace(proof, keep_failed=False, skip=False, scenes=0)

@@ -79,6 +79,7 @@ def _run(arguments: list[str] | None) -> int:
         tuning = None
         if a.fine_tune is not None:
             tuning = Tuning(a.fine_tune, a.minutes, a.epochs, a.learning_rate, seed=a.seed)
+        calibration = Recording.load(a.calibration) if a.calibration else None
         with progress('layers') as bar:
             line = bar.add_task('sensitivity', total=None, visible=a.search)
             training = bar.add_task('training', total=None, visible=tuning is not None)
@@ -92,7 +93,7 @@ def _run(arguments: list[str] | None) -> int:
                 a.way,
                 proof,
                 settings=settings,
-                calibration=Recording.load(a.calibration) if a.calibration else None,
+                calibration=calibration,
                 keep=a.keep,
                 search=a.search,
                 tuning=tuning,
