@@ -97,17 +97,40 @@ def draw_scatter(path: Path, title: str, axes: tuple[str, str], dots: Sequence[D
                 _text(image, value, (8, y + 4), 0.4)
     _text(image, axes[0], (_WIDTH // 2 - 60, height - 16), 0.45)
     _text(image, axes[1], (14, margin - 14), 0.45)
-    taken: list[int] = []
-    for dot in sorted(dots, key=lambda d: place(d)[1]):
-        x, y = place(dot)
+    centres = [place(dot) for dot in dots]
+    for dot, (x, y) in zip(dots, centres, strict=True):
         colour = {'best': _BEST, 'bad': _BAD}.get(dot.kind, _PLAIN)
         cv2.circle(image, (x, y), 6, colour, -1, cv2.LINE_AA)
-        row = y + 4
-        while any(abs(row - other) < 13 for other in taken):
-            row += 13
-        taken.append(row)
-        _text(image, dot.label, (x + 10, row), 0.4)
+    taken = [(x - 7, y - 7, x + 7, y + 7) for x, y in centres]
+    for dot, (x, y) in zip(dots, centres, strict=True):
+        box = _free_box(dot.label, x, y, taken, (margin, 40, _WIDTH - 4, height - margin))
+        taken.append(box)
+        left, top, right, bottom = box
+        if abs(top + bottom - 2 * y) > 24:  # not beside its dot: a line shows whose it is
+            end = (int(np.clip(x, left, right)), int(np.clip(y, top, bottom)))
+            cv2.line(image, (x, y), end, _GREY, 1, cv2.LINE_AA)
+        _text(image, dot.label, (left, bottom - 3), 0.4)
     cv2.imwrite(str(path), image)
+
+
+def _free_box(
+    label: str, x: int, y: int, taken: Sequence[tuple], room: tuple
+) -> tuple[int, int, int, int]:
+    """The nearest place for a label (left, top, right, bottom) at the dot (x, y) that covers
+    nothing of `taken`; beside the dot where there is none."""
+    (wide, _), _ = cv2.getTextSize(label, _FONT, 0.4, 1)
+    beside = (x + 10, y - 7, x + 10 + wide, y + 7)
+    for rise in sorted(range(-112, 113, 14), key=abs):
+        for left in (x + 10, x - 10 - wide):
+            box = (left, y - 7 + rise, left + wide, y + 7 + rise)
+            inside = box[0] >= room[0] and box[1] >= room[1] and box[2] <= room[2]
+            if inside and box[3] <= room[3] and not any(_overlap(box, other) for other in taken):
+                return box
+    return beside
+
+
+def _overlap(a: tuple, b: tuple) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _text(image: np.ndarray, text: str, where: tuple[int, int], size: float) -> None:

@@ -87,7 +87,8 @@ def _verdict(outcome: Outcome) -> str:
     said = (
         f'Best: {best.name} ({outcome.titles.get(best.name, "")}), {best.speedup:.2f} times as '
         f'fast as {first} by wall time, {best.cpu_speedup:.2f} by CPU time, at cosine '
-        f'{best.parity.cosine:.5f}.'
+        f'{best.parity.cosine:.5f}'
+        + (', the same policy by what it gets done.' if best.judged else '.')
     )
     if first == EAGER:
         enough = best.speedup >= WANTED
