@@ -10,8 +10,9 @@ COMPILED = [
     Extension(
         '.'.join(path.with_suffix('').parts),
         [str(path)],
-        # The same arithmetic as in Python, to the last bit: no fused multiply-add.
-        extra_compile_args=['-O3', '-ffp-contract=off', '-g0'],
+        # The same arithmetic as in Python, to the last bit: no fused multiply-add. More than -O1
+        # makes a tick 5 % faster and the build twice as long.
+        extra_compile_args=['-O1', '-ffp-contract=off', '-g0'],
     )
     for path in sorted(path.relative_to(HERE) for path in HERE.glob('vla_safety/**/*.py'))
     if '\nimport cython\n' in (HERE / path).read_text()
@@ -31,11 +32,12 @@ class BuildCompiled(build_ext):
             ) from None
         self.distribution.ext_modules[:] = cythonize(
             COMPILED,
-            build_dir='build/cython',
+            build_dir=self.get_finalized_command('build').build_temp,
             # A wrong size is an exception, never somebody else's memory.
             compiler_directives={'language_level': 3, 'boundscheck': True, 'wraparound': False},
         )
         super().finalize_options()
+        self.parallel = 2
 
 
 setup(

@@ -240,16 +240,19 @@ class PathProof:
         """Lower the floors of pairs that are nearer, raise them again as they part."""
         if not proven and strict:
             return  # This path is not taken.
+        k: cython.Py_ssize_t
+        d: cython.double
+        floor: cython.double
         hard: list = self._quantities.floors
         spares: list = self._quantities.spares
         before: dict = self._lowered
-        for pair in before:
-            self._floors[pair], self._spares[pair] = hard[pair], spares[pair]
+        for k in before:
+            self._floors[k], self._spares[k] = hard[k], spares[k]
         self._lowered = {}
-        for pair in self._seen:
-            d: cython.double = self._lowest[pair]
-            floor: cython.double = max(before.get(pair, hard[pair]), d) if proven else d - 1e-9
-            if floor < hard[pair]:
-                self._lowered[pair] = floor
-                self._floors[pair] = floor
-                self._spares[pair] = min(spares[pair], floor - PARTING)
+        for k in self._seen:
+            d = self._lowest[k]
+            floor = max(before.get(k, hard[k]), d) if proven else d - 1e-9
+            if floor < hard[k]:
+                self._lowered[k] = floor
+                self._floors[k] = floor
+                self._spares[k] = min(spares[k], floor - PARTING)
