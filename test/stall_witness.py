@@ -2,11 +2,13 @@
 """Was it the machine? Tells when a shared machine stood still, so that a test can be repeated.
 
 A robot whose processes do not get the CPU for 100 ms stops, as it must; a test about another fault
-then fails, and has shown nothing. The witness is a process of its own with one thread per CPU, at
-a real-time priority above all of the robot's, that sleeps and notes how late it wakes. Besides it,
-the supervisor's own word counts (`supervisor_stalled`), unless the test froze it.
+then fails, and has shown nothing. Two processes watch: one with a thread per CPU, at a real-time
+priority above all of the robot's, that sleeps and notes how late it wakes; and one at the default
+priority, that of camera and policy, that wants a CPU for 10 ms now and then and notes how long it
+took to get them. Besides them, the supervisor's own word counts (`supervisor_stalled`), unless the
+test froze it.
 
-conftest.py repeats a failed test only if one of the two says so, and pytest's summary names both.
+conftest.py repeats a failed test only if one of the three says so, and pytest's summary names it.
 """
 
 from __future__ import annotations
@@ -23,7 +25,11 @@ from vla_common.child import end_with_parent
 STALL = 0.06
 """s of lateness that count. The driver stops the robot after 0.1 s without its supervisor."""
 
+STARVED = 6.0
+"""times as long as alone: what two cores have left for a thread when a dozen want them."""
+
 NAP = 0.01
+BURST, PAUSE = 0.01, 0.5
 ABOVE_THE_ROBOT = 45  # SCHED_FIFO; the supervisor has 35, the kernel's interrupt threads 50
 
 
@@ -48,8 +54,8 @@ class StallWitness:
 
     def _read(self) -> None:
         for line in self._process.stdout:
-            end, late = line.split()
-            self._stalls.append((float(end), f'the machine stood still for {late} ms'))
+            end, what = line.rstrip().split(maxsplit=1)
+            self._stalls.append((float(end), what))
 
     def since(self, begin: float) -> list[str]:
         """What was noted since `begin`, in seconds of the monotonic clock."""
@@ -71,11 +77,31 @@ def _watch(cpu: int) -> None:
         now = time.monotonic()
         late, before = now - before - NAP, now
         if late > STALL:
-            print(f'{now:.3f} {1e3 * late:.0f}', flush=True)
+            _tell(now, f'the machine stood still for {1e3 * late:.0f} ms')
+
+
+def _want() -> None:
+    """In a process of its own: a starved thread that holds the GIL would hold up the others."""
+    while True:
+        time.sleep(PAUSE)
+        begin, until = time.monotonic(), time.thread_time() + BURST
+        while time.thread_time() < until:
+            pass
+        now = time.monotonic()
+        if now - begin > STARVED * BURST:
+            took = 1e3 * (now - begin)
+            _tell(now, f'the machine gave a thread {1e3 * BURST:.0f} ms of CPU in {took:.0f} ms')
+
+
+def _tell(now: float, what: str) -> None:
+    os.write(1, f'{now:.3f} {what}\n'.encode())  # one write is one line, whoever else writes
 
 
 def main() -> None:
     end_with_parent()
+    if os.fork() == 0:
+        end_with_parent()
+        _want()
     for cpu in os.sched_getaffinity(0):
         threading.Thread(target=_watch, args=(cpu,), daemon=True).start()
     threading.Event().wait()

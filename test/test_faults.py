@@ -12,7 +12,7 @@ from __future__ import annotations
 import signal
 
 import pytest
-from whole_robot import BRING_UP, STOP, SharedRobot, WholeRobot, in_motion
+from whole_robot import BRING_UP, STOP, WAVE, SharedRobot, WholeRobot, in_motion
 
 from vla_common.modes import Behaviour, Mode
 
@@ -36,7 +36,7 @@ def shared(tmp_path_factory):
 
 
 def moving(robot: WholeRobot) -> None:
-    robot.instruct('wave with your left hand')
+    robot.instruct(WAVE)
     in_motion(robot)
 
 

@@ -28,12 +28,23 @@ from vla_common.testing import Collected, Probe, RosSession, own_domain
 from vla_interfaces.msg import BalanceState, InferenceStatus, SafetyStatus
 from vla_supervisor.rehearsal.robot import NODES, LaunchedRobot, RehearsalError
 
-__all__ = ['BRING_UP', 'NODES', 'SharedRobot', 'WholeRobot', 'in_motion', 'launched']
+__all__ = [
+    'BRING_UP',
+    'NODES',
+    'STOP',
+    'WAVE',
+    'SharedRobot',
+    'WholeRobot',
+    'in_motion',
+    'launched',
+]
 
 # Bring-up took 5 to 8 s alone on 2 cores; ten times that is the machine's fault, not the robot's.
 BRING_UP = 80.0
 # A stop was seen after 0.1 to 0.2 s; a loaded machine gets far more than ten times that.
 STOP = 10.0
+
+WAVE = 'wave with your left hand'
 
 
 class WholeRobot(LaunchedRobot):
@@ -70,6 +81,17 @@ class WholeRobot(LaunchedRobot):
     def whole(self) -> bool:
         """Whether the supervisor says that all its nodes are active."""
         return self.state is not None and len(self.state.nodes_active) == 5
+
+    @property
+    def moves(self) -> bool:
+        """Whether it follows its policy, and its joints really move."""
+        return (
+            self.mode is Mode.RUNNING
+            and self.behaviour is Behaviour.TRACK
+            and self.driver.max_joint_speed > 0.2
+            and bool(self.safety.messages)
+            and self.safety.last.state == SafetyStatus.TRACKING
+        )
 
     def output(self) -> str:
         """All that the launch printed."""
@@ -273,17 +295,19 @@ class SharedRobot:
             context.__exit__(None, None, None)
 
 
-def in_motion(robot: WholeRobot) -> WholeRobot:
-    """Wait until the robot carries out its instruction, and really moves."""
-    robot.wait_mode(Mode.RUNNING)
-    robot.wait_behaviour(Behaviour.TRACK)
-    robot.wait(
-        lambda: (
-            robot.driver.max_joint_speed > 0.2
-            and bool(robot.safety.messages)
-            and robot.safety.last.state == 1
-        ),
-        30.0,
-        'motion',
-    )
-    return robot
+def in_motion(robot: WholeRobot, attempts: int = 3) -> WholeRobot:
+    """Have it carry out an instruction, and wait until it really moves.
+
+    On a crowded machine it may stop before it does (a camera or policy that gets no CPU, as it
+    must). Then it is brought back and told again; RehearsalError if it never stays in motion.
+    """
+    stops = []
+    for _ in range(attempts):
+        robot.wait(lambda: robot.mode in (Mode.RUNNING, Mode.SAFE_STOP), BRING_UP, 'mode RUNNING')
+        robot.wait(lambda: robot.moves or robot.mode is Mode.SAFE_STOP, 30.0, 'motion')
+        if robot.moves:
+            return robot
+        stops.append(robot.told)
+        robot.bring_back(BRING_UP)
+        robot.instruct(WAVE)
+    raise RehearsalError(f'it stopped by itself, each time it was told to wave: {stops}')
