@@ -59,7 +59,7 @@ def test_it_can_be_switched_off(monkeypatch):
 def test_what_may_take_long_and_the_threads_it_makes_run_at_default_priority():
     script = (
         'import os, threading\n'
-        'from vla_common.scheduling import Ordinary, Priority, prefer\n'
+        'from vla_common.scheduling import Ordinary, Priority, Scheduled, prefer\n'
         'said = prefer(Priority.INFERENCE)\n'
         'seen = []\n'
         'def look(): seen.append(os.sched_getparam(0).sched_priority)\n'
@@ -67,8 +67,10 @@ def test_what_may_take_long_and_the_threads_it_makes_run_at_default_priority():
         '    look()\n'
         '    t = threading.Thread(target=look); t.start(); t.join()\n'
         'look()\n'
+        'with Scheduled(Priority.MONITOR): look()\n'
+        'look()\n'
         'granted = 10 if "SCHED_FIFO" in said and "no real" not in said else 0\n'
-        'assert seen == [0, 0, granted], (said, seen)'
+        'assert seen == [0, 0, granted, 2 * granted, granted], (said, seen)'
     )
     environment = {name: value for name, value in os.environ.items() if name != 'VLA_REALTIME'}
     subprocess.run([sys.executable, '-c', script], check=True, env=environment)

@@ -56,21 +56,40 @@ def prefer(priority: Priority) -> str:
     return told
 
 
-class Ordinary:
-    """`with Ordinary():` the calling thread runs at default priority, and afterwards as before; so
-    do the threads that are made meanwhile, for good. Nothing changes where it has no other."""
+class Scheduled:
+    """`with Scheduled(priority):` the calling thread has that priority, and afterwards the one from
+    before; the threads that are made meanwhile have it for good. Nothing changes where it may not,
+    or where `VLA_REALTIME` is 0."""
+
+    def __init__(self, priority: Priority) -> None:
+        self._policy = os.SCHED_OTHER if priority == Priority.NORMAL else os.SCHED_FIFO
+        self._parameter = os.sched_param(int(priority))
 
     def __enter__(self) -> None:
-        self._policy = os.sched_getscheduler(0)
-        if self._policy != os.SCHED_OTHER:
-            self._parameter = os.sched_getparam(0)
-            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        self._before: tuple[int, os.sched_param] | None = None
+        policy = os.sched_getscheduler(0)
+        if self._policy == os.SCHED_OTHER:
+            if policy == os.SCHED_OTHER:
+                return
+        elif os.environ.get('VLA_REALTIME') == '0':
+            return
+        before = policy, os.sched_getparam(0)
+        with suppress(PermissionError):
+            os.sched_setscheduler(0, self._policy, self._parameter)
+            self._before = before
 
     def __exit__(self, *raised: object) -> None:
-        if self._policy != os.SCHED_OTHER:
+        if self._before is not None:
             # Refused if the permission was taken away meanwhile: then it stays as it is.
             with suppress(PermissionError):
-                os.sched_setscheduler(0, self._policy, self._parameter)
+                os.sched_setscheduler(0, *self._before)
+
+
+class Ordinary(Scheduled):
+    """The default priority for what may take long, where the process has a real-time one."""
+
+    def __init__(self) -> None:
+        super().__init__(Priority.NORMAL)
 
 
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4

@@ -58,6 +58,8 @@ def describe(config: HumanoidVLAConfig, content: dict, version: str) -> dict:
         'description': 'Small vision-language-action policy for the simulated humanoid at a table',
         'licence': 'Apache-2.0',
         'robot': content['robot'],
+        # As smooth as can be for the same success: `ros2 run vla_models blend`, README.
+        'blending': 'rtc',
         'inputs': {
             'image': {
                 'tensor': 'image',

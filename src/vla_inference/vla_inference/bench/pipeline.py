@@ -12,13 +12,13 @@ import os
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ from trajectory_msgs.msg import JointTrajectory
 from vla_common import qos
 from vla_common.errors import ConfigError
 from vla_common.messages import stamp_to_ns
-from vla_common.scheduling import Ordinary, Priority, prefer
+from vla_common.scheduling import Ordinary, Priority, Scheduled
 from vla_common.wire import HEADER, Reader, Writer
 from vla_inference.bench.machine import Witness
 from vla_inference.bench.stages import FILE, table
@@ -228,18 +228,19 @@ def measure(
     """by_stage: where the time goes; it costs some itself. Raises ConfigError when the node does
     not run."""
     # What the filter and the driver, whose place this process takes, have at least.
-    prefer(Priority.MONITOR)
-    around = Surroundings(robot, size)
-    with tempfile.TemporaryDirectory(prefix='vla_benchmark_') as folder:
-        told = Path(folder) / 'stages.json'
+    with (
+        Scheduled(Priority.MONITOR),
+        tempfile.TemporaryDirectory(prefix='vla_benchmark_') as folder,
+    ):
+        around, told = Surroundings(robot, size), Path(folder) / 'stages.json'
         with _node(bundle, robot_name, threads, 1.5 * rate, told if by_stage else None):
             try:
                 asked, waking = _play(around, words, times, rate)
             finally:
                 gc.unfreeze()
+                around.close()
         sent = {key: around.sent[key] for key in asked}
         stages = table(told, sent, around.chunks) if by_stage else {}
-    around.close()
     answered = [key for key in asked if key in around.chunks and key in around.model]
     took = [around.chunks[key] - around.sent[key] - around.model[key] for key in answered]
     return Found(took, len(asked) - len(answered), waking, stages)
