@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 
 import pytest
 import torch
@@ -16,6 +17,8 @@ from vla_robot import load_robot
 # torch's exporters make millions of small objects that live long: looking for garbage after every
 # 700 of them costs them a fifth of their time.
 gc.set_threshold(100_000, 20, 50)
+# pytest keeps every record of every log; torch's tracing writes some hundred thousand.
+logging.getLogger('torch.__trace').setLevel(logging.CRITICAL)
 
 
 @pytest.fixture(autouse=True)

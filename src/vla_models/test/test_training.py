@@ -108,7 +108,9 @@ def test_a_run_can_begin_from_other_weights_and_leave_parts_as_they_are(noise_da
     one = replace(SMALL, epochs=1)
     Trainer(noise_dataset, tmp_path / 'first', one).run()
     given, about = load(tmp_path / 'first' / BEST)
-    second = replace(one, init=str(tmp_path / 'first'), freeze=('vision', 'text'), seed=4)
+    second = replace(
+        one, init=str(tmp_path / 'first'), freeze=('vision', 'text'), seed=4, recompute=True
+    )
     trainer = Trainer(noise_dataset, tmp_path / 'second', second)
     assert trainer.initialised == len(given)
     assert trainer.by.mean.tolist() == about['mean']

@@ -91,6 +91,12 @@ def _run(arguments: list[str] | None) -> int:
         choices=('default', 'reduce-overhead', 'max-autotune'),
         help='also the original under torch.compile (needs a C++ compiler; slow to begin)',
     )
+    p.add_argument(
+        '--budget',
+        type=float,
+        metavar='MB',
+        help='also the original with no more of its weights in memory, the rest on disk',
+    )
     p.add_argument('--memory', action='store_true', help='peak memory too (a process for each)')
     p.add_argument('--observations', type=Path, metavar='FILE', help='recording (.npz)')
     p.add_argument('--count', type=positive, default=24, help='observations (default 24)')
@@ -114,6 +120,7 @@ def _run(arguments: list[str] | None) -> int:
                 device=a.device,
                 eager=not a.no_eager,
                 compile_mode=a.compile,
+                budget_mb=a.budget,
                 limits=LOSSY,
                 reference=reference,
                 advance=lambda line=line, bar=bar: bar.advance(line),

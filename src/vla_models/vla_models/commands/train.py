@@ -86,6 +86,8 @@ def _run(arguments: list[str] | None) -> int:
     p.add_argument('--seed', type=int, default=default.seed)
     p.add_argument('--threads', type=positive, default=default.threads, help='on the CPU')
     p.add_argument('--precision', choices=PRECISIONS, default=default.precision, help='on a GPU')
+    p.add_argument('--recompute', action='store_true', help='activation checkpointing of '
+                   'transformer layers: less memory, more time')  # fmt: skip
     p.add_argument('--state', default=default.state, metavar='GROUP', help='joints that the policy '
                    f'feels: a group of the robot, or all (default {default.state})')  # fmt: skip
     p.add_argument('--vision', choices=sorted(VISION), help='encoder (default convolutional)')

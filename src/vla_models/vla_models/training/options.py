@@ -30,6 +30,7 @@ class TrainingOptions:
     seed: int = 0
     threads: int = 2  # of PyTorch, on the CPU
     precision: str = 'no'  # or bf16, fp16: mixed, where there is a GPU
+    recompute: bool = False  # activations of transformer layers: less memory, more time
     state: str = 'upper_body'  # the group of the robot's joints that the policy feels, or all
     heat_weight: float = 0.05
     place_weight: float = 0.5

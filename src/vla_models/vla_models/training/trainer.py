@@ -30,6 +30,7 @@ from vla_models.training import checkpoint
 from vla_models.training.batches import Batcher, Normalisation
 from vla_models.training.losses import Learner
 from vla_models.training.options import TrainingOptions
+from vla_models.training.recomputing import recompute
 from vla_models.training.selection import camera_joints, chosen_joints
 
 NO_PROGRESS = lambda done, total: None  # noqa: E731
@@ -81,6 +82,8 @@ class Trainer:
         for part in options.freeze:
             getattr(self.model, part).requires_grad_(False)
         self.average = copy.deepcopy(self.model).eval()
+        if options.recompute:
+            recompute(self.model)
         self.batcher = Batcher(self.frames, self.by, self.tokenizer, options)
         std = torch.from_numpy(self.by.std[self.by.moved])
         optimiser = self._optimiser()

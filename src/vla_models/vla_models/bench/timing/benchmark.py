@@ -13,6 +13,7 @@ from vla_common.errors import ConfigError
 from vla_inference.bundle import load_bundle
 from vla_models.bench.original import Original, from_bundle
 from vla_models.bench.parity import LOSSY, Limits, Parity, compare
+from vla_models.bench.partitioning import PartitionedRunner
 from vla_models.bench.publishing import Proof, reference_of
 from vla_models.bench.runners import EagerRunner, answers, open_bundle
 from vla_models.bench.timing.platform import joules
@@ -96,12 +97,14 @@ def benchmark(
     device: str = 'cpu',
     eager: bool = True,
     compile_mode: str | None = None,
+    budget_mb: float | None = None,
     limits: Limits = LOSSY,
     reference: Reference | None = None,
     advance: Callable[[], None] = lambda: None,
 ) -> list[Entry]:
     """One entry per bundle, the original in eager PyTorch first where the first bundle names its
-    source: that is the baseline then, else the first bundle is. Raises ConfigError."""
+    source: that is the baseline then, else the first bundle is. budget_mb: also the original with
+    no more of its weights in memory. Raises ConfigError."""
     first = next(iter(bundles.values()))
     has_source = load_bundle(first, accept_failed=True).source is not None
     reference = reference or reference_of(first, proof)
@@ -117,6 +120,10 @@ def benchmark(
                 name = f'torch.compile {compile_mode}'
                 runners[name] = Compiled(from_bundle(first), compile_mode, device)
                 sizes[name] = size
+        if has_source and budget_mb is not None:
+            name = f'within {budget_mb:g} MB'
+            part = PartitionedRunner(from_bundle(first), budget_mb)
+            runners[name], sizes[name] = part, part.resident_mb
         for name, path in bundles.items():
             runners[name] = open_bundle(path, threads, device)[1]
             sizes[name] = model_size_mb(path)
