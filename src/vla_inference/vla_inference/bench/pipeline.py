@@ -230,7 +230,7 @@ def measure(
     # What the filter and the driver, whose place this process takes, have at least.
     with (
         Scheduled(Priority.MONITOR),
-        tempfile.TemporaryDirectory(prefix='vla_benchmark_') as folder,
+        TemporaryDirectory(prefix='vla_benchmark_') as folder,
     ):
         around, told = Surroundings(robot, size), Path(folder) / 'stages.json'
         with _node(bundle, robot_name, threads, 1.5 * rate, told if by_stage else None):
