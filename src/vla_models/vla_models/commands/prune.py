@@ -37,6 +37,7 @@ The last two ask the observations of the verification; nobody has to say what wo
 Answers that differ by more than the limits can still be the same policy in what it gets done:
 --scenes N lets both act in the simulator and decides by that; it is then the same policy beside
 that bundle's model only, whose SHA-256 is written down. --form onnx-all is the fastest on a CPU.
+After a long training add --keep-failed: what failed can then be judged again (`verify --scenes`).
 
 examples:
   ros2 run vla_models prune --bundle models/humanoid_vla --amount 0.3 --importance fisher \\
