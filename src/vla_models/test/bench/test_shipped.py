@@ -117,7 +117,7 @@ def test_quantise(robot, seen, wanted, tmp_path, capsys):
 def test_prune(robot, seen, wanted, tmp_path, capsys):
     """A few units: more wants training afterwards."""
     arguments = [*ONE, *seen[0], '--out', str(tmp_path / 'b'), '--form', 'torchscript-trace']
-    arguments += ['--amount', '0.05', '--rounds', '2', '--json']
+    arguments += ['--parts', 'head', 'fusion', '--amount', '0.05', '--rounds', '2', '--json']
     assert prune.main(arguments) == 0
     before, after = told(capsys)['parameters']
     assert count(from_bundle(tmp_path / 'b').module) == after < before

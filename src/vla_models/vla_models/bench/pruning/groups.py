@@ -15,7 +15,7 @@ import copy
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -65,16 +65,21 @@ class Group:
         return [part for part in self.slices if not part.out]
 
 
-def find_groups(module: nn.Module, inputs: Sequence[Tensor]) -> list[Group]:
-    """All of them, each tried: silencing one unit gives the answer that cutting it out gives."""
+def find_groups(
+    module: nn.Module,
+    inputs: Sequence[Tensor],
+    wanted: Callable[[str], bool] = lambda name: True,
+) -> list[Group]:
+    """All whose names are `wanted`, each tried: silencing one unit gives the answer that cutting it
+    out gives."""
     found: dict[str, Group] = {}
     seen = _inputs_of_parts(module, inputs)
     for prefix in _traceable(module, seen):
         part = module.get_submodule(prefix)
-        for group in _channel_groups(part, prefix, seen[prefix]):
+        for group in _channel_groups(part, prefix, seen[prefix], wanted):
             found.setdefault(group.name, group)
     for name, layer in module.named_modules():
-        if isinstance(layer, Attention) and layer.heads > 1:
+        if isinstance(layer, Attention) and layer.heads > 1 and wanted(name):
             group = _heads(name, layer)
             found[group.name] = group
     return [group for group in found.values() if _is_sound(module, group, inputs)]
@@ -136,7 +141,9 @@ def _quiet_log() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def _channel_groups(part: nn.Module, prefix: str, inputs: tuple) -> list[Group]:
+def _channel_groups(
+    part: nn.Module, prefix: str, inputs: tuple, wanted: Callable[[str], bool]
+) -> list[Group]:
     graph = _follow(part, inputs)
     assert graph is not None
     names = {id(layer): name for name, layer in part.named_modules()}
@@ -147,6 +154,8 @@ def _channel_groups(part: nn.Module, prefix: str, inputs: tuple) -> list[Group]:
         slices: dict[tuple[str, bool], list[list[int]]] = {}
         # Asked unit by unit, so that what goes with each is known where parts are joined or split.
         if not _admissible(raw) or not units or units < 2:
+            continue
+        if not wanted(f'{prefix}.{names[id(root)]}'.lstrip('.')):
             continue
         for unit in range(units):
             one = graph.get_pruning_group(root, graph.get_pruner_of_module(root).prune_out_channels,

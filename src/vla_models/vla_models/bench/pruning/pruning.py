@@ -138,7 +138,7 @@ def _pruned_once(
         zero_least(module, amount, worth)
         return replace(current, module=module), _keeping(plan), 0
     sample = tuple(torch.from_numpy(inputs[0][name]) for name in names)
-    groups = [g for g in find_groups(module, sample) if _wanted(g, plan)]
+    groups = find_groups(module, sample, lambda name: _wanted(name, plan))
     if not groups:
         raise ConfigError(
             current.factory, '--parts', list(plan.parts), 'a part with channels that can be cut'
@@ -172,8 +172,8 @@ def _units_to_go(worth: torch.Tensor, amount: float, full: int) -> list[int]:
     return sorted(i for i in gone if i < len(worth))
 
 
-def _wanted(group: Group, plan: Plan) -> bool:
-    return not plan.parts or any(part in group.name for part in plan.parts)
+def _wanted(name: str, plan: Plan) -> bool:
+    return not plan.parts or any(part in name for part in plan.parts)
 
 
 def _keeping(plan: Plan):
