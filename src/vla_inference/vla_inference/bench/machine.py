@@ -1,12 +1,13 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """What the machine itself does to a time limit, measured beside whatever else is measured.
 
-A process with nothing to do sleeps on the same processors at the inference node's priority and
-notes how late it wakes. What it finds late no program could have had in time.
+On each processor a process with nothing to do sleeps, at a priority above everything of the
+robot's, and notes how late it wakes. What it finds late no program could have had in time.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -14,10 +15,12 @@ import sys
 import time
 from pathlib import Path
 
-from vla_common.scheduling import Priority, prefer
 from vla_inference.bench.distribution import distribution
 
 NAP = 0.003
+STALL = 0.0005
+"""s of lateness that count as the machine's."""
+ABOVE_THE_ROBOT = 45  # SCHED_FIFO; the supervisor has 35, the kernel's interrupt threads 50
 STEAL = 8  # which number of a processor's line in /proc/stat
 TICK = 1.0 / os.sysconf('SC_CLK_TCK')
 
@@ -30,42 +33,55 @@ def stolen() -> float:
 
 
 class Witness:
-    """A process that notes how late it wakes, while the context lasts."""
+    """One process for each processor that notes how late it wakes, while the context lasts.
+
+    stalls: (begin, end) on the clock of time.perf_counter, s, once `found` was asked."""
 
     def __enter__(self) -> Witness:
         self._stolen = stolen()
-        self._process = subprocess.Popen(
-            [sys.executable, '-m', __name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self.stalls: list[tuple[float, float]] = []
+        self._processes = [
+            subprocess.Popen(
+                [sys.executable, '-m', __name__, str(processor)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for processor in sorted(os.sched_getaffinity(0))
+        ]
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._process.kill()
-        self._process.wait()
+        for process in self._processes:
+            process.kill()
+            process.wait()
 
     def found(self) -> dict[str, float]:
         """Ends it: how late it woke, ms, and what the hypervisor kept meanwhile, ms."""
-        told, _ = self._process.communicate(timeout=30.0)
-        late = distribution([max(0.0, seconds) for seconds in json.loads(told)])
+        naps = []
+        for process in self._processes:
+            told, _ = process.communicate(timeout=30.0)
+            naps += json.loads(told)
+        self.stalls = [(due, due + late) for due, late in naps if late > STALL]
+        late = distribution([max(0.0, late) for _, late in naps])
         return late | {'stolen_ms': round(1e3 * (stolen() - self._stolen), 1)}
 
 
-def _watch() -> None:
+def _watch(processor: int) -> None:
     """Until standard input ends; the last 100 000 naps at most."""
     import select
     from collections import deque
 
-    prefer(Priority.INFERENCE)
-    late: deque[float] = deque(maxlen=100_000)
+    os.sched_setaffinity(0, {processor})
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(ABOVE_THE_ROBOT))
+    naps: deque[tuple[float, float]] = deque(maxlen=100_000)
     while not select.select([sys.stdin], [], [], 0.0)[0]:
-        began = time.perf_counter()
+        due = time.perf_counter() + NAP
         time.sleep(NAP)
-        late.append(time.perf_counter() - began - NAP)
-    print(json.dumps(list(late)))
+        naps.append((due, time.perf_counter() - due))
+    print(json.dumps(list(naps)))
 
 
 if __name__ == '__main__':
-    _watch()
+    _watch(int(sys.argv[1]))

@@ -205,10 +205,11 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Found:
-    """overheads: s. lost: frames without a chunk. witness: see machine.Witness. stages: see stages;
-    empty if not asked for."""
+    """overheads: s. undisturbed: of those frames during which the machine ran. lost: frames without
+    a chunk. witness: see machine.Witness. stages: see stages; empty if not asked for."""
 
     overheads: list[float]
+    undisturbed: list[float]
     lost: int
     witness: dict[str, float]
     stages: dict[str, dict[str, float]]
@@ -235,15 +236,20 @@ def measure(
         around, told = Surroundings(robot, size), Path(folder) / 'stages.json'
         with _node(bundle, robot_name, threads, 1.5 * rate, told if by_stage else None):
             try:
-                asked, waking = _play(around, words, times, rate)
+                asked, waking, stalls = _play(around, words, times, rate)
             finally:
                 gc.unfreeze()
                 around.close()
         sent = {key: around.sent[key] for key in asked}
         stages = table(told, sent, around.chunks) if by_stage else {}
     answered = [key for key in asked if key in around.chunks and key in around.model]
-    took = [around.chunks[key] - around.sent[key] - around.model[key] for key in answered]
-    return Found(took, len(asked) - len(answered), waking, stages)
+    took = {key: around.chunks[key] - around.sent[key] - around.model[key] for key in answered}
+    undisturbed = [
+        seconds
+        for key, seconds in took.items()
+        if not any(begin < around.chunks[key] and end > around.sent[key] for begin, end in stalls)
+    ]
+    return Found(list(took.values()), undisturbed, len(asked) - len(answered), waking, stages)
 
 
 @contextmanager
@@ -282,8 +288,8 @@ def _node(
 
 def _play(
     around: Surroundings, words: str, times: int, rate: float
-) -> tuple[list[int], dict[str, float]]:
-    """(stamps of the frames that count, what the witness saw meanwhile)."""
+) -> tuple[list[int], dict[str, float], list[tuple[float, float]]]:
+    """(stamps of the frames that count, what the witness saw meanwhile, when it saw stalls)."""
     around.change(Transition.TRANSITION_CONFIGURE)
     around.change(Transition.TRANSITION_ACTIVATE)
     around.spin(1.0)
@@ -307,4 +313,5 @@ def _play(
             if i < 10:
                 asked.clear()
         around.spin(0.5)
-        return asked, witness.found()
+        waking = witness.found()
+        return asked, waking, witness.stalls
