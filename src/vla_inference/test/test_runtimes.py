@@ -15,6 +15,7 @@ import yaml
 from bundles import JOINTS, WORDS, expected, write_bundle
 
 from vla_common.errors import ConfigError
+from vla_common.testing import own_domain
 from vla_inference.policy import PolicyError, load_policy, warm_up
 
 RUNTIMES = ['onnx', 'torchscript']
@@ -220,6 +221,7 @@ def test_benchmark_prints_one_json_object_last(tmp_path, capfd, monkeypatch):
 
     write_bundle(tmp_path / 'tiny')
     before = os.sched_getscheduler(0)
+    own_domain()  # or it would be chosen now and forgotten with the patch
     # In the domain of this process's other tests, what their ended nodes left in discovery hides
     # the service of this one.
     with domain_coordinator.domain_id() as domain:
