@@ -10,7 +10,6 @@ asked. The executor's thread never waits: if an attempt is under way, the worker
 
 from __future__ import annotations
 
-import math
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -20,7 +19,6 @@ from typing import Any
 import cv2
 import numpy as np
 from ament_index_python.packages import PackageNotFoundError
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.task import Future
 from sensor_msgs.msg import Image, Imu, JointState
 from std_msgs.msg import String
@@ -40,6 +38,7 @@ from vla_inference.caller import ThreadCaller
 from vla_inference.chain import Chain, Link
 from vla_inference.confidence import ConfidenceLimits
 from vla_inference.cycle import Attempt, InferenceCycle, Limits, State
+from vla_inference.goals import InstructionGoals
 from vla_inference.image_wire import WireImage, read_image
 from vla_inference.loading import (
     check_cameras,
@@ -54,7 +53,7 @@ from vla_inference.observation import Bounds, ObservationAssembler
 from vla_inference.policy import InstructionRefused, Policy, load_policy
 from vla_inference.runtimes.scripted import HoldPolicy
 from vla_inference.saying import ChunkWriter, chunk_report
-from vla_inference.session import Outcome, Phase, Result, Session
+from vla_inference.session import Outcome, Phase, Session
 from vla_interfaces.action import RunInstruction
 from vla_interfaces.msg import ChunkReport, InferenceStatus, SafetyStatus, SupervisorState
 from vla_robot import load_robot
@@ -149,8 +148,6 @@ class InferenceNode(VlaLifecycleNode):
         self._ask_due = self._beat_due = 0.0
         # Left to the worker: an attempt now; one as soon as the next call may begin.
         self._again = self._early = False
-        self._goals: dict[int, Future] = {}
-        self._feedback: dict[int, Any] = {}
         self._wire()
 
     def _load(self, key: str, name: str) -> Link:
@@ -206,16 +203,8 @@ class InferenceNode(VlaLifecycleNode):
         self.subscribe(String, '/vla/instruction', self._on_instruction, qos.COMMAND)
         self._start_client = self.create_client(Trigger, '/supervisor/start')
         self.track(lambda: self.destroy_client(self._start_client))
-        server = ActionServer(
-            self,
-            RunInstruction,
-            '/vla/run_instruction',
-            execute_callback=self._execute,
-            goal_callback=self._on_goal,
-            handle_accepted_callback=self._on_accepted,
-            cancel_callback=self._on_cancel,
-        )
-        self.track(server.destroy)
+        self._goals = InstructionGoals(self, self._accept, self._cancel)
+        self.track(self._goals.destroy)
         self.every(0.02, self._deliver, always=True)
         self.every(0.2, self._send_feedback)
 
@@ -411,8 +400,7 @@ class InferenceNode(VlaLifecycleNode):
         if text:
             self._accept(text, 0.0)
             return
-        with self._lock:
-            self._session.cancel(self._session.id, steady_now())
+        self._cancel(self._session.id)
 
     def _accept(self, text: str, time_limit: float, patient: bool = False) -> int:
         with self._lock:
@@ -425,46 +413,9 @@ class InferenceNode(VlaLifecycleNode):
                 self._session.end(id_, Outcome.ABORTED, str(error), now)
         return id_
 
-    # -- action ----------------------------------------------------------------------------------
-
-    def _on_goal(self, goal: RunInstruction.Goal) -> GoalResponse:
-        limit = goal.time_limit
-        if not self.active:
-            reason = 'the inference node is not active'
-        elif not goal.instruction.strip():
-            reason = 'the instruction is empty'
-        elif not (math.isfinite(limit) and limit >= 0.0):
-            reason = f'time_limit is {limit}'
-        else:
-            return GoalResponse.ACCEPT
-        self.get_logger().warning(f'goal refused: {reason}')
-        return GoalResponse.REJECT
-
-    def _on_accepted(self, goal: Any) -> None:
-        id_ = self._accept(goal.request.instruction.strip(), goal.request.time_limit)
-        self._goals[id_] = Future()
-        self._feedback[id_] = goal
-        goal.instruction_id = id_
-        goal.execute()
-
-    def _on_cancel(self, goal: Any) -> CancelResponse:
+    def _cancel(self, id_: int) -> None:
         with self._lock:
-            self._session.cancel(goal.instruction_id, steady_now())
-        return CancelResponse.ACCEPT
-
-    async def _execute(self, goal: Any) -> RunInstruction.Result:
-        # Awaiting costs nothing on the EventsExecutor: the task is woken by the future.
-        result: Result = await self._goals[goal.instruction_id]
-        self._goals.pop(goal.instruction_id, None)
-        if result.success:
-            goal.succeed()
-        elif result.outcome is Outcome.CANCELLED and goal.is_cancel_requested:
-            goal.canceled()
-        else:
-            goal.abort()
-        return RunInstruction.Result(
-            success=result.success, reason=result.reason, duration=result.duration
-        )
+            self._session.cancel(id_, steady_now())
 
     def _deliver(self) -> None:
         """Hand ended instructions to the goals that wait for them."""
@@ -477,27 +428,20 @@ class InferenceNode(VlaLifecycleNode):
                 f'instruction {result.id} ended after {result.duration:.1f} s: '
                 f'{result.outcome.value}' + ('' if result.success else f' ({result.reason})')
             )
-            self._feedback.pop(result.id, None)
-            future = self._goals.get(result.id)
-            if future is not None:
-                future.set_result(result)
+            self._goals.ended(result)
 
     def _send_feedback(self) -> None:
         with self._lock:
-            goal = self._feedback.get(self._session.id)
-            phase = self._session.phase.value
+            id_, phase = self._session.id, self._session.phase.value
             elapsed = self._session.elapsed(steady_now())
-        if goal is None or not goal.is_active:
-            return
         attempt = self._attempt
-        goal.publish_feedback(
-            RunInstruction.Feedback(
-                phase=phase,
-                confidence=attempt.confidence if attempt else -1.0,
-                speed_scale=self._speed_scale,
-                elapsed=elapsed,
-            )
+        feedback = RunInstruction.Feedback(
+            phase=phase,
+            confidence=attempt.confidence if attempt else -1.0,
+            speed_scale=self._speed_scale,
+            elapsed=elapsed,
         )
+        self._goals.tell(id_, feedback)
 
     # -- attempts ----------------------------------------------------------------------------------
 
