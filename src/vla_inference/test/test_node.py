@@ -23,7 +23,7 @@ from vla_inference.doubles import FaultyPolicy
 from vla_inference.node import InferenceNode
 from vla_inference.policy import load_policy
 from vla_interfaces.action import RunInstruction
-from vla_interfaces.msg import ChunkReport, InferenceStatus, SupervisorState
+from vla_interfaces.msg import Cause, ChunkReport, InferenceStatus, SupervisorState
 
 SCRIPTED = str(Path(__file__).parents[3] / 'models' / 'scripted')
 S = SupervisorState
@@ -37,6 +37,7 @@ class World:
         self.robot = robot
         self.mode = S.INACTIVE
         self.epoch = 0
+        self.causes: list[Cause] = []
         self.grant = True
         self.starts = 0
         self.frozen = False
@@ -77,7 +78,9 @@ class World:
         )
         imu = Imu()
         imu.orientation.w = 1.0
-        state = SupervisorState(mode=self.mode, motion_epoch=self.epoch, sequence=self._tick)
+        state = SupervisorState(
+            mode=self.mode, motion_epoch=self.epoch, sequence=self._tick, causes=self.causes
+        )
         for message in (image, joints, imu, state):
             message.header.stamp = stamp
         if self.mode == S.RUNNING and not self.running_since_ns:
@@ -191,9 +194,10 @@ def test_leaving_running_aborts_and_nothing_resumes(world, bring_up):
     world.mode = S.READY
     world.say('wave')
     world.chunks.wait(2)
+    world.causes = [Cause(name='supervisor_stalled', present=False)]  # over when it is told
     world.mode, world.epoch = S.SAFE_STOP, 1
     status = world.status_where(lambda s: s.instructions_finished == 1)
-    assert status.last_result == 'aborted: mode SAFE_STOP'
+    assert status.last_result == 'aborted: mode SAFE_STOP: supervisor_stalled'
     world.mode = S.READY
     world.status_where(lambda s: s.state == s.IDLE)
     world.mode = S.RUNNING  # somebody else's

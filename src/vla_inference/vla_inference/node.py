@@ -354,7 +354,9 @@ class InferenceNode(VlaLifecycleNode):
 
     def _on_supervisor(self, message: SupervisorState) -> None:
         mode = Mode(message.mode)
-        why = ', '.join(cause.name for cause in message.causes if cause.present)
+        # What stopped it may be gone by now, as a stall is.
+        causes = [cause for cause in message.causes if cause.present] or message.causes
+        why = ', '.join(cause.name for cause in causes)
         self._offer_initial(mode, message.motion_epoch)
         with self._lock:
             now = steady_now()
