@@ -41,6 +41,9 @@ from rclpy.task import Future
 from vla_common.lifecycle import VlaLifecycleNode, refuse_impossible_transitions
 from vla_common.spinning import SpinningThread, retire
 
+PATIENCE = 30.0
+"""s to wait for what comes within one: the machine may be a crowded one."""
+
 _domain_lock: Any = None
 
 if 'PYTEST_VERSION' in os.environ and find_spec('hypothesis'):
@@ -75,7 +78,7 @@ def own_domain() -> int:
     return int(os.environ['ROS_DOMAIN_ID'])
 
 
-def wait_until(condition: Callable[[], bool], timeout: float = 10.0, what: str = '') -> None:
+def wait_until(condition: Callable[[], bool], timeout: float = PATIENCE, what: str = '') -> None:
     """Return when `condition()` holds; AssertionError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not condition():
@@ -107,7 +110,7 @@ class Collected:
         self.messages.clear()
         self.times.clear()
 
-    def wait(self, count: int = 1, timeout: float = 10.0) -> list[Any]:
+    def wait(self, count: int = 1, timeout: float = PATIENCE) -> list[Any]:
         """Return the messages once there are at least `count`."""
         wait_until(
             lambda: len(self.messages) >= count,
@@ -116,7 +119,7 @@ class Collected:
         )
         return self.messages
 
-    def wait_for(self, condition: Callable[[Any], bool], timeout: float = 10.0) -> Any:
+    def wait_for(self, condition: Callable[[Any], bool], timeout: float = PATIENCE) -> Any:
         """Return the first message, from the ones already here on, for which `condition` holds."""
         deadline = time.monotonic() + timeout
         seen = 0
@@ -155,14 +158,16 @@ class Probe:
     def publisher(self, kind: type, topic: str, qos: QoSProfile) -> Any:
         return self.node.create_publisher(kind, topic, qos)
 
-    def wait_for_subscriber(self, publisher: Any, count: int = 1, timeout: float = 10.0) -> None:
+    def wait_for_subscriber(
+        self, publisher: Any, count: int = 1, timeout: float = PATIENCE
+    ) -> None:
         wait_until(
             lambda: publisher.get_subscription_count() >= count,
             timeout,
             f'{count} subscribers of {publisher.topic_name}',
         )
 
-    def call(self, kind: type, name: str, request: Any = None, timeout: float = 10.0) -> Any:
+    def call(self, kind: type, name: str, request: Any = None, timeout: float = PATIENCE) -> Any:
         """Call a service and return its response."""
         client = self.node.create_client(kind, name)
         try:
