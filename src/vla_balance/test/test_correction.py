@@ -26,6 +26,43 @@ def test_it_survives_a_push_of_20_newton_seconds(side):
     assert not s.world.fallen
 
 
+def feet_apart(s: Standing) -> float:
+    kinematics = ROBOT.kinematics()
+    kinematics.update(s.world.read().position)
+    return kinematics.frame('left_foot')[1][1] - kinematics.frame('right_foot')[1][1]
+
+
+def test_pushed_from_both_sides_in_turn_it_stands_and_its_feet_stay_apart():
+    s = Standing()
+    s.run(0.7)
+    before = feet_apart(s)
+    for side in ('left', 'right'):
+        s.push(side, 20.0)
+        s.run(2.5)
+        assert feet_apart(s) > before - 0.02
+    assert not s.world.fallen
+    assert max(verdict.level for verdict in s.verdicts) < Level.EMERGENCY
+
+
+@pytest.mark.parametrize(('bears', 'hovers'), [('left', 'right'), ('right', 'left')])
+def test_the_foot_in_the_air_is_carried_as_far_as_the_other_hip_gives_way(bears, hovers):
+    gains = dataclasses.replace(BalanceGains.load(ROBOT), carry=1.0, carry_limit=0.05)
+    loaded, none = np.array([0.0, 0.0, 520.0, 0.0, 0.0, 0.0]), np.zeros(6)
+    wrenches = (loaded, none) if bears == 'left' else (none, loaded)
+    turned = {}
+    for carry in (0.0, 1.0):
+        correction = BalanceCorrection(ROBOT, dataclasses.replace(gains, carry=carry))
+        q = STANDING.copy()
+        q[ROBOT.index[f'{bears}_hip_roll']] += 0.2
+        for _ in range(40):
+            offset = correction.update(
+                PERIOD, q, np.zeros(ROBOT.n), np.array([1.0, 0, 0, 0]), np.zeros(3), *wrenches,
+                STANDING,
+            )  # fmt: skip
+        turned[carry] = offset[ROBOT.index[f'{hovers}_hip_roll']]
+    assert turned[1.0] - turned[0.0] == pytest.approx(0.05)
+
+
 def test_without_it_the_robot_falls_from_a_push_that_it_would_survive():
     s = Standing(corrected=False)
     s.run(0.7)
@@ -149,6 +186,7 @@ def fields(**changes) -> Fields:
         ({'ankle': [1.0]}, 'balance.ankle'),
         ({'hip_limit': 'much'}, 'balance.hip_limit: found much'),
         ({'integral': -1.0}, 'balance.integral'),
+        ({'carry': -1.0}, 'balance.carry'),
         ({'anckle': [1.0, 1.0]}, 'anckle'),
     ],
 )

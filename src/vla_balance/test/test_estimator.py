@@ -75,6 +75,20 @@ def test_on_one_foot_the_polygon_is_that_foot():
     size = e.polygon.max(axis=0) - e.polygon.min(axis=0)
     np.testing.assert_allclose(size, ROBOT.foot_boxes['left_foot'].size, atol=1e-6)
     assert e.margin < 0.0
+    # The other foot is on the same height: the robot would tip onto it.
+    assert e.reach_margin > 0.05
+
+
+def test_a_foot_high_in_the_air_is_not_counted_on():
+    s = Standing()
+    raised = ROBOT.poses['standing'].copy()
+    for joint, angle in (('right_hip_pitch', -0.8), ('right_knee', 1.6)):
+        raised[ROBOT.index[joint]] += angle
+    e = s.estimator.update(
+        0.0, raised, np.zeros(ROBOT.n), np.array([1.0, 0, 0, 0]), np.zeros(3),
+        np.array([0, 0, 500.0, 0, 0, 0]), np.zeros(6),
+    )  # fmt: skip
+    assert e.reach_margin == e.margin < 0.0
 
 
 def test_margin_inside_on_the_border_and_outside():

@@ -17,19 +17,28 @@ class Pillar:
     def __init__(self, strength):
         self.strength = strength
         self.fallen = False
+        self.pushed = []
         self.world = self
 
     def run(self, seconds, motion=None):
         pass
 
     def push(self, direction, impulse, link):
-        self.fallen = impulse > self.strength
+        self.pushed.append((tuple(round(x, 9) for x in direction), impulse))
+        self.fallen = self.fallen or impulse > self.strength
 
 
 @pytest.mark.parametrize('strength', [0.2, 7.3, 19.99, 20.0, 39.0])
 def test_the_search_finds_the_largest_push_on_its_grid(strength):
     found = largest(lambda: Pillar(strength), Push(0.0, 'chest'), 0.5)
     assert found == 0.5 * math.floor(strength / 0.5)
+
+
+def test_a_former_push_goes_to_the_other_side_and_may_already_be_too_much():
+    pillar = Pillar(15.0)
+    assert pushes.survives(lambda: pillar, Push(0.0, 'chest', former=10.0), 12.0)
+    assert pillar.pushed == [((-1.0, 0.0, 0.0), 10.0), ((1.0, 0.0, 0.0), 12.0)]
+    assert not pushes.survives(lambda: Pillar(15.0), Push(0.0, 'chest', former=20.0), 1.0)
 
 
 def test_the_worst_moment_is_the_one_that_counts(monkeypatch):

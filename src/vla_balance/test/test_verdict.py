@@ -14,7 +14,8 @@ from vla_common.levels import Level
 UPRIGHT = BalanceEstimate(
     orientation=np.array([1.0, 0, 0, 0]), tilt=0.0, tilt_rate=0.0,
     com=np.array([0.0, 0.0, 0.8]), com_velocity=np.zeros(3), capture_point=np.zeros(2),
-    zmp=np.zeros(2), polygon=np.zeros((4, 2)), margin=0.1, base_height=0.78,
+    zmp=np.zeros(2), polygon=np.zeros((4, 2)), margin=0.1, reach_margin=0.1,
+    base_height=0.78,
     left_contact=True, right_contact=True, omega=3.5, base_rotation=np.eye(3),
     base_position=np.zeros(3),
 )  # fmt: skip
@@ -73,11 +74,18 @@ def test_levels_rise_at_once_and_fall_with_delay_and_keep_their_cause():
 
 def test_a_fall_is_predicted_when_the_capture_point_stays_outside():
     judge = Judge(verdict_params(fall_margin=0.06, fall_time=0.15))
-    out = seen(margin=-0.07)
+    out = seen(margin=-0.07, reach_margin=-0.07)
     assert not judge.update(out, 0.0).falling
-    assert not judge.update(seen(margin=-0.05), 0.1).falling
+    assert not judge.update(seen(margin=-0.05, reach_margin=-0.05), 0.1).falling
     assert not judge.update(out, 0.2).falling
     assert judge.update(out, 0.36).falling
+
+
+def test_tipping_back_towards_the_foot_in_the_air_is_no_fall():
+    judge = Judge(verdict_params(fall_margin=0.06, fall_time=0.15))
+    back = seen(margin=-0.09, reach_margin=0.05, right_contact=False)
+    assert not judge.update(back, 0.0).falling
+    assert not judge.update(back, 0.5).falling
 
 
 def test_lying_has_fallen_by_tilt_or_by_height():

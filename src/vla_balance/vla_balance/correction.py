@@ -2,13 +2,16 @@
 """Keeps a standing humanoid over its feet, as a joint offset on whatever is being tracked.
 
 The error is that of the capture point (instantaneous capture point of the linear inverted
-pendulum, Pratt et al. 2006: c + ċ/ω) against a wanted place between the soles. Four answers:
+pendulum, Pratt et al. 2006: c + ċ/ω) against a wanted place between the soles. Five answers:
 
 * ankles: an offset that makes the ankle servos push with ankle · m·g·error;
 * shift: the body is moved over the feet against the error, through the legs' Jacobians;
 * integral: the slow part of that shift takes out what gravity and the arms leave;
 * hips: beyond a dead zone, where the ankles' torque ends at the soles' edges, the upper body
-  bends towards the error, which pushes the feet the other way.
+  bends towards the error, which pushes the feet the other way;
+* carry: on one foot the hip that bears the robot alone gives way by some degrees, and the foot in
+  the air would land that much nearer to the other, where friction keeps it: a narrower stance for
+  the next push. It is carried outwards by what the bearing hip gives way.
 
 Which joint is an ankle follows from the legs' groups and the joints' axes, not from names.
 """
@@ -25,6 +28,7 @@ from vla_balance.stance import FEET, GRAVITY, Stance
 from vla_robot import RobotModel
 
 CONTACT_FORCE = 30.0  # N, below which a foot's share of the load says nothing
+SAG_TIME = 0.01  # s, time constant of the low-pass on what a hip gives way
 DAMPING = 1e-3  # of the least squares: the knee is nearly singular when stretched
 IDENTITY = np.eye(6)
 
@@ -42,9 +46,12 @@ class BalanceCorrection:
         self._stance = Stance(robot, CONTACT_FORCE)
         self._legs = [robot.groups['left_leg'], robot.groups['right_leg']]
         self._ankles = [self._find_ankle(robot, i) for i in range(2)]
+        self._hip_rolls = [self._find_joints(robot, i, 0)[0] for i in range(2)]
         self._offset = np.zeros(robot.n)
         self._velocity = np.zeros(2)
         self._integral = [0.0, 0.0]
+        self._sag = [0.0, 0.0]
+        self._commanded: list[float] | None = None
         self._task = np.zeros(6)
         self._inverses: list[np.ndarray | None] = [None, None]
         self._turn = 0
@@ -55,6 +62,8 @@ class BalanceCorrection:
         """Forgets velocity and integral: the robot was elsewhere since."""
         self._velocity[:] = 0.0
         self._integral[:] = 0.0, 0.0
+        self._sag[:] = 0.0, 0.0
+        self._commanded = None
         self._offset[:] = 0.0
         self._inverses = [None, None]
         self._fresh = True
@@ -85,8 +94,10 @@ class BalanceCorrection:
         else:
             self._velocity += (speed - self._velocity) * (dt / (g.filter_time + dt))
         self._offset[:] = 0.0
+        self._learn_sag(dt, q)
         if not stance.contacts.any():
             # In the air nothing of this acts on the body; what was learned stays.
+            self._commanded = None
             return self._offset
         place = stance.com[:2] - stance.point[:2]
         place[0] -= g.ahead
@@ -101,6 +112,8 @@ class BalanceCorrection:
             bend[k] = bounded(g.hip[k] * over, g.hip_limit)
         self._move_body(shift, bend)
         self._push_ankles(error)
+        self._carry_foot()
+        self._commanded = [float(reference[j] + self._offset[j]) for j, _ in self._hip_rolls]
         return self._offset
 
     def _move_body(self, shift: Sequence[float], bend: Sequence[float]) -> None:
@@ -132,16 +145,40 @@ class BalanceCorrection:
             self._offset[pitch] += pitch_sign * forward
             self._offset[roll] -= roll_sign * sideways
 
+    def _learn_sag(self, dt: float, q: np.ndarray) -> None:
+        """What each hip's roll, rad about x, is beyond what it was last told."""
+        if self._commanded is None:
+            return
+        for i, (joint, sign) in enumerate(self._hip_rolls):
+            beyond = sign * (float(q[joint]) - self._commanded[i])
+            self._sag[i] += (beyond - self._sag[i]) * (dt / (SAG_TIME + dt))
+
+    def _carry_foot(self) -> None:
+        """The leg in the air keeps the angle to the other that was commanded."""
+        left, right = self._stance.contacts.tolist()
+        if left is right:
+            return
+        bears, hovers = (0, 1) if left else (1, 0)
+        turn = bounded(self._gains.carry * self._sag[bears], self._gains.carry_limit)
+        hip, sign = self._hip_rolls[hovers]
+        self._offset[hip] += sign * turn
+        # The sole keeps its angle to the body.
+        ankle, sign = self._ankles[hovers][1]
+        self._offset[ankle] -= sign * turn
+
     def _find_ankle(
         self, robot: RobotModel, side: int
     ) -> tuple[tuple[int, float], tuple[int, float]]:
         """(joint, sign) of pitch and roll: the last of the leg about y and about x."""
+        return self._find_joints(robot, side, 1)[-1], self._find_joints(robot, side, 0)[-1]
+
+    def _find_joints(self, robot: RobotModel, side: int, axis: int) -> list[tuple[int, float]]:
+        """(joint, sign) of the leg's joints about x (axis 0) or y (1), from the hip down."""
         kinematics = robot.kinematics()
         kinematics.update(robot.poses['standing'])
         axes = kinematics.frame_jacobian(FEET[side])[3:]
-        found: list[tuple[int, float]] = []
-        for axis in (1, 0):
-            candidates = [j for j in self._legs[side] if abs(axes[axis, j]) > 0.7]
-            joint = int(candidates[-1])
-            found.append((joint, float(np.sign(axes[axis, joint]))))
-        return found[0], found[1]
+        return [
+            (int(j), float(np.sign(axes[axis, j])))
+            for j in self._legs[side]
+            if abs(axes[axis, j]) > 0.7
+        ]

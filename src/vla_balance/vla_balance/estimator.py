@@ -21,7 +21,9 @@ class BalanceEstimate:
     orientation: wxyz of the IMU as read. tilt: base z to vertical; tilt_rate: rad/s, growing is
     positive. capture_point, zmp: (2,) on the ground, zmp NaN without load. polygon: (k, 2)
     counter-clockwise, (0, 2) without contact. margin: of the capture point inside the polygon,
-    -inf without contact. base_height: above the lower sole. omega: rad/s of the pendulum.
+    -inf without contact. reach_margin: the same with a foot that hovers less than LIFTED over the
+    ground counted in: where the robot, tipping back, puts it down. base_height: above the lower
+    sole. omega: rad/s of the pendulum.
     base_rotation, origin: base axes to "support" axes, and the base's origin in "support".
     """
 
@@ -34,6 +36,7 @@ class BalanceEstimate:
     zmp: np.ndarray
     polygon: np.ndarray
     margin: float
+    reach_margin: float
     base_height: float
     left_contact: bool
     right_contact: bool
@@ -101,6 +104,7 @@ class BalanceEstimator:
         velocity = self._velocity.copy()
         capture = com[:2] + velocity[:2] / stance.omega
         polygon = self._polygon(corners, origin)
+        margin = signed_margin(polygon, capture)
         up = stance.rotation[:, 2]
         tilt = math.acos(min(max(float(up[2]), -1.0), 1.0))
         return BalanceEstimate(
@@ -112,7 +116,8 @@ class BalanceEstimator:
             capture_point=capture,
             zmp=self._zmp(origin, (left_wrench, right_wrench)),
             polygon=polygon,
-            margin=signed_margin(polygon, capture),
+            margin=margin,
+            reach_margin=self._reach_margin(polygon, margin, corners, origin, capture),
             base_height=-ground,
             left_contact=self._contact[0],
             right_contact=self._contact[1],
@@ -129,6 +134,23 @@ class BalanceEstimator:
                 low = corners[i][:, 2] < corners[i][:, 2].min() + LIFTED
                 points.append(corners[i][low, :2] - origin[:2])
         return convex_hull(np.concatenate(points)) if points else np.zeros((0, 2))
+
+    def _reach_margin(
+        self,
+        polygon: np.ndarray,
+        margin: float,
+        corners: list[np.ndarray],
+        origin: np.ndarray,
+        capture: np.ndarray,
+    ) -> float:
+        if self._contact[0] is self._contact[1]:
+            return margin
+        hovering = corners[1 if self._contact[0] else 0]
+        low = hovering[:, 2] < origin[2] + LIFTED
+        if not low.any():
+            return margin
+        reach = np.concatenate([polygon, hovering[low, :2] - origin[:2]])
+        return signed_margin(convex_hull(reach), capture)
 
     def _zmp(self, origin: np.ndarray, wrenches: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
         """Zero-moment point (Vukobratović): where the ground's force has no horizontal moment."""

@@ -18,6 +18,8 @@ class BalanceGains:
     shift: m that the body is moved over its feet per m of error; shift_limit: m, at most.
     integral: 1/s, of the slow part of that shift.
     hip: rad of hip bend per m of error beyond hip_dead_zone (m); hip_limit: rad, at most.
+    carry: rad that the foot in the air is carried outwards per rad that the hip which bears the
+    robot gives way; carry_limit: rad, at most.
     ahead: m, where the capture point is wanted, ahead of the middle of the soles.
     filter_time: s, time constant of the low-pass on the centre of mass's velocity.
     """
@@ -29,6 +31,8 @@ class BalanceGains:
     hip: tuple[float, float]
     hip_dead_zone: tuple[float, float]
     hip_limit: float
+    carry: float
+    carry_limit: float
     ahead: float
     filter_time: float
 
@@ -57,6 +61,8 @@ class BalanceGains:
             hip=pair('hip', 20.0),
             hip_dead_zone=pair('hip_dead_zone', 1.0),
             hip_limit=fields.number('hip_limit', lo=0.0, hi=1.0),
+            carry=fields.number('carry', lo=0.0, hi=2.0),
+            carry_limit=fields.number('carry_limit', lo=0.0, hi=0.3),
             ahead=fields.number('ahead', lo=-0.2, hi=0.2),
             filter_time=fields.number('filter_time', lo=0.0, hi=1.0),
         )

@@ -93,7 +93,9 @@ class Judge:
         else:
             self._outside_since = None
         if falling:
-            findings.append(Finding('falling', estimate.margin, -p.fall_margin, Level.EMERGENCY))
+            findings.append(
+                Finding('falling', estimate.reach_margin, -p.fall_margin, Level.EMERGENCY)
+            )
         seen = max((f.level for f in findings), default=Level.SAFE)
         level = self._hysteresis.update(seen, now)
         if level is Level.SAFE:
@@ -136,7 +138,9 @@ class Judge:
 
     def _falls(self, estimate: BalanceEstimate, now: float) -> bool:
         p = self._p
-        if estimate.margin > -p.fall_margin:
+        # A robot that tips back from one foot passes its edge towards the other, which is about to
+        # land there: that is no fall.
+        if estimate.reach_margin > -p.fall_margin:
             self._outside_since = None
         elif self._outside_since is None:
             self._outside_since = now

@@ -19,6 +19,7 @@ SWING_RATE = 2.0  # rad/s of the arms' phase
 _SWING, _BEND, _ELBOW = 0.5, 0.4, -0.35  # rad: shoulders, elbows, and where those swing about
 _BLEND = 0.5  # s from rest into the swing
 _BEFORE, _AFTER, _LOOK = 1.0, 2.5, 0.25  # s
+_BETWEEN = 4.0  # s from a former push to the one that is tried
 _TOO_MUCH = 40.0  # N·s
 
 
@@ -41,18 +42,26 @@ def swinging_arms(robot: RobotModel, phase: float) -> Motion:
 
 @dataclass(frozen=True)
 class Push:
-    """Where to, on which link, and what the arms do meanwhile."""
+    """Where to, on which link, what the arms do meanwhile, and the impulse (N·s) of a push to the
+    other side that the robot has had before: it has shifted its feet then."""
 
     heading: float  # rad
     link: str
     motion: Motion | None = None
+    former: float = 0.0
 
 
 def survives(make: Callable[[], Standing], push: Push, impulse: float) -> bool:
     """Whether the robot still stands some seconds after the push (N·s)."""
     s = make()
     s.run(_BEFORE, push.motion)
-    s.push((math.cos(push.heading), math.sin(push.heading), 0.0), impulse, push.link)
+    direction = (math.cos(push.heading), math.sin(push.heading), 0.0)
+    if push.former:
+        s.push((-direction[0], -direction[1], 0.0), push.former, push.link)
+        s.run(_BETWEEN, push.motion)
+        if s.world.fallen:
+            return False
+    s.push(direction, impulse, push.link)
     for _ in range(round(_AFTER / _LOOK)):
         s.run(_LOOK, push.motion)
         if s.world.fallen:
