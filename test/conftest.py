@@ -9,22 +9,25 @@ import pytest
 from stall_witness import StallWitness
 
 REPEATS = 2
-_told = pytest.StashKey[list]()
+_told = pytest.StashKey[dict]()
+_repeated = pytest.StashKey[list]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stall_witness = StallWitness()
-    config.stash[_told] = []
+    config.stash[_told] = {}
+    config.stash[_repeated] = []
     begin = {}
 
     def machine_stalled(test: str) -> bool:
-        """The condition of the marker below; evaluated after a failure."""
+        """The condition of the marker below; evaluated after a test, whether it failed or not."""
         stalls = config.stall_witness.since(begin.get(test, 0.0))
         if stalls:
-            config.stash[_told].append(f'{test}: {stalls[0]} ({len(stalls)} times in all)')
+            config.stash[_told][test] = f'{stalls[0]} ({len(stalls)} times in all)'
         return bool(stalls)
 
     config.machine_stalled = machine_stalled
+    config.pluginmanager.register(_Repeats(config))
     config.test_begins = lambda test: begin.__setitem__(test, time.monotonic())
 
 
@@ -43,6 +46,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     item.config.test_begins(item.name)
 
 
+class _Repeats:
+    """Notes which tests really were repeated."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.outcome == 'rerun':
+            test = report.nodeid.rpartition('::')[2]
+            why = self._config.stash[_told].get(test, '')
+            self._config.stash[_repeated].append(f'{test}: {why}')
+
+
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
-    for line in config.stash[_told]:
+    for line in config.stash[_repeated]:
         terminalreporter.write_line(f'failed while the machine was at fault: {line}')

@@ -9,6 +9,7 @@ took to get them. Besides them, the supervisor's own word counts (`supervisor_st
 test froze it.
 
 conftest.py repeats a failed test only if one of the three says so, and pytest's summary names it.
+The second is easily heard: robot processes that start, at their real-time priority, fill two cores.
 """
 
 from __future__ import annotations
