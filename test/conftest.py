@@ -56,7 +56,9 @@ class _Repeats:
         if report.outcome == 'rerun':
             test = report.nodeid.rpartition('::')[2]
             why = self._config.stash[_told].get(test, '')
-            self._config.stash[_repeated].append(f'{test}: {why}')
+            crash = getattr(report.longrepr, 'reprcrash', None)
+            said = crash.message.partition('\n')[0][:200] if crash is not None else ''
+            self._config.stash[_repeated].append(f'{test}: {why}; it had said: {said}')
 
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
