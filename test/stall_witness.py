@@ -22,6 +22,7 @@ import time
 from contextlib import suppress
 
 from vla_common.child import end_with_parent
+from vla_common.scheduling import WITNESS
 
 STALL = 0.06
 """s of lateness that count. The driver stops the robot after 0.1 s without its supervisor."""
@@ -31,7 +32,6 @@ STARVED = 6.0
 
 NAP = 0.01
 BURST, PAUSE = 0.01, 0.5
-ABOVE_THE_ROBOT = 45  # SCHED_FIFO; the supervisor has 35, the kernel's interrupt threads 50
 
 
 _heard: list[tuple[float, str]] = []
@@ -71,7 +71,7 @@ def _watch(cpu: int) -> None:
     with suppress(OSError):
         os.sched_setaffinity(0, {cpu})  # of this thread
     with suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(ABOVE_THE_ROBOT))
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(WITNESS))
     before = time.monotonic()
     while True:
         time.sleep(NAP)

@@ -33,6 +33,10 @@ class Priority(IntEnum):
     SUPERVISOR = 35
 
 
+WITNESS = 45
+"""Of no part of the robot: of what measures how late the machine lets anybody run."""
+
+
 def prefer(priority: Priority) -> str:
     """Ask for real-time priority for this process; return in words what came of it.
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 _TICKS = os.sysconf('SC_CLK_TCK')
+_STEAL = 8  # which number of a processor's line in /proc/stat
 _LOOK_AT_HOST = 0.25
 """s between two looks at /proc/stat, which cost 15 us each; the thread's own account costs 2."""
 
@@ -69,8 +70,13 @@ class Standstill:
         """Seconds, of all processors together, that the host gave to others. 0 on bare metal."""
         if self._machine is None:
             return 0.0
-        columns = os.pread(self._machine, 200, 0).split(b'\n', 1)[0].split()
-        return int(columns[8]) / _TICKS if len(columns) > 8 else 0.0
+        return stolen(os.pread(self._machine, 200, 0).split(b'\n', 1)[0])
+
+
+def stolen(line: bytes) -> float:
+    """Seconds that the host gave to others, of a line of /proc/stat: one processor's, or all's."""
+    columns = line.split()
+    return int(columns[_STEAL]) / _TICKS if len(columns) > _STEAL else 0.0
 
 
 def _open(path: str) -> int | None:

@@ -99,7 +99,6 @@ class SupervisorNode(VlaLifecycleNode):
             self.params, robot.stops, f'parameters of {self.get_fully_qualified_name()}'
         )
         now = self._awake = steady_now()
-        self._stalls, self._last_stall = 0, ''
         self._standstill = Standstill()
         self.track(self._standstill.close)
         self._nodes = BringUp(HEARTBEAT_TOPIC, all_settings.timing, now)
@@ -159,7 +158,7 @@ class SupervisorNode(VlaLifecycleNode):
         self._core = None
 
     def diagnose(self) -> tuple[Level, str, dict[str, str]]:
-        d, now = self._decision, steady_now()
+        d, watch, now = self._decision, self._watch, steady_now()
         present = [c for c in d.causes if c.present]
         values = {
             'mode': d.mode.name,
@@ -169,7 +168,7 @@ class SupervisorNode(VlaLifecycleNode):
             'nodes_active': ', '.join(self._watch.active(now)),
             'nodes_missing': '; '.join(self._watch.missing(now)),
             'endpoints': ', '.join(self._watch.endpoints.names),
-            'stalls': f'{self._stalls}, the last {self._last_stall}' if self._stalls else '0',
+            'stalls': f'{watch.stalls}, the last {watch.last_stall}' if watch.stalls else '0',
         }
         for c in d.causes:
             values[c.condition.name] = c.condition.detail + ('' if c.present else ' (gone)')
@@ -186,10 +185,7 @@ class SupervisorNode(VlaLifecycleNode):
         now = steady_now()
         gap, self._awake = now - self._awake, now
         if gap > 2.5 / self.params.publish_rate:
-            self._stalls += 1
-            why = self._standstill.tell(gap)
-            self._last_stall = f'{1e3 * gap:.0f} ms ({why})'
-            self._watch.on_stall(gap, now, why)
+            self._watch.on_stall(gap, now, self._standstill.tell(gap))
         self._standstill.mark(now)
         return now
 

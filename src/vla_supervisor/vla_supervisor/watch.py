@@ -152,7 +152,8 @@ class Watch:
         self._idle = Persistence(limits.idle_end_after, 0.0)
         self._duplicates: dict[str, int] = {}
         self._mode = Mode.INACTIVE
-        self._stalled = (0.0, '')  # s, and why; not yet told
+        self._stalled = (0.0, '')  # s, and in words; not yet told
+        self.stalls, self.last_stall = 0, ''
         self._proven: set[str] = set()  # have been active and heard, at some time
 
     # -- reports: each returns True if it should be decided on at once ----------------------------
@@ -239,7 +240,9 @@ class Watch:
     def on_stall(self, duration: float, now: float, why: str = '') -> None:
         """Until ``now`` this process itself did not run for so long; ``why`` is for people."""
         self.hearts.was_deaf(duration, now)
-        self._stalled = max(self._stalled, (duration, why))
+        told = f'{1e3 * duration:.0f} ms' + (f' ({why})' if why else '')
+        self.stalls, self.last_stall = self.stalls + 1, told
+        self._stalled = max(self._stalled, (duration, told))
 
     def on_mode(self, mode: Mode) -> None:
         """The decision made on the last inputs."""
@@ -271,15 +274,14 @@ class Watch:
                     'all but one of them end',
                 )
             )
-        (stalled, why), self._stalled = self._stalled, (0.0, '')
+        (stalled, told), self._stalled = self._stalled, (0.0, '')
         if stalled > self._limits.stall_stop_after and self._mode is Mode.RUNNING:
             # The driver has stopped by itself meanwhile; never let that motion go on.
             conditions.append(
                 soft(
                     'supervisor_stalled',
                     'supervisor',
-                    f'the supervisor did not run for {1e3 * stalled:.0f} ms'
-                    + (f' ({why})' if why else ''),
+                    f'the supervisor did not run for {told}',
                     'by itself; give it more of the processor',
                 )
             )

@@ -15,21 +15,20 @@ import sys
 import time
 from pathlib import Path
 
+from vla_common.scheduling import WITNESS
+from vla_common.standstill import stolen
 from vla_inference.bench.distribution import distribution
 
 NAP = 0.003
 STALL = 0.0005
 """s of lateness that count as the machine's."""
-ABOVE_THE_ROBOT = 45  # SCHED_FIFO; the supervisor has 35, the kernel's interrupt threads 50
-STEAL = 8  # which number of a processor's line in /proc/stat
-TICK = 1.0 / os.sysconf('SC_CLK_TCK')
 
 
-def stolen() -> float:
+def stolen_here() -> float:
     """s that the hypervisor has kept from this process's processors since they started."""
-    ours = {f'cpu{i}' for i in os.sched_getaffinity(0)}
-    lines = (line.split() for line in Path('/proc/stat').read_text().splitlines())
-    return TICK * sum(int(line[STEAL]) for line in lines if line[0] in ours)
+    ours = {f'cpu{i}'.encode() for i in os.sched_getaffinity(0)}
+    lines = Path('/proc/stat').read_bytes().splitlines()
+    return sum(stolen(line) for line in lines if line.partition(b' ')[0] in ours)
 
 
 class Witness:
@@ -38,7 +37,7 @@ class Witness:
     stalls: (begin, end) on the clock of time.perf_counter, s, once `found` was asked."""
 
     def __enter__(self) -> Witness:
-        self._stolen = stolen()
+        self._stolen = stolen_here()
         self.stalls: list[tuple[float, float]] = []
         self._processes = [
             subprocess.Popen(
@@ -64,7 +63,7 @@ class Witness:
             naps += json.loads(told)
         self.stalls = [(due, due + late) for due, late in naps if late > STALL]
         late = distribution([max(0.0, late) for _, late in naps])
-        return late | {'stolen_ms': round(1e3 * (stolen() - self._stolen), 1)}
+        return late | {'stolen_ms': round(1e3 * (stolen_here() - self._stolen), 1)}
 
 
 def _watch(processor: int) -> None:
@@ -74,7 +73,7 @@ def _watch(processor: int) -> None:
 
     os.sched_setaffinity(0, {processor})
     with contextlib.suppress(PermissionError):
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(ABOVE_THE_ROBOT))
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(WITNESS))
     naps: deque[tuple[float, float]] = deque(maxlen=100_000)
     while not select.select([sys.stdin], [], [], 0.0)[0]:
         due = time.perf_counter() + NAP

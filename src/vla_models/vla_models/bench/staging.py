@@ -6,12 +6,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import io
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -111,3 +112,11 @@ def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
 def digest_of(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def through_memory(path: Path, save: Callable[[IO[bytes]], None]) -> None:
+    """Write `path` with a writer of torch's, which is given memory: on a full disk its own writing
+    of files ends the whole process."""
+    content = io.BytesIO()
+    save(content)
+    path.write_bytes(content.getbuffer())

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import torch
 
 from vla_common.errors import ConfigError
 from vla_models.bench.original import Original
+from vla_models.bench.staging import through_memory
 
 
 def write_program(original: Original, path: Path) -> None:
@@ -31,6 +31,4 @@ def write_program(original: Original, path: Path) -> None:
                 lines[0] if lines else type(error).__name__,
                 'a module that torch.export follows',
             ) from error
-        content = io.BytesIO()  # torch's own writer of files cannot bear a full disk
-        torch.export.save(program, content)
-        path.write_bytes(content.getbuffer())
+        through_memory(path, lambda file: torch.export.save(program, file))

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import warnings
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from vla_common.errors import ConfigError
 from vla_models.bench.original import Original
+from vla_models.bench.staging import through_memory
 
 METHODS = ('trace', 'script')
 
@@ -48,10 +48,7 @@ def write_torchscript(original: Original, path: Path, method: str = 'trace') -> 
             raise ConfigError(
                 original.factory, f'--form torchscript-{method}', _said(error), _WANTED[method]
             ) from error
-        # Through memory: on a full disk torch's own writer of files ends the whole process.
-        content = io.BytesIO()
-        torch.jit.save(script, content)
-        path.write_bytes(content.getbuffer())
+        through_memory(path, lambda file: torch.jit.save(script, file))
 
 
 _WANTED = {

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from vla_common.errors import ConfigError
 from vla_models.bench.observations import Tensors
 from vla_models.bench.original import Original
+from vla_models.bench.staging import through_memory
 
 MODES = ('float', 'dynamic', 'int8')
 HOW = (
@@ -73,7 +74,7 @@ def write_litert(
         raise ConfigError(original.factory, 'torch.export', line, wanted) from error
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        torch.export.save(program, folder / 'program.pt2')
+        through_memory(folder / 'program.pt2', lambda file: torch.export.save(program, file))
         np.savez(folder / 'sample.npz', **{k: v.numpy() for k, v in sample.items()})
         seen = []
         for number, tensors in enumerate(calibration if mode == 'int8' else ()):
