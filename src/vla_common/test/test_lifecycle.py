@@ -167,6 +167,10 @@ def test_parameters_cannot_change_behind_a_configured_node(ros):
     (result,) = node.set_parameters([Parameter('period', value=0.02)])
     assert not result.successful
     assert 'read at configure only' in result.reason
+    before = node.get_clock().now().nanoseconds
+    (result,) = node.set_parameters([Parameter('use_sim_time', value=True)])
+    assert not result.successful
+    assert node.get_clock().now().nanoseconds >= before > 0
 
 
 PROCESS = """\

@@ -346,8 +346,12 @@ class VlaLifecycleNode(LifecycleNode):
             self._note_error(what)
 
     def _refuse_late_change(self, changes: list[Any]) -> SetParametersResult:
-        """Parameters are read once, at configure: a change that had no effect would be a lie."""
-        ours = {entry.name for entry in self._schema.entries}
+        """Parameters are read once, at configure: a change that had no effect would be a lie.
+
+        And `use_sim_time`, rclpy's own, would move the clock under everything: what the others
+        stamp would be hours old, a supervisor's e-stop among it.
+        """
+        ours = {entry.name for entry in self._schema.entries} | {'use_sim_time'}
         late = [change.name for change in changes if change.name in ours]
         if self._configured and late:
             reason = f'{", ".join(late)}: read at configure only; deactivate and clean up first'

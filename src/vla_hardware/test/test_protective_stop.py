@@ -216,6 +216,30 @@ def test_an_estop_that_arrives_again_after_the_reset_does_not_count():
     assert s.watch.mode is Mode.INACTIVE
 
 
+@pytest.mark.parametrize('age', [1e9, 0.2, -0.2, -1e9])
+def test_an_estop_is_obeyed_whatever_its_stamp_and_only_a_stamp_that_fits_ends_it(age):
+    s = Supervisor()
+    s.say(Mode.READY)
+    s.say(Mode.RUNNING, Behaviour.TRACK, epoch=1)
+    s.now += 0.02
+    s.say(Mode.ESTOP, Behaviour.DAMP, age=age)
+    assert s.watch.mode is Mode.ESTOP
+    assert s.watch.running_since_ns is None
+    s.now += 0.1
+    assert s.watch.silent(s.now), 'its life cannot be judged by such a clock'
+    s.say(Mode.INACTIVE, age=age)
+    assert s.watch.mode is Mode.ESTOP
+    assert s.say(Mode.INACTIVE)
+    assert s.watch.mode is Mode.INACTIVE
+
+
+def test_an_old_estop_that_arrives_late_does_not_count_whatever_its_stamp():
+    s = Supervisor()
+    s.say(Mode.INACTIVE, sequence=8)
+    s.say(Mode.ESTOP, Behaviour.DAMP, sequence=7, age=5.0)
+    assert s.watch.mode is Mode.INACTIVE
+
+
 def test_a_robot_that_lies_is_not_stood_up_by_a_safe_stop():
     seen = Circumstances(mode=Mode.SAFE_STOP, asked=Behaviour.STAND, lying=True)
     assert decide(seen, RULES).behaviour is Behaviour.DAMP

@@ -87,7 +87,9 @@ class SupervisorWatch:
 
     An ESTOP is heard from any supervisor that speaks now, and taken back only by the one that said
     it last: one that was restarted knows nothing of the e-stop, and its INACTIVE is not a person's
-    reset. It sees by our status that the robot is limp, and says ESTOP itself.
+    reset. It sees by our status that the robot is limp, and says ESTOP itself. An ESTOP that is new
+    by its sequence is obeyed whatever its stamp says, though it counts for no life: where two clocks
+    differ (one was set, or follows a simulation) nothing else would be believed, a stop included.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -135,13 +137,19 @@ class SupervisorWatch:
         wall_ns: int,
         now: float,
     ) -> bool:
-        """Takes one /supervisor/state; False if it was not believed (and did not count as life)."""
+        """Takes one /supervisor/state; False if it did not count as life."""
         try:
             mode, behaviour = Mode(mode), Behaviour(behaviour)
         except ValueError:
             self.rejected += 1
             return False
         young = -self._timeout_ns <= wall_ns - stamp_ns <= self._timeout_ns
+        if not young and mode is Mode.ESTOP and sequence > self._sequence:
+            self._sequence = sequence
+            self.pause()
+            self.mode, self.behaviour, self.motion_epoch = mode, behaviour, motion_epoch
+            self.rejected += 1
+            return False
         in_order = sequence > self._sequence or not self.age(now) <= self._timeout
         # Two supervisors (a mistake) count from different numbers: the e-stop of either counts.
         in_order |= mode is Mode.ESTOP and stamp_ns > self._stamp_ns
