@@ -4,11 +4,14 @@
 import itertools
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from diagnostic_msgs.msg import DiagnosticArray
 from doubles import KIND, Robot
+from rclpy.clock import ClockType
+from rclpy.time import Time
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
@@ -245,6 +248,32 @@ def test_a_supervisor_that_finds_nodes_running_never_arms_by_itself(scene, ros):
     s.until(lambda m: not any(c.present for c in m.causes))
     s.stays(S.INACTIVE)
     assert s.ask('arm').success
+
+
+def test_a_deactivated_supervisor_is_silent_and_says_an_estop_all_the_same(scene, ros):
+    s = scene()
+    s.running()
+    ros.deactivate(s.node)
+    assert s.states.last.mode == S.SAFE_STOP
+    s.states.clear()
+    assert s.ask('safe_stop').success
+    assert not s.ask('arm').success
+    assert s.ask('estop').success
+    s.states.wait(5)
+    assert {m.mode for m in s.states.messages} == {S.ESTOP}
+    wait_until(lambda: s.robot.nodes['hardware_driver'].message.behaviour == S.BEHAVIOUR_DAMP)
+    ros.activate(s.node)
+    s.stays(S.ESTOP)
+
+
+def test_an_estop_is_said_whatever_time_the_wall_clock_tells(scene, monkeypatch):
+    s = scene()
+    s.running()
+    # As where it follows a simulation's clock that does not run.
+    stopped = SimpleNamespace(now=lambda: Time(clock_type=ClockType.ROS_TIME))
+    monkeypatch.setattr(s.node, 'get_clock', lambda: stopped)
+    assert s.ask('estop').success
+    assert causes(s.mode(S.ESTOP))['estop_request'].since.sec == 0
 
 
 def test_a_second_publisher_of_commands_stops_and_refuses_arming(scene):

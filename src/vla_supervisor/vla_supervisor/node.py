@@ -9,7 +9,6 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.qos import QoSProfile
-from rclpy.time import Duration
 from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
 
@@ -18,6 +17,7 @@ from vla_common.clock import first_sequence, steady_now
 from vla_common.levels import Level
 from vla_common.lifecycle import VlaLifecycleNode, run
 from vla_common.machine import machine
+from vla_common.messages import ns_to_stamp
 from vla_common.modes import Mode
 from vla_common.scheduling import Priority
 from vla_common.standstill import Standstill
@@ -113,7 +113,8 @@ class SupervisorNode(VlaLifecycleNode):
         self._calls = LifecycleCalls(self, HEARTBEAT_TOPIC, self._nodes, steady_now)
         self.track(self._calls.close)
 
-        self._state = self.advertise(SupervisorState, '/supervisor/state', qos.STATE)
+        # While this node is not active it says nothing but an e-stop; see _tick.
+        self._state = self.advertise(SupervisorState, '/supervisor/state', qos.STATE, always=True)
         listeners = (
             (DRIVER, DriverStatus, _DRIVER_FIELDS, self._on_driver, qos.STATE_SUB),
             (BALANCE, BalanceState, _BALANCE_FIELDS, self._on_balance, qos.STATE_SUB),
@@ -130,7 +131,7 @@ class SupervisorNode(VlaLifecycleNode):
             self.serve(Trigger, f'/supervisor/{step.value}', self._step_service(step), always=stop)
         self.serve(RegisterEndpoint, '/supervisor/register_endpoint', self._register, always=True)
         self.serve(EndpointCheckin, '/supervisor/checkin', self._check_in, always=True)
-        self.every(1.0 / self.params.publish_rate, self._tick)
+        self.every(1.0 / self.params.publish_rate, self._tick, always=True)
         self.every(self.params.graph_period, self._look_at_graph)
 
     def secure(self) -> None:
@@ -226,6 +227,11 @@ class SupervisorNode(VlaLifecycleNode):
             self.get_logger().info(text)
 
     def _tick(self) -> None:
+        if not self.active:
+            # Deactivated by someone: the driver has made its protective stop, and stands. An e-stop
+            # that is asked for now is more than that, and must reach it.
+            self._publish_state()
+            return
         for died in self._watch.processes.look(self._now()):
             self._bury(died)
         self._calls.step()
@@ -239,6 +245,8 @@ class SupervisorNode(VlaLifecycleNode):
 
     def _publish_state(self) -> None:
         d, now = self._decision, steady_now()
+        if not self.active and d.mode is not Mode.ESTOP:
+            return
         self._sequence += 1
         missing = self._watch.missing(now)
         numbers = (
@@ -266,7 +274,8 @@ class SupervisorNode(VlaLifecycleNode):
 
     def _cause(self, cause: LatchedCause) -> Cause:
         c = cause.condition
-        age = Duration(seconds=max(0.0, steady_now() - cause.since))
+        # By the wall clock, which may be anything: a clock that begins at 0 has no time before it.
+        since = self.get_clock().now().nanoseconds - round(1e9 * (steady_now() - cause.since))
         return Cause(
             name=c.name,
             source=c.source,
@@ -274,7 +283,7 @@ class SupervisorNode(VlaLifecycleNode):
             clears=c.clears,
             level=int(c.level),
             present=cause.present,
-            since=(self.get_clock().now() - age).to_msg(),
+            since=ns_to_stamp(max(0, since)),
         )
 
     def _look_at_graph(self) -> None:
