@@ -29,6 +29,7 @@ setup(
             'prune = vla_models.commands.prune:main',
             'quantise = vla_models.commands.quantise:main',
             'benchmark = vla_models.commands.benchmark:main',
+            'pipeline = vla_models.commands.pipeline:main',
             'tune = vla_models.commands.tune:main',
             'fit = vla_models.commands.fit:main',
             'compare = vla_models.commands.compare:main',
