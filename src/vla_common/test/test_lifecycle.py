@@ -16,7 +16,7 @@ from std_srvs.srv import Trigger
 
 from vla_common import qos
 from vla_common.errors import ConfigError
-from vla_common.lifecycle import VlaLifecycleNode
+from vla_common.lifecycle import VlaLifecycleNode, ways_out
 from vla_common.parameters import ParameterSchema
 
 SCHEMA = """\
@@ -200,7 +200,7 @@ sys.exit(code)
 """
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_what_escapes_a_callback_is_survived_and_a_signal_secures_then_finishes(tmp_path, number):
     from vla_common.testing import own_domain
 
@@ -220,3 +220,12 @@ def test_what_escapes_a_callback_is_survived_and_a_signal_secures_then_finishes(
     out, _ = process.communicate(timeout=20)
     assert process.returncode == 0
     assert out.splitlines()[-1] == 'left'
+
+
+def test_a_node_under_nohup_outlives_its_terminal():
+    assert signal.SIGHUP in ways_out()
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert ways_out() == [signal.SIGINT, signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGHUP, before)

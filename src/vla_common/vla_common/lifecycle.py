@@ -9,8 +9,8 @@ What it promises, so that no node has to:
   made with `always=True`. An exception in one is logged with its traceback, counted and shown in
   /diagnostics; it does not end the process. What a failing callback should have published stays
   away, and that is what the listeners' watchdogs act on.
-* `secure()` comes first on deactivation, cleanup, shutdown and on SIGINT and SIGTERM, and what
-  follows happens even when it raises.
+* `secure()` comes first on deactivation, cleanup, shutdown and on the signals that end a process
+  (`ways_out`), and what follows happens even when it raises.
 """
 
 from __future__ import annotations
@@ -448,13 +448,25 @@ def _refuse(response: Any, reason: str) -> Any:
     return response
 
 
+def ways_out() -> list[signal.Signals]:
+    """The signals that end a node in order.
+
+    SIGHUP is a terminal that was closed or an ssh connection that broke: without this the driver
+    would end in the middle of a motion. Where it is ignored (nohup), it stays so.
+    """
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
+    return signals
+
+
 def run(
     make_node: Callable[[], VlaLifecycleNode],
     args: list[str] | None = None,
     priority: Priority = Priority.NORMAL,
     autostart: bool = False,
 ) -> int:
-    """Run one node until SIGINT or SIGTERM; the `main` of every node.
+    """Run one node until a signal ends it (`ways_out`); the `main` of every node.
 
     Args:
         make_node: called once, after rclpy.init.
@@ -471,7 +483,8 @@ def run(
     scheduling = prefer(priority)
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     received: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
+    signals = ways_out()
+    for number in signals:
         signal.signal(number, lambda signum, frame: received.append(signum))
     try:
         node = make_node()
@@ -521,6 +534,6 @@ def run(
         rclpy.try_shutdown()
         # The interpreter restores the default of a handled signal while it ends, and the second
         # SIGINT of a Ctrl-C, launch's, would then kill a process that has done everything right.
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in signals:
             signal.signal(number, signal.SIG_IGN)
     return 0
