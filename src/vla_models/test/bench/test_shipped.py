@@ -26,6 +26,7 @@ from vla_models.commands import (
     export,
     fit,
     optimise,
+    pipeline,
     prune,
     quantise,
     tune,
@@ -142,6 +143,15 @@ def test_benchmark(optimised, seen, capsys):
     found = told(capsys)
     assert [set(one) >= KEYS for one in found['bundles']] == [True] * 3
     assert found['best'] in ('humanoid_vla', 'b')
+
+
+def test_pipeline(seen, capsys):
+    three = ['--budget', '4', '--rounds', '3', '--micro-batches', '2', '--json']
+    assert pipeline.main([*ONE, *seen[0], *three]) == 0
+    found = told(capsys)
+    assert len(found['stages']) == len(set(found['processes'])) == 3
+    assert max(stage['held_mb'] for stage in found['stages']) <= 4 < found['whole_mb']
+    assert found['passed'] and found['max_error_rad'] < EXACT.max_error_rad
 
 
 def test_fit(tmp_path, capsys):
