@@ -171,9 +171,8 @@ def test_a_filter_that_comes_up_in_the_middle_of_running_waits_for_the_next_begi
     assert report.state is FilterState.GATED
     assert report.reason == 'mode RUNNING began before the filter was active'
     plant.send()
-    rest = plant.q.copy()
-    plant.run(0.3)
-    assert plant.q == pytest.approx(rest)
+    # A command at rest would halt at once what the driver is still moving; without one it brakes.
+    assert all(report.command is None for report in plant.run(0.3))
     assert plant.subject.chunks_accepted == 1
     plant.mode = Mode.READY
     plant.start()

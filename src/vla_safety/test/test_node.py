@@ -10,6 +10,7 @@ import yaml
 from conftest import CONFIG
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
@@ -171,20 +172,25 @@ def test_malformed_chunks_are_counted_and_named_and_stop_the_motion(robot):
     nan = robot.chunk()
     nan.points[3].positions = [float('nan')]
     robot.send(nan)
-    robot.status.wait_for(lambda m: m.chunks_rejected == 1 and m.level == 2)
-    status = robot.wait_state(SafetyStatus.NO_CHUNK)
+    status = robot.status.wait_for(lambda m: m.chunks_rejected == 1 and m.level == 2)
     assert status.reason.startswith('chunk rejected: not_finite left_elbow')
-    unknown = robot.chunk(names=('left_elbow', 'tail'))
+    robot.wait_state(SafetyStatus.NO_CHUNK)
+    unknown = robot.chunk(names=('left_elbow', 'tail' * 10_000))
     ragged = robot.chunk()
     ragged.points[2].positions = [0.1, 0.2]
     empty = robot.chunk()
     empty.points = []
-    for number, message in enumerate((unknown, ragged, empty), start=2):
+    long = robot.chunk()
+    long.points *= 600
+    whole = serialize_message(robot.chunk())
+    unreadable = whole[: len(whole) // 2]
+    for number, message in enumerate((unknown, ragged, empty, long, unreadable), start=2):
         robot.send(message)
-        robot.status.wait_for(lambda m, number=number: m.chunks_rejected == number)
+        status = robot.status.wait_for(lambda m, number=number: m.chunks_rejected == number)
+        assert len(status.reason) < 200
     counted = counters(robot.status.last)
-    assert counted['not_finite'] == counted['unknown_joint'] == 1
-    assert counted['wrong_shape'] == 2
+    assert counted['not_finite'] == counted['unknown_joint'] == counted['too_long'] == 1
+    assert counted['wrong_shape'] == 3
     assert robot.node.callback_errors == 0
 
 

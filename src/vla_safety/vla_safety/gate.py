@@ -59,11 +59,16 @@ class Gate:
         return self._begun and self._order is not None and self._order.mode is Mode.RUNNING
 
     @property
+    def missed(self) -> bool:
+        """Whether the newest order is a RUNNING whose beginning was not seen."""
+        return self._order is not None and self._order.mode is Mode.RUNNING and not self._begun
+
+    @property
     def why_not(self) -> str:
         """Why motion is not allowed, for the status."""
         if self._order is None:
             return 'supervisor silent'
-        if self._order.mode is Mode.RUNNING:
+        if self.missed:
             return 'mode RUNNING began before the filter was active'
         return f'mode {self._order.mode.name}'
 

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import numpy as np
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Imu, JointState, Range
 from trajectory_msgs.msg import JointTrajectory
 
@@ -29,7 +30,7 @@ from vla_safety.filter import FilterState, SafetyFilter
 from vla_safety.gate import Order
 from vla_safety.parameters import FilterParameters
 from vla_safety.supervised import JointReadings, Report, SupervisedFilter, Timeouts
-from vla_safety.violations import Kind, Violation
+from vla_safety.violations import Kind, Violation, violation
 
 _ORDER_FIELDS = ('mode', 'motion_epoch', 'speed_scale', 'header.stamp', 'sequence')
 _JOINT_FIELDS = ('header.stamp', 'name', 'position', 'velocity')
@@ -90,7 +91,11 @@ class SafetyFilterNode(VlaLifecycleNode):
         self._status_publisher = self.advertise(SafetyStatus, '/safety/status', qos.STATE)
         # The supervisor, the joints and the reference are heard while inactive too, so that the
         # first tick after activation already knows them.
-        self.subscribe(JointTrajectory, '/vla/action_chunk', self._hear_chunk, qos.COMMAND)
+        points, n = parameters.rules.max_points, robot.n
+        self._longest_chunk = 4096 + 128 * n + points * (64 + 4 * 8 * n)
+        self.subscribe(
+            JointTrajectory, '/vla/action_chunk', self._hear_chunk, qos.COMMAND, raw=True
+        )
         # Every order of the supervisor counts; of what the sensors say, the newest at each tick.
         self.hear(
             SupervisorState,
@@ -183,7 +188,26 @@ class SafetyFilterNode(VlaLifecycleNode):
             steady_now(),
         )
 
-    def _hear_chunk(self, message: JointTrajectory) -> None:
+    def _hear_chunk(self, serialized: bytes) -> None:
+        found = self._judge_chunk(serialized)
+        if found:
+            self.get_logger().warning(
+                'chunk rejected: ' + '; '.join(str(item) for item in found[:3]),
+                throttle_duration_sec=1.0,
+            )
+
+    def _judge_chunk(self, serialized: bytes) -> list[Violation]:
+        """Why a chunk is not followed; empty if it is, or if none is wanted now."""
+        size, limit = len(serialized), self._longest_chunk
+        if size > limit:
+            # To read 100 000 points takes 2 s, in which no command would leave.
+            why = violation(Kind.TOO_LONG, 'bytes', size, limit)
+            return self._filter.refuse_chunk(why, steady_now())
+        try:
+            message = deserialize_message(serialized, JointTrajectory)
+        except Exception:
+            why = violation(Kind.WRONG_SHAPE, 'message', size, limit)
+            return self._filter.refuse_chunk(why, steady_now())
         self._look()  # a chunk is judged against where the joints are now
         stamp = stamp_to_ns(message.header.stamp)
         age = (self.get_clock().now().nanoseconds - stamp) * 1e-9
@@ -195,14 +219,9 @@ class SafetyFilterNode(VlaLifecycleNode):
             velocities = _table([point.velocities for point in points], len(message.joint_names))
             if velocities is None:
                 positions = None
-        found = self._filter.hear_chunk(
+        return self._filter.hear_chunk(
             message.joint_names, times, positions, velocities, stamp, age, steady_now()
         )
-        if found:
-            self.get_logger().warning(
-                'chunk rejected: ' + '; '.join(str(item) for item in found[:3]),
-                throttle_duration_sec=1.0,
-            )
 
     # --- what is said ----------------------------------------------------------------------
 

@@ -10,6 +10,8 @@ state (may anything be trusted?), and the filter (which command is nearest and k
     silent supervisor       the filter brakes, chunk dropped; at rest: gated
     not allowed             gated: the command is the driver's own reference, velocity 0, so that
                             a later RUNNING begins without a jump
+    RUNNING, begun before   gated, and silent: the driver follows commands now, and one at rest
+    this filter was active  would halt a joint at once; without any it brakes by itself
 """
 
 from __future__ import annotations
@@ -237,10 +239,8 @@ class SupervisedFilter:
             Why it is not tracked. Empty also where it was dropped because motion is not allowed,
             or because it answers an observation from before this RUNNING: that is no fault.
         """
-        if not self.gate.allowed or self.gate.silent(now) or stamp < self.gate.running_since:
+        if not self._listens(now) or stamp < self.gate.running_since:
             return []
-        if not self._moving:
-            self._begin(now)
         joints, found = joint_indices(names, self._index)
         if not found and positions is None:
             found = [violation(Kind.WRONG_SHAPE, 'points', 0, len(joints))]
@@ -252,13 +252,32 @@ class SupervisedFilter:
                 Chunk(joints, times, positions, now - age, velocities, stamp), now, measured
             )
         if found:
-            self.chunks_rejected += 1
-            self._pending.extend(found)
-            self._last_rejection = f'chunk rejected: {found[0]}'
+            self._note_rejected(found)
         else:
             self.chunks_accepted += 1
             self._last_rejection = ''
         return found
+
+    def refuse_chunk(self, why: Violation, now: float) -> list[Violation]:
+        """A chunk that the boundary did not even read; returns as `hear_chunk` does."""
+        if not self._listens(now):
+            return []
+        self.core.refuse([why])
+        self._note_rejected([why])
+        return [why]
+
+    def _listens(self, now: float) -> bool:
+        """Whether chunks are listened to now; begins the motion if they are."""
+        if not self.gate.allowed or self.gate.silent(now):
+            return False
+        if not self._moving:
+            self._begin(now)
+        return True
+
+    def _note_rejected(self, found: Sequence[Violation]) -> None:
+        self.chunks_rejected += 1
+        self._pending.extend(found)
+        self._last_rejection = f'chunk rejected: {found[0]}'
 
     # --- the tick --------------------------------------------------------------------------
 
@@ -320,7 +339,7 @@ class SupervisedFilter:
             reason = self.gate.why_not
         else:
             reason = 'no joint positions to start from'
-        source = self._start(now)
+        source = None if self.gate.missed else self._start(now)
         command = None
         if source is not None:
             self.core.reset(source.position)

@@ -20,6 +20,9 @@ MIN_SPACING = 1e-3
 MAX_VELOCITY_RATIO = 10.0
 """Velocities in a chunk beyond this multiple of the joint's limit are no joint velocities."""
 
+LONGEST_NAME = 64
+"""Characters of a joint that nobody knows that are told."""
+
 
 @dataclass(frozen=True)
 class ChunkRules:
@@ -54,8 +57,9 @@ def joint_indices(
     """
     unknown = [name for name in names if name not in index]
     if unknown:
+        # A name may be of any length, and is said with every status until the next good chunk.
         return np.zeros(0, dtype=np.intp), [
-            violation(Kind.UNKNOWN_JOINT, name) for name in unknown[:8]
+            violation(Kind.UNKNOWN_JOINT, name[:LONGEST_NAME]) for name in unknown[:8]
         ]
     seen: set[str] = set()
     for name in names:
