@@ -185,9 +185,11 @@ class VlaLifecycleNode(LifecycleNode):
         callback: Callable[[Any], None],
         qos: QoSProfile,
         always: bool = False,
+        raw: bool = False,
     ) -> Any:
+        """Have `callback` called with each message; `raw`: serialised, as it came."""
         guarded = self._guard(callback, f'subscription {topic}', always)
-        subscription = self.create_subscription(kind, topic, guarded, qos)
+        subscription = self.create_subscription(kind, topic, guarded, qos, raw=raw)
         self._entities.append(lambda: self.destroy_subscription(subscription))
         return subscription
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vla_supervisor.conditions import Reaction
-from vla_supervisor.endpoints import Endpoints, answer_to
+from vla_supervisor.endpoints import MOST, Endpoints, answer_to
 
 
 def endpoints(required=False):
@@ -170,3 +170,27 @@ def test_while_the_last_valid_word_was_pressed_the_estop_is_present(steps):
         challenge = e.check_in(now, 'pad', response, pressed, False, True).challenge
         down = pressed if valid else (down or pressed)
         assert ('estop_endpoint:pad' in found(e, now)) == down
+
+
+def test_more_endpoints_than_the_supervisor_can_speak_of_are_refused():
+    e = endpoints()
+    for i in range(MOST):
+        joined(e, name=f'pad{i}')
+    refused = e.register(0.0, 'one more', 0.5, 1.0)
+    assert not refused.accepted
+    assert 'forget some' in refused.reason
+    assert e.register(0.0, 'pad3', 0.5, 1.0).accepted, 'one that is known may come again'
+    assert e.check_in(0.0, 'pad4', 0, True, False, False) is not None
+    assert 'estop_endpoint:pad4' in found(e, 0.0)
+
+
+def test_every_strangers_press_stops_however_many_and_however_they_are_called():
+    e = endpoints()
+    told = set()
+    for i in range(3 * MOST):
+        e.check_in(0.0, f'{i}\n' + 'x' * 1_000_000, 0, True, False, False)
+        conditions = e.conditions(0.0)
+        assert [c.reaction for c in conditions] == [Reaction.HARD_STOP]
+        told.add(conditions[0].name)
+    assert len(told) <= MOST + 1
+    assert all(len(name) < 100 and name.isprintable() for name in told)

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from doubles import KIND, Robot
 from rclpy.clock import ClockType
+from rclpy.serialization import deserialize_message
 from rclpy.time import Time
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
@@ -359,6 +360,29 @@ def test_a_node_deactivated_by_hand_stops_the_robot_and_waits_for_the_operator(s
     assert not s.ask('resume').success  # and brings it up again
     s.until(lambda m: len(m.nodes_active) == 5 and not any(c.present for c in m.causes))
     assert s.ask('resume').success
+
+
+def test_of_diagnostics_only_what_a_node_says_of_its_lifecycle_is_read(ros, monkeypatch):
+    read = []
+
+    def reading(serialized, kind):
+        read.append(deserialize_message(serialized, kind))
+        return read[-1]
+
+    monkeypatch.setattr('vla_supervisor.node.deserialize_message', reading)
+    node = ros.node(SupervisorNode, **shipped())
+    ros.configure(node)
+    ros.activate(node)
+    probe = ros.probe()
+    out = probe.publisher(DiagnosticArray, '/diagnostics', qos.EVENT)
+    probe.wait_for_subscriber(out)
+    ours = [DiagnosticStatus(name='camera: lifecycle', level=DiagnosticStatus.ERROR, message='m')]
+    others = [DiagnosticStatus(name=f'arm: motor {i}', message='fine') for i in range(1000)]
+    for statuses in (others, ours + others, ours):
+        out.publish(DiagnosticArray(status=statuses))
+    # The last one tells that those before it came too.
+    wait_until(lambda: any([s.message for s in message.status] == ['m'] for message in read))
+    assert not [message for message in read if len(message.status) >= 1000]
 
 
 def register(s, name, soft, hard):

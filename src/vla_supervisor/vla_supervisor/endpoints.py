@@ -18,6 +18,11 @@ from vla_supervisor.conditions import Condition, hard, refuse, soft
 
 _CHALLENGES = 1 << 64
 
+MOST = 32
+"""Endpoints that are known at a time, and strangers that are told by name: each may become a cause,
+and all causes are said 50 times a second. 177 of them made the supervisor too slow to be heard."""
+_LONGEST_NAME = 64
+
 
 def answer_to(challenge: int) -> int:
     """The response that proves the endpoint's own code to be alive."""
@@ -63,7 +68,8 @@ class Endpoints:
         self._longest = longest_timeout
         self._new_challenge = new_challenge
         self._endpoints: dict[str, _Endpoint] = {}
-        self._strangers: set[str] = set()
+        self._strangers: set[str] = set()  # that pressed and were not yet told
+        self._told: set[str] = set()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -72,8 +78,10 @@ class Endpoints:
 
     def register(self, now: float, name: str, soft_timeout: float, hard_timeout: float) -> Reply:
         """An endpoint announces itself; the same name again replaces it, but releases nothing."""
-        if not name or len(name) > 64 or not name.isprintable():
-            return Reply(False, 'name: wanted 1 to 64 printable characters', 0)
+        if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+            return Reply(False, f'name: wanted 1 to {_LONGEST_NAME} printable characters', 0)
+        if name not in self._endpoints and len(self._endpoints) >= MOST:
+            return Reply(False, f'{MOST} endpoints are registered already: forget some', 0)
         if not (0.0 < soft_timeout < hard_timeout <= self._longest):
             return Reply(
                 False,
@@ -102,8 +110,12 @@ class Endpoints:
         """An endpoint's keepalive. See EndpointCheckin.srv."""
         endpoint = self._endpoints.get(name)
         if endpoint is None:
+            name = ''.join(c if c.isprintable() else '?' for c in name[:_LONGEST_NAME])
             if pressed:
-                self._strangers.add(name)
+                self._strangers.add(
+                    name if name in self._told or len(self._told) < MOST else 'others'
+                )
+                self._told |= self._strangers
             return Reply(False, f'{name!r} is not registered', 0)
         endpoint.pressed = endpoint.pressed or pressed
         if response != answer_to(endpoint.challenge):

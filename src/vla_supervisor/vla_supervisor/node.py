@@ -9,6 +9,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.qos import QoSProfile
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
 
@@ -73,11 +74,11 @@ _INFERENCE_FIELDS = (
     'sequence', 'state', 'reason', 'instructions_finished', 'camera_frozen',
 )  # fmt: skip
 
-_STATE_FIELDS = (
-    'header.stamp', 'sequence', 'mode', 'behaviour', 'motion_epoch', 'speed_scale', 'level',
-    'armed',
+_STATE_NUMBERS = (
+    'sequence', 'mode', 'behaviour', 'motion_epoch', 'speed_scale', 'level', 'armed',
 )  # fmt: skip
 
+_LONGEST_DIAGNOSTICS = 32_768  # bytes
 _FINISH_LATEST = 4.3  # s; the base ends the process at 4.5, launch kills at 5
 _FINISH_EARLIEST = 0.2  # s; until then the driver's word may be from before the stop
 _RETRYING = (Step.ARM, Step.RESET, Step.RESUME)
@@ -124,7 +125,9 @@ class SupervisorNode(VlaLifecycleNode):
         )
         for source, kind, fields, callback, profile in listeners:
             self.hear(kind, HEARTBEAT_TOPIC[source], fields, callback, profile)
-        self.subscribe(DiagnosticArray, '/diagnostics', self._on_diagnostics, QoSProfile(depth=10))
+        self.subscribe(
+            DiagnosticArray, '/diagnostics', self._on_diagnostics, QoSProfile(depth=10), raw=True
+        )
         for step in Step:
             # Stops are heard even while this node is not active: they hold when it becomes so.
             stop = step in (Step.ESTOP, Step.SAFE_STOP)
@@ -249,8 +252,9 @@ class SupervisorNode(VlaLifecycleNode):
             return
         self._sequence += 1
         missing = self._watch.missing(now)
+        words = tuple(self._watch.active(now))
+        stamp = self.get_clock().now().nanoseconds
         numbers = (
-            self.get_clock().now().nanoseconds,
             self._sequence,
             int(d.mode),
             int(d.behaviour),
@@ -259,18 +263,20 @@ class SupervisorNode(VlaLifecycleNode):
             int(d.level),
             d.armed,
         )
-        words = tuple(self._watch.active(now))
         usual = not (d.causes or missing)
         if usual and words == self._usual_words:
-            self._state.publish(self._usual.write(*numbers))
+            self._state.publish(self._usual.write(stamp, *numbers))
             return
-        template = SupervisorState(
+        message = SupervisorState(
             causes=[self._cause(c) for c in d.causes], nodes_active=words, nodes_missing=missing
         )
-        writer = Writer(template, *_STATE_FIELDS)
+        message.header.stamp = ns_to_stamp(stamp)
+        for name, value in zip(_STATE_NUMBERS, numbers, strict=True):
+            setattr(message, name, value)
+        self._state.publish(message)
         if usual:  # what is said 50 times a second, for minutes
-            self._usual_words, self._usual = words, writer
-        self._state.publish(writer.write(*numbers))
+            self._usual = Writer(message, 'header.stamp', *_STATE_NUMBERS)
+            self._usual_words = words
 
     def _cause(self, cause: LatchedCause) -> Cause:
         c = cause.condition
@@ -343,8 +349,12 @@ class SupervisorNode(VlaLifecycleNode):
     def _on_camera(self, stamp_ns: int) -> None:
         self._watch.on_camera(self._now(), stamp_ns)
 
-    def _on_diagnostics(self, m: DiagnosticArray) -> None:
-        for status in m.status:
+    def _on_diagnostics(self, serialized: bytes) -> None:
+        # Everybody speaks here, of anything and at any length, and to read it takes the thread that
+        # stops the robot: only what our nodes say of their lifecycles, 2 kB or so, is read.
+        if len(serialized) > _LONGEST_DIAGNOSTICS or b': lifecycle\0' not in serialized:
+            return
+        for status in deserialize_message(serialized, DiagnosticArray).status:
             name, _, task = status.name.partition(': ')
             if task != 'lifecycle':
                 continue
