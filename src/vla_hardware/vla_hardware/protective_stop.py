@@ -87,9 +87,10 @@ class SupervisorWatch:
 
     An ESTOP is heard from any supervisor that speaks now, and taken back only by the one that said
     it last: one that was restarted knows nothing of the e-stop, and its INACTIVE is not a person's
-    reset. It sees by our status that the robot is limp, and says ESTOP itself. An ESTOP that is new
-    by its sequence is obeyed whatever its stamp says, though it counts for no life: where two clocks
-    differ (one was set, or follows a simulation) nothing else would be believed, a stop included.
+    reset. It sees by our status that the robot is limp, and says ESTOP itself.
+
+    An ESTOP that is new by its sequence is obeyed whatever its stamp says, though it counts for no
+    life: where two clocks differ (one was set, or follows a simulation) a stop must still arrive.
     """
 
     def __init__(self, timeout: float) -> None:
