@@ -26,6 +26,7 @@ from launch_ros.actions import LifecycleNode, Node
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription
+from vla_bringup.one_robot import domain_of_this_process, take_domain
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import load_yaml
 
@@ -190,6 +191,8 @@ def bring_up(context: LaunchContext) -> list:
         },
         'supervisor': {'auto_arm': given['auto_arm'] == 'true'},
     }
+    # Until launch ends, with everything that it started.
+    context.extend_globals({'held_domain': take_domain(domain_of_this_process())})
     overrides = []
     if given['params_file']:
         overrides = [checked(os.path.abspath(given['params_file']))]

@@ -1,0 +1,56 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""One launched robot in each ROS domain of a machine.
+
+A second one would be heard by the nodes of the first, and both would stop: two supervisors, two
+drivers, and lifecycle calls that reach whichever node answers sooner.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+
+from vla_common.errors import ConfigError
+
+
+def take_domain(domain: str) -> socket.socket:
+    """Hold `domain` for this process, until the returned socket is closed or the process ends.
+
+    A name in Linux's abstract namespace: it reaches as far as discovery on localhost does (all
+    users of the machine, not another container), and a process that was killed leaves nothing.
+
+    Raises:
+        ConfigError: another process holds it; the message names that process.
+    """
+    held = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    name = f'\0vla_bringup robot in ROS domain {domain}'
+    try:
+        held.bind(name)
+        held.listen()
+    except OSError:
+        held.close()
+        raise ConfigError(
+            'environment',
+            'ROS_DOMAIN_ID',
+            f'{domain}, in which {_holder(name)} has a robot up',
+            'a domain without a robot: end that launch, or export another ROS_DOMAIN_ID',
+        ) from None
+    return held
+
+
+def _holder(name: str) -> str:
+    """The process that listens at `name`, in words."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        try:
+            asking.connect(name)
+        except OSError:
+            return 'another launch'
+        credentials = struct.Struct('3i')  # struct ucred: pid, uid, gid
+        peer = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, credentials.size)
+        return f'the launch with pid {credentials.unpack(peer)[0]}'
+
+
+def domain_of_this_process() -> str:
+    """The ROS domain that nodes started from here will be in."""
+    return os.environ.get('ROS_DOMAIN_ID') or '0'
