@@ -28,13 +28,13 @@ def test_a_second_robot_in_a_domain_is_refused_and_told_who_has_the_first(domain
 
 
 def test_a_launch_that_was_killed_leaves_its_domain_free(domain):
-    script = f'''
+    script = f"""
 import sys
 from vla_bringup.one_robot import take_domain
 held = take_domain({domain!r})
 print('held', flush=True)
 sys.stdin.read()
-'''
+"""
     process = subprocess.Popen(
         [sys.executable, '-c', script],
         stdin=subprocess.PIPE,
