@@ -109,7 +109,7 @@ class VlaLifecycleNode(LifecycleNode):
         self._lifecycle_message = (Level.WARNING, 'unconfigured')
         self.callback_errors = 0
         self._last_callback_error = ''
-        refuse_impossible_transitions(self)
+        refuse_impossible_transitions(self, self.must_stay)
         self._updater = Updater(self)
         self._updater.setHardwareID(name)
         self._updater.add('lifecycle', self._diagnose_lifecycle)
@@ -141,6 +141,10 @@ class VlaLifecycleNode(LifecycleNode):
             elapsed: seconds since the signal.
         """
         return True
+
+    def must_stay(self) -> str:
+        """Why nobody may clean up or shut down this node now by a transition; empty: they may."""
+        return ''
 
     def diagnose(self) -> tuple[Level, str, dict[str, str]]:
         """Return level, one line, and values for /diagnostics. Called while configured."""
@@ -416,11 +420,16 @@ class VlaLifecycleNode(LifecycleNode):
         return status
 
 
-def refuse_impossible_transitions(node: LifecycleNode) -> None:
+def refuse_impossible_transitions(
+    node: LifecycleNode, must_stay: Callable[[], str] = lambda: ''
+) -> None:
     """Have a node answer a transition that its present state does not have with success False.
 
     rclcpp's nodes do. rclpy raises out of the executor, so that a `configure` said twice (by a
     person, or by whoever lost the first answer) ends the process.
+
+    Args:
+        must_stay: why it may not be cleaned up or shut down now; then those are refused as well.
     """
     service = node._service_change_state
     change = service.callback
@@ -428,11 +437,16 @@ def refuse_impossible_transitions(node: LifecycleNode) -> None:
     def answer(request: Any, response: Any) -> Any:
         machine, wanted = node._state_machine, request.transition
         possible = {item[0]: item[1] for item in machine.available_transitions}
-        if wanted.label or wanted.id in possible:
+        label = wanted.label or possible.get(wanted.id, '')
+        why = must_stay() if label in ('cleanup', 'shutdown') else ''
+        if label and not why:
             return change(request, response)
         known = ', '.join(f'{label} [{id_}]' for id_, label in possible.items())
+        state = machine.current_state[1]
         node.get_logger().warning(
-            f'transition {wanted.id} refused: from {machine.current_state[1]} there is {known}'
+            f'{label} refused: {why}'
+            if why
+            else f'transition {wanted.id} refused: from {state} there is {known}'
         )
         response.success = False
         return response

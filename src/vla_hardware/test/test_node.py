@@ -243,17 +243,22 @@ def test_a_robot_that_cannot_be_read_is_a_fault_and_its_old_state_is_not_repeate
     assert stamp_to_ns(node.joints.last.header.stamp) < last + 100_000_000
 
 
-def test_deactivation_stands_and_the_servo_loop_goes_on(ros, rig):
+def test_deactivation_stands_and_the_servo_loop_goes_on_until_the_robot_rests(ros, rig):
     node, above, _ = rig
     start_running(node, above)
     above.elbow_rate = -0.5
     after(node.joints, lambda m: m.position[ELBOW] < STANDING[ELBOW] - 0.2)
+    # Either would leave the servos with what they were told last.
+    assert not ros.change(node, Transition.TRANSITION_ACTIVE_SHUTDOWN)
+    assert ros.state(node) == 'active'
     ros.deactivate(node)
+    assert not ros.change(node, Transition.TRANSITION_CLEANUP)
     status = after(node.status, lambda m: m.behaviour == SupervisorState.BEHAVIOUR_STAND)
     assert 'deactivated' in status.behaviour_reason
     after(node.status, lambda m: m.behaviour_done)
     above.ask(Mode.ESTOP, Behaviour.DAMP)
     after(node.status, lambda m: m.behaviour == SupervisorState.BEHAVIOUR_DAMP)
+    wait_until(lambda: ros.change(node, Transition.TRANSITION_CLEANUP))
 
 
 def test_simulated_reset_is_refused_in_motion_and_puts_the_fallen_robot_back(ros):

@@ -128,6 +128,14 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
             return True
         return self._rested
 
+    def must_stay(self) -> str:
+        # Without the loop the servos keep what they were told last, be it in mid-motion.
+        if self._loop is None or not self._begun:
+            return ''
+        if self.active:
+            return 'the robot is held by this node: deactivate it first'
+        return '' if self._loop.stopped else 'the robot moves still: wait for its protective stop'
+
     def teardown(self) -> None:
         if self._driver is not None:
             self._driver.close()
