@@ -67,7 +67,8 @@ ARGUMENTS = [
         'policy',
         'humanoid_vla',
         None,
-        'Policy bundle: a name in models/, or a bundle directory. "scripted" needs no model.',
+        'Policy: a name in models/, a bundle directory, or a policy server, ws://host:port. '
+        '"scripted" needs no model.',
     ),
     (
         'instruction',
