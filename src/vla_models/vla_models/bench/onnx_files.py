@@ -3,11 +3,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
@@ -104,17 +100,3 @@ def write_optimised(
         ready = Path(scratch) / 'ready.onnx'
         onnx.save(fix_batch(model) if batch_one else model, str(ready))
         optimise_graph(ready, target, level)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """ORT's tools warn through the root logger of things that are as they should be, and print on
-    stdout, which belongs to results (`--json`)."""
-    logger = logging.getLogger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logger.setLevel(level)

@@ -5,15 +5,14 @@ there is (GPUs, the CPU's memory, at last the disk) and fetches each layer's whe
 from __future__ import annotations
 
 import copy
-import logging
 import tempfile
-import warnings
 
 import torch
 from torch import nn
 
 from vla_common.errors import ConfigError
 from vla_models.bench.original import Original
+from vla_models.bench.quiet import quiet
 from vla_models.bench.runners import EagerRunner
 
 # Use weights of the layers within them themselves: fetched, and placed, as a whole.
@@ -34,8 +33,7 @@ class PartitionedRunner(EagerRunner):
         module = copy.deepcopy(original.module)
         super().__init__(original.with_module(module))
         self._folder = tempfile.TemporaryDirectory(prefix='weights.')
-        with warnings.catch_warnings(), _quiet_accelerate():
-            warnings.simplefilter('ignore')
+        with quiet():
             memory = {'cpu': int(budget_mb * 1e6)}
             plan = infer_auto_device_map(module, memory, no_split_module_classes=WHOLE)
             if plan.get('') == 'disk':
@@ -69,14 +67,3 @@ def resident_mb(module: nn.Module) -> float:
     """Of weights that are in memory."""
     held = (p for p in module.parameters() if p.device.type != 'meta')
     return sum(p.numel() * p.element_size() for p in held) / 1e6
-
-
-class _quiet_accelerate:  # noqa: N801 - reads as a word
-    """It tells on its log what was asked of it."""
-
-    def __enter__(self) -> None:
-        self._level = logging.getLogger('accelerate').level
-        logging.getLogger('accelerate').setLevel(logging.ERROR)
-
-    def __exit__(self, *_) -> None:
-        logging.getLogger('accelerate').setLevel(self._level)

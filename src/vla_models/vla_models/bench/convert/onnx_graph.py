@@ -3,17 +3,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
 import re
-import warnings
 from pathlib import Path
 
 import torch
 
 from vla_common.errors import ConfigError
 from vla_models.bench.original import Original
+from vla_models.bench.quiet import quiet
 
 OPSET = 20
 OLDEST, NEWEST = 18, 23  # what torch's exporter writes and ONNX Runtime reads
@@ -26,13 +23,7 @@ def write_onnx(original: Original, path: Path, opset: int = OPSET) -> None:
         raise ConfigError('--opset', '', opset, f'{OLDEST} to {NEWEST}')
     batch = torch.export.Dim('batch', min=1, max=1024)
     sample = original.sample(2)
-    with (
-        warnings.catch_warnings(),
-        contextlib.redirect_stdout(io.StringIO()),
-        _silent(),
-        torch.no_grad(),
-    ):
-        warnings.simplefilter('ignore')
+    with quiet(), torch.no_grad():
         try:
             torch.onnx.export(
                 original.module.eval(),
@@ -51,17 +42,6 @@ def write_onnx(original: Original, path: Path, opset: int = OPSET) -> None:
             raise _refusal(original, error) from error
 
 
-@contextlib.contextmanager
-def _silent():
-    logger = logging.getLogger('torch.onnx')
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
 def _refusal(original: Original, error: BaseException) -> ConfigError:
     """One line out of the exporter's report: the operator and its module, where it tells them."""
     text = ''
@@ -73,9 +53,24 @@ def _refusal(original: Original, error: BaseException) -> ConfigError:
     if operator:
         found = f'the operator {_origin(original, operator[1])}'
         return ConfigError(original.factory, 'ONNX export', found, 'operators that ONNX has')
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    line = next((one for one in lines if 'Error' in one), lines[0] if lines else repr(error))
-    return ConfigError(original.factory, 'ONNX export', line, 'a module that torch can export')
+    return ConfigError(
+        original.factory, 'ONNX export', _said(error), 'a module that torch can export'
+    )
+
+
+def _said(error: BaseException) -> str:
+    """The first line of what was raised first, and the line of the module's own code, where torch
+    tells it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = str(error).strip()
+    places = re.findall(r'File "([^"]+)", line (\d+), in \w+\n\s*(.+)', text)
+    places = [place for place in places if '/site-packages/' not in place[0]]
+    first = text.splitlines()[0] if text else repr(error)
+    if not places:
+        return first
+    file, number, code = places[-1]
+    return f'{first} at: {code.strip()} ({file}:{number})'
 
 
 def _origin(original: Original, operator: str) -> str:

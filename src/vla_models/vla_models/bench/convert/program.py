@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import torch
 
 from vla_common.errors import ConfigError
 from vla_models.bench.original import Original
+from vla_models.bench.quiet import quiet
 from vla_models.bench.staging import through_memory
 
 
@@ -17,8 +17,7 @@ def write_program(original: Original, path: Path) -> None:
     """Raises ConfigError where torch.export cannot follow the module."""
     sample = original.sample(2)
     batch = torch.export.Dim('batch', min=1, max=1024)
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
+    with quiet():
         try:
             program = torch.export.export(
                 original.module.eval(), sample, dynamic_shapes=tuple({0: batch} for _ in sample)

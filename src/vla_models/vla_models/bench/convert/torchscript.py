@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from pathlib import Path
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from vla_common.errors import ConfigError
 from vla_models.bench.original import Original
+from vla_models.bench.quiet import quiet
 from vla_models.bench.staging import through_memory
 
 METHODS = ('trace', 'script')
@@ -33,8 +33,7 @@ def write_torchscript(original: Original, path: Path, method: str = 'trace') -> 
     code that it stopped at."""
     module = original.module.eval()
     several = len(original.outputs) > 1
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter('ignore')
+    with quiet(), torch.no_grad():
         try:
             if method == 'trace':
                 inner = _FirstOutput(module) if several else module

@@ -10,11 +10,7 @@ that read it by weights, without a norm over all channels on the way.
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import io
-import logging
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch_pruning.ops import _ConcatOp, _ElementWiseOp, _ReshapeOp, _SplitOp
 
+from vla_models.bench.quiet import quiet
 from vla_models.network.layers import Attention
 from vla_models.network.sizes import LAYERS
 
@@ -123,22 +120,11 @@ def _follow(part: nn.Module, inputs: tuple) -> torch_pruning.DependencyGraph | N
         return None  # its reshapes are misread
     for parameter in part.parameters():
         parameter.requires_grad_(True)
-    silent = contextlib.redirect_stdout(io.StringIO())
-    with warnings.catch_warnings(), silent, _quiet_log():
-        warnings.simplefilter('ignore')
+    with quiet():
         try:
             return torch_pruning.DependencyGraph().build_dependency(part, example_inputs=inputs)
         except Exception:  # tracing someone's code raises whatever it likes
             return None
-
-
-@contextlib.contextmanager
-def _quiet_log() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def _channel_groups(

@@ -9,13 +9,8 @@ from pathlib import Path
 import onnx
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from vla_models.bench.onnx_files import (
-    fetch_onnx,
-    fix_batch,
-    load_onnx,
-    quiet,
-    without_shapes,
-)
+from vla_models.bench.onnx_files import fetch_onnx, fix_batch, load_onnx, without_shapes
+from vla_models.bench.quiet import quiet
 
 
 def prepare(directory: Path, target: Path, fold: bool = True) -> None:

@@ -22,7 +22,8 @@ from onnxruntime.quantization import (
 
 from vla_common.errors import ConfigError
 from vla_models.bench.observations import Tensors
-from vla_models.bench.onnx_files import load_onnx, quiet
+from vla_models.bench.onnx_files import load_onnx
+from vla_models.bench.quiet import quiet
 
 MATRICES = ('MatMul', 'Gemm')
 METHODS = {
