@@ -15,6 +15,7 @@ from vla_models.bench.quantisation.quantising import quantise
 from vla_models.bench.quantisation.sensitivity import Layer, fewest_in_float
 from vla_models.bench.quantisation.ways import WAYS, Settings
 from vla_models.bench.verification import VerificationFailed
+from vla_models.commands import build_engine as build_engine_command
 from vla_models.commands import optimise as optimise_command
 from vla_models.commands import quantise as quantise_command
 
@@ -110,3 +111,22 @@ def test_bisection_finds_the_fewest_layers(needed):
     assert found == [str(i) for i in range(needed)]
     assert len(tried) <= 3
     assert fewest_in_float(layers, lambda keep: parity(1.0), lambda p: False) is None
+
+
+@pytest.mark.parametrize('verb', ['quantise', 'build-engine'])
+def test_a_node_to_keep_that_is_none_is_told_with_the_nearest(
+    bundles, recording, tmp_path, capsys, verb
+):
+    """A misspelt name would be quantised, silently."""
+    recording.save(tmp_path / 'seen.npz')
+    arguments = ['--bundle', str(bundles['diffusion']), '--keep', 'node_konv2d']
+    arguments += ['--observations', str(tmp_path / 'seen.npz')]
+    if verb == 'quantise':
+        arguments += ['--way', 'int8-static', '--out', str(tmp_path / 'b')]
+        assert quantise_command.main(arguments) == 2
+    else:
+        arguments += ['--precision', 'int8', '--graph', str(tmp_path / 'typed.onnx')]
+        assert build_engine_command.main(arguments) == 2
+    said = capsys.readouterr().err
+    assert '--keep: found node_konv2d, wanted part of the name of a node, like node_conv' in said
+    assert [path.name for path in tmp_path.iterdir()] == ['seen.npz']

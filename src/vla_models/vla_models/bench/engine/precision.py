@@ -32,12 +32,14 @@ from vla_common.errors import ConfigError
 from vla_inference.bundle import load_bundle
 from vla_models.bench.convert.onnx_graph import write_onnx
 from vla_models.bench.observations import Tensors
-from vla_models.bench.onnx_files import fix_batch, load_onnx, quiet, without_shapes
+from vla_models.bench.onnx_files import fix_batch, load_onnx, without_shapes
 from vla_models.bench.original import from_bundle
 from vla_models.bench.parity import LOSSY, Limits, Parity, compare
 from vla_models.bench.quantisation.prepare import prepare
+from vla_models.bench.quantisation.quantising import kept_in_float
 from vla_models.bench.quantisation.sensitivity import fewest_in_float, run_file, sensitivities
 from vla_models.bench.quantisation.ways import METHODS, WAYS, Settings, Way
+from vla_models.bench.quiet import quiet
 from vla_models.bench.verification import Reference
 
 PRECISIONS = ('fp32', 'fp16', 'bf16', 'int8', 'fp8')
@@ -113,7 +115,7 @@ def write_typed(
             way = _INT8 if precision == 'int8' else _FP8
             settings = Settings(ranges.calibration, ranges.method, cache=Path(scratch) / 'ranges')
             nodes = way.quantisable(load_onnx(source), settings)
-            kept = [n for n in nodes if any(part in n for part in ranges.keep)]
+            kept = kept_in_float(nodes, ranges.keep)
             if judged is not None:
                 kept += _search(directory, way, source, path, settings, kept, judged, limits)
             way.apply(source, path, settings, kept)

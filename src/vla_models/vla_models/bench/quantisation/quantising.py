@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import difflib
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -87,7 +88,7 @@ def quantise(
             raise ConfigError(
                 str(bundle.file), 'model', f'nothing for {way}', 'layers that it quantises'
             )
-        kept = [name for name in nodes if any(part in name for part in keep)]
+        kept = kept_in_float(nodes, keep)
         layers: list[Layer] = []
         if search:
             kept, layers = _searched(
@@ -105,6 +106,16 @@ def quantise(
             reference,
         )
     return Quantised(finding, tuple(kept), len(nodes) - len(kept), tuple(layers))
+
+
+def kept_in_float(nodes: Sequence[str], keep: Sequence[str]) -> list[str]:
+    """Those of `nodes` whose names hold one of `keep`. Raises ConfigError for one that none holds:
+    a misspelt name would be quantised."""
+    for part in keep:
+        if not any(part in name for name in nodes):
+            near = difflib.get_close_matches(part, nodes, 1, 0.0) or ['none is']
+            raise ConfigError('--keep', '', part, f'part of the name of a node, like {near[0]}')
+    return [name for name in nodes if any(part in name for part in keep)]
 
 
 def _tuned(
