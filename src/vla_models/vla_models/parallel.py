@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import Any
 
 _worker: Any = None
@@ -37,13 +37,20 @@ def each(
     # One thread per process: the libraries would otherwise start one per core in each.
     before = {key: os.environ.get(key) for key in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS')}
     os.environ.update(dict.fromkeys(before, '1'))
+    others = set(active_children())
     try:
         with ProcessPoolExecutor(jobs, get_context('spawn'), _start, (factory, arguments)) as pool:
             waiting = {pool.submit(_call, item) for item in work}
-            while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
+            try:
+                while waiting:
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        yield future.result()
+            except BaseException:  # Ctrl-C, or nobody asks on: what has not begun never will
+                pool.shutdown(wait=False, cancel_futures=True)
+                for process in set(active_children()) - others:
+                    process.terminate()
+                raise
     finally:
         for key, value in before.items():
             if value is None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -66,9 +67,13 @@ def test_a_failed_verification_is_told_written_and_keeps_the_robot_from_loading_
     recording.save(spoiled.parent / 'seen.npz')
     arguments = ['--bundle', str(spoiled), '--observations', str(spoiled.parent / 'seen.npz')]
     assert load_bundle(spoiled, robot).verification is None
-    assert verify.main(arguments) == 3
-    said = capsys.readouterr().err
+    assert verify.main([*arguments, '--json']) == 3
+    told = capsys.readouterr()
+    said = ' '.join(told.err.split())
     assert 'verification failed' in said and 'spoiled.worst.npz' in said
+    assert 'what can be done' in said and '--scenes' in said
+    machine = json.loads(told.out)
+    assert not machine['passed'] and machine['worst'].endswith('spoiled.worst.npz')
     with pytest.raises(ConfigError, match='verification.passed'):
         load_bundle(spoiled, robot)
     found = load_bundle(spoiled, robot, accept_failed=True).verification
@@ -129,6 +134,11 @@ def test_a_recording_comes_back_as_it_was_saved(recording, tmp_path):
 
 SPOIL = {
     'position': (lambda a: a[:, :3], r'position: found \(12, 3\)'),
+    'elapsed': (
+        lambda a: a.astype('U8'),
+        r'elapsed: found <U8 \(12,\), wanted an array of numbers',
+    ),
+    'joints': (lambda a: np.arange(len(a)), r'joints: found int64 .*, wanted an array of texts'),
     'velocity': (lambda a: np.where(np.arange(12)[:, None] == 7, np.nan, a), r'velocity\[7\]'),
     'image_head': (lambda a: a.astype(np.float32), 'image_head: found float32'),
     'instruction': (None, 'instruction: found nothing'),

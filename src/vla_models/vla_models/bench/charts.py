@@ -10,6 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vla_models.bench.writing import write_picture
+
 _FONT, _INK, _GREY = cv2.FONT_HERSHEY_SIMPLEX, (40, 40, 40), (205, 205, 205)
 _PLAIN, _BEST, _BAD = (180, 130, 70), (80, 150, 60), (170, 170, 200)
 _WIDTH, _LABELS, _RIGHT, _ROW = 900, 250, 150, 30
@@ -32,25 +34,31 @@ def draw_bars(path: Path, title: str, unit: str, bars: Sequence[Bar]) -> None:
     rows = 70 + _ROW * len(bars) + 30
     image = np.full((rows, _WIDTH, 3), 255, np.uint8)
     room = _WIDTH - _LABELS - _RIGHT
-    # A single late call must not squeeze all the bars: a tail beyond the picture is cut.
+    # A single late call must not squeeze all the bars: a tail beyond is cut, and says so.
     top = max(1e-9, 1.6 * max(bar.value for bar in bars))
     _text(image, title, (14, 28), 0.6)
     for share in np.linspace(0, 1, 5):
         x = round(_LABELS + room * share)
         cv2.line(image, (x, 46), (x, rows - 30), _GREY, 1)
         _text(image, f'{share * top:.3g}', (x - 10, rows - 12), 0.4)
-    _text(image, unit, (_WIDTH - _RIGHT + 20, rows - 12), 0.4)
+    _text(image, unit, (_WIDTH - _RIGHT + 70, rows - 12), 0.4)
     for number, bar in enumerate(bars):
         y = 62 + _ROW * number
         end = round(_LABELS + room * min(1.0, bar.value / top))
         tail = round(_LABELS + room * min(1.0, bar.tail / top))
         colour = {'best': _BEST, 'bad': _BAD}.get(bar.kind, _PLAIN)
         cv2.rectangle(image, (_LABELS, y - 9), (end, y + 9), colour, -1)
-        cv2.line(image, (end, y), (tail, y), _INK, 1)
-        cv2.line(image, (tail, y - 5), (tail, y + 5), _INK, 1)
+        if bar.tail <= top:
+            cv2.line(image, (end, y), (tail, y), _INK, 1)
+            cv2.line(image, (tail, y - 5), (tail, y + 5), _INK, 1)
+        else:  # it goes on beyond: an arrow, and how far
+            cv2.arrowedLine(image, (end, y), (tail, y), _INK, 1, tipLength=7 / max(7, tail - end))
+            beyond = f'{bar.tail:.3g}'
+            wide = cv2.getTextSize(beyond, _FONT, 0.36, 1)[0][0]
+            _text(image, beyond, (tail - wide - 8, y - 4), 0.36)
         _text(image, bar.label[:32], (10, y + 5), 0.45)
         _text(image, bar.remark, (_WIDTH - _RIGHT + 8, y + 5), 0.42)
-    cv2.imwrite(str(path), image)
+    write_picture(path, image)
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ def draw_scatter(path: Path, title: str, axes: tuple[str, str], dots: Sequence[D
             end = (int(np.clip(x, left, right)), int(np.clip(y, top, bottom)))
             cv2.line(image, (x, y), end, _GREY, 1, cv2.LINE_AA)
         _text(image, dot.label, (left, bottom - 3), 0.4)
-    cv2.imwrite(str(path), image)
+    write_picture(path, image)
 
 
 def _free_box(

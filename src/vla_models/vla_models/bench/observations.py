@@ -83,6 +83,7 @@ class Recording:
         for name in ('joints', 'position', 'velocity', 'instruction', 'elapsed'):
             if name not in arrays:
                 raise ConfigError(str(path), name, 'nothing', 'an array')
+        _check_kinds(path, arrays)
         count, joints = len(arrays['position']), len(arrays['joints'])
         if not count:
             raise ConfigError(str(path), 'position', 'no observation', 'at least one')
@@ -117,6 +118,15 @@ class Recording:
             images,
             Path(path).name,
         )
+
+
+def _check_kinds(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Numbers where numbers belong, texts where texts do, and no lonely one."""
+    for name in ('joints', 'position', 'velocity', 'instruction', 'elapsed'):
+        kinds, wanted = ('U', 'texts') if name in ('joints', 'instruction') else ('fiu', 'numbers')
+        if arrays[name].dtype.kind not in kinds or not arrays[name].ndim:
+            found = f'{arrays[name].dtype} {arrays[name].shape}'
+            raise ConfigError(str(path), name, found, f'an array of {wanted}')
 
 
 def simulated(robot: RobotModel, tasks: Sequence[str], count: int, seed: int = 0) -> Recording:

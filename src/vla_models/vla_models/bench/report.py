@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import datetime
-import json
 from pathlib import Path
 
 from vla_models.bench.charts import Bar, Dot, draw_bars, draw_scatter
 from vla_models.bench.timing.benchmark import EAGER
 from vla_models.bench.timing.platform import load, processor
 from vla_models.bench.tuning import Outcome
+from vla_models.bench.writing import as_json, write_whole
 
 WANTED = 4.0  # times faster than eager float32
 
@@ -40,7 +40,7 @@ def to_dict(outcome: Outcome) -> dict:
 def write_report(out: Path, bundle: Path, target: str, threads: int, outcome: Outcome) -> Path:
     """report.md, latency.png, tradeoff.png and tune.json in `out`. Returns the report's path."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / 'tune.json').write_text(json.dumps(to_dict(outcome), indent=1) + '\n')
+    write_whole(out / 'tune.json', as_json(to_dict(outcome)) + '\n')
     _draw(out, outcome)
     lines = [
         f'# {bundle.resolve().name} on {target}',
@@ -75,7 +75,7 @@ def write_report(out: Path, bundle: Path, target: str, threads: int, outcome: Ou
         lines += ['', '## Refused', '']
         lines += [f'- {name}: {reason}' for name, reason in outcome.refused.items()]
     path = out / 'report.md'
-    path.write_text('\n'.join(lines) + '\n')
+    write_whole(path, '\n'.join(lines) + '\n')
     return path
 
 

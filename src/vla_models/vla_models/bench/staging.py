@@ -17,6 +17,8 @@ from typing import IO, Any
 import yaml
 
 from vla_common.errors import ConfigError
+from vla_common.yaml_file import load_yaml
+from vla_models.bench.writing import write_whole
 
 SPARE = 1 << 20  # bytes that must be left on the disk
 
@@ -31,12 +33,11 @@ class _Plain(yaml.SafeDumper):
 @contextlib.contextmanager
 def staged(out: Path, size: int = 0) -> Iterator[Path]:
     """A new directory that takes the place of `out` when the block ends well, and vanishes when
-    it does not. `size`: bytes that will be needed. Raises ConfigError: no room, not writable, or
-    `out` is something that is no bundle.
+    it does not. Files at `out` that are not the old bundle's stay. `size`: bytes that will be
+    needed. Raises ConfigError: no room, not writable, or `out` is something that is no bundle.
     """
     out = Path(out).absolute()
-    if out.exists() and not (out / 'policy.yaml').is_file() and not _empty(out):
-        raise ConfigError(str(out), '--out', 'something that is no bundle', 'a bundle or nothing')
+    check_place(out)
     parent = out.parent
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -61,6 +62,18 @@ def staged(out: Path, size: int = 0) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
+def check_place(out: Path) -> None:
+    """That a bundle could be written there, before any work is done for it. Raises ConfigError."""
+    out = Path(out).absolute()
+    if out.exists() and not (out / 'policy.yaml').is_file() and not _empty(out):
+        raise ConfigError(str(out), '--out', 'something that is no bundle', 'a bundle or nothing')
+    above = next(parent for parent in out.parents if parent.exists())
+    if not above.is_dir():
+        raise ConfigError(str(out), '--out', f'a file at {above}', 'a directory to write in')
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise ConfigError(str(out), '--out', f'{above}, not writable', 'a directory to write in')
+
+
 def _take_place(draft: Path, out: Path) -> None:
     if not out.exists():
         os.replace(draft, out)
@@ -68,6 +81,7 @@ def _take_place(draft: Path, out: Path) -> None:
     # Two renames: for an instant there is nothing at `out`, and never a mixture.
     old = Path(tempfile.mkdtemp(prefix=f'.{out.name}.old.', dir=out.parent))
     try:
+        _carry_over(out, draft)
         os.replace(out, old / 'bundle')
         try:
             os.replace(draft, out)
@@ -76,6 +90,22 @@ def _take_place(draft: Path, out: Path) -> None:
             raise
     finally:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _carry_over(old: Path, draft: Path) -> None:
+    """What a user laid beside a bundle's own files (a README, pictures) outlives it."""
+    try:
+        policy = load_yaml(old / 'policy.yaml')
+        own = {'policy.yaml', *policy.get('files', {}), policy.get('model', '')}
+    except ConfigError:  # a broken policy.yaml is about to be replaced by a good one
+        own = {'policy.yaml'}
+    for path in old.iterdir():
+        if path.name in own or (draft / path.name).exists():
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.copytree(path, draft / path.name, symlinks=True)
+        else:
+            shutil.copy2(path, draft / path.name, follow_symlinks=False)
 
 
 def _empty(path: Path) -> bool:
@@ -104,9 +134,7 @@ def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
     text = yaml.dump(
         dict(content), Dumper=_Plain, sort_keys=False, default_flow_style=None, width=100
     )
-    partial = path.with_name(f'.{path.name}.partial')
-    partial.write_text(text, encoding='utf-8')
-    os.replace(partial, path)
+    write_whole(path, text)
 
 
 def digest_of(path: Path) -> str:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from vla_models.bench.timing.benchmark import (
     unique_names,
 )
 from vla_models.bench.timing.platform import load, memory, processor
+from vla_models.bench.writing import as_json
 from vla_models.commands.terminal import console, guarded, parser, positive, progress
 from vla_robot import load_robot
 
@@ -153,7 +153,7 @@ def _run(arguments: list[str] | None) -> int:
             console.print(f'{name}, batch {size}: {said}', soft_wrap=True)
     console.print(f'best: {best or "none is the same policy"}')
     if a.json:
-        print(json.dumps(result, indent=1))
+        print(as_json(result))
     return 0
 
 

@@ -5,7 +5,6 @@ the shadow of a running robot."""
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ from vla_models.bench.comparing.recorded import compare_recorded
 from vla_models.bench.comparing.report import write_report
 from vla_models.bench.comparing.shadow import Shadow, Summary, open_log
 from vla_models.bench.observations import observations_for
+from vla_models.bench.writing import as_json
 from vla_models.commands.terminal import console, guarded, parser, positive, progress
 from vla_robot import load_robot
 
@@ -153,7 +153,7 @@ def _run(arguments: list[str] | None) -> int:
             )
         console.print(f'report: {out / "report.md"}', soft_wrap=True)
     if a.json:
-        print(json.dumps(found, indent=1))
+        print(as_json(found))
     return 0
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -21,6 +20,7 @@ from vla_models.bench.fitting.hardware import load_device, shipped
 from vla_models.bench.fitting.report import to_dict, write_report
 from vla_models.bench.fitting.roofline import SPREAD
 from vla_models.bench.observations import observations_for, tensors_of
+from vla_models.bench.writing import as_json
 from vla_models.commands.terminal import console, guarded, parser, positive, progress
 from vla_robot import load_robot
 
@@ -141,7 +141,7 @@ def _run(arguments: list[str] | None) -> int:
         console.print(f'its bundle: {bundle_for(best)}', soft_wrap=True)
     console.print(f'report: {report}; profiles: {len(written)} in {folder}', soft_wrap=True)
     if a.json:
-        print(json.dumps(found, indent=1))
+        print(as_json(found))
     return 0
 
 

@@ -11,11 +11,26 @@ from pathlib import Path
 from vla_models.bench import closed_loop
 from vla_models.bench.parity import Limits
 from vla_models.bench.publishing import Proof
+from vla_models.bench.staging import check_place
 from vla_models.bench.verification import Finding, VerificationFailed
-from vla_models.commands.terminal import console, guarded, positive, progress
+from vla_models.bench.writing import as_json
+from vla_models.commands.terminal import (
+    a_cosine,
+    at_least_zero,
+    console,
+    guarded,
+    not_negative,
+    positive,
+    progress,
+)
 from vla_robot import load_robot
 
 FAILED = 3  # exit code of a conversion that is another policy
+REMEDIES = (
+    'leave layers in float (quantise --search), train what was changed (prune --data, quantise '
+    '--fine-tune), let the closed loop judge it (--scenes N, verify --against ... --scenes N), or '
+    'look at the worst input (--observations); --keep-failed writes a failed one for that'
+)
 
 
 def add_proof(parser: argparse.ArgumentParser, limits: Limits) -> None:
@@ -33,20 +48,20 @@ def add_proof(parser: argparse.ArgumentParser, limits: Limits) -> None:
     group.add_argument('--seed', type=int, default=0, help='of simulated observations (default 0)')
     group.add_argument(
         '--max-error',
-        type=float,
+        type=at_least_zero,
         default=limits.max_error_rad,
         metavar='RAD',
         help=f'of any joint at any step (default {limits.max_error_rad:g})',
     )
     group.add_argument(
         '--cosine',
-        type=float,
+        type=a_cosine,
         default=limits.cosine,
         help=f'smallest of any observation (default {limits.cosine:g})',
     )
     group.add_argument(
         '--scenes',
-        type=int,
+        type=not_negative,
         default=0,
         metavar='N',
         help='where the answers differ by more than that: closed loop in N scenes decides',
@@ -63,8 +78,11 @@ def add_proof(parser: argparse.ArgumentParser, limits: Limits) -> None:
     group.add_argument('--robot', default='humanoid32', help='name or path (default humanoid32)')
 
 
-def proof_of(a: argparse.Namespace) -> Proof:
-    """From the options of `add_proof`. Raises ConfigError."""
+def proof_of(a: argparse.Namespace, out: Path | None = None) -> Proof:
+    """From the options of `add_proof`. out: the bundle that will be written; that it can be is
+    found out before any work is done. Raises ConfigError."""
+    if out is not None:
+        check_place(out)
     return Proof(
         load_robot(a.robot),
         a.observations,
@@ -116,26 +134,35 @@ def summary(out: Path, finding: Finding | None) -> dict:
     """The same for machines."""
     found: dict = {'bundle': str(out), 'size_mb': round(size_mb(out), 3)}
     if finding is not None:
-        found.update(
-            passed=finding.passed,
-            reason=finding.reason,
-            max_error_rad=finding.parity.max_error_rad,
-            mean_error_rad=finding.parity.mean_error_rad,
-            cosine=finding.parity.cosine,
-            observations=finding.parity.observations,
-            joints={name: error[0] for name, error in finding.parity.joints.items()},
-        )
+        found.update(found_in(finding))
     return found
 
 
+def found_in(finding: Finding) -> dict:
+    """A finding for machines."""
+    return {
+        'passed': finding.passed,
+        'reason': finding.reason,
+        'max_error_rad': finding.parity.max_error_rad,
+        'mean_error_rad': finding.parity.mean_error_rad,
+        'cosine': finding.parity.cosine,
+        'observations': finding.parity.observations,
+        'joints': {name: error[0] for name, error in finding.parity.joints.items()},
+    }
+
+
 def verified(command: Callable[[list[str] | None], int], arguments: list[str] | None) -> int:
-    """`guarded`, and a failed verification is one line and exit code 3."""
+    """`guarded`, and a failed verification is one line, what can be done about it, and exit code 3;
+    with --json also an object on stdout."""
 
     def run(given: list[str] | None) -> int:
         try:
             return command(given)
         except VerificationFailed as error:
             print(f'verification failed: {error}', file=sys.stderr)
+            print(f'what can be done: {REMEDIES}', file=sys.stderr)
+            if '--json' in (sys.argv[1:] if given is None else given):
+                print(as_json({**found_in(error.finding), 'worst': str(error.worst or '')}))
             return FAILED
 
     return guarded(run, arguments)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import tempfile
 from collections.abc import Callable
@@ -52,6 +53,30 @@ def positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f'found {text}, wanted at least 1')
+    return number
+
+
+def not_negative(text: str) -> int:
+    """A whole number of at least 0, for argparse."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f'found {text}, wanted at least 0')
+    return number
+
+
+def at_least_zero(text: str) -> float:
+    """A number of at least 0, for argparse: with NaN nothing would ever pass or fail."""
+    number = float(text)
+    if not 0.0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f'found {text}, wanted a number of at least 0')
+    return number
+
+
+def a_cosine(text: str) -> float:
+    """A number from -1 to 1, for argparse."""
+    number = float(text)
+    if not -1.0 <= number <= 1.0:
+        raise argparse.ArgumentTypeError(f'found {text}, wanted a number from -1 to 1')
     return number
 
 

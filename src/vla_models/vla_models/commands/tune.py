@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from vla_models.bench.fine_tuning import Tuning
 from vla_models.bench.parity import LOSSY
 from vla_models.bench.report import to_dict, write_report
 from vla_models.bench.tuning import tune
+from vla_models.bench.writing import as_json
 from vla_models.commands.proving import FAILED, add_proof, limits_of, proof_of, verified
 from vla_models.commands.terminal import console, parser, positive
 
@@ -89,7 +89,7 @@ def _run(arguments: list[str] | None) -> int:
         console.print(f'refused {name}: {reason}', soft_wrap=True, markup=False)
     console.print(f'report: {report}')
     if a.json:
-        print(json.dumps(to_dict(outcome), indent=1))
+        print(as_json(to_dict(outcome)))
     return 0 if outcome.best else FAILED
 
 

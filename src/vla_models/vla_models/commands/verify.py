@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from vla_models.bench.verification import (
     record,
     save_worst,
 )
+from vla_models.bench.writing import as_json
 from vla_models.commands.proving import (
     add_proof,
     describe,
@@ -95,11 +95,11 @@ def _run(arguments: list[str] | None) -> int:
         record(a.bundle, bundle, reference, finding)
     console.print(_table(finding))
     console.print(f'{a.bundle}: {describe(finding)}; against {reference.title}', soft_wrap=True)
-    if a.json:
-        print(json.dumps(summary(a.bundle, finding), indent=1))
     if not finding.passed:
         worst = save_worst(reference, finding, a.bundle.with_name(f'{a.bundle.name}.worst.npz'))
         raise VerificationFailed(a.bundle.name, finding, worst)
+    if a.json:
+        print(as_json(summary(a.bundle, finding)))
     return 0
 
 

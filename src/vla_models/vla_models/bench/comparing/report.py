@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from vla_models.bench.charts import Bar, draw_bars
@@ -11,6 +10,7 @@ from vla_models.bench.comparing.acted import Acted
 from vla_models.bench.comparing.chunks import Interval
 from vla_models.bench.comparing.recorded import Recorded
 from vla_models.bench.comparing.shadow import Summary
+from vla_models.bench.writing import as_json, write_whole
 
 
 def write_report(
@@ -35,8 +35,8 @@ def write_report(
     if shadow is not None:
         found['shadow'] = shadow.to_dict()
         lines += _shadow(shadow)
-    (out / 'compare.json').write_text(json.dumps(found, indent=1) + '\n')
-    (out / 'report.md').write_text('\n'.join(lines) + '\n')
+    write_whole(out / 'compare.json', as_json(found) + '\n')
+    write_whole(out / 'report.md', '\n'.join(lines) + '\n')
     return found
 
 

@@ -26,6 +26,7 @@ from vla_common.errors import ConfigError
 from vla_models.bench.fitting.graph_cost import GraphCost, float_model
 from vla_models.bench.observations import Tensors
 from vla_models.bench.timing.platform import processor
+from vla_models.bench.writing import write_whole
 
 _CHAIN = 200
 
@@ -46,7 +47,7 @@ class Calibration:
     efficiency: float
 
     def save(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self), indent=1) + '\n')
+        write_whole(path, json.dumps(asdict(self), indent=1) + '\n')
 
     @classmethod
     def load(cls, path: Path) -> Calibration:

@@ -8,7 +8,6 @@ Its values come after those of config/. It does not name the policy: `policy:=` 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import yaml
@@ -16,6 +15,7 @@ import yaml
 from vla_common.parameters import ParameterSchema
 from vla_models.bench.fitting.advice import Advice, Fits
 from vla_models.bench.fitting.hardware import BYTES
+from vla_models.bench.writing import write_whole
 
 # Within what the node's parameters allow (src/vla_inference/parameters.yaml).
 FREQUENCY = (10.0, 100.0)
@@ -88,7 +88,5 @@ def write_profile(folder: Path, advice: Advice, rate_hz: float, bundle: str) -> 
     content = yaml.safe_dump(parameters_of(advice, rate_hz), sort_keys=False)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f'{device.name}.yaml'
-    partial = path.with_name(f'.{path.name}.partial')
-    partial.write_text('\n'.join(lines) + '\n' + content)
-    os.replace(partial, path)
+    write_whole(path, '\n'.join(lines) + '\n' + content)
     return path

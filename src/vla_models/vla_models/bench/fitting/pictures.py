@@ -13,6 +13,7 @@ import numpy as np
 
 from vla_models.bench.fitting.advice import Advice, Fits
 from vla_models.bench.fitting.graph_cost import GraphCost
+from vla_models.bench.writing import write_picture
 
 _FONT, _INK, _GREY = cv2.FONT_HERSHEY_SIMPLEX, (40, 40, 40), (205, 205, 205)
 _COLOURS = {Fits.YES: (80, 150, 60), Fits.PERHAPS: (60, 160, 220), Fits.NO: (80, 80, 200)}
@@ -49,7 +50,7 @@ def draw_ranges(path: Path, advice: Sequence[Advice], period_ms: float) -> None:
         cv2.line(image, (x, y - 10), (x, y + 10), _INK, 2)
         _text(image, one.device.name, 10, y + 5, 0.45)
         _text(image, f'{one.chosen.precision}, {one.chosen.binds}', _WIDTH - _RIGHT + 6, y + 5, 0.4)
-    cv2.imwrite(str(path), image)
+    write_picture(path, image)
 
 
 def draw_rooflines(path: Path, cost: GraphCost, advice: Sequence[Advice]) -> None:
@@ -98,7 +99,7 @@ def draw_rooflines(path: Path, cost: GraphCost, advice: Sequence[Advice]) -> Non
             y += 12
         taken.append(y)
         _text(image, device.name, right + 8, y, 0.38)
-    cv2.imwrite(str(path), image)
+    write_picture(path, image)
 
 
 def _text(image: np.ndarray, text: str, x: int, y: int, size: float = 0.5) -> None:

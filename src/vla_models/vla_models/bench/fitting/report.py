@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from vla_models.bench.fitting.calibration import Calibration
 from vla_models.bench.fitting.deployment import bundle_for
 from vla_models.bench.fitting.graph_cost import GraphCost
 from vla_models.bench.fitting.pictures import draw_ranges, draw_rooflines
+from vla_models.bench.writing import as_json, write_whole
 
 
 def to_dict(
@@ -44,7 +44,7 @@ def write_report(
     """report.md, latency.png, roofline.png and fit.json in `out`."""
     out.mkdir(parents=True, exist_ok=True)
     found = to_dict(name, cost, advice, rate_hz, calibration)
-    (out / 'fit.json').write_text(json.dumps(found, indent=1) + '\n')
+    write_whole(out / 'fit.json', as_json(found) + '\n')
     draw_ranges(out / 'latency.png', advice, 1e3 / rate_hz)
     draw_rooflines(out / 'roofline.png', cost, advice)
     recommended = next((a for a in advice if a.device.name == found['recommended']), None)
@@ -105,7 +105,7 @@ def write_report(
         lines += ['', '## Deployment profiles', '']
         lines += [f'- `{path}`' for path in profiles]
     path = out / 'report.md'
-    path.write_text('\n'.join(lines) + '\n')
+    write_whole(path, '\n'.join(lines) + '\n')
     return path
 
 
