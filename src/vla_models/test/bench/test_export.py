@@ -7,12 +7,13 @@ import errno
 import json
 import resource
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import onnx
 import pytest
 import torch
-from conftest import ACT, HORIZON, describe, policy_of
+from conftest import ACT, DIFFUSION, HORIZON, describe, policy_of
 from torch import nn
 
 from vla_common.errors import ConfigError
@@ -26,6 +27,7 @@ from vla_models.bench.onnx_files import write_optimised
 from vla_models.bench.original import from_bundle, from_module
 from vla_models.bench.parity import EXACT
 from vla_models.commands import export as export_command
+from vla_models.commands import prune as prune_command
 
 OTHERS = [form for form in FORMS if FORMS[form].runtime in {*RUNTIMES} - {'onnx'}]
 
@@ -167,6 +169,47 @@ def test_weights_of_another_shape_are_told_by_name(originals, robot, tmp_path):
         from_module(ACT, config, tmp_path / 'w.safetensors', path)
 
 
+@pytest.mark.parametrize(
+    ('config', 'message'),
+    [
+        ({'joints': 13}, r'forward: found .*shapes.*\(in condition\), wanted a module that takes'),
+        ({'horizon': 9}, rf'joint_targets: found \(1, 9, 14\), wanted \(1, {HORIZON}, 14\)'),
+        ({'width': 'wide'}, 'config: found TypeError'),
+    ],
+)
+def test_shapes_that_do_not_match_are_told_before_anything_is_converted(
+    robot, tmp_path, config, message
+):
+    path = describe(tmp_path, robot, 'diffusion')
+    with pytest.raises(ConfigError, match=message):
+        from_module(DIFFUSION, {'joints': 14, 'horizon': HORIZON, **config}, None, path)
+
+
+def test_a_policy_yaml_that_leaves_out_a_size_is_told(robot, tmp_path):
+    path = describe(tmp_path, robot, 'diffusion')
+    path.write_text(path.read_text().replace('height: 32', ''))
+    with pytest.raises(ConfigError, match="inputs, outputs: found no 'height'"):
+        from_module(DIFFUSION, {'joints': 14, 'horizon': HORIZON}, None, path)
+
+
+def test_a_factory_that_raises_is_one_line(robot, tmp_path):
+    path = describe(tmp_path, robot, 'diffusion')
+    with pytest.raises(ConfigError, match="config: found KeyError: 'weights'"):
+        from_module(f'{__name__}:without_weights', {}, None, path)
+
+
+def without_weights(**config):
+    raise KeyError('weights')
+
+
+def test_what_cannot_be_traced_is_told_with_its_line_and_nothing_else(robot, tmp_path, capfd):
+    path = describe(tmp_path, robot, 'diffusion')
+    original = from_module(f'{__name__}:branching', {}, None, path)
+    with pytest.raises(ConfigError, match=r'at: if state.sum\(\) > 0: .*test_export.py'):
+        write_onnx(original, tmp_path / 'model.onnx')
+    assert capfd.readouterr() == ('', '')
+
+
 def test_outputs_that_policy_yaml_does_not_promise_are_refused(originals, proof, tmp_path):
     policy = json.loads(json.dumps(originals['act'].policy))
     policy['outputs']['action']['horizon'] = HORIZON + 1
@@ -233,6 +276,32 @@ def test_a_directory_that_is_no_bundle_is_not_overwritten(originals, proof, tmp_
     with pytest.raises(ConfigError, match='something that is no bundle'):
         export(originals['act'], tmp_path, 'torchscript-trace', proof)
     assert (tmp_path / 'thesis.tex').read_text() == 'years of work'
+
+
+def test_files_beside_a_bundle_outlive_its_replacement_and_its_own_do_not(
+    originals, proof, tmp_path
+):
+    out = tmp_path / 'b'
+    unverified = replace(proof, skip=True)
+    export(originals['act'], out, 'torch_export', unverified)
+    (out / 'README.md').write_text('what it is')
+    (out / 'pictures').mkdir()
+    (out / 'pictures' / 'loss.png').write_bytes(b'a picture')
+    export(originals['act'], out, 'torchscript-trace', unverified)
+    assert (out / 'README.md').read_text() == 'what it is'
+    assert (out / 'pictures' / 'loss.png').read_bytes() == b'a picture'
+    assert (out / 'model.pt').exists() and not (out / 'model.pt2').exists()
+
+
+def test_a_place_that_cannot_be_written_is_told_before_any_work(
+    bundles, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / 'thesis.tex').write_text('years of work')
+    for out in (tmp_path, tmp_path / 'thesis.tex' / 'b'):
+        monkeypatch.setattr(prune_command, 'reference_of', lambda *_: pytest.fail('worked first'))
+        assert prune_command.main(['--bundle', str(bundles['act']), '--out', str(out)]) == 2
+        assert '--out: found' in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ['thesis.tex']
 
 
 def test_the_command_says_what_it_did_as_json(robot, recording, tmp_path, capsys):

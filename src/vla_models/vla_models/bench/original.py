@@ -95,13 +95,13 @@ def build(factory: str, config: Mapping[str, Any], file: str = '--module') -> nn
     try:
         make = getattr(importlib.import_module(match[1]), match[2])
     except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            file, 'factory', f'{factory} ({error})', 'something importable'
-        ) from error
+        wanted = 'something importable (a file of your own: its directory on PYTHONPATH)'
+        raise ConfigError(file, 'factory', f'{factory} ({error})', wanted) from error
     try:
         module = make(**config)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ConfigError(file, 'config', str(error), f'what {factory} takes') from error
+    except Exception as error:  # someone's code raises whatever it likes
+        said = f'{type(error).__name__}: {error}'
+        raise ConfigError(file, 'config', said, f'what {factory} takes') from error
     if not isinstance(module, nn.Module):
         raise ConfigError(file, 'factory', type(module).__name__, 'a function that makes a Module')
     return module
@@ -171,9 +171,46 @@ def from_module(
         if not path.is_file():
             raise ConfigError(str(policy), 'inputs.instruction.tokenizer', name, 'a file beside it')
         attachments[name] = path.read_bytes()
-    return Original(
+    original = Original(
         module.float().eval(), _without_model(described), factory, dict(config), attachments
     )
+    _try(original, policy)
+    return original
+
+
+def _try(original: Original, file: Path) -> None:
+    """Ask the module once, so that shapes that do not match are told as such, by the submodule that
+    they stopped at, and not as a converter's trouble. Raises ConfigError."""
+    try:
+        sample = original.sample(1)
+        action = original.policy['outputs']['action']
+        wanted = (1, action['horizon'], len(action['joints']))
+    except (KeyError, TypeError) as error:
+        raise ConfigError(
+            str(file), 'inputs, outputs', f'no {error}', 'the keys of any policy.yaml'
+        ) from error
+    entered = ['']
+    hooks = [
+        part.register_forward_pre_hook(lambda _, __, name=name: entered.append(name))
+        for name, part in original.module.named_modules()
+    ]
+    given = ', '.join(f'{n} {tuple(x.shape)}' for n, x in zip(original.inputs, sample, strict=True))
+    try:
+        with torch.no_grad():
+            answer = original.module(*sample)
+    except Exception as error:  # someone's code raises whatever it likes
+        where = f' (in {entered[-1]})' if entered[-1] else ''
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ConfigError(
+            original.factory, 'forward', f'{said}{where}', f'a module that takes {given}'
+        ) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+    first = answer[0] if isinstance(answer, (tuple, list)) else answer
+    found = tuple(getattr(first, 'shape', ())) or type(first).__name__
+    if found != wanted:
+        raise ConfigError(original.factory, original.outputs[0], found, f'{wanted}, as {file} says')
 
 
 def from_bundle(directory: Path) -> Original:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
@@ -20,6 +19,7 @@ from vla_models.bench.publishing import Proof, reference_of
 from vla_models.bench.quantisation.ways import METHODS
 from vla_models.bench.staging import digest_of
 from vla_models.bench.verification import Finding, VerificationFailed, save_worst
+from vla_models.bench.writing import as_json
 from vla_models.commands.proving import add_proof, limits_of, proof_of, summary, tell, verified
 from vla_models.commands.terminal import console, parser, positive
 
@@ -112,7 +112,7 @@ def _run(arguments: list[str] | None) -> int:
     p.add_argument('--json', action='store_true', help='print the result as JSON on stdout')
     add_proof(p, LOSSY)
     a = p.parse_args(arguments)
-    proof = proof_of(a)
+    proof = proof_of(a, a.out)
     if a.graph is not None:
         finding, kept = _write_graph(a, proof)
         size = a.graph.stat().st_size / 1e6
@@ -148,7 +148,7 @@ def _run(arguments: list[str] | None) -> int:
     if kept:
         console.print(f'left in float: {", ".join(kept)}', soft_wrap=True)
     if a.json:
-        print(json.dumps({**found, 'precision': a.precision, 'kept': kept}, indent=1))
+        print(as_json({**found, 'precision': a.precision, 'kept': kept}))
     return 0
 
 

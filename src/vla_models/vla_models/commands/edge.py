@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from vla_models.bench.edge.litert import MODES
 from vla_models.bench.edge.targets import RUNTIMES, port, targets
 from vla_models.bench.observations import Recording
 from vla_models.bench.parity import LOSSY, Limits
+from vla_models.bench.writing import as_json
 from vla_models.commands.proving import add_proof, proof_of, summary, tell, verified
 from vla_models.commands.terminal import console, parser
 
@@ -88,7 +88,7 @@ def _run(arguments: list[str] | None) -> int:
             a.bundle,
             a.out,
             a.target,
-            proof_of(a),
+            proof_of(a, a.out),
             runtime=a.runtime,
             mode=a.mode,
             calibration=Recording.load(a.calibration) if a.calibration else None,
@@ -108,7 +108,7 @@ def _run(arguments: list[str] | None) -> int:
             notes=list(made.notes),
             operators=made.operators,
         )
-        print(json.dumps(found, indent=1))
+        print(as_json(found))
     return 0
 
 

@@ -14,6 +14,7 @@ from vla_models.bench.convert.onnx_graph import OPSET
 from vla_models.bench.exporting import FORMS, export
 from vla_models.bench.original import Original, from_bundle, from_module, from_run
 from vla_models.bench.parity import EXACT
+from vla_models.bench.writing import as_json
 from vla_models.commands.proving import add_proof, limits_of, proof_of, summary, tell, verified
 from vla_models.commands.terminal import parser
 
@@ -79,14 +80,15 @@ def _run(arguments: list[str] | None) -> int:
     p.add_argument('--json', action='store_true', help='print the result as JSON on stdout')
     add_proof(p, EXACT)
     a = p.parse_args(arguments)
+    proof = proof_of(a, a.out)
     original = _original(a)
-    finding = export(original, a.out, a.form, proof_of(a), opset=a.opset, limits=limits_of(a))
+    finding = export(original, a.out, a.form, proof, opset=a.opset, limits=limits_of(a))
     for extra in ('loss.png', 'training.json'):
         if a.run is not None and (a.run / extra).exists():
             shutil.copyfile(a.run / extra, a.out / extra)
     tell(a.out, finding)
     if a.json:
-        print(json.dumps(summary(a.out, finding), indent=1))
+        print(as_json(summary(a.out, finding)))
     return 0
 
 

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 from vla_models.bench.onnx_files import LEVELS
 from vla_models.bench.optimising import optimise_onnx, optimise_torchscript
 from vla_models.bench.parity import EXACT
+from vla_models.bench.writing import as_json
 from vla_models.commands.proving import add_proof, limits_of, proof_of, summary, tell, verified
 from vla_models.commands.terminal import parser
 
@@ -38,7 +38,7 @@ def _run(arguments: list[str] | None) -> int:
     p.add_argument('--json', action='store_true', help='print the result as JSON on stdout')
     add_proof(p, EXACT)
     a = p.parse_args(arguments)
-    proof, limits = proof_of(a), limits_of(a)
+    proof, limits = proof_of(a, a.out), limits_of(a)
     if a.form == 'onnx':
         finding = optimise_onnx(
             a.bundle, a.out, proof, level=a.level, batch_one=not a.free_batch, limits=limits
@@ -49,7 +49,7 @@ def _run(arguments: list[str] | None) -> int:
         )
     tell(a.out, finding)
     if a.json:
-        print(json.dumps(summary(a.out, finding), indent=1))
+        print(as_json(summary(a.out, finding)))
     return 0
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from vla_models.bench.pruning.importance import IMPORTANCES
 from vla_models.bench.pruning.pruning import KINDS, Plan, Pruned, prune
 from vla_models.bench.publishing import reference_of
 from vla_models.bench.timing.benchmark import Entry, benchmark
+from vla_models.bench.writing import as_json
 from vla_models.commands.proving import add_proof, limits_of, proof_of, summary, tell, verified
 from vla_models.commands.terminal import console, parser, positive, progress
 
@@ -97,7 +97,7 @@ def _run(arguments: list[str] | None) -> int:
         tuning = Tuning(
             a.data, a.minutes, a.epochs, a.learning_rate, threads=a.threads, seed=a.seed
         )
-    proof = proof_of(a)
+    proof = proof_of(a, a.out)
     reference = reference_of(a.bundle, proof)
     with progress('frames') as bar:
         line = bar.add_task('pruning', total=None)
@@ -129,7 +129,7 @@ def _run(arguments: list[str] | None) -> int:
             bundles=[entry.to_dict() for entry in entries],
             speedup=round(entries[1].speedup, 3),
         )
-        print(json.dumps(found, indent=1))
+        print(as_json(found))
     return 0
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from vla_models.bench.optimising import optimise_torchscript
 from vla_models.bench.parity import LOSSY
 from vla_models.bench.quantisation.quantising import Quantised, quantise
 from vla_models.bench.quantisation.ways import METHODS, WAYS, Settings
+from vla_models.bench.writing import as_json
 from vla_models.commands.proving import add_proof, limits_of, proof_of, summary, tell, verified
 from vla_models.commands.terminal import console, parser, positive, progress
 
@@ -68,7 +68,7 @@ def _run(arguments: list[str] | None) -> int:
     p.add_argument('--json', action='store_true', help='print the result as JSON on stdout')
     add_proof(p, LOSSY)
     a = p.parse_args(arguments)
-    proof, limits = proof_of(a), limits_of(a)
+    proof, limits = proof_of(a, a.out), limits_of(a)
     if a.way == 'bf16':
         finding = optimise_torchscript(a.bundle, a.out, proof, dtype=torch.bfloat16, limits=limits)
         made = Quantised(finding, (), 0)
@@ -108,7 +108,7 @@ def _run(arguments: list[str] | None) -> int:
     if a.json:
         found = summary(a.out, made.finding)
         found.update(way=a.way, quantised=made.quantised, kept=list(made.kept))
-        print(json.dumps(found, indent=1))
+        print(as_json(found))
     return 0
 
 
