@@ -1,12 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The node `inference`: wires topics, the action and the clocks to the cycle and the session.
-
-One attempt at a time (`_advance`), made by whoever has something new, so that nothing waits for a
-period or for another thread: the executor's thread with an image, the policy's with its answer. The
-worker makes one where time alone brings something new: the status, which is the heartbeat of all
-but the policy call, and the deadline of that call, after which the next of the fallback chain is
-asked. The executor's thread never waits: if an attempt is under way, the worker makes the next.
-"""
+"""The node `inference`: wires topics, the action and the clocks to cycle, turns and session."""
 
 from __future__ import annotations
 
@@ -40,6 +33,7 @@ from vla_inference.confidence import ConfidenceLimits
 from vla_inference.cycle import Attempt, InferenceCycle, Limits, State
 from vla_inference.goals import InstructionGoals
 from vla_inference.image_wire import WireImage, read_image
+from vla_inference.initial import InitialInstruction, Offer
 from vla_inference.loading import (
     check_cameras,
     check_instruction,
@@ -52,13 +46,13 @@ from vla_inference.memory import MemoryBudget, MemoryWatch
 from vla_inference.observation import Bounds, ObservationAssembler
 from vla_inference.policy import InstructionRefused, Policy, load_policy
 from vla_inference.runtimes.scripted import HoldPolicy
-from vla_inference.saying import ChunkWriter, chunk_report
+from vla_inference.saying import ChunkWriter, chunk_report, status_message
 from vla_inference.session import Outcome, Phase, Session
+from vla_inference.turns import Turns
 from vla_interfaces.action import RunInstruction
 from vla_interfaces.msg import ChunkReport, InferenceStatus, SafetyStatus, SupervisorState
 from vla_robot import load_robot
 
-JOIN_TIMEOUT = 1.0
 FOUND_WITHIN = 1.0
 """s in which discovery normally lists a service."""
 
@@ -73,12 +67,7 @@ class InferenceNode(VlaLifecycleNode):
         self._make_policy = make_policy
         self._policy: Policy | None = None
         self._chain: Chain | None = None
-        self._wake = threading.Event()
-        self._turn = threading.Lock()
-        self._worker: threading.Thread | None = None
-        self._halt = threading.Event()
-        # Once per process: neither a new configuration nor a new activation begins it again.
-        self._initial_used = False
+        self._initial = InitialInstruction()
 
     # -- lifecycle -----------------------------------------------------------------------------
 
@@ -144,10 +133,12 @@ class InferenceNode(VlaLifecycleNode):
         self._sequence = first_sequence()
         self._chunks = 0
         self._writer = ChunkWriter()
-        self._said: tuple[State, str] | None = None
-        self._ask_due = self._beat_due = 0.0
-        # Left to the worker: an attempt now; one as soon as the next call may begin.
-        self._again = self._early = False
+        self._turns = Turns(
+            self._cycle.attempt,
+            self._publish,
+            lambda: self._note_error('attempt'),
+            p.inference_frequency,
+        )
         self._wire()
 
     def _load(self, key: str, name: str) -> Link:
@@ -223,13 +214,7 @@ class InferenceNode(VlaLifecycleNode):
             raise RuntimeError('the last policy call has not returned yet')
         with self._lock:
             self._assembler.clear()
-        self._halt = threading.Event()
-        self._said = None
-        self._ask_due = self._beat_due = steady_now()
-        self._worker = threading.Thread(
-            target=self._work, args=(self._halt,), name='inference worker', daemon=True
-        )
-        self._worker.start()
+        self._turns.start()
 
     def secure(self) -> None:
         """No chunk leaves from here on; whoever waits for a result gets it."""
@@ -240,14 +225,7 @@ class InferenceNode(VlaLifecycleNode):
         self._deliver()
 
     def stop(self) -> None:
-        self._halt.set()
-        self._wake.set()
-        if self._worker is not None:
-            self._worker.join(JOIN_TIMEOUT)
-        self._worker = None
-        # Whoever is in an attempt now has finished it; the next one sees the halt.
-        if self._turn.acquire(timeout=JOIN_TIMEOUT):
-            self._turn.release()
+        self._turns.stop()
         if self._cycle.calling_since is not None:
             self.get_logger().warning('a policy call is still out; its answer will be dropped')
 
@@ -337,7 +315,7 @@ class InferenceNode(VlaLifecycleNode):
                 image.encoding,
                 image.content,
             )
-        self._advance(wait=False)
+        self._turns.take(wait=False)
 
     def _on_joints(
         self, stamp_ns: int, names: list[str], position: np.ndarray, velocity: np.ndarray
@@ -373,19 +351,16 @@ class InferenceNode(VlaLifecycleNode):
 
     def _offer_initial(self, mode: Mode, motion_epoch: int) -> None:
         text = self.params.instruction
-        if self._initial_used or not text:
+        if not text:
             return
-        if motion_epoch > 0:
-            # Something has moved or stopped before: this may be a restart after a crash, and a
-            # component that comes back never resumes motion.
-            self._initial_used = True
+        offer = self._initial.offer(mode, motion_epoch)
+        if offer is Offer.NOW:
+            self._accept(text, 0.0, patient=True)
+        elif offer is Offer.TOO_LATE:
             self.get_logger().warning(
                 f'instruction "{text}" from the parameter is not carried out: the robot has run '
                 f'or been stopped before (motion epoch {motion_epoch}); send it again'
             )
-        elif mode is Mode.READY:
-            self._initial_used = True
-            self._accept(text, 0.0, patient=True)
 
     def _on_start_answer(self, id_: int, future: Future) -> None:
         try:
@@ -445,57 +420,12 @@ class InferenceNode(VlaLifecycleNode):
         )
         self._goals.tell(id_, feedback)
 
-    # -- attempts ----------------------------------------------------------------------------------
+    # -- attempts (whose turn it is) ---------------------------------------------------------------
 
     def _on_answer(self) -> None:
         """In the policy's thread."""
         if self.active:
-            self._advance(wait=True)
-
-    def _work(self, halt: threading.Event) -> None:
-        """Makes the attempts that time brings, and those that another thread left to it."""
-        while not halt.is_set():
-            due = min(self._beat_due, self._ask_due) if self._early else self._beat_due
-            if not self._again and self._wake.wait(max(0.0, due - steady_now())):
-                self._wake.clear()
-                continue
-            self._again = False
-            self._advance(wait=True)
-
-    def _advance(self, wait: bool) -> None:
-        """One attempt, here and now. Asks at most inference_frequency times a second, and beats at
-        least so often. wait: for the attempt that is under way; else the worker makes the next."""
-        if not self._turn.acquire(blocking=wait):
-            self._again = True
-            self._wake.set()
-            return
-        try:
-            if not self._halt.is_set():
-                self._attempt_once()
-        except Exception:
-            # No status leaves for an attempt that failed: the supervisor sees it missing.
-            self._note_error('attempt')
-            self._beat_due = steady_now() + 1.0 / self.params.inference_frequency
-        finally:
-            self._turn.release()
-
-    def _attempt_once(self) -> None:
-        period = 1.0 / self.params.inference_frequency
-        now = steady_now()
-        may_ask = now >= self._ask_due
-        attempt = self._cycle.attempt(may_ask)
-        if not may_ask:
-            self._wake.set()  # the worker may be asleep for longer than until then
-        self._early = not may_ask
-        if self._halt.is_set():
-            return
-        if attempt.asked:
-            due = self._ask_due + period
-            self._ask_due = due if due > now else now + period
-        saying = (attempt.state, attempt.reason)
-        if attempt.chunk is not None or now >= self._beat_due or saying != self._said:
-            self._publish(attempt)
-            self._said, self._beat_due = saying, now + period
+            self._turns.take(wait=True)
 
     def _publish(self, attempt: Attempt) -> None:
         if attempt.chunk is not None:
@@ -522,31 +452,15 @@ class InferenceNode(VlaLifecycleNode):
         return links[at].blender.mode.value if at < len(links) else ''
 
     def _status(self, attempt: Attempt) -> InferenceStatus:
-        bundle, session = (self._chain.link or self._chain.links[0]).policy.bundle, self._session
-        message = InferenceStatus()
-        message.header.stamp = self.stamp()
-        self._sequence += 1
-        message.sequence = self._sequence
-        message.state = int(attempt.state)
-        message.reason = attempt.reason
-        message.policy = bundle.title
-        message.runtime = bundle.runtime
         with self._lock:
-            message.instruction = session.instruction
-            message.instruction_id = session.id
-            message.instructions_finished = session.finished
-            message.last_result = session.last_result
-            message.phase = session.phase.value
-            message.elapsed = session.elapsed(steady_now())
+            message = status_message(attempt, self._cycle, self._session, steady_now())
             message.camera_frozen = self._assembler.camera_frozen
-        message.confidence = attempt.confidence
-        message.observation_age = attempt.age
-        message.observation_skew = attempt.skew
-        message.inference_ms = 1e3 * attempt.inference
-        message.cycle_ms = 1e3 * attempt.duration
+        self._sequence += 1
+        message.header.stamp = self.stamp()
+        message.sequence = self._sequence
         message.chunks_published = self._chunks
-        message.observations_rejected = self._cycle.observations_rejected
-        message.policy_errors = self._cycle.policy_errors
+        bundle = (self._chain.link or self._chain.links[0]).policy.bundle
+        message.policy, message.runtime = bundle.title, bundle.runtime
         return message
 
 

@@ -11,7 +11,8 @@ from vla_common.messages import ns_to_stamp, seconds_to_duration
 from vla_common.wire import Writer
 from vla_inference.cycle import Attempt, InferenceCycle
 from vla_inference.policy import ActionChunk
-from vla_interfaces.msg import ChunkReport
+from vla_inference.session import Session
+from vla_interfaces.msg import ChunkReport, InferenceStatus
 
 
 class ChunkWriter:
@@ -70,4 +71,28 @@ def chunk_report(attempt: Attempt, cycle: InferenceCycle, blending: str) -> Chun
         message.discontinuity_acceleration = step.acceleration
         message.disagreement = joined.disagreement
         message.speed = joined.speed
+    return message
+
+
+def status_message(
+    attempt: Attempt, cycle: InferenceCycle, session: Session, now: float
+) -> InferenceStatus:
+    """What the attempt, its cycle and the session say; under the lock that they share. Stamp,
+    sequence and what only the node knows are its own to add. now: steady s."""
+    message = InferenceStatus()
+    message.state = int(attempt.state)
+    message.reason = attempt.reason
+    message.instruction = session.instruction
+    message.instruction_id = session.id
+    message.instructions_finished = session.finished
+    message.last_result = session.last_result
+    message.phase = session.phase.value
+    message.elapsed = session.elapsed(now)
+    message.confidence = attempt.confidence
+    message.observation_age = attempt.age
+    message.observation_skew = attempt.skew
+    message.inference_ms = 1e3 * attempt.inference
+    message.cycle_ms = 1e3 * attempt.duration
+    message.observations_rejected = cycle.observations_rejected
+    message.policy_errors = cycle.policy_errors
     return message
