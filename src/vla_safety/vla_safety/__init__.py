@@ -3,4 +3,4 @@
 
 from vla_safety import compiled as _compiled
 
-_compiled.prefer_newer_sources()
+_compiled.prefer_other_sources()
