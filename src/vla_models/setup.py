@@ -38,6 +38,7 @@ setup(
             'evaluate = vla_models.commands.evaluate:main',
             'blend = vla_models.commands.blend:main',
             'reproduce = vla_models.commands.reproduce:main',
+            'help = vla_models.commands.overview:main',
         ]
     },
 )

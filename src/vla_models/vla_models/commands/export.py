@@ -27,17 +27,19 @@ forms:
                       outputs joint_targets and gripper_actions, dynamic batch
   onnx-all            the same for a batch of one, laid out for this processor (good for its like)
   torchscript-trace   for torch.jit, from one example: what depends on values is frozen
-  torchscript-script  for torch.jit, compiled from the module's code
+  torchscript-script  for torch.jit, compiled from the module's code, which has to keep to its part
+                      of Python (HumanoidVLA does not: trace it)
   torch_export        for torch.export, a .pt2 file
 
-A module of your own: a function that makes it (--module package.module:function, its arguments as
+A module of your own: a function that makes it (--module package.module:function, of a package that
+is installed or whose directory is on PYTHONPATH; its arguments as
 --config '{"width": 32}'), its weights as safetensors, and a policy.yaml that says what it eats and
 gives (--policy); forward takes image, state, instruction, phase by position, those that are there,
 and returns the normalised action, or (action, gripper).
 
 examples:
   ros2 run vla_models export --run run --out models/humanoid_vla
-  ros2 run vla_models export --run run --form torchscript-script --out /tmp/scripted
+  ros2 run vla_models export --run run --form torchscript-trace --out /tmp/traced
   ros2 run vla_models export --module my_pkg.policy:make --weights w.safetensors \\
       --policy policy.yaml --out /tmp/mine
 exit code: 0 written and verified, 2 something given is wrong, 3 it is not the same policy (the

@@ -24,7 +24,8 @@ torch.compile and torch.jit.optimize_for_inference leave nothing that could be s
 `benchmark --compile MODE` says what the first would give.
 
 example:
-  ros2 run vla_models optimise --bundle models/humanoid_vla --out /tmp/optimised"""
+  ros2 run vla_models optimise --bundle models/humanoid_vla --out /tmp/optimised
+exit code: 0 written and verified, 2 something given is wrong, 3 it is not the same policy"""
 
 
 def _run(arguments: list[str] | None) -> int:

@@ -22,7 +22,8 @@ from vla_models.commands.terminal import console, parser, positive, progress
 EPILOG = """\
 ways:
   int8-dynamic   int8 weights of MatMul and Gemm; their inputs' ranges are found at run time
-  int8-static    int8 Conv, MatMul and Gemm; ranges from --calibration, by --method
+  int8-static    int8 Conv, MatMul and Gemm; ranges from --calibration (else from scenes that the
+                 verification does not ask about), by --method
   fp16           half the size; on CPUs without half arithmetic slower, for GPUs
   bf16           bfloat16 in TorchScript, from the bundle's source; for CPUs and GPUs that have it
   int8-weights   8 bit weights of MatMul in blocks of 32, float arithmetic: smaller
@@ -36,7 +37,8 @@ the trainer of `train`, the original as the teacher; HumanoidVLA only).
 
 example:
   ros2 run vla_models quantise --bundle models/humanoid_vla --way int8-static --search \\
-      --calibration drive.npz --out /tmp/int8"""
+      --out /tmp/int8
+exit code: 0 written and verified, 2 something given is wrong, 3 it is not the same policy"""
 
 
 def _layers(made: Quantised) -> None:
@@ -53,7 +55,12 @@ def _run(arguments: list[str] | None) -> int:
     p.add_argument('--bundle', type=Path, required=True, metavar='DIR', help='what to quantise')
     p.add_argument('--out', type=Path, required=True, metavar='DIR', help='bundle directory')
     p.add_argument('--way', choices=(*WAYS, 'bf16'), required=True)
-    p.add_argument('--calibration', type=Path, metavar='FILE', help='recording (.npz), for static')
+    p.add_argument(
+        '--calibration',
+        type=Path,
+        metavar='FILE',
+        help='recording (.npz), for static (default: scenes of the simulator)',
+    )
     p.add_argument('--method', choices=METHODS, default='minmax', help='of static (minmax)')
     p.add_argument('--per-tensor', action='store_true', help='one scale for a whole weight')
     p.add_argument(
@@ -80,7 +87,7 @@ def _run(arguments: list[str] | None) -> int:
         if a.fine_tune is not None:
             tuning = Tuning(a.fine_tune, a.minutes, a.epochs, a.learning_rate, seed=a.seed)
         calibration = Recording.load(a.calibration) if a.calibration else None
-        with progress('layers') as bar:
+        with progress('layers', passing=True) as bar:
             line = bar.add_task('sensitivity', total=None, visible=a.search)
             training = bar.add_task('training', total=None, visible=tuning is not None)
 
@@ -104,7 +111,9 @@ def _run(arguments: list[str] | None) -> int:
     if made.layers:
         _layers(made)
     tell(a.out, made.finding)
-    console.print(f'{made.quantised} layers quantised, {len(made.kept)} left in float')
+    if made.quantised:
+        kept = f', {len(made.kept)} left in float' if made.kept else ''
+        console.print(f'{made.quantised} operators of the graph quantised{kept}')
     if a.json:
         found = summary(a.out, made.finding)
         found.update(way=a.way, quantised=made.quantised, kept=list(made.kept))
