@@ -65,7 +65,7 @@ class Proof:
     bundle without a verification (it then says that it has none). device: what the bundle that was
     made runs on while it is verified. scenes: where the answers differ by more than the limits,
     that many in closed loop decide, against the bundle `before`. act: what lets a bundle act (None:
-    `closed_loop.successes`)."""
+    `closed_loop.successes`). say: is told what is being done."""
 
     robot: RobotModel
     recording: Path | Recording | None = None
@@ -78,11 +78,13 @@ class Proof:
     before: Path | None = None
     jobs: int = 1
     act: Act | None = None
+    say: Callable[[str], None] = lambda text: None
 
     def see(self, tasks: list[str]) -> Recording:
         """The observations. Raises ConfigError."""
         if isinstance(self.recording, Recording):
             return self.recording
+        self.say('looking at scenes' if self.recording is None else 'reading the recording')
         return observations_for(self.recording, self.robot, tasks, self.observations, self.seed)
 
 
@@ -100,6 +102,7 @@ def reference_of(directory: Path, proof: Proof, original: Original | None = None
     else:
         bundle, runner = open_bundle(directory)
         title = f'{bundle.title}, {bundle.runtime}'
+    proof.say('asking the original')
     try:
         return Reference(title, recording, inputs, answers(runner, inputs))
     finally:
@@ -133,6 +136,7 @@ def publish(
     finding = None
     size = sum(len(content) for content in parts.files.values())
     with staged(out, 3 * size) as draft:
+        proof.say('writing the model')
         write_model(draft / model)
         for name, content in parts.files.items():
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
@@ -145,6 +149,7 @@ def publish(
         if not proof.skip:
             if reference is None:
                 reference = reference_of(draft, proof, original)
+            proof.say('comparing with the original')
             finding = examine(draft, reference, limits, device=proof.device)
             if not finding.passed and proof.scenes and proof.before is not None:
                 finding = _act_out(finding, draft, proof)

@@ -132,17 +132,16 @@ def _run(arguments: list[str] | None) -> int:
         settings = Settings(
             tuple(a.batch), a.workspace, a.level, cache, a.tf32 and a.precision == 'fp32', a.device
         )
-        with console.status('building: minutes the first time, seconds with its timing cache'):
-            built = build_engine(
-                a.bundle,
-                a.out,
-                a.precision,
-                proof,
-                _ranges(a, proof),
-                settings=settings,
-                search=a.search,
-                limits=limits_of(a),
-            )
+        built = build_engine(
+            a.bundle,
+            a.out,
+            a.precision,
+            proof,
+            _ranges(a, proof),
+            settings=settings,
+            search=a.search,
+            limits=limits_of(a),
+        )
         tell(a.out, built.finding)
         found, kept = summary(a.out, built.finding), list(built.kept)
     if kept:

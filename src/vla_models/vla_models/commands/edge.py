@@ -83,19 +83,18 @@ def _run(arguments: list[str] | None) -> int:
     for key in ('target', 'bundle', 'out'):
         if getattr(a, key) is None:
             raise ConfigError(f'--{key}', '', 'nothing', f'a {key}; or --list')
-    with console.status('converting'):
-        made = port(
-            a.bundle,
-            a.out,
-            a.target,
-            proof_of(a, a.out),
-            runtime=a.runtime,
-            mode=a.mode,
-            calibration=Recording.load(a.calibration) if a.calibration else None,
-            limits=_limits(a),
-            converter=a.converter,
-            compiled=a.compile,
-        )
+    made = port(
+        a.bundle,
+        a.out,
+        a.target,
+        proof_of(a, a.out),
+        runtime=a.runtime,
+        mode=a.mode,
+        calibration=Recording.load(a.calibration) if a.calibration else None,
+        limits=_limits(a),
+        converter=a.converter,
+        compiled=a.compile,
+    )
     tell(a.out, made.finding)
     for note in made.notes:
         console.print(f'  {note}', soft_wrap=True, markup=False)

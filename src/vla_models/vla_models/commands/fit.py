@@ -117,7 +117,7 @@ def _run(arguments: list[str] | None) -> int:
     name = a.bundle.resolve().name
     folder = a.profiles or a.out / 'profiles'
     written = [write_profile(folder, x, a.rate, name) for x in advice if x.fits is not Fits.NO]
-    report = write_report(a.out, name, cost, advice, a.rate, calibration, written)
+    report = write_report(a.out, a.bundle, cost, advice, a.rate, calibration, written)
     console.print(_table(advice))
     found = to_dict(name, cost, advice, a.rate, calibration)
     if measured:
@@ -138,7 +138,7 @@ def _run(arguments: list[str] | None) -> int:
         console.print('no computer is fast enough for certain; a policy server is the other way')
     else:
         console.print(f'recommended: {best.device.title}; {best.why}', soft_wrap=True)
-        console.print(f'its bundle: {bundle_for(best)}', soft_wrap=True)
+        console.print(f'its bundle: {bundle_for(best, str(a.bundle))}', soft_wrap=True)
     console.print(f'report: {report}; profiles: {len(written)} in {folder}', soft_wrap=True)
     if a.json:
         print(as_json(found))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 
 from vla_models.bench import closed_loop
@@ -22,9 +23,12 @@ from vla_models.commands.terminal import (
     not_negative,
     positive,
     progress,
+    working,
 )
 from vla_robot import load_robot
 
+# Tells the terminal what is being done.
+doing: ContextVar[Callable[[str], None]] = ContextVar('doing', default=lambda text: None)
 FAILED = 3  # exit code of a conversion that is another policy
 REMEDIES = (
     'leave layers in float (quantise --search), train what was changed (prune --data, quantise '
@@ -94,6 +98,7 @@ def proof_of(a: argparse.Namespace, out: Path | None = None) -> Proof:
         before=getattr(a, 'bundle', None),
         jobs=a.jobs,
         act=act_with_a_bar,
+        say=doing.get(),
     )
 
 
@@ -157,7 +162,12 @@ def verified(command: Callable[[list[str] | None], int], arguments: list[str] | 
 
     def run(given: list[str] | None) -> int:
         try:
-            return command(given)
+            with working() as say:
+                told = doing.set(say)
+                try:
+                    return command(given)
+                finally:
+                    doing.reset(told)
         except VerificationFailed as error:
             print(f'verification failed: {error}', file=sys.stderr)
             print(f'what can be done: {REMEDIES}', file=sys.stderr)

@@ -99,8 +99,8 @@ def _run(arguments: list[str] | None) -> int:
         )
     proof = proof_of(a, a.out)
     reference = reference_of(a.bundle, proof)
-    with progress('frames') as bar:
-        line = bar.add_task('pruning', total=None)
+    with progress('frames', passing=True) as bar:
+        line = bar.add_task('training', total=None, visible=tuning is not None)
 
         def told(text: str) -> None:
             bar.console.print(text)

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -24,8 +26,8 @@ from vla_common.errors import ConfigError
 console = Console(stderr=True)  # stdout belongs to results
 
 
-def progress(unit: str) -> Progress:
-    """A bar that counts `unit`, with time gone and time to go."""
+def progress(unit: str, *, passing: bool = False) -> Progress:
+    """A bar that counts `unit`, with time gone and time to go. passing: nothing of it stays."""
     return Progress(
         TextColumn('{task.description}'),
         BarColumn(),
@@ -35,7 +37,19 @@ def progress(unit: str) -> Progress:
         TextColumn('left'),
         TimeRemainingColumn(),
         console=console,
+        transient=passing,
     )
+
+
+@contextlib.contextmanager
+def working() -> Iterator[Callable[[str], None]]:
+    """On a terminal, a line that says what is being done and for how long; what is yielded changes
+    it. It is gone at the end, and stdout (results) does not go through it."""
+    columns = SpinnerColumn(), TextColumn('{task.description}'), TimeElapsedColumn()
+    plain = {'redirect_stdout': False, 'redirect_stderr': False}
+    with Progress(*columns, console=console, transient=True, **plain) as bar:
+        line = bar.add_task('reading', total=None)
+        yield lambda text: bar.update(line, description=text)
 
 
 def parser(name: str, description: str, epilog: str) -> argparse.ArgumentParser:

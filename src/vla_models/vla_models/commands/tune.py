@@ -13,7 +13,7 @@ from vla_models.bench.parity import LOSSY
 from vla_models.bench.report import to_dict, write_report
 from vla_models.bench.tuning import tune
 from vla_models.bench.writing import as_json
-from vla_models.commands.proving import FAILED, add_proof, limits_of, proof_of, verified
+from vla_models.commands.proving import FAILED, add_proof, doing, limits_of, proof_of, verified
 from vla_models.commands.terminal import console, parser, positive
 
 EPILOG = """\
@@ -50,28 +50,27 @@ def _run(arguments: list[str] | None) -> int:
     a = p.parse_args(arguments)
     out = a.out or Path('out') / 'tune' / a.bundle.resolve().name
     tuning = Tuning(a.data, a.minutes, seed=a.seed) if a.data is not None else None
-    with console.status('reading') as status:
 
-        def told(text: str) -> None:
-            status.update(text)
-            console.print(text, soft_wrap=True, markup=False)
+    def told(text: str) -> None:
+        doing.get()(text)
+        console.print(text, soft_wrap=True, markup=False)
 
-        outcome = tune(
-            a.bundle,
-            out,
-            proof_of(a),
-            target=a.target,
-            quick=a.quick,
-            rounds=a.rounds,
-            threads=a.threads,
-            limits=limits_of(a),
-            scenes=a.scenes,
-            jobs=a.jobs,
-            tuning=tuning,
-            also=a.also,
-            only=a.only,
-            told=told,
-        )
+    outcome = tune(
+        a.bundle,
+        out,
+        proof_of(a),
+        target=a.target,
+        quick=a.quick,
+        rounds=a.rounds,
+        threads=a.threads,
+        limits=limits_of(a),
+        scenes=a.scenes,
+        jobs=a.jobs,
+        tuning=tuning,
+        also=a.also,
+        only=a.only,
+        told=told,
+    )
     report = write_report(out, a.bundle, a.target, a.threads, outcome)
     table = Table('candidate', 'p50 ms', 'p99 ms', 'MB', 'cosine', 'success', 'speed-up')
     for entry in outcome.entries:

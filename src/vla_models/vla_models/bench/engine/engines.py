@@ -70,6 +70,11 @@ def build_engine(
     tensorrt, computer = find(settings.device)
     bundle = load_bundle(directory, accept_failed=True)
     reference = reference or (None if proof.skip else reference_of(directory, proof))
+
+    def engine_of(graph: Path) -> bytes:
+        proof.say('building: minutes the first time, seconds with its timing cache')
+        return build(tensorrt, graph, bundle, settings)
+
     with tempfile.TemporaryDirectory() as scratch:
         graph = Path(scratch) / 'typed.onnx'
         judged = reference if search else None
@@ -84,7 +89,7 @@ def build_engine(
             replace(parts, policy={**parts.policy, 'engine': engine}),
             'tensorrt',
             'model.engine',
-            lambda path: _write(path, build(tensorrt, graph, bundle, settings)),
+            lambda path: _write(path, engine_of(graph)),
             limits,
             replace(proof, device=settings.device),
             reference,

@@ -84,6 +84,8 @@ def advise(
         why = f'{chosen.precision} is fast enough'
         if chosen.precision == 'fp32':
             why += ': no reason to give up accuracy'
+        elif len(device.precisions) == 1:
+            why += ', and all that it has'
         else:
             why += ', what loses less is not'
     else:

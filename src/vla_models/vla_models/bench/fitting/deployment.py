@@ -58,17 +58,19 @@ def parameters_of(advice: Advice, rate_hz: float) -> dict:
     return {'inference': {'ros__parameters': found}}
 
 
-def bundle_for(advice: Advice) -> str:
-    """The command that makes the bundle which the profile is meant for."""
+def bundle_for(advice: Advice, bundle: str = 'BUNDLE') -> str:
+    """The command that makes, of `bundle`, the one which the profile is meant for."""
     device, precision = advice.device, advice.chosen.precision
     if device.runtime == 'tensorrt':
-        return f'ros2 run vla_models {_MAKE[precision]} --bundle BUNDLE --out BUNDLE_{device.name}'
-    if device.runtime == 'litert':
-        return f'ros2 run vla_models edge --target {device.name} --bundle BUNDLE --out BUNDLE_int8'
-    if precision == 'fp32':
-        return 'ros2 run vla_models optimise --bundle BUNDLE --out BUNDLE_optimised'
-    way = 'fp16' if precision == 'fp16' else 'int8-static --search'
-    return f'ros2 run vla_models quantise --bundle BUNDLE --way {way} --out BUNDLE_{precision}'
+        verb = f'{_MAKE[precision]} --bundle {bundle} --out {bundle}_{device.name}'
+    elif device.runtime == 'litert':
+        verb = f'edge --target {device.name} --bundle {bundle} --out {bundle}_int8'
+    elif precision == 'fp32':
+        verb = f'optimise --bundle {bundle} --out {bundle}_optimised'
+    else:
+        way = 'fp16' if precision == 'fp16' else 'int8-static --search'
+        verb = f'quantise --bundle {bundle} --way {way} --out {bundle}_{precision}'
+    return f'ros2 run vla_models {verb}'
 
 
 def write_profile(folder: Path, advice: Advice, rate_hz: float, bundle: str) -> Path:

@@ -34,7 +34,7 @@ def to_dict(
 
 def write_report(
     out: Path,
-    name: str,
+    bundle: Path,
     cost: GraphCost,
     advice: Sequence[Advice],
     rate_hz: float,
@@ -42,6 +42,7 @@ def write_report(
     profiles: Sequence[Path],
 ) -> Path:
     """report.md, latency.png, roofline.png and fit.json in `out`."""
+    name = bundle.resolve().name
     out.mkdir(parents=True, exist_ok=True)
     found = to_dict(name, cost, advice, rate_hz, calibration)
     write_whole(out / 'fit.json', as_json(found) + '\n')
@@ -59,7 +60,7 @@ def write_report(
             '',
             'The bundle for it:',
             '',
-            f'    {bundle_for(recommended)}',
+            f'    {bundle_for(recommended, str(bundle))}',
         ]
     lines += [
         '',

@@ -81,6 +81,7 @@ def quantise(
         source, target = Path(scratch) / 'source.onnx', Path(scratch) / 'target.onnx'
         if tuning is not None:
             directory = _tuned(directory, Path(scratch) / 'tuned', way, tuning, proof, trained)
+        proof.say('quantising')
         prepare(directory, source, chosen.fold)
         settings = replace(settings, cache=Path(scratch) / 'ranges.json')
         nodes = chosen.quantisable(load_onnx(source), settings)

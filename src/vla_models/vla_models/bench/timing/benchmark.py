@@ -214,7 +214,7 @@ def sweep_batches(
                 able[name] = runner
             except Exception as error:  # a model for a batch of one says so in many ways
                 reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-                found[name][size] = f'not with this batch: {reason[:80]}'
+                found[name][size] = f'not with this batch: {reason}'
                 runner.close()
         for name, times in race(able, inputs, rounds, warm_up=2, batch=size).items():
             found[name][size] = times.figures()
