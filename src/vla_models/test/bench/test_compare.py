@@ -21,6 +21,7 @@ from vla_models.bench.comparing.chunks import apart, interval
 from vla_models.bench.comparing.recorded import compare_recorded
 from vla_models.bench.comparing.shadow import Shadow, Told
 from vla_models.bench.comparing.shadow_node import CAMERA_TOPIC, ShadowNode
+from vla_models.bench.observations import Recording
 from vla_models.commands import compare
 from vla_models.statistics import Outcome
 
@@ -183,7 +184,25 @@ def test_a_new_instruction_begins_the_candidate_anew():
     assert candidate.resets == 2
 
 
-def test_the_shadow_reads_the_topics_and_has_nothing_to_speak_with(ros, bundles, robot, recording):
+def test_a_long_shadow_keeps_some_of_what_it_saw_from_all_of_the_time(monkeypatch):
+    monkeypatch.setattr('vla_models.bench.comparing.shadow.SEEN_KEPT', 8)
+    shadow = Shadow(Candidate(), ['shoulder', 'elbow'], io.StringIO())
+    assert shadow.recording() is None
+    shadow.status(Told('wave', 0.0, 0))
+    for stamp in range(100):
+        shadow.joints(stamp * MS, ['elbow', 'shoulder'], [stamp, 0.0], [0.0, 0.0])
+        shadow.imu(stamp * MS, [1.0, 0.0, 0.0, 0.0])
+        shadow.image('head', stamp * MS, np.full((2, 2, 3), stamp, np.uint8))
+        shadow.chunk(stamp * MS, chunk(['elbow'], [[0.3]] * 3))
+    seen = shadow.recording()
+    assert 4 <= len(seen) <= 8
+    assert seen.position[:, 1].tolist() == [16.0 * i for i in range(len(seen))]
+    assert seen.images['head'][:, 0, 0, 0].tolist() == [16 * i for i in range(len(seen))]
+
+
+def test_the_shadow_reads_the_topics_and_has_nothing_to_speak_with(
+    ros, bundles, robot, recording, tmp_path
+):
     from rclpy.serialization import serialize_message
     from sensor_msgs.msg import Image, Imu, JointState
     from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
@@ -230,4 +249,10 @@ def test_the_shadow_reads_the_topics_and_has_nothing_to_speak_with(ros, bundles,
     node._on_chunk(JointTrajectory())
     node._on_image('head', b'no image')
     assert shadow.summary().chunks == 1
+    # What was seen is a recording for the other verbs.
+    shadow.recording().save(tmp_path / 'recording.npz')
+    again = Recording.load(tmp_path / 'recording.npz')
+    np.testing.assert_array_equal(again.images['head'], recording.images['head'][:1])
+    np.testing.assert_array_equal(again.position, recording.position[:1])
+    assert again.instruction == recording.instruction[:1]
     policy.close()

@@ -42,7 +42,7 @@ without a GPU (calibrate here, build there with --precision as given, or with tr
 examples:
   ros2 run vla_models build-engine --bundle models/mine --precision fp16 --out models/mine_orin
   ros2 run vla_models build-engine --bundle models/mine --precision int8 --search \\
-      --calibration drive.npz --workspace 2048 --out models/mine_int8
+      --calibration recording.npz --workspace 2048 --out models/mine_int8
   ros2 run vla_models build-engine --bundle models/mine --precision int8 --graph typed.onnx
 then: ros2 launch vla_bringup humanoid.launch.py policy:=$PWD/models/mine_orin \\
       params_file:=config/profiles/jetson_orin_nano.yaml

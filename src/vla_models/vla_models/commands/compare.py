@@ -31,13 +31,16 @@ scenes (--scenes N): both act in the same N simulated scenes, through the safety
 shadow (--shadow SECONDS): B runs beside the policy that moves a robot now. For each chunk on
   /vla/action_chunk it is asked about the same observation; its answer is written down, next to the
   other, in shadow.jsonl. It publishes nothing: nothing of it can be executed. Give it a processor
-  of its own (taskset): it takes time that the robot might need.
+  of its own (taskset): it takes time that the robot might need. What was seen is left as
+  recording.npz: for --observations and --calibration of every verb (to record your robot, B may be
+  the very bundle that runs).
 
 examples:
   ros2 run vla_models compare models/humanoid_vla /tmp/int8 --scenes 40 --jobs 2
-  ros2 run vla_models compare models/humanoid_vla /tmp/int8 --observations drive.npz --json
+  ros2 run vla_models compare models/humanoid_vla /tmp/int8 --observations recording.npz
   ros2 run vla_models compare /tmp/int8 --shadow 60
-exit code: 0 compared (whatever came out), 2 something given is wrong"""
+exit code: 0 compared (whatever came out), 2 something given is wrong, or there was nothing to be
+compared with"""
 
 
 def _shadow(a: argparse.Namespace, log: Path) -> Summary:
@@ -73,7 +76,16 @@ def _shadow(a: argparse.Namespace, log: Path) -> Summary:
             finally:
                 executor.shutdown()
                 node.destroy_node()
-            return shadow.summary()
+            recording = shadow.recording()
+            if recording is not None:
+                recording.save(log.with_name('recording.npz'))
+            summary = shadow.summary()
+            if not summary.chunks:
+                why = ', '.join(f'{n} x {reason}' for reason, n in summary.skipped.items())
+                found = f'nothing to compare with in {gone:.0f} s' + (f' ({why})' if why else '')
+                wanted = 'a policy at work on an instruction, in this ROS_DOMAIN_ID'
+                raise ConfigError('/vla/action_chunk', '', found, wanted)
+            return summary
     finally:
         policy.close()
         rclpy.try_shutdown()
@@ -110,7 +122,11 @@ def _run(arguments: list[str] | None) -> int:
     if a.shadow is not None:
         found = write_report(out, names, shadow=_shadow(a, out / 'shadow.jsonl'))
         chunks = found['shadow']['chunks']
-        console.print(f'{chunks} chunks compared, nothing executed; report: {out / "report.md"}')
+        console.print(
+            f'{chunks} chunks compared, nothing executed; report: {out / "report.md"}; '
+            f'what was seen: {out / "recording.npz"}',
+            soft_wrap=True,
+        )
     else:
         robot = load_robot(a.robot)
         first, _ = [load_bundle(p, robot, accept_failed=a.accept_failed) for p in a.bundles]

@@ -38,8 +38,8 @@ examples:
   ros2 run vla_models edge --target raspberry_pi_5 --bundle models/humanoid_vla --out /tmp/pi
   ros2 run vla_models edge --target raspberry_pi_5 --runtime litert --converter ~/edge/bin/python \\
       --bundle models/humanoid_vla --out /tmp/pi_litert
-  ros2 run vla_models edge --target coral --converter ~/edge/bin/python --calibration drive.npz \\
-      --bundle models/mine --out /tmp/coral
+  ros2 run vla_models edge --target coral --converter ~/edge/bin/python \\
+      --calibration recording.npz --bundle models/mine --out /tmp/coral
 exit code: 0 written and verified, 2 something given is wrong or missing, 3 it is another policy"""
 
 

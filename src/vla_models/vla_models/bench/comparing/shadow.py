@@ -21,8 +21,10 @@ import numpy as np
 from vla_common.messages import JointOrder
 from vla_inference.policy import ActionChunk, InstructionRefused, Observation, Policy, PolicyError
 from vla_models.bench.comparing.chunks import Interval, apart, interval
+from vla_models.bench.observations import Recording
 
 IMAGES_KEPT, JOINTS_KEPT = 32, 600
+SEEN_KEPT = 256  # observations of the recording, at most; spread over the whole time
 LATEST_S = 0.05  # joints and IMU may be so far from the image
 
 
@@ -82,6 +84,9 @@ class Shadow:
         self._largest = 0.0
         self._took: list[float] = []
         self._skipped: dict[str, int] = {}
+        self._names = tuple(joint_names)
+        self._seen: list[Observation] = []
+        self._met, self._every = 0, 1
 
     def image(self, camera: str, stamp_ns: int, rgb: np.ndarray) -> None:
         """uint8 (h, w, 3)."""
@@ -121,6 +126,7 @@ class Shadow:
         observation = self._observation(stamp_ns, told)
         if isinstance(observation, str):
             return self._skip(observation)
+        self._remember(observation)
         began = self._clock()
         try:
             candidate = self._policy.predict(observation)
@@ -173,6 +179,33 @@ class Shadow:
         return Observation(
             images, joints[1], joints[2], imu[1], told.instruction, stamp_ns, elapsed
         )
+
+    def recording(self) -> Recording | None:
+        """What was seen, for `verify`, `quantise --calibration` and the rest; None: nothing was."""
+        seen = self._seen
+        if not seen:
+            return None
+        return Recording(
+            self._names,
+            np.array([one.position for one in seen]),
+            np.array([one.velocity for one in seen]),
+            tuple(one.instruction for one in seen),
+            np.array([one.elapsed for one in seen]),
+            {name: np.array([one.images[name] for one in seen]) for name in seen[0].images},
+            'in the shadow of the running robot',
+        )
+
+    def _remember(self, one: Observation) -> None:
+        """Every observation; once there are too many, every second of them, and so on."""
+        alike = not self._seen or all(
+            one.images[name].shape == image.shape for name, image in self._seen[0].images.items()
+        )
+        if self._met % self._every == 0 and alike:
+            self._seen.append(one)
+            if len(self._seen) > SEEN_KEPT:
+                del self._seen[1::2]
+                self._every *= 2
+        self._met += 1
 
     def _skip(self, reason: str) -> bool:
         self._skipped[reason] = self._skipped.get(reason, 0) + 1
