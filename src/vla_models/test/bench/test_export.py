@@ -7,7 +7,6 @@ import errno
 import json
 import resource
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -278,19 +277,21 @@ def test_a_directory_that_is_no_bundle_is_not_overwritten(originals, proof, tmp_
     assert (tmp_path / 'thesis.tex').read_text() == 'years of work'
 
 
-def test_files_beside_a_bundle_outlive_its_replacement_and_its_own_do_not(
-    originals, proof, tmp_path
-):
+def test_files_beside_a_bundle_outlive_its_replacement_and_its_own_do_not(tmp_path):
     out = tmp_path / 'b'
-    unverified = replace(proof, skip=True)
-    export(originals['act'], out, 'torch_export', unverified)
-    (out / 'README.md').write_text('what it is')
-    (out / 'pictures').mkdir()
+    (out / 'pictures').mkdir(parents=True)
     (out / 'pictures' / 'loss.png').write_bytes(b'a picture')
-    export(originals['act'], out, 'torchscript-trace', unverified)
+    (out / 'README.md').write_text('what it is')
+    (out / 'model.old').write_text('the model')
+    staging.write_policy(out, {'model': 'model.old'}, ['model.old'])
+    with staging.staged(out) as draft:
+        (draft / 'model.new').write_text('another')
+        staging.write_policy(draft, {'model': 'model.new'}, ['model.new'])
     assert (out / 'README.md').read_text() == 'what it is'
     assert (out / 'pictures' / 'loss.png').read_bytes() == b'a picture'
-    assert (out / 'model.pt').exists() and not (out / 'model.pt2').exists()
+    names = {path.name for path in out.iterdir()}
+    assert names == {'README.md', 'pictures', 'model.new', 'policy.yaml'}
+    assert [path.name for path in tmp_path.iterdir()] == ['b']
 
 
 def test_a_place_that_cannot_be_written_is_told_before_any_work(

@@ -262,3 +262,18 @@ def test_pictures_bear_what_is_extreme(tmp_path):
         tmp_path / 'b.png', 't', ('x', 'y'), [Dot('a', 1.0, 0.0), Dot('b', 2.0, float('inf'))]
     )
     assert (tmp_path / 'a.png').stat().st_size and (tmp_path / 'b.png').stat().st_size
+
+
+def test_a_gpu_that_is_not_there_and_a_later_bundle_that_is_not_are_told_before_timing(
+    bundles, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr('torch.cuda.is_available', lambda: False)
+    timed = []
+    monkeypatch.setattr('vla_models.bench.timing.benchmark.race', lambda *_, **__: timed.append(1))
+    for rest, message in (
+        (['--device', 'cuda:0'], '--device: found cuda:0, wanted cpu'),
+        ([str(tmp_path / 'nowhere')], 'nowhere: bundle: found no such directory'),
+    ):
+        assert benchmark_command.main([str(bundles['diffusion']), *rest, '--count', '1']) == 2
+        assert message in capsys.readouterr().err
+    assert not timed

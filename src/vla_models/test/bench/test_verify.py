@@ -15,6 +15,7 @@ from vla_common.errors import ConfigError
 from vla_inference.bundle import ActionOutput, load_bundle
 from vla_models.bench.observations import Recording, simulated, tensors_of
 from vla_models.bench.parity import EXACT, LOSSY, compare
+from vla_models.bench.publishing import reference_of
 from vla_models.commands import verify
 
 STD = np.array([0.5, 2.0])
@@ -184,3 +185,11 @@ def test_simulated_observations_follow_from_their_seed(robot):
     assert not np.array_equal(one.position, other.position)
     assert one.instruction == ('wave', 'look')
     assert one.images['head'].std() > 5
+
+
+def test_an_original_that_answers_nan_is_told_as_such(bundles, proof, monkeypatch):
+    monkeypatch.setattr(
+        'vla_models.bench.publishing.answers', lambda *_: np.array([[[0.0]], [[np.nan]]])
+    )
+    with pytest.raises(ConfigError, match='answers of the original: found nan for observation 1'):
+        reference_of(bundles['diffusion'], proof)

@@ -18,6 +18,7 @@ from rich.console import Console
 from vla_models.bench.charts import Bar, draw_bars
 from vla_models.bench.quiet import quiet
 from vla_models.bench.writing import as_json, write_picture, write_whole
+from vla_models.commands.terminal import progress, working
 from vla_models.parallel import each
 
 
@@ -80,3 +81,10 @@ def test_who_stops_asking_several_processes_does_not_wait_for_what_they_do():
     assert next(answers) == (0.0, None)
     answers.close()  # as Ctrl-C does
     assert time.monotonic() - began < 300
+
+
+def test_off_a_terminal_no_bar_of_what_is_passing_is_printed(capsys):
+    with working() as say, progress('layers', passing=True) as bar:
+        say('quantising')
+        bar.add_task('sensitivity', total=None)
+    assert capsys.readouterr() == ('', '')

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from vla_common.errors import ConfigError
 from vla_common.yaml_file import load_yaml
 from vla_inference.bundle import load_bundle
 from vla_inference.runtimes import Runtime
@@ -104,9 +107,14 @@ def reference_of(directory: Path, proof: Proof, original: Original | None = None
         title = f'{bundle.title}, {bundle.runtime}'
     proof.say('asking the original')
     try:
-        return Reference(title, recording, inputs, answers(runner, inputs))
+        right = answers(runner, inputs)
     finally:
         runner.close()
+    bad = np.argwhere(~np.isfinite(right))
+    if len(bad):
+        found = f'{right[tuple(bad[0])]} for observation {bad[0][0]}'
+        raise ConfigError(title, 'answers of the original', found, 'finite numbers')
+    return Reference(title, recording, inputs, right)
 
 
 def _act_out(finding: Finding, draft: Path, proof: Proof) -> Finding:

@@ -37,6 +37,12 @@ class EagerRunner:
         """The module belongs to the original."""
 
 
+def check_device(option: str, device: str) -> None:
+    """Raises ConfigError for a GPU where torch sees none."""
+    if device != 'cpu' and not torch.cuda.is_available():
+        raise ConfigError(option, '', device, 'cpu: torch sees no CUDA device')
+
+
 def open_bundle(
     directory: Path, threads: int = 1, device: str = 'cpu', *, accept_failed: bool = True
 ) -> tuple[Bundle, Runtime]:

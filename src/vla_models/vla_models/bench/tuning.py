@@ -24,6 +24,7 @@ from vla_models.bench.pruning.pruning import Plan, prune
 from vla_models.bench.publishing import Proof, reference_of
 from vla_models.bench.quantisation.quantising import quantise
 from vla_models.bench.quantisation.ways import Settings
+from vla_models.bench.runners import check_device
 from vla_models.bench.staging import staged, write_yaml
 from vla_models.bench.timing.benchmark import Entry, benchmark, best_of
 from vla_models.bench.verification import Finding, Reference, VerificationFailed
@@ -160,8 +161,9 @@ def tune(
     about candidates whose answers differ (pruned ones). also: bundles made elsewhere, raced too.
     only: names of the candidates to make; none: all, or with `quick` those that usually win.
     """
-    if target != 'cpu' and not torch.cuda.is_available():
-        raise ConfigError('--target', '', target, 'cpu: torch sees no CUDA device')
+    check_device('--target', target)
+    for path in also:
+        load_bundle(path, accept_failed=True)  # a wrong one is told now
     if tuning is not None:
         open_dataset(tuning.data)  # a wrong one is told now, not after the first minutes
     device = 'cpu' if target == 'cpu' else target
@@ -186,6 +188,8 @@ def tune(
             candidate.make(folder / candidate.name)
             made[candidate.name] = folder / candidate.name
         except (ConfigError, VerificationFailed) as error:
+            if getattr(error, 'key', '') == 'disk':  # no candidate's fault
+                raise
             outcome.refused[candidate.name] = str(error)
             told(f'{candidate.name} refused: {error}')
     told('racing')

@@ -38,6 +38,7 @@ def progress(unit: str, *, passing: bool = False) -> Progress:
         TimeRemainingColumn(),
         console=console,
         transient=passing,
+        disable=passing and not console.is_terminal,
     )
 
 
@@ -47,7 +48,8 @@ def working() -> Iterator[Callable[[str], None]]:
     it. It is gone at the end, and stdout (results) does not go through it."""
     columns = SpinnerColumn(), TextColumn('{task.description}'), TimeElapsedColumn()
     plain = {'redirect_stdout': False, 'redirect_stderr': False}
-    with Progress(*columns, console=console, transient=True, **plain) as bar:
+    mute = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=mute, **plain) as bar:
         line = bar.add_task('reading', total=None)
         yield lambda text: bar.update(line, description=text)
 

@@ -26,6 +26,7 @@ from vla_models.bench.pruning.masks import keeper, sparsity, zero_least
 from vla_models.bench.publishing import Proof, reference_of
 from vla_models.bench.runners import EagerRunner, answers
 from vla_models.bench.verification import Finding, Reference
+from vla_models.dataset import open_dataset
 from vla_models.network.sizes import changed_sizes
 
 KINDS = ('structured', 'unstructured')
@@ -93,6 +94,8 @@ def prune(
 ) -> Pruned:
     """The bundle `out` in `form` (of exporting.FORMS), from the source of `directory`. Raises
     ConfigError and VerificationFailed."""
+    if tuning is not None:
+        open_dataset(tuning.data)  # a wrong one is told now
     original = from_bundle(directory)
     reference = reference or reference_of(directory, proof, original)
     action = load_bundle(directory, accept_failed=True).action

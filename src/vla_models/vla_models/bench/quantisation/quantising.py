@@ -29,6 +29,7 @@ from vla_models.bench.quantisation.sensitivity import (
 )
 from vla_models.bench.quantisation.ways import METHODS, WAYS, Settings, Way
 from vla_models.bench.verification import Finding, Reference
+from vla_models.dataset import open_dataset
 
 PROBES = 6  # observations for each layer's sensitivity
 
@@ -71,6 +72,8 @@ def quantise(
     settings = settings or Settings()
     if settings.method not in METHODS:
         raise ConfigError('--method', '', settings.method, 'one of ' + ', '.join(METHODS))
+    if tuning is not None:
+        open_dataset(tuning.data)  # a wrong one is told now
     reference = reference or reference_of(directory, proof)
     bundle = load_bundle(directory, accept_failed=True)
     assert bundle.action is not None

@@ -15,7 +15,7 @@ from vla_models.bench.original import Original, from_bundle
 from vla_models.bench.parity import LOSSY, Limits, Parity, compare
 from vla_models.bench.partitioning import PartitionedRunner
 from vla_models.bench.publishing import Proof, reference_of
-from vla_models.bench.runners import EagerRunner, answers, open_bundle
+from vla_models.bench.runners import EagerRunner, answers, check_device, open_bundle
 from vla_models.bench.timing.platform import joules
 from vla_models.bench.timing.race import Runner, Times, batched, race
 from vla_models.bench.verification import Reference
@@ -105,6 +105,9 @@ def benchmark(
     """One entry per bundle, the original in eager PyTorch first where the first bundle names its
     source: that is the baseline then, else the first bundle is. budget_mb: also the original with
     no more of its weights in memory. Raises ConfigError."""
+    check_device('--device', device)
+    for path in bundles.values():
+        load_bundle(path, accept_failed=True)  # a wrong one is told before the others are timed
     first = next(iter(bundles.values()))
     has_source = load_bundle(first, accept_failed=True).source is not None
     reference = reference or reference_of(first, proof)
