@@ -8,6 +8,9 @@ A page that has to come back from the disk takes as long: what these processes t
 The inference node has the lowest of these priorities, for what it does around its model, which runs
 at the default one (`Ordinary`): a chunk is on its way in time though others compute, and a model
 that computes for long keeps nobody from the CPU.
+
+The camera has none: on two full cores what it gained the model lost, and the robot stopped more
+often (measured; vla_supervisor/README.md, Known limits).
 """
 
 from __future__ import annotations
