@@ -172,8 +172,10 @@ def test_malformed_chunks_are_counted_and_named_and_stop_the_motion(robot):
     nan = robot.chunk()
     nan.points[3].positions = [float('nan')]
     robot.send(nan)
-    status = robot.status.wait_for(lambda m: m.chunks_rejected == 1 and m.level == 2)
-    assert status.reason.startswith('chunk rejected: not_finite left_elbow')
+    named = 'chunk rejected: not_finite left_elbow'
+    robot.status.wait_for(
+        lambda m: m.chunks_rejected == 1 and m.level == 2 and m.reason.startswith(named)
+    )
     robot.wait_state(SafetyStatus.NO_CHUNK)
     unknown = robot.chunk(names=('left_elbow', 'tail' * 10_000))
     ragged = robot.chunk()

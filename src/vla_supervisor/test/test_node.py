@@ -255,7 +255,7 @@ def test_a_deactivated_supervisor_is_silent_and_says_an_estop_all_the_same(scene
     s = scene()
     s.running()
     ros.deactivate(s.node)
-    assert s.states.last.mode == S.SAFE_STOP
+    wait_until(lambda: s.states.last.mode == S.SAFE_STOP)
     s.states.clear()
     assert s.ask('safe_stop').success
     assert not s.ask('arm').success
