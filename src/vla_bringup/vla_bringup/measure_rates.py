@@ -97,6 +97,7 @@ class Listener:
         from diagnostic_msgs.msg import DiagnosticArray
         from rclpy.experimental.events_executor import EventsExecutor
         from rclpy.node import Node
+        from rclpy.signals import SignalHandlerOptions
         from rclpy.task import Future
         from sensor_msgs.msg import CameraInfo, JointState
         from trajectory_msgs.msg import JointTrajectory
@@ -105,7 +106,8 @@ class Listener:
         from vla_common.wire import Reader
         from vla_interfaces.msg import DriverStatus, SupervisorState
 
-        rclpy.init()
+        # Ctrl-C is main's: rclpy would end the context under the executor.
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         self._rclpy = rclpy
         self.node = Node('measure_rates')
         self.executor = EventsExecutor()  # the instrument must not load what it measures
@@ -300,9 +302,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--verbose', action='store_true', help="show the own launch's output")
     options = parser.parse_args(arguments)
 
-    robot = None if somebody_is_up() else OwnRobot(options.seconds, options.verbose)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    robot = None
     try:
+        if not somebody_is_up():
+            robot = OwnRobot(options.seconds, options.verbose)
         rates, why = measure(options.seconds, options.wait, robot.alive if robot else lambda: True)
+    except KeyboardInterrupt:
+        # It comes twice, from the terminal and through ros2 run, and the robot is still to be taken
+        # down.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        rates, why = None, 'interrupted'
     finally:
         if robot is not None:
             progress('taking the robot down')

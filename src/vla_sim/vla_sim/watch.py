@@ -29,12 +29,14 @@ class LiveWorld:
     def __init__(self) -> None:
         import rclpy
         from rclpy.node import Node
+        from rclpy.signals import SignalHandlerOptions
         from std_msgs.msg import String
 
         from vla_common import qos
         from vla_interfaces.msg import WorldState
 
-        rclpy.init()
+        # Ctrl-C is main's: rclpy would end the context under a wait.
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         self._rclpy = rclpy
         self._node = Node('watch')
         self.scene: Scene | None = None
@@ -69,6 +71,9 @@ def shoot(options: argparse.Namespace) -> str:
     Raises ConfigError if no simulated robot is heard within 10 s.
     """
     robot = load_robot(options.robot)
+    out = pathlib.Path(options.out)
+    if not options.strip:
+        out.mkdir(parents=True, exist_ok=True)
     world = LiveWorld()
     try:
         end = time.monotonic() + 10.0
@@ -84,22 +89,24 @@ def shoot(options: argparse.Namespace) -> str:
         for index in range(options.count):
             if index:
                 world.wait(options.interval)
-            pictures.append(np.hstack([view.render(world.qpos)[0] for view in views]))
+            picture = np.hstack([view.render(world.qpos)[0] for view in views])
+            if options.strip:
+                pictures.append(picture[:, : options.width])
+            else:
+                write(out / f'{index:04d}.png', picture)
         for view in views:
             view.close()
     finally:
         world.close()
-    out = pathlib.Path(options.out)
     if options.strip:
-        files = [out]
-        pictures = [np.hstack([picture[:, : options.width] for picture in pictures])]
-    else:
-        out.mkdir(parents=True, exist_ok=True)
-        files = [out / f'{index:04d}.png' for index in range(len(pictures))]
-    for file, picture in zip(files, pictures, strict=True):
-        if not cv2.imwrite(str(file), picture[:, :, ::-1]):
-            raise ConfigError(file, '', 'not writable', 'a place for a PNG file')
+        write(out, np.hstack(pictures))
     return f'{options.count} pictures in {out}'
+
+
+def write(file: pathlib.Path, picture: np.ndarray) -> None:
+    """An RGB picture (height, width, 3) as a PNG. Raises ConfigError where it cannot be written."""
+    if not cv2.imwrite(str(file), picture[:, :, ::-1]):
+        raise ConfigError(file, '', 'not writable', 'a place for a PNG file')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -115,8 +122,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         print(shoot(options))
-    except ConfigError as error:
+    except (ConfigError, OSError) as error:
         print(f'watch: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('watch: interrupted', file=sys.stderr)
         return 1
     return 0
 

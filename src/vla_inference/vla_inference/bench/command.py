@@ -18,6 +18,7 @@ import sys
 
 import cv2
 import rclpy
+from rclpy.signals import SignalHandlerOptions
 
 from vla_common.errors import ConfigError
 from vla_common.testing import own_domain
@@ -49,13 +50,14 @@ def run(args: argparse.Namespace) -> dict[str, dict]:
     table['bare_loop_ms'] = distribution(bare)
     table['model_ms'] = distribution(model)
     send_images_as_the_robot_does()
-    rclpy.init(domain_id=own_domain())
+    # Ctrl-C is main's: rclpy would end the context under the executor.
+    rclpy.init(domain_id=own_domain(), signal_handler_options=SignalHandlerOptions.NO)
     try:
         found = measure(
             path, args.robot, robot, words, args.times, size, args.threads, by_stage=args.stages
         )
     finally:
-        rclpy.shutdown()
+        rclpy.try_shutdown()
     if not found.overheads:
         raise ConfigError('benchmark', 'chunks', 'none', 'one per frame')
     overhead = distribution(found.overheads) | {'frames_without_chunk': found.lost}
@@ -81,10 +83,11 @@ def main(arguments: list[str] | None = None) -> int:
     cv2.setNumThreads(args.threads)
     try:
         table = run(args)
-    except (ConfigError, PolicyError) as error:
-        print(error, file=sys.stderr)
+    except (ConfigError, PolicyError, KeyboardInterrupt) as error:
+        told = str(error) or 'interrupted'
+        print(f'benchmark: {told}', file=sys.stderr)
         if args.json:
-            print(json.dumps({'error': str(error)}))
+            print(json.dumps({'error': told}))
         return 1
     if args.json:
         print(json.dumps(table))
