@@ -277,3 +277,11 @@ def test_a_gpu_that_is_not_there_and_a_later_bundle_that_is_not_are_told_before_
         assert benchmark_command.main([str(bundles['diffusion']), *rest, '--count', '1']) == 2
         assert message in capsys.readouterr().err
     assert not timed
+
+
+def test_tune_says_at_once_that_its_place_cannot_be_written(bundles, tmp_path, capsys):
+    (tmp_path / 'thesis.tex').write_text('years of work')
+    out = tmp_path / 'thesis.tex' / 'tuned'
+    assert tune_command.main(['--bundle', str(bundles['diffusion']), '--out', str(out)]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and '--out: found a file at' in said[0]

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import psutil
+from rich import box
 from rich.table import Table
 
 from vla_common.errors import ConfigError
@@ -64,7 +65,7 @@ def _calibration(a, cost) -> tuple[Calibration, bool]:
 
 
 def _table(advice: list[Advice]) -> Table:
-    table = Table()
+    table = Table(box=box.SIMPLE, pad_edge=False)  # narrow enough for 80 columns
     for head in ('computer', 'fits', 'precision', 'ms, range', 'expected', 'binds', 'W'):
         table.add_column(head, no_wrap=head != 'binds')
     for one in advice:

@@ -6,11 +6,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from vla_models.bench.fine_tuning import Tuning
 from vla_models.bench.parity import LOSSY
 from vla_models.bench.report import to_dict, write_report
+from vla_models.bench.staging import check_place
 from vla_models.bench.tuning import tune
 from vla_models.bench.writing import as_json
 from vla_models.commands.proving import FAILED, add_proof, doing, limits_of, proof_of, verified
@@ -49,6 +50,7 @@ def _run(arguments: list[str] | None) -> int:
     add_proof(p, LOSSY)
     a = p.parse_args(arguments)
     out = a.out or Path('out') / 'tune' / a.bundle.resolve().name
+    check_place(out / 'best')
     tuning = Tuning(a.data, a.minutes, seed=a.seed) if a.data is not None else None
 
     def told(text: str) -> None:
@@ -72,7 +74,8 @@ def _run(arguments: list[str] | None) -> int:
         told=told,
     )
     report = write_report(out, a.bundle, a.target, a.threads, outcome)
-    table = Table('candidate', 'p50 ms', 'p99 ms', 'MB', 'cosine', 'success', 'speed-up')
+    names = Column('candidate', overflow='fold')
+    table = Table(names, 'p50 ms', 'p99 ms', 'MB', 'cosine', 'success', 'speed-up')
     for entry in outcome.entries:
         row = entry.to_dict()
         name = f'[bold]{entry.name}[/]' if entry.name == outcome.best else entry.name
