@@ -265,16 +265,18 @@ def test_pictures_bear_what_is_extreme(tmp_path):
 
 
 def test_a_gpu_that_is_not_there_and_a_later_bundle_that_is_not_are_told_before_timing(
-    bundles, tmp_path, capsys, monkeypatch
+    bundles, recording, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setattr('torch.cuda.is_available', lambda: False)
+    recording.save(tmp_path / 'seen.npz')
     timed = []
     monkeypatch.setattr('vla_models.bench.timing.benchmark.race', lambda *_, **__: timed.append(1))
+    seen, given = ['--observations', str(tmp_path / 'seen.npz')], str(bundles['diffusion'])
     for rest, message in (
         (['--device', 'cuda:0'], '--device: found cuda:0, wanted cpu'),
         ([str(tmp_path / 'nowhere')], 'nowhere: bundle: found no such directory'),
     ):
-        assert benchmark_command.main([str(bundles['diffusion']), *rest, '--count', '1']) == 2
+        assert benchmark_command.main([given, *rest, *seen]) == 2
         assert message in capsys.readouterr().err
     assert not timed
 
