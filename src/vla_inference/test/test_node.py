@@ -406,7 +406,12 @@ def test_action_goal_gets_its_result_when_the_node_is_deactivated(world, bring_u
 
 @pytest.mark.parametrize(
     'goal',
-    [{'instruction': '  '}, {'instruction': 'wave', 'time_limit': float('nan')}],
+    [
+        {'instruction': '  '},
+        {'instruction': 'wave ' * 1000},
+        {'instruction': 'wave', 'time_limit': float('nan')},
+        {'instruction': 'wave', 'time_limit': 1e300},
+    ],
 )
 def test_action_goal_without_sense_is_refused(world, bring_up, goal):
     bring_up()
@@ -419,6 +424,7 @@ def test_action_goal_without_sense_is_refused(world, bring_up, goal):
         ({'policy': '/nowhere'}, 'policy: found /nowhere'),
         ({'robot': 'nobody'}, 'nobody'),
         ({'policy': SCRIPTED, 'instruction': 'dance'}, 'instruction: found no motion for "dance"'),
+        ({'policy': SCRIPTED, 'instruction': 'wave ' * 999}, 'instruction: found the instruction'),
         ({'policy': SCRIPTED, 'inference_frequency': 1.0}, 'inference_frequency: found 1.0'),
         ({'policy': SCRIPTED, 'memory.host': 1.0}, 'memory.host: found'),
         ({'policy': SCRIPTED, 'fallback_policy': '/nowhere'}, 'fallback_policy: found /nowhere'),

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from rclpy.task import Future
 
 from vla_common.lifecycle import VlaLifecycleNode
 from vla_inference.session import Outcome, Result
+from vla_inference.wording import check_time_limit, worded
 from vla_interfaces.action import RunInstruction
 
 
@@ -63,20 +63,22 @@ class InstructionGoals:
             goal.publish_feedback(feedback)
 
     def _on_goal(self, goal: RunInstruction.Goal) -> GoalResponse:
-        limit = goal.time_limit
+        reason = ''
+        try:
+            check_time_limit(goal.time_limit)
+            if not worded(goal.instruction):
+                reason = 'the instruction is empty'
+        except ValueError as error:
+            reason = str(error)
         if not self._node.active:
             reason = 'the inference node is not active'
-        elif not goal.instruction.strip():
-            reason = 'the instruction is empty'
-        elif not (math.isfinite(limit) and limit >= 0.0):
-            reason = f'time_limit is {limit}'
-        else:
+        if not reason:
             return GoalResponse.ACCEPT
         self._node.get_logger().warning(f'goal refused: {reason}')
         return GoalResponse.REJECT
 
     def _on_accepted(self, goal: Any) -> None:
-        id_ = self._accept(goal.request.instruction.strip(), goal.request.time_limit)
+        id_ = self._accept(worded(goal.request.instruction), goal.request.time_limit)
         self._ends[id_] = Future()
         self._running[id_] = goal
         goal.instruction_id = id_

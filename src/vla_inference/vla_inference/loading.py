@@ -15,6 +15,7 @@ from vla_inference.bundle import Bundle
 from vla_inference.bundle_inputs import History
 from vla_inference.locate import is_address, locate_bundle
 from vla_inference.policy import InstructionRefused, Observation, Policy, PolicyError, warm_up
+from vla_inference.wording import worded
 
 
 def load_named(
@@ -77,14 +78,19 @@ def common_history(bundles: Sequence[Bundle]) -> History:
     return wanted[0] if wanted else History()
 
 
-def check_instruction(policy: Policy, text: str) -> None:
-    """Raise ConfigError when the parameter `instruction` means nothing to the policy."""
-    if not text:
-        return
+def check_instruction(policy: Policy, text: str) -> str:
+    """The parameter `instruction` as it will be given. Raises ConfigError when it is none, or
+    means nothing to the policy."""
     try:
-        policy.check(text)
+        words = worded(text)
+    except ValueError as error:
+        raise ConfigError('parameters', 'instruction', str(error), 'words') from error
+    try:
+        if words:
+            policy.check(words)
     except InstructionRefused as error:
         raise ConfigError('parameters', 'instruction', str(error), 'one of those') from error
+    return words
 
 
 def warmed_up(policy: Policy, robot: Any, limit: float) -> tuple[float, float]:

@@ -49,6 +49,7 @@ from vla_inference.runtimes.scripted import HoldPolicy
 from vla_inference.saying import ChunkWriter, chunk_report, status_message
 from vla_inference.session import Outcome, Phase, Session
 from vla_inference.turns import Turns
+from vla_inference.wording import worded
 from vla_interfaces.action import RunInstruction
 from vla_interfaces.msg import ChunkReport, InferenceStatus, SafetyStatus, SupervisorState
 from vla_robot import load_robot
@@ -91,7 +92,7 @@ class InferenceNode(VlaLifecycleNode):
         )
         self._memory.check()
         self._policy = self._chain.links[0].policy
-        check_instruction(self._policy, p.instruction)
+        self._instruction = check_instruction(self._policy, p.instruction)
         self._lock = threading.RLock()
         self._session = Session(p.time_limit, p.start_timeout)
         bounds = Bounds(
@@ -350,7 +351,7 @@ class InferenceNode(VlaLifecycleNode):
             future.add_done_callback(lambda done: self._on_start_answer(asked, done))
 
     def _offer_initial(self, mode: Mode, motion_epoch: int) -> None:
-        text = self.params.instruction
+        text = self._instruction
         if not text:
             return
         offer = self._initial.offer(mode, motion_epoch)
@@ -373,7 +374,11 @@ class InferenceNode(VlaLifecycleNode):
 
     def _on_instruction(self, message: String) -> None:
         """The quick way in. Empty words end what is running."""
-        text = message.data.strip()
+        try:
+            text = worded(message.data)
+        except ValueError as error:
+            self.get_logger().warning(f'refused: {error}', throttle_duration_sec=1.0)
+            return
         if text:
             self._accept(text, 0.0)
             return
