@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from vla_models.network.fusion import Fusion
+from vla_models.network.heads import HEADS
 from vla_models.network.humanoid_vla import HumanoidVLA, HumanoidVLAConfig
 from vla_models.network.layers import Attention
 from vla_models.network.looking import Landmarks, LanguageQueriedAttention, Locator
@@ -52,6 +53,19 @@ def test_a_chunk_has_one_target_for_each_moved_joint_and_step(vision):
     model = tiny(vision=vision, joints=9, action_dim=4, moved=(1, 2, 5, 8), camera=(0,))
     with torch.no_grad():
         assert model(*inputs(2, model.config)).shape == (2, 16, 4)
+
+
+@pytest.mark.parametrize(
+    ('head', 'vision'),
+    [*((head, 'convolutional') for head in sorted(HEADS)), ('flow', 'transformer')],
+)
+def test_torchscript_compiles_it_and_answers_the_same_for_any_batch(head, vision):
+    model = tiny(vision=vision, head=head, joints=6, action_dim=6, head_steps=2, horizon=5)
+    with torch.no_grad():
+        compiled = torch.jit.freeze(torch.jit.script(model))
+        for batch in (1, 3):
+            given = inputs(batch, model.config)
+            torch.testing.assert_close(compiled(*given), model(*given), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize('history', [1, 3])

@@ -87,8 +87,9 @@ def test_shipped_it_answers_differently_to_different_words(wanted):
     assert np.isfinite(wanted).all() and np.abs(wanted[0] - wanted[1]).max() > 0.1
 
 
-def test_export_in_another_form(robot, seen, wanted, tmp_path, capsys):
-    arguments = [*ONE, *seen[0], '--out', str(tmp_path / 'b'), '--form', 'torchscript-trace']
+@pytest.mark.parametrize('form', ['torchscript-trace', 'torchscript-script'])
+def test_export_in_another_form(robot, seen, wanted, tmp_path, capsys, form):
+    arguments = [*ONE, *seen[0], '--out', str(tmp_path / 'b'), '--form', form]
     assert export.main([*arguments, '--json']) == 0
     assert told(capsys)['passed']
     check(tmp_path / 'b', robot, seen, wanted, EXACT)

@@ -28,7 +28,7 @@ forms:
   onnx-all            the same for a batch of one, laid out for this processor (good for its like)
   torchscript-trace   for torch.jit, from one example: what depends on values is frozen
   torchscript-script  for torch.jit, compiled from the module's code, which has to keep to its part
-                      of Python (HumanoidVLA does not: trace it)
+                      of Python (HumanoidVLA does)
   torch_export        for torch.export, a .pt2 file
 
 A module of your own: a function that makes it (--module package.module:function, of a package that

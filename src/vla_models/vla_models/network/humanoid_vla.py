@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """HumanoidVLA: looks, reads, feels its joints, and says where they should go."""
 
-from __future__ import annotations
-
+# Annotations are not postponed here: TorchScript reads those of a NamedTuple as they are.
 from dataclasses import asdict, dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +64,7 @@ class HumanoidVLAConfig:
             raise ValueError(f'moved: found {len(self.moved)} joints, wanted {self.action_dim}')
 
     @classmethod
-    def small(cls, **given) -> HumanoidVLAConfig:
+    def small(cls, **given) -> 'HumanoidVLAConfig':
         """Sizes that two CPU cores can train in half an hour."""
         sizes = {
             'image_size': 112,
@@ -88,8 +88,7 @@ class HumanoidVLAConfig:
         return {**content, 'moved': list(self.moved), 'camera': list(self.camera)}
 
 
-@dataclass(frozen=True)
-class Understanding:
+class Understanding(NamedTuple):
     """What the head acts on, and what the auxiliary losses supervise on the way there."""
 
     context: Tensor
@@ -111,6 +110,7 @@ class HumanoidVLA(nn.Module):
     def __init__(self, config: HumanoidVLAConfig) -> None:
         super().__init__()
         self.config = config
+        self.history, self.joints = config.history, config.joints
         hidden, vision = config.hidden_size, config.vision_width
         self.vision = VISION[config.vision](
             config.image_size, vision, config.vision_layers, config.vision_heads
@@ -155,7 +155,7 @@ class HumanoidVLA(nn.Module):
 
         `text` (B, hidden) from the text encoder, `state` (B, T·k), `phase` (B, 2).
         """
-        states = state.reshape(-1, self.config.history, self.config.joints)
+        states = state.reshape(-1, self.history, self.joints)
         points = self.looking(features, text)
         landmarks = self.landmarks(features)
         # As often as each image is asked (`len` would fix the batch in an exported graph).
@@ -168,21 +168,32 @@ class HumanoidVLA(nn.Module):
 
     def imagine(self, text: Tensor, state: Tensor, phase: Tensor, target: Tensor) -> Understanding:
         """The same without an image, from true targets (B, 3) m, NaN where there is none."""
-        states = state.reshape(-1, self.config.history, self.config.joints)
+        states = state.reshape(-1, self.history, self.joints)
         known = torch.isfinite(target).all(-1)
         target = torch.where(known[:, None], target, self.locator.mean)
         seen = known.to(state.dtype)
         return self._act_on(text, states, phase, target, seen, seen, None, None)
 
-    def _act_on(self, text, states, phase, target, seen, certain, points, flat) -> Understanding:
+    def _act_on(
+        self,
+        text: Tensor,
+        states: Tensor,
+        phase: Tensor,
+        target: Tensor,
+        seen: Tensor,
+        certain: Tensor,
+        points: Keypoints | None,
+        flat: Tensor | None,
+    ) -> Understanding:
         where = (target - self.locator.mean) / self.locator.scale * certain[:, None]
         where = torch.cat([where, certain[:, None]], dim=-1)
         fused = self.fusion(text, states, phase, where, flat)
         # Waves of what has to be exact: an MLP on raw coordinates learns fine detail last (Tancik
         # et al., "Fourier features", 2020).
-        waves = [f(where * rate) for rate in (1.5, 3.0) for f in (torch.sin, torch.cos)]
+        slow, fast = where * 1.5, where * 3.0
+        waves = [torch.sin(slow), torch.cos(slow), torch.sin(fast), torch.cos(fast)]
         # Text, posture and target go past the fusion too: a short way for what decides most.
-        context = torch.cat([fused, text, states[:, 0], phase, where, *waves], dim=-1)
+        context = torch.cat([fused, text, states[:, 0], phase, where] + waves, dim=-1)
         current = states[:, 0].index_select(1, self.moved)
         return Understanding(context, text, current, phase, target, seen, points)
 

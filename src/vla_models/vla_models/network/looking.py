@@ -1,9 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Where words meet the image: what is it, and where, that the instruction speaks of?"""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
+# Annotations are not postponed here: TorchScript reads those of a NamedTuple as they are.
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +11,7 @@ from vla_models.network.layers import perceptron
 from vla_models.network.vision import grid_coordinates
 
 
-@dataclass(frozen=True)
-class Keypoints:
+class Keypoints(NamedTuple):
     """Answers to K questions about an image of S cells.
 
     place (B, K, 2) in [-1, 1], u right, v down; spread (B, K, 2) standard deviation likewise;

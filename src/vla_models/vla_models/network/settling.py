@@ -22,6 +22,7 @@ class Settling(nn.Module):
     def __init__(self, joints: int, reach: float) -> None:
         super().__init__()
         self.reach = reach
+        self.moving = MOVING  # TorchScript sees no globals
         # rad of one normalised unit, for each joint of the action; set by training.
         self.register_buffer('unit', torch.ones(joints))
 
@@ -33,5 +34,5 @@ class Settling(nn.Module):
         away = (end - current).abs() * self.unit
         motion = (end - chunk[:, -min(4, chunk.shape[1])]).abs() * self.unit
         near = ((2 * self.reach - away) / self.reach).clamp(0.0, 1.0)
-        resting = ((MOVING - motion) / (0.5 * MOVING)).clamp(0.0, 1.0)
+        resting = ((self.moving - motion) / (0.5 * self.moving)).clamp(0.0, 1.0)
         return torch.lerp(chunk, end.unsqueeze(1), (near * resting).unsqueeze(1))

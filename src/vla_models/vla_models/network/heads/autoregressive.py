@@ -40,7 +40,7 @@ class AutoregressiveHead(ActionHead):
 
     def forward(self, context: Tensor, text: Tensor, current: Tensor, phase: Tensor) -> Tensor:
         past = current.unsqueeze(1)
-        for _ in range(self.shape.horizon):
+        for _ in range(self.horizon):
             past = torch.cat([past, self._next(context, past)[:, -1:]], dim=1)
         return past[:, 1:]
 

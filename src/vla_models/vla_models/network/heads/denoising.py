@@ -55,7 +55,7 @@ class _FromNoise(ActionHead):
         self.register_buffer('gate', gate, persistent=False)
 
     def _nothing(self, context: Tensor) -> Tensor:
-        return context.new_zeros(context.shape[0], self.shape.horizon, self.shape.joints)
+        return context.new_zeros(context.shape[0], self.horizon, self.joints)
 
 
 class FlowHead(_FromNoise):
@@ -67,9 +67,9 @@ class FlowHead(_FromNoise):
 
     def forward(self, context: Tensor, text: Tensor, current: Tensor, phase: Tensor) -> Tensor:
         at = self._nothing(context)
-        for step in range(self.shape.steps):
-            time = context.new_full((1, 1), step / self.shape.steps).expand(context.shape[0], 1)
-            at = at + self.denoiser(at, time, context, text, current) / self.shape.steps
+        for step in range(self.steps):
+            time = context.new_full((1, 1), step / self.steps).expand(context.shape[0], 1)
+            at = at + self.denoiser(at, time, context, text, current) / self.steps
         return at + self.gate * current.unsqueeze(1)
 
     def loss(self, context, text, current, phase, chunk, scale):
@@ -91,8 +91,8 @@ class DiffusionHead(_FromNoise):
     def forward(self, context: Tensor, text: Tensor, current: Tensor, phase: Tensor) -> Tensor:
         at = self._nothing(context)
         guess = at
-        for step in range(self.shape.steps):
-            before, after = 1 - step / self.shape.steps, 1 - (step + 1) / self.shape.steps
+        for step in range(self.steps):
+            before, after = 1 - step / self.steps, 1 - (step + 1) / self.steps
             time = context.new_full((1, 1), before).expand(context.shape[0], 1)
             guess = self.denoiser(at, time, context, text, current)
             a, b = math.cos(math.pi / 2 * before), math.sin(math.pi / 2 * before)

@@ -34,7 +34,8 @@ class ActionHead(nn.Module):
 
     def __init__(self, shape: HeadShape) -> None:
         super().__init__()
-        self.shape = shape
+        # Numbers of its own: TorchScript takes no other object's.
+        self.horizon, self.joints, self.steps = shape.horizon, shape.joints, shape.steps
 
     def forward(self, context: Tensor, text: Tensor, current: Tensor, phase: Tensor) -> Tensor:
         """The chunk that the head would have the robot follow."""

@@ -67,9 +67,8 @@ class MlpHead(ActionHead):
         self.gate = nn.Parameter(decaying_gate(shape.horizon, shape.joints))
 
     def forward(self, context: Tensor, text: Tensor, current: Tensor, phase: Tensor) -> Tensor:
-        size = (-1, self.shape.horizon, self.shape.joints)
-        goal = self.trunk(context, text, current).reshape(size)
-        swing = self.swing(text).reshape(*size, 2)
+        goal = self.trunk(context, text, current).reshape(-1, self.horizon, self.joints)
+        swing = self.swing(text).reshape(-1, self.horizon, self.joints, 2)
         return self.gate * current.unsqueeze(1) + goal + (swing * phase[:, None, None, :]).sum(-1)
 
 
@@ -86,7 +85,7 @@ class GaussianMlpHead(MlpHead):
     def deviation(self, context: Tensor, text: Tensor, current: Tensor) -> Tensor:
         """(B, h, k), in the units of the chunk, at least 1e-3."""
         raw = self.spread(context, text, current)
-        return nn.functional.softplus(raw).reshape(-1, self.shape.horizon, self.shape.joints) + 1e-3
+        return nn.functional.softplus(raw).reshape(-1, self.horizon, self.joints) + 1e-3
 
     def loss(self, context, text, current, phase, chunk, scale):
         deviation = self.deviation(context, text, current) * scale
