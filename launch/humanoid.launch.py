@@ -192,8 +192,7 @@ def bring_up(context: LaunchContext) -> list:
         },
         'supervisor': {'auto_arm': given['auto_arm'] == 'true'},
     }
-    # Until launch ends, with everything that it started.
-    context.extend_globals({'held_domain': take_domain(domain_of_this_process())})
+    take_domain(domain_of_this_process())
     overrides = []
     if given['params_file']:
         overrides = [checked(os.path.abspath(given['params_file']))]

@@ -18,35 +18,35 @@ def domain() -> str:
     return f'test {os.getpid()}'
 
 
-def test_a_second_robot_in_a_domain_is_refused_and_told_who_has_the_first(domain):
-    with take_domain(domain):
-        who = f'ROS_DOMAIN_ID: found {domain}, .* pid {os.getpid()} '
-        with pytest.raises(ConfigError, match=who):
-            take_domain(domain)
-        take_domain(domain + ', another').close()
-    take_domain(domain).close()
-
-
-def test_a_launch_that_was_killed_leaves_its_domain_free(domain):
-    script = f"""
+SCRIPT = """
 import sys
 from vla_bringup.one_robot import take_domain
-held = take_domain({domain!r})
+take_domain(sys.argv[1])
 print('held', flush=True)
 sys.stdin.read()
 """
-    process = subprocess.Popen(
-        [sys.executable, '-c', script],
+
+
+def test_a_second_robot_in_a_domain_is_refused_until_the_firsts_process_is_gone(domain):
+    first = subprocess.Popen(
+        [sys.executable, '-c', SCRIPT, domain],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout.readline() == 'held\n'
-    with pytest.raises(ConfigError, match=f'pid {process.pid} '):
+    assert first.stdout.readline() == 'held\n'
+    who = f'ROS_DOMAIN_ID: found {domain}, .* pid {first.pid} '
+    with pytest.raises(ConfigError, match=who):
         take_domain(domain)
-    process.kill()
-    process.communicate()
-    take_domain(domain).close()
+    take_domain(domain + ', another')
+    first.kill()  # which leaves nothing behind
+    first.communicate()
+    take_domain(domain)
+
+
+def test_one_process_may_launch_again_in_its_domain(domain):
+    take_domain(domain)
+    take_domain(domain)
 
 
 def test_without_ros_domain_id_the_domain_is_0(monkeypatch):

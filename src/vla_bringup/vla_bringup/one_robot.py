@@ -14,8 +14,11 @@ import struct
 from vla_common.errors import ConfigError
 
 
-def take_domain(domain: str) -> socket.socket:
-    """Hold `domain` for this process, until the returned socket is closed or the process ends.
+_held: dict[str, socket.socket] = {}
+
+
+def take_domain(domain: str) -> None:
+    """Hold `domain` until this process ends. It may launch in it again: one after the other.
 
     A name in Linux's abstract namespace: it reaches as far as discovery on localhost does (all
     users of the machine, not another container), and a process that was killed leaves nothing.
@@ -23,6 +26,8 @@ def take_domain(domain: str) -> socket.socket:
     Raises:
         ConfigError: another process holds it; the message names that process.
     """
+    if domain in _held:
+        return
     held = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     name = f'\0vla_bringup robot in ROS domain {domain}'
     try:
@@ -36,7 +41,7 @@ def take_domain(domain: str) -> socket.socket:
             f'{domain}, in which {_holder(name)} has a robot up',
             'a domain without a robot: end that launch, or export another ROS_DOMAIN_ID',
         ) from None
-    return held
+    _held[domain] = held
 
 
 def _holder(name: str) -> str:
