@@ -26,7 +26,7 @@ from launch_ros.actions import LifecycleNode, Node
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription
-from vla_bringup.one_robot import domain_of_this_process, take_domain
+from vla_common.domains import domain_of_this_process, take_domain
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import load_yaml
 

@@ -8,6 +8,8 @@ import time
 import pytest
 from stall_witness import StallWitness
 
+from vla_common.domains import release_domains
+
 REPEATS = 2
 _told = pytest.StashKey[dict]()
 _repeated = pytest.StashKey[list]()
@@ -43,6 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    release_domains()  # a test that launched in this process has ended, its robot too
     item.config.test_begins(item.name)
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vla_bringup.processor_time import ProcessorTime
+from vla_common.domains import domain_of_this_process, reserve_domain
 
 # What has to hold: (key, lowest, highest). A 200 Hz loop on a shared machine is allowed 2.5 %.
 WANTED = [
@@ -202,10 +203,7 @@ class OwnRobot:
     """The simulated robot, brought up for the measurement in a domain of its own."""
 
     def __init__(self, seconds: float, verbose: bool) -> None:
-        import domain_coordinator
-
-        self._domain = domain_coordinator.domain_id()
-        os.environ['ROS_DOMAIN_ID'] = str(self._domain.__enter__())
+        os.environ['ROS_DOMAIN_ID'], self._domain = reserve_domain(domain_of_this_process())
         command = ['ros2', 'launch', 'vla_bringup', 'humanoid.launch.py']
         command += [f'time_limit:={seconds + 60:.1f}', 'instruction:=wave with your left hand']
         out = None if verbose else subprocess.DEVNULL

@@ -38,6 +38,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rclpy.task import Future
 
+from vla_common.domains import domain_of_this_process, reserve_domain
 from vla_common.lifecycle import VlaLifecycleNode, refuse_impossible_transitions
 from vla_common.spinning import SpinningThread, retire
 
@@ -64,14 +65,7 @@ def own_domain() -> int:
     """Return a ROS domain id held by this process alone, and put it into the environment."""
     global _domain_lock
     if _domain_lock is None:
-        import domain_coordinator
-
-        users = os.environ.get('ROS_DOMAIN_ID')
-        while True:
-            _domain_lock = domain_coordinator.domain_id()
-            own = str(_domain_lock.__enter__())
-            if own != users:  # where a robot of the user's may be up
-                break
+        own, _domain_lock = reserve_domain(domain_of_this_process())
         os.environ['ROS_DOMAIN_ID'] = own
         # setup.bash keeps discovery to this machine; without it, this does.
         os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')

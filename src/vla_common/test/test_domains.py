@@ -9,18 +9,25 @@ import sys
 
 import pytest
 
-from vla_bringup.one_robot import domain_of_this_process, take_domain
+from vla_common.domains import (
+    domain_of_this_process,
+    has_robot,
+    release_domains,
+    reserve_domain,
+    take_domain,
+)
 from vla_common.errors import ConfigError
 
 
 @pytest.fixture
-def domain() -> str:
-    return f'test {os.getpid()}'
+def domain():
+    yield f'test {os.getpid()}'
+    release_domains()
 
 
 SCRIPT = """
 import sys
-from vla_bringup.one_robot import take_domain
+from vla_common.domains import take_domain
 take_domain(sys.argv[1])
 print('held', flush=True)
 sys.stdin.read()
@@ -44,9 +51,24 @@ def test_a_second_robot_in_a_domain_is_refused_until_the_firsts_process_is_gone(
     take_domain(domain)
 
 
-def test_one_process_may_launch_again_in_its_domain(domain):
+def test_one_process_may_launch_again_in_its_domain_and_can_give_it_up(domain):
     take_domain(domain)
     take_domain(domain)
+    assert has_robot(domain)
+    release_domains()
+    assert not has_robot(domain)
+
+
+def test_a_domain_of_ones_own_is_one_without_a_robot():
+    first, lock = reserve_domain()
+    assert not has_robot(first)
+    take_domain(first)
+    assert has_robot(first)
+    lock.__exit__(None, None, None)  # free by its port, but a robot is up there
+    second, lock = reserve_domain('17')
+    assert second not in (first, '17')
+    lock.__exit__(None, None, None)
+    release_domains()
 
 
 def test_without_ros_domain_id_the_domain_is_0(monkeypatch):

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""One launched robot in each ROS domain of a machine.
+"""ROS domains of this machine: one launched robot in each.
 
 A second one would be heard by the nodes of the first, and both would stop: two supervisors, two
 drivers, and lifecycle calls that reach whichever node answers sooner.
@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from typing import Any
 
 from vla_common.errors import ConfigError
-
 
 _held: dict[str, socket.socket] = {}
 
@@ -29,7 +29,7 @@ def take_domain(domain: str) -> None:
     if domain in _held:
         return
     held = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    name = f'\0vla_bringup robot in ROS domain {domain}'
+    name = _name(domain)
     try:
         held.bind(name)
         held.listen()
@@ -44,9 +44,44 @@ def take_domain(domain: str) -> None:
     _held[domain] = held
 
 
+def release_domains() -> None:
+    """Give up what this process holds: where launch ran in one that goes on, as in a test."""
+    while _held:
+        _held.popitem()[1].close()
+
+
+def has_robot(domain: str) -> bool:
+    """Whether a process, be it this one, holds it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        try:
+            asking.bind(_name(domain))  # to connect would leave an entry in the holder's queue
+        except OSError:
+            return True
+        return False
+
+
+def reserve_domain(*taken: str) -> tuple[str, Any]:
+    """A domain for a robot of one's own, where none is up and none of `taken`, and what reserves
+    it, by the port lock with which launch tests do so, as long as that object lives."""
+    import domain_coordinator
+
+    refused = []
+    while True:
+        lock = domain_coordinator.domain_id()
+        domain = str(lock.__enter__())
+        if domain not in taken and not has_robot(domain):
+            return domain, lock
+        refused.append(lock)  # held, so that the next is another
+
+
+def _name(domain: str) -> str:
+    return f'\0vla_bringup robot in ROS domain {domain}'
+
+
 def _holder(name: str) -> str:
     """The process that listens at `name`, in words."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        asking.settimeout(1.0)
         try:
             asking.connect(name)
         except OSError:
