@@ -259,6 +259,17 @@ def test_an_instruction_ends_once_its_number_is_finished_and_the_node_idle(stack
     assert stack.step().mode is Mode.READY
 
 
+def test_the_status_that_ended_an_instruction_does_not_end_the_next_one(stack):
+    stack.running()
+    stack.inference.update(finished=1, state=InferenceState.IDLE)
+    assert stack.step().mode is Mode.READY
+    # Asked for in the same moment: no status comes while READY, and the next is still IDLE.
+    assert stack.ask(Step.START).success
+    assert stack.run(0.1).mode is Mode.RUNNING
+    stack.inference.update(finished=2)
+    assert stack.step().mode is Mode.READY
+
+
 def test_running_with_nobody_at_work_ends_by_itself(stack):
     stack.running()
     stack.inference['state'] = InferenceState.IDLE

@@ -147,7 +147,8 @@ class Watch:
         self._camera_frozen = False
         self._inference_state = InferenceState.UNLOADED
         self._inference_reason = ''
-        self._finished: int | None = None
+        self._finished: int | None = None  # instructions, as heard last
+        self._begun_with: int | None = None  # the same, as RUNNING began
         self._ended = False
         self._idle = Persistence(limits.idle_end_after, 0.0)
         self._duplicates: dict[str, int] = {}
@@ -217,10 +218,12 @@ class Watch:
         news = frozen and not self._camera_frozen
         self._camera_frozen = frozen
         self._inference_state, self._inference_reason = state, reason
-        if self._mode is not Mode.RUNNING or self._finished is None:
-            self._finished = finished  # what RUNNING begins with
-        elif state == InferenceState.IDLE and finished > self._finished:
-            self._ended = news = True
+        self._finished = finished
+        if self._begun_with is None:
+            self._begun_with = finished
+        elif self._mode is Mode.RUNNING and state == InferenceState.IDLE:
+            if finished > self._begun_with:
+                self._ended = news = True
         self._idle.update(self._mode is Mode.RUNNING and state == InferenceState.IDLE, now)
         return news
 
@@ -251,6 +254,9 @@ class Watch:
             self._starved.reset()
             self._idle.reset()
             self._ended = False
+            # READY may have been too short for a status: the one that ended the last instruction
+            # must not end this one.
+            self._begun_with = self._finished
         if self._mode is Mode.ESTOP and mode is not Mode.ESTOP:
             self._limp.reset()
         self._mode = mode
