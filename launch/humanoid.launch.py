@@ -31,6 +31,7 @@ from vla_common.errors import ConfigError
 from vla_common.yaml_file import load_yaml
 
 TRUTH = ['true', 'false']
+FIRST = 'wave with your left hand'
 # name, default, choices, description
 ARGUMENTS = [
     (
@@ -72,9 +73,10 @@ ARGUMENTS = [
     ),
     (
         'instruction',
-        'wave with your left hand',
+        'auto',
         None,
-        'Carried out once, when the robot is first READY. none: wait for /vla/run_instruction.',
+        'Carried out once, when the robot is first READY. none: wait for /vla/run_instruction. '
+        f'auto: "{FIRST}", but with auto_arm:=false none, so that arming moves nothing.',
     ),
     (
         'time_limit',
@@ -192,6 +194,9 @@ def bring_up(context: LaunchContext) -> list:
         },
         'supervisor': {'auto_arm': given['auto_arm'] == 'true'},
     }
+    if given['instruction'] == 'auto':
+        armed = parameters['supervisor']['auto_arm']
+        parameters['inference']['instruction'] = FIRST if armed else ''
     take_domain(domain_of_this_process())
     overrides = []
     if given['params_file']:
