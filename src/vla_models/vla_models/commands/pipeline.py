@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from vla_models.bench.original import from_bundle
 from vla_models.bench.pipelining.running import STEPS, Ran, run_in_stages
 from vla_models.bench.publishing import Proof, reference_of
 from vla_models.bench.timing.platform import load, processor
+from vla_models.bench.writing import as_json
 from vla_models.commands.proving import FAILED
 from vla_models.commands.terminal import console, guarded, parser, positive, progress
 from vla_robot import load_robot
@@ -132,7 +132,7 @@ def _run(arguments: list[str] | None) -> int:
         soft_wrap=True,
     )
     if a.json:
-        print(json.dumps({'machine': machine, 'load': load(), **ran.to_dict()}, indent=1))
+        print(as_json({'machine': machine, 'load': load(), **ran.to_dict()}))
     if ran.reason:
         print(f"not the original's answers: {ran.reason}", file=sys.stderr)
         return FAILED
