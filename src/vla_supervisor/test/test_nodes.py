@@ -75,14 +75,16 @@ def test_a_later_node_waits_for_an_absent_one_but_not_for_ever():
 def test_a_node_that_fails_keeps_its_reason_is_not_tried_again_and_holds_up_nobody():
     world = World()
     world.failing['driver'] = 'robot.yaml: mass: found -1'
+    world.step()
+    assert world.plan.stuck == ()  # others are on their way
     world.run(20.0)
-    assert world.plan.active == ('camera', 'brain')
+    assert world.plan.active == ('camera', 'brain') and world.plan.stuck == ('driver',)
     assert world.why_not('driver') == 'robot.yaml: mass: found -1'
     assert world.asked.count(('driver', 'configure')) == 1
     world.plan.retry(world.now)
     world.failing.clear()
     world.run(1.0)
-    assert world.plan.all_active
+    assert world.plan.all_active and world.plan.stuck == ()
 
 
 def test_a_reason_that_comes_after_the_answer_is_taken_too():

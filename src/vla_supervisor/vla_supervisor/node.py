@@ -109,6 +109,7 @@ class SupervisorNode(VlaLifecycleNode):
         self._core = Supervisor(all_settings.core)
         self._decision = self._core.update(now, self._watch.inputs(now))
         self._logged = self._decision.mode
+        self._told_stuck: tuple[str, ...] = ()
         self._sequence = first_sequence()
         self._usual_words: tuple[str, ...] | None = None
         self._calls = LifecycleCalls(self, HEARTBEAT_TOPIC, self._nodes, steady_now)
@@ -298,6 +299,18 @@ class SupervisorNode(VlaLifecycleNode):
         counts = {topic: self._count_publishers(topic) for topic in SINGLE_PUBLISHER}
         if self._watch.on_publishers(counts):
             self._decide()
+        self._log_stuck()
+
+    def _log_stuck(self) -> None:
+        """The last line of a bring-up that came to nothing: who is missing, and what to do."""
+        stuck = self._nodes.stuck if self._decision.mode is Mode.INACTIVE else ()
+        if stuck and stuck != self._told_stuck:
+            why = '; '.join(f'{name} is not up: {self._nodes.why_not(name)}' for name in stuck)
+            self.get_logger().warning(
+                f'INACTIVE: {why}. Mend it (a parameter: ros2 param set), then: '
+                'ros2 run vla_supervisor command arm'
+            )
+        self._told_stuck = stuck
 
     def _count_publishers(self, topic: str) -> int:
         listed = self.count_publishers(topic)

@@ -308,6 +308,12 @@ class BringUp:
         """Names of the active nodes, in order."""
         return tuple(name for name in self._nodes if self.is_active(name))
 
+    @property
+    def stuck(self) -> tuple[str, ...]:
+        """Nodes that failed, once nothing else is on its way: it is a person's turn."""
+        failed = tuple(name for name, node in self._nodes.items() if node.failed)
+        return failed if len(failed) + len(self.active) == len(self._nodes) else ()
+
     def is_active(self, name: str) -> bool:
         """Present and last seen active."""
         node = self._nodes[name]
