@@ -93,6 +93,11 @@ def _verdict(outcome: Outcome) -> str:
     if first == EAGER:
         enough = best.speedup >= WANTED
         said += f' {WANTED:g} times was wanted: {"reached" if enough else "not reached"}.'
+        if not enough and 'pruned' not in outcome.titles:
+            said += (
+                ' Not tried: a pruned network, which is faster, but takes data (--data) to train '
+                'on and scenes (--scenes) to be judged in.'
+            )
     return said
 
 

@@ -190,8 +190,9 @@ def tune(
         except (ConfigError, VerificationFailed) as error:
             if getattr(error, 'key', '') == 'disk':  # no candidate's fault
                 raise
-            outcome.refused[candidate.name] = str(error)
-            told(f'{candidate.name} refused: {error}')
+            why = str(error).removeprefix(f'{candidate.name}: ')
+            outcome.refused[candidate.name] = why
+            told(f'{candidate.name} refused: {why}')
     told('racing')
     outcome.entries = benchmark(
         made,
