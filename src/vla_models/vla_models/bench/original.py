@@ -25,6 +25,7 @@ from torch import nn
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import load_yaml
 from vla_inference.bundle import load_bundle
+from vla_models.bench.quiet import first_line
 
 WEIGHTS = 'source.safetensors'
 _OF_THE_MODEL = ('runtime', 'model', 'files', 'source', 'verification', 'engine')
@@ -200,10 +201,9 @@ def _try(original: Original, file: Path) -> None:
             answer = original.module(*sample)
     except Exception as error:  # someone's code raises whatever it likes
         where = f' (in {entered[-1]})' if entered[-1] else ''
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ConfigError(
-            original.factory, 'forward', f'{said}{where}', f'a module that takes {given}'
-        ) from error
+        said = f'{first_line(error)}{where}'
+        wanted = f'a module that takes {given}'
+        raise ConfigError(original.factory, 'forward', said, wanted) from error
     finally:
         for hook in hooks:
             hook.remove()

@@ -20,6 +20,11 @@ class _Nowhere(io.StringIO):
         self.rich_proxied_file = behind
 
 
+def first_line(error: BaseException) -> str:
+    """Of what someone's code raised; the name of its type where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """No warning, no log line and nothing printed by what runs within: exporters, quantisers,

@@ -9,7 +9,7 @@ import torch
 
 from vla_common.errors import ConfigError
 from vla_models.bench.original import Original
-from vla_models.bench.quiet import quiet
+from vla_models.bench.quiet import first_line, quiet
 from vla_models.bench.staging import through_memory
 
 
@@ -23,11 +23,8 @@ def write_program(original: Original, path: Path) -> None:
                 original.module.eval(), sample, dynamic_shapes=tuple({0: batch} for _ in sample)
             )
         except Exception as error:  # whatever tracing someone's code can raise
-            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            wanted = 'a module that torch.export follows'
             raise ConfigError(
-                original.factory,
-                '--form torch_export',
-                lines[0] if lines else type(error).__name__,
-                'a module that torch.export follows',
+                original.factory, '--form torch_export', first_line(error), wanted
             ) from error
         through_memory(path, lambda file: torch.export.save(program, file))

@@ -9,6 +9,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from vla_models.bench.writing import write_whole
+
 
 def note(folder: Path, rank: int, error: BaseException) -> None:
     """Leaves `<rank>.failed`; to be called before the connections to the other stages close."""
@@ -17,9 +19,7 @@ def note(folder: Path, rank: int, error: BaseException) -> None:
     lines = str(error).strip().splitlines()
     said = f'{type(error).__name__}: {lines[0]}' if lines else type(error).__name__
     told = {'when_ns': time.monotonic_ns(), 'said': said}
-    partial = folder / f'{rank}.failed.partial'
-    partial.write_text(json.dumps(told))
-    partial.rename(folder / f'{rank}.failed')
+    write_whole(folder / f'{rank}.failed', json.dumps(told))
 
 
 def first_failure(folder: Path, exit_codes: Sequence[int | None]) -> tuple[int, str] | None:

@@ -15,7 +15,7 @@ from vla_models.bench.pipelining.cutting import cut, fewest
 
 def check_machine(stages: int, device: str) -> None:
     """Raises ConfigError: torch without what stages talk through, or fewer GPUs than stages."""
-    cuda = device.startswith('cuda')
+    cuda = device == 'cuda'
     name = 'nccl' if cuda else 'gloo'
     able = dist.is_available() and (dist.is_nccl_available() if cuda else dist.is_gloo_available())
     if not able:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import wait
@@ -33,6 +32,7 @@ from vla_models.bench.pipelining.planning import (
 from vla_models.bench.pipelining.splitting import Stage, split
 from vla_models.bench.pipelining.worker import Plan, work
 from vla_models.bench.runners import EagerRunner
+from vla_models.bench.timing.race import race
 
 GRACE_S = 1.0
 TIMEOUT_S = 300.0  # for a stage to begin, and for any one message
@@ -100,7 +100,7 @@ def run_in_stages(
 ) -> Ran:
     """Cut, start a process for each stage, compare with the answers `right` and time, half of the
     unsplit network's rounds before and half after. stages: None for as few as the budget asks for.
-    tell: called as each of STEPS begins. Raises ConfigError."""
+    tell: called as each of STEPS begins. device: cpu; or cuda, a GPU each. Raises ConfigError."""
     blocks = blocks_of(original)
     if stages is None:
         stages = fewest_stages(blocks, math.inf if budget_mb is None else budget_mb)
@@ -118,17 +118,15 @@ def run_in_stages(
             for i, key in enumerate(original.inputs)
         }
         np.savez(folder / 'inputs.npz', **rows)
-        runner = EagerRunner(original, 'cuda:0' if device.startswith('cuda') else 'cpu')
+        runner = EagerRunner(original, device)
         tell('in one piece')
         before = _time_whole(runner, inputs, (rounds + 1) // 2)
         tell('in stages')
-        kind = device.partition(':')[0]
-        plan = Plan(folder, stages, kind, micro_batches, rounds, threads, TIMEOUT_S)
-        told = _launch(plan)
+        told = _launch(Plan(folder, stages, device, micro_batches, rounds, threads, TIMEOUT_S))
         tell('in one piece')
         after = _time_whole(runner, inputs, (rounds + 1) // 2)
         answers = np.load(folder / 'answers.npy', allow_pickle=False)
-    whole = np.array(before + after)
+    whole = np.concatenate([before, after])
     latency = _between(told[0]['latency_ns'], told[-1]['latency_ns'])
     batches = _between(told[0]['batches_ns'], told[-1]['batches_ns'])
     return Ran(
@@ -154,14 +152,8 @@ def _between(first: list, last: list) -> np.ndarray:
     return np.array([(b[1] - a[0]) / 1e6 for a, b in zip(first, last, strict=True)])
 
 
-def _time_whole(runner: EagerRunner, inputs: Sequence[Tensors], rounds: int) -> list[float]:
-    runner.run(inputs[0])
-    took = []
-    for i in range(rounds):
-        began = time.monotonic_ns()
-        runner.run(inputs[i % len(inputs)])
-        took.append((time.monotonic_ns() - began) / 1e6)
-    return took
+def _time_whole(runner: EagerRunner, inputs: Sequence[Tensors], rounds: int) -> np.ndarray:
+    return race({'whole': runner}, inputs, rounds, warm_up=1)['whole'].wall_ms
 
 
 def _launch(plan: Plan) -> list[dict]:

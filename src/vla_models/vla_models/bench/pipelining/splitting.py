@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import copy
 import operator
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,6 +18,8 @@ from torch.fx.node import map_arg
 from vla_common.errors import ConfigError
 from vla_models.bench.original import Original
 from vla_models.bench.pipelining.placing import held_mb
+from vla_models.bench.quiet import first_line, quiet
+from vla_models.bench.staging import through_memory
 
 
 @dataclass(frozen=True)
@@ -41,19 +43,19 @@ def split(original: Original, begins: Sequence[str], folder: Path) -> list[Stage
     # A copy: its modules are changed to mark the cuts.
     module = copy.deepcopy(original.module).eval()
     try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter('ignore')
+        with quiet(), torch.no_grad():
             pipe = pipeline(module, mb_args=sample, split_spec=points)
             stages = neighbourly(pipe.split_gm)
             values = sample
-            for i, stage in enumerate(stages):
-                program = torch.export.export(stage, values)
-                torch.export.save(program, folder / f'{i}.pt2')
+            programs = []
+            for stage in stages:
+                programs.append(torch.export.export(stage, values))
                 values = stage(*values)
     except Exception as error:  # torch.export fails in many ways
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
         wanted = 'a network that torch.export can follow, to be split'
-        raise ConfigError(original.factory, '--stages', said, wanted) from error
+        raise ConfigError(original.factory, '--stages', first_line(error), wanted) from error
+    for i, program in enumerate(programs):
+        through_memory(folder / f'{i}.pt2', partial(torch.export.save, program))
     parts = [pipe.get_stage_module(i) for i in range(len(begins))]
     return [
         Stage(name, sum(p.numel() for p in part.parameters()), held_mb(part))

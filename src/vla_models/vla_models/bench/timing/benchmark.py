@@ -15,6 +15,7 @@ from vla_models.bench.original import Original, from_bundle
 from vla_models.bench.parity import LOSSY, Limits, Parity, compare
 from vla_models.bench.partitioning import PartitionedRunner
 from vla_models.bench.publishing import Proof, reference_of
+from vla_models.bench.quiet import first_line
 from vla_models.bench.runners import EagerRunner, answers, check_device, open_bundle
 from vla_models.bench.timing.platform import joules
 from vla_models.bench.timing.race import Runner, Times, batched, race
@@ -216,8 +217,7 @@ def sweep_batches(
                     raise ValueError('another batch came back')
                 able[name] = runner
             except Exception as error:  # a model for a batch of one says so in many ways
-                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-                found[name][size] = f'not with this batch: {reason}'
+                found[name][size] = f'not with this batch: {first_line(error)}'
                 runner.close()
         for name, times in race(able, inputs, rounds, warm_up=2, batch=size).items():
             found[name][size] = times.figures()
