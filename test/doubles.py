@@ -13,7 +13,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vla_common import qos
 from vla_common.clock import first_sequence
-from vla_common.modes import Mode
+from vla_common.states import Mode
 from vla_interfaces.msg import InferenceStatus, SupervisorState
 
 ARM = ['left_shoulder_pitch', 'left_elbow']

@@ -21,7 +21,7 @@ import threading
 import time
 from contextlib import suppress
 
-from vla_common.child import end_with_parent
+from vla_common.process import end_with_parent
 from vla_common.scheduling import WITNESS
 
 STALL = 0.06

@@ -15,7 +15,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from whole_robot import BRING_UP, WholeRobot, launched
 
-from vla_common.modes import Mode
+from vla_common.states import Mode
 from vla_common.testing import own_domain
 
 BUNDLE = pathlib.Path(get_package_share_directory('vla_bringup')) / 'models' / 'humanoid_vla'

@@ -23,7 +23,7 @@ from whole_robot import BRING_UP
 
 from launch import LaunchDescription
 from vla_common import qos
-from vla_common.modes import Mode
+from vla_common.states import Mode
 from vla_common.testing import RosSession, own_domain, wait_until
 from vla_interfaces.action import RunInstruction
 from vla_interfaces.msg import BalanceState, DriverStatus, SafetyStatus, SupervisorState

@@ -14,7 +14,7 @@ import signal
 import pytest
 from whole_robot import BRING_UP, STOP, WAVE, SharedRobot, WholeRobot, in_motion
 
-from vla_common.modes import Behaviour, Mode
+from vla_common.states import Behaviour, Mode
 
 SOFT = ('balance_monitor', 'camera', 'safety_filter', 'inference')
 killed_or_frozen = pytest.mark.parametrize(

@@ -11,7 +11,16 @@ import pytest
 from vla_common.parameters import ParameterSchema
 
 STOP_PATH = ['vla_safety', 'vla_supervisor', 'vla_hardware', 'vla_balance']
-POLICY = {'torch', 'onnxruntime', 'onnx', 'tensorflow', 'vla_inference', 'vla_models'}
+POLICY = {
+    'torch',
+    'onnxruntime',
+    'onnx',
+    'tensorflow',
+    'vla_policy',
+    'vla_inference',
+    'vla_models',
+    'vla_deploy',
+}
 DIMENSIONLESS = ('fraction', 'scale', 'factor')
 
 

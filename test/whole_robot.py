@@ -22,11 +22,11 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from vla_common import qos
-from vla_common.modes import Behaviour, Mode
-from vla_common.spinning import retire
+from vla_common.executor_thread import destroy_later
+from vla_common.states import Behaviour, Mode
 from vla_common.testing import Collected, Probe, RosSession, own_domain
 from vla_interfaces.msg import BalanceState, InferenceStatus, SafetyStatus
-from vla_supervisor.rehearsal.robot import NODES, LaunchedRobot, RehearsalError
+from vla_validation.system_harness.robot import NODES, HarnessError, LaunchedRobot
 
 __all__ = [
     'BRING_UP',
@@ -151,8 +151,8 @@ class WholeRobot(LaunchedRobot):
 
         try:
             self.wait(granted, BRING_UP, f'{service} granted')
-        except RehearsalError as error:
-            raise RehearsalError(f'{service}: {said}; {error}') from None
+        except HarnessError as error:
+            raise HarnessError(f'{service}: {said}; {error}') from None
 
     def instruct(self, text: str) -> None:
         self._instructions.publish(String(data=text))
@@ -166,7 +166,7 @@ class WholeRobot(LaunchedRobot):
             collected.wait(1)
             yield collected
         finally:
-            retire(self.node, lambda: self.node.destroy_subscription(subscription))
+            destroy_later(self.node, lambda: self.node.destroy_subscription(subscription))
 
     # -- what must hold --------------------------------------------------------------------------
 
@@ -310,4 +310,4 @@ def in_motion(robot: WholeRobot, attempts: int = 3) -> WholeRobot:
         stops.append(robot.told)
         robot.bring_back(BRING_UP)
         robot.instruct(WAVE)
-    raise RehearsalError(f'it stopped by itself, each time it was told to wave: {stops}')
+    raise HarnessError(f'it stopped by itself, each time it was told to wave: {stops}')

@@ -1,22 +1,4 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-from setuptools import find_packages, setup
+from setuptools import setup
 
-package_name = 'vla_camera'
-
-setup(
-    name=package_name,
-    version='0.1.0',
-    packages=find_packages(exclude=['test']),
-    data_files=[
-        ('share/ament_index/resource_index/packages', ['resource/' + package_name]),
-        ('share/' + package_name, ['package.xml', 'parameters.yaml']),
-    ],
-    install_requires=['setuptools'],
-    zip_safe=True,
-    maintainer='VLA ROS 2 maintainers',
-    maintainer_email='maintainers@vla-ros2.example',
-    description='The camera of the robot.',
-    license='Apache-2.0',
-    extras_require={'test': ['pytest']},
-    entry_points={'console_scripts': ['camera = vla_camera.node:main']},
-)
+setup()

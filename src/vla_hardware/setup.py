@@ -1,27 +1,4 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-from setuptools import find_packages, setup
+from setuptools import setup
 
-package = 'vla_hardware'
-
-setup(
-    name=package,
-    version='0.1.0',
-    packages=find_packages(exclude=['test']),
-    data_files=[
-        ('share/ament_index/resource_index/packages', [f'resource/{package}']),
-        (f'share/{package}', ['package.xml', 'parameters.yaml']),
-    ],
-    install_requires=['setuptools'],
-    extras_require={'test': ['pytest']},
-    zip_safe=True,
-    maintainer='VLA ROS 2 maintainers',
-    maintainer_email='maintainers@vla-ros2.example',
-    description='The servo loop of the robot: stop behaviours, command gate, drivers.',
-    license='Apache-2.0',
-    entry_points={
-        'console_scripts': [
-            'hardware_driver = vla_hardware.node:main',
-            'state_publisher = vla_hardware.state_publisher:main',
-        ]
-    },
-)
+setup()

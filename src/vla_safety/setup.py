@@ -2,7 +2,7 @@
 import hashlib
 from pathlib import Path
 
-from setuptools import Extension, find_packages, setup
+from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 HERE = Path(__file__).parent
@@ -51,29 +51,4 @@ class BuildCompiled(build_ext):
         self.parallel = 2
 
 
-setup(
-    name='vla_safety',
-    version='0.1.0',
-    packages=find_packages(exclude=['test']),
-    ext_modules=list(COMPILED),
-    cmdclass={'build_ext': BuildCompiled},
-    data_files=[
-        ('share/ament_index/resource_index/packages', ['resource/vla_safety']),
-        ('share/vla_safety', ['package.xml', 'parameters.yaml']),
-    ],
-    install_requires=['setuptools'],
-    extras_require={'test': ['pytest']},
-    zip_safe=False,
-    maintainer='VLA ROS 2 maintainers',
-    maintainer_email='maintainers@vla-ros2.example',
-    description='The safety filter between a policy and the motors.',
-    license='Apache-2.0',
-    entry_points={
-        'console_scripts': [
-            'safety_filter = vla_safety.node:main',
-            'benchmark = vla_safety.benchmark:main',
-            'adversarial = vla_safety.adversarial:main',
-            'plot_step = vla_safety.plot_step:main',
-        ],
-    },
-)
+setup(ext_modules=list(COMPILED), cmdclass={'build_ext': BuildCompiled})

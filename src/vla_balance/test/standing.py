@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from vla_balance import testing as survival
+from vla_balance.assessment import AssessmentParams, BalanceAssessment, BalanceVerdict
 from vla_balance.estimator import BalanceEstimate, BalanceEstimator, EstimatorParams
-from vla_balance.survival import standing as survival
-from vla_balance.verdict import Judge, Verdict, VerdictParams
 from vla_robot import load_robot
 
 ROBOT = load_robot('humanoid32')
@@ -23,9 +23,9 @@ CONFIG = Path(__file__).parents[3] / 'config' / 'balance_monitor.yaml'
 SHIPPED = yaml.safe_load(CONFIG.read_text())['balance_monitor']['ros__parameters']
 
 
-def verdict_params(**changes) -> VerdictParams:
-    names = [field.name for field in dataclasses.fields(VerdictParams)]
-    return VerdictParams(**({name: SHIPPED[name] for name in names} | changes))
+def verdict_params(**changes) -> AssessmentParams:
+    names = [field.name for field in dataclasses.fields(AssessmentParams)]
+    return AssessmentParams(**({name: SHIPPED[name] for name in names} | changes))
 
 
 def estimator() -> BalanceEstimator:
@@ -35,14 +35,14 @@ def estimator() -> BalanceEstimator:
 
 
 class Standing:
-    """The robot of `vla_balance.survival`, with estimator and judge that see what it senses."""
+    """The robot of `vla_validation.pushes`, with estimator and judge that see what it senses."""
 
     def __init__(self, corrected: bool = True, **world) -> None:
         self.robot = survival.Standing(ROBOT, corrected=corrected, **world)
         self.world, self.correction = self.robot.world, self.robot.correction
-        self.estimator, self.judge = estimator(), Judge(verdict_params())
+        self.estimator, self.judge = estimator(), BalanceAssessment(verdict_params())
         self.estimates: list[BalanceEstimate] = []
-        self.verdicts: list[Verdict] = []
+        self.verdicts: list[BalanceVerdict] = []
 
     def run(self, seconds: float, motion: Callable[[float], np.ndarray] | None = None) -> None:
         self.robot.run(seconds, motion, self._watch)

@@ -12,8 +12,8 @@ from standing import PERIOD, ROBOT, SIDES, STANDING, Standing
 from vla_balance.correction import BalanceCorrection
 from vla_balance.gains import BalanceGains
 from vla_common.errors import ConfigError
-from vla_common.levels import Level
-from vla_common.yaml_file import Fields, load_yaml
+from vla_common.states import Level
+from vla_common.yaml_file import ConfigReader, load_yaml
 from vla_sim import SensorNoise
 
 
@@ -175,9 +175,9 @@ def test_leaning_forward_the_toes_press_and_the_pelvis_goes_back(lean):
     assert np.sign(kinematics.frame('left_foot')[1][0] - before) == np.sign(lean)
 
 
-def fields(**changes) -> Fields:
+def fields(**changes) -> ConfigReader:
     file = ROBOT.directory / 'robot.yaml'
-    return Fields(file, load_yaml(file)['balance'] | changes, 'balance')
+    return ConfigReader(file, load_yaml(file)['balance'] | changes, 'balance')
 
 
 @pytest.mark.parametrize(

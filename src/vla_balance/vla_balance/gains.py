@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vla_common.errors import ConfigError
-from vla_common.yaml_file import Fields, load_yaml
+from vla_common.yaml_file import ConfigReader, load_yaml
 from vla_robot import RobotModel
 
 
@@ -43,10 +43,10 @@ class BalanceGains:
         content = load_yaml(file)
         if 'balance' not in content:
             raise ConfigError(file, 'balance', 'nothing', 'the gains of the balance correction')
-        return cls.from_fields(Fields(file, content['balance'], 'balance'))
+        return cls.from_fields(ConfigReader(file, content['balance'], 'balance'))
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> BalanceGains:
+    def from_fields(cls, fields: ConfigReader) -> BalanceGains:
         """Raises ConfigError."""
 
         def pair(key: str, hi: float) -> tuple[float, float]:

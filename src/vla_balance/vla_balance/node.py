@@ -8,25 +8,25 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import Point, Vector3, WrenchStamped
-from sensor_msgs.msg import Imu, JointState
+from geometry_msgs.msg import Point, Vector3
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
+from vla_balance.assessment import AssessmentParams, BalanceAssessment, BalanceVerdict
 from vla_balance.estimator import BalanceEstimate, BalanceEstimator, EstimatorParams
-from vla_balance.verdict import Judge, Verdict, VerdictParams
-from vla_common import lifecycle, qos
+from vla_common import lifecycle, topics
+from vla_common.cdr import Writer
 from vla_common.clock import first_sequence, steady_now
 from vla_common.errors import ConfigError
-from vla_common.levels import Level
 from vla_common.messages import JointOrder
 from vla_common.scheduling import Priority
+from vla_common.states import Level
 from vla_common.watchdog import Watchdog
-from vla_common.wire import Writer
 from vla_interfaces.msg import BalanceState, Violation
 from vla_robot import load_robot
 
-INPUTS = ('/joint_states', '/imu/data', '/foot_wrenches/left', '/foot_wrenches/right')
+INPUTS = (topics.JOINT_STATES, topics.IMU, topics.LEFT_FOOT_WRENCH, topics.RIGHT_FOOT_WRENCH)
+JOINTS, IMU, LEFT, RIGHT = (topic.name for topic in INPUTS)
 MARKER_PERIOD = 0.1
 
 _JOINT_FIELDS = ('header.stamp', 'name', 'position', 'velocity')
@@ -44,7 +44,7 @@ class BalanceMonitor(lifecycle.VlaLifecycleNode):
 
     def __init__(self, **node_options: Any) -> None:
         super().__init__('balance_monitor', 'vla_balance', **node_options)
-        self._verdict: Verdict | None = None
+        self._verdict: BalanceVerdict | None = None
 
     def setup(self) -> None:
         p = self.params
@@ -60,7 +60,7 @@ class BalanceMonitor(lifecycle.VlaLifecycleNode):
                 'tilt_warning <= tilt_danger <= tilt_emergency <= fallen_tilt',
             )  # fmt: skip
         self._estimator_params = EstimatorParams(p.contact_force, p.velocity_filter_time)
-        self._judge_params = VerdictParams(
+        self._judge_params = AssessmentParams(
             tilt_warning=p.tilt_warning,
             tilt_danger=p.tilt_danger,
             tilt_emergency=p.tilt_emergency,
@@ -79,30 +79,29 @@ class BalanceMonitor(lifecycle.VlaLifecycleNode):
         self._q, self._v = np.zeros(robot.n), np.zeros(robot.n)
         self._orientation = np.array([1.0, 0.0, 0.0, 0.0])
         self._angular_velocity = np.zeros(3)
-        self._wrenches = {name: np.zeros(6) for name in INPUTS[2:]}
+        self._wrenches = {name: np.zeros(6) for name in (LEFT, RIGHT)}
         self._writers: dict[tuple[str, int], Writer] = {}
-        self._watchdogs = {name: Watchdog(name, p.input_timeout) for name in INPUTS}
-        self._rejected = dict.fromkeys(INPUTS, 0)
+        self._watchdogs = {
+            name: Watchdog(name, p.input_timeout) for name in (JOINTS, IMU, LEFT, RIGHT)
+        }
+        self._rejected = dict.fromkeys((JOINTS, IMU, LEFT, RIGHT), 0)
         self._blind_ticks = 0
         self._sequence = first_sequence()
         self._forget()
 
-        self._state_out = self.advertise(BalanceState, '/balance/state', qos.STATE)
-        self._markers_out = self.advertise(MarkerArray, '/balance/markers', qos.STATE)
+        self._state_out = self.add_publisher(topics.BALANCE_STATE)
+        self._markers_out = self.add_publisher(topics.BALANCE_MARKERS)
         # They come at 200 Hz each; what is looked at is the newest at each tick.
         self._inputs = (
-            (self.newest(JointState, INPUTS[0], _JOINT_FIELDS, qos.STATE_SUB), self._on_joints),
-            (self.newest(Imu, INPUTS[1], _IMU_FIELDS, qos.STATE_SUB), self._on_imu),
+            (self.subscribe_latest(topics.JOINT_STATES, _JOINT_FIELDS), self._on_joints),
+            (self.subscribe_latest(topics.IMU, _IMU_FIELDS), self._on_imu),
             *(
-                (
-                    self.newest(WrenchStamped, name, _WRENCH_FIELDS, qos.STATE_SUB),
-                    partial(self._on_wrench, name),
-                )
-                for name in INPUTS[2:]
+                (self.subscribe_latest(topic, _WRENCH_FIELDS), partial(self._on_wrench, topic.name))
+                for topic in INPUTS[2:]
             ),
         )
-        self.every(1.0 / p.rate, self._tick)
-        self.every(MARKER_PERIOD, self._publish_markers)
+        self.add_timer(1.0 / p.rate, self._tick)
+        self.add_timer(MARKER_PERIOD, self._publish_markers)
 
     def start(self) -> None:
         # What was heard before a pause is no knowledge after it.
@@ -137,9 +136,9 @@ class BalanceMonitor(lifecycle.VlaLifecycleNode):
             self._order.read(names, q, self._q)
             self._order.read(names, v, self._v)
         except (KeyError, ValueError):
-            self._rejected[INPUTS[0]] += 1
+            self._rejected[JOINTS] += 1
             return
-        self._note(INPUTS[0], arrived, stamp, self._q, self._v)
+        self._note(JOINTS, arrived, stamp, self._q, self._v)
 
     def _on_imu(
         self, arrived: float, stamp: int, xyzw: np.ndarray, angular_velocity: np.ndarray
@@ -147,10 +146,10 @@ class BalanceMonitor(lifecycle.VlaLifecycleNode):
         self._orientation[0], self._orientation[1:] = xyzw[3], xyzw[:3]
         self._angular_velocity[:] = angular_velocity
         if not 0.9 <= float(self._orientation @ self._orientation) <= 1.1:
-            self._rejected[INPUTS[1]] += 1
-            self._watchdogs[INPUTS[1]].reset()
+            self._rejected[IMU] += 1
+            self._watchdogs[IMU].reset()
             return
-        self._note(INPUTS[1], arrived, stamp, self._angular_velocity)
+        self._note(IMU, arrived, stamp, self._angular_velocity)
 
     def _on_wrench(self, name: str, arrived: float, stamp: int, wrench: np.ndarray) -> None:
         self._wrenches[name][:] = wrench
@@ -171,7 +170,7 @@ class BalanceMonitor(lifecycle.VlaLifecycleNode):
 
     def _forget(self) -> None:
         self._estimator = BalanceEstimator(self._robot, self._estimator_params)
-        self._judge = Judge(self._judge_params)
+        self._judge = BalanceAssessment(self._judge_params)
         self._estimate: BalanceEstimate | None = None
         self._verdict = None
 
@@ -186,13 +185,13 @@ class BalanceMonitor(lifecycle.VlaLifecycleNode):
             return
         self._estimate = self._estimator.update(
             now, self._q, self._v, self._orientation, self._angular_velocity,
-            self._wrenches[INPUTS[2]], self._wrenches[INPUTS[3]],
+            self._wrenches[LEFT], self._wrenches[RIGHT],
         )  # fmt: skip
         self._verdict = self._judge.update(self._estimate, now)
         self._sequence += 1
         self._state_out.publish(self._serialized(self._estimate, self._verdict))
 
-    def _serialized(self, e: BalanceEstimate, verdict: Verdict) -> BalanceState | bytes:
+    def _serialized(self, e: BalanceEstimate, verdict: BalanceVerdict) -> BalanceState | bytes:
         """The message; of a kind that was sent before, serialised with the numbers put in."""
         if verdict.findings or not len(e.polygon):
             return self._message(e, verdict)
@@ -223,7 +222,7 @@ class BalanceMonitor(lifecycle.VlaLifecycleNode):
             verdict.fallen,
         )
 
-    def _message(self, e: BalanceEstimate, verdict: Verdict) -> BalanceState:
+    def _message(self, e: BalanceEstimate, verdict: BalanceVerdict) -> BalanceState:
         message = BalanceState(
             sequence=self._sequence,
             level=int(verdict.level),

@@ -9,9 +9,9 @@ import time
 import pytest
 
 from vla_camera.doubles import Fault, FaultySource
-from vla_camera.frames import DeviceMissingError
 from vla_camera.grabber import Grabber
-from vla_camera.vigilance import Backoff
+from vla_camera.source import DeviceMissingError
+from vla_camera.stream_monitor import Backoff
 from vla_common.testing import wait_until
 
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vla_camera.calibration_file import read_calibration
-from vla_camera.frames import Calibration
 from vla_camera.image_messages import color_message, depth_message, info_message
+from vla_camera.source import Calibration
 from vla_common.errors import ConfigError
 
 STAMP = Time(sec=5, nanosec=7)

@@ -16,8 +16,8 @@ from std_msgs.msg import String
 from vla_camera.doubles import Fault, FaultySource
 from vla_camera.node import CameraNode
 from vla_common import qos
-from vla_common.levels import Level
 from vla_common.messages import stamp_to_ns
+from vla_common.states import Level
 from vla_common.testing import wait_until
 from vla_interfaces.msg import WorldState
 from vla_sim import Scene, World

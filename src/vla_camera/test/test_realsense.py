@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from vla_camera.frames import DeviceLostError, DeviceMissingError, SourceEndedError
+from vla_camera.source import DeviceLostError, DeviceMissingError, SourceEndedError
 from vla_camera.sources.realsense import MODELS, RealSenseSource
 
 try:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vla_camera.frames import DeviceLostError, DeviceMissingError, SourceEndedError
+from vla_camera.source import DeviceLostError, DeviceMissingError, SourceEndedError
 from vla_camera.sources.mujoco import MujocoSource
 from vla_camera.sources.replay import ReplaySource
 from vla_camera.sources.usb import UsbSource

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vla_camera.frames import Calibration
-from vla_common.yaml_file import Fields, load_yaml
+from vla_camera.source import Calibration
+from vla_common.yaml_file import ConfigReader, load_yaml
 
 MODELS = ('plumb_bob', 'rational_polynomial', 'equidistant')
 # In the file, but this package has no rectification: not read.
@@ -15,7 +15,7 @@ UNUSED = ('camera_name', 'rectification_matrix', 'projection_matrix')
 
 def read_calibration(path: str | Path, width: int, height: int) -> Calibration:
     """Read the file for pictures of width x height pixels. Raises ConfigError."""
-    top = Fields(path, load_yaml(path))
+    top = ConfigReader(path, load_yaml(path))
     for key, size in (('image_width', width), ('image_height', height)):
         found = top.integer(key)
         if found != size:
@@ -31,7 +31,7 @@ def read_calibration(path: str | Path, width: int, height: int) -> Calibration:
     return Calibration(k[0], k[4], k[2], k[5], model, coefficients)
 
 
-def _matrix(top: Fields, key: str, length: int | None) -> list[float]:
+def _matrix(top: ConfigReader, key: str, length: int | None) -> list[float]:
     section = top.section(key)
     section.raw('rows', None)
     section.raw('cols', None)

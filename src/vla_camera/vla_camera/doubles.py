@@ -9,7 +9,7 @@ from enum import Enum
 
 import numpy as np
 
-from vla_camera.frames import (
+from vla_camera.source import (
     Calibration,
     CameraFacts,
     DeviceLostError,

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vla_camera.frames import (
+from vla_camera.source import (
     CameraError,
     CameraFacts,
     DeviceLostError,
@@ -20,7 +20,7 @@ from vla_camera.frames import (
     Source,
     SourceEndedError,
 )
-from vla_camera.vigilance import Backoff, Vigilance
+from vla_camera.stream_monitor import Backoff, StreamMonitor
 from vla_common.clock import steady_now
 
 
@@ -63,7 +63,7 @@ class Grabber:
         self._source = source
         self._deliver = deliver
         self._log = log
-        self._vigilance = Vigilance(frozen_after, stall_after)
+        self._vigilance = StreamMonitor(frozen_after, stall_after)
         self._reopen_silent = reopen_silent
         self._grab_timeout = grab_timeout
         self._backoff = backoff or Backoff()

@@ -14,7 +14,7 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from sensor_msgs.msg import CameraInfo, Image
 
-from vla_camera.frames import Calibration
+from vla_camera.source import Calibration
 
 
 def color_message(color: np.ndarray, stamp: Time, frame_id: str) -> Image:

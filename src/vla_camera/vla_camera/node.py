@@ -6,27 +6,16 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import String
-
 from vla_camera.calibration_file import read_calibration
-from vla_camera.frames import (
-    Calibration,
-    CameraError,
-    CameraFacts,
-    DeviceLostError,
-    Frame,
-    Source,
-)
 from vla_camera.grabber import Grabber
 from vla_camera.image_messages import color_message, depth_message, info_message
+from vla_camera.source import Calibration, CameraError, CameraFacts, DeviceLostError, Frame, Source
 from vla_camera.sources import SOURCES
-from vla_common import qos
+from vla_common import topics
 from vla_common.errors import ConfigError
-from vla_common.levels import Level
 from vla_common.lifecycle import VlaLifecycleNode, run
 from vla_common.messages import ns_to_stamp
-from vla_interfaces.msg import WorldState
+from vla_common.states import Level
 from vla_robot import RobotModel, load_robot
 
 SIM_RATE = 16.0  # Hz; at least 15 are promised
@@ -109,22 +98,20 @@ class CameraNode(VlaLifecycleNode):
         self._calibration: Calibration | None = None
         if p.calibration:
             self._calibration = read_calibration(p.calibration, facts.width, facts.height)
-        self._color_out = self.advertise(Image, '/camera/color/image_raw', qos.IMAGE)
-        self._info_out = self.advertise(CameraInfo, '/camera/color/camera_info', qos.STATE)
+        self._color_out = self.add_publisher(topics.COLOR_IMAGE)
+        self._info_out = self.add_publisher(topics.CAMERA_INFO)
         self._depth_out = None
         if facts.depth:
-            self._depth_out = self.advertise(Image, '/camera/depth/image_raw', qos.IMAGE)
+            self._depth_out = self.add_publisher(topics.DEPTH_IMAGE)
         if simulated:
             self.subscribe(
-                String,
-                '/sim/scene',
+                topics.SCENE,
                 lambda message: self._source.scene_arrived(message.data),
-                qos.LATCHED,
                 always=True,
             )
             state = ('qpos', 'scene_digest', 'header.stamp')
             arrived = self._source.state_arrived
-            self.hear(WorldState, '/sim/world_state', state, arrived, qos.STATE_SUB)
+            self.subscribe_fields(topics.WORLD_STATE, state, arrived)
         self.get_logger().info(
             f'{facts.device}: {facts.width} x {facts.height} at {facts.rate:g} Hz'
             + (', with depth' if facts.depth else '')

@@ -16,8 +16,9 @@ from std_srvs.srv import Trigger
 
 from vla_common import qos
 from vla_common.errors import ConfigError
-from vla_common.lifecycle import VlaLifecycleNode, ways_out
+from vla_common.lifecycle import VlaLifecycleNode, shutdown_signals
 from vla_common.parameters import ParameterSchema
+from vla_common.topics import Topic
 
 SCHEMA = """\
 period:
@@ -46,9 +47,9 @@ class Counter(VlaLifecycleNode):
     def setup(self):
         self.calls.append('setup')
         self.count = 0
-        self.out = self.advertise(Int64, '/count', qos.STATE)
-        self.every(self.params.period, self.tick)
-        self.serve(Trigger, '/count/touch', lambda request, response: response)
+        self.out = self.add_publisher(Topic('/count', 'std_msgs/msg/Int64', 'counter'))
+        self.add_timer(self.params.period, self.tick)
+        self.add_service(Trigger, '/count/touch', lambda request, response: response)
         if self.broken_setup:
             raise ConfigError('counter.yaml', 'start', 'x', 'a number')
 
@@ -223,9 +224,9 @@ def test_what_escapes_a_callback_is_survived_and_a_signal_secures_then_finishes(
 
 
 def test_a_node_under_nohup_outlives_its_terminal():
-    assert signal.SIGHUP in ways_out()
+    assert signal.SIGHUP in shutdown_signals()
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        assert ways_out() == [signal.SIGINT, signal.SIGTERM]
+        assert shutdown_signals() == [signal.SIGINT, signal.SIGTERM]
     finally:
         signal.signal(signal.SIGHUP, before)

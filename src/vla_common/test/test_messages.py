@@ -11,6 +11,8 @@ from vla_common.messages import (
     seconds_to_duration,
     stamp_to_ns,
 )
+from vla_common.states import Behaviour, FilterState, InferenceState, Level, Mode
+from vla_interfaces.msg import InferenceStatus, SafetyStatus, SupervisorState, Violation
 
 
 @given(st.integers(0, 2**31 * 10**9 - 1))
@@ -50,3 +52,24 @@ def test_another_number_of_values_than_names_is_refused():
     order.read(['a', 'b'], [1.0, 2.0], np.zeros(2))
     with pytest.raises(ValueError, match='3 values for 2 joints'):
         order.read(['a', 'b'], [1.0, 2.0, 3.0], np.zeros(2))
+
+
+@pytest.mark.parametrize(
+    ('states', 'message', 'prefix'),
+    [
+        (Level, Violation, ''),
+        (Mode, SupervisorState, ''),
+        (Behaviour, SupervisorState, 'BEHAVIOUR_'),
+        (FilterState, SafetyStatus, ''),
+        (InferenceState, InferenceStatus, ''),
+    ],
+)
+def test_states_are_the_constants_of_their_message(states, message, prefix):
+    constants = {
+        name.removeprefix(prefix): getattr(message, name)
+        for name in dir(message)
+        if isinstance(getattr(message, name), int)
+        and name.startswith(prefix)
+        and (prefix or not name.startswith('BEHAVIOUR_'))
+    }
+    assert {state.name: state.value for state in states} == constants

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from vla_common.scheduling import Priority, prefer
+from vla_common.scheduling import Priority, request_realtime
 
 
 def test_the_one_that_can_stop_the_robot_comes_first():
@@ -18,7 +18,7 @@ def test_without_permission_the_process_goes_on_and_is_told_what_to_do(monkeypat
 
     monkeypatch.setattr(os, 'sched_setscheduler', refuse)
     monkeypatch.delenv('VLA_REALTIME', raising=False)
-    told = prefer(Priority.DRIVER)
+    told = request_realtime(Priority.DRIVER)
     assert 'Operation not permitted' in told
     assert 'limits.d' in told
 
@@ -26,8 +26,8 @@ def test_without_permission_the_process_goes_on_and_is_told_what_to_do(monkeypat
 def test_threads_made_after_it_inherit_the_priority():
     script = (
         'import os, threading\n'
-        'from vla_common.scheduling import Priority, prefer\n'
-        'said = prefer(Priority.DRIVER)\n'
+        'from vla_common.scheduling import Priority, request_realtime\n'
+        'said = request_realtime(Priority.DRIVER)\n'
         'seen = []\n'
         't = threading.Thread(target=lambda: seen.append(os.sched_getparam(0).sched_priority))\n'
         't.start(); t.join()\n'
@@ -40,8 +40,8 @@ def test_threads_made_after_it_inherit_the_priority():
 def test_with_the_priority_its_memory_stays_or_it_says_that_it_does_not():
     script = (
         'import pathlib, re\n'
-        'from vla_common.scheduling import Priority, prefer\n'
-        'said = prefer(Priority.DRIVER)\n'
+        'from vla_common.scheduling import Priority, request_realtime\n'
+        'said = request_realtime(Priority.DRIVER)\n'
         'locked = re.search(r"VmLck:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())\n'
         'wanted = "SCHED_FIFO" in said and "not locked" not in said\n'
         'assert (int(locked[1]) > 0) == wanted, (said, locked[0])'
@@ -53,17 +53,17 @@ def test_with_the_priority_its_memory_stays_or_it_says_that_it_does_not():
 def test_it_can_be_switched_off(monkeypatch):
     monkeypatch.setenv('VLA_REALTIME', '0')
     monkeypatch.setattr(os, 'sched_setscheduler', lambda *arguments: 1 / 0)
-    assert prefer(Priority.DRIVER) == 'default scheduling'
+    assert request_realtime(Priority.DRIVER) == 'default scheduling'
 
 
 def test_what_may_take_long_and_the_threads_it_makes_run_at_default_priority():
     script = (
         'import os, threading\n'
-        'from vla_common.scheduling import Ordinary, Priority, Scheduled, prefer\n'
-        'said = prefer(Priority.INFERENCE)\n'
+        'from vla_common.scheduling import NormalPriority, Priority, Scheduled, request_realtime\n'
+        'said = request_realtime(Priority.INFERENCE)\n'
         'seen = []\n'
         'def look(): seen.append(os.sched_getparam(0).sched_priority)\n'
-        'with Ordinary():\n'
+        'with NormalPriority():\n'
         '    look()\n'
         '    t = threading.Thread(target=look); t.start(); t.join()\n'
         'look()\n'

@@ -2,7 +2,7 @@
 import pytest
 
 from vla_common.errors import ConfigError
-from vla_common.yaml_file import Fields, load_yaml
+from vla_common.yaml_file import ConfigReader, load_yaml
 
 
 def write(tmp_path, text):
@@ -37,14 +37,14 @@ def test_a_list_is_not_a_configuration(tmp_path):
     ],
 )
 def test_a_bad_number_is_named_with_its_path(tmp_path, text, message):
-    fields = Fields('robot.yaml', load_yaml(write(tmp_path, text)), 'joints.knee')
+    fields = ConfigReader('robot.yaml', load_yaml(write(tmp_path, text)), 'joints.knee')
     with pytest.raises(ConfigError) as error:
         fields.number('kp', lo=0)
     assert str(error.value) == f'robot.yaml: {message}'
 
 
 def test_an_unknown_key_suggests_the_nearest_known():
-    fields = Fields('robot.yaml', {'stiffnes': 3.0, 'damping': 1.0})
+    fields = ConfigReader('robot.yaml', {'stiffnes': 3.0, 'damping': 1.0})
     fields.number('damping')
     fields.number('stiffness', default=1.0)
     with pytest.raises(ConfigError, match="stiffnes: found an unknown key, wanted 'stiffness'"):
@@ -53,4 +53,4 @@ def test_an_unknown_key_suggests_the_nearest_known():
 
 def test_a_list_of_another_length_is_refused():
     with pytest.raises(ConfigError, match='pose: found 2 values, wanted a list of 3'):
-        Fields('robot.yaml', {'pose': [1, 2]}).numbers('pose', length=3)
+        ConfigReader('robot.yaml', {'pose': [1, 2]}).numbers('pose', length=3)

@@ -1,18 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Severity levels, and how they fall."""
+"""Hysteresis of severity levels."""
 
 from __future__ import annotations
 
-from enum import IntEnum
-
-
-class Level(IntEnum):
-    """Same values as `vla_interfaces/msg/Violation`."""
-
-    SAFE = 0
-    WARNING = 1
-    DANGER = 2
-    EMERGENCY = 3
+from vla_common.states import Level
 
 
 class Hysteresis:

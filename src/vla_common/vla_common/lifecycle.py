@@ -10,7 +10,7 @@ What it promises, so that no node has to:
   /diagnostics; it does not end the process. What a failing callback should have published stays
   away, and that is what the listeners' watchdogs act on.
 * `secure()` comes first on deactivation, cleanup, shutdown and on the signals that end a process
-  (`ways_out`), and what follows happens even when it raises.
+  (`shutdown_signals`), and what follows happens even when it raises.
 """
 
 from __future__ import annotations
@@ -35,17 +35,18 @@ from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
+from vla_common import qos
+from vla_common.cdr import Reader
 from vla_common.clock import steady_now
 from vla_common.errors import ConfigError
-from vla_common.levels import Level
-from vla_common.machine import machine
+from vla_common.host_id import host_id
 from vla_common.parameters import Parameters, ParameterSchema
-from vla_common.scheduling import Priority, prefer
-from vla_common.wire import Reader
+from vla_common.scheduling import Priority, request_realtime
+from vla_common.states import Level
+from vla_common.topics import Topic
 
 FINISH_DEADLINE = 4.5
 """s that `finish()` may take after a signal: launch sends SIGTERM 5 s after SIGINT."""
@@ -58,8 +59,8 @@ _DIAGNOSTIC_LEVEL = {
 }
 
 
-class Newest:
-    """The newest message of a topic, read when it is taken; see VlaLifecycleNode.newest."""
+class LatestMessage:
+    """The newest message of a topic, deserialized when it is taken (`subscribe_latest`)."""
 
     def __init__(self, reader: Reader, refused: Callable[[], None]) -> None:
         self.reader = reader
@@ -109,7 +110,7 @@ class VlaLifecycleNode(LifecycleNode):
         self._lifecycle_message = (Level.WARNING, 'unconfigured')
         self.callback_errors = 0
         self._last_callback_error = ''
-        refuse_impossible_transitions(self, self.must_stay)
+        refuse_impossible_transitions(self, self.transition_veto)
         self._updater = Updater(self)
         self._updater.setHardwareID(name)
         self._updater.add('lifecycle', self._diagnose_lifecycle)
@@ -142,7 +143,7 @@ class VlaLifecycleNode(LifecycleNode):
         """
         return True
 
-    def must_stay(self) -> str:
+    def transition_veto(self) -> str:
         """Why nobody may clean up or shut down this node now by a transition; empty: they may."""
         return ''
 
@@ -172,38 +173,37 @@ class VlaLifecycleNode(LifecycleNode):
 
     # -- entities ------------------------------------------------------------------------------
 
-    def advertise(self, kind: type, topic: str, qos: QoSProfile, always: bool = False) -> Any:
-        """Make a publisher; silent while the node is not active, unless `always`."""
+    def add_publisher(self, topic: Topic, always: bool = False) -> Any:
+        """Create a publisher; silent while the node is not active, unless `always`."""
+        kind, profile = topic.message_type(), qos.publisher(topic)
         if always:
             # LifecycleNode.create_publisher would still be a plain one; named for clarity.
-            publisher = super().create_publisher(kind, topic, qos)
+            publisher = super().create_publisher(kind, topic.name, profile)
         else:
-            publisher = self.create_lifecycle_publisher(kind, topic, qos)
+            publisher = self.create_lifecycle_publisher(kind, topic.name, profile)
         self._entities.append(lambda: self.destroy_publisher(publisher))
         return publisher
 
     def subscribe(
         self,
-        kind: type,
-        topic: str,
+        topic: Topic,
         callback: Callable[[Any], None],
-        qos: QoSProfile,
         always: bool = False,
         raw: bool = False,
     ) -> Any:
-        """Have `callback` called with each message; `raw`: serialised, as it came."""
-        guarded = self._guard(callback, f'subscription {topic}', always)
-        subscription = self.create_subscription(kind, topic, guarded, qos, raw=raw)
+        """Call `callback` with each message; `raw`: with its serialised bytes."""
+        guarded = self._guard(callback, f'subscription {topic.name}', always)
+        subscription = self.create_subscription(
+            topic.message_type(), topic.name, guarded, qos.subscriber(topic), raw=raw
+        )
         self._entities.append(lambda: self.destroy_subscription(subscription))
         return subscription
 
-    def hear(
+    def subscribe_fields(
         self,
-        kind: type,
-        topic: str,
+        topic: Topic,
         fields: Sequence[str],
         callback: Callable[..., None],
-        qos: QoSProfile,
         always: bool = False,
     ) -> None:
         """Like `subscribe`, for some fields of the message: callback(*values), see wire.Reader.
@@ -211,37 +211,28 @@ class VlaLifecycleNode(LifecycleNode):
         For what comes a hundred times a second: it costs a fraction. A message that rclpy cannot
         deserialise counts as a callback error.
         """
-        reader = Reader(kind, *fields)
-        guarded = self._guard(
-            lambda serialized: callback(*reader.read(serialized)), f'subscription {topic}', always
+        reader = Reader(topic.message_type(), *fields)
+        self.subscribe(topic, lambda message: callback(*reader.read(message)), always, raw=True)
+
+    def subscribe_latest(
+        self, topic: Topic, fields: Sequence[str], always: bool = False
+    ) -> LatestMessage:
+        """Like `subscribe_fields`, for a loop that wants the newest message only, when it looks."""
+        latest = LatestMessage(
+            Reader(topic.message_type(), *fields),
+            lambda: self._note_error(f'subscription {topic.name}'),
         )
-        subscription = self.create_subscription(kind, topic, guarded, qos, raw=True)
-        self._entities.append(lambda: self.destroy_subscription(subscription))
+        self.subscribe(topic, latest.put, always, raw=True)
+        return latest
 
-    def newest(
-        self,
-        kind: type,
-        topic: str,
-        fields: Sequence[str],
-        qos: QoSProfile,
-        always: bool = False,
-    ) -> Newest:
-        """Like `hear`, for a loop that wants the newest message only, when it looks."""
-        what = f'subscription {topic}'
-        newest = Newest(Reader(kind, *fields), lambda: self._note_error(what))
-        guarded = self._guard(newest.put, what, always)
-        subscription = self.create_subscription(kind, topic, guarded, qos, raw=True)
-        self._entities.append(lambda: self.destroy_subscription(subscription))
-        return newest
-
-    def every(self, period: float, callback: Callable[[], None], always: bool = False) -> Any:
+    def add_timer(self, period: float, callback: Callable[[], None], always: bool = False) -> Any:
         """Call back each `period` seconds of the steady clock."""
         guarded = self._guard(callback, f'timer {callback.__name__}', always)
         timer = self.create_timer(period, guarded, clock=self._steady)
         self._entities.append(lambda: self.destroy_timer(timer))
         return timer
 
-    def serve(
+    def add_service(
         self,
         kind: type,
         name: str,
@@ -397,7 +388,7 @@ class VlaLifecycleNode(LifecycleNode):
         level, message = self._lifecycle_message
         status.summary(_DIAGNOSTIC_LEVEL[level], message)
         status.add('pid', str(os.getpid()))
-        status.add('machine', machine())
+        status.add('machine', host_id())
         return status
 
     def _diagnose_status(self, status: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
@@ -421,7 +412,7 @@ class VlaLifecycleNode(LifecycleNode):
 
 
 def refuse_impossible_transitions(
-    node: LifecycleNode, must_stay: Callable[[], str] = lambda: ''
+    node: LifecycleNode, transition_veto: Callable[[], str] = lambda: ''
 ) -> None:
     """Have a node answer a transition that its present state does not have with success False.
 
@@ -429,20 +420,20 @@ def refuse_impossible_transitions(
     person, or by whoever lost the first answer) ends the process.
 
     Args:
-        must_stay: why it may not be cleaned up or shut down now; then those are refused as well.
+        transition_veto: why it may not be cleaned up or shut down now; both are refused then.
     """
     service = node._service_change_state
     change = service.callback
 
     def answer(request: Any, response: Any) -> Any:
-        machine, wanted = node._state_machine, request.transition
-        possible = {item[0]: item[1] for item in machine.available_transitions}
+        host_id, wanted = node._state_machine, request.transition
+        possible = {item[0]: item[1] for item in host_id.available_transitions}
         label = wanted.label or possible.get(wanted.id, '')
-        why = must_stay() if label in ('cleanup', 'shutdown') else ''
+        why = transition_veto() if label in ('cleanup', 'shutdown') else ''
         if label and not why:
             return change(request, response)
         known = ', '.join(f'{label} [{id_}]' for id_, label in possible.items())
-        state = machine.current_state[1]
+        state = host_id.current_state[1]
         node.get_logger().warning(
             f'{label} refused: {why}'
             if why
@@ -464,7 +455,7 @@ def _refuse(response: Any, reason: str) -> Any:
     return response
 
 
-def ways_out() -> list[signal.Signals]:
+def shutdown_signals() -> list[signal.Signals]:
     """The signals that end a node in order.
 
     SIGHUP is a terminal that was closed or an ssh connection that broke: without this the driver
@@ -482,7 +473,7 @@ def run(
     priority: Priority = Priority.NORMAL,
     autostart: bool = False,
 ) -> int:
-    """Run one node until a signal ends it (`ways_out`); the `main` of every node.
+    """Run one node until a signal ends it (`shutdown_signals`); the `main` of every node.
 
     Args:
         make_node: called once, after rclpy.init.
@@ -496,10 +487,10 @@ def run(
     end (at most FINISH_DEADLINE), then teardown. Further signals change nothing: a terminal's
     Ctrl-C reaches a launched process twice, from the terminal and from launch.
     """
-    scheduling = prefer(priority)
+    scheduling = request_realtime(priority)
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     received: list[int] = []
-    signals = ways_out()
+    signals = shutdown_signals()
     for number in signals:
         signal.signal(number, lambda signum, frame: received.append(signum))
     try:

@@ -26,7 +26,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from vla_common.errors import ConfigError
-from vla_common.yaml_file import Fields, load_yaml
+from vla_common.yaml_file import ConfigReader, load_yaml
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -119,7 +119,7 @@ class ParameterSchema:
         """Read a `parameters.yaml`; ConfigError where it is malformed."""
         entries = []
         for name, raw in load_yaml(path).items():
-            fields = Fields(path, raw, name)
+            fields = ConfigReader(path, raw, name)
             kind = fields.text('type', choices=TYPES)
             bounds = fields.raw('range', None)
             if bounds is not None and not (isinstance(bounds, list) and len(bounds) == 2):

@@ -8,6 +8,8 @@ measure the age of the payload (`vla_common.watchdog`).
 
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
+from vla_common.topics import Topic
+
 
 def _profile(
     reliability: ReliabilityPolicy,
@@ -32,3 +34,21 @@ IMAGE = _profile(ReliabilityPolicy.BEST_EFFORT)
 LATCHED = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
 # Things of which each one counts.
 EVENT = _profile(ReliabilityPolicy.RELIABLE, depth=10)
+
+_PROFILES = {
+    'COMMAND': COMMAND,
+    'STATE': STATE,
+    'IMAGE': IMAGE,
+    'LATCHED': LATCHED,
+    'EVENT': EVENT,
+}
+
+
+def publisher(topic: Topic) -> QoSProfile:
+    """Return the publisher's profile of `topic`."""
+    return _PROFILES[topic.qos]
+
+
+def subscriber(topic: Topic) -> QoSProfile:
+    """Return the subscribers' profile: best effort for state, so that a late message is dropped."""
+    return STATE_SUB if topic.qos == 'STATE' else _PROFILES[topic.qos]

@@ -5,9 +5,9 @@ With both cores busy, a 100 Hz timer at default priority is late by 3.8 ms (p99)
 by 0.3 ms; and a driver that a renderer or a policy keeps off the CPU for 50 ms lets a biped fall.
 A page that has to come back from the disk takes as long: what these processes touched stays.
 
-The inference node has the lowest of these priorities, for what it does around its model, which runs
-at the default one (`Ordinary`): a chunk is on its way in time though others compute, and a model
-that computes for long keeps nobody from the CPU.
+The inference node has the lowest of these priorities for the work around its model; the model runs
+at the default one (`NormalPriority`). A chunk leaves in time while other processes compute, and a
+slow model does not keep the others from the CPU.
 
 The camera has none: on two full cores what it gained the model lost, and the robot stopped more
 often (measured; vla_supervisor/README.md, Known limits).
@@ -40,7 +40,7 @@ WITNESS = 45
 """Of no part of the robot: of what measures how late the machine lets anybody run."""
 
 
-def prefer(priority: Priority) -> str:
+def request_realtime(priority: Priority) -> str:
     """Ask for real-time priority for this process; return in words what came of it.
 
     Call it before any thread is made: threads inherit it (the middleware's receive threads are
@@ -92,7 +92,7 @@ class Scheduled:
                 os.sched_setscheduler(0, *self._before)
 
 
-class Ordinary(Scheduled):
+class NormalPriority(Scheduled):
     """The default priority for what may take long, where the process has a real-time one."""
 
     def __init__(self) -> None:

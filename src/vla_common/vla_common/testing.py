@@ -39,8 +39,8 @@ from rclpy.qos import QoSProfile
 from rclpy.task import Future
 
 from vla_common.domains import domain_of_this_process, reserve_domain
+from vla_common.executor_thread import ExecutorThread, destroy_later
 from vla_common.lifecycle import VlaLifecycleNode, refuse_impossible_transitions
-from vla_common.spinning import SpinningThread, retire
 
 PATIENCE = 30.0
 """s to wait for what comes within one: the machine may be a crowded one."""
@@ -170,7 +170,7 @@ class Probe:
             wait_until(future.done, timeout, f'the answer of {name}')
             return future.result()
         finally:
-            retire(self.node, lambda: self.node.destroy_client(client))
+            destroy_later(self.node, lambda: self.node.destroy_client(client))
 
 
 ASK_AGAIN_AFTER = 10.0
@@ -192,7 +192,7 @@ class RosSession:
         self.context = rclpy.Context()
         self.context.init()
         self._nodes: list[Node] = []
-        self._spinning: list[SpinningThread] = []
+        self._spinning: list[ExecutorThread] = []
 
     def node(self, make: type, **parameters: Any) -> Any:
         """Make a node under test and spin it; `a__b=1` sets the parameter `a.b`."""
@@ -213,7 +213,7 @@ class RosSession:
 
     def _spin(self, node: Node, executor: Any) -> None:
         self._nodes.append(node)
-        self._spinning.append(SpinningThread(node, executor))
+        self._spinning.append(ExecutorThread(node, executor))
 
     @property
     def _escaped(self) -> list[Exception]:

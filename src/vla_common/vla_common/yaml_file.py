@@ -40,7 +40,7 @@ def load_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     return content
 
 
-class Fields:
+class ConfigReader:
     """Typed access to one mapping of a file; remembers what was read, to name what is unknown.
 
     Args:
@@ -155,11 +155,11 @@ class Fields:
                     raise self.error(f'{key}[{index}]', item, 'one of ' + ', '.join(choices))
         return list(value)
 
-    def section(self, key: str, default: Any = REQUIRED) -> Fields:
+    def section(self, key: str, default: Any = REQUIRED) -> ConfigReader:
         value = self.raw(key, default, 'a mapping of keys to values')
-        return Fields(self.file, value, self.path(key))
+        return ConfigReader(self.file, value, self.path(key))
 
-    def sections(self, key: str, default: Any = REQUIRED) -> dict[str, Fields]:
+    def sections(self, key: str, default: Any = REQUIRED) -> dict[str, ConfigReader]:
         """A mapping whose values are mappings, e.g. one per joint."""
         outer = self.section(key, default)
         return {name: outer.section(name) for name in outer.keys()}  # noqa: SIM118

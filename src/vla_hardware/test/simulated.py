@@ -10,7 +10,7 @@ import numpy as np
 from vla_balance.correction import BalanceCorrection
 from vla_balance.gains import BalanceGains
 from vla_common.clock import ManualClock
-from vla_common.modes import Behaviour, Mode
+from vla_common.states import Behaviour, Mode
 from vla_hardware.drivers.mock import MockDriver
 from vla_hardware.servo_loop import LoopLimits, NoBalance, ServoLoop
 from vla_robot import load_robot

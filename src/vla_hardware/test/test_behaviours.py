@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import PERIOD, ROBOT
 
-from vla_common.modes import Behaviour
+from vla_common.states import Behaviour
 from vla_hardware.behaviours import LIMP, ReferenceMotion
 
 LOWER, UPPER = ROBOT.limits.lower, ROBOT.limits.upper

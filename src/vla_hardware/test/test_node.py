@@ -23,7 +23,7 @@ from std_srvs.srv import Trigger
 
 from vla_common import qos
 from vla_common.messages import stamp_to_ns
-from vla_common.modes import Behaviour, Mode
+from vla_common.states import Behaviour, Mode
 from vla_common.testing import wait_until
 from vla_hardware.node import HardwareDriver
 from vla_hardware.servo_loop import ServoLoop

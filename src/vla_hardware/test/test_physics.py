@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from simulated import LIMITS, ROBOT, Simulated
 
-from vla_common.modes import Behaviour, Mode
+from vla_common.states import Behaviour, Mode
 from vla_sim import Scene
 
 STANDING = ROBOT.poses['standing']

@@ -5,11 +5,11 @@ from itertools import product
 
 import pytest
 
-from vla_common.modes import Behaviour, Mode
+from vla_common.states import Behaviour, Mode
 from vla_hardware.protective_stop import (
     LIMP,
-    Circumstances,
     EStop,
+    StopInputs,
     StopRules,
     SupervisorWatch,
     decide,
@@ -121,7 +121,7 @@ def everything():
         for fault, ending, silent, running, there, fresh, resting, lying, off in product(
             ('', 'read error'), ('', 'signal'), *[flags] * 7
         ):
-            yield Circumstances(
+            yield StopInputs(
                 fault, ending, 0.2 if silent else 0.01, silent, mode, asked, running,
                 there, fresh, resting, lying, off,
             )  # fmt: skip
@@ -155,22 +155,22 @@ def test_the_whole_table_keeps_its_promises(lost, estop):
 
 def test_damp_then_off_waits_until_the_robot_rests():
     rules = StopRules(Behaviour.STAND, EStop.DAMP_THEN_OFF)
-    falling = Circumstances(mode=Mode.ESTOP, asked=Behaviour.DAMP)
-    resting = Circumstances(mode=Mode.ESTOP, asked=Behaviour.DAMP, limp_and_resting=True)
+    falling = StopInputs(mode=Mode.ESTOP, asked=Behaviour.DAMP)
+    resting = StopInputs(mode=Mode.ESTOP, asked=Behaviour.DAMP, limp_and_resting=True)
     assert decide(falling, rules).behaviour is Behaviour.DAMP
     assert decide(resting, rules).behaviour is Behaviour.OFF
 
 
 def test_motors_that_the_estop_switched_off_stay_off_whatever_moves_or_fails_then():
     rules = StopRules(Behaviour.STAND, EStop.DAMP_THEN_OFF)
-    moved = Circumstances(mode=Mode.ESTOP, asked=Behaviour.DAMP, off=True)
-    unread = Circumstances(fault='read error', mode=Mode.ESTOP, asked=Behaviour.DAMP, off=True)
+    moved = StopInputs(mode=Mode.ESTOP, asked=Behaviour.DAMP, off=True)
+    unread = StopInputs(fault='read error', mode=Mode.ESTOP, asked=Behaviour.DAMP, off=True)
     assert decide(moved, rules).behaviour is Behaviour.OFF
     assert decide(unread, rules).behaviour is Behaviour.OFF
 
 
 def test_a_fault_does_not_keep_the_supervisor_from_switching_the_motors_off():
-    seen = Circumstances(fault='read error', mode=Mode.ESTOP, asked=Behaviour.OFF)
+    seen = StopInputs(fault='read error', mode=Mode.ESTOP, asked=Behaviour.OFF)
     assert decide(seen, RULES).behaviour is Behaviour.OFF
 
 
@@ -241,10 +241,10 @@ def test_an_old_estop_that_arrives_late_does_not_count_whatever_its_stamp():
 
 
 def test_a_robot_that_lies_is_not_stood_up_by_a_safe_stop():
-    seen = Circumstances(mode=Mode.SAFE_STOP, asked=Behaviour.STAND, lying=True)
+    seen = StopInputs(mode=Mode.SAFE_STOP, asked=Behaviour.STAND, lying=True)
     assert decide(seen, RULES).behaviour is Behaviour.DAMP
 
 
 def test_a_robot_that_lies_is_not_stood_up_by_the_protective_stop():
-    seen = Circumstances(mode=Mode.READY, supervisor_silent=True, supervisor_age=0.2, lying=True)
+    seen = StopInputs(mode=Mode.READY, supervisor_silent=True, supervisor_age=0.2, lying=True)
     assert decide(seen, RULES).behaviour is Behaviour.DAMP

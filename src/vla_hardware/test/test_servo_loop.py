@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import LIMITS, PERIOD, ROBOT, Simulated
 
-from vla_common.modes import Behaviour, Mode
+from vla_common.states import Behaviour, Mode
 from vla_hardware.command_gate import Rejection
 
 STANDING = ROBOT.poses['standing']

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from simulated import ROBOT
 
 from vla_hardware import state_publisher
-from vla_hardware.body import rotation
+from vla_hardware.gravity import rotation
 from vla_hardware.state_publisher import LinkPoses, quaternion
 
 STANDING = ROBOT.poses['standing']

@@ -19,7 +19,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from vla_common.modes import Behaviour
+from vla_common.states import Behaviour
 
 # Peak of the derivative of the minimum-jerk profile 10 s^3 - 15 s^4 + 6 s^5 (Flash and Hogan 1985).
 PEAK_SPEED = 1.875

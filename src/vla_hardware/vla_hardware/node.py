@@ -8,25 +8,22 @@ from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import WrenchStamped
-from sensor_msgs.msg import BatteryState, Imu, JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from vla_balance.correction import BalanceCorrection
 from vla_balance.gains import BalanceGains
-from vla_common import lifecycle, qos
+from vla_common import lifecycle, topics
 from vla_common.clock import steady_now
 from vla_common.errors import ConfigError
-from vla_common.levels import Level
 from vla_common.messages import ns_to_stamp
-from vla_common.modes import Behaviour, Mode
 from vla_common.scheduling import Priority
+from vla_common.states import Behaviour, Level, Mode
 from vla_hardware import telemetry
 from vla_hardware.drivers.base import Driver, DriverError
 from vla_hardware.drivers.faulty import FaultyDriver
 from vla_hardware.drivers.mock import MockDriver
 from vla_hardware.servo_loop import Balance, LoopLimits, NoBalance, ServoLoop
-from vla_interfaces.msg import DriverStatus, SupervisorState, WorldState
 from vla_robot import RobotModel, load_robot
 
 REFERENCE_RATE = 100.0
@@ -128,7 +125,7 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
             return True
         return self._rested
 
-    def must_stay(self) -> str:
+    def transition_veto(self) -> str:
         # Without the loop the servos keep what they were told last, be it in mid-motion.
         if self._loop is None or not self._begun:
             return ''
@@ -196,42 +193,40 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
 
     def _make_entities(self, robot: RobotModel) -> None:
         # Always on: while the servo loop runs under a standing robot, it says what it does.
-        def state(kind: type, topic: str) -> Any:
-            return self.advertise(kind, topic, qos.STATE, always=True)
+        def state(topic: topics.Topic) -> Any:
+            return self.add_publisher(topic, always=True)
 
         sensors = self._sensors
         self._sensor_topics = (
-            (state(JointState, '/joint_states'), sensors.joints),
-            (state(Imu, '/imu/data'), sensors.imu),
-            (state(WrenchStamped, '/foot_wrenches/left'), sensors.left),
-            (state(WrenchStamped, '/foot_wrenches/right'), sensors.right),
+            (state(topics.JOINT_STATES), sensors.joints),
+            (state(topics.IMU), sensors.imu),
+            (state(topics.LEFT_FOOT_WRENCH), sensors.left),
+            (state(topics.RIGHT_FOOT_WRENCH), sensors.right),
         )
-        self._status_out = state(DriverStatus, '/hardware/status')
-        self._reference_out = state(JointState, '/hardware/joint_reference')
-        self._battery_out = state(BatteryState, '/battery_state')
-        description = self.advertise(String, '/robot_description', qos.LATCHED, always=True)
+        self._status_out = state(topics.HARDWARE_STATUS)
+        self._reference_out = state(topics.JOINT_REFERENCE)
+        self._battery_out = state(topics.BATTERY)
+        description = self.add_publisher(topics.ROBOT_DESCRIPTION, always=True)
         description.publish(String(data=robot.urdf_text))
-        self.hear(
-            SupervisorState,
-            '/supervisor/state',
+        self.subscribe_fields(
+            topics.SUPERVISOR_STATE,
             ('mode', 'behaviour', 'motion_epoch', 'sequence', 'header.stamp'),
             self._on_supervisor,
-            qos.STATE_SUB,
             always=True,
         )
         command = ('name', 'position', 'velocity', 'effort', 'header.stamp')
-        self.hear(JointState, '/joint_command', command, self._on_command, qos.COMMAND)
+        self.subscribe_fields(topics.JOINT_COMMAND, command, self._on_command)
         self._world: telemetry.WorldReport | None = None
         if self.params.driver == 'mujoco':
-            self._world_out = state(WorldState, '/sim/world_state')
-            scene = self.advertise(String, '/sim/scene', qos.LATCHED, always=True)
+            self._world_out = state(topics.WORLD_STATE)
+            scene = self.add_publisher(topics.SCENE, always=True)
             scene.publish(String(data=self._driver.scene.to_json()))
             self._world = telemetry.WorldReport(self._driver.scene.digest, self._driver.world)
-            self.subscribe(WrenchStamped, '/sim/push', self._on_push, qos.COMMAND)
-            self.serve(Trigger, '/sim/reset', self._on_sim_reset)
+            self.subscribe(topics.PUSH, self._on_push)
+            self.add_service(Trigger, '/sim/reset', self._on_sim_reset)
         if self._faulty is not None:
-            self.subscribe(String, '/sim/fault', self._on_fault, qos.COMMAND, always=True)
-        self.every(1.0 / self.params.rate, self._cycle, always=True)
+            self.subscribe(topics.SIM_FAULT, self._on_fault, always=True)
+        self.add_timer(1.0 / self.params.rate, self._cycle, always=True)
 
     # -- callbacks -------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from vla_common.errors import ConfigError
-from vla_common.modes import Behaviour, Mode
+from vla_common.states import Behaviour, Mode
 from vla_robot import RobotModel
 
 LIMP = (Behaviour.DAMP, Behaviour.OFF)
@@ -38,7 +38,7 @@ them. Another one, or the same restarted, begins at the microseconds of its wall
 
 
 @dataclass(frozen=True)
-class Decision:
+class StopDecision:
     """The behaviour in force and, for a person, why."""
 
     behaviour: Behaviour
@@ -178,7 +178,7 @@ class SupervisorWatch:
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class StopInputs:
     """All that the decision hangs on, at one instant. off: the motors are off already."""
 
     fault: str = ''
@@ -195,7 +195,7 @@ class Circumstances:
     off: bool = False
 
 
-def decide(seen: Circumstances, rules: StopRules) -> Decision:
+def decide(seen: StopInputs, rules: StopRules) -> StopDecision:
     """The behaviour in force under these circumstances."""
     # Whether a robot with a fault rests is not known: its last reading may be an old one.
     rested = seen.limp_and_resting and not seen.fault
@@ -206,36 +206,36 @@ def decide(seen: Circumstances, rules: StopRules) -> Decision:
         or (rules.estop is EStop.DAMP_THEN_OFF and rested)
     )
     if seen.fault:
-        return Decision(Behaviour.OFF if off else Behaviour.DAMP, seen.fault)
+        return StopDecision(Behaviour.OFF if off else Behaviour.DAMP, seen.fault)
     if seen.mode is Mode.ESTOP:
         silent = ', supervisor silent since' if seen.supervisor_silent else ''
-        return Decision(Behaviour.OFF if off else Behaviour.DAMP, f'mode ESTOP{silent}')
+        return StopDecision(Behaviour.OFF if off else Behaviour.DAMP, f'mode ESTOP{silent}')
     if seen.ending:
         return _protective(seen, rules, seen.ending)
     if seen.supervisor_silent:
         return _protective(seen, rules, f'supervisor silent {seen.supervisor_age * 1e3:.0f} ms')
     if seen.mode is None:
-        return Decision(Behaviour.HOLD, 'no supervisor heard yet')
+        return StopDecision(Behaviour.HOLD, 'no supervisor heard yet')
     reason = f'mode {seen.mode.name}'
     if seen.asked is Behaviour.STAND and seen.lying:
-        return Decision(Behaviour.DAMP, f'{reason}, robot lies')
+        return StopDecision(Behaviour.DAMP, f'{reason}, robot lies')
     if seen.mode is Mode.RUNNING:
         if seen.asked is not Behaviour.TRACK:
-            return Decision(seen.asked, reason)
+            return StopDecision(seen.asked, reason)
         if not seen.running:
             return _protective(seen, rules, 'mode RUNNING has to begin anew after a stop')
         if not seen.command_there:
-            return Decision(Behaviour.HOLD, 'mode RUNNING, no command yet')
+            return StopDecision(Behaviour.HOLD, 'mode RUNNING, no command yet')
         if not seen.command_fresh:
-            return Decision(Behaviour.HOLD, 'command stale')
-        return Decision(Behaviour.TRACK, reason)
+            return StopDecision(Behaviour.HOLD, 'command stale')
+        return StopDecision(Behaviour.TRACK, reason)
     if seen.asked is Behaviour.TRACK:
-        return Decision(Behaviour.HOLD, f'{reason} does not allow motion')
-    return Decision(seen.asked, reason)
+        return StopDecision(Behaviour.HOLD, f'{reason} does not allow motion')
+    return StopDecision(seen.asked, reason)
 
 
-def _protective(seen: Circumstances, rules: StopRules, reason: str) -> Decision:
+def _protective(seen: StopInputs, rules: StopRules, reason: str) -> StopDecision:
     if seen.lying and rules.supervisor_lost not in LIMP:
         # Standing up from the floor by interpolating joint angles breaks things.
-        return Decision(Behaviour.DAMP, f'{reason}, robot lies')
-    return Decision(rules.supervisor_lost, reason)
+        return StopDecision(Behaviour.DAMP, f'{reason}, robot lies')
+    return StopDecision(rules.supervisor_lost, reason)

@@ -14,19 +14,19 @@ from typing import Protocol
 
 import numpy as np
 
-from vla_common.modes import Behaviour, Mode
+from vla_common.states import Behaviour, Mode
 from vla_hardware.behaviours import LIMP, ReferenceMotion, clamp
-from vla_hardware.body import Gravity, Hands
 from vla_hardware.command_gate import CommandGate
 from vla_hardware.drivers.base import Driver, DriverError, Gains
+from vla_hardware.gravity import Gravity, Hands
 from vla_hardware.protective_stop import (
-    Circumstances,
-    Decision,
+    StopDecision,
+    StopInputs,
     StopRules,
     SupervisorWatch,
     decide,
 )
-from vla_hardware.reading import Flaw, ReadingCheck
+from vla_hardware.sensor_check import SensorCheck, SensorFault
 from vla_robot import Reading, RobotModel
 
 
@@ -121,7 +121,7 @@ class ServoLoop:
         )
         self.gate = CommandGate(robot.joint_names, limits.command_timeout, limits.max_command_step)
         self.watch = SupervisorWatch(limits.supervisor_timeout)
-        self._check = ReadingCheck(bounds.velocity)
+        self._check = SensorCheck(bounds.velocity)
         self._rules, self._limits = StopRules.of(robot), limits
         self._balance, self._gravity, self._clock = balance, Gravity(robot), clock
         self._lower, self._upper, self._velocity_limit = bounds.lower, bounds.upper, bounds.velocity
@@ -151,7 +151,7 @@ class ServoLoop:
         self.reading: Reading | None = None
         self._speed_is_of: Reading | None = None
         self._speed = math.inf
-        self.decision = Decision(Behaviour.HOLD, 'not started')
+        self.decision = StopDecision(Behaviour.HOLD, 'not started')
         self.flawed = False
         self.fault = ''
         self.ending = ''
@@ -244,7 +244,7 @@ class ServoLoop:
             self._fail(self.last_error)
             off = self.motion.behaviour is Behaviour.OFF
             self.motion.behaviour = Behaviour.OFF if off else Behaviour.DAMP
-            self.decision = Decision(self.motion.behaviour, self.fault)
+            self.decision = StopDecision(self.motion.behaviour, self.fault)
             self._write(self.motion.behaviour, dt)
         self.duration = self._clock() - now
 
@@ -364,7 +364,7 @@ class ServoLoop:
             return self._flawed(f'not a reading: {type(error).__name__}: {error}')
         if flaw is not None:
             kind, where = flaw
-            return self._flawed(f'{kind.value}: {where}', fatal=kind is Flaw.NOT_FINITE)
+            return self._flawed(f'{kind.value}: {where}', fatal=kind is SensorFault.NOT_FINITE)
         if not late:
             self._flaws_in_row = 0
         return reading
@@ -407,7 +407,7 @@ class ServoLoop:
             else:
                 self.gate.open(since)
 
-    def _circumstances(self, now: float) -> Circumstances:
+    def _circumstances(self, now: float) -> StopInputs:
         # After a stall of this loop itself, what was said meanwhile is still in the queue: one
         # cycle of grace to hear it, never two in a row.
         stalled = self.period > 0.5 * self._limits.supervisor_timeout and not self._graced
@@ -419,7 +419,7 @@ class ServoLoop:
         # Once stale stays stale until RUNNING begins anew: the filter's old motion must not go on
         # by itself when its process thaws.
         self._track_stale |= there and not stalled and not self.gate.fresh(now)
-        return Circumstances(
+        return StopInputs(
             fault=self.fault,
             ending=self.ending,
             supervisor_age=self.watch.age(now),

@@ -20,7 +20,7 @@ from sensor_msgs.msg import Imu, JointState
 
 from vla_common import qos
 from vla_common.messages import JointOrder
-from vla_hardware.body import rotation
+from vla_hardware.gravity import rotation
 from vla_robot import RobotModel, load_robot
 
 PERIOD = 1.0 / 30.0

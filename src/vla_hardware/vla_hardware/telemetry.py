@@ -14,8 +14,8 @@ from geometry_msgs.msg import WrenchStamped
 from sensor_msgs.msg import BatteryState, Imu, JointState
 from std_msgs.msg import Header
 
+from vla_common.cdr import Writer
 from vla_common.clock import first_sequence
-from vla_common.wire import Writer
 from vla_hardware.servo_loop import ServoLoop
 from vla_interfaces.msg import DriverStatus, WorldState
 from vla_robot import Reading

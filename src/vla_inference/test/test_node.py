@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bundles import write_bundle
 from lifecycle_msgs.msg import Transition
 from rclpy.action import ActionClient
 from sensor_msgs.msg import Image, Imu, JointState
@@ -19,11 +18,12 @@ from trajectory_msgs.msg import JointTrajectory
 from vla_common import qos
 from vla_common.messages import stamp_to_ns
 from vla_common.testing import wait_until
-from vla_inference.doubles import FaultyPolicy
 from vla_inference.node import InferenceNode
-from vla_inference.policy import load_policy
 from vla_interfaces.action import RunInstruction
 from vla_interfaces.msg import Cause, ChunkReport, InferenceStatus, SupervisorState
+from vla_policy.doubles import FaultyPolicy
+from vla_policy.load import load_policy
+from vla_policy.testing.bundles import write_bundle
 
 SCRIPTED = str(Path(__file__).parents[3] / 'models' / 'scripted')
 S = SupervisorState

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vla_inference.observation import Bounds, FrozenImages, ObservationAssembler
+from vla_inference.observation import FrozenImages, ObservationAssembler, ObservationBounds
 
 NAMES = ('a', 'b')
 T0 = 10**12  # ns on the system clock; steady time 0
@@ -22,7 +22,7 @@ class Feed:
     """Delivers samples of a time (s), received at once unless told otherwise."""
 
     def __init__(self, cameras=('head',), **bounds):
-        self.assembler = ObservationAssembler(NAMES, cameras, Bounds(**bounds))
+        self.assembler = ObservationAssembler(NAMES, cameras, ObservationBounds(**bounds))
         self.picture = 0
 
     def image(self, t, received=None, pixel=None, **change):

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from bundles import HORIZON, JOINTS, ONNX, STEP, write_tokenizer
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save
@@ -18,10 +17,12 @@ from safetensors.torch import save
 from vla_common.clock import ManualClock
 from vla_common.errors import ConfigError
 from vla_inference.blending.blender import Blender, Blending, BlendingParameters
-from vla_inference.chain import Link
-from vla_inference.confidence import ConfidenceLimits, Judge
-from vla_inference.policy import ActionPrefix, PolicyError, load_policy
-from vla_inference.sampling import nearest_to_all
+from vla_inference.confidence import ConfidenceLimits, ConfidenceMonitor
+from vla_inference.fallback import PolicySlot
+from vla_policy.load import load_policy
+from vla_policy.sampling import nearest_to_all
+from vla_policy.testing.bundles import HORIZON, JOINTS, ONNX, STEP, write_tokenizer
+from vla_policy.types import ActionPrefix, PolicyError
 
 TIMES = STEP * np.arange(1, HORIZON + 1)
 
@@ -86,7 +87,7 @@ def write_flow(directory, make='make_two_ways', **flow):
 def test_head_is_led_by_the_prefix_through_its_velocity_field(tmp_path, robot, observe):
     policy = load_policy(write_flow(tmp_path, steps=20, guidance=20.0), robot)
     assert policy.takes_prefix
-    assert Link.inline(policy, ManualClock()).leads
+    assert PolicySlot.inline(policy, ManualClock()).leads
     free = [policy.predict(observe()).positions[:, 0] for _ in range(12)]
     np.testing.assert_allclose(np.abs(free), 0.5, atol=0.4)
     assert {float(np.sign(one.mean())) for one in free} == {1.0, -1.0}
@@ -132,7 +133,7 @@ def test_samples_that_contradict_each_other_lower_the_confidence(tmp_path, robot
     prefix = ActionPrefix(tuple(JOINTS), committed, TIMES, np.ones(HORIZON))
     agreed = policy.predict(observe(prefix=prefix))
     assert 0.0 <= agreed.spread < 0.1
-    judge = Judge(ConfidenceLimits())
+    judge = ConfidenceMonitor(ConfidenceLimits())
     speed = judge.update(-1.0, -1.0, max(spreads))
     assert speed < 1.0
     unsure = judge.confidence

@@ -8,20 +8,21 @@ import itertools
 
 import numpy as np
 import pytest
-from bundles import HORIZON, JOINTS, ONNX, SIZE, write_bundle
 from sensor_msgs.msg import Image
 from test_node import World
 
 from vla_common import qos
 from vla_common.errors import ConfigError
-from vla_inference.bundle import load_bundle
-from vla_inference.bundle_inputs import DepthInput, History
-from vla_inference.loading import check_cameras, common_history, read_cameras
+from vla_inference.configure import check_cameras, common_history, read_cameras
 from vla_inference.node import InferenceNode
-from vla_inference.observation import Bounds, ObservationAssembler
-from vla_inference.policy import ModelPolicy, PolicyError
-from vla_inference.preprocess import DepthPreprocessor
+from vla_inference.observation import ObservationAssembler, ObservationBounds
 from vla_interfaces.msg import SupervisorState
+from vla_policy.bundle.bundle import load_bundle
+from vla_policy.bundle.inputs import DepthInput, History
+from vla_policy.model_policy import ModelPolicy
+from vla_policy.preprocess import DepthPreprocessor
+from vla_policy.testing.bundles import HORIZON, JOINTS, ONNX, SIZE, write_bundle
+from vla_policy.types import PolicyError
 
 T0 = 10**12
 
@@ -135,7 +136,7 @@ class Stream:
     """Joints and IMU at 200 Hz, images whenever told."""
 
     def __init__(self, cameras=('head',), depths=(), history=History()):  # noqa: B008
-        bounds = Bounds(max_skew=0.03)
+        bounds = ObservationBounds(max_skew=0.03)
         self.it = ObservationAssembler(('a',), cameras, bounds, depths, history)
 
     def body(self, begin, end):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vla_common.modes import Mode
-from vla_inference.session import Outcome, Phase, Session
+from vla_common.states import Mode
+from vla_inference.session import InstructionOutcome, Phase, Session
 
 
 def session() -> Session:
@@ -81,7 +81,10 @@ def test_refused_start_aborts_with_the_supervisors_words():
     s.wants_start()
     s.start_answered(id_, False, 'camera_frozen', 0.1)
     result = only_result(s)
-    assert (result.outcome, result.reason) == (Outcome.ABORTED, 'start refused: camera_frozen')
+    assert (result.outcome, result.reason) == (
+        InstructionOutcome.ABORTED,
+        'start refused: camera_frozen',
+    )
     assert not result.success
 
 
@@ -90,7 +93,7 @@ def test_stop_aborts_and_nothing_resumes_when_the_mode_comes_back():
     begin(s)
     s.on_mode(Mode.SAFE_STOP, 'camera_frozen', 0, 1.0)
     result = only_result(s)
-    assert result.outcome is Outcome.ABORTED
+    assert result.outcome is InstructionOutcome.ABORTED
     assert result.reason == 'mode SAFE_STOP: camera_frozen'
     assert result.duration == 1.0
     for mode in (Mode.READY, Mode.RUNNING, Mode.READY, Mode.RUNNING):
@@ -105,16 +108,16 @@ def test_time_limit_ends_it_the_instructions_own_before_the_default():
     s.tick(9.9)
     assert not s.results
     s.tick(10.0)
-    assert only_result(s).outcome is Outcome.TIME_LIMIT
+    assert only_result(s).outcome is InstructionOutcome.TIME_LIMIT
     begin(s, 20.0, time_limit=2.0)
     s.tick(22.0)
-    assert only_result(s).outcome is Outcome.TIME_LIMIT
+    assert only_result(s).outcome is InstructionOutcome.TIME_LIMIT
 
 
 def test_done_is_success():
     s = session()
     id_ = begin(s)
-    s.end(id_, Outcome.DONE, 'done', 3.0)
+    s.end(id_, InstructionOutcome.DONE, 'done', 3.0)
     result = only_result(s)
     assert result.success
     assert result.duration == 3.0
@@ -157,7 +160,7 @@ def test_cancel_while_the_start_is_on_its_way_ends_after_the_answer():
     s.start_answered(id_, True, '', 0.2)
     s.on_mode(Mode.RUNNING, '', 0, 0.3)
     assert s.running(0.3) is None
-    assert only_result(s).outcome is Outcome.CANCELLED
+    assert only_result(s).outcome is InstructionOutcome.CANCELLED
 
 
 def test_supervisor_that_never_answers_is_not_waited_for():
@@ -183,7 +186,7 @@ def test_patient_instruction_waits_for_the_first_ready():
 def test_cancelling_an_old_id_changes_nothing():
     s = session()
     first = begin(s)
-    s.end(first, Outcome.DONE, 'done', 1.0)
+    s.end(first, InstructionOutcome.DONE, 'done', 1.0)
     begin(s, 2.0)
     s.cancel(first, 3.0)
     assert s.phase is Phase.RUNNING
@@ -222,7 +225,7 @@ def test_every_instruction_ends_once_and_runs_only_in_running(events):
         elif kind == 'done':
             running = s.running(now)
             if running:
-                s.end(running.id, Outcome.DONE, 'done', now)
+                s.end(running.id, InstructionOutcome.DONE, 'done', now)
         elif kind == 'wait':
             now += value
             s.tick(now)

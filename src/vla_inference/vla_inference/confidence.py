@@ -32,7 +32,7 @@ def together(*confidences: float) -> float:
     return min(known, default=-1.0)
 
 
-class Judge:
+class ConfidenceMonitor:
     """What confidence does to the speed, and when it is lost. One per policy and instruction."""
 
     def __init__(self, limits: ConfidenceLimits) -> None:

@@ -13,28 +13,22 @@ import cv2
 import numpy as np
 from ament_index_python.packages import PackageNotFoundError
 from rclpy.task import Future
-from sensor_msgs.msg import Image, Imu, JointState
+from sensor_msgs.msg import Image
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
-from trajectory_msgs.msg import JointTrajectory
 
-from vla_common import qos
+from vla_common import qos, topics
 from vla_common.clock import RateMeter, first_sequence, steady_now
 from vla_common.errors import ConfigError
-from vla_common.levels import Level
+from vla_common.image_cdr import WireImage, read_image
 from vla_common.lifecycle import VlaLifecycleNode, run
 from vla_common.messages import stamp_to_ns
-from vla_common.modes import Mode
-from vla_common.scheduling import Ordinary, Priority
+from vla_common.scheduling import NormalPriority, Priority
+from vla_common.states import InferenceState, Level, Mode
+from vla_inference.action_server import InstructionActionServer
 from vla_inference.blending.blender import BlendingParameters, chosen
-from vla_inference.caller import ThreadCaller
-from vla_inference.chain import Chain, Link
 from vla_inference.confidence import ConfidenceLimits
-from vla_inference.cycle import Attempt, InferenceCycle, Limits, State
-from vla_inference.goals import InstructionGoals
-from vla_inference.image_wire import WireImage, read_image
-from vla_inference.initial import InitialInstruction, Offer
-from vla_inference.loading import (
+from vla_inference.configure import (
     check_cameras,
     check_instruction,
     common_history,
@@ -42,16 +36,21 @@ from vla_inference.loading import (
     read_cameras,
     warmed_up,
 )
+from vla_inference.fallback import FallbackChain, PolicySlot
+from vla_inference.inference_step import InferenceStep, StepLimits, StepResult
+from vla_inference.instruction_text import worded
 from vla_inference.memory import MemoryBudget, MemoryWatch
-from vla_inference.observation import Bounds, ObservationAssembler
-from vla_inference.policy import InstructionRefused, Policy, load_policy
-from vla_inference.runtimes.scripted import HoldPolicy
-from vla_inference.saying import ChunkWriter, chunk_report, status_message
-from vla_inference.session import Outcome, Phase, Session
-from vla_inference.turns import Turns
-from vla_inference.wording import worded
+from vla_inference.messages import ChunkWriter, chunk_report, status_message
+from vla_inference.observation import ObservationAssembler, ObservationBounds
+from vla_inference.policy_worker import ThreadWorker
+from vla_inference.scheduler import Scheduler
+from vla_inference.session import InstructionOutcome, Phase, Session
+from vla_inference.startup_instruction import Offer, StartupInstruction
 from vla_interfaces.action import RunInstruction
-from vla_interfaces.msg import ChunkReport, InferenceStatus, SafetyStatus, SupervisorState
+from vla_interfaces.msg import InferenceStatus, SupervisorState
+from vla_policy.load import load_policy
+from vla_policy.runtimes.scripted import HoldPolicy
+from vla_policy.types import InstructionRefused, Policy
 from vla_robot import load_robot
 
 FOUND_WITHIN = 1.0
@@ -67,8 +66,8 @@ class InferenceNode(VlaLifecycleNode):
         super().__init__('inference', 'vla_inference', **node_options)
         self._make_policy = make_policy
         self._policy: Policy | None = None
-        self._chain: Chain | None = None
-        self._initial = InitialInstruction()
+        self._chain: FallbackChain | None = None
+        self._initial = StartupInstruction()
 
     # -- lifecycle -----------------------------------------------------------------------------
 
@@ -83,9 +82,9 @@ class InferenceNode(VlaLifecycleNode):
         if p.fallback_policy:
             names.append(('fallback_policy', p.fallback_policy))
         # Torn down with whatever was built when a later one is refused.
-        self._chain = Chain(())
+        self._chain = FallbackChain(())
         for key, name in names:
-            self._chain = Chain((*self._chain.links, self._load(key, name)))
+            self._chain = FallbackChain((*self._chain.links, self._load(key, name)))
         self._memory = MemoryWatch(
             MemoryBudget(p.memory.host, p.memory.device),
             [link.policy.memory for link in self._chain.links if hasattr(link.policy, 'memory')],
@@ -95,7 +94,7 @@ class InferenceNode(VlaLifecycleNode):
         self._instruction = check_instruction(self._policy, p.instruction)
         self._lock = threading.RLock()
         self._session = Session(p.time_limit, p.start_timeout)
-        bounds = Bounds(
+        bounds = ObservationBounds(
             p.observation.max_age,
             p.observation.max_skew,
             p.observation.max_future,
@@ -108,12 +107,12 @@ class InferenceNode(VlaLifecycleNode):
         history = common_history(bundles)
         self._assembler = ObservationAssembler(names, self._cameras, bounds, self._depths, history)
         self._speed_scale = 0.0
-        self._cycle = InferenceCycle(
+        self._cycle = InferenceStep(
             self._chain,
             HoldPolicy(self._robot),
             self._assembler,
             self._session,
-            Limits(
+            StepLimits(
                 p.policy_timeout,
                 p.fallback_after,
                 p.fallback_duration,
@@ -129,12 +128,12 @@ class InferenceNode(VlaLifecycleNode):
             # Until the filter has said its scale, nothing is scaled.
             lambda: self._speed_scale or 1.0,
         )
-        self._attempt: Attempt | None = None
+        self._attempt: StepResult | None = None
         self._rate = RateMeter(2.0)
         self._sequence = first_sequence()
         self._chunks = 0
         self._writer = ChunkWriter()
-        self._turns = Turns(
+        self._turns = Scheduler(
             self._cycle.attempt,
             self._publish,
             lambda: self._note_error('attempt'),
@@ -142,11 +141,11 @@ class InferenceNode(VlaLifecycleNode):
         )
         self._wire()
 
-    def _load(self, key: str, name: str) -> Link:
+    def _load(self, key: str, name: str) -> PolicySlot:
         """One bundle of the chain, warmed up."""
         p = self.params
         # The model and the threads that it makes compute beside others, not before them.
-        with Ordinary():
+        with NormalPriority():
             policy = load_named(
                 key,
                 name,
@@ -169,17 +168,17 @@ class InferenceNode(VlaLifecycleNode):
         b, c = p.blending, p.confidence
         led = bool(getattr(policy, 'takes_prefix', False))
         mode = chosen(b.mode, policy.bundle.blending, led)
-        return Link(
+        return PolicySlot(
             policy,
-            ThreadCaller(policy, steady_now, self._on_answer),
+            ThreadWorker(policy, steady_now, self._on_answer),
             BlendingParameters(mode, b.decay, b.chunks, b.lead_over),
             ConfidenceLimits(c.half, c.slow_below, c.slowest, c.fallback_below, c.patience),
         )
 
     def _wire(self) -> None:
-        self._chunk_out = self.advertise(JointTrajectory, '/vla/action_chunk', qos.COMMAND)
-        self._status_out = self.advertise(InferenceStatus, '/vla/inference_status', qos.STATE)
-        self._report_out = self.advertise(ChunkReport, '/vla/chunk_report', qos.EVENT)
+        self._chunk_out = self.add_publisher(topics.ACTION_CHUNK)
+        self._status_out = self.add_publisher(topics.INFERENCE_STATUS)
+        self._report_out = self.add_publisher(topics.CHUNK_REPORT)
         for camera in self._cameras:
             self._see(self._topics[camera].color, camera, self._assembler.add_image)
         for camera in self._depths:
@@ -188,17 +187,17 @@ class InferenceNode(VlaLifecycleNode):
             ('header.stamp', 'name', 'position', 'velocity'),
             ('header.stamp', 'orientation'),
         )
-        self.hear(JointState, '/joint_states', joints, self._on_joints, qos.STATE_SUB)
-        self.hear(Imu, '/imu/data', imu, self._on_imu, qos.STATE_SUB)
-        self.subscribe(SupervisorState, '/supervisor/state', self._on_supervisor, qos.STATE_SUB)
-        self.hear(SafetyStatus, '/safety/status', ('speed_scale',), self._on_safety, qos.STATE_SUB)
-        self.subscribe(String, '/vla/instruction', self._on_instruction, qos.COMMAND)
+        self.subscribe_fields(topics.JOINT_STATES, joints, self._on_joints)
+        self.subscribe_fields(topics.IMU, imu, self._on_imu)
+        self.subscribe(topics.SUPERVISOR_STATE, self._on_supervisor)
+        self.subscribe_fields(topics.SAFETY_STATUS, ('speed_scale',), self._on_safety)
+        self.subscribe(topics.INSTRUCTION, self._on_instruction)
         self._start_client = self.create_client(Trigger, '/supervisor/start')
         self.track(lambda: self.destroy_client(self._start_client))
-        self._goals = InstructionGoals(self, self._accept, self._cancel)
+        self._goals = InstructionActionServer(self, self._accept, self._cancel)
         self.track(self._goals.destroy)
-        self.every(0.02, self._deliver, always=True)
-        self.every(0.2, self._send_feedback)
+        self.add_timer(0.02, self._deliver, always=True)
+        self.add_timer(0.2, self._send_feedback)
 
     def _see(self, topic: str, camera: str, add: Callable[..., bool]) -> None:
         """Like `subscribe`, for images, which are read in place."""
@@ -268,7 +267,7 @@ class InferenceNode(VlaLifecycleNode):
         if attempt is None:
             return Level.WARNING, 'no attempt yet', values
         values['inference_ms'] = f'{1e3 * attempt.inference:.1f}'
-        if attempt.state in (State.BLOCKED, State.FALLBACK):
+        if attempt.state in (InferenceState.BLOCKED, InferenceState.FALLBACK):
             return Level.WARNING, f'{attempt.state.name}: {attempt.reason}', values
         beyond = self._memory.beyond()
         if beyond is not None:
@@ -392,7 +391,7 @@ class InferenceNode(VlaLifecycleNode):
             try:
                 self._policy.check(text)
             except InstructionRefused as error:
-                self._session.end(id_, Outcome.ABORTED, str(error), now)
+                self._session.end(id_, InstructionOutcome.ABORTED, str(error), now)
         return id_
 
     def _cancel(self, id_: int) -> None:
@@ -432,7 +431,7 @@ class InferenceNode(VlaLifecycleNode):
         if self.active:
             self._turns.take(wait=True)
 
-    def _publish(self, attempt: Attempt) -> None:
+    def _publish(self, attempt: StepResult) -> None:
         if attempt.chunk is not None:
             message = self._writer.write(attempt.chunk, attempt.stamp_ns)
             with self._lock:
@@ -452,11 +451,11 @@ class InferenceNode(VlaLifecycleNode):
         self._rate.tick(steady_now())
         self._status_out.publish(self._status(attempt))
 
-    def _mode(self, attempt: Attempt) -> str:
+    def _mode(self, attempt: StepResult) -> str:
         links, at = self._chain.links, attempt.origin.link
         return links[at].blender.mode.value if at < len(links) else ''
 
-    def _status(self, attempt: Attempt) -> InferenceStatus:
+    def _status(self, attempt: StepResult) -> InferenceStatus:
         with self._lock:
             message = status_message(attempt, self._cycle, self._session, steady_now())
             message.camera_frozen = self._assembler.camera_frozen

@@ -21,8 +21,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vla_common.messages import JointOrder
-from vla_inference.bundle_inputs import History
-from vla_inference.policy import Observation
+from vla_policy.bundle.inputs import History
+from vla_policy.types import Observation
 
 NS = 1e-9
 SINGLE = History()
@@ -33,7 +33,7 @@ IMAGES_KEPT, IMAGES_PER_SECOND = 4, 70
 
 
 @dataclass(frozen=True)
-class Bounds:
+class ObservationBounds:
     """Seconds."""
 
     max_age: float = 0.3
@@ -43,7 +43,7 @@ class Bounds:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ObservationResult:
     """What an attempt found. observation is None exactly when reason is not empty."""
 
     observation: Observation | None
@@ -144,7 +144,7 @@ class ObservationAssembler:
         self,
         joint_names: Sequence[str],
         cameras: Sequence[str],
-        bounds: Bounds,
+        bounds: ObservationBounds,
         depths: Sequence[str] = (),
         history: History = SINGLE,
     ) -> None:
@@ -267,7 +267,9 @@ class ObservationAssembler:
             depth = depth.astype(np.float32) * np.float32(1e-3)
         return history.add(stamp_ns, received, (depth,))
 
-    def assemble(self, now: float, now_ns: int, instruction: str, elapsed: float) -> Seen:
+    def assemble(
+        self, now: float, now_ns: int, instruction: str, elapsed: float
+    ) -> ObservationResult:
         """now: steady, s. now_ns: system clock. The newest instant that is good, or the reason."""
         bounds = self._bounds
         for history in self._every:
@@ -291,14 +293,16 @@ class ObservationAssembler:
             age = max(age, part_age)
         skew, oldest = _skew(parts)
         if not skew <= bounds.max_skew:
-            return Seen(None, f'{oldest} lags by {skew:.3f} s, limit {bounds.max_skew}', age, skew)
+            return ObservationResult(
+                None, f'{oldest} lags by {skew:.3f} s, limit {bounds.max_skew}', age, skew
+            )
         for history in self._every:
             if history.refused:
-                return Seen(None, history.refused, age, skew)
+                return ObservationResult(None, history.refused, age, skew)
         for camera, frozen in self._frozen.items():
             if frozen.frozen:
                 reason = f'camera {camera} frozen: the same image for {frozen.same_for:.2f} s'
-                return Seen(None, reason, age, skew)
+                return ObservationResult(None, reason, age, skew)
         past = []
         for i in range(self._past.frames - 1, 0, -1):
             back = i * self._past.step
@@ -307,10 +311,12 @@ class ObservationAssembler:
                 off = abs(instant - sample.stamp_ns - round(back / NS)) * NS
                 if not off <= bounds.max_skew:
                     reason = f'{name} has nothing of {back:.2f} s before: {off:.3f} s off'
-                    return Seen(None, f'{reason}, limit {bounds.max_skew}', age, skew)
+                    return ObservationResult(None, f'{reason}, limit {bounds.max_skew}', age, skew)
             past.append(self._observed(before, instant - round(back / NS), instruction, elapsed))
         observation = self._observed(parts, instant, instruction, elapsed)
-        return Seen(replace(observation, past=tuple(past)) if past else observation, '', age, skew)
+        return ObservationResult(
+            replace(observation, past=tuple(past)) if past else observation, '', age, skew
+        )
 
     @staticmethod
     def _age(sample: _Sample, now: float, now_ns: int) -> float:
@@ -336,8 +342,8 @@ class ObservationAssembler:
         )
 
 
-def _old(name: str, age: float, limit: float) -> Seen:
-    return Seen(None, f'{name} is {age:.3f} s old, limit {limit}', age, -1.0)
+def _old(name: str, age: float, limit: float) -> ObservationResult:
+    return ObservationResult(None, f'{name} is {age:.3f} s old, limit {limit}', age, -1.0)
 
 
 def _skew(parts: Mapping[str, _Sample]) -> tuple[float, str]:
@@ -351,5 +357,5 @@ def _noun(name: str) -> str:
     return name if name in ('joint_states', 'imu') else f'image of {name}'
 
 
-def _none(reason: str) -> Seen:
-    return Seen(None, reason, -1.0, -1.0)
+def _none(reason: str) -> ObservationResult:
+    return ObservationResult(None, reason, -1.0, -1.0)

@@ -17,7 +17,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 
-from vla_common.modes import Mode
+from vla_common.states import Mode
 
 
 class Phase(Enum):
@@ -29,7 +29,7 @@ class Phase(Enum):
     RUNNING = 'running'
 
 
-class Outcome(Enum):
+class InstructionOutcome(Enum):
     """How an instruction ended."""
 
     DONE = 'done'
@@ -43,13 +43,13 @@ class Result:
     """How an instruction ended. duration: s of RUNNING."""
 
     id: int
-    outcome: Outcome
+    outcome: InstructionOutcome
     reason: str
     duration: float
 
     @property
     def success(self) -> bool:
-        return self.outcome is Outcome.DONE
+        return self.outcome is InstructionOutcome.DONE
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Session:
         self._granted = False
         self._start_id = 0
         self._began_ns = 0
-        self._ending: tuple[Outcome, str] | None = None
+        self._ending: tuple[InstructionOutcome, str] | None = None
         self.finished = 0
         self.last_result = ''
         self.results: deque[Result] = deque()
@@ -124,7 +124,7 @@ class Session:
         inherits = self._phase is Phase.STARTING and self._asked
         since = self._since if inherits else now
         if self._phase is not Phase.IDLE:
-            replaced = (Outcome.CANCELLED, 'replaced by a newer instruction')
+            replaced = (InstructionOutcome.CANCELLED, 'replaced by a newer instruction')
             self._end(*(self._ending or replaced), now)
         self._id += 1
         self._phase = Phase.STARTING if inherits else Phase.WAITING
@@ -155,7 +155,7 @@ class Session:
             if self._ending is not None:
                 self._end(*self._ending, now)
         elif mode not in self._allowed():
-            self._end(Outcome.ABORTED, f'mode {mode.name}{_because(why)}', now)
+            self._end(InstructionOutcome.ABORTED, f'mode {mode.name}{_because(why)}', now)
 
     def _allowed(self) -> tuple[Mode, ...]:
         """The modes that the phase can live in."""
@@ -174,26 +174,26 @@ class Session:
         if granted:
             self._granted = True
             return
-        outcome, reason = self._ending or (Outcome.ABORTED, f'start refused: {message}')
+        outcome, reason = self._ending or (InstructionOutcome.ABORTED, f'start refused: {message}')
         self._end(outcome, reason, now)
 
     def tick(self, now: float) -> None:
         """Time limits."""
         if self._phase is Phase.RUNNING and now - self._since >= self._limit:
-            self._end(Outcome.TIME_LIMIT, 'time limit', now)
+            self._end(InstructionOutcome.TIME_LIMIT, 'time limit', now)
         late = now - self._since >= self._start_timeout
         if self._phase is Phase.WAITING and late and not self._patient:
             mode = 'unknown' if self._mode is None else self._mode.name
-            self._end(Outcome.ABORTED, f'supervisor not READY: mode {mode}', now)
+            self._end(InstructionOutcome.ABORTED, f'supervisor not READY: mode {mode}', now)
         elif self._phase is Phase.STARTING and late:
             what = 'did not begin RUNNING' if self._granted else 'did not answer the start'
-            outcome, reason = self._ending or (Outcome.ABORTED, f'supervisor {what}')
+            outcome, reason = self._ending or (InstructionOutcome.ABORTED, f'supervisor {what}')
             self._end(outcome, reason, now)
 
     def cancel(self, id_: int, now: float, reason: str = 'cancelled') -> None:
-        self.end(id_, Outcome.CANCELLED, reason, now)
+        self.end(id_, InstructionOutcome.CANCELLED, reason, now)
 
-    def end(self, id_: int, outcome: Outcome, reason: str, now: float) -> None:
+    def end(self, id_: int, outcome: InstructionOutcome, reason: str, now: float) -> None:
         """End the instruction with this id; another one stays untouched."""
         if id_ != self._id or self._phase is Phase.IDLE:
             return
@@ -205,14 +205,16 @@ class Session:
     def abandon(self, reason: str, now: float) -> None:
         """The node goes out of service: end at once, whatever is pending."""
         if self._phase is not Phase.IDLE:
-            self._end(Outcome.ABORTED, reason, now)
+            self._end(InstructionOutcome.ABORTED, reason, now)
         self._mode = None
 
-    def _end(self, outcome: Outcome, reason: str, now: float) -> None:
+    def _end(self, outcome: InstructionOutcome, reason: str, now: float) -> None:
         result = Result(self._id, outcome, reason, self.elapsed(now))
         self.results.append(result)
         self.finished += 1
-        self.last_result = reason if outcome is not Outcome.ABORTED else f'aborted: {reason}'
+        self.last_result = (
+            reason if outcome is not InstructionOutcome.ABORTED else f'aborted: {reason}'
+        )
         self._phase = Phase.IDLE
         self._text = ''
         self._ending = None

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from vla_common.errors import ConfigError
-from vla_models.dataset import Layout, open_dataset
+from vla_models.dataset import DatasetLayout, open_dataset
 from vla_models.dataset.columns import fixed
 from vla_models.dataset.frames import chunks_of
 from vla_models.dataset.images import encode_png, fault_of
@@ -43,7 +43,7 @@ def nan_at(row):
 
 
 def test_frames_come_back_as_they_were_written(noise_dataset, layout):
-    from noise import episode_of_noise
+    from vla_models.testing import episode_of_noise
 
     frames = open_dataset(noise_dataset)
     given = episode_of_noise(layout, 2)
@@ -161,14 +161,14 @@ def test_chunks_of_plain_demonstrations_are_the_actions_that_follow(tmp_path, la
     r"""
     actions at 20 Hz: 0 1 2 3 …; a chunk with steps of 0.1 s from frame 0 is 1 3 5 (held) 5
     """
-    small = Layout('r', ('a',), ('a',), fps=20.0, horizon=4, step=0.1)
+    small = DatasetLayout('r', ('a',), ('a',), fps=20.0, horizon=4, step=0.1)
     chunks = chunks_of(np.arange(6.0)[:, None], small)
     assert chunks[0, :, 0].tolist() == [1, 3, 5, 5]
     assert chunks[5, :, 0].tolist() == [5, 5, 5, 5]
 
 
 def test_a_dataset_without_labels_is_read_as_demonstrations(tmp_path, layout):
-    from noise import write_noise
+    from vla_models.testing import write_noise
 
     plain = replace(layout, labels=0)
     frames = open_dataset(write_noise(tmp_path / 'plain', plain, 2))
@@ -204,7 +204,7 @@ def as_video(directory, side, frames):
 
 
 def test_video_of_a_users_own_is_read(tmp_path, layout):
-    from noise import write_noise
+    from vla_models.testing import write_noise
 
     data = write_noise(tmp_path / 'video', replace(layout, labels=0), 2)
     frames = open_dataset(as_video(data, 64, 8), image_size=32)
@@ -213,7 +213,7 @@ def test_video_of_a_users_own_is_read(tmp_path, layout):
 
 
 def test_a_video_that_ends_too_early_is_named_with_episode_and_frame(tmp_path, layout):
-    from noise import write_noise
+    from vla_models.testing import write_noise
 
     data = write_noise(tmp_path / 'video', replace(layout, labels=0), 2)
     with pytest.raises(ConfigError, match='episode 1, frame 2: found a video that ends before'):

@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from noise import episode_of_noise, write_noise
 
 from vla_common.errors import ConfigError
 from vla_models.dataset import (
@@ -20,6 +19,7 @@ from vla_models.dataset import (
     finished_attempts,
     open_dataset,
 )
+from vla_models.testing import episode_of_noise, write_noise
 
 
 def test_episodes_are_numbered_without_gaps_whoever_wrote_them_and_what_failed(tmp_path, layout):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from vla_models.expert import HORIZON, PERIOD, SPEED, STEP, Expert
 from vla_models.goals import ABOVE_CUBE, Target
 from vla_models.postures import PostureSampler
-from vla_models.tasks import ALL_TASKS, HANDS, Kind, Task
+from vla_models.tasks import ALL_TASKS, HANDS, Task, TaskKind
 from vla_robot import load_robot
 
 ROBOT = load_robot('humanoid32')
@@ -38,7 +38,7 @@ def test_a_chunk_stays_inside_the_joint_limits_and_below_its_speed(task, seed, e
     assert (chunk >= limits.lower[EXPERT.joints]).all()
     assert (chunk <= limits.upper[EXPERT.joints]).all()
     # A wave moves with its goal besides.
-    allowed = SPEED * STEP + (0.15 if task.kind is Kind.WAVE else 1e-9)
+    allowed = SPEED * STEP + (0.15 if task.kind is TaskKind.WAVE else 1e-9)
     assert np.abs(np.diff(chunk, axis=0)).max() <= allowed
 
 
@@ -47,7 +47,7 @@ def test_a_hanging_hand_reaches_a_cube_and_is_above_the_table_before_it_is_over_
     side view:      ready .--> cube     the path from standing goes up behind the table's edge
              standing /  |=====table
     """
-    task = Task(Kind.REACH, 'left', 'red')
+    task = Task(TaskKind.REACH, 'left', 'red')
     q = ROBOT.poses['standing'].copy()
     for i in range(80):
         q[EXPERT.joints] = EXPERT.chunk(task, q, i * STEP, CUBE)[0]
@@ -58,14 +58,14 @@ def test_a_hanging_hand_reaches_a_cube_and_is_above_the_table_before_it_is_over_
 
 
 def test_pointing_fingers_are_in_line_with_the_cube():
-    q = follow(Task(Kind.POINT, 'left', 'red'), ROBOT.poses['ready'], 6.0, CUBE)
+    q = follow(Task(TaskKind.POINT, 'left', 'red'), ROBOT.poses['ready'], 6.0, CUBE)
     tip, direction = EXPERT.fingers(q, 'left')
     ray = CUBE.position - tip
     assert np.arccos(direction @ ray / np.linalg.norm(ray)) < 0.05
 
 
 def test_looking_puts_the_cube_on_the_axis_of_the_camera():
-    q = follow(Task(Kind.LOOK, None, 'red'), ROBOT.poses['ready'], 5.0, CUBE)
+    q = follow(Task(TaskKind.LOOK, None, 'red'), ROBOT.poses['ready'], 5.0, CUBE)
     kinematics = ROBOT.kinematics()
     kinematics.update(q)
     rotation, position = kinematics.frame('head_camera')
@@ -75,7 +75,7 @@ def test_looking_puts_the_cube_on_the_axis_of_the_camera():
 
 def test_a_cube_out_of_view_is_waited_for_with_the_eyes_on_the_table():
     unseen = Target(CUBE.position, CUBE.size, in_view=False)
-    q = follow(Task(Kind.REACH, 'left', 'red'), ROBOT.poses['ready'], 4.0, unseen)
+    q = follow(Task(TaskKind.REACH, 'left', 'red'), ROBOT.poses['ready'], 4.0, unseen)
     for group in ('head', 'left_arm'):
         joints = ROBOT.groups[group]
         assert np.allclose(q[joints], ROBOT.poses['ready'][joints], atol=0.02)
@@ -84,11 +84,11 @@ def test_a_cube_out_of_view_is_waited_for_with_the_eyes_on_the_table():
 @pytest.mark.parametrize('pose', ['standing', 'ready'])
 def test_to_stand_still_is_not_to_move(pose):
     start = ROBOT.poses[pose]
-    chunk = EXPERT.chunk(Task(Kind.STAND), start, 0.0)
+    chunk = EXPERT.chunk(Task(TaskKind.STAND), start, 0.0)
     assert np.abs(chunk - start[EXPERT.joints]).max() < 0.05
 
 
-@pytest.mark.parametrize(('kind', 'pose'), [(Kind.REST, 'standing'), (Kind.READY, 'ready')])
+@pytest.mark.parametrize(('kind', 'pose'), [(TaskKind.REST, 'standing'), (TaskKind.READY, 'ready')])
 def test_postures_are_reached_from_the_other_one(kind, pose):
     start = ROBOT.poses['ready' if pose == 'standing' else 'standing']
     q = follow(Task(kind), start, 7.0)
@@ -98,7 +98,7 @@ def test_postures_are_reached_from_the_other_one(kind, pose):
 
 
 def test_a_wave_is_a_function_of_its_phase():
-    task = Task(Kind.WAVE, 'right')
+    task = Task(TaskKind.WAVE, 'right')
     q = follow(task, ROBOT.poses['ready'], 6.0)
     first, later = (EXPERT.chunk(task, q, t) for t in (0.7, 0.7 + PERIOD))
     assert np.allclose(first, later)
@@ -107,7 +107,7 @@ def test_a_wave_is_a_function_of_its_phase():
 
 
 def test_a_goal_is_arrived_at_and_then_kept_so_that_early_steps_need_no_amplifying():
-    task = Task(Kind.POINT, 'left', 'red')
+    task = Task(TaskKind.POINT, 'left', 'red')
     q = follow(task, ROBOT.poses['ready'], 4.0, CUBE)
     arm = [EXPERT.names.index(ROBOT.joint_names[i]) for i in ROBOT.groups['left_arm']]
     q[ROBOT.groups['left_arm']] += 0.04  # within what one step may brake
@@ -118,7 +118,7 @@ def test_a_goal_is_arrived_at_and_then_kept_so_that_early_steps_need_no_amplifyi
 def test_a_leaning_torso_does_not_move_the_finger_tips_off_the_cube():
     leaning = ROBOT.poses['ready'].copy()
     leaning[ROBOT.groups['torso']] = (0.04, -0.05, 0.03)
-    task = Task(Kind.REACH, 'right', 'red')
+    task = Task(TaskKind.REACH, 'right', 'red')
     cube = Target(CUBE.position * [1, -1, 1], CUBE.size)
     q = follow(task, leaning, 5.0, cube)
     wanted = cube.position + [0, 0, cube.size / 2 + ABOVE_CUBE]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from vla_models.goals import CONTORTED, GRID, Goals, Target
 from vla_models.inverse_kinematics import FINGERS, ArmSolver, tip_at
 from vla_models.scenes import CUBE_X, CUBE_Y, possible, sample_scene
-from vla_models.tasks import ALL_TASKS, HANDS, Kind, Task
+from vla_models.tasks import ALL_TASKS, HANDS, Task, TaskKind
 from vla_robot import load_robot
 from vla_sim import World
 
@@ -37,7 +37,7 @@ def whole_clearance(q: np.ndarray) -> float:
 @given(st.sampled_from(HANDS), places)
 def test_either_hand_can_point_at_any_place_where_a_cube_may_lie(hand, place):
     target = Target(np.array(place), 0.045)
-    assert GOALS.feasible(Task(Kind.POINT, hand, 'red'), target)
+    assert GOALS.feasible(Task(TaskKind.POINT, hand, 'red'), target)
     q = posture(hand, GOALS.point(hand, target).joints)
     KINEMATICS.update(q)
     rotation, tip = KINEMATICS.frame(f'{hand}_hand')
@@ -56,7 +56,7 @@ def test_either_hand_can_point_at_any_place_where_a_cube_may_lie(hand, place):
 def test_a_hand_gets_at_every_place_on_its_side_without_contortion(hand, place):
     side = 1.0 if hand == 'left' else -1.0
     target = Target(np.array(place) * [1.0, side, 1.0], 0.045)
-    assert GOALS.feasible(Task(Kind.REACH, hand, 'red'), target)
+    assert GOALS.feasible(Task(TaskKind.REACH, hand, 'red'), target)
     joints = GOALS.reach(hand, target).joints
     assert np.abs(joints - ROBOT.poses['ready'][ROBOT.groups[f'{hand}_arm']]).max() <= CONTORTED
     assert whole_clearance(posture(hand, joints)) > 0.0
@@ -74,14 +74,14 @@ def test_neighbouring_places_have_neighbouring_goals_for_pointing(hand, place, s
 
 def test_a_cube_out_of_reach_is_not_feasible_for_the_arm_but_can_be_looked_at():
     far = Target(np.array([0.7, 0.1, 0.085]), 0.045)
-    assert not GOALS.feasible(Task(Kind.REACH, 'left', 'red'), far)
-    assert GOALS.feasible(Task(Kind.LOOK, None, 'red'), far)
+    assert not GOALS.feasible(Task(TaskKind.REACH, 'left', 'red'), far)
+    assert GOALS.feasible(Task(TaskKind.LOOK, None, 'red'), far)
 
 
 @pytest.mark.parametrize('hand', HANDS)
 def test_a_place_inside_the_torso_is_not_asked_for(hand):
     inside = Target(np.array([0.0, 0.0, 0.3]), 0.045)
-    assert not GOALS.feasible(Task(Kind.REACH, hand, 'red'), inside)
+    assert not GOALS.feasible(Task(TaskKind.REACH, hand, 'red'), inside)
 
 
 def test_a_goal_next_to_the_body_keeps_its_distance():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vla_models.language import HELD_OUT, TOKENS, TRAIN, build_tokenizer, encode, phrase
-from vla_models.tasks import ALL_TASKS, Kind
+from vla_models.tasks import ALL_TASKS, TaskKind
 
 TOKENIZER = build_tokenizer()
 
@@ -23,7 +23,7 @@ def test_an_instruction_names_the_hand_and_the_colour_of_its_task(task, seed, he
 
 
 def test_held_out_phrasings_are_never_trained_on():
-    for kind in Kind:
+    for kind in TaskKind:
         assert not set(TRAIN[kind]) & set(HELD_OUT[kind])
         assert HELD_OUT[kind]
 

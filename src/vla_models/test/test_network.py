@@ -10,7 +10,7 @@ from vla_models.network.fusion import Fusion
 from vla_models.network.heads import HEADS
 from vla_models.network.humanoid_vla import HumanoidVLA, HumanoidVLAConfig
 from vla_models.network.layers import Attention
-from vla_models.network.looking import Landmarks, LanguageQueriedAttention, Locator
+from vla_models.network.spatial_attention import Landmarks, LanguageQueriedAttention, Locator
 from vla_models.network.text import TextEncoder
 from vla_models.network.vision import VISION, grid_coordinates
 

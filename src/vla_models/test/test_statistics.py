@@ -10,17 +10,17 @@ import pytest
 
 from vla_models.goals import Goals
 from vla_models.scenarios import CYCLE, SEEING, make_scenario
-from vla_models.statistics import Outcome, markdown_of, summarise, wilson
+from vla_models.statistics import EpisodeOutcome, markdown_of, summarise, wilson
 from vla_robot import load_robot
 
 ROBOT = load_robot('humanoid32')
 GOALS = Goals(ROBOT)
 
 
-def outcome(kind: str, success: bool, **others) -> Outcome:
+def outcome(kind: str, success: bool, **others) -> EpisodeOutcome:
     given = {'error': 0.01, 'seconds': 2.0 if success else None, 'path': 0.5, 'fallen': False}
     given |= {'violations': 0, 'interventions': 0} | others
-    return Outcome(task=f'{kind}_x', kind=kind, success=success, **given)
+    return EpisodeOutcome(task=f'{kind}_x', kind=kind, success=success, **given)
 
 
 @pytest.mark.parametrize(('good', 'count'), [(0, 10), (5, 10), (10, 10), (97, 100)])

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from noise import SMALL_NETWORK, episode_of_noise, write_noise
 from safetensors.torch import save_file
 
 from vla_common.errors import ConfigError
 from vla_models.dataset import EpisodeWriter, finalise
-from vla_models.exporting import describe, load_checkpoint
+from vla_models.policy_description import describe, load_checkpoint
+from vla_models.testing import SMALL_NETWORK, episode_of_noise, write_noise
 from vla_models.training import BEST, CHECKPOINT, Trainer, TrainingOptions
 from vla_models.training.checkpoint import load
 

@@ -20,18 +20,18 @@ from itertools import islice
 import mujoco
 import numpy as np
 
-from vla_inference.bundle import ImageInput
-from vla_inference.policy import Observation
-from vla_inference.preprocess import ImagePreprocessor
-from vla_models.dataset import Episode, Labels, Layout
+from vla_models.dataset import DatasetLayout, Episode, Labels
 from vla_models.expert import HORIZON, PERIOD, STEP, Expert
 from vla_models.goals import Target
-from vla_models.judging import Judge
 from vla_models.postures import PostureSampler
 from vla_models.rollout import TIMESTEP, Body, run
+from vla_models.scene_truth import named_colours, target_of
 from vla_models.scenes import possible, sample_scene, sample_task
-from vla_models.seeing import named_colours, target_of
-from vla_models.tasks import ALL_TASKS, TASK_INDEX, Kind, Task
+from vla_models.success import SuccessCriterion
+from vla_models.tasks import ALL_TASKS, TASK_INDEX, Task, TaskKind
+from vla_policy.bundle.bundle import ImageInput
+from vla_policy.preprocess import ImagePreprocessor
+from vla_policy.types import Observation
 from vla_robot import RobotModel
 from vla_safety.parameters import FilterParameters
 from vla_sim import Renderer, Scene, SensorNoise, World
@@ -48,28 +48,28 @@ DWELL = 0.4  # s that an episode goes on after success
 LED_ASTRAY = 0.4  # share of the episodes
 # How often a kind is carried out.
 EXECUTED = {
-    Kind.REACH: 0.34,
-    Kind.POINT: 0.24,
-    Kind.LOOK: 0.20,
-    Kind.REST: 0.07,
-    Kind.WAVE: 0.05,
-    Kind.READY: 0.06,
-    Kind.STAND: 0.04,
+    TaskKind.REACH: 0.34,
+    TaskKind.POINT: 0.24,
+    TaskKind.LOOK: 0.20,
+    TaskKind.REST: 0.07,
+    TaskKind.WAVE: 0.05,
+    TaskKind.READY: 0.06,
+    TaskKind.STAND: 0.04,
 }
 # How often a kind is a label; what needs eyes is asked most.
 LABELLED = {
-    Kind.REACH: 3.0,
-    Kind.POINT: 2.2,
-    Kind.LOOK: 2.0,
-    Kind.WAVE: 1.2,
-    Kind.REST: 0.6,
-    Kind.READY: 0.6,
-    Kind.STAND: 0.6,
+    TaskKind.REACH: 3.0,
+    TaskKind.POINT: 2.2,
+    TaskKind.LOOK: 2.0,
+    TaskKind.WAVE: 1.2,
+    TaskKind.REST: 0.6,
+    TaskKind.READY: 0.6,
+    TaskKind.STAND: 0.6,
 }
 
 
 @dataclass(frozen=True)
-class Detour:
+class Perturbation:
     """For a while, targets that are `offset` (k,) rad off; from `begin` to `end` s."""
 
     begin: float
@@ -77,7 +77,7 @@ class Detour:
     offset: np.ndarray
 
     @classmethod
-    def sample(cls, count: int, rng: np.random.Generator) -> Detour | None:
+    def sample(cls, count: int, rng: np.random.Generator) -> Perturbation | None:
         """One for an episode, or none."""
         if rng.random() >= LED_ASTRAY:
             return None
@@ -87,7 +87,7 @@ class Detour:
 
 
 @dataclass
-class Frames:
+class EpisodeFrames:
     """What has been written down so far."""
 
     image: list = field(default_factory=list)
@@ -115,7 +115,7 @@ class Scribe:
         self._preprocess, self._tasks = preprocess, tasks
         weights = np.array([LABELLED[task.kind] for task in tasks])
         self._weights = weights / weights.sum()
-        self._frames = Frames()
+        self._frames = EpisodeFrames()
 
     def targets(self, world: World) -> dict[str, tuple[Target, np.ndarray]]:
         """By colour: each cube in the base frame and in the image."""
@@ -167,7 +167,7 @@ class Scribe:
 class Demonstrator:
     """The expert at work (a `rollout.Brain`), and written down."""
 
-    def __init__(self, scribe: Scribe, task: Task, detour: Detour | None) -> None:
+    def __init__(self, scribe: Scribe, task: Task, detour: Perturbation | None) -> None:
         self.scribe, self.task, self.detour = scribe, task, detour
         self.joints = scribe.expert.joints
         self._next = 0.0
@@ -204,9 +204,9 @@ class Collector:
         self._preprocess = ImagePreprocessor(spec)
 
     @staticmethod
-    def layout(robot: RobotModel, seed: int) -> Layout:
+    def layout(robot: RobotModel, seed: int) -> DatasetLayout:
         """What the dataset is made of."""
-        return Layout(
+        return DatasetLayout(
             robot=robot.name,
             state_joints=tuple(robot.joint_names),
             action_joints=Expert(robot).names,
@@ -248,7 +248,7 @@ class Collector:
         return Renderer(self.robot, scene, *size, backend=self.backend, seed=seed)
 
     def _demonstration(self, rng: np.random.Generator) -> Episode | str:
-        kind = Kind(rng.choice([kind.value for kind in EXECUTED], p=list(EXECUTED.values())))
+        kind = TaskKind(rng.choice([kind.value for kind in EXECUTED], p=list(EXECUTED.values())))
         scene, task = sample_task(self.robot, self.expert.goals, rng, kind)
         world = World(
             self.robot,
@@ -260,11 +260,13 @@ class Collector:
         start = self._start(world, kind, rng)
         others = [other for other in self._askable(world, rng) if other != task]
         renderer = self._renderer(scene)
-        detour = None if kind is Kind.STAND else Detour.sample(len(self.expert.joints), rng)
+        detour = (
+            None if kind is TaskKind.STAND else Perturbation.sample(len(self.expert.joints), rng)
+        )
         scribe = Scribe(self.expert, renderer, self._preprocess, others, rng)
         brain = Demonstrator(scribe, task, detour)
         cube = named_colours(scene)[task.colour] if task.has_target else None
-        judge = Judge(world, task, cube, start)
+        judge = SuccessCriterion(world, task, cube, start)
         quiet_from = detour.end if detour else 0.0
         since: list[float] = []
 
@@ -287,12 +289,12 @@ class Collector:
             return f'{task.name}: not done after {outcome.seconds:.1f} s'
         return scribe.episode(task)
 
-    def _start(self, world: World, kind: Kind, rng: np.random.Generator) -> str:
+    def _start(self, world: World, kind: TaskKind, rng: np.random.Generator) -> str:
         """Reset `world` to a start posture; its name ('' for one that has none)."""
         share = rng.random()
-        if kind is Kind.STAND or share < 0.4:
+        if kind is TaskKind.STAND or share < 0.4:
             name = 'standing' if rng.random() < 0.5 else 'ready'
-            name = {Kind.READY: 'standing', Kind.REST: 'ready'}.get(kind, name)
+            name = {TaskKind.READY: 'standing', TaskKind.REST: 'ready'}.get(kind, name)
             world.reset(name)
             return name
         for _ in range(20):
@@ -304,7 +306,7 @@ class Collector:
 
     def _askable(self, world: World, rng: np.random.Generator) -> list[Task]:
         """What can be asked here: all that costs nothing to check, and POOL of what does."""
-        arms = [task for task in ALL_TASKS if task.kind in (Kind.REACH, Kind.POINT)]
+        arms = [task for task in ALL_TASKS if task.kind in (TaskKind.REACH, TaskKind.POINT)]
         rest = [task for task in ALL_TASKS if task not in arms]
         order = (arms[i] for i in rng.permutation(len(arms)))
         goals = self.expert.goals

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vla_inference.policy import load_policy
-from vla_models.brains import BundleBrain, ExpertBrain
+from vla_models.agents import BundleBrain, ExpertBrain
 from vla_models.expert import Expert
-from vla_models.judging import Judge
 from vla_models.rollout import LATENCY, TIMESTEP, Body, Brain, run
 from vla_models.scenarios import SEEING, Scenario, make_scenario
-from vla_models.seeing import named_colours
-from vla_models.statistics import Outcome
+from vla_models.scene_truth import named_colours
+from vla_models.statistics import EpisodeOutcome
+from vla_models.success import SuccessCriterion
+from vla_policy.load import load_policy
 from vla_robot import load_robot
 from vla_safety.parameters import load_parameters
 from vla_sim import Renderer, SensorNoise, World
@@ -45,7 +45,7 @@ class Episodes:
             return ExpertBrain(self.expert, renderer, scenario.task)
         return BundleBrain(self.policy, renderer, blind=variant == 'blind')
 
-    def __call__(self, item: tuple[str, int], watch=None) -> Outcome | None:
+    def __call__(self, item: tuple[str, int], watch=None) -> EpisodeOutcome | None:
         variant, number = item
         scenario = make_scenario(self.robot, self.expert.goals, self.seed, number)
         task = scenario.task
@@ -56,7 +56,7 @@ class Episodes:
         world = World(self.robot, scenario.scene, TIMESTEP, seed=scenario.seed, sensor_noise=noise)
         world.reset(scenario.start)
         cube = named_colours(scenario.scene)[task.colour] if task.has_target else None
-        judge = Judge(world, task, cube, scenario.start)
+        judge = SuccessCriterion(world, task, cube, scenario.start)
         camera = self.robot.camera
         size = (camera.width, camera.height)
         renderer = Renderer(self.robot, scenario.scene, *size, seed=scenario.seed)
@@ -76,7 +76,7 @@ class Episodes:
         finally:
             renderer.close()
         success = judge.success()
-        return Outcome(
+        return EpisodeOutcome(
             task=task.name,
             kind=task.kind.value,
             success=success,

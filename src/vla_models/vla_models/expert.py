@@ -17,7 +17,7 @@ import numpy as np
 
 from vla_models.goals import ArmGoal, Goals, Target
 from vla_models.inverse_kinematics import FINGERS
-from vla_models.tasks import HANDS, Kind, Task
+from vla_models.tasks import HANDS, Task, TaskKind
 from vla_robot import RobotModel
 
 HORIZON = 16
@@ -91,11 +91,11 @@ class Expert:
 
     def _head_goal(self, task: Task, head: np.ndarray, target: Target | None) -> np.ndarray:
         table = self._poses['ready'][self._head]
-        if task.kind is Kind.LOOK and target is not None and target.in_view:
+        if task.kind is TaskKind.LOOK and target is not None and target.in_view:
             return self.goals.look(target)[0]
-        if task.kind in (Kind.REST, Kind.WAVE):
+        if task.kind in (TaskKind.REST, TaskKind.WAVE):
             return self._poses['standing'][self._head]
-        if task.kind is Kind.STAND and head[1] < table[1] / 2:
+        if task.kind is TaskKind.STAND and head[1] < table[1] / 2:
             return self._poses['standing'][self._head]
         return table
 
@@ -109,14 +109,14 @@ class Expert:
         phase: float,
     ) -> np.ndarray:
         raised = self._raised(tip)
-        if task.kind is Kind.REST:
+        if task.kind is TaskKind.REST:
             if raised and not self._lowering(arm, hand):
                 return self._pose('tucked', hand)
             return self._pose('standing', hand)
-        active = task.kind is Kind.READY or task.hand == hand
+        active = task.kind is TaskKind.READY or task.hand == hand
         if not raised:
             return self._pose('tucked' if active else 'standing', hand)
-        if task.kind is Kind.WAVE and task.hand == hand:
+        if task.kind is TaskKind.WAVE and task.hand == hand:
             return self.wave_posture(hand, phase)
         if wanted is None or task.hand != hand:
             return self._pose('ready', hand)
@@ -128,9 +128,9 @@ class Expert:
     def _wanted(self, task: Task, target: Target | None) -> ArmGoal | None:
         if target is None or not target.in_view:
             return None
-        if task.kind is Kind.REACH:
+        if task.kind is TaskKind.REACH:
             return self.goals.reach(task.hand, target)
-        if task.kind is Kind.POINT:
+        if task.kind is TaskKind.POINT:
             return self.goals.point(task.hand, target)
         return None
 
@@ -161,7 +161,7 @@ class Expert:
                 tip = self._kinematics.frame(f'{hand}_hand')[1]
                 goal = self._arm_goal(task, hand, q[arm], tip, wanted, now)
                 step[arm] = approach(goal - q[arm])
-                if task.kind is Kind.WAVE and task.hand == hand and self._raised(tip):
+                if task.kind is TaskKind.WAVE and task.hand == hand and self._raised(tip):
                     # The goal itself moves: carry the error, not the position.
                     step[arm] += self.wave_posture(hand, then) - self.wave_posture(hand, now)
             q = np.clip(q + step, self.goals.lower, self.goals.upper)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vla_models.inverse_kinematics import FINGERS, ArmSolver, pointing_at, tip_at
-from vla_models.tasks import HANDS, Kind, Task
+from vla_models.tasks import HANDS, Task, TaskKind
 from vla_robot import RobotModel
 
 GRID = 0.004  # m
@@ -145,12 +145,12 @@ class Goals:
 
     def feasible(self, task: Task, target: Target) -> bool:
         """Whether a robot that stands upright can do it with ease and without touching itself."""
-        if task.kind is Kind.LOOK:
+        if task.kind is TaskKind.LOOK:
             return self.look(target)[1] < LOOK_ERROR
-        if task.kind is Kind.REACH:
+        if task.kind is TaskKind.REACH:
             goal = self.reach(task.hand, target)
             return goal.error < REACH_ERROR and self._comfortable(task.hand, goal)
-        if task.kind is Kind.POINT:
+        if task.kind is TaskKind.POINT:
             goal = self.point(task.hand, target)
             return goal.error < POINT_ERROR and self._comfortable(task.hand, goal)
         return True

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-from vla_models.tasks import ALL_TASKS, Kind, Task
+from vla_models.tasks import ALL_TASKS, Task, TaskKind
 
 TOKENS = 24  # instruction length in tokens, padded with 0
 VOCABULARY = 512
 
 TRAIN = {
-    Kind.STAND: (
+    TaskKind.STAND: (
         'stand still',
         'hold still',
         'keep still',
@@ -30,7 +30,7 @@ TRAIN = {
         'stand there and do nothing',
         'just stand',
     ),
-    Kind.REST: (
+    TaskKind.REST: (
         'lower your hands',
         'lower both arms',
         'rest your arms',
@@ -41,7 +41,7 @@ TRAIN = {
         'relax your arms',
         'both hands to rest',
     ),
-    Kind.READY: (
+    TaskKind.READY: (
         'get ready',
         'hands ready',
         'both hands to the ready pose',
@@ -51,7 +51,7 @@ TRAIN = {
         'hold both hands over the table',
         'move to the ready pose',
     ),
-    Kind.WAVE: (
+    TaskKind.WAVE: (
         'wave with your {hand} hand',
         'wave your {hand} hand',
         'wave the {hand} hand',
@@ -62,7 +62,7 @@ TRAIN = {
         'give a wave with your {hand} hand',
         'with your {hand} hand wave hello',
     ),
-    Kind.LOOK: (
+    TaskKind.LOOK: (
         'look at the {colour} cube',
         'look at the {colour} block',
         'turn your head to the {colour} cube',
@@ -73,7 +73,7 @@ TRAIN = {
         'find the {colour} cube and look at it',
         'point your camera at the {colour} cube',
     ),
-    Kind.POINT: (
+    TaskKind.POINT: (
         'point at the {colour} cube with your {hand} hand',
         'point with your {hand} hand at the {colour} block',
         'point your {hand} hand at the {colour} cube',
@@ -83,7 +83,7 @@ TRAIN = {
         'aim your {hand} hand at the {colour} block',
         'point to the {colour} cube using the {hand} hand',
     ),
-    Kind.REACH: (
+    TaskKind.REACH: (
         'reach for the {colour} cube with your {hand} hand',
         'reach the {colour} block with the {hand} hand',
         'touch the {colour} cube with your {hand} hand',
@@ -98,19 +98,19 @@ TRAIN = {
 }
 
 HELD_OUT = {
-    Kind.STAND: ('please just hold still', 'stay there and do not move at all'),
-    Kind.REST: ('let both hands go down to rest', 'kindly relax and lower your arms'),
-    Kind.READY: ('raise your hands over the table and get ready', 'take the ready position'),
-    Kind.WAVE: ('could you wave at me using your {hand} hand', 'hello, {hand} hand wave'),
-    Kind.LOOK: (
+    TaskKind.STAND: ('please just hold still', 'stay there and do not move at all'),
+    TaskKind.REST: ('let both hands go down to rest', 'kindly relax and lower your arms'),
+    TaskKind.READY: ('raise your hands over the table and get ready', 'take the ready position'),
+    TaskKind.WAVE: ('could you wave at me using your {hand} hand', 'hello, {hand} hand wave'),
+    TaskKind.LOOK: (
         'have a look at the {colour} cube over there',
         'rotate your head, look at {colour}',
     ),
-    Kind.POINT: (
+    TaskKind.POINT: (
         'would you kindly point out the {colour} block, using your {hand} hand',
         'your {hand} hand should point at the {colour} cube',
     ),
-    Kind.REACH: (
+    TaskKind.REACH: (
         'go and touch the {colour} block using your {hand} hand',
         'let your {hand} hand reach out to the {colour} cube',
         'the {colour} cube, reach for it with the {hand} hand',

@@ -18,9 +18,9 @@ import numpy as np
 from vla_balance.correction import BalanceCorrection
 from vla_balance.gains import BalanceGains
 from vla_common.errors import ConfigError
-from vla_inference.policy import Observation
 from vla_models.expert import HORIZON, STEP
-from vla_models.judging import Judge
+from vla_models.success import SuccessCriterion
+from vla_policy.types import Observation
 from vla_robot import RobotModel
 from vla_safety.parameters import FilterParameters
 from vla_safety.pipeline import Chunk, SafetyPipeline
@@ -76,7 +76,7 @@ def run(
     world: World,
     body: Body,
     brain: Brain,
-    judge: Judge,
+    judge: SuccessCriterion,
     instruction: str,
     duration: float,
     *,

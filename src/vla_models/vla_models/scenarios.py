@@ -11,20 +11,20 @@ import numpy as np
 from vla_models.goals import Goals
 from vla_models.language import phrase
 from vla_models.scenes import sample_task
-from vla_models.tasks import ALL_TASKS, Kind, Task
+from vla_models.tasks import ALL_TASKS, Task, TaskKind
 from vla_robot import RobotModel
 from vla_sim import Scene
 
-SEEING = (Kind.REACH, Kind.POINT, Kind.LOOK)  # what nobody can do blindly
+SEEING = (TaskKind.REACH, TaskKind.POINT, TaskKind.LOOK)  # what nobody can do blindly
 # Four of five scenes are about a cube.
 CYCLE = (
-    *(Kind.REACH, Kind.POINT, Kind.LOOK, Kind.REACH, Kind.POINT),
-    *(Kind.WAVE, Kind.LOOK, Kind.REACH, Kind.POINT, Kind.REST),
-    *(Kind.LOOK, Kind.REACH, Kind.POINT, Kind.LOOK, Kind.READY),
-    *(Kind.REACH, Kind.POINT, Kind.LOOK, Kind.REACH, Kind.STAND),
+    *(TaskKind.REACH, TaskKind.POINT, TaskKind.LOOK, TaskKind.REACH, TaskKind.POINT),
+    *(TaskKind.WAVE, TaskKind.LOOK, TaskKind.REACH, TaskKind.POINT, TaskKind.REST),
+    *(TaskKind.LOOK, TaskKind.REACH, TaskKind.POINT, TaskKind.LOOK, TaskKind.READY),
+    *(TaskKind.REACH, TaskKind.POINT, TaskKind.LOOK, TaskKind.REACH, TaskKind.STAND),
 )
 TYPOS = 0.1  # share of the instructions with one wrong letter
-_POSES = {Kind.REST, Kind.READY}
+_POSES = {TaskKind.REST, TaskKind.READY}
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def make_scenario(robot: RobotModel, goals: Goals, seed: int, number: int) -> Sc
     rng = np.random.default_rng((7_000_003, seed, number))
     kind = CYCLE[number % len(CYCLE)]
     start = 'standing' if rng.random() < 0.5 else 'ready'
-    start = {Kind.READY: 'standing', Kind.REST: 'ready'}.get(kind, start)
+    start = {TaskKind.READY: 'standing', TaskKind.REST: 'ready'}.get(kind, start)
     scene, task = sample_task(robot, goals, rng, kind)
     words = random.Random(int(rng.integers(2**31)))
     others = [other for other in ALL_TASKS if _contradicts(other, task)]
@@ -68,4 +68,4 @@ def _contradicts(other: Task, task: Task) -> bool:
     """Whether doing `other` is not also doing `task`."""
     if other == task:
         return False
-    return not (Kind.STAND in (other.kind, task.kind) and {other.kind, task.kind} & _POSES)
+    return not (TaskKind.STAND in (other.kind, task.kind) and {other.kind, task.kind} & _POSES)

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from vla_models.goals import Goals, Target
-from vla_models.seeing import named_colours
-from vla_models.tasks import ALL_TASKS, Kind, Task
+from vla_models.scene_truth import named_colours
+from vla_models.tasks import ALL_TASKS, Task, TaskKind
 from vla_robot import RobotModel
 from vla_sim import Scene, World
 
@@ -43,7 +43,7 @@ def possible(world: World, goals: Goals, tasks: Iterable[Task]) -> Iterator[Task
 
 
 def sample_task(
-    robot: RobotModel, goals: Goals, rng: np.random.Generator, kind: Kind
+    robot: RobotModel, goals: Goals, rng: np.random.Generator, kind: TaskKind
 ) -> tuple[Scene, Task]:
     """A scene, and a task of `kind` that can be done in it from a stand."""
     tasks = [task for task in ALL_TASKS if task.kind is kind]

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from vla_models.scenarios import SEEING
-from vla_models.tasks import Kind
+from vla_models.tasks import TaskKind
 
 CONTROLS = ('expert', 'blind', 'deaf')
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EpisodeOutcome:
     """What became of one episode.
 
     error: m (reach) or rad, the worst of the last half second; infinite where another cube was
@@ -47,7 +47,7 @@ def wilson(successes: int, count: int) -> tuple[float, float]:
     return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
 
 
-def share(outcomes: Sequence[Outcome]) -> dict:
+def share(outcomes: Sequence[EpisodeOutcome]) -> dict:
     """success, n and ci95; success is None where there is nothing to count."""
     good = sum(outcome.success for outcome in outcomes)
     low, high = wilson(good, len(outcomes))
@@ -63,15 +63,15 @@ def _median(values: list[float]) -> float | None:
     return round(float(np.median(finite)), 4) if finite else None
 
 
-def by_kind(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
-    """In the order of `Kind`."""
-    kinds = {kind.value: [o for o in outcomes if o.kind == kind.value] for kind in Kind}
+def by_kind(outcomes: Sequence[EpisodeOutcome]) -> dict[str, list[EpisodeOutcome]]:
+    """In the order of `TaskKind`."""
+    kinds = {kind.value: [o for o in outcomes if o.kind == kind.value] for kind in TaskKind}
     return {kind: some for kind, some in kinds.items() if some}
 
 
-def details(outcomes: Sequence[Outcome]) -> dict:
+def details(outcomes: Sequence[EpisodeOutcome]) -> dict:
     """Everything that can be said about one brain's episodes."""
-    seeing = [o for o in outcomes if Kind(o.kind) in SEEING]
+    seeing = [o for o in outcomes if TaskKind(o.kind) in SEEING]
     tasks = {}
     for kind, some in by_kind(outcomes).items():
         done = [o for o in some if o.success]
@@ -91,7 +91,9 @@ def details(outcomes: Sequence[Outcome]) -> dict:
     }
 
 
-def summarise(outcomes: Sequence[Outcome], controls: dict[str, Sequence[Outcome]]) -> dict:
+def summarise(
+    outcomes: Sequence[EpisodeOutcome], controls: dict[str, Sequence[EpisodeOutcome]]
+) -> dict:
     """The JSON of `evaluate`: what is promised, and `details` of the policy and each control."""
     return {
         'success': share(outcomes)['success'],
@@ -127,7 +129,7 @@ def rows_of(result: dict) -> list[tuple[str, ...]]:
 
     def row(name: str, part: dict, of: list[dict | None]) -> tuple[str, ...]:
         low, high = part['ci95']
-        error_unit = 'm' if name == Kind.REACH.value else 'rad'
+        error_unit = 'm' if name == TaskKind.REACH.value else 'rad'
         return (
             name,
             _percent(part),

@@ -10,7 +10,7 @@ COLOURS = ('red', 'green', 'blue', 'yellow')
 HANDS = ('left', 'right')
 
 
-class Kind(str, Enum):
+class TaskKind(str, Enum):
     """A family of instructions with one success criterion (see `judging`)."""
 
     STAND = 'stand'  # keep the posture: each arm stays at the nearer of standing and ready
@@ -26,7 +26,7 @@ class Kind(str, Enum):
 class Task:
     """One thing to do; `hand` and `colour` only where the kind has them."""
 
-    kind: Kind
+    kind: TaskKind
     hand: str | None = None
     colour: str | None = None
 
@@ -42,10 +42,10 @@ class Task:
 
 
 def _enumerate() -> tuple[Task, ...]:
-    tasks = [Task(Kind.STAND), Task(Kind.REST), Task(Kind.READY)]
-    tasks += [Task(Kind.WAVE, hand) for hand in HANDS]
-    tasks += [Task(Kind.LOOK, None, colour) for colour in COLOURS]
-    for kind in (Kind.POINT, Kind.REACH):
+    tasks = [Task(TaskKind.STAND), Task(TaskKind.REST), Task(TaskKind.READY)]
+    tasks += [Task(TaskKind.WAVE, hand) for hand in HANDS]
+    tasks += [Task(TaskKind.LOOK, None, colour) for colour in COLOURS]
+    for kind in (TaskKind.POINT, TaskKind.REACH):
         tasks += [Task(kind, hand, colour) for hand in HANDS for colour in COLOURS]
     return tuple(tasks)
 

@@ -14,7 +14,7 @@ import numpy as np
 import pinocchio
 
 from vla_common.errors import ConfigError
-from vla_common.yaml_file import Fields, load_yaml
+from vla_common.yaml_file import ConfigReader, load_yaml
 from vla_robot.robot_model import (
     Camera,
     FootBox,
@@ -40,7 +40,7 @@ def load_robot(name_or_path: str | os.PathLike[str]) -> RobotModel:
     """
     directory = _directory(name_or_path)
     file = directory / 'robot.yaml'
-    fields = Fields(file, load_yaml(file))
+    fields = ConfigReader(file, load_yaml(file))
     if fields.integer('format') != FORMAT:
         raise fields.error('format', fields.integer('format'), str(FORMAT))
     name = fields.text('name')
@@ -139,7 +139,7 @@ def _near(name: str, known: Iterable[str], what: str) -> str:
     return f"'{near[0]}' or another {what}" if near else f'{what}: ' + ', '.join(known)
 
 
-def _joints(fields: Fields, urdf: Urdf) -> tuple[str, ...]:
+def _joints(fields: ConfigReader, urdf: Urdf) -> tuple[str, ...]:
     joints = fields.texts('joints')
     movable = urdf.movable
     for i, joint in enumerate(joints):
@@ -159,7 +159,7 @@ def _joints(fields: Fields, urdf: Urdf) -> tuple[str, ...]:
 
 
 def _members(
-    fields: Fields, key: str, index: dict[str, int], groups: dict[str, np.ndarray]
+    fields: ConfigReader, key: str, index: dict[str, int], groups: dict[str, np.ndarray]
 ) -> list[int]:
     members: list[int] = []
     for i, name in enumerate(fields.texts(key)):
@@ -173,7 +173,7 @@ def _members(
     return members
 
 
-def _groups(fields: Fields, index: dict[str, int]) -> dict[str, np.ndarray]:
+def _groups(fields: ConfigReader, index: dict[str, int]) -> dict[str, np.ndarray]:
     section = fields.section('groups')
     groups: dict[str, np.ndarray] = {}
     for name in section.keys():  # noqa: SIM118
@@ -187,7 +187,7 @@ def _groups(fields: Fields, index: dict[str, int]) -> dict[str, np.ndarray]:
 
 
 def _servos(
-    fields: Fields, index: dict[str, int], groups: dict[str, np.ndarray]
+    fields: ConfigReader, index: dict[str, int], groups: dict[str, np.ndarray]
 ) -> tuple[dict[str, np.ndarray | None], dict[str, list[int]]]:
     n = len(index)
     names = list(index)
@@ -227,7 +227,9 @@ def _servos(
     return result, classes
 
 
-def _poses(fields: Fields, index: dict[str, int], limits: JointLimits) -> dict[str, np.ndarray]:
+def _poses(
+    fields: ConfigReader, index: dict[str, int], limits: JointLimits
+) -> dict[str, np.ndarray]:
     section = fields.section('poses')
     poses: dict[str, np.ndarray] = {}
     for name in section.keys():  # noqa: SIM118
@@ -248,7 +250,7 @@ def _poses(fields: Fields, index: dict[str, int], limits: JointLimits) -> dict[s
     return poses
 
 
-def _paths(fields: Fields, poses: dict[str, np.ndarray]) -> dict[str, tuple[str, ...]]:
+def _paths(fields: ConfigReader, poses: dict[str, np.ndarray]) -> dict[str, tuple[str, ...]]:
     if not fields.has('paths'):
         return {}
     section = fields.section('paths')
@@ -261,7 +263,7 @@ def _paths(fields: Fields, poses: dict[str, np.ndarray]) -> dict[str, tuple[str,
     return paths
 
 
-def _frames(fields: Fields, urdf: Urdf) -> dict[str, str]:
+def _frames(fields: ConfigReader, urdf: Urdf) -> dict[str, str]:
     section = fields.section('frames')
     frames: dict[str, str] = {}
     for name in (*REQUIRED_FRAMES, *OPTIONAL_FRAMES):
@@ -280,7 +282,7 @@ def _frames(fields: Fields, urdf: Urdf) -> dict[str, str]:
     return frames
 
 
-def _stops(section: Fields) -> Stops:
+def _stops(section: ConfigReader) -> Stops:
     stops = Stops(
         supervisor_lost=section.text('supervisor_lost', choices=('stand', 'damp', 'hold')),
         estop=_estop(section),
@@ -290,13 +292,13 @@ def _stops(section: Fields) -> Stops:
     return stops
 
 
-def _estop(section: Fields) -> str:
+def _estop(section: ConfigReader) -> str:
     if section.raw('estop', default=None) is False:
         return 'off'  # what YAML 1.1 makes of the bare word
     return section.text('estop', choices=('damp', 'damp_then_off', 'off'))
 
 
-def _camera(section: Fields, frames: dict[str, str]) -> Camera:
+def _camera(section: ConfigReader, frames: dict[str, str]) -> Camera:
     frame = section.text('frame')
     if frame not in frames:
         raise section.error('frame', frame, _near(frame, frames, 'frame'))
@@ -311,7 +313,7 @@ def _camera(section: Fields, frames: dict[str, str]) -> Camera:
     return camera
 
 
-def _simulation(section: Fields, classes: dict[str, list[int]], n: int) -> Simulation:
+def _simulation(section: ConfigReader, classes: dict[str, list[int]], n: int) -> Simulation:
     armature = np.zeros(n)
     by_class = section.section('armature')
     for name, members in classes.items():
@@ -347,7 +349,7 @@ def _pinocchio(urdf: Urdf) -> tuple[pinocchio.Model, pinocchio.GeometryModel]:
     return model, geometry
 
 
-def _collision_pairs(fields: Fields, urdf: Urdf) -> tuple[tuple[str, str], ...]:
+def _collision_pairs(fields: ConfigReader, urdf: Urdf) -> tuple[tuple[str, str], ...]:
     allowed = urdf.neighbours()
     key = 'allowed_collisions'
     pairs = fields.raw(key, wanted='a list of pairs of links')

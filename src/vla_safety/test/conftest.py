@@ -10,7 +10,7 @@ from vla_common.testing import ros  # noqa: F401
 from vla_safety.chunk import Chunk
 from vla_safety.filter import SafetyFilter
 from vla_safety.parameters import FilterParameters, load_parameters
-from vla_safety.synthetic import SyntheticRobot
+from vla_safety.testing.synthetic import SyntheticRobot
 
 # The same examples each run, and no example is a failure for being slow on a busy machine.
 settings.register_profile('vla', deadline=None, derandomize=True, print_blob=True)

@@ -10,17 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vla_common.errors import ConfigError
+from vla_common.states import FilterState
 from vla_robot import load_robot
 from vla_safety.box_limits import BoxLimits
 from vla_safety.coupled import Infeasible, MotionState
-from vla_safety.coupled.barriers import BrakingBarriers
 from vla_safety.coupled.brake_path import BrakePath
+from vla_safety.coupled.braking_barriers import BrakingBarriers
 from vla_safety.coupled.build import braking_barriers
 from vla_safety.coupled.power import PowerLimit
 from vla_safety.coupled.qp import DaqpSolver, nearest
-from vla_safety.filter import FilterState, SafetyFilter
+from vla_safety.filter import SafetyFilter
 from vla_safety.parameters import load_parameters
-from vla_safety.violations import Kind
+from vla_safety.violations import ViolationKind
 
 CONFIG = pathlib.Path(__file__).resolve().parents[3] / 'config' / 'safety_filter.yaml'
 ROBOT = load_robot('humanoid32')
@@ -90,7 +91,7 @@ def test_a_hand_sent_into_the_chest_stops_before_it_and_says_why():
     assert arm.settings.floor - 1e-3 <= arm.nearest() <= arm.settings.margin + 5e-3
     assert np.abs(arm.box.velocity).max() < 0.2
     kinds = {kind for kind, _ in arm.seen}
-    assert Kind.COLLISION in kinds
+    assert ViolationKind.COLLISION in kinds
     assert any('left' in subject and 'torso' in subject for _, subject in arm.seen)
 
 
@@ -159,7 +160,7 @@ def test_hands_stay_in_the_workspace():
             furthest, *(arm.kinematics.frame(f'{s}_hand')[1][0] for s in ('left', 'right'))
         )
     assert high[0] - 0.02 <= furthest <= high[0] + 0.005
-    assert (Kind.WORKSPACE, 'left_hand x') in arm.seen
+    assert (ViolationKind.WORKSPACE, 'left_hand x') in arm.seen
 
 
 def lean(arm):
@@ -185,7 +186,7 @@ def test_the_centre_of_mass_stays_over_the_feet():
     assert lean(free) < -0.02
     held = Arm('standing', upper=(9.0, 9.0, 9.0))
     assert lean(held) >= -0.8 * held.settings.support_margin  # still over the soles
-    assert (Kind.CENTRE_OF_MASS, 'support polygon') in held.seen
+    assert (ViolationKind.CENTRE_OF_MASS, 'support polygon') in held.seen
 
 
 def test_on_one_foot_what_takes_the_mass_further_out_is_refused_and_the_rest_is_not():
@@ -344,7 +345,7 @@ def test_power_is_limited_in_the_filter_and_named():
     sagging = ROBOT.poses['standing'] - 0.2
     for _ in range(40):
         arm.step(wanted, measured=sagging)
-    assert (Kind.POWER, '') in arm.seen
+    assert (ViolationKind.POWER, '') in arm.seen
 
 
 @pytest.mark.parametrize(
@@ -364,7 +365,7 @@ def test_a_range_sensor_stops_its_frame_from_going_on(distance, age, moves):
         arm.step(wanted)
     moved = arm.box.position[ROBOT.index['torso_pitch']] - began[ROBOT.index['torso_pitch']]
     assert (moved > 0.1) == moves
-    assert ((Kind.PROXIMITY, 'head_roll_link') in arm.seen) != moves
+    assert ((ViolationKind.PROXIMITY, 'head_roll_link') in arm.seen) != moves
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from vla_safety.box_limits import BoxLimits
 from vla_safety.braking import stopping_speed
-from vla_safety.oracle import BoxOracle
-from vla_safety.synthetic import SyntheticRobot
+from vla_safety.testing.box_oracle import BoxOracle
+from vla_safety.testing.synthetic import SyntheticRobot
 
 #: From far too short to far too long, as timers under load and stalled processes give them.
 periods = st.lists(

@@ -18,7 +18,9 @@ FORBIDDEN = (
     'onnx',
     'tensorflow',
     'vla_inference',
+    'vla_policy',
     'vla_models',
+    'vla_deploy',
     'vla_camera',
     'vla_sim',
     'mujoco',
@@ -46,7 +48,7 @@ def test_the_process_loads_neither_torch_nor_policy_code():
 
 
 def test_the_core_needs_no_ros_client_library():
-    loaded = loaded_by('import vla_safety.filter, vla_safety.supervised, vla_safety.pipeline')
+    loaded = loaded_by('import vla_safety.filter, vla_safety.filter_runtime, vla_safety.pipeline')
     assert 'rclpy' not in loaded
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vla_robot import load_robot
 from vla_robot.collision import CollisionModel
-from vla_safety.coupled.rows import RowSet
+from vla_safety.coupled.constraint_rows import RowSet
 from vla_safety.coupled.support import Support, convex_hull, inner_half_planes
 
 points = st.lists(

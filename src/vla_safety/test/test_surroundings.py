@@ -11,7 +11,7 @@ from test_barriers import ROBOT, Arm
 from vla_common.errors import ConfigError
 from vla_robot.collision import CollisionModel, wrench
 from vla_safety.coupled.surroundings import load_surroundings
-from vla_safety.violations import Kind
+from vla_safety.violations import ViolationKind
 
 GOOD = """format: 1
 anchor: left_foot
@@ -101,7 +101,9 @@ def test_hands_stop_above_a_table(folder):
         seen[name] = arm.seen
     assert lowest['free'] < -0.02
     assert lowest['kept'] > 0.0
-    assert any(kind is Kind.COLLISION and 'table' in subject for kind, subject in seen['kept'])
+    assert any(
+        kind is ViolationKind.COLLISION and 'table' in subject for kind, subject in seen['kept']
+    )
 
 
 def height_above_table(arm) -> float:

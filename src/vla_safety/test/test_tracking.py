@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vla_common.states import FilterState
 from vla_safety.chunk import Chunk, ChunkTracker, Interpolation, segment_coefficients
 from vla_safety.coupled import Infeasible
-from vla_safety.filter import FilterState
 from vla_safety.pipeline import SafetyPipeline
-from vla_safety.synthetic import SyntheticRobot
-from vla_safety.violations import Kind, violation
+from vla_safety.testing.synthetic import SyntheticRobot
+from vla_safety.violations import ViolationKind, violation
 
 
 def sample(tracker: ChunkTracker, scale: float = 1.0, n: int = 1):
@@ -229,7 +229,7 @@ def test_a_huge_gap_moves_the_command_no_further_than_the_longest_period(bench, 
     assert np.abs(bench.v[0]) > 0.5
     output = bench.filter.tick(bench.now + min(dt, 10.0), dt, bench.q, bench.v)
     assert np.abs(output.position - before).max() <= 2.0 * bench.parameters.max_period
-    assert Kind.LATE_TICK in output.counts or not np.isfinite(dt)
+    assert ViolationKind.LATE_TICK in output.counts or not np.isfinite(dt)
 
 
 @pytest.mark.parametrize('dt', [0.0, -0.01, np.nan, 5e-5])
@@ -244,7 +244,7 @@ def test_a_measured_state_that_is_not_finite_brakes_and_says_so(bench):
     bench.track(0.2)
     bench.now += 0.01
     output = bench.filter.tick(bench.now, 0.01, np.array([np.nan, 0.0]), bench.v)
-    assert Kind.STATE_STALE in output.counts
+    assert ViolationKind.STATE_STALE in output.counts
     assert output.state is FilterState.BRAKING
     assert np.isfinite(output.position).all()
 
@@ -253,7 +253,7 @@ def test_a_stop_brakes_at_the_full_acceleration_and_drops_the_chunk(bench):
     bench.accept(bench.chunk(np.linspace(0.05, 0.8, 16)))
     bench.track(0.3)
     speed = bench.v[0]
-    output = bench.tick(stop=violation(Kind.SUPERVISOR_SILENT, '', 0.12, 0.1))
+    output = bench.tick(stop=violation(ViolationKind.SUPERVISOR_SILENT, '', 0.12, 0.1))
     assert output.velocity[0] == pytest.approx(speed - 0.1)
     assert bench.tick().state is FilterState.BRAKING
 
@@ -271,7 +271,7 @@ def test_torque_stops_a_command_from_winding_up_against_a_blocked_joint(make_ben
     # 20 Nm · effort_fraction / 100 Nm/rad
     reach = 20.0 * bench.parameters.effort_fraction / 100.0
     assert output.position[0] == pytest.approx(reach, abs=0.01)
-    assert Kind.TORQUE in kinds
+    assert ViolationKind.TORQUE in kinds
 
 
 def test_gravity_takes_its_share_of_the_torque(make_bench):
@@ -347,7 +347,7 @@ def test_without_an_answer_of_the_coupled_limits_the_brake_leaves(make_bench, li
     bench.filter._coupled = (limits,)
     output = bench.tick()
     assert output.state is FilterState.INFEASIBLE
-    assert Kind.INFEASIBLE in output.counts
+    assert ViolationKind.INFEASIBLE in output.counts
     assert output.velocity[0] == pytest.approx(speed - 0.1)
     assert (bench.track(0.5)[-1].velocity == 0.0).all()
 
@@ -356,7 +356,10 @@ def test_a_target_beyond_the_limit_is_named_and_not_followed(bench):
     bench.accept(bench.chunk(np.full(16, 1.3)))
     outputs = bench.track(1.2)
     named = [item for output in outputs for item in output.violations]
-    assert any(v.kind is Kind.POSITION and v.subject == 'joint_0' and v.limit == 1.0 for v in named)
+    assert any(
+        v.kind is ViolationKind.POSITION and v.subject == 'joint_0' and v.limit == 1.0
+        for v in named
+    )
     assert max(output.position.max() for output in outputs) <= 1.0
     assert all(len(output.violations) <= 8 for output in outputs)
 

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vla_common.levels import Level
+from vla_common.states import FilterState, Level
 from vla_safety.chunk import Chunk
-from vla_safety.filter import FilterState
 from vla_safety.validation import ChunkRules, ChunkValidator, joint_indices
-from vla_safety.violations import CONTENT_KINDS, LEVELS, Kind
+from vla_safety.violations import CONTENT_KINDS, LEVELS, ViolationKind
 
 
 def good(bench) -> Chunk:
@@ -26,36 +25,54 @@ def changed(array, where, value):
 
 
 CONTENT = {
-    'nan': (Kind.NOT_FINITE, lambda c: {'positions': changed(c.positions, (3, 1), np.nan)}),
-    'inf': (Kind.NOT_FINITE, lambda c: {'positions': changed(c.positions, (0, 0), np.inf)}),
-    'minus_inf': (Kind.NOT_FINITE, lambda c: {'positions': changed(c.positions, (15, 0), -np.inf)}),
-    'nan_velocity': (Kind.NOT_FINITE, lambda c: {'velocities': c.positions * np.nan}),
-    'nan_stamp': (Kind.NOT_FINITE, lambda c: {'stamp': np.nan}),
-    'nan_time': (Kind.NOT_FINITE, lambda c: {'times': changed(c.times, 2, np.nan)}),
-    'unknown_joint': (Kind.UNKNOWN_JOINT, lambda c: {'joints': np.array([0, 2])}),
-    'negative_joint': (Kind.UNKNOWN_JOINT, lambda c: {'joints': np.array([0, -1])}),
-    'duplicate_joint': (Kind.DUPLICATE_JOINT, lambda c: {'joints': np.array([1, 1])}),
-    'too_few_values': (Kind.WRONG_SHAPE, lambda c: {'positions': c.positions[:, :1]}),
-    'too_few_points': (Kind.WRONG_SHAPE, lambda c: {'positions': c.positions[:-1]}),
-    'no_points': (Kind.WRONG_SHAPE, lambda c: {'times': c.times[:0], 'positions': c.positions[:0]}),
-    'no_joints': (Kind.WRONG_SHAPE, lambda c: {'joints': c.joints[:0]}),
-    'float_joints': (Kind.WRONG_SHAPE, lambda c: {'joints': c.joints * 1.0}),
-    'times_backwards': (Kind.WRONG_TIMES, lambda c: {'times': c.times[::-1]}),
-    'times_repeat': (Kind.WRONG_TIMES, lambda c: {'times': changed(c.times, 5, c.times[4])}),
-    'time_zero': (Kind.WRONG_TIMES, lambda c: {'times': c.times - c.times[0]}),
-    'horizon': (Kind.TOO_LONG, lambda c: {'times': c.times * 100}),
+    'nan': (
+        ViolationKind.NOT_FINITE,
+        lambda c: {'positions': changed(c.positions, (3, 1), np.nan)},
+    ),
+    'inf': (
+        ViolationKind.NOT_FINITE,
+        lambda c: {'positions': changed(c.positions, (0, 0), np.inf)},
+    ),
+    'minus_inf': (
+        ViolationKind.NOT_FINITE,
+        lambda c: {'positions': changed(c.positions, (15, 0), -np.inf)},
+    ),
+    'nan_velocity': (ViolationKind.NOT_FINITE, lambda c: {'velocities': c.positions * np.nan}),
+    'nan_stamp': (ViolationKind.NOT_FINITE, lambda c: {'stamp': np.nan}),
+    'nan_time': (ViolationKind.NOT_FINITE, lambda c: {'times': changed(c.times, 2, np.nan)}),
+    'unknown_joint': (ViolationKind.UNKNOWN_JOINT, lambda c: {'joints': np.array([0, 2])}),
+    'negative_joint': (ViolationKind.UNKNOWN_JOINT, lambda c: {'joints': np.array([0, -1])}),
+    'duplicate_joint': (ViolationKind.DUPLICATE_JOINT, lambda c: {'joints': np.array([1, 1])}),
+    'too_few_values': (ViolationKind.WRONG_SHAPE, lambda c: {'positions': c.positions[:, :1]}),
+    'too_few_points': (ViolationKind.WRONG_SHAPE, lambda c: {'positions': c.positions[:-1]}),
+    'no_points': (
+        ViolationKind.WRONG_SHAPE,
+        lambda c: {'times': c.times[:0], 'positions': c.positions[:0]},
+    ),
+    'no_joints': (ViolationKind.WRONG_SHAPE, lambda c: {'joints': c.joints[:0]}),
+    'float_joints': (ViolationKind.WRONG_SHAPE, lambda c: {'joints': c.joints * 1.0}),
+    'times_backwards': (ViolationKind.WRONG_TIMES, lambda c: {'times': c.times[::-1]}),
+    'times_repeat': (
+        ViolationKind.WRONG_TIMES,
+        lambda c: {'times': changed(c.times, 5, c.times[4])},
+    ),
+    'time_zero': (ViolationKind.WRONG_TIMES, lambda c: {'times': c.times - c.times[0]}),
+    'horizon': (ViolationKind.TOO_LONG, lambda c: {'times': c.times * 100}),
     'points': (
-        Kind.TOO_LONG,
+        ViolationKind.TOO_LONG,
         lambda c: {'times': np.arange(1, 301) * 0.01, 'positions': np.zeros((300, 2))},
     ),
-    'degrees': (Kind.IMPLAUSIBLE, lambda c: {'positions': c.positions * 57.3}),
-    'huge': (Kind.IMPLAUSIBLE, lambda c: {'positions': changed(c.positions, (9, 1), 1e300)}),
-    'huge_velocity': (Kind.IMPLAUSIBLE, lambda c: {'velocities': np.full((16, 2), 1e5)}),
+    'degrees': (ViolationKind.IMPLAUSIBLE, lambda c: {'positions': c.positions * 57.3}),
+    'huge': (
+        ViolationKind.IMPLAUSIBLE,
+        lambda c: {'positions': changed(c.positions, (9, 1), 1e300)},
+    ),
+    'huge_velocity': (ViolationKind.IMPLAUSIBLE, lambda c: {'velocities': np.full((16, 2), 1e5)}),
 }
 
 TIMING = {
-    'late': (Kind.STALE, lambda c: {'stamp': c.stamp - 0.6}),
-    'future': (Kind.FUTURE, lambda c: {'stamp': c.stamp + 0.1}),
+    'late': (ViolationKind.STALE, lambda c: {'stamp': c.stamp - 0.6}),
+    'future': (ViolationKind.FUTURE, lambda c: {'stamp': c.stamp + 0.1}),
 }
 
 
@@ -98,7 +115,7 @@ def test_replayed_and_out_of_order_chunks_are_ignored(bench):
     second = good(bench)
     assert bench.accept(second) == []
     for old in (second, first):
-        assert [item.kind for item in bench.accept(old)] == [Kind.REPLAYED]
+        assert [item.kind for item in bench.accept(old)] == [ViolationKind.REPLAYED]
     assert bench.tick().state is FilterState.TRACKING
 
 
@@ -106,19 +123,19 @@ def test_a_sequence_number_beats_a_stamp_that_jitters(bench):
     chunk = dataclasses.replace(good(bench), sequence=7)
     assert bench.accept(chunk) == []
     replay = dataclasses.replace(chunk, stamp=chunk.stamp + 1e-6)
-    assert [item.kind for item in bench.accept(replay)] == [Kind.REPLAYED]
+    assert [item.kind for item in bench.accept(replay)] == [ViolationKind.REPLAYED]
 
 
 def test_a_chunk_that_is_wholly_past_is_stale(bench):
     chunk = bench.chunk([0.01, 0.02], step=0.05, age=0.3)
-    assert [item.kind for item in bench.accept(chunk)] == [Kind.STALE]
+    assert [item.kind for item in bench.accept(chunk)] == [ViolationKind.STALE]
 
 
 def test_first_point_far_from_the_measured_joint_is_implausible(parameters):
     rules = dataclasses.replace(parameters.rules, max_first_step=0.5)
     validator = ChunkValidator(['a'], np.array([-2.0]), np.array([2.0]), np.array([2.0]), rules)
     # 0.5 rad, and what 2 rad/s give until 0.1 s: 0.7 rad.
-    for first, stamp, kinds in ((0.69, 4.8, []), (0.71, 4.9, [Kind.IMPLAUSIBLE])):
+    for first, stamp, kinds in ((0.69, 4.8, []), (0.71, 4.9, [ViolationKind.IMPLAUSIBLE])):
         chunk = Chunk(np.array([0]), np.array([0.1]), np.array([[first]]), stamp)
         assert [v.kind for v in validator.admit(chunk, 5.0, np.zeros(1))] == kinds
 
@@ -126,7 +143,7 @@ def test_first_point_far_from_the_measured_joint_is_implausible(parameters):
 def test_nothing_is_admitted_while_the_joints_are_not_known(bench):
     for measured in (None, np.array([0.0, np.nan])):
         found = bench.filter.accept(good(bench), bench.now, measured)
-        assert [item.kind for item in found] == [Kind.STATE_STALE]
+        assert [item.kind for item in found] == [ViolationKind.STATE_STALE]
 
 
 def test_names_become_indices_or_named_reasons():
@@ -134,13 +151,13 @@ def test_names_become_indices_or_named_reasons():
     assert joint_indices(['b', 'a'], index)[0].tolist() == [1, 0]
     found = joint_indices(['a', 'x', 'y'], index)[1]
     assert [(v.kind, v.subject) for v in found] == [
-        (Kind.UNKNOWN_JOINT, 'x'),
-        (Kind.UNKNOWN_JOINT, 'y'),
+        (ViolationKind.UNKNOWN_JOINT, 'x'),
+        (ViolationKind.UNKNOWN_JOINT, 'y'),
     ]
     assert [(v.kind, v.subject) for v in joint_indices(['a', 'a'], index)[1]] == [
-        (Kind.DUPLICATE_JOINT, 'a')
+        (ViolationKind.DUPLICATE_JOINT, 'a')
     ]
-    assert [v.kind for v in joint_indices([], index)[1]] == [Kind.WRONG_SHAPE]
+    assert [v.kind for v in joint_indices([], index)[1]] == [ViolationKind.WRONG_SHAPE]
 
 
 @given(st.data())
@@ -169,5 +186,5 @@ def test_what_is_admitted_satisfies_every_rule(data):
 
 
 def test_every_kind_has_a_level_and_what_cannot_be_trusted_is_danger():
-    assert set(LEVELS) == set(Kind)
+    assert set(LEVELS) == set(ViolationKind)
     assert all(LEVELS[kind] == Level.DANGER for kind in CONTENT_KINDS)

@@ -5,22 +5,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from vla_common.levels import Level
+from vla_common.states import FilterState, Level
 from vla_safety.box_limits import BRAKING, SPEED, TORQUE, BoxLimits
 from vla_safety.chunk import Chunk, ChunkTracker
 from vla_safety.coupled import CoupledLimits, Infeasible, MotionState
-from vla_safety.jerk import JerkShaper
+from vla_safety.effort_limiter import EffortLimiter
+from vla_safety.jerk_limiter import JerkLimiter
 from vla_safety.kernel import joints
 from vla_safety.parameters import FilterParameters
 from vla_safety.speed import STAGE_SCALE, SpeedScale
-from vla_safety.torque import TorqueReach
 from vla_safety.validation import ChunkValidator
-from vla_safety.violations import CONTENT_KINDS, LEVELS, Kind, Violation, violation
+from vla_safety.violations import CONTENT_KINDS, LEVELS, Violation, ViolationKind, violation
 
 REST_SPEED = 1e-9
 """rad/s; a command slower than this is at rest (rounding is all that is left)."""
@@ -33,16 +32,6 @@ JERKED_SHARE = 0.75
 
 REPORTED = 8
 """Violations listed per tick; all are counted."""
-
-
-class FilterState(IntEnum):
-    """As in vla_interfaces/SafetyStatus."""
-
-    NO_CHUNK = 0
-    TRACKING = 1
-    BRAKING = 2
-    INFEASIBLE = 3
-    GATED = 4
 
 
 class GravitySource(Protocol):
@@ -74,7 +63,7 @@ class Output(NamedTuple):
     state: FilterState
     reason: str
     violations: tuple[Violation, ...]
-    counts: dict[Kind, int]
+    counts: dict[ViolationKind, int]
     changed: bool
     chunk_age: float
     horizon_left: float
@@ -116,13 +105,15 @@ class SafetyFilter:
             lag=p.braking_lag,
             max_period=p.max_period,
         )
-        self._reach = TorqueReach(robot.servo.kp, robot.servo.kv, limits.effort * p.effort_fraction)
-        self._jerk: JerkShaper | None = None
+        self._reach = EffortLimiter(
+            robot.servo.kp, robot.servo.kv, limits.effort * p.effort_fraction
+        )
+        self._jerk: JerkLimiter | None = None
         # What closing a gap to the target counts on: with a jerk limit the deceleration builds up
         # over a/j, and needs room to correct itself.
         self._closing = np.array((self._max_acceleration, np.zeros(n)))
         if limits.jerk is not None:
-            self._jerk = JerkShaper(limits.jerk, self._max_acceleration)
+            self._jerk = JerkLimiter(limits.jerk, self._max_acceleration)
             self._closing[0] = JERKED_SHARE * self._max_acceleration
             self._closing[1] = self._max_acceleration / limits.jerk
         self._coupled = tuple(coupled)
@@ -203,7 +194,7 @@ class SafetyFilter:
             end = float(chunk.times[-1])
             start = ChunkTracker.start_time(chunk, now, self._scale.value)
             if not start < end:
-                found = [violation(Kind.STALE, 'horizon', start, end)]
+                found = [violation(ViolationKind.STALE, 'horizon', start, end)]
         if found:
             self.refuse(found)
         else:
@@ -269,19 +260,19 @@ class SafetyFilter:
             dt = self._parameters.min_period
         elif math.isinf(dt):
             dt = self._parameters.max_period
-        counts: dict[Kind, int] = {}
+        counts: dict[ViolationKind, int] = {}
         listed: list[Violation] = []
 
         measured = self._measured
         measured[0], measured[1] = measured_position, measured_velocity
         if not is_finite(measured.ravel()):
-            stop = stop or violation(Kind.STATE_STALE, 'measured state')
+            stop = stop or violation(ViolationKind.STATE_STALE, 'measured state')
             measured[:] = self.box.state
         if stop is not None:
             self.flush(str(stop))
             _report(stop, counts, listed)
         if dt > self.box.max_period:
-            _report(violation(Kind.LATE_TICK, '', dt, self.box.max_period), counts, listed)
+            _report(violation(ViolationKind.LATE_TICK, '', dt, self.box.max_period), counts, listed)
 
         # Before `elapse`: the servos hold the velocity that was last sent.
         self._reach.update(*measured, self.box.velocity, self._effort)
@@ -366,7 +357,7 @@ class SafetyFilter:
         shaped: np.ndarray,
         sent: np.ndarray,
         period: float,
-        counts: dict[Kind, int],
+        counts: dict[ViolationKind, int],
         listed: list[Violation],
     ) -> bool:
         """Name what changed the wanted velocity; return whether anything but jerk did.
@@ -376,7 +367,7 @@ class SafetyFilter:
         box = self.box
         changed = False
 
-        def name(kind: Kind, joint: int, value: float, limit: float) -> None:
+        def name(kind: ViolationKind, joint: int, value: float, limit: float) -> None:
             nonlocal changed
             changed = True
             if len(listed) < REPORTED:
@@ -386,33 +377,33 @@ class SafetyFilter:
         if shaped is not self._wanted:
             jerked = len(joints.differing(self._wanted, shaped, CHANGE))
             if jerked:
-                counts[Kind.JERK] = jerked
+                counts[ViolationKind.JERK] = jerked
         if tracking and self._beyond:
             for joint in self._tracker.covered.nonzero()[0].tolist():
                 asked, inside = float(self._target[0, joint]), float(self._inside[joint])
                 if asked != inside:
-                    name(Kind.POSITION, joint, asked, inside)
+                    name(ViolationKind.POSITION, joint, asked, inside)
         if tracking:
             for joint in joints.differing(self._asked, self._wanted, CHANGE):
                 asked, hard = abs(float(self._asked[joint])), float(box.max_velocity[joint])
                 if asked > hard:
-                    name(Kind.VELOCITY, joint, asked, hard)
+                    name(ViolationKind.VELOCITY, joint, asked, hard)
                 else:
-                    name(Kind.SPEED_SCALE, joint, asked, float(box.top_speed[joint]))
+                    name(ViolationKind.SPEED_SCALE, joint, asked, float(box.top_speed[joint]))
         for joint in joints.differing(sent, shaped, CHANGE):
             up = shaped[joint] > sent[joint]
             bounds = (box.highs if up else box.lows)[:, joint]
             row = int(bounds.argmin() if up else bounds.argmax())
             value, limit = float(shaped[joint]), float(bounds[row])
             if row == TORQUE:
-                name(Kind.TORQUE, joint, value, limit)
+                name(ViolationKind.TORQUE, joint, value, limit)
             elif row == BRAKING:
-                name(Kind.BRAKING, joint, value, limit)
+                name(ViolationKind.BRAKING, joint, value, limit)
             elif row == SPEED:
-                name(Kind.SPEED_SCALE, joint, value, limit)
+                name(ViolationKind.SPEED_SCALE, joint, value, limit)
             elif tracking:  # Else this is what coming to rest along the limits looks like.
                 asked = (value - float(box.velocity[joint])) / period
-                name(Kind.ACCELERATION, joint, asked, float(self._max_acceleration[joint]))
+                name(ViolationKind.ACCELERATION, joint, asked, float(self._max_acceleration[joint]))
         if len(listed) > 1:
             listed.sort(key=lambda item: -item.level)
         return changed
@@ -421,7 +412,7 @@ class SafetyFilter:
         self,
         wanted: np.ndarray,
         period: float,
-        counts: dict[Kind, int],
+        counts: dict[ViolationKind, int],
         listed: list[Violation],
     ) -> np.ndarray:
         """Ask the coupled limits; whatever is wrong with their answer, the full brake leaves."""
@@ -448,7 +439,7 @@ class SafetyFilter:
         else:
             return velocity
         self._infeasible = why or 'no common velocity'
-        _report(violation(Kind.INFEASIBLE, why), counts, listed)
+        _report(violation(ViolationKind.INFEASIBLE, why), counts, listed)
         return box.brake.copy()
 
     def _feed_forward(self, rotation: np.ndarray | None) -> None:
@@ -467,7 +458,7 @@ class SafetyFilter:
         return FilterState.NO_CHUNK, self._idle_reason
 
 
-def _report(item: Violation, counts: dict[Kind, int], listed: list[Violation]) -> None:
+def _report(item: Violation, counts: dict[ViolationKind, int], listed: list[Violation]) -> None:
     counts[item.kind] = counts.get(item.kind, 0) + 1
     listed.append(item)
 

@@ -9,28 +9,27 @@ from typing import Any
 
 import numpy as np
 from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import Imu, JointState, Range
+from sensor_msgs.msg import JointState, Range
 from trajectory_msgs.msg import JointTrajectory
 
-from vla_common import qos
+from vla_common import topics
+from vla_common.cdr import Writer
 from vla_common.clock import RateMeter, first_sequence, steady_now
-from vla_common.levels import Level
 from vla_common.lifecycle import VlaLifecycleNode, run
 from vla_common.messages import JointOrder, duration_to_seconds, stamp_to_ns
-from vla_common.modes import Mode
 from vla_common.scheduling import Priority
-from vla_common.wire import Writer
-from vla_interfaces.msg import BalanceState, SafetyStatus, SupervisorState
+from vla_common.states import FilterState, Level, Mode
+from vla_interfaces.msg import SafetyStatus
 from vla_interfaces.msg import Violation as ViolationMessage
 from vla_robot import load_robot
 from vla_safety.compiled import not_compiled
 from vla_safety.coupled.build import braking_barriers
 from vla_safety.coupled.proximity import sensed_distance
-from vla_safety.filter import FilterState, SafetyFilter
-from vla_safety.gate import Order
+from vla_safety.filter import SafetyFilter
+from vla_safety.filter_runtime import FilterRuntime, JointReadings, Report, Timeouts
 from vla_safety.parameters import FilterParameters
-from vla_safety.supervised import JointReadings, Report, SupervisedFilter, Timeouts
-from vla_safety.violations import Kind, Violation, violation
+from vla_safety.supervisor_command import SupervisorCommand
+from vla_safety.violations import Violation, ViolationKind, violation
 
 _ORDER_FIELDS = ('mode', 'motion_epoch', 'speed_scale', 'header.stamp', 'sequence')
 _JOINT_FIELDS = ('header.stamp', 'name', 'position', 'velocity')
@@ -67,7 +66,7 @@ class SafetyFilterNode(VlaLifecycleNode):
             imu=p.timeouts.imu,
             balance=p.timeouts.balance,
         )
-        self._filter = SupervisedFilter(core, timeouts, p.level_hold, barriers)
+        self._filter = FilterRuntime(core, timeouts, p.level_hold, barriers)
         self._order = JointOrder(robot.joint_names)
         self._position, self._velocity = np.zeros(robot.n), np.zeros(robot.n)
         self._rate = RateMeter()
@@ -86,38 +85,31 @@ class SafetyFilterNode(VlaLifecycleNode):
         )
         self._sequence = first_sequence()
         self._words: tuple | None = None
-        self._kinds = list(Kind)
-        self._command_publisher = self.advertise(JointState, '/joint_command', qos.COMMAND)
-        self._status_publisher = self.advertise(SafetyStatus, '/safety/status', qos.STATE)
+        self._kinds = list(ViolationKind)
+        self._command_publisher = self.add_publisher(topics.JOINT_COMMAND)
+        self._status_publisher = self.add_publisher(topics.SAFETY_STATUS)
         # The supervisor, the joints and the reference are heard while inactive too, so that the
         # first tick after activation already knows them.
         points, n = parameters.rules.max_points, robot.n
         self._longest_chunk = 4096 + 128 * n + points * (64 + 4 * 8 * n)
-        self.subscribe(
-            JointTrajectory, '/vla/action_chunk', self._hear_chunk, qos.COMMAND, raw=True
-        )
+        self.subscribe(topics.ACTION_CHUNK, self._hear_chunk, raw=True)
         # Every order of the supervisor counts; of what the sensors say, the newest at each tick.
-        self.hear(
-            SupervisorState,
-            '/supervisor/state',
-            _ORDER_FIELDS,
-            self._hear_supervisor,
-            qos.STATE_SUB,
-            always=True,
+        self.subscribe_fields(
+            topics.SUPERVISOR_STATE, _ORDER_FIELDS, self._hear_supervisor, always=True
         )
         self._inputs = tuple(
-            (self.newest(kind, topic, fields, qos.STATE_SUB, always=True), hear)
-            for kind, topic, fields, hear in (
-                (JointState, '/joint_states', _JOINT_FIELDS, self._hear_joints),
-                (JointState, '/hardware/joint_reference', _JOINT_FIELDS, self._hear_reference),
-                (Imu, '/imu/data', ('header.stamp', 'orientation'), self._hear_imu),
-                (BalanceState, '/balance/state', _CONTACT_FIELDS, self._hear_contacts),
+            (self.subscribe_latest(topic, fields, always=True), hear)
+            for topic, fields, hear in (
+                (topics.JOINT_STATES, _JOINT_FIELDS, self._hear_joints),
+                (topics.JOINT_REFERENCE, _JOINT_FIELDS, self._hear_reference),
+                (topics.IMU, ('header.stamp', 'orientation'), self._hear_imu),
+                (topics.BALANCE_STATE, _CONTACT_FIELDS, self._hear_contacts),
             )
         )
         self._sensors = parameters.coupled.proximity_frames
         if self._sensors:
-            self.subscribe(Range, '/proximity', self._hear_range, qos.STATE_SUB, always=True)
-        self.every(1.0 / p.control_frequency, self._tick)
+            self.subscribe(topics.PROXIMITY, self._hear_range, always=True)
+        self.add_timer(1.0 / p.control_frequency, self._tick)
 
     def start(self) -> None:
         self._filter.restart()
@@ -133,7 +125,7 @@ class SafetyFilterNode(VlaLifecycleNode):
     def _hear_supervisor(
         self, mode: int, motion_epoch: int, speed_scale: float, stamp: int, sequence: int
     ) -> None:
-        order = Order(Mode(mode), motion_epoch, speed_scale, stamp, sequence)
+        order = SupervisorCommand(Mode(mode), motion_epoch, speed_scale, stamp, sequence)
         self._filter.hear_supervisor(order, steady_now())
 
     def _look(self) -> None:
@@ -201,12 +193,12 @@ class SafetyFilterNode(VlaLifecycleNode):
         size, limit = len(serialized), self._longest_chunk
         if size > limit:
             # To read 100 000 points takes 2 s, in which no command would leave.
-            why = violation(Kind.TOO_LONG, 'bytes', size, limit)
+            why = violation(ViolationKind.TOO_LONG, 'bytes', size, limit)
             return self._filter.refuse_chunk(why, steady_now())
         try:
             message = deserialize_message(serialized, JointTrajectory)
         except Exception:
-            why = violation(Kind.WRONG_SHAPE, 'message', size, limit)
+            why = violation(ViolationKind.WRONG_SHAPE, 'message', size, limit)
             return self._filter.refuse_chunk(why, steady_now())
         self._look()  # a chunk is judged against where the joints are now
         stamp = stamp_to_ns(message.header.stamp)

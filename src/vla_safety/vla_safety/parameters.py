@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from vla_common.errors import ConfigError
 from vla_common.parameters import ParameterSchema, nest
-from vla_common.yaml_file import Fields, load_yaml
+from vla_common.yaml_file import ConfigReader, load_yaml
 from vla_safety.chunk import Interpolation
 from vla_safety.coupled.settings import CoupledSettings
 from vla_safety.validation import ChunkRules
@@ -107,7 +107,7 @@ def load_parameters(path: str | os.PathLike[str] | None = None) -> FilterParamet
             get_package_share_directory('vla_bringup'), 'config', 'safety_filter.yaml'
         )
     values = _flatten(
-        Fields(path, load_yaml(path)).section('safety_filter').section('ros__parameters'), ''
+        ConfigReader(path, load_yaml(path)).section('safety_filter').section('ros__parameters'), ''
     )
     schema = ParameterSchema.load('vla_safety')
     known = {entry.name for entry in schema.entries}
@@ -126,7 +126,7 @@ def load_parameters(path: str | os.PathLike[str] | None = None) -> FilterParamet
     return FilterParameters.from_node(nest(values))
 
 
-def _flatten(fields: Fields, prefix: str) -> dict[str, object]:
+def _flatten(fields: ConfigReader, prefix: str) -> dict[str, object]:
     values: dict[str, object] = {}
     for key in fields.keys():  # noqa: SIM118  (Fields is not a mapping)
         value = fields.raw(key)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vla_safety.chunk import Chunk
-from vla_safety.violations import Kind, Violation, violation
+from vla_safety.violations import Violation, ViolationKind, violation
 
 MIN_SPACING = 1e-3
 """s; points closer than this in time turn rounding errors into velocities."""
@@ -59,15 +59,15 @@ def joint_indices(
     if unknown:
         # A name may be of any length, and is said with every status until the next good chunk.
         return np.zeros(0, dtype=np.intp), [
-            violation(Kind.UNKNOWN_JOINT, name[:LONGEST_NAME]) for name in unknown[:8]
+            violation(ViolationKind.UNKNOWN_JOINT, name[:LONGEST_NAME]) for name in unknown[:8]
         ]
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            return np.zeros(0, dtype=np.intp), [violation(Kind.DUPLICATE_JOINT, name)]
+            return np.zeros(0, dtype=np.intp), [violation(ViolationKind.DUPLICATE_JOINT, name)]
         seen.add(name)
     if not seen:
-        return np.zeros(0, dtype=np.intp), [violation(Kind.WRONG_SHAPE, '', 0, 1)]
+        return np.zeros(0, dtype=np.intp), [violation(ViolationKind.WRONG_SHAPE, '', 0, 1)]
     return np.array([index[name] for name in names], dtype=np.intp), []
 
 
@@ -124,24 +124,26 @@ class ChunkValidator:
         n, rules = len(self._names), self._rules
         joints, times, positions = chunk.joints, chunk.times, chunk.positions
         if joints.ndim != 1 or not len(joints) >= 1 or joints.dtype.kind not in 'iu':
-            return [violation(Kind.WRONG_SHAPE, 'joints', joints.size, n)]
+            return [violation(ViolationKind.WRONG_SHAPE, 'joints', joints.size, n)]
         for joint in joints:
             if not 0 <= joint < n:
-                return [violation(Kind.UNKNOWN_JOINT, str(int(joint)), joint, n)]
+                return [violation(ViolationKind.UNKNOWN_JOINT, str(int(joint)), joint, n)]
         if len(np.unique(joints)) != len(joints):
             values, counts = np.unique(joints, return_counts=True)
             return [
-                violation(Kind.DUPLICATE_JOINT, self._names[joint], count, 1)
+                violation(ViolationKind.DUPLICATE_JOINT, self._names[joint], count, 1)
                 for joint, count in zip(values, counts, strict=True)
                 if count > 1
             ]
         if times.ndim != 1 or not len(times) >= 1:
-            return [violation(Kind.WRONG_SHAPE, 'times', times.size, 1)]
+            return [violation(ViolationKind.WRONG_SHAPE, 'times', times.size, 1)]
         if len(times) > rules.max_points:
-            return [violation(Kind.TOO_LONG, 'points', len(times), rules.max_points)]
+            return [violation(ViolationKind.TOO_LONG, 'points', len(times), rules.max_points)]
         for array, name in ((positions, 'positions'), (chunk.velocities, 'velocities')):
             if array is not None and array.shape != (len(times), len(joints)):
-                return [violation(Kind.WRONG_SHAPE, name, array.size, len(times) * len(joints))]
+                return [
+                    violation(ViolationKind.WRONG_SHAPE, name, array.size, len(times) * len(joints))
+                ]
         return []
 
     def _numbers(self, chunk: Chunk) -> list[Violation]:
@@ -153,36 +155,38 @@ class ChunkValidator:
                     bad = np.flatnonzero(~finite.all(axis=0))
                     return [
                         violation(
-                            Kind.NOT_FINITE,
+                            ViolationKind.NOT_FINITE,
                             self._names[chunk.joints[column]],
                             array[~finite[:, column], column][0],
                         )
                         for column in bad[:8]
                     ]
         if not np.isfinite(chunk.stamp):
-            return [violation(Kind.NOT_FINITE, 'stamp', chunk.stamp)]
+            return [violation(ViolationKind.NOT_FINITE, 'stamp', chunk.stamp)]
         if not np.isfinite(chunk.times).all():
-            return [violation(Kind.NOT_FINITE, 'times')]
+            return [violation(ViolationKind.NOT_FINITE, 'times')]
         spacing = np.diff(chunk.times, prepend=0.0)
         if not (spacing >= MIN_SPACING).all():
-            return [violation(Kind.WRONG_TIMES, 'times', spacing.min(), MIN_SPACING)]
+            return [violation(ViolationKind.WRONG_TIMES, 'times', spacing.min(), MIN_SPACING)]
         if not chunk.times[-1] <= rules.max_horizon:
-            return [violation(Kind.TOO_LONG, 'horizon', chunk.times[-1], rules.max_horizon)]
+            return [
+                violation(ViolationKind.TOO_LONG, 'horizon', chunk.times[-1], rules.max_horizon)
+            ]
         return []
 
     def _timing(self, chunk: Chunk, now: float) -> list[Violation]:
         age = now - chunk.stamp
         if not age <= self._rules.max_age:
-            return [violation(Kind.STALE, '', age, self._rules.max_age)]
+            return [violation(ViolationKind.STALE, '', age, self._rules.max_age)]
         if not age >= -self._rules.max_future:
-            return [violation(Kind.FUTURE, '', -age, self._rules.max_future)]
+            return [violation(ViolationKind.FUTURE, '', -age, self._rules.max_future)]
         if self._last is not None and not self._order(chunk) > self._last:
-            return [violation(Kind.REPLAYED, '', age, self._rules.max_age)]
+            return [violation(ViolationKind.REPLAYED, '', age, self._rules.max_age)]
         return []
 
     def _place(self, chunk: Chunk, measured: np.ndarray | None) -> list[Violation]:
         if measured is None or not np.isfinite(measured).all():
-            return [violation(Kind.STATE_STALE)]
+            return [violation(ViolationKind.STATE_STALE)]
         joints, positions = chunk.joints, chunk.positions
         low, high = self._low[joints], self._high[joints]
         inside = (positions >= low) & (positions <= high)
@@ -191,7 +195,9 @@ class ChunkValidator:
             for column in np.flatnonzero(~inside.all(axis=0))[:8]:
                 value = positions[~inside[:, column], column][0]
                 limit = high[column] if value > high[column] else low[column]
-                found.append(violation(Kind.IMPLAUSIBLE, self._names[joints[column]], value, limit))
+                found.append(
+                    violation(ViolationKind.IMPLAUSIBLE, self._names[joints[column]], value, limit)
+                )
             return found
         if chunk.velocities is not None:
             speed = np.abs(chunk.velocities).max(axis=0)
@@ -199,13 +205,18 @@ class ChunkValidator:
             if not (speed <= bound).all():
                 return [
                     violation(
-                        Kind.IMPLAUSIBLE, self._names[joints[column]], speed[column], bound[column]
+                        ViolationKind.IMPLAUSIBLE,
+                        self._names[joints[column]],
+                        speed[column],
+                        bound[column],
                     )
                     for column in np.flatnonzero(~(speed <= bound))[:8]
                 ]
         step = np.abs(positions[0] - measured[joints])
         bound = self._rules.max_first_step + self._velocity[joints] * chunk.times[0]
         return [
-            violation(Kind.IMPLAUSIBLE, self._names[joints[column]], step[column], bound[column])
+            violation(
+                ViolationKind.IMPLAUSIBLE, self._names[joints[column]], step[column], bound[column]
+            )
             for column in np.flatnonzero(~(step <= bound))[:8]
         ]

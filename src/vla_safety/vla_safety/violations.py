@@ -7,10 +7,10 @@ import math
 from enum import Enum
 from typing import NamedTuple
 
-from vla_common.levels import Level
+from vla_common.states import Level
 
 
-class Kind(str, Enum):
+class ViolationKind(str, Enum):
     """Stable identifiers, published in SafetyStatus and counted since activation."""
 
     # A chunk that is not a command. It is rejected whole, and what was tracked is dropped.
@@ -51,47 +51,47 @@ class Kind(str, Enum):
 #: robot cannot or must not do is told (WARNING); what cannot be trusted at all is DANGER, which the
 #: supervisor turns into half speed and, if it lasts, into a stop. Nothing here is EMERGENCY: a
 #: command that never left the filter has hurt nobody.
-LEVELS: dict[Kind, Level] = {
-    Kind.NOT_FINITE: Level.DANGER,
-    Kind.UNKNOWN_JOINT: Level.DANGER,
-    Kind.DUPLICATE_JOINT: Level.DANGER,
-    Kind.WRONG_SHAPE: Level.DANGER,
-    Kind.WRONG_TIMES: Level.DANGER,
-    Kind.TOO_LONG: Level.DANGER,
-    Kind.IMPLAUSIBLE: Level.DANGER,
-    Kind.STALE: Level.WARNING,
-    Kind.FUTURE: Level.WARNING,
-    Kind.REPLAYED: Level.WARNING,
-    Kind.POSITION: Level.WARNING,
-    Kind.BRAKING: Level.WARNING,
-    Kind.VELOCITY: Level.WARNING,
-    Kind.ACCELERATION: Level.SAFE,
-    Kind.TORQUE: Level.WARNING,
-    Kind.JERK: Level.SAFE,
-    Kind.SPEED_SCALE: Level.SAFE,
-    Kind.COLLISION: Level.WARNING,
-    Kind.WORKSPACE: Level.WARNING,
-    Kind.CENTRE_OF_MASS: Level.WARNING,
-    Kind.PROXIMITY: Level.WARNING,
-    Kind.POWER: Level.WARNING,
-    Kind.UNPROVEN: Level.WARNING,
-    Kind.INFEASIBLE: Level.DANGER,
-    Kind.STATE_STALE: Level.DANGER,
-    Kind.SUPERVISOR_SILENT: Level.DANGER,
-    Kind.LATE_TICK: Level.WARNING,
+LEVELS: dict[ViolationKind, Level] = {
+    ViolationKind.NOT_FINITE: Level.DANGER,
+    ViolationKind.UNKNOWN_JOINT: Level.DANGER,
+    ViolationKind.DUPLICATE_JOINT: Level.DANGER,
+    ViolationKind.WRONG_SHAPE: Level.DANGER,
+    ViolationKind.WRONG_TIMES: Level.DANGER,
+    ViolationKind.TOO_LONG: Level.DANGER,
+    ViolationKind.IMPLAUSIBLE: Level.DANGER,
+    ViolationKind.STALE: Level.WARNING,
+    ViolationKind.FUTURE: Level.WARNING,
+    ViolationKind.REPLAYED: Level.WARNING,
+    ViolationKind.POSITION: Level.WARNING,
+    ViolationKind.BRAKING: Level.WARNING,
+    ViolationKind.VELOCITY: Level.WARNING,
+    ViolationKind.ACCELERATION: Level.SAFE,
+    ViolationKind.TORQUE: Level.WARNING,
+    ViolationKind.JERK: Level.SAFE,
+    ViolationKind.SPEED_SCALE: Level.SAFE,
+    ViolationKind.COLLISION: Level.WARNING,
+    ViolationKind.WORKSPACE: Level.WARNING,
+    ViolationKind.CENTRE_OF_MASS: Level.WARNING,
+    ViolationKind.PROXIMITY: Level.WARNING,
+    ViolationKind.POWER: Level.WARNING,
+    ViolationKind.UNPROVEN: Level.WARNING,
+    ViolationKind.INFEASIBLE: Level.DANGER,
+    ViolationKind.STATE_STALE: Level.DANGER,
+    ViolationKind.SUPERVISOR_SILENT: Level.DANGER,
+    ViolationKind.LATE_TICK: Level.WARNING,
 }
 
 #: Rejections that say something about the chunk's content, not about its time: its sender cannot be
 #: trusted, so the motion that it sent before is given up too.
 CONTENT_KINDS = frozenset(
     {
-        Kind.NOT_FINITE,
-        Kind.UNKNOWN_JOINT,
-        Kind.DUPLICATE_JOINT,
-        Kind.WRONG_SHAPE,
-        Kind.WRONG_TIMES,
-        Kind.TOO_LONG,
-        Kind.IMPLAUSIBLE,
+        ViolationKind.NOT_FINITE,
+        ViolationKind.UNKNOWN_JOINT,
+        ViolationKind.DUPLICATE_JOINT,
+        ViolationKind.WRONG_SHAPE,
+        ViolationKind.WRONG_TIMES,
+        ViolationKind.TOO_LONG,
+        ViolationKind.IMPLAUSIBLE,
     }
 )
 
@@ -107,7 +107,7 @@ class Violation(NamedTuple):
         level: how bad.
     """
 
-    kind: Kind
+    kind: ViolationKind
     subject: str
     value: float
     limit: float
@@ -120,7 +120,7 @@ class Violation(NamedTuple):
 
 
 def violation(
-    kind: Kind, subject: str = '', value: float = math.nan, limit: float = math.nan
+    kind: ViolationKind, subject: str = '', value: float = math.nan, limit: float = math.nan
 ) -> Violation:
     """A Violation with the level that its kind always has."""
     return Violation(kind, subject, float(value), float(limit), LEVELS[kind])

@@ -19,7 +19,7 @@ from types import MappingProxyType
 import numpy as np
 
 from vla_common.errors import ConfigError
-from vla_common.yaml_file import Fields
+from vla_common.yaml_file import ConfigReader
 
 FORMAT = 1
 
@@ -196,7 +196,7 @@ class Scene:
             content = json.loads(text)
         except json.JSONDecodeError as error:
             raise ConfigError(source, f'line {error.lineno}', error.msg, 'valid JSON') from None
-        fields = Fields(source, content)
+        fields = ConfigReader(source, content)
         if fields.integer('format') != FORMAT:
             raise fields.error('format', fields.integer('format'), str(FORMAT))
         try:
@@ -278,11 +278,11 @@ def _place_cubes(
     raise ValueError(f'{len(colors)} cubes do not fit into x {x_range}, y {y_range}')
 
 
-def _rgb(fields: Fields, key: str) -> tuple[float, float, float]:
+def _rgb(fields: ConfigReader, key: str) -> tuple[float, float, float]:
     return tuple(fields.numbers(key, length=3, lo=0.0, hi=1.0))
 
 
-def _read_table(fields: Fields) -> Table:
+def _read_table(fields: ConfigReader) -> Table:
     table = Table(
         height=fields.number('height', lo=0.1, hi=2.0),
         size=tuple(fields.numbers('size', length=2, lo=0.05, hi=5.0)),
@@ -294,13 +294,13 @@ def _read_table(fields: Fields) -> Table:
     return table
 
 
-def _read_cubes(fields: Fields) -> tuple[Cube, ...]:
+def _read_cubes(fields: ConfigReader) -> tuple[Cube, ...]:
     entries = fields.raw('cubes', wanted='a list of cubes')
     if not isinstance(entries, list):
         raise fields.error('cubes', entries, 'a list of cubes')
     cubes = []
     for i, entry in enumerate(entries):
-        item = Fields(fields.file, entry, fields.path(f'cubes[{i}]'))
+        item = ConfigReader(fields.file, entry, fields.path(f'cubes[{i}]'))
         cubes.append(
             Cube(
                 name=item.text('name'),
@@ -314,7 +314,7 @@ def _read_cubes(fields: Fields) -> tuple[Cube, ...]:
     return tuple(cubes)
 
 
-def _read_light(fields: Fields) -> Light:
+def _read_light(fields: ConfigReader) -> Light:
     light = Light(
         direction=tuple(fields.numbers('direction', length=3, lo=-10.0, hi=10.0)),
         diffuse=fields.number('diffuse', lo=0.0, hi=2.0),
@@ -326,7 +326,7 @@ def _read_light(fields: Fields) -> Light:
     return light
 
 
-def _read_camera(fields: Fields) -> CameraOffset:
+def _read_camera(fields: ConfigReader) -> CameraOffset:
     offset = CameraOffset(
         position=tuple(fields.numbers('position', length=3, lo=-0.5, hi=0.5)),
         rotation=tuple(fields.numbers('rotation', length=3, lo=-1.0, hi=1.0)),

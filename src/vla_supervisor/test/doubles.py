@@ -23,6 +23,7 @@ from sensor_msgs.msg import CameraInfo
 
 from vla_common import qos
 from vla_common.clock import first_sequence
+from vla_common.topics import HEARTBEAT_TOPIC
 from vla_interfaces.msg import (
     BalanceState,
     DriverStatus,
@@ -30,7 +31,6 @@ from vla_interfaces.msg import (
     SafetyStatus,
     SupervisorState,
 )
-from vla_supervisor.heartbeats import HEARTBEAT_TOPIC
 
 PROFILE = Path(__file__).parents[3] / 'config' / 'fastdds.xml'
 

@@ -3,18 +3,18 @@
 
 from dataclasses import replace
 
-from vla_common.modes import Behaviour, Mode
+from vla_common.states import Behaviour, Mode
 from vla_supervisor.core import (
-    Config,
     DriverReport,
     EstopBehaviour,
-    Inputs,
     StopLimits,
     Supervisor,
+    SupervisorConfig,
+    SupervisorInputs,
 )
-from vla_supervisor.core import Step as Step
+from vla_supervisor.core import OperatorStep as OperatorStep
 
-CONFIG = Config(
+CONFIG = SupervisorConfig(
     safe_stop=StopLimits(0.3, 1.8, 1.5, 4.0, 0.2),
     estop=StopLimits(0.3, 2.0, 1.5, 6.0, 0.2),
     estop_behaviour=EstopBehaviour.DAMP,
@@ -33,18 +33,18 @@ STANDING = DriverReport(
 MOVING = replace(STANDING, standing=False, at_rest=False, behaviour_done=False, max_joint_speed=3.0)
 TRACKING = replace(MOVING, behaviour=Behaviour.TRACK)
 
-FINE = Inputs(nodes_active=True, driver=STANDING, policy_ready=True)
+FINE = SupervisorInputs(nodes_active=True, driver=STANDING, policy_ready=True)
 
 WAY = {
     Mode.INACTIVE: (),
-    Mode.READY: (Step.ARM,),
-    Mode.RUNNING: (Step.ARM, Step.START),
-    Mode.SAFE_STOP: (Step.ARM, Step.SAFE_STOP),
-    Mode.ESTOP: (Step.ESTOP,),
+    Mode.READY: (OperatorStep.ARM,),
+    Mode.RUNNING: (OperatorStep.ARM, OperatorStep.START),
+    Mode.SAFE_STOP: (OperatorStep.ARM, OperatorStep.SAFE_STOP),
+    Mode.ESTOP: (OperatorStep.ESTOP,),
 }
 
 
-def supervisor_in(mode: Mode, config: Config = CONFIG, now: float = 0.0) -> Supervisor:
+def supervisor_in(mode: Mode, config: SupervisorConfig = CONFIG, now: float = 0.0) -> Supervisor:
     """A supervisor that was led to ``mode`` by an operator's steps, all at ``now``."""
     supervisor = Supervisor(config)
     supervisor.update(now, FINE)
@@ -55,6 +55,6 @@ def supervisor_in(mode: Mode, config: Config = CONFIG, now: float = 0.0) -> Supe
     return supervisor
 
 
-def but(**changes: object) -> Inputs:
+def but(**changes: object) -> SupervisorInputs:
     """Inputs that are fine but for ``changes``."""
     return replace(FINE, **changes)

@@ -5,10 +5,9 @@ import math
 from dataclasses import replace
 
 import pytest
-from scenes import CONFIG, FINE, MOVING, STANDING, TRACKING, Step, but, supervisor_in
+from scenes import CONFIG, FINE, MOVING, STANDING, TRACKING, OperatorStep, but, supervisor_in
 
-from vla_common.levels import Level
-from vla_common.modes import Behaviour, Mode
+from vla_common.states import Behaviour, Level, Mode
 from vla_supervisor.conditions import Condition, Reaction, hard, refuse, soft
 from vla_supervisor.core import EstopBehaviour, Supervisor
 
@@ -26,7 +25,7 @@ def test_a_cause_that_is_gone_stays_listed_and_the_stop_stays_on():
     decision = supervisor.update(1.1, FINE)
     assert decision.mode is Mode.SAFE_STOP
     assert names(decision) == [('camera_frozen', False)]
-    decision, answer = supervisor.ask(1.2, Step.RESUME, FINE)
+    decision, answer = supervisor.ask(1.2, OperatorStep.RESUME, FINE)
     assert answer.success
     assert decision.mode is Mode.READY
     assert names(decision) == []
@@ -36,16 +35,16 @@ def test_coming_back_from_an_estop_takes_reset_then_arm_then_start():
     supervisor = supervisor_in(Mode.RUNNING)
     supervisor.update(1.0, but(conditions=(HARD,)))
     for step, allowed, mode in (
-        (Step.START, False, Mode.ESTOP),
-        (Step.ARM, False, Mode.ESTOP),
-        (Step.RESUME, False, Mode.ESTOP),
-        (Step.RESET, True, Mode.INACTIVE),
-        (Step.RESET, False, Mode.INACTIVE),
-        (Step.START, False, Mode.INACTIVE),
-        (Step.ARM, True, Mode.READY),
-        (Step.ARM, False, Mode.READY),
-        (Step.START, True, Mode.RUNNING),
-        (Step.START, False, Mode.RUNNING),
+        (OperatorStep.START, False, Mode.ESTOP),
+        (OperatorStep.ARM, False, Mode.ESTOP),
+        (OperatorStep.RESUME, False, Mode.ESTOP),
+        (OperatorStep.RESET, True, Mode.INACTIVE),
+        (OperatorStep.RESET, False, Mode.INACTIVE),
+        (OperatorStep.START, False, Mode.INACTIVE),
+        (OperatorStep.ARM, True, Mode.READY),
+        (OperatorStep.ARM, False, Mode.READY),
+        (OperatorStep.START, True, Mode.RUNNING),
+        (OperatorStep.START, False, Mode.RUNNING),
     ):
         decision, answer = supervisor.ask(2.0, step, FINE)
         assert (answer.success, decision.mode) == (allowed, mode), answer.message
@@ -53,7 +52,7 @@ def test_coming_back_from_an_estop_takes_reset_then_arm_then_start():
 
 def test_a_refusal_names_each_cause_that_is_present_and_how_it_clears():
     supervisor = supervisor_in(Mode.ESTOP)
-    _, answer = supervisor.ask(1.0, Step.RESET, but(conditions=(SOFT, HARD)))
+    _, answer = supervisor.ask(1.0, OperatorStep.RESET, but(conditions=(SOFT, HARD)))
     assert not answer.success
     for word in ('camera_frozen', 'same image', 'the images change', 'fall', 'it stands'):
         assert word in answer.message
@@ -61,13 +60,13 @@ def test_a_refusal_names_each_cause_that_is_present_and_how_it_clears():
 
 def test_a_refused_step_is_forgotten_and_not_served_when_the_cause_goes():
     supervisor = supervisor_in(Mode.INACTIVE)
-    _, answer = supervisor.ask(1.0, Step.ARM, but(nodes_active=False))
+    _, answer = supervisor.ask(1.0, OperatorStep.ARM, but(nodes_active=False))
     assert not answer.success
     assert supervisor.update(2.0, FINE).mode is Mode.INACTIVE
 
 
 def test_a_step_that_is_held_down_acts_once():
-    held = but(steps=frozenset({Step.RESET, Step.ARM, Step.START}))
+    held = but(steps=frozenset({OperatorStep.RESET, OperatorStep.ARM, OperatorStep.START}))
     supervisor = supervisor_in(Mode.INACTIVE)
     # The three pressed together are served in their order within one instant at most once each:
     # here the first update arms and starts, and an e-stop then is not undone by holding on.
@@ -79,18 +78,22 @@ def test_a_step_that_is_held_down_acts_once():
 
 def test_a_stop_and_a_start_in_one_instant_is_a_stop():
     supervisor = supervisor_in(Mode.READY)
-    decision = supervisor.update(1.0, but(steps=frozenset({Step.START, Step.SAFE_STOP})))
+    decision = supervisor.update(
+        1.0, but(steps=frozenset({OperatorStep.START, OperatorStep.SAFE_STOP}))
+    )
     assert decision.mode is Mode.SAFE_STOP
     supervisor = supervisor_in(Mode.INACTIVE)
-    decision = supervisor.update(1.0, but(steps=frozenset({Step.ARM, Step.SAFE_STOP})))
+    decision = supervisor.update(
+        1.0, but(steps=frozenset({OperatorStep.ARM, OperatorStep.SAFE_STOP}))
+    )
     assert decision.mode is Mode.INACTIVE
 
 
 def test_reset_is_refused_while_a_soft_cause_is_present_but_not_while_nodes_come_up():
     supervisor = supervisor_in(Mode.ESTOP)
-    assert not supervisor.ask(1.0, Step.RESET, but(conditions=(SOFT,)))[1].success
+    assert not supervisor.ask(1.0, OperatorStep.RESET, but(conditions=(SOFT,)))[1].success
     coming = refuse('node_inactive:camera', 'camera', 'configure under way', 'it is active')
-    assert supervisor.ask(1.1, Step.RESET, but(conditions=(coming,)))[1].success
+    assert supervisor.ask(1.1, OperatorStep.RESET, but(conditions=(coming,)))[1].success
 
 
 def test_a_lost_driver_keeps_inactive_inactive_and_is_an_estop_anywhere_else():
@@ -106,7 +109,7 @@ def test_a_lost_driver_keeps_inactive_inactive_and_is_an_estop_anywhere_else():
 def test_an_estop_request_always_succeeds_and_is_listed_as_over():
     for mode in Mode:
         supervisor = supervisor_in(mode)
-        decision, answer = supervisor.ask(1.0, Step.ESTOP, FINE)
+        decision, answer = supervisor.ask(1.0, OperatorStep.ESTOP, FINE)
         assert answer.success
         assert decision.mode is Mode.ESTOP
         assert ('estop_request', False) in names(decision)
@@ -185,7 +188,7 @@ def test_an_estop_of_a_robot_that_damps_stays_damped():
     supervisor = supervisor_in(Mode.ESTOP)
     decision = run(supervisor, MOVING, 0.0, 30.0)
     assert decision.behaviour is Behaviour.DAMP
-    assert not supervisor.ask(31.0, Step.RESET, but(driver=MOVING))[1].success
+    assert not supervisor.ask(31.0, OperatorStep.RESET, but(driver=MOVING))[1].success
 
 
 @pytest.mark.parametrize(
@@ -199,7 +202,7 @@ def test_damp_then_off_goes_off_after_its_delay_or_at_once_if_it_does_not_slow(
     assert run(supervisor, driver, 0.0, damped_until).behaviour is Behaviour.DAMP
     assert run(supervisor, driver, damped_until, off_at).behaviour is Behaviour.OFF
     assert run(supervisor, STANDING, off_at, off_at + 1).behaviour is Behaviour.OFF
-    decision, answer = supervisor.ask(off_at + 2, Step.RESET, FINE)
+    decision, answer = supervisor.ask(off_at + 2, OperatorStep.RESET, FINE)
     assert answer.success
     assert decision.behaviour is Behaviour.HOLD
 
@@ -225,15 +228,15 @@ def test_auto_arm_arms_once_when_everything_is_up_for_the_first_time():
     supervisor = auto()
     assert supervisor.update(1.0, FINE).mode is Mode.READY
     supervisor.update(2.0, but(conditions=(HARD,)))
-    supervisor.ask(3.0, Step.RESET, FINE)
+    supervisor.ask(3.0, OperatorStep.RESET, FINE)
     assert supervisor.update(4.0, FINE).mode is Mode.INACTIVE
 
 
-@pytest.mark.parametrize('stop', [Step.ESTOP, Step.SAFE_STOP])
+@pytest.mark.parametrize('stop', [OperatorStep.ESTOP, OperatorStep.SAFE_STOP])
 def test_auto_arm_is_void_once_anyone_asked_for_a_stop(stop):
     supervisor = auto()
     supervisor.ask(1.0, stop, but(nodes_active=False))
-    supervisor.ask(2.0, Step.RESET, FINE)
+    supervisor.ask(2.0, OperatorStep.RESET, FINE)
     assert supervisor.update(3.0, FINE).mode is Mode.INACTIVE
 
 
@@ -275,15 +278,15 @@ def test_time_that_cannot_be_believed_stops_the_robot_and_never_runs_back(bad):
     assert decision.mode is Mode.SAFE_STOP
     assert names(decision) == [('clock_invalid', True)]
     assert supervisor.update(2.0, FINE).mode is Mode.SAFE_STOP
-    assert supervisor.ask(2.1, Step.RESUME, FINE)[1].success
+    assert supervisor.ask(2.1, OperatorStep.RESUME, FINE)[1].success
 
 
 def test_a_closed_supervisor_still_stops_and_grants_nothing():
     supervisor = supervisor_in(Mode.READY)
     supervisor.close()
-    _, answer = supervisor.ask(1.0, Step.START, FINE)
+    _, answer = supervisor.ask(1.0, OperatorStep.START, FINE)
     assert 'shutting down' in answer.message
-    assert supervisor.ask(1.0, Step.ESTOP, FINE)[1].success
+    assert supervisor.ask(1.0, OperatorStep.ESTOP, FINE)[1].success
 
 
 def test_changed_is_told_exactly_when_something_changed():

@@ -7,10 +7,9 @@ from dataclasses import replace
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from scenes import CONFIG, FINE, MOVING, STANDING, TRACKING, Step
+from scenes import CONFIG, FINE, MOVING, STANDING, TRACKING, OperatorStep
 
-from vla_common.levels import Level
-from vla_common.modes import Behaviour, Mode
+from vla_common.states import Behaviour, Level, Mode
 from vla_supervisor.conditions import Condition, Reaction
 from vla_supervisor.core import EstopBehaviour, Supervisor
 
@@ -50,11 +49,11 @@ class AnySequence(RuleBasedStateMachine):
 
     def check(self, decision, granted=None) -> None:
         before, after = self.last.mode, decision.mode
-        if granted is Step.ARM or granted is Step.RESUME:
+        if granted is OperatorStep.ARM or granted is OperatorStep.RESUME:
             self.armed_and_started = [True, False]
-        if granted is Step.START:
+        if granted is OperatorStep.START:
             self.armed_and_started[1] = True
-        if before is Mode.INACTIVE and after is Mode.READY and granted is not Step.ARM:
+        if before is Mode.INACTIVE and after is Mode.READY and granted is not OperatorStep.ARM:
             assert not self.auto_armed, 'armed by itself a second time'
             assert not self.stopped_before, 'armed by itself after a stop'
             self.auto_armed = True
@@ -70,11 +69,11 @@ class AnySequence(RuleBasedStateMachine):
             if before is not after:
                 assert decision.motion_epoch > self.last.motion_epoch
         if before is Mode.ESTOP and after is not Mode.ESTOP:
-            assert granted is Step.RESET
+            assert granted is OperatorStep.RESET
             assert after is Mode.INACTIVE
             assert not [c for c in self.inputs.conditions if c.reaction >= Reaction.SOFT_STOP]
         if before is Mode.SAFE_STOP and after not in (Mode.SAFE_STOP, Mode.ESTOP):
-            assert granted is Step.RESUME
+            assert granted is OperatorStep.RESUME
         hard = [c for c in self.inputs.conditions if c.reaction is Reaction.HARD_STOP]
         soft = [c for c in self.inputs.conditions if c.reaction >= Reaction.SOFT_STOP]
         if hard:
@@ -117,13 +116,13 @@ class AnySequence(RuleBasedStateMachine):
         inputs = replace(self.inputs, instruction_ended=ended)
         self.check(self.supervisor.update(moment, inputs))
 
-    @rule(step=st.sampled_from(Step), jump=times)
+    @rule(step=st.sampled_from(OperatorStep), jump=times)
     def ask(self, step, jump) -> None:
         moment = self.now + jump
         if math.isfinite(jump) and jump >= 0.0:
             self.now = moment
         decision, answer = self.supervisor.ask(moment, step, self.inputs)
-        if step is Step.ESTOP:
+        if step is OperatorStep.ESTOP:
             assert decision.mode is Mode.ESTOP
             assert answer.success
         self.check(decision, step if answer.success else None)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vla_supervisor.debounce import Debounce
 from vla_supervisor.heartbeats import Heartbeats
-from vla_supervisor.persistence import Persistence
 
 
 @pytest.fixture
@@ -87,30 +87,30 @@ def test_after_a_stall_beyond_the_lease_a_source_may_take_time_to_be_discovered(
 
 
 def test_a_steady_fault_fires_at_its_limit():
-    p = Persistence(1.0, 0.25)
+    p = Debounce(1.0, 0.25)
     assert not any(p.update(True, 0.1 * i) for i in range(10))
     assert p.update(True, 1.01)
 
 
 def test_a_fault_that_flaps_half_of_the_time_fires_too():
-    p = Persistence(1.0, 0.25)
+    p = Debounce(1.0, 0.25)
     assert any(p.update(i % 2 == 0, 0.1 * i) for i in range(100))
 
 
 def test_a_rare_glitch_never_fires():
-    p = Persistence(1.0, 0.25)
+    p = Debounce(1.0, 0.25)
     assert not any(p.update(i % 10 == 0, 0.1 * i) for i in range(1000))
 
 
 def test_a_limit_of_zero_fires_while_wrong_only():
-    p = Persistence(0.0, 0.25)
+    p = Debounce(0.0, 0.25)
     assert p.update(True, 0.0)
     assert not p.update(False, 0.1)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(allow_nan=True)), max_size=50))
 def test_no_sequence_of_times_gathers_outside_its_bounds(steps):
-    p = Persistence(1.0, 0.25)
+    p = Debounce(1.0, 0.25)
     for wrong, now in steps:
         p.update(wrong, now)
         assert 0.0 <= p.gathered <= 1.0

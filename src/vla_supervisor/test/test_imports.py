@@ -6,7 +6,15 @@ import sys
 
 import pytest
 
-FORBIDDEN = ('torch', 'onnxruntime', 'vla_inference', 'vla_models', 'transformers')
+FORBIDDEN = (
+    'torch',
+    'onnxruntime',
+    'vla_policy',
+    'vla_inference',
+    'vla_models',
+    'vla_deploy',
+    'transformers',
+)
 
 
 def modules_after(statement):
@@ -17,7 +25,7 @@ def modules_after(statement):
     return set(out.stdout.split())
 
 
-@pytest.mark.parametrize('module', ['node', 'command'])
+@pytest.mark.parametrize('module', ['node', 'operator_command'])
 def test_the_supervisor_imports_neither_torch_nor_policy_code(module):
     loaded = modules_after(f'import vla_supervisor.{module}')
     assert 'rclpy' in loaded
@@ -25,7 +33,15 @@ def test_the_supervisor_imports_neither_torch_nor_policy_code(module):
 
 
 def test_the_core_imports_no_middleware():
-    pure = ('core', 'watch', 'nodes', 'endpoints', 'heartbeats', 'transitions', 'settings')
+    pure = (
+        'core',
+        'health_monitor',
+        'lifecycle_manager',
+        'endpoints',
+        'heartbeats',
+        'transitions',
+        'settings',
+    )
     loaded = modules_after('import ' + ', '.join(f'vla_supervisor.{name}' for name in pure))
     assert 'vla_supervisor' in loaded
     assert loaded.isdisjoint({'rclpy', 'vla_interfaces', *FORBIDDEN})

@@ -7,7 +7,7 @@ import pytest
 from rclpy.task import Future
 
 from vla_supervisor.lifecycle_calls import LifecycleCalls
-from vla_supervisor.nodes import BringUp, Timing
+from vla_supervisor.lifecycle_manager import LifecycleManager, Timing
 
 TIMING = Timing(1.0, 60.0, 10.0, 1.0, 5.0, 0.5, 4.0)
 
@@ -49,7 +49,7 @@ def graph():
 
 @pytest.fixture
 def calls(graph):
-    graph.plan = BringUp(('camera',), TIMING, 0.0)
+    graph.plan = LifecycleManager(('camera',), TIMING, 0.0)
     graph.now = 0.0
     return LifecycleCalls(graph, ('camera',), graph.plan, lambda: graph.now)
 

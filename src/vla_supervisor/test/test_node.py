@@ -17,12 +17,12 @@ from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
 from vla_common import qos
-from vla_common.spinning import retire
+from vla_common.executor_thread import destroy_later
 from vla_common.testing import wait_until
+from vla_common.topics import HEARTBEAT_TOPIC
 from vla_interfaces.msg import InferenceStatus, SupervisorState, Violation
 from vla_interfaces.srv import EndpointCheckin, RegisterEndpoint
 from vla_supervisor.endpoints import answer_to
-from vla_supervisor.heartbeats import HEARTBEAT_TOPIC
 from vla_supervisor.node import SupervisorNode
 
 S = SupervisorState
@@ -286,7 +286,7 @@ def test_a_second_publisher_of_commands_stops_and_refuses_arming(scene):
     s.ask('estop')
     assert not s.ask('reset').success
     node = s.probe.node
-    retire(node, lambda: node.destroy_publisher(publishers[0]))
+    destroy_later(node, lambda: node.destroy_publisher(publishers[0]))
     s.until(lambda m: not any(c.present for c in m.causes))
     assert s.ask('reset').success
 

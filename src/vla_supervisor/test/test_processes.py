@@ -8,14 +8,21 @@ import sys
 from itertools import pairwise
 
 import pytest
-from test_watch import Stack
+from test_health_monitor import Stack
 
-from vla_common.machine import machine
-from vla_common.modes import Mode
+from vla_common.host_id import host_id
+from vla_common.states import Mode
 from vla_common.testing import wait_until
-from vla_supervisor.core import Step
-from vla_supervisor.heartbeats import HEARTBEAT_TOPIC
-from vla_supervisor.processes import SPEAKS_AGAIN, Eye, Ghosts, Life, Processes, life
+from vla_common.topics import HEARTBEAT_TOPIC
+from vla_supervisor.core import OperatorStep
+from vla_supervisor.processes import (
+    SPEAKS_AGAIN,
+    Processes,
+    ProcessProbe,
+    ProcessState,
+    StalePublishers,
+    life,
+)
 
 
 class Kernel:
@@ -34,12 +41,12 @@ class Kernel:
 def stack():
     """The pure stack in RUNNING, with the camera known as process 7."""
     kernel = Kernel()
-    kernel.shown[7] = Life.RUNS
+    kernel.shown[7] = ProcessState.RUNS
     s = Stack(processes=Processes(kernel))
     s.kernel = kernel
     s.watch.processes.on_process('camera', 7)
-    s.ask(Step.ARM)
-    s.ask(Step.START)
+    s.ask(OperatorStep.ARM)
+    s.ask(OperatorStep.START)
     assert s.core.mode is Mode.RUNNING
     return s
 
@@ -49,7 +56,7 @@ def causes(stack):
 
 
 def test_a_killed_node_is_lost_at_the_next_look_and_not_only_when_its_silence_is_due(stack):
-    stack.kernel.shown[7] = Life.GONE
+    stack.kernel.shown[7] = ProcessState.GONE
     assert stack.watch.processes.look(stack.now) == ['camera']
     stack.step()
     assert stack.core.mode is Mode.SAFE_STOP
@@ -60,12 +67,12 @@ def test_a_killed_node_is_lost_at_the_next_look_and_not_only_when_its_silence_is
 
 
 def test_a_stopped_process_is_stale_while_it_is_stopped(stack):
-    stack.kernel.shown[7] = Life.STOPPED
+    stack.kernel.shown[7] = ProcessState.STOPPED
     stack.watch.processes.look(stack.now)
     stack.step()
     assert stack.core.mode is Mode.SAFE_STOP
     assert causes(stack) == {'node_stale:camera': 'process 7 is stopped (SIGSTOP)'}
-    stack.kernel.shown[7] = Life.RUNS
+    stack.kernel.shown[7] = ProcessState.RUNS
     stack.watch.processes.look(stack.now)
     stack.step()
     assert causes(stack) == {}
@@ -73,7 +80,7 @@ def test_a_stopped_process_is_stale_while_it_is_stopped(stack):
 
 
 def test_the_last_words_of_a_dead_process_do_not_bring_it_back_but_a_new_one_does(stack):
-    stack.kernel.shown[7] = Life.GONE
+    stack.kernel.shown[7] = ProcessState.GONE
     stack.watch.processes.look(stack.now)
     stack.step()  # its messages under way
     assert 'node_lost:camera' in causes(stack)
@@ -98,22 +105,22 @@ def python(*arguments):
 def test_a_process_runs_is_stopped_goes_on_and_is_killed_by_the_kernels_own_word():
     child = python()
     try:
-        look = Eye(child.pid)
-        assert look() is Life.RUNS
+        look = ProcessProbe(child.pid)
+        assert look() is ProcessState.RUNS
         for _ in range(3):
             child.send_signal(signal.SIGSTOP)
-            wait_until(lambda: look() is Life.STOPPED, 10.0, 'a stopped process')
+            wait_until(lambda: look() is ProcessState.STOPPED, 10.0, 'a stopped process')
             child.send_signal(signal.SIGCONT)
-            wait_until(lambda: look() is Life.RUNS, 10.0, 'a process that goes on')
+            wait_until(lambda: look() is ProcessState.RUNS, 10.0, 'a process that goes on')
         child.kill()
-        wait_until(lambda: look() is Life.GONE, 10.0, 'a process that is gone')
+        wait_until(lambda: look() is ProcessState.GONE, 10.0, 'a process that is gone')
     finally:
         child.kill()
         child.wait()
-    assert look() is Life.GONE
+    assert look() is ProcessState.GONE
     with pytest.raises(FileNotFoundError):
-        Eye(child.pid)
-    assert Eye(os.getpid())() is Life.RUNS
+        ProcessProbe(child.pid)
+    assert ProcessProbe(os.getpid())() is ProcessState.RUNS
 
 
 STATUS = """Name:\tcamera
@@ -138,33 +145,33 @@ def status(state='S (sleeping)', own=(), shared=()):
 
 @pytest.mark.parametrize('state', ['R (running)', 'S (sleeping)', 'D (disk sleep)', 't (traced)'])
 def test_a_process_that_works_sleeps_waits_or_is_debugged_runs(state):
-    assert life(status(state)) is Life.RUNS
-    assert life(status(state, own=[signal.SIGUSR1], shared=[signal.SIGINT])) is Life.RUNS
+    assert life(status(state)) is ProcessState.RUNS
+    assert life(status(state, own=[signal.SIGUSR1], shared=[signal.SIGINT])) is ProcessState.RUNS
 
 
 @pytest.mark.parametrize('state', ['Z (zombie)', 'X (dead)'])
 def test_a_zombie_is_gone(state):
-    assert life(status(state)) is Life.GONE
+    assert life(status(state)) is ProcessState.GONE
 
 
 def test_a_process_without_memory_is_on_its_way_out():
-    assert life(status('R (running)').replace(b'VmSize', b'Kernel')) is Life.GONE
+    assert life(status('R (running)').replace(b'VmSize', b'Kernel')) is ProcessState.GONE
 
 
 def test_a_process_that_gets_no_processor_is_lost_from_when_the_signal_was_sent():
-    assert life(status('R (running)', shared=[signal.SIGSTOP])) is Life.STOPPED
-    assert life(status('R (running)', own=[signal.SIGKILL])) is Life.GONE
-    assert life(status('T (stopped)', shared=[signal.SIGKILL, signal.SIGSTOP])) is Life.GONE
+    assert life(status('R (running)', shared=[signal.SIGSTOP])) is ProcessState.STOPPED
+    assert life(status('R (running)', own=[signal.SIGKILL])) is ProcessState.GONE
+    assert life(status('T (stopped)', shared=[signal.SIGKILL, signal.SIGSTOP])) is ProcessState.GONE
 
 
 def test_processes_of_one_machine_agree_on_what_it_is_called():
-    code = 'from vla_common.machine import machine; print(machine())'
+    code = 'from vla_common.host_id import host_id; print(host_id())'
     other = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
-    assert other.stdout.strip() == machine()
+    assert other.stdout.strip() == host_id()
 
 
 def test_the_publisher_of_a_dead_process_is_a_ghost_and_a_second_speaker_is_not():
-    ghosts = Ghosts()
+    ghosts = StalePublishers()
     assert ghosts.alive([b'old', b'new']) == 2
     ghosts.bury([b'old'])
     assert ghosts.alive([b'old', b'new']) == 1
@@ -175,7 +182,7 @@ def test_the_publisher_of_a_dead_process_is_a_ghost_and_a_second_speaker_is_not(
 
 
 def test_every_heartbeat_topic_may_have_one_publisher_only():
-    from vla_supervisor.node import SINGLE_PUBLISHER
+    from vla_common.topics import SINGLE_PUBLISHER
 
     assert set(HEARTBEAT_TOPIC.values()) <= set(SINGLE_PUBLISHER)
     assert all(a != b for a, b in pairwise(sorted(SINGLE_PUBLISHER)))

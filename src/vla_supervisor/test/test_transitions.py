@@ -5,9 +5,9 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from scenes import FINE, Step, but, supervisor_in
+from scenes import FINE, OperatorStep, but, supervisor_in
 
-from vla_common.modes import Behaviour, Mode
+from vla_common.states import Behaviour, Mode
 from vla_supervisor import transitions
 from vla_supervisor.conditions import Condition, Level, Reaction, hard, soft
 from vla_supervisor.transitions import BEHAVIOUR, TABLE, Event, Guard
@@ -35,10 +35,10 @@ WANTED = {
 def make_happen(supervisor, event: Event, inputs):
     """Let ``event`` happen at second 1 and return the decision."""
     steps = {
-        Event.RESET: Step.RESET,
-        Event.RESUME: Step.RESUME,
-        Event.ARM: Step.ARM,
-        Event.START: Step.START,
+        Event.RESET: OperatorStep.RESET,
+        Event.RESUME: OperatorStep.RESUME,
+        Event.ARM: OperatorStep.ARM,
+        Event.START: OperatorStep.START,
     }
     if event in steps:
         return supervisor.ask(1.0, steps[event], inputs)[0]
@@ -74,7 +74,7 @@ BROKEN = {
 def test_a_step_is_refused_with_a_reason_while_any_one_guard_is_broken(row, guard):
     (mode,) = row.modes
     supervisor = supervisor_in(mode)
-    step = Step[row.event.name]
+    step = OperatorStep[row.event.name]
     decision, answer = supervisor.ask(1.0, step, BROKEN[guard])
     assert not answer.success
     assert answer.message.startswith(f'{step.value} refused: ')

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from vla_common.levels import Level
+from vla_common.states import Level
 
 
 class Reaction(IntEnum):

@@ -15,13 +15,12 @@ import math
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from vla_common.levels import Level
-from vla_common.modes import Behaviour, Mode
+from vla_common.states import Behaviour, Level, Mode
 from vla_supervisor.conditions import Condition, Reaction, hard, soft
 from vla_supervisor.transitions import BEHAVIOUR, Event, Guard, row
 
 
-class Step(Enum):
+class OperatorStep(Enum):
     """What a person (or the inference node, for START) may ask for."""
 
     ESTOP = 'estop'
@@ -33,16 +32,16 @@ class Step(Enum):
 
 
 _STEP_EVENT = {
-    Step.ESTOP: Event.HARD_STOP,
-    Step.SAFE_STOP: Event.SOFT_STOP,
-    Step.RESET: Event.RESET,
-    Step.RESUME: Event.RESUME,
-    Step.ARM: Event.ARM,
-    Step.START: Event.START,
+    OperatorStep.ESTOP: Event.HARD_STOP,
+    OperatorStep.SAFE_STOP: Event.SOFT_STOP,
+    OperatorStep.RESET: Event.RESET,
+    OperatorStep.RESUME: Event.RESUME,
+    OperatorStep.ARM: Event.ARM,
+    OperatorStep.START: Event.START,
 }
 
 
-_STOPS = frozenset({Step.ESTOP, Step.SAFE_STOP})
+_STOPS = frozenset({OperatorStep.ESTOP, OperatorStep.SAFE_STOP})
 
 
 class EstopBehaviour(Enum):
@@ -71,7 +70,7 @@ class StopLimits:
 
 
 @dataclass(frozen=True)
-class Config:
+class SupervisorConfig:
     """What the decision depends on; all safety figures come from the parameter file."""
 
     safe_stop: StopLimits
@@ -94,7 +93,7 @@ class DriverReport:
 
 
 @dataclass(frozen=True)
-class Inputs:
+class SupervisorInputs:
     """Everything the decision sees at one instant."""
 
     conditions: tuple[Condition, ...] = ()
@@ -103,7 +102,7 @@ class Inputs:
     policy_ready: bool = False
     instruction_ended: bool = False
     slow_down: bool = False  # DANGER, with hysteresis: halve the speed
-    steps: frozenset[Step] = frozenset()  # asked for now; only a newly asked one counts
+    steps: frozenset[OperatorStep] = frozenset()  # asked for now; only a newly asked one counts
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ class LatchedCause:
 
 
 @dataclass(frozen=True)
-class Answer:
+class OperatorAnswer:
     """The reply to one operator step."""
 
     success: bool
@@ -140,14 +139,14 @@ class Decision:
 class Supervisor:
     """Latching interpreter of the transition table."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: SupervisorConfig) -> None:
         self._config = config
         self._mode = Mode.INACTIVE
         self._epoch = 0
         self._now: float | None = None
         self._mode_since = 0.0
         self._auto_arm = config.auto_arm
-        self._steps: frozenset[Step] = frozenset()
+        self._steps: frozenset[OperatorStep] = frozenset()
         self._causes: dict[tuple[str, str], LatchedCause] = {}
         self._slowed = False  # this stop was seen to slow by t1
         self._rested = False  # this stop was seen to come to rest
@@ -170,7 +169,9 @@ class Supervisor:
         self._auto_arm = False
         self._epoch = max(self._epoch, 1)
 
-    def ask(self, now: float, step: Step, inputs: Inputs) -> tuple[Decision, Answer]:
+    def ask(
+        self, now: float, step: OperatorStep, inputs: SupervisorInputs
+    ) -> tuple[Decision, OperatorAnswer]:
         """One operator step, as an edge: asked for in this instant and let go of after it."""
         fresh = (inputs.steps - self._steps) | {step}
         decision, answers = self._update(now, inputs, fresh)
@@ -180,13 +181,13 @@ class Supervisor:
         """The supervisor is going down: stops still work, nothing else is granted any more."""
         self._closed = True
 
-    def update(self, now: float, inputs: Inputs) -> Decision:
+    def update(self, now: float, inputs: SupervisorInputs) -> Decision:
         """Decide at ``now``. Call it at a steady rate and at once on anything urgent."""
         return self._update(now, inputs, inputs.steps - self._steps)[0]
 
     def _update(
-        self, now: float, inputs: Inputs, fresh: frozenset[Step]
-    ) -> tuple[Decision, dict[Step, Answer]]:
+        self, now: float, inputs: SupervisorInputs, fresh: frozenset[OperatorStep]
+    ) -> tuple[Decision, dict[OperatorStep, OperatorAnswer]]:
         now, clock_ok = self._checked(now)
         self._steps = inputs.steps
         conditions = list(inputs.conditions)
@@ -206,7 +207,7 @@ class Supervisor:
         self._stops(now, conditions, fresh)
         self._latch(now, conditions, fresh, stopped_from=before)
         answers = {}
-        for step in Step:  # the harder step first
+        for step in OperatorStep:  # the harder step first
             if step in fresh:
                 stopping = bool(fresh & _STOPS) and step not in _STOPS
                 answers[step] = self._answer(now, step, before, conditions, inputs, stopping)
@@ -273,14 +274,16 @@ class Supervisor:
             ]
         return []
 
-    def _stops(self, now: float, conditions: list[Condition], fresh: frozenset[Step]) -> None:
+    def _stops(
+        self, now: float, conditions: list[Condition], fresh: frozenset[OperatorStep]
+    ) -> None:
         """Fire the hardest stop among what is present and asked for."""
         worst = max((c.reaction for c in conditions), default=Reaction.TELL)
-        if worst is Reaction.HARD_STOP or Step.ESTOP in fresh:
+        if worst is Reaction.HARD_STOP or OperatorStep.ESTOP in fresh:
             self._enter(now, Event.HARD_STOP)
         elif worst is Reaction.DRIVER_LOST and row(self._mode, Event.DRIVER_LOST):
             self._enter(now, Event.DRIVER_LOST)
-        elif worst >= Reaction.SOFT_STOP or Step.SAFE_STOP in fresh:
+        elif worst >= Reaction.SOFT_STOP or OperatorStep.SAFE_STOP in fresh:
             self._enter(now, Event.SOFT_STOP)
 
     def _enter(self, now: float, event: Event) -> None:
@@ -303,7 +306,7 @@ class Supervisor:
         self,
         now: float,
         conditions: list[Condition],
-        fresh: frozenset[Step],
+        fresh: frozenset[OperatorStep],
         stopped_from: Mode,
     ) -> None:
         """Bring the list of causes up to date: new ones in, gone ones marked as gone."""
@@ -315,9 +318,9 @@ class Supervisor:
             old = self._causes.get(key)
             since = old.since if old is not None else now
             self._causes[key] = LatchedCause(condition, True, since)
-        if Step.ESTOP in fresh:
+        if OperatorStep.ESTOP in fresh:
             self._note(now, hard('estop_request', 'operator', 'e-stop asked for', 'reset'))
-        if Step.SAFE_STOP in fresh and stopped_from in (Mode.READY, Mode.RUNNING):
+        if OperatorStep.SAFE_STOP in fresh and stopped_from in (Mode.READY, Mode.RUNNING):
             self._note(now, soft('operator_stop', 'operator', 'stop asked for', 'resume'))
 
     def _note(self, now: float, condition: Condition) -> None:
@@ -328,7 +331,7 @@ class Supervisor:
     # -- operator steps -----------------------------------------------------------------------
 
     def _missing(
-        self, event: Event, conditions: list[Condition], inputs: Inputs
+        self, event: Event, conditions: list[Condition], inputs: SupervisorInputs
     ) -> list[str] | None:
         """What keeps ``event`` from being granted, in words; None if the mode has no such row."""
         taken = row(self._mode, event)
@@ -359,31 +362,35 @@ class Supervisor:
     def _answer(
         self,
         now: float,
-        step: Step,
+        step: OperatorStep,
         before: Mode,
         conditions: list[Condition],
-        inputs: Inputs,
+        inputs: SupervisorInputs,
         stopping: bool,
-    ) -> Answer:
+    ) -> OperatorAnswer:
         event = _STEP_EVENT[step]
-        if step is Step.ESTOP:
+        if step is OperatorStep.ESTOP:
             already = ' (it was already)' if before is Mode.ESTOP else ''
-            return Answer(True, f'mode ESTOP{already}; reset, then arm, then start')
-        if step is Step.SAFE_STOP:
+            return OperatorAnswer(True, f'mode ESTOP{already}; reset, then arm, then start')
+        if step is OperatorStep.SAFE_STOP:
             if before is Mode.INACTIVE and self._mode is Mode.INACTIVE:
-                return Answer(True, 'mode INACTIVE: the robot is not allowed to move anyway')
-            return Answer(True, f'mode {self._mode.name}')
+                return OperatorAnswer(
+                    True, 'mode INACTIVE: the robot is not allowed to move anyway'
+                )
+            return OperatorAnswer(True, f'mode {self._mode.name}')
         if stopping:
-            return Answer(False, f'{step.value} refused: a stop was asked for at the same time')
+            return OperatorAnswer(
+                False, f'{step.value} refused: a stop was asked for at the same time'
+            )
         missing = self._missing(event, conditions, inputs)
         if missing is None:
-            return Answer(
+            return OperatorAnswer(
                 False, f'{step.value} refused: mode is {self._mode.name}{_hint(self._mode)}'
             )
         if missing:
-            return Answer(False, f'{step.value} refused: ' + '; '.join(missing))
+            return OperatorAnswer(False, f'{step.value} refused: ' + '; '.join(missing))
         self._enter(now, event)
-        return Answer(True, f'mode {self._mode.name}{_hint(self._mode)}')
+        return OperatorAnswer(True, f'mode {self._mode.name}{_hint(self._mode)}')
 
     # -- the decision -------------------------------------------------------------------------
 
@@ -399,7 +406,9 @@ class Supervisor:
             self._off = True  # motors never come back on within one e-stop
         return Behaviour.OFF if self._off else BEHAVIOUR[Mode.ESTOP]
 
-    def _decide(self, now: float, conditions: list[Condition], inputs: Inputs) -> Decision:
+    def _decide(
+        self, now: float, conditions: list[Condition], inputs: SupervisorInputs
+    ) -> Decision:
         decision = Decision(
             mode=self._mode,
             behaviour=self._behaviour(now, conditions),

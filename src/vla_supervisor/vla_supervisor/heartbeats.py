@@ -10,17 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from vla_common.topics import HEARTBEAT_TOPIC
 from vla_common.watchdog import Watchdog
-
-HEARTBEAT_TOPIC = {
-    'hardware_driver': '/hardware/status',
-    'balance_monitor': '/balance/state',
-    'camera': '/camera/color/camera_info',
-    'safety_filter': '/safety/status',
-    'inference': '/vla/inference_status',
-}
-"""The supervised nodes in bring-up order, and where each one's heart is heard."""
-
 
 _FORGIVEN = 0.5
 """s of short stalls of this process that are forgiven between two messages of a source. Without a

@@ -21,7 +21,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.node import Node
 
-from vla_supervisor.nodes import Ask, BringUp, Call
+from vla_supervisor.lifecycle_manager import Ask, Call, LifecycleManager
 
 _TRANSITION = {
     Ask.CONFIGURE: Transition.TRANSITION_CONFIGURE,
@@ -48,7 +48,7 @@ class LifecycleCalls:
     """
 
     def __init__(
-        self, node: Node, names: Iterable[str], plan: BringUp, clock: Callable[[], float]
+        self, node: Node, names: Iterable[str], plan: LifecycleManager, clock: Callable[[], float]
     ) -> None:
         self._node = node
         self._plan = plan

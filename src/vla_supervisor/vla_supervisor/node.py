@@ -8,60 +8,36 @@ from collections.abc import Callable
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
 
-from vla_common import qos
+from vla_common import topics
+from vla_common.cdr import Writer
 from vla_common.clock import first_sequence, steady_now
-from vla_common.levels import Level
+from vla_common.host_id import host_id
 from vla_common.lifecycle import VlaLifecycleNode, run
-from vla_common.machine import machine
 from vla_common.messages import ns_to_stamp
-from vla_common.modes import Mode
 from vla_common.scheduling import Priority
-from vla_common.standstill import Standstill
-from vla_common.wire import Writer
+from vla_common.scheduling_delay import SchedulingDelay
+from vla_common.states import Level, Mode
+from vla_common.topics import HEARTBEAT_TOPIC, SINGLE_PUBLISHER
 from vla_interfaces.msg import (
-    BalanceState,
     Cause,
-    DriverStatus,
-    InferenceStatus,
-    SafetyStatus,
     SupervisorState,
 )
 from vla_interfaces.srv import EndpointCheckin, RegisterEndpoint
 from vla_robot import load_robot
 from vla_supervisor.conditions import Reaction
-from vla_supervisor.core import Decision, DriverReport, LatchedCause, Step, Supervisor
+from vla_supervisor.core import Decision, DriverReport, LatchedCause, OperatorStep, Supervisor
 from vla_supervisor.endpoints import Endpoints
-from vla_supervisor.heartbeats import HEARTBEAT_TOPIC
+from vla_supervisor.health_monitor import HealthMonitor
 from vla_supervisor.lifecycle_calls import LifecycleCalls
-from vla_supervisor.nodes import BringUp
-from vla_supervisor.processes import Ghosts
+from vla_supervisor.lifecycle_manager import LifecycleManager
+from vla_supervisor.processes import StalePublishers
 from vla_supervisor.settings import settings
-from vla_supervisor.watch import BALANCE, CAMERA, DRIVER, FILTER, INFERENCE, Watch
 
-_WAY_BACK = {Mode.SAFE_STOP: Step.RESUME, Mode.ESTOP: Step.RESET}
+_WAY_BACK = {Mode.SAFE_STOP: OperatorStep.RESUME, Mode.ESTOP: OperatorStep.RESET}
 """The operator's next step, where the robot was stopped."""
-
-SINGLE_PUBLISHER = (
-    '/joint_command',
-    '/supervisor/state',
-    '/vla/action_chunk',
-    '/joint_states',
-    '/imu/data',
-    '/foot_wrenches/left',
-    '/foot_wrenches/right',
-    '/hardware/status',
-    '/hardware/joint_reference',
-    '/balance/state',
-    '/safety/status',
-    '/vla/inference_status',
-    '/camera/color/camera_info',
-)
-"""Topics on which a second publisher is a fault: two commanders, or two truths."""
 
 # What is read of each report, in the order of the callbacks' and watch's arguments.
 _DRIVER_FIELDS = (
@@ -81,7 +57,7 @@ _STATE_NUMBERS = (
 _LONGEST_DIAGNOSTICS = 32_768  # bytes
 _FINISH_LATEST = 4.3  # s; the base ends the process at 4.5, launch kills at 5
 _FINISH_EARLIEST = 0.2  # s; until then the driver's word may be from before the stop
-_RETRYING = (Step.ARM, Step.RESET, Step.RESUME)
+_RETRYING = (OperatorStep.ARM, OperatorStep.RESET, OperatorStep.RESUME)
 
 
 class SupervisorNode(VlaLifecycleNode):
@@ -100,12 +76,12 @@ class SupervisorNode(VlaLifecycleNode):
             self.params, robot.stops, f'parameters of {self.get_fully_qualified_name()}'
         )
         now = self._awake = steady_now()
-        self._standstill = Standstill()
+        self._standstill = SchedulingDelay()
         self.track(self._standstill.close)
-        self._nodes = BringUp(HEARTBEAT_TOPIC, all_settings.timing, now)
+        self._nodes = LifecycleManager(HEARTBEAT_TOPIC, all_settings.timing, now)
         endpoints = Endpoints(self.params.require_endpoint, self.params.longest_endpoint_timeout)
-        self._watch = Watch(all_settings.limits, endpoints, self._nodes)
-        self._ghosts = Ghosts()
+        self._watch = HealthMonitor(all_settings.limits, endpoints, self._nodes)
+        self._ghosts = StalePublishers()
         self._core = Supervisor(all_settings.core)
         self._decision = self._core.update(now, self._watch.inputs(now))
         self._logged = self._decision.mode
@@ -116,27 +92,28 @@ class SupervisorNode(VlaLifecycleNode):
         self.track(self._calls.close)
 
         # While this node is not active it says nothing but an e-stop; see _tick.
-        self._state = self.advertise(SupervisorState, '/supervisor/state', qos.STATE, always=True)
-        listeners = (
-            (DRIVER, DriverStatus, _DRIVER_FIELDS, self._on_driver, qos.STATE_SUB),
-            (BALANCE, BalanceState, _BALANCE_FIELDS, self._on_balance, qos.STATE_SUB),
-            (FILTER, SafetyStatus, _FILTER_FIELDS, self._on_filter, qos.STATE_SUB),
-            (INFERENCE, InferenceStatus, _INFERENCE_FIELDS, self._on_inference, qos.STATE_SUB),
-            (CAMERA, CameraInfo, ('header.stamp',), self._on_camera, qos.IMAGE),
-        )
-        for source, kind, fields, callback, profile in listeners:
-            self.hear(kind, HEARTBEAT_TOPIC[source], fields, callback, profile)
-        self.subscribe(
-            DiagnosticArray, '/diagnostics', self._on_diagnostics, QoSProfile(depth=10), raw=True
-        )
-        for step in Step:
+        self._state = self.add_publisher(topics.SUPERVISOR_STATE, always=True)
+        for topic, fields, callback in (
+            (topics.HARDWARE_STATUS, _DRIVER_FIELDS, self._on_driver),
+            (topics.BALANCE_STATE, _BALANCE_FIELDS, self._on_balance),
+            (topics.SAFETY_STATUS, _FILTER_FIELDS, self._on_filter),
+            (topics.INFERENCE_STATUS, _INFERENCE_FIELDS, self._on_inference),
+            (topics.CAMERA_INFO, ('header.stamp',), self._on_camera),
+        ):
+            self.subscribe_fields(topic, fields, callback)
+        self.subscribe(topics.DIAGNOSTICS, self._on_diagnostics, raw=True)
+        for step in OperatorStep:
             # Stops are heard even while this node is not active: they hold when it becomes so.
-            stop = step in (Step.ESTOP, Step.SAFE_STOP)
-            self.serve(Trigger, f'/supervisor/{step.value}', self._step_service(step), always=stop)
-        self.serve(RegisterEndpoint, '/supervisor/register_endpoint', self._register, always=True)
-        self.serve(EndpointCheckin, '/supervisor/checkin', self._check_in, always=True)
-        self.every(1.0 / self.params.publish_rate, self._tick, always=True)
-        self.every(self.params.graph_period, self._look_at_graph)
+            stop = step in (OperatorStep.ESTOP, OperatorStep.SAFE_STOP)
+            self.add_service(
+                Trigger, f'/supervisor/{step.value}', self._step_service(step), always=stop
+            )
+        self.add_service(
+            RegisterEndpoint, '/supervisor/register_endpoint', self._register, always=True
+        )
+        self.add_service(EndpointCheckin, '/supervisor/checkin', self._check_in, always=True)
+        self.add_timer(1.0 / self.params.publish_rate, self._tick, always=True)
+        self.add_timer(self.params.graph_period, self._look_at_graph)
 
     def secure(self) -> None:
         if self._core is None:
@@ -145,7 +122,7 @@ class SupervisorNode(VlaLifecycleNode):
         self._core.forbid_auto_arm()
         now = steady_now()
         if self._core.mode in (Mode.READY, Mode.RUNNING):
-            decision, _ = self._core.ask(now, Step.SAFE_STOP, self._inputs(now))
+            decision, _ = self._core.ask(now, OperatorStep.SAFE_STOP, self._inputs(now))
             self._take(decision)
         self._publish_state()
         self._log_change(leaving=True)
@@ -376,7 +353,7 @@ class SupervisorNode(VlaLifecycleNode):
             if 'pid' in values:
                 self._nodes.on_process(self._now(), name, values['pid'])
                 # An id of another machine, or of another container, names some other process here.
-                here = name in HEARTBEAT_TOPIC and values.get('machine') == machine() != ''
+                here = name in HEARTBEAT_TOPIC and values.get('machine') == host_id() != ''
                 if here and values['pid'].isdecimal():
                     self._watch.processes.on_process(name, int(values['pid']))
             if status.level == DiagnosticStatus.ERROR:
@@ -384,7 +361,7 @@ class SupervisorNode(VlaLifecycleNode):
 
     # -- services -----------------------------------------------------------------------------
 
-    def _step_service(self, step: Step) -> Callable[[Any, Any], Any]:
+    def _step_service(self, step: OperatorStep) -> Callable[[Any, Any], Any]:
         def answer(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
             assert self._core is not None
             now = self._now()

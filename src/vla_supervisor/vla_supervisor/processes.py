@@ -21,7 +21,7 @@ SPEAKS_AGAIN = 0.3
 the dead one's that was under way."""
 
 
-class Life(Enum):
+class ProcessState(Enum):
     """What becomes of a process."""
 
     RUNS = 'runs'
@@ -33,7 +33,7 @@ _PENDING = re.compile(rb'^S(?:ig|hd)Pnd:\t([0-9a-f]+)', re.MULTILINE)
 _KILL, _STOP = 1 << (signal.SIGKILL - 1), 1 << (signal.SIGSTOP - 1)
 
 
-def life(status: bytes) -> Life:
+def life(status: bytes) -> ProcessState:
     """What /proc/<pid>/status, see proc(5), says of its process.
 
     A signal that kills or stops counts from when it was sent. A process acts on it only when it
@@ -47,11 +47,11 @@ def life(status: bytes) -> Life:
         pending |= int(mask, 16)
     # Without memory of its own it is on its way out: that comes before it is a zombie.
     if state in b'ZX' or pending & _KILL or b'\nVmSize:' not in status:
-        return Life.GONE
-    return Life.STOPPED if state == b'T' or pending & _STOP else Life.RUNS
+        return ProcessState.GONE
+    return ProcessState.STOPPED if state == b'T' or pending & _STOP else ProcessState.RUNS
 
 
-class Eye:
+class ProcessProbe:
     """One process of this machine, through its file in /proc.
 
     The file stays that one process's for as long as it is open: another one under the same number
@@ -67,11 +67,11 @@ class Eye:
     def __init__(self, pid: int) -> None:
         self._file = os.open(f'/proc/{pid}/status', os.O_RDONLY)
 
-    def __call__(self) -> Life:
+    def __call__(self) -> ProcessState:
         try:
             return life(os.pread(self._file, 8192, 0))
         except ProcessLookupError:
-            return Life.GONE
+            return ProcessState.GONE
 
     def __del__(self) -> None:
         if hasattr(self, '_file'):
@@ -81,7 +81,7 @@ class Eye:
 @dataclass
 class _Process:
     pid: int
-    look: Callable[[], Life]
+    look: Callable[[], ProcessState]
     gone_since: float | None = None
     stopped: bool = False
 
@@ -94,7 +94,7 @@ class Processes:
             tests.
     """
 
-    def __init__(self, eye: Callable[[int], Callable[[], Life]] = Eye) -> None:
+    def __init__(self, eye: Callable[[int], Callable[[], ProcessState]] = ProcessProbe) -> None:
         self._eye = eye
         self._known: dict[str, _Process] = {}
 
@@ -123,25 +123,27 @@ class Processes:
             if process.gone_since is not None:
                 continue
             life = process.look()
-            if life is Life.GONE:
+            if life is ProcessState.GONE:
                 process.gone_since = now
                 died.append(name)
-            process.stopped = life is Life.STOPPED
+            process.stopped = life is ProcessState.STOPPED
         return died
 
     def gone(self, name: str) -> str:
         """What is to be told of a process that is gone; empty if nothing is."""
         known = self._known.get(name)
         lost = known is not None and known.gone_since is not None
-        return f'process {known.pid} {Life.GONE.value}' if lost else ''
+        return f'process {known.pid} {ProcessState.GONE.value}' if lost else ''
 
     def stopped(self, name: str) -> str:
         """What is to be told of a process that was stopped by a signal; empty if nothing is."""
         known = self._known.get(name)
-        return f'process {known.pid} {Life.STOPPED.value}' if known and known.stopped else ''
+        return (
+            f'process {known.pid} {ProcessState.STOPPED.value}' if known and known.stopped else ''
+        )
 
 
-class Ghosts:
+class StalePublishers:
     """Publishers of dead processes that discovery goes on listing until their lease runs out.
 
     They speak no more, so they are no second publisher; counting them would refuse for seconds to

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from vla_common.errors import ConfigError
-from vla_supervisor.core import Config, EstopBehaviour, StopLimits
-from vla_supervisor.heartbeats import HEARTBEAT_TOPIC
-from vla_supervisor.nodes import Timing
-from vla_supervisor.watch import Limits
+from vla_common.topics import HEARTBEAT_TOPIC
+from vla_supervisor.core import EstopBehaviour, StopLimits, SupervisorConfig
+from vla_supervisor.health_monitor import HealthLimits
+from vla_supervisor.lifecycle_manager import Timing
 
 
 @dataclass(frozen=True)
 class Settings:
     """All of it."""
 
-    core: Config
-    limits: Limits
+    core: SupervisorConfig
+    limits: HealthLimits
     timing: Timing
 
 
@@ -76,7 +76,7 @@ def settings(params: Any, stops: Any, place: str) -> Settings:
             '(robot.yaml: stops.safe_stop_duration)',
         )
     return Settings(
-        core=Config(
+        core=SupervisorConfig(
             safe_stop=safe_stop,
             estop=estop,
             estop_behaviour=EstopBehaviour(stops.estop),
@@ -84,7 +84,7 @@ def settings(params: Any, stops: Any, place: str) -> Settings:
             danger_speed_scale=params.danger.speed_scale,
             auto_arm=params.auto_arm,
         ),
-        limits=Limits(
+        limits=HealthLimits(
             timeouts={name: getattr(params.timeouts, name) for name in HEARTBEAT_TOPIC},
             danger_stop_after=params.danger.stop_after,
             danger_fall_after=params.danger.fall_after,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from vla_common.modes import Behaviour, Mode
+from vla_common.states import Behaviour, Mode
 
 
 class Event(Enum):

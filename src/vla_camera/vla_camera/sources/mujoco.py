@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vla_camera.frames import Calibration, CameraFacts, DeviceLostError, Frame
+from vla_camera.source import Calibration, CameraFacts, DeviceLostError, Frame
 from vla_common.clock import steady_now
 from vla_common.errors import ConfigError
 from vla_sim import Renderer, Scene

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from vla_camera.frames import (
+from vla_camera.source import (
     Calibration,
     CameraFacts,
     DeviceLostError,

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vla_camera.frames import (
+from vla_camera.source import (
     Calibration,
     CameraFacts,
     DeviceLostError,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 
-from vla_camera.frames import Calibration, CameraFacts, DeviceLostError, DeviceMissingError, Frame
+from vla_camera.source import Calibration, CameraFacts, DeviceLostError, DeviceMissingError, Frame
 
 QUEUED = 8
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from vla_hardware.drivers.base import Driver, DriverError, Gains
-from vla_hardware.reading import Reading
+from vla_hardware.sensor_check import Reading
 
 HANG = 1.0
 """s that a hanging read blocks, once per `break_it`."""

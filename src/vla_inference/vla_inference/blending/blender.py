@@ -29,7 +29,7 @@ import numpy as np
 
 from vla_inference.blending.mask import soft_mask
 from vla_inference.blending.plan import Jump, Plan, jump
-from vla_inference.policy import ActionChunk, ActionPrefix
+from vla_policy.types import ActionChunk, ActionPrefix
 
 NS = 1e-9
 

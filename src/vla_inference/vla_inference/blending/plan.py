@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from vla_inference.policy import ActionChunk
+from vla_policy.types import ActionChunk
 
 
 class Plan:

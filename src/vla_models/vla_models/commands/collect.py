@@ -6,8 +6,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from vla_common.terminal import console, guarded, parser, positive, progress
 from vla_models.collection import GLIMPSES, Collector
-from vla_models.commands.terminal import console, guarded, parser, positive, progress
 from vla_models.dataset import EpisodeWriter, failures, finalise, finished_attempts
 from vla_models.parallel import each
 from vla_robot import load_robot
@@ -65,7 +65,7 @@ def collect(
 
 def _run(arguments: list[str] | None) -> int:
     p = parser(
-        'collect',
+        'vla_models collect',
         'Let the expert do tasks in the simulator, in physics and through the safety filter, and\n'
         'write down what it saw and did where it succeeded.',
         'An episode is one scene, one start posture and one instruction that is carried out; two\n'

@@ -9,19 +9,19 @@ from pathlib import Path
 
 from rich.table import Table
 
-from vla_inference.bundle import load_bundle
-from vla_models.commands.terminal import console, guarded, parser, positive, progress
+from vla_common.terminal import console, guarded, parser, positive, progress
 from vla_models.evaluation import DURATION, VARIANTS, Episodes
 from vla_models.parallel import each
 from vla_models.statistics import (
     CONTROLS,
     HEAD,
-    Outcome,
+    EpisodeOutcome,
     last_line,
     markdown_of,
     rows_of,
     summarise,
 )
+from vla_policy.bundle.bundle import load_bundle
 from vla_robot import load_robot
 
 
@@ -41,7 +41,7 @@ def evaluate(
     counts = dict.fromkeys(VARIANTS, scenes if controls is None else min(controls, scenes))
     counts['policy'] = scenes
     work = [(variant, number) for variant in VARIANTS for number in range(counts[variant])]
-    outcomes: dict[str, dict[int, Outcome]] = {variant: {} for variant in VARIANTS}
+    outcomes: dict[str, dict[int, EpisodeOutcome]] = {variant: {} for variant in VARIANTS}
     arguments = (str(bundle), robot, seed, parameters, duration)
     with progress('episodes') as bar:
         line = bar.add_task('evaluating', total=len(work))
@@ -65,7 +65,7 @@ def _print(result: dict) -> None:
 
 def _run(arguments: list[str] | None) -> int:
     p = parser(
-        'evaluate',
+        'vla_models evaluate',
         'Run a bundle in the simulator, through the safety filter and the balance correction, on\n'
         'scenes and phrasings that it was not trained on, and judge it by ground truth.',
         'Controls, on the same scenes: expert (knows where the cubes are: the upper bound), blind\n'

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from vla_common.errors import ConfigError
-from vla_models.commands.terminal import console, guarded, parser, positive, progress
+from vla_common.terminal import console, guarded, parser, positive, progress
 from vla_models.network.heads import HEADS
 from vla_models.network.vision import VISION
 from vla_models.training import Trainer, TrainingOptions
@@ -68,7 +68,7 @@ def train(data: Path, out: Path, options: TrainingOptions) -> Trainer:
 def _run(arguments: list[str] | None) -> int:
     default = TrainingOptions()
     p = parser(
-        'train',
+        'vla_models train',
         'Train HumanoidVLA by behaviour cloning: deterministic by seed, validated on episodes\n'
         'that it does not train on, stopped when those no longer get better.',
         EPILOG,

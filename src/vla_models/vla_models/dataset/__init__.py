@@ -7,15 +7,15 @@ Writing: `EpisodeWriter` in any number of processes, then `finalise`. Reading: `
 from vla_models.dataset.episode import Episode, Labels, canonical
 from vla_models.dataset.finalising import count_episodes, finalise, finished_attempts
 from vla_models.dataset.frames import Frames, open_dataset
-from vla_models.dataset.layout import Layout
+from vla_models.dataset.layout import DatasetLayout
 from vla_models.dataset.writing import EpisodeWriter, failures
 
 __all__ = [
+    'DatasetLayout',
     'Episode',
     'EpisodeWriter',
     'Frames',
     'Labels',
-    'Layout',
     'canonical',
     'count_episodes',
     'failures',

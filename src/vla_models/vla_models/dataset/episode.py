@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vla_models.dataset.layout import Layout
+from vla_models.dataset.layout import DatasetLayout
 from vla_models.language import TRAIN
 from vla_models.tasks import ALL_TASKS, Task
 
@@ -47,7 +47,7 @@ class Episode:
     def instruction(self) -> str:
         return self.text or canonical(self.task)
 
-    def check(self, layout: Layout) -> None:
+    def check(self, layout: DatasetLayout) -> None:
         """Raises ValueError, with what was found and what was wanted, for what doesn't fit."""
         frames, side = len(self.image), layout.image_size
         if not frames:

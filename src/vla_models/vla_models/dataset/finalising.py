@@ -40,7 +40,7 @@ from vla_models.dataset.layout import (
     TASKS,
     VERSION,
     VIDEO,
-    Layout,
+    DatasetLayout,
     read_ours,
     write_text,
 )
@@ -175,7 +175,7 @@ def finalise(directory: Path, progress: Callable[[int], None] = lambda episodes:
 
 
 def _numbered(
-    table: pa.Table, layout: Layout, episode: int, index: int, task: int, numbers: list[int]
+    table: pa.Table, layout: DatasetLayout, episode: int, index: int, task: int, numbers: list[int]
 ) -> pa.Table:
     """The columns that only the whole dataset knows, in the order of `info.json`."""
     count = len(table)
@@ -197,7 +197,9 @@ def _episode_rows(directory: Path) -> list[dict]:
         raise ConfigError(path, '(file)', str(error), 'a table of episodes') from error
 
 
-def _save_info(directory: Path, layout: Layout, episodes: int, frames: int, tasks: int) -> None:
+def _save_info(
+    directory: Path, layout: DatasetLayout, episodes: int, frames: int, tasks: int
+) -> None:
     info = {
         'codebase_version': VERSION,
         'robot_type': layout.robot,

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from vla_common.errors import ConfigError
-from vla_models.dataset.layout import Layout, write_text
-from vla_models.dataset.reading import EpisodeArrays, Instruction, Source
+from vla_models.dataset.layout import DatasetLayout, write_text
+from vla_models.dataset.reading import DatasetSource, EpisodeArrays, Instruction
 
 CACHE = '.cache'
 FORMAT = 1  # of the arrays below
@@ -34,7 +34,7 @@ class Frames:
     (N, M, 2), NaN where unknown.
     """
 
-    layout: Layout
+    layout: DatasetLayout
     instructions: tuple[Instruction, ...]
     image: np.ndarray
     state: np.ndarray
@@ -84,7 +84,7 @@ def open_dataset(
 
     `progress(done, total)` counts frames while the cache is made.
     """
-    source = Source(directory, image_size)
+    source = DatasetSource(directory, image_size)
     cache = source.directory / CACHE
     print_of_files = _fingerprint(source)
     key = cache / 'fingerprint'
@@ -96,13 +96,13 @@ def open_dataset(
     return Frames(source.layout, source.instructions, **kept)
 
 
-def _fingerprint(source: Source) -> str:
+def _fingerprint(source: DatasetSource) -> str:
     listed = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in source.files]
     content = json.dumps([FORMAT, source.layout.to_dict(), listed])
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _shapes(source: Source) -> dict[str, tuple[tuple[int, ...], type]]:
+def _shapes(source: DatasetSource) -> dict[str, tuple[tuple[int, ...], type]]:
     layout = source.layout
     m, h, k, side = (
         max(1, layout.labels),
@@ -123,7 +123,7 @@ def _shapes(source: Source) -> dict[str, tuple[tuple[int, ...], type]]:
     }
 
 
-def _build(source: Source, cache: Path, progress: Callable[[int, int], None]) -> None:
+def _build(source: DatasetSource, cache: Path, progress: Callable[[int, int], None]) -> None:
     shutil.rmtree(cache, ignore_errors=True)
     cache.mkdir()
     total = source.frames
@@ -141,7 +141,7 @@ def _build(source: Source, cache: Path, progress: Callable[[int, int], None]) ->
         array.flush()
 
 
-def _rows(episode: EpisodeArrays, layout: Layout) -> dict[str, np.ndarray]:
+def _rows(episode: EpisodeArrays, layout: DatasetLayout) -> dict[str, np.ndarray]:
     count = len(episode.state)
     rows = {
         'image': episode.image,
@@ -162,7 +162,7 @@ def _rows(episode: EpisodeArrays, layout: Layout) -> dict[str, np.ndarray]:
     }
 
 
-def chunks_of(action: np.ndarray, layout: Layout) -> np.ndarray:
+def chunks_of(action: np.ndarray, layout: DatasetLayout) -> np.ndarray:
     """Chunks (F, h, k) of the actions (F, k) that follow; the last one is held to the end.
 
     `action[t]` is the target for one frame after t, so point i, due (i + 1) steps after t, is the

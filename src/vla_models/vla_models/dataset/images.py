@@ -12,8 +12,8 @@ import zlib
 import cv2
 import numpy as np
 
-from vla_inference.bundle import ImageInput
-from vla_inference.preprocess import ImagePreprocessor
+from vla_policy.bundle.bundle import ImageInput
+from vla_policy.preprocess import ImagePreprocessor
 
 _SIGNATURE = b'\x89PNG\r\n\x1a\n'
 

@@ -27,7 +27,7 @@ FILE_MEGABYTES = 100
 
 
 @dataclass(frozen=True)
-class Layout:
+class DatasetLayout:
     """What every episode of one dataset has in common.
 
     With `labels` > 0 each frame carries that many instructions, each with the chunk that the
@@ -53,7 +53,7 @@ class Layout:
         return content
 
     @classmethod
-    def from_dict(cls, content: dict) -> Layout:
+    def from_dict(cls, content: dict) -> DatasetLayout:
         """The inverse of `to_dict`."""
         given = dict(content)
         given['state_joints'] = tuple(given['state_joints'])
@@ -102,7 +102,7 @@ def _floats(names: tuple[str, ...]) -> dict:
     return {'dtype': 'float32', 'shape': [len(names)], 'names': list(names)}
 
 
-def claim(directory: Path, layout: Layout) -> None:
+def claim(directory: Path, layout: DatasetLayout) -> None:
     """Make `directory` a dataset of `layout`; ConfigError where it is one of another layout."""
     path = Path(directory) / OURS
     if path.exists():
@@ -116,14 +116,14 @@ def claim(directory: Path, layout: Layout) -> None:
     write_text(path, json.dumps(layout.to_dict(), indent=1) + '\n')
 
 
-def read_ours(directory: Path) -> Layout:
+def read_ours(directory: Path) -> DatasetLayout:
     """`meta/vla.json`. ConfigError where it is missing or malformed."""
     path = Path(directory) / OURS
     content = read_json(path, 'a dataset made by collect')
     try:
-        return Layout.from_dict(content)
+        return DatasetLayout.from_dict(content)
     except (KeyError, TypeError) as error:
-        wanted = sorted(Layout('', (), ()).to_dict())
+        wanted = sorted(DatasetLayout('', (), ()).to_dict())
         raise ConfigError(path, str(error), sorted(content), wanted) from error
 
 

@@ -31,7 +31,7 @@ from vla_models.dataset.layout import (
     TASKS,
     VERSION,
     VIDEO,
-    Layout,
+    DatasetLayout,
     read_json,
     read_ours,
 )
@@ -63,7 +63,7 @@ class EpisodeArrays:
     labels: dict[str, np.ndarray]
 
 
-class Source:
+class DatasetSource:
     """A dataset directory. The metadata is checked at once, frames as `episodes` gives them."""
 
     def __init__(self, directory: Path, image_size: int = 112) -> None:
@@ -109,13 +109,13 @@ class Source:
             raise self._bad(f'features.{column}.names', names, f'a joint name for each of {shape}')
         return tuple(str(name).removesuffix('.pos') for name in names)
 
-    def _layout(self, info: dict, features: dict, image_size: int) -> Layout:
+    def _layout(self, info: dict, features: dict, image_size: int) -> DatasetLayout:
         state, action = self._joints(features, STATE), self._joints(features, ACTION)
         if (self.directory / OURS).exists():
             layout = read_ours(self.directory)
         else:
             robot = str(info.get('robot_type'))
-            layout = Layout(
+            layout = DatasetLayout(
                 robot, state, action, float(info['fps']), image_size, HORIZON, STEP, labels=0
             )
         for name, found, wanted in (

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from vla_models.dataset import columns
 from vla_models.dataset.episode import Episode
 from vla_models.dataset.images import encode_png
-from vla_models.dataset.layout import ACTION, IMAGE, STATE, Layout, claim, write_text
+from vla_models.dataset.layout import ACTION, IMAGE, STATE, DatasetLayout, claim, write_text
 
 PARTS = 'parts'
 
@@ -33,7 +33,7 @@ def part_path(directory: Path, attempt: int, kind: str = 'parquet') -> Path:
 class EpisodeWriter:
     """Writes episodes of one layout into a directory; any number of them may do so at once."""
 
-    def __init__(self, directory: Path, layout: Layout) -> None:
+    def __init__(self, directory: Path, layout: DatasetLayout) -> None:
         """ConfigError where `directory` already holds a dataset of another layout."""
         self.directory, self.layout = Path(directory), layout
         claim(self.directory, layout)

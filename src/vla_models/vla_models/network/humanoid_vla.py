@@ -9,10 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from vla_models.network.fusion import Fusion
+from vla_models.network.goal_snap import GoalSnap
 from vla_models.network.heads import HEADS, HeadShape
-from vla_models.network.looking import Keypoints, Landmarks, LanguageQueriedAttention, Locator
-from vla_models.network.settling import Settling
 from vla_models.network.sizes import Sizes, resize
+from vla_models.network.spatial_attention import (
+    Keypoints,
+    Landmarks,
+    LanguageQueriedAttention,
+    Locator,
+)
 from vla_models.network.text import TextEncoder
 from vla_models.network.vision import VISION
 
@@ -143,7 +148,7 @@ class HumanoidVLA(nn.Module):
             steps=config.head_steps,
         )
         self.head = HEADS[config.head](shape)
-        self.settling = Settling(config.action_dim, config.settle)
+        self.settling = GoalSnap(config.action_dim, config.settle)
         self.register_buffer('moved', torch.tensor(config.moved), persistent=False)
         self.register_buffer('camera', torch.tensor(config.camera), persistent=False)
         resize(self, config.sizes)

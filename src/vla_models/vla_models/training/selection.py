@@ -6,13 +6,13 @@ from __future__ import annotations
 import numpy as np
 
 from vla_common.errors import ConfigError
-from vla_models.dataset.layout import Layout
+from vla_models.dataset.layout import DatasetLayout
 from vla_robot import load_robot
 
 ALL = 'all'
 
 
-def chosen_joints(layout: Layout, group: str) -> np.ndarray:
+def chosen_joints(layout: DatasetLayout, group: str) -> np.ndarray:
     """Columns of the state that belong to a group of the robot's joints; `all` asks no robot."""
     if group == ALL:
         return np.arange(len(layout.state_joints))
@@ -26,7 +26,7 @@ def chosen_joints(layout: Layout, group: str) -> np.ndarray:
     return np.array([i for i, name in enumerate(layout.state_joints) if name in inside], np.int64)
 
 
-def camera_joints(layout: Layout, names: tuple[str, ...]) -> tuple[int, ...]:
+def camera_joints(layout: DatasetLayout, names: tuple[str, ...]) -> tuple[int, ...]:
     """Places among `names` of the joints between the base and the head camera; all of them where
     the robot is not known here."""
     try:

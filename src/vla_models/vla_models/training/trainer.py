@@ -27,10 +27,10 @@ from vla_models.language import TOKENS, build_tokenizer
 from vla_models.network.humanoid_vla import HumanoidVLA, HumanoidVLAConfig
 from vla_models.plot import draw_losses
 from vla_models.training import checkpoint
+from vla_models.training.activation_checkpointing import checkpoint_activations
 from vla_models.training.batches import Batcher, Normalisation
 from vla_models.training.losses import Learner
 from vla_models.training.options import TrainingOptions
-from vla_models.training.recomputing import recompute
 from vla_models.training.selection import camera_joints, chosen_joints
 
 NO_PROGRESS = lambda done, total: None  # noqa: E731
@@ -83,7 +83,7 @@ class Trainer:
             getattr(self.model, part).requires_grad_(False)
         self.average = copy.deepcopy(self.model).eval()
         if options.recompute:
-            recompute(self.model)
+            checkpoint_activations(self.model)
         self.batcher = Batcher(self.frames, self.by, self.tokenizer, options)
         std = torch.from_numpy(self.by.std[self.by.moved])
         optimiser = self._optimiser()

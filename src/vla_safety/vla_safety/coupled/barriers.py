@@ -1,240 +1,108 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""One QP over joint velocities, its barriers, and the proof of what leaves.
-
-A velocity alone says nothing about safety where joints can only brake so fast. So every barrier h
-is taken at the end (and, for collisions, along the way) of the *full brake* from a command. With u
-the next velocity and u_b the full brake's, which leaves h where it is, the rows are
-
-    ∇h·S·(u − u_b) ≥ −γ·max(h, 0),        γ = 1 − exp(−rate·T)
-
-S being how far u moves each joint on the brake path (its leverage, see `BrakePath`). The joints
-follow their commands through servos: braking from u they overshoot by about u·lag, which counts
-where it makes h smaller. This is a control barrier function in discrete time (Ames et al. 2019,
-ECC; Agrawal and Sreenath 2017, RSS) for the backup policy "brake" (Gurriet et al. 2020). u_b
-satisfies every row and lies inside the box, so there always is an answer; a robot that starts where
-h < 0 may stay or come back, never go on.
-
-What comes out of the linear problem is then proven on the real geometry (`path_proof`); where
-that fails, half of the way from the brake to it is tried, then the brake, whose path was proven
-when the command before left.
-"""
+"""What the barriers are about, a number each: pairs of shapes, hands, the centre of mass."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Sequence
-
+import cython
 import numpy as np
 
-from vla_robot import RobotModel
-from vla_robot.collision import CollisionModel, Obstacle
-from vla_safety.coupled.brake_path import BrakePath
-from vla_safety.coupled.limits import Infeasible, MotionState
-from vla_safety.coupled.nearest_first import NearestFirst
-from vla_safety.coupled.path_proof import PathProof
-from vla_safety.coupled.power import PowerLimit
-from vla_safety.coupled.proximity import Proximity
-from vla_safety.coupled.qp import TOLERANCE, DaqpSolver, NearestVelocity, nearest
-from vla_safety.coupled.quantities import Quantities
-from vla_safety.coupled.rows import ROOM, RowSet
-from vla_safety.coupled.settings import CoupledSettings
+from vla_robot.collision import CollisionModel, wrench
+from vla_safety.coupled.constraint_rows import RowSet, Subject
 from vla_safety.coupled.support import Support
 from vla_safety.coupled.workspace import Workspace
-from vla_safety.kernel import barriers as loops
-from vla_safety.violations import Kind, Violation, violation
+from vla_safety.violations import ViolationKind
 
-SHARES = (1.0, 0.5)
-"""Of the way from the brake to the QP's answer, tried in this order."""
+SPARE = 1e-3
+"""m that the proof keeps between shapes, between the configurations that were measured."""
 
-RECOVERY = 5.0
-"""1/s, share of a lost margin that is asked back."""
+SLACK = 2e-3
+"""m by which a hand or the centre of mass may end up beyond its barrier: what a linear row loses on
+a bent way. What would take it further is not proven."""
 
-REPORTED = 4
+SOFT_SPARE = -1e-2
+"""m, the same between the configurations that were measured. Nothing breaks there."""
 
 
-class BrakingBarriers:
-    """See the module; a CoupledLimits.
+COMPILED: bool = cython.compiled
+
+
+@cython.cclass
+class BarrierFunctions:
+    """Numbered: first the model's pairs, then the hands, last the centre of mass.
 
     Args:
-        robot: a vla_robot RobotModel.
-        settings: see there.
-        acceleration: (n,) rad/s², what the box brakes with.
-        effort: (n,) Nm, what the servos cut at.
-        obstacles: the surroundings.
-        solver: of the QP; None takes DAQP.
-        clock: s, of the time budget. The thread's own time: a tick that the scheduler held up is a
-            late tick, and no fault of the solver.
+        model: placed at what is measured.
+        workspace, support: barriers of their own.
+        margin: m, where a pair's barrier is zero; the others have margins of their own.
+        floor: m, what a pair must really keep at every configuration measured.
+
+    Attributes:
+        pairs: how many pairs there are.
+        levers: (m, n) the most by which each quantity changes per rad of each joint.
+        zeros: value at which each barrier ends. floors: value that each must keep where it is
+            measured. spares: the same in between.
+        subjects: for the report.
     """
+
+    pairs = cython.declare(cython.Py_ssize_t, visibility='readonly')
+    mass = cython.declare(cython.Py_ssize_t, visibility='readonly')
+    levers = cython.declare(object, visibility='readonly')
+    zeros = cython.declare(list, visibility='readonly')
+    floors = cython.declare(list, visibility='readonly')
+    spares = cython.declare(list, visibility='readonly')
+    subjects = cython.declare(list, visibility='readonly')
+    _model: object
+    _workspace: object
+    _support: object
+    _margin: cython.double
 
     def __init__(
         self,
-        robot: RobotModel,
-        settings: CoupledSettings,
-        acceleration: np.ndarray,
-        effort: np.ndarray,
-        obstacles: Sequence[Obstacle] = (),
-        solver: NearestVelocity | None = None,
-        clock: Callable[[], float] = time.thread_time,
+        model: CollisionModel,
+        workspace: Workspace,
+        support: Support,
+        margin: float,
+        floor: float,
     ) -> None:
-        s = settings
-        self._settings = s
-        self._clock = clock
-        self._acceleration = np.array(acceleration, dtype=float)
-        self._model = model = CollisionModel(robot, obstacles)
-        self._solver = solver or DaqpSolver(robot.n)
-        self._path = BrakePath(self._acceleration)
-        self._workspace = Workspace(model, s.frames, s.lower, s.upper)
-        self._support = Support(robot, model, s.support_margin)
-        self._proximity = Proximity(
-            model, s.proximity_frames, s.proximity_margin, s.proximity_timeout
-        )
-        self._quantities = Quantities(model, self._workspace, self._support, s.margin, s.floor)
-        self._bounds = NearestFirst(
-            self._quantities.levers, self._quantities.zeros, self._quantities.spares, s.lag
-        )
-        self.proof = PathProof(self._quantities, self._bounds, s.max_configurations)
-        self._power = PowerLimit(robot.servo.kp, robot.servo.kv, effort, s.power)
-        self._rows = RowSet(model)
-        self._motion = np.zeros((2, robot.n))
-        self._reserve(ROOM)
-        self._known = (b'', b'')
-        self.findings: list[Violation] = []
-        self.solved = 0
+        self._model, self._workspace, self._support = model, workspace, support
+        self._margin = margin
+        self.pairs = len(model.pairs)
+        hands = len(workspace.subjects)
+        self.mass = self.pairs + hands
+        self.levers = np.vstack([model.levers, workspace.levers, support.levers])
+        self.zeros = [margin] * self.pairs + [0.0] * (hands + 1)
+        self.floors = [floor] * self.pairs + [-SLACK] * (hands + 1)
+        self.spares = [SPARE] * self.pairs + [SOFT_SPARE] * (hands + 1)
+        self.subjects = [
+            *(Subject(ViolationKind.COLLISION, f'{a}-{b}') for a, b in model.pairs),
+            *workspace.subjects,
+            support.subject,
+        ]
 
-    # --- what is heard ---------------------------------------------------------------------
+    def place(self, q: np.ndarray, which: list[int]) -> None:
+        """Go to the configuration (n,) to measure `which` there."""
+        self._model.place(q, mass=self.mass in which)
 
-    def stand_on(self, left: bool, right: bool) -> None:
-        """Which feet carry the robot."""
-        if self._support.stand_on(left, right):
-            self._bounds.forget(self._quantities.mass)
-
-    def see(self, frame: str, distance: float, age: float) -> None:
-        """What a range sensor sees; see Proximity."""
-        self._proximity.see(frame, distance, age)
-
-    # --- CoupledLimits ---------------------------------------------------------------------
-
-    def restrict(
-        self, wanted: np.ndarray, low: np.ndarray, high: np.ndarray, state: MotionState
-    ) -> np.ndarray:
-        """See CoupledLimits."""
-        begin = self._clock()
-        self.findings = []
-        if (state.position.tobytes(), state.velocity.tobytes()) != self._known:
-            # The filter sent something else than the last answer: a stop, or it was reset.
-            self._assess(state.position, state.velocity, state.period, strict=False)
-        velocity = self._nearest(wanted, low, high, state)
-        velocity = self._limit_power(velocity, state)
-        if not self._clock() - begin <= self._settings.time_budget:
-            raise Infeasible('late')
-        brake = state.brake
-        for share in SHARES:
-            if share < 1.0:
-                candidate = brake + share * (velocity - brake)
-                np.minimum(np.maximum(candidate, low), high, out=candidate)
-            else:
-                candidate = velocity
-            position = state.position + candidate * state.period
-            if self._assess(position, candidate, state.period, strict=True):
-                return candidate
-            if not self._clock() - begin <= self._settings.time_budget:
-                break
-        worst = self.proof.worst
-        subject = self._quantities.subjects[worst].name if worst >= 0 else ''
-        self.findings.append(violation(Kind.UNPROVEN, subject))
-        self._assess(state.position + brake * state.period, brake, state.period, strict=False)
-        return brake
-
-    # --- the parts -------------------------------------------------------------------------
-
-    def _nearest(
-        self, wanted: np.ndarray, low: np.ndarray, high: np.ndarray, state: MotionState
-    ) -> np.ndarray:
-        """The QP, where the wanted velocity is not already an answer."""
-        rows = self._rows
-        if not len(rows):
-            return wanted
-        s, count = self._settings, len(rows)
-        if len(self._scaled) < count:
-            self._reserve(2 * count)
-        self._motion[0], self._motion[1] = state.velocity, state.brake
-        short = loops.constrain(
-            rows.buffer,
-            rows.along,
-            count,
-            self._motion,
-            self._acceleration,
-            wanted,
-            self._scaled,
-            self._asked,
-            state.period,
-            s.lag,
-            1.0 - math.exp(-s.rate * state.period),
-            s.margin - s.floor,
-            RECOVERY * state.period,
-        )
-        if short <= TOLERANCE:  # Not where one is not a number.
-            return wanted
-        scaled = self._scaled[:count]
-        floor, outwards, shortage = self._asked[:3, :count]
-        if not math.isfinite(short):
-            raise Infeasible('barriers not finite')
-        self._name(rows, shortage)
-        self.solved += 1
-        if outwards.tobytes() != floor.tobytes():
-            try:
-                return nearest(self._solver, wanted, low, high, scaled, outwards)
-            except Infeasible:
-                pass
-        return nearest(self._solver, wanted, low, high, scaled, floor)
-
-    def _name(self, rows: RowSet, shortage: np.ndarray) -> None:
-        """Report the rows that the wanted velocity falls short of, the worst first."""
-        named: set[str] = set()
-        for k in (-shortage).argsort().tolist():
-            if shortage[k] <= TOLERANCE or len(self.findings) >= REPORTED:
-                break
-            subject, limit = rows.subjects[k], rows.limit[k]
-            if subject.name not in named:
-                named.add(subject.name)
-                left = limit + float(self._asked[3, k])
-                self.findings.append(violation(subject.kind, subject.name, left, limit))
-
-    def _reserve(self, rows: int) -> None:
-        self._scaled = np.zeros((rows, len(self._acceleration)))
-        self._asked = np.zeros((4, rows))
-
-    def _limit_power(self, velocity: np.ndarray, state: MotionState) -> np.ndarray:
-        power = self._power
-        if power.harmless(velocity):
-            return velocity
-        power.update(
-            state.position,
-            state.velocity,
-            state.measured_position,
-            state.measured_velocity,
-            state.feed_forward,
-        )
-        share = power.share(velocity, state.brake)
-        if share >= 1.0:
-            return velocity
-        self.findings.append(violation(Kind.POWER, '', power.power(velocity), power.limit))
-        # Between two answers of a convex problem there are only answers.
-        return state.brake + share * (velocity - state.brake)
-
-    def _assess(
-        self, position: np.ndarray, velocity: np.ndarray, period: float, strict: bool
-    ) -> bool:
-        """Rows and proof of the brake path from a command; what the next tick starts with."""
-        path, rows, model, bounds = self._path, self._rows, self._model, self._bounds
-        path.set(position, velocity, period)
-        near = bounds.candidates(path, velocity, self._acceleration, period)
-        rows.clear()
-        self._known = (position.tobytes(), velocity.tobytes())
-        sensing = bool(self._proximity)
-        if near or sensing:
-            self._quantities.place(path.stop, near)
-        if sensing:
-            self._proximity.append(model, rows, bounds.reach, path.stop - path.start, velocity)
-        return self.proof.assess(path, near, rows, period, strict)
+    def measure(
+        self, quantity: cython.Py_ssize_t, q: np.ndarray, rows: RowSet, more: cython.double
+    ) -> cython.double:
+        """m at the configuration `q` (n,) where the model is; adds rows where `more` m, the most
+        that the next command changes it by, could matter."""
+        distance: cython.double
+        clearance: cython.double
+        if quantity < self.pairs:
+            result = self._model.measure(quantity)
+            distance = result.min_distance
+            clearance = distance - self._margin
+            if not clearance >= more:
+                rows.add(
+                    self.subjects[quantity],
+                    clearance,
+                    self._margin,
+                    wrench(result),
+                    self._model.signs[quantity],
+                )
+            return distance
+        if quantity == self.mass:
+            return self._support.append(self._model, rows, more, q)
+        return self._workspace.append(quantity - self.pairs, self._model, rows, more)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vla_common.errors import ConfigError
 from vla_robot import RobotModel
-from vla_safety.coupled.barriers import BrakingBarriers
+from vla_safety.coupled.braking_barriers import BrakingBarriers
 from vla_safety.coupled.settings import CoupledSettings
 from vla_safety.coupled.surroundings import load_surroundings
 

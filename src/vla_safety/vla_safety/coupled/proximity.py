@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from vla_robot.collision import CollisionModel
-from vla_safety.coupled.rows import RowSet, Subject
-from vla_safety.violations import Kind
+from vla_safety.coupled.constraint_rows import RowSet, Subject
+from vla_safety.violations import ViolationKind
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Proximity:
             frame = model.frame_id(name)
             self._frames.append(
                 (
-                    Subject(Kind.PROXIMITY, name),
+                    Subject(ViolationKind.PROXIMITY, name),
                     frame,
                     model.frame_signs(frame)[None, :],
                     model.frame_levers(frame),

@@ -66,7 +66,7 @@ class DaqpSolver:
     ) -> np.ndarray | None:
         if len(floor) > len(self._multipliers):
             self._reserve(2 * len(floor))
-        if barriers.few_rows(
+        if barriers.solve_hildreth(
             wanted,
             low,
             high,
@@ -117,6 +117,6 @@ def nearest(
         raise Infeasible('no common velocity')
     if answer.shape != wanted.shape or not math.isfinite(answer.dot(answer)):
         raise Infeasible('answer not finite')
-    if not barriers.holds(answer, low, high, rows, floor, 10.0 * TOLERANCE):
+    if not barriers.is_feasible(answer, low, high, rows, floor, 10.0 * TOLERANCE):
         raise Infeasible('answer breaks a row')
     return answer

@@ -17,8 +17,8 @@ import numpy as np
 
 from vla_robot import RobotModel
 from vla_robot.collision import CollisionModel
-from vla_safety.coupled.rows import RowSet, Subject
-from vla_safety.violations import Kind
+from vla_safety.coupled.constraint_rows import RowSet, Subject
+from vla_safety.violations import ViolationKind
 
 LEAST_AREA = 1e-4
 """m²; a support polygon smaller than this is none."""
@@ -78,7 +78,7 @@ class Support:
         self._on_ground = (True,) * len(self._feet)
         self._legs = robot.groups['legs']
         self.levers = model.com_levers()
-        self.subject = Subject(Kind.CENTRE_OF_MASS, 'support polygon')
+        self.subject = Subject(ViolationKind.CENTRE_OF_MASS, 'support polygon')
         self._key: object = None
         self._normals, self._offsets = np.zeros((0, 2)), np.zeros(0)
         # A joint of the leg that is stood on moves everything above it.

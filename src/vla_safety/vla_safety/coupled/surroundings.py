@@ -21,7 +21,7 @@ import coal
 import numpy as np
 import pinocchio
 
-from vla_common.yaml_file import Fields, load_yaml
+from vla_common.yaml_file import ConfigReader, load_yaml
 from vla_robot import RobotModel
 from vla_robot.collision import Obstacle
 
@@ -37,7 +37,7 @@ def load_surroundings(path: str | os.PathLike[str], robot: RobotModel) -> tuple[
         vla_common.errors.ConfigError: it or a mesh is missing or malformed, or it names what the
             robot does not have.
     """
-    fields = Fields(path, load_yaml(path))
+    fields = ConfigReader(path, load_yaml(path))
     if fields.integer('format') != FORMAT:
         raise fields.error('format', fields.integer('format'), str(FORMAT))
     model = robot.pinocchio_model
@@ -72,7 +72,7 @@ def load_surroundings(path: str | os.PathLike[str], robot: RobotModel) -> tuple[
     return tuple(obstacles)
 
 
-def _surface(section: Fields, file: Path, scale: float) -> object:
+def _surface(section: ConfigReader, file: Path, scale: float) -> object:
     """A mesh's triangles, in m, as Coal has them."""
     import trimesh  # 0.3 s: only where there is a mesh
 

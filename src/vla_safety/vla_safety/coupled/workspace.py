@@ -9,8 +9,8 @@ import cython
 import numpy as np
 
 from vla_robot.collision import CollisionModel
-from vla_safety.coupled.rows import RowSet, Subject
-from vla_safety.violations import Kind
+from vla_safety.coupled.constraint_rows import RowSet, Subject
+from vla_safety.violations import ViolationKind
 
 COMPILED: bool = cython.compiled
 
@@ -45,12 +45,12 @@ class Workspace:
         self._lower = np.array(lower, dtype=float)
         self._upper = np.array(upper, dtype=float)
         self._frames = []
-        self.subjects = [Subject(Kind.WORKSPACE, name) for name in frames]
+        self.subjects = [Subject(ViolationKind.WORKSPACE, name) for name in frames]
         self.levers = np.array([model.frame_levers(model.frame_id(name)) for name in frames])
         self.levers = self.levers.reshape(len(frames), -1)
         for name in frames:
             frame = model.frame_id(name)
-            subjects = [Subject(Kind.WORKSPACE, f'{name} {axis}') for axis in 'xyz']
+            subjects = [Subject(ViolationKind.WORKSPACE, f'{name} {axis}') for axis in 'xyz']
             self._frames.append((frame, model.frame_signs(frame), subjects))
 
     def append(

@@ -234,7 +234,7 @@ def constrain(
     return worst
 
 
-def few_rows(
+def solve_hildreth(
     wanted: cython.double[::1],
     low: cython.double[::1],
     high: cython.double[::1],
@@ -317,7 +317,7 @@ def few_rows(
     return False
 
 
-def holds(
+def is_feasible(
     answer: cython.double[::1],
     low: cython.double[::1],
     high: cython.double[::1],

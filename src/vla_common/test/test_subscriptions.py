@@ -1,0 +1,114 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""`subscribe_fields` and `subscribe_latest` against a real middleware."""
+
+from __future__ import annotations
+
+import pytest
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import JointState
+
+from vla_common import qos
+from vla_common.lifecycle import VlaLifecycleNode
+from vla_common.parameters import ParameterSchema
+from vla_common.testing import wait_until
+from vla_common.topics import Topic
+
+FIELDS = ('name', 'position')
+HEARD = Topic('/heard', 'sensor_msgs/msg/JointState', '', qos='EVENT')
+LOOKED_AT = Topic('/looked_at', 'sensor_msgs/msg/JointState', '', qos='EVENT')
+
+
+@pytest.fixture(autouse=True)
+def schema(tmp_path, monkeypatch):
+    path = tmp_path / 'parameters.yaml'
+    path.write_text('{}\n')
+    monkeypatch.setattr(ParameterSchema, 'load', lambda package: ParameterSchema.from_file(path))
+
+
+class Listener(VlaLifecycleNode):
+    def __init__(self, **options):
+        super().__init__('listener', 'vla_common', **options)
+        self.heard = []
+
+    def setup(self):
+        self.subscribe_fields(HEARD, FIELDS, self.on_joints)
+        self.looked_at = self.subscribe_latest(LOOKED_AT, FIELDS)
+
+    def on_joints(self, name, position):
+        self.heard.append((name, position.tolist()))
+
+
+@pytest.fixture
+def listener(ros):
+    node = ros.node(Listener)
+    ros.configure(node)
+    ros.activate(node)
+    return node
+
+
+def publisher(ros, topic):
+    probe = ros.probe()
+    out = probe.publisher(JointState, topic, qos.EVENT)
+    probe.wait_for_subscriber(out)
+    return out
+
+
+def joints(*position):
+    return JointState(name=['a', 'b'], position=position)
+
+
+def test_messages_and_serialised_ones_are_heard_alike(ros, listener):
+    out = publisher(ros, '/heard')
+    sent = [joints(1.0, 2.0), serialize_message(joints(3.0, 4.0))]
+    for message in sent:
+        wait_until(lambda message=message: out.publish(message) or listener.heard)
+    wait_until(lambda: out.publish(sent[1]) or listener.heard[-1] == (['a', 'b'], [3.0, 4.0]))
+    assert (['a', 'b'], [1.0, 2.0]) in listener.heard
+    assert listener.callback_errors == 0
+
+
+def test_what_is_no_message_is_counted_and_the_next_one_heard(ros, listener):
+    out = publisher(ros, '/heard')
+    wait_until(lambda: out.publish(joints(1.0, 2.0)) or listener.heard)
+    wait_until(
+        lambda: out.publish(serialize_message(joints(1.0, 2.0))[:50]) or listener.callback_errors
+    )
+    wait_until(lambda: out.publish(joints(5.0, 6.0)) or listener.heard[-1][1] == [5.0, 6.0])
+
+
+def test_the_newest_message_is_taken_once(ros, listener):
+    out = publisher(ros, '/looked_at')
+    newest = listener.looked_at
+    assert newest.take() is None
+    wait_until(lambda: out.publish(joints(1.0, 2.0)) or newest.arrived > 0.0)
+    before = newest.arrived
+    for i in range(5):
+        out.publish(joints(float(i), 2.0))
+    wait_until(lambda: out.publish(joints(7.0, 8.0)) or newest.arrived > before)
+
+    def taken():
+        out.publish(joints(7.0, 8.0))
+        values = newest.take()
+        return values is not None and values[1].tolist() == [7.0, 8.0]
+
+    wait_until(taken)
+    assert newest.reader.read_in_full == 1
+
+
+def test_what_is_no_message_is_counted_when_it_is_taken_and_the_next_one_read(ros, listener):
+    out = publisher(ros, '/looked_at')
+    newest = listener.looked_at
+
+    def refused():
+        out.publish(b'\0\1\0\0abc')
+        assert newest.take() is None
+        return listener.callback_errors
+
+    wait_until(refused)
+
+    def taken():
+        out.publish(joints(1.0, 2.0))
+        values = newest.take()
+        return values is not None and values[1].tolist() == [1.0, 2.0]
+
+    wait_until(taken)

@@ -1,0 +1,115 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""What the commands share: progress bars, and errors as one line."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from vla_common.errors import ConfigError
+
+console = Console(stderr=True)  # stdout belongs to results
+
+
+def progress(unit: str, *, passing: bool = False) -> Progress:
+    """A bar that counts `unit`, with time gone and time to go. passing: nothing of it stays."""
+    return Progress(
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeElapsedColumn(),
+        TextColumn('left'),
+        TimeRemainingColumn(),
+        console=console,
+        transient=passing,
+        disable=passing and not console.is_terminal,
+    )
+
+
+@contextlib.contextmanager
+def working() -> Iterator[Callable[[str], None]]:
+    """On a terminal, a line that says what is being done and for how long; what is yielded changes
+    it. It is gone at the end, and stdout (results) does not go through it."""
+    columns = SpinnerColumn(), TextColumn('{task.description}'), TimeElapsedColumn()
+    plain = {'redirect_stdout': False, 'redirect_stderr': False}
+    mute = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=mute, **plain) as bar:
+        line = bar.add_task('reading', total=None)
+        yield lambda text: bar.update(line, description=text)
+
+
+def parser(name: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    """Argument parser of the command `name` (package and verb); its help keeps its line breaks."""
+    return argparse.ArgumentParser(
+        prog=f'ros2 run {name}',
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f'found {text}, wanted at least 1')
+    return number
+
+
+def not_negative(text: str) -> int:
+    """A whole number of at least 0, for argparse."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f'found {text}, wanted at least 0')
+    return number
+
+
+def at_least_zero(text: str) -> float:
+    """A number of at least 0, for argparse: with NaN nothing would ever pass or fail."""
+    number = float(text)
+    if not 0.0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f'found {text}, wanted a number of at least 0')
+    return number
+
+
+def a_cosine(text: str) -> float:
+    """A number from -1 to 1, for argparse."""
+    number = float(text)
+    if not -1.0 <= number <= 1.0:
+        raise argparse.ArgumentTypeError(f'found {text}, wanted a number from -1 to 1')
+    return number
+
+
+def guarded(command: Callable[[list[str] | None], int], arguments: list[str] | None) -> int:
+    """Run `command`; a wrong file or a full disk is one line and exit code 2, Ctrl-C is 130."""
+    try:
+        return command(arguments)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:  # a full disk, a file that may not be read or written
+        if error.errno is None:
+            raise
+        # A write says not of which file: the temporary ones are as large as any.
+        where = error.filename or f'writing (temporary files are in {tempfile.gettempdir()})'
+        print(f'{where}: {error.strerror}', file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print('interrupted; what was finished is kept', file=sys.stderr)
+        return 130

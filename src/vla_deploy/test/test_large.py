@@ -1,0 +1,81 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Networks that are larger than the memory that they may have."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import torch
+
+from vla_deploy.architectures import HUMANOID_VLA, humanoid_vla
+from vla_deploy.commands import benchmark
+from vla_deploy.partitioning import PartitionedRunner, resident_mb
+from vla_deploy.reference_model import ReferenceModel
+from vla_deploy.runners import EagerRunner
+from vla_models.network.humanoid_vla import HumanoidVLAConfig
+from vla_models.training.activation_checkpointing import checkpoint_activations
+
+LARGE = {'image_size': 64, 'vision': 'transformer', 'vision_layers': 4, 'head': 'mlp'}
+
+
+def test_a_model_four_times_its_budget_gives_the_very_same_answers():
+    config = HumanoidVLAConfig(**LARGE).to_dict()
+    policy = {
+        'inputs': {
+            'image': {'tensor': 'image', 'width': 64, 'height': 64},
+            'state': {'tensor': 'state', 'mean': [0.0] * 32},
+            'instruction': {'tensor': 'words', 'length': 24},
+            'phase': {'tensor': 'phase'},
+        },
+        'outputs': {'action': {'tensor': 'targets'}},
+    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        original = ReferenceModel(humanoid_vla(**config).eval(), policy, HUMANOID_VLA, config)
+    inputs = dict(zip(original.inputs, (x.numpy() for x in original.sample(1)), strict=True))
+    whole = resident_mb(original.module)
+    runner = PartitionedRunner(original, whole / 4)
+    try:
+        assert 0 < runner.resident_mb <= whole / 4 and runner.places['disk'] > 2
+        for _ in range(2):  # what was fetched went back
+            np.testing.assert_array_equal(runner.run(inputs), EagerRunner(original).run(inputs))
+            assert resident_mb(runner._module) == runner.resident_mb
+    finally:
+        runner.close()
+    assert resident_mb(original.module) == whole
+
+
+def test_the_benchmark_tells_what_a_budget_costs(bundles, recording, tmp_path, capsys):
+    recording.save(tmp_path / 'r.npz')
+    arguments = [str(bundles['act']), '--observations', str(tmp_path / 'r.npz')]
+    assert benchmark.main([*arguments, '--rounds', '2', '--budget', '0.1', '--json']) == 0
+    eager, within, _ = json.loads(capsys.readouterr().out)['bundles']
+    assert within['name'] == 'within 0.1 MB' and within['cosine'] > 0.999999
+    assert within['size_mb'] <= 0.1 < eager['size_mb']
+    assert benchmark.main([*arguments, '--budget', '0.001']) == 2
+    assert '--budget: found 0.001 MB, wanted room for the largest' in capsys.readouterr().err
+
+
+def test_recomputing_gives_the_same_gradients_and_keeps_less():
+    found = []
+    for less in (False, True):
+        torch.manual_seed(0)
+        module = humanoid_vla(**HumanoidVLAConfig(**LARGE).to_dict())
+        if less:
+            assert checkpoint_activations(module) >= 8
+        kept = [0]
+
+        def keep(tensor, kept=kept):
+            kept[0] += tensor.numel() * tensor.element_size()
+            return tensor
+
+        given = (torch.ones(2, 3, 64, 64), torch.ones(2, 32), torch.ones(2, 24).long())
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            loss = module(*given, torch.ones(2, 2)).square().mean()
+        loss.backward()
+        gradients = [p.grad for p in module.parameters() if p.grad is not None]
+        found.append((kept[0], torch.cat([g.flatten() for g in gradients])))
+    (before, wanted), (after, same) = found
+    assert after < 0.8 * before
+    torch.testing.assert_close(same, wanted, rtol=1e-4, atol=1e-6)

@@ -1,0 +1,248 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""What is pruned is really smaller, loads by its own configuration, and answers as it should."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vla_common.errors import ConfigError
+from vla_deploy.commands import prune as command
+from vla_deploy.exporting import export
+from vla_deploy.fine_tuning import Tuning, fine_tuned
+from vla_deploy.parity import ParityLimits
+from vla_deploy.pruning.groups import find_groups
+from vla_deploy.pruning.importance import IMPORTANCES, scores
+from vla_deploy.pruning.masks import keeper, prunable, sparsity, zero_least
+from vla_deploy.pruning.pruning import PruningPlan, count, prune
+from vla_deploy.pruning.removal import cut, least, silence
+from vla_deploy.publishing import VerificationOptions, reference_of
+from vla_deploy.quantisation.qat import round_while_training
+from vla_deploy.quantisation.quantising import quantise
+from vla_deploy.reference_model import from_bundle, from_run
+from vla_models.testing import SMALL_NETWORK, write_noise
+from vla_models.training import Trainer, TrainingOptions
+from vla_policy.bundle.bundle import load_bundle
+from vla_policy.load import load_policy
+
+QUICK = 'torchscript-trace'  # written ten times as fast as ONNX; what counts is the source
+ANY = ParityLimits(100.0, -1.0)  # random weights, cut down: only the machinery is judged
+
+
+@pytest.fixture(scope='session')
+def data(tmp_path_factory, layout):
+    return write_noise(tmp_path_factory.mktemp('noise') / 'data', layout)
+
+
+@pytest.fixture(scope='session')
+def humanoid(tmp_path_factory, data, recording, robot):
+    """A bundle of a tiny HumanoidVLA, hardly trained."""
+    out = tmp_path_factory.mktemp('humanoid')
+    torch.set_num_threads(1)
+    options = TrainingOptions(
+        epochs=1, batch=8, threads=1, validation=0.25, warmup=0, imagined=8, network=SMALL_NETWORK
+    )
+    Trainer(data, out / 'run', options).run()
+    export(from_run(out / 'run'), out / 'bundle', QUICK, VerificationOptions(robot, recording))
+    return out / 'bundle'
+
+
+@pytest.fixture(scope='session')
+def traced(tmp_path_factory, originals, proof, humanoid):
+    """Bundles of all three."""
+    out = tmp_path_factory.mktemp('traced')
+    for kind, original in originals.items():
+        export(original, out / kind, QUICK, proof)
+    return {**{kind: out / kind for kind in originals}, 'humanoid': humanoid}
+
+
+@pytest.fixture(scope='session')
+def reference(traced, proof):
+    return reference_of(traced['act'], proof)
+
+
+@pytest.fixture(scope='session')
+def grouped(traced):
+    """Of each network: module, inputs, groups."""
+    found = {}
+    for kind, path in traced.items():
+        original = from_bundle(path)
+        inputs = original.sample(2)
+        found[kind] = original.module, inputs, find_groups(original.module, inputs)
+    return found
+
+
+def answer(module, inputs):
+    with torch.no_grad():
+        out = module(*inputs)
+    return out[0] if isinstance(out, tuple) else out
+
+
+@pytest.mark.parametrize('kind', ['act', 'diffusion', 'humanoid'])
+@settings(max_examples=5, deadline=None)
+@given(draw=st.data())
+def test_to_cut_units_out_gives_the_answer_that_silencing_them_gives(grouped, kind, draw):
+    module, inputs, groups = grouped[kind]
+    silenced, smaller = copy.deepcopy(module), copy.deepcopy(module)
+    group = draw.draw(st.sampled_from(groups))
+    units = sorted(draw.draw(st.sets(st.integers(0, group.units - 1), max_size=group.units - 1)))
+    silence(silenced, group, units)
+    cut(smaller, group, units)
+    assert torch.allclose(answer(silenced, inputs), answer(smaller, inputs), rtol=1e-4, atol=1e-5)
+    assert (count(smaller) < count(module)) == bool(units)
+
+
+def test_channels_neurons_heads_and_modulated_layers_of_humanoid_vla_are_found(grouped):
+    module, _, groups = grouped['humanoid']
+    assert {group.kind for group in groups} == {'channels', 'neurons', 'heads'}
+    places = {group.name.split('.')[1] for group in groups}
+    assert places >= {'vision', 'text', 'locator', 'fusion', 'head'}
+    width = module.policy.config.head_width
+    modulated = [g for g in groups if 'trunk' in g.name]
+    assert [g.units for g in modulated] == [width] * len(modulated) != []
+
+
+@pytest.fixture(scope='session')
+def pruned(tmp_path_factory, humanoid, data, proof):
+    """HumanoidVLA pruned in two steps, trained on after each; where it is, and what was told."""
+    out = tmp_path_factory.mktemp('pruned') / 'b'
+    plan = PruningPlan(amount=0.6, steps=2)
+    tuning = Tuning(data, epochs=1, batch=8, threads=1)
+    return out, prune(humanoid, out, plan, proof, form=QUICK, tuning=tuning, limits=ANY)
+
+
+def test_a_pruned_humanoid_vla_is_smaller_and_loads_by_its_own_configuration(pruned, robot):
+    """The second step goes on from the sizes of the first."""
+    out, made = pruned
+    first, last = made.steps
+    assert last.parameters < first.parameters < made.before
+    assert last.sparsity == pytest.approx(1 - last.parameters / made.before, abs=1e-3)
+    assert count(from_bundle(out).module) == last.parameters and last.held_out > 0
+    bundle = load_bundle(out, robot)
+    assert bundle.verification.passed and bundle.source.config['sizes']
+    assert not bundle.source.factory.endswith('resized')
+    load_policy(out, robot).close()
+
+
+@pytest.mark.parametrize('importance', IMPORTANCES)
+def test_the_least_weights_become_zero_and_no_more_than_asked(importance, originals, reference):
+    original = originals['act']
+    module = copy.deepcopy(original.module)
+    worth = scores(module, importance, reference.inputs[:3], original.inputs)
+    zero_least(module, 0.4, worth)
+    assert sparsity(module) == pytest.approx(0.4, abs=0.01)
+    gone, stay = [], []
+    for name, layer in prunable(module).items():
+        zero = layer.weight == 0
+        gone.append(worth[f'{name}.weight'][zero])
+        stay.append(worth[f'{name}.weight'][~zero])
+    assert torch.cat(gone).max() <= torch.cat(stay).min()
+
+
+def test_a_weight_that_decides_nothing_is_worth_nothing(originals, reference):
+    """What a ReLU holds back for every observation has no gradient."""
+    module = copy.deepcopy(originals['act'].module)
+    with torch.no_grad():
+        module.encoder.linear1.bias[3] = -1e4
+    inputs = reference.inputs[:3]
+    for importance in ('gradient', 'fisher'):
+        found = scores(module, importance, inputs, originals['act'].inputs)
+        worth = found['encoder.linear1.weight'].sum(1)
+        assert worth[3] == 0 and (worth > 0).sum() > len(worth) // 2
+        assert all(bool((score >= 0).all()) for score in found.values())
+
+
+def test_what_is_left_is_a_multiple_of_eight_and_never_nothing():
+    assert len(least(torch.arange(32.0), 0.3)) == 8  # 24 are left
+    assert least(torch.tensor([3.0, 1.0, 2.0, 4.0]), 0.3) == [1]
+    assert len(least(torch.ones(4), 0.99)) == 3
+    assert least(torch.ones(32), 0.01) == []
+
+
+def test_zeros_stay_zero_while_the_rest_is_trained(humanoid, data):
+    teacher, pruned = from_bundle(humanoid), from_bundle(humanoid)
+    zero_least(pruned.module, 0.5, scores(pruned.module, 'magnitude', [], []))
+    before = copy.deepcopy(pruned.module.state_dict())
+
+    def keep(trainer):
+        zeros = keeper(trainer.model)
+        trainer.optimiser.optimizer.register_step_post_hook(lambda *_: zeros())
+
+    after, error = fine_tuned(pruned, teacher, Tuning(data, epochs=1, batch=8, threads=1), keep)
+    assert error > 0
+    for name, layer in prunable(after.module).items():
+        assert bool((layer.weight[before[f'{name}.weight'] == 0] == 0).all())
+    assert any(not torch.equal(v, before[k]) for k, v in after.module.state_dict().items())
+
+
+def test_the_command_tells_true_speed_stops_early_and_refuses_another_policy(
+    traced, recording, robot, tmp_path, capsys
+):
+    recording.save(tmp_path / 'r.npz')
+    out = tmp_path / 'b'
+    common = ['--bundle', str(traced['diffusion']), '--observations', str(tmp_path / 'r.npz')]
+    common += ['--out', str(out), '--rounds', '3', '--importance', 'fisher', '--amount', '0.9']
+    assert command.main([*common, '--form', QUICK, '--max-error', '1e-6']) == 3
+    assert 'verification failed' in capsys.readouterr().err
+    assert not out.exists() and (tmp_path / 'b.worst.npz').exists()
+    wide = ['--max-error', '100', '--cosine', '-1', '--json', '--steps', '2', '--form', QUICK]
+    assert command.main([*common, *wide, '--stop-above', '1e-9']) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [step['amount'] for step in found['steps']] == [pytest.approx(0.45)]
+    assert 'wanted at most 1e-09' in found['stopped']
+    assert 0 < found['sparsity'] < 1 and found['speedup'] > 0
+    assert [entry['name'] for entry in found['bundles']] == ['given', 'pruned']
+    assert found['bundles'][1]['size_mb'] < found['bundles'][0]['size_mb']
+    bundle = load_bundle(out, robot)
+    assert bundle.source.factory.endswith('resized') and bundle.source.config['sizes']
+    assert count(from_bundle(out).module) == found['parameters'][1]
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'said'),
+    [
+        (['--amount', '1.5'], '--amount: found 1.5, wanted a share between 0 and 1'),
+        (['--parts', 'nowhere'], "--parts: found ['nowhere'], wanted a part with channels"),
+        (['--data', 'DATA'], 'wanted HumanoidVLA: the trainer knows no other network'),
+    ],
+)
+def test_what_cannot_be_pruned_is_one_clear_error(
+    traced, recording, data, tmp_path, capsys, arguments, said
+):
+    recording.save(tmp_path / 'r.npz')
+    common = ['--bundle', str(traced['act']), '--observations', str(tmp_path / 'r.npz')]
+    arguments = [str(data) if part == 'DATA' else part for part in arguments]
+    assert command.main([*common, '--out', str(tmp_path / 'b'), *arguments]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / 'b').exists()
+
+
+def test_a_network_learns_while_it_rounds_and_keeps_nothing_of_the_rounding(
+    pruned, humanoid, data, proof, tmp_path
+):
+    """A pruned network, from its own sizes. (Its export to ONNX and int8 takes 20 s: the verbs'
+    other tests do that.)"""
+    given, _ = pruned
+    tuning = Tuning(data, epochs=1, batch=8, threads=1, learning_rate=1e-3)
+    with pytest.raises(ConfigError, match='found fp16, wanted int8'):
+        quantise(given, tmp_path / 'f', 'fp16', proof, tuning=tuning)
+    rounding = []
+
+    def prepare(trainer):
+        exact = trainer.validate()['error']
+        round_while_training(trainer, keep=('text',))
+        trainer.learner.train()
+        trainer._one_step()
+        rounding.append((exact, trainer.validate()['error']))
+
+    teacher = from_bundle(humanoid)
+    tuned, error = fine_tuned(from_bundle(given), teacher, tuning, prepare)
+    assert error > 0 and rounding[0][0] != rounding[0][1]  # it is judged while it rounds
+    old, new = from_bundle(given).module.state_dict(), tuned.module.state_dict()
+    assert list(old) == list(new)
+    assert any(not torch.equal(old[k], new[k]) for k in old if k.endswith('weight'))

@@ -1,0 +1,189 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Every verb on the bundle that ships, as its user runs it. What it makes loads by the code with
+which the inference node loads, and answers as the shipped one does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vla_deploy.commands import (
+    benchmark,
+    build_engine,
+    compare,
+    edge,
+    export,
+    optimise,
+    pipeline,
+    prune,
+    quantise,
+    size,
+    tune,
+    verify,
+)
+from vla_deploy.observations import observations_of, simulated
+from vla_deploy.parity import EXACT, LOSSY
+from vla_deploy.pruning.pruning import count
+from vla_deploy.reference_model import from_bundle
+from vla_policy.bundle.bundle import load_bundle
+from vla_policy.load import load_policy
+
+SHIPPED = next(
+    path
+    for parent in Path(__file__).resolve().parents
+    if (path := parent / 'models' / 'humanoid_vla' / 'policy.yaml').exists()
+).parent
+ONE = ['--bundle', str(SHIPPED)]
+KEYS = {'name', 'p50_ms', 'p99_ms', 'size_mb', 'cosine', 'max_error_rad', 'success', 'speedup'}
+
+
+@pytest.fixture(scope='module')
+def seen(robot, tmp_path_factory):
+    """Four observations of one scene, as options of a verb and as the policy's."""
+    recording = simulated(robot, load_bundle(SHIPPED).tasks[4:8], 4, seed=3)
+    path = tmp_path_factory.mktemp('seen') / 'r.npz'
+    recording.save(path)
+    return ['--observations', str(path)], observations_of(recording, robot)
+
+
+@pytest.fixture(scope='module')
+def wanted(robot, seen):
+    return answers(SHIPPED, robot, seen[1])
+
+
+@pytest.fixture(scope='module')
+def optimised(seen, tmp_path_factory):
+    out = tmp_path_factory.mktemp('optimised') / 'b'
+    assert optimise.main([*ONE, *seen[0], '--out', str(out), '--level', 'all']) == 0
+    return out
+
+
+def answers(directory, robot, observations) -> np.ndarray:
+    """Chunks, rad."""
+    policy = load_policy(directory, robot)
+    chunks = [policy.predict(one).positions.copy() for one in observations]
+    policy.close()
+    return np.array(chunks)
+
+
+def check(out, robot, seen, wanted, limits) -> None:
+    found = load_bundle(out, robot).verification
+    assert found.passed and found.observations == len(wanted)
+    chunks = answers(out, robot, seen[1])
+    assert chunks.shape == wanted.shape and np.abs(chunks - wanted).max() <= limits.max_error_rad
+
+
+def told(capsys) -> dict:
+    """Stdout is JSON and nothing else."""
+    return json.loads(capsys.readouterr().out)
+
+
+def test_shipped_it_answers_differently_to_different_words(wanted):
+    assert np.isfinite(wanted).all() and np.abs(wanted[0] - wanted[1]).max() > 0.1
+
+
+@pytest.mark.parametrize('form', ['torchscript-trace', 'torchscript-script'])
+def test_export_in_another_form(robot, seen, wanted, tmp_path, capsys, form):
+    arguments = [*ONE, *seen[0], '--out', str(tmp_path / 'b'), '--form', form]
+    assert export.main([*arguments, '--json']) == 0
+    assert told(capsys)['passed']
+    check(tmp_path / 'b', robot, seen, wanted, EXACT)
+
+
+def test_optimise(robot, optimised, seen, wanted):
+    check(optimised, robot, seen, wanted, EXACT)
+
+
+def test_verify(robot, seen, wanted, tmp_path, capsys):
+    out = shutil.copytree(SHIPPED, tmp_path / 'b')
+    assert verify.main(['--bundle', str(out), *seen[0], '--json']) == 0
+    assert told(capsys)['cosine'] > EXACT.cosine
+    check(out, robot, seen, wanted, EXACT)
+
+
+def test_quantise(robot, seen, wanted, tmp_path, capsys):
+    arguments = [*ONE, *seen[0], '--out', str(tmp_path / 'b'), '--way', 'int8-weights', '--json']
+    assert quantise.main(arguments) == 0
+    found = told(capsys)
+    assert found['quantised'] > 10 and 0 < found['max_error_rad'] <= LOSSY.max_error_rad
+    check(tmp_path / 'b', robot, seen, wanted, LOSSY)
+    sizes = [(path / 'model.onnx').stat().st_size for path in (tmp_path / 'b', SHIPPED)]
+    assert sizes[0] < 0.9 * sizes[1]
+
+
+def test_prune(robot, seen, wanted, tmp_path, capsys):
+    """A few units: more wants training afterwards."""
+    arguments = [*ONE, *seen[0], '--out', str(tmp_path / 'b'), '--form', 'torchscript-trace']
+    arguments += ['--parts', 'head', 'fusion', '--amount', '0.05', '--rounds', '2', '--json']
+    assert prune.main(arguments) == 0
+    before, after = told(capsys)['parameters']
+    assert count(from_bundle(tmp_path / 'b').module) == after < before
+    check(tmp_path / 'b', robot, seen, wanted, LOSSY)
+
+
+def test_build_engine_writes_the_graph_and_refuses_the_engine_without_tensorrt(
+    seen, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, 'tensorrt', None)
+    assert build_engine.main([*ONE, '--out', str(tmp_path / 'e')]) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1 and said[0].startswith('tensorrt: package: found nothing')
+    graph = tmp_path / 'typed.onnx'
+    assert build_engine.main([*ONE, *seen[0], '--graph', str(graph), '--json']) == 0
+    assert told(capsys)['passed']
+    assert [path.name for path in tmp_path.iterdir()] == ['typed.onnx']
+
+
+def test_benchmark(optimised, seen, capsys):
+    assert benchmark.main([str(SHIPPED), str(optimised), *seen[0], '--rounds', '3', '--json']) == 0
+    found = told(capsys)
+    assert [set(one) >= KEYS for one in found['bundles']] == [True] * 3
+    assert found['best'] in ('humanoid_vla', 'b')
+
+
+def test_pipeline(seen, capsys):
+    three = ['--budget', '4', '--rounds', '3', '--micro-batches', '2', '--json']
+    assert pipeline.main([*ONE, *seen[0], *three]) == 0
+    found = told(capsys)
+    assert len(found['stages']) == len(set(found['processes'])) == 3
+    assert max(stage['held_mb'] for stage in found['stages']) <= 4 < found['whole_mb']
+    assert found['passed'] and found['max_error_rad'] < EXACT.max_error_rad
+
+
+def test_fit(tmp_path, capsys):
+    assert size.main([*ONE, '--out', str(tmp_path / 'o'), '--json']) == 0
+    found = told(capsys)
+    assert found['recommended'] and len(found['devices']) == 14
+    assert (tmp_path / 'o' / 'profiles' / 'jetson_orin_nano.yaml').is_file()
+
+
+def test_edge(robot, seen, wanted, tmp_path):
+    arguments = [*ONE, *seen[0], '--out', str(tmp_path / 'b'), '--target', 'raspberry_pi_5']
+    assert edge.main(arguments) == 0
+    check(tmp_path / 'b', robot, seen, wanted, EXACT)
+
+
+def test_compare(optimised, seen, tmp_path, capsys):
+    arguments = [str(SHIPPED), str(optimised), *seen[0], '--rounds', '3', '--json']
+    assert compare.main([*arguments, '--out', str(tmp_path / 'o')]) == 0
+    assert told(capsys)['recorded']['largest_rad'] <= EXACT.max_error_rad
+    assert (tmp_path / 'o' / 'report.md').is_file()
+
+
+def test_tune(robot, seen, wanted, tmp_path, capsys):
+    arguments = [*ONE, *seen[0], '--out', str(tmp_path / 'o'), '--rounds', '5', '--json']
+    assert tune.main([*arguments, '--only', 'onnx-all', 'int8-weights']) == 0
+    found = told(capsys)
+    names = [one['name'] for one in found['bundles']]
+    assert names == ['eager fp32', 'given', 'onnx-all', 'int8-weights']
+    assert found['best'] in names[1:]
+    chunks = answers(tmp_path / 'o' / 'best', robot, seen[1])
+    assert np.abs(chunks - wanted).max() <= LOSSY.max_error_rad
+    assert f'**{found["best"]}**' in (tmp_path / 'o' / 'report.md').read_text()
+    assert tune.main([*arguments, '--only', 'abacus']) == 2
+    assert '--only: found abacus, wanted some of onnx, ' in capsys.readouterr().err

@@ -1,0 +1,193 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The comparison, what is written of it, and what becomes of a bundle that fails."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vla_common.errors import ConfigError
+from vla_deploy.commands import verify
+from vla_deploy.observations import Recording, simulated, tensors_of
+from vla_deploy.parity import EXACT, LOSSY, compare
+from vla_deploy.publishing import reference_of
+from vla_policy.bundle.bundle import ActionOutput, load_bundle
+
+STD = np.array([0.5, 2.0])
+ACTION = ActionOutput('a', 'joint_position', ('one', 'two'), 3, 0.1, np.zeros(2), STD)
+
+
+def chunks(seed=0):
+    return np.random.default_rng(seed).normal(0, 1, (5, 3, 2)).astype(np.float32)
+
+
+def test_errors_are_in_radians_of_the_joint_that_has_them():
+    wanted, found = chunks(), chunks()
+    found[3, 1, 1] += 0.1
+    parity = compare(wanted, found, ACTION)
+    assert parity.worst == 3
+    assert parity.max_error_rad == pytest.approx(0.2, rel=1e-4)
+    assert parity.joints['one'] == (0.0, 0.0)
+    assert 'two is 0.2 rad off in observation 3' in parity.reason(LOSSY)
+
+
+def test_the_same_answers_pass_and_turned_ones_do_not():
+    assert compare(chunks(), chunks(), ACTION).reason(EXACT) == ''
+    assert compare(np.zeros((1, 3, 2)), np.zeros((1, 3, 2)), ACTION).cosine == 1.0
+    parity = compare(chunks(), 1e-3 * chunks(1), ACTION)
+    assert parity.cosine < 0.999
+
+
+@pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf])
+def test_an_answer_that_is_not_finite_never_passes(bad):
+    found = chunks()
+    found[2, 0, 0] = bad
+    parity = compare(chunks(), found, ACTION)
+    assert parity.worst == 2 and parity.max_error_rad == np.inf
+    assert parity.reason(LOSSY)
+
+
+@given(st.floats(1e-6, 10.0), st.integers(0, 4), st.integers(0, 2), st.integers(0, 1))
+def test_one_wrong_number_is_never_overlooked(size, i, j, k):
+    found = chunks().astype(np.float64)
+    found[i, j, k] += size
+    parity = compare(chunks(), found, ACTION)
+    assert parity.worst == i
+    assert parity.max_error_rad == pytest.approx(size * STD[k], rel=1e-6)
+    assert bool(parity.reason(EXACT)) == (size * STD[k] > 1e-3) or parity.cosine < EXACT.cosine
+
+
+def test_a_failed_verification_is_told_written_and_keeps_the_robot_from_loading_it(
+    spoiled, robot, recording, capsys
+):
+    recording.save(spoiled.parent / 'seen.npz')
+    arguments = ['--bundle', str(spoiled), '--observations', str(spoiled.parent / 'seen.npz')]
+    assert load_bundle(spoiled, robot).verification is None
+    assert verify.main([*arguments, '--json']) == 3
+    told = capsys.readouterr()
+    said = ' '.join(told.err.split())
+    assert 'verification failed' in said and 'spoiled.worst.npz' in said
+    assert 'what can be done' in said and '--scenes' in said
+    machine = json.loads(told.out)
+    assert not machine['passed'] and machine['worst'].endswith('spoiled.worst.npz')
+    with pytest.raises(ConfigError, match='verification.passed'):
+        load_bundle(spoiled, robot)
+    found = load_bundle(spoiled, robot, accept_failed=True).verification
+    assert not found.passed and found.max_error_rad > LOSSY.max_error_rad
+    # The worst input is a recording of one: looking at it again fails as well.
+    worst = spoiled.parent / 'spoiled.worst.npz'
+    assert len(Recording.load(worst)) == 1
+    assert verify.main(['--bundle', str(spoiled), '--observations', str(worst)]) == 3
+
+
+def test_a_good_bundle_passes_against_another_form_of_itself(bundles, tmp_path, recording):
+    recording.save(tmp_path / 'seen.npz')
+    shutil.copytree(bundles['act'], tmp_path / 'copy')
+    arguments = ['--bundle', str(tmp_path / 'copy'), '--against', str(bundles['act'])]
+    assert verify.main([*arguments, '--observations', str(tmp_path / 'seen.npz')]) == 0
+
+
+@pytest.fixture
+def loops(monkeypatch):
+    """The closed loops that were run, by directory; each comes to the next of `results`."""
+    ran, results = [], []
+
+    def successes(bundle, *_, **__):
+        load_bundle(bundle)  # would refuse one that failed
+        ran.append(bundle)
+        return results.pop(0)
+
+    monkeypatch.setattr('vla_deploy.closed_loop.successes', successes)
+    return ran, results
+
+
+def test_what_answers_differently_may_pass_by_acting_beside_the_bundle_that_it_then_names(
+    spoiled, bundles, recording, loops, capsys
+):
+    seen, before = str(spoiled.parent / 'seen.npz'), bundles['diffusion']
+    recording.save(spoiled.parent / 'seen.npz')
+    common = ['--bundle', str(spoiled), '--observations', seen, '--scenes', '60']
+    assert verify.main(common) == 2
+    assert 'the bundle to act beside' in capsys.readouterr().err
+    ran, results = loops
+    results += [[True] * 60, [False] * 2 + [True] * 58, [True] * 60, [False] + [True] * 59]
+    assert verify.main([*common, '--against', str(before)]) == 3
+    said = ' '.join(capsys.readouterr().err.split())
+    assert '60 scenes in closed loop, seed 0: 100% before, 97% after, 2 lost, 0 won' in said
+    assert verify.main([*common, '--against', str(before)]) == 0  # the failure did not hinder it
+    assert ran[::2] == [before, before]
+    found = load_bundle(spoiled).verification
+    assert found.passed and found.success == (1.0, pytest.approx(59 / 60, abs=1e-4))
+    assert found.rest['judged_against'] == load_bundle(before).files['model.onnx']
+
+
+def test_a_recording_comes_back_as_it_was_saved(recording, tmp_path):
+    recording.save(tmp_path / 'r.npz')
+    again = Recording.load(tmp_path / 'r.npz')
+    assert again.instruction == recording.instruction
+    np.testing.assert_array_equal(again.images['head'], recording.images['head'])
+
+
+SPOIL = {
+    'position': (lambda a: a[:, :3], r'position: found \(12, 3\)'),
+    'elapsed': (
+        lambda a: a.astype('U8'),
+        r'elapsed: found <U8 \(12,\), wanted an array of numbers',
+    ),
+    'joints': (lambda a: np.arange(len(a)), r'joints: found int64 .*, wanted an array of texts'),
+    'velocity': (lambda a: np.where(np.arange(12)[:, None] == 7, np.nan, a), r'velocity\[7\]'),
+    'image_head': (lambda a: a.astype(np.float32), 'image_head: found float32'),
+    'instruction': (None, 'instruction: found nothing'),
+}
+
+
+@pytest.mark.parametrize('name', SPOIL)
+def test_a_malformed_recording_is_refused_by_array(recording, tmp_path, name):
+    recording.save(tmp_path / 'r.npz')
+    with np.load(tmp_path / 'r.npz') as content:
+        arrays = dict(content)
+    change, message = SPOIL[name]
+    if change is None:
+        del arrays[name]
+    else:
+        arrays[name] = change(arrays[name])
+    np.savez(tmp_path / 'r.npz', **arrays)
+    with pytest.raises(ConfigError, match=message):
+        Recording.load(tmp_path / 'r.npz')
+
+
+def test_a_truncated_recording_and_a_pickle_are_refused(recording, tmp_path):
+    path = tmp_path / 'r.npz'
+    recording.save(path)
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(ConfigError, match=r'a recording \(.npz\)'):
+        Recording.load(path)
+    np.savez(path, joints=np.array([object()], dtype=object))
+    with pytest.raises(ConfigError, match=r'a recording \(.npz\)'):
+        Recording.load(path)
+
+
+def test_a_camera_that_was_not_recorded_is_named(bundles, robot, recording):
+    blind = Recording(*[*vars(recording).values()][:5], {}, 'dark')
+    with pytest.raises(ConfigError, match='dark: observation 0: found no image of camera head'):
+        tensors_of(blind, load_bundle(bundles['act']), robot)
+
+
+def test_simulated_observations_follow_from_their_seed(robot):
+    one, again, other = (simulated(robot, ['wave', 'look'], 2, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one.images['head'], again.images['head'])
+    np.testing.assert_array_equal(one.position, again.position)
+    assert not np.array_equal(one.position, other.position)
+    assert one.instruction == ('wave', 'look')
+    assert one.images['head'].std() > 5
+
+
+def test_an_original_that_answers_nan_is_told_as_such(bundles, proof, monkeypatch):
+    monkeypatch.setattr('vla_deploy.publishing.answers', lambda *_: np.array([[[0.0]], [[np.nan]]]))
+    with pytest.raises(ConfigError, match='answers of the original: found nan for observation 1'):
+        reference_of(bundles['diffusion'], proof)

@@ -1,0 +1,135 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""A changed network is trained on, by the trainer of `train`, to answer as the original does.
+
+Its teacher is the original itself (distillation: Hinton et al., 2015), on the images, words and
+postures of a dataset: what was lost is won back, and the policy stays the one that was verified.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vla_common.errors import ConfigError
+from vla_deploy.architectures import HUMANOID_VLA, PREFIX, InBundleOrder
+from vla_deploy.reference_model import ReferenceModel
+from vla_models.network.humanoid_vla import HumanoidVLA, HumanoidVLAConfig
+from vla_models.training import checkpoint
+from vla_models.training.batches import Batcher
+from vla_models.training.options import TrainingOptions
+from vla_models.training.trainer import Trainer
+
+Prepare = Callable[[Trainer], None]
+_DECIDED_BY_DATA = ('image_size', 'vocabulary', 'tokens', 'joints', 'action_dim', 'horizon',
+                    'moved', 'camera')  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How long, and on what. minutes 0: `epochs` decide."""
+
+    data: Path
+    minutes: float = 0.0
+    epochs: int = 3
+    learning_rate: float = 3e-4
+    batch: int = 32
+    threads: int = 2
+    seed: int = 0
+
+
+class Taught:
+    """A batcher whose chunks are the teacher's answers in place of the demonstrations."""
+
+    def __init__(self, batcher: Batcher, teacher: HumanoidVLA) -> None:
+        self._batcher, self._teacher = batcher, teacher
+        self.has_targets = batcher.has_targets
+
+    def batch(
+        self, frames: np.ndarray, imagined: np.ndarray, rng: np.random.Generator, *, vary: bool
+    ) -> dict[str, Tensor]:
+        content = self._batcher.batch(frames, imagined, rng, vary=vary)
+        teacher = self._teacher
+        with torch.no_grad():
+            text = teacher.text(content['ids'])
+            seen = teacher.vision(content['image'])
+            known = teacher.understand(
+                seen, text[content['phrase']], content['state'], content['phase']
+            )
+            content['action'] = teacher.act(known)
+            if 'imagined_state' in content:
+                known = teacher.imagine(
+                    text[content['imagined_phrase']],
+                    content['imagined_state'],
+                    content['imagined_phase'],
+                    content['imagined_target'],
+                )
+                content['imagined_action'] = teacher.act(known)
+        return content
+
+
+def fine_tuned(
+    changed: ReferenceModel,
+    teacher: ReferenceModel,
+    tuning: Tuning,
+    prepare: Prepare = lambda trainer: None,
+    advance: Callable[[int, float], None] = lambda frames, loss: None,
+) -> tuple[ReferenceModel, float]:
+    """`changed` after training, and its error on held-out episodes, rad, against the teacher.
+
+    `prepare` gets the trainer before its first step. Raises ConfigError: a module that is no
+    HumanoidVLA, or data that do not fit.
+    """
+    student, wise = (_network(o) for o in (changed, teacher))
+    config = {k: v for k, v in student.config.to_dict().items() if k not in _DECIDED_BY_DATA}
+    with tempfile.TemporaryDirectory() as scratch:
+        begin, out = Path(scratch) / 'begin', Path(scratch) / 'run'
+        begin.mkdir()
+        _write_beginning(begin, changed, student)
+        options = TrainingOptions(
+            epochs=tuning.epochs if not tuning.minutes else 1000,
+            minutes=tuning.minutes,
+            batch=tuning.batch,
+            learning_rate=tuning.learning_rate,
+            threads=tuning.threads,
+            seed=tuning.seed,
+            warmup=20,
+            averaging=0.99,
+            init=str(begin),
+            network=config,
+        )
+        trainer = Trainer(tuning.data, out, options)
+        if trainer.config.joints != student.config.joints:
+            raise ConfigError(
+                str(tuning.data), 'joints', trainer.config.joints, str(student.config.joints)
+            )
+        trainer.batcher = Taught(trainer.batcher, wise)  # type: ignore[assignment]
+        prepare(trainer)
+        error = trainer.run(advance)
+        tensors, _ = checkpoint.load(out / checkpoint.BEST)
+        config_after = HumanoidVLAConfig(**changed.config)
+        module = InBundleOrder(HumanoidVLA(config_after))
+        module.policy.load_state_dict(tensors)
+    return replace(changed, module=module.float().eval()), error
+
+
+def _network(original: ReferenceModel) -> HumanoidVLA:
+    module = getattr(original.module, PREFIX.rstrip('.'), None)
+    if original.factory != HUMANOID_VLA or not isinstance(module, HumanoidVLA):
+        wanted = 'HumanoidVLA: the trainer knows no other network'
+        raise ConfigError('--data', 'source.factory', original.factory, wanted)
+    return module
+
+
+def _write_beginning(directory: Path, changed: ReferenceModel, student: HumanoidVLA) -> None:
+    """What the trainer's `init` reads: weights, what they are normalised by, the tokenizer."""
+    state = changed.policy['inputs']['state']
+    about = {'state_joints': state['joints'], 'mean': state['mean'], 'std': state['std']}
+    checkpoint.save(directory / checkpoint.BEST, student.state_dict(), about)
+    words = changed.policy['inputs']['instruction']['tokenizer']
+    (directory / checkpoint.TOKENIZER).write_bytes(changed.attachments[words])

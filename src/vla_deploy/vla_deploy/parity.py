@@ -1,0 +1,87 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""How far two policies are apart on the same observations: radians by joint, and the cosine."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from vla_policy.bundle.bundle import ActionOutput
+
+
+@dataclass(frozen=True)
+class ParityLimits:
+    """What still counts as the same policy: the largest error of any joint at any step of any
+    chunk, rad, and the smallest cosine of any chunk."""
+
+    max_error_rad: float
+    cosine: float
+
+
+EXACT = ParityLimits(1e-3, 0.99999)  # a change of form: rounding only
+LOSSY = ParityLimits(0.1, 0.999)  # a change of precision or of weights
+
+
+@dataclass(frozen=True)
+class Parity:
+    """joints: name to (largest, mean) error in rad. cosine: the smallest of an observation's, of
+    the normalised chunk. worst: the observation with the largest error. An answer that is not
+    finite is infinitely wrong."""
+
+    max_error_rad: float
+    mean_error_rad: float
+    cosine: float
+    mean_cosine: float
+    joints: dict[str, tuple[float, float]]
+    worst: int
+    observations: int
+
+    def reason(self, limits: ParityLimits) -> str:
+        """Why this is too far apart; empty if it is not."""
+        if not self.max_error_rad <= limits.max_error_rad:
+            joint = max(self.joints, key=lambda name: self.joints[name][0])
+            return (
+                f'{joint} is {self.max_error_rad:.3g} rad off in observation {self.worst}, '
+                f'wanted at most {limits.max_error_rad:g}'
+            )
+        if not self.cosine >= limits.cosine:
+            return f'cosine {self.cosine:.6f}, wanted at least {limits.cosine:g}'
+        return ''
+
+
+def compare(reference: np.ndarray, candidate: np.ndarray, action: ActionOutput) -> Parity:
+    """Both (N, horizon, k), normalised as policy.yaml says. Raises ValueError on other shapes."""
+    if reference.shape != candidate.shape or reference.shape[1:] != action.shape[1:]:
+        raise ValueError(
+            f'shapes {reference.shape} and {candidate.shape}, wanted (N, *{action.shape[1:]})'
+        )
+    difference = np.abs(candidate.astype(np.float64) - reference.astype(np.float64))
+    error = np.where(np.isfinite(difference), difference, math.inf) * action.std
+    by_joint = {
+        name: (float(error[:, :, i].max()), float(error[:, :, i].mean()))
+        for i, name in enumerate(action.joints)
+    }
+    cosines = _cosines(reference, candidate)
+    by_observation = error.max(axis=(1, 2))
+    # Among equal errors (all infinite, all zero) the least alike is the worst.
+    worst = int(np.lexsort((cosines, -by_observation))[0])
+    return Parity(
+        float(error.max()),
+        float(error.mean()),
+        float(cosines.min()),
+        float(cosines.mean()),
+        by_joint,
+        worst,
+        len(reference),
+    )
+
+
+def _cosines(reference: np.ndarray, candidate: np.ndarray) -> np.ndarray:
+    a = reference.reshape(len(reference), -1).astype(np.float64)
+    b = np.nan_to_num(candidate.reshape(len(candidate), -1).astype(np.float64), posinf=0, neginf=0)
+    scale = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    both_still = (np.linalg.norm(a, axis=1) < 1e-9) & (np.linalg.norm(b, axis=1) < 1e-9)
+    product = (a * b).sum(axis=1) / np.maximum(scale, 1e-12)
+    return np.where(both_still, 1.0, product)

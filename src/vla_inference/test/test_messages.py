@@ -1,0 +1,28 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Chunks as messages."""
+
+from __future__ import annotations
+
+import numpy as np
+from rclpy.serialization import deserialize_message
+from trajectory_msgs.msg import JointTrajectory
+
+from vla_inference.messages import ChunkWriter
+from vla_policy.types import ActionChunk
+
+
+def test_chunks_are_what_a_reader_of_the_message_finds_whatever_their_form():
+    rng = np.random.default_rng(0)
+    writer = ChunkWriter()
+    usual, slowed = 0.1 * np.arange(1, 5), 0.17 * np.arange(1, 5)
+    forms = [(('a', 'b'), usual)] * 4 + [(('a', 'b'), slowed), (('b',), usual)] * 2
+    for i, (joints, times) in enumerate(forms):
+        chunk = ActionChunk(joints, rng.standard_normal((4, len(joints))), times)
+        stamp_ns = 10**18 + 999_999_999 + i
+        message = deserialize_message(writer.write(chunk, stamp_ns), JointTrajectory)
+        stamp = message.header.stamp
+        assert stamp.sec * 10**9 + stamp.nanosec == stamp_ns
+        assert tuple(message.joint_names) == joints
+        np.testing.assert_array_equal([p.positions for p in message.points], chunk.positions)
+        found = [p.time_from_start.sec + 1e-9 * p.time_from_start.nanosec for p in message.points]
+        np.testing.assert_allclose(found, times, atol=1e-9)

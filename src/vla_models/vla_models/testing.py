@@ -1,0 +1,73 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""A tiny dataset that needs no simulator: coarse noise for images, consistent shapes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vla_models.dataset import DatasetLayout, Episode, EpisodeWriter, Labels, finalise
+from vla_models.tasks import ALL_TASKS
+from vla_robot import load_robot
+
+HORIZON, SIDE, LABELS, FRAMES = 8, 32, 3, 4
+SMALL_NETWORK = {
+    'vision_width': 8,
+    'hidden_size': 16,
+    'heads': 2,
+    'fusion_layers': 1,
+    'head_width': 32,
+    'head_layers': 1,
+}
+
+
+def episode_of_noise(layout: DatasetLayout, seed: int) -> Episode:
+    """Four frames whose chunks stay at the present posture; one label has a target in view."""
+    rng = np.random.default_rng(seed)
+    frames, m = FRAMES, layout.labels
+    side = layout.image_size
+    state = rng.normal(0, 0.3, (frames, len(layout.state_joints)))
+    places = [layout.state_joints.index(name) for name in layout.action_joints]
+    shape = (frames, m, layout.horizon, len(places))
+    labels = None
+    if m:
+        target = np.full((frames, m, 3), np.nan)
+        pixel = np.full((frames, m, 2), np.nan)
+        target[:, 0], pixel[:, 0] = rng.normal(0, 0.1, (frames, 3)), rng.uniform(-1, 1, (frames, 2))
+        labels = Labels(
+            rng.integers(0, len(ALL_TASKS), (frames, m)),
+            np.broadcast_to(state[:, None, None, places], shape).copy(),
+            rng.normal(0, 0.7, (frames, m, 2)),
+            target,
+            pixel,
+        )
+    image = rng.integers(0, 255, (frames, 4, 4, 3), np.uint8)
+    image = image.repeat(side // 4, axis=1).repeat(side // 4, axis=2)
+    return Episode(ALL_TASKS[seed % len(ALL_TASKS)], image, state, state[:, places], labels)
+
+
+def write_noise(directory, layout: DatasetLayout, episodes: int = 8):
+    """A finished dataset of `episodes` episodes."""
+    writer = EpisodeWriter(directory, layout)
+    for attempt in range(episodes):
+        writer.write(attempt, episode_of_noise(layout, attempt))
+    finalise(directory)
+    return directory
+
+
+@pytest.fixture(scope='session')
+def layout() -> DatasetLayout:
+    """humanoid32's joints; head and arms act."""
+    robot = load_robot('humanoid32')
+    moved = [i for part in ('head', 'left_arm', 'right_arm') for i in robot.groups[part]]
+    names = robot.joint_names
+    acting = tuple(names[i] for i in moved)
+    return DatasetLayout(
+        robot.name, tuple(names), acting, 10.0, SIDE, HORIZON, 0.1, 2.0, labels=LABELS, seed=0
+    )
+
+
+@pytest.fixture
+def noise_dataset(tmp_path, layout):
+    """A dataset directory of 8 episodes of 4 frames."""
+    return write_noise(tmp_path / 'data', layout)

@@ -1,0 +1,1 @@
+from vla_policy.testing.fixtures import observe, robot  # noqa: F401

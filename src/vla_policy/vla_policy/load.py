@@ -1,0 +1,56 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Loading a policy: a bundle directory or the address of a policy server."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from vla_common.errors import ConfigError
+from vla_policy.bundle.bundle import load_bundle, with_precision
+from vla_policy.bundle.resolve_bundle import is_address
+from vla_policy.model_policy import ModelPolicy
+from vla_policy.runtimes import load_runtime
+from vla_policy.types import Observation, Policy, Robot
+
+
+def load_policy(
+    path: str | Path,
+    robot: Robot,
+    *,
+    threads: int = 1,
+    device: str = 'cpu',
+    accept_failed: bool = False,
+    timeout: float = 0.5,
+    precision: str = '',
+) -> Policy:
+    """Load the bundle at `path`, or ask the server at ws://host:port what it needs. A bundle that
+    failed its verification is loaded only if `accept_failed`. timeout: s for one call of a remote
+    policy. precision: instead of the bundle's own, see `with_precision`. Raises ConfigError."""
+    if is_address(str(path)):
+        if precision:
+            raise ConfigError('parameters', 'precision', precision, 'none: the server has its own')
+        from vla_policy.remote.load import load_address
+
+        return load_address(str(path), robot, timeout)
+    bundle = with_precision(load_bundle(path, robot, accept_failed=accept_failed), precision)
+    if bundle.remote is not None:
+        from vla_policy.remote.load import load_remote
+
+        return load_remote(bundle, robot, timeout)
+    if bundle.runtime == 'scripted':
+        from vla_policy.runtimes.scripted import ScriptedPolicy
+
+        return ScriptedPolicy(bundle, robot)
+    return ModelPolicy(bundle, robot, load_runtime(bundle, threads, device))
+
+
+def warm_up(policy: Policy, observation: Observation, times: int = 5) -> list[float]:
+    """Seconds that each of `times` predictions took. Raises PolicyError."""
+    durations = []
+    for _ in range(times):
+        began = time.perf_counter()
+        policy.predict(observation)
+        durations.append(time.perf_counter() - began)
+    policy.reset()
+    return durations

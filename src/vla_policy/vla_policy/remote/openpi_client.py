@@ -1,0 +1,142 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""A client of the openpi websocket protocol, with a deadline on everything.
+
+The server speaks first: its metadata. Then one request, one answer; a text frame instead of an
+answer is the server's error, after which it closes with 1011. A call that failed in any way drops
+the connection, so that an answer that comes late has nowhere to arrive; the next call connects
+anew, inside its own deadline.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import struct
+import time
+from typing import Any
+
+from vla_policy.remote.wire import Encoding, WireError, pack, unpack
+
+MAX_ANSWER = 16 * 2**20
+"""bytes of an answer or of the metadata; a chunk of 50 x 32 numbers has 13 kB."""
+
+QUIET = logging.getLogger('vla_inference.websockets')
+"""For websockets, which logs a traceback for whatever a peer does; it is told as an error, once."""
+QUIET.setLevel(logging.CRITICAL)
+
+
+class RemoteError(RuntimeError):
+    """The call failed; why."""
+
+
+class OpenPiClient:
+    """url: ws://host:port. limit: bytes of an answer. Not thread-safe."""
+
+    def __init__(self, url: str, limit: int = MAX_ANSWER, api_key: str = '') -> None:
+        self.url = url
+        self._limit = limit
+        self._headers = {'Authorization': f'Api-Key {api_key}'} if api_key else None
+        self._connection: Any = None
+        self.metadata: dict[str, Any] = {}
+
+    @property
+    def connected(self) -> bool:
+        return self._connection is not None
+
+    def connect(self, timeout: float) -> dict[str, Any]:
+        """The server's metadata. Raises RemoteError within `timeout` s."""
+        from websockets.exceptions import WebSocketException
+        from websockets.sync.client import connect
+
+        self.drop()
+        deadline = time.monotonic() + timeout
+        try:
+            opening = connect(
+                self.url,
+                open_timeout=timeout,
+                close_timeout=0.05,
+                compression=None,
+                max_size=self._limit,
+                max_queue=1,
+                ping_interval=None,
+                logger=QUIET,
+                additional_headers=self._headers,
+                proxy=None,
+            )
+            # Its __exit__, which would wait for the peer, is never called: `drop` closes.
+            self._connection = opening.__enter__()
+            _bound_sending(self._connection.socket, timeout)
+            first = self._connection.recv(timeout=_left(deadline))
+        except (OSError, TimeoutError, WebSocketException, ValueError) as error:
+            self.drop()
+            raise RemoteError(f'{self.url}: {_said(error)}') from error
+        self.metadata = self._mapping(first, 'metadata')
+        return self.metadata
+
+    def infer(self, request: dict[str, Any], timeout: float) -> dict[str, Any]:
+        """Raises RemoteError within about `timeout` s, whatever the peer does."""
+        from websockets.exceptions import WebSocketException
+
+        deadline = time.monotonic() + timeout
+        if self._connection is None:
+            self.connect(timeout)
+        try:
+            _bound_sending(self._connection.socket, _left(deadline))
+            self._connection.send(pack(request, Encoding.OPENPI))
+            answer = self._connection.recv(timeout=_left(deadline))
+        except TimeoutError as error:
+            self.drop()
+            raise RemoteError(f'{self.url}: no answer within {timeout:.3f} s') from error
+        except (OSError, WebSocketException, TypeError) as error:
+            self.drop()
+            raise RemoteError(f'{self.url}: {_said(error)}') from error
+        if isinstance(answer, str):
+            self.drop()
+            raise RemoteError(f'{self.url}: the server failed: {_last_line(answer)}')
+        return self._mapping(answer, 'answer')
+
+    def drop(self) -> None:
+        """Close at once; nobody waits for the peer."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            connection.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the peer was faster
+        connection.close_socket()
+
+    def _mapping(self, content: Any, what: str) -> dict[str, Any]:
+        try:
+            if isinstance(content, str):
+                raise WireError(f'text: {_last_line(content)}')
+            message = unpack(content, self._limit)
+            if not isinstance(message, dict):
+                raise WireError(f'a {type(message).__name__}')
+        except WireError as error:
+            self.drop()
+            raise RemoteError(f'{self.url}: the {what} is {error}') from error
+        return message
+
+
+def _bound_sending(connection: socket.socket, seconds: float) -> None:
+    """A peer that no longer reads must not hold the sender: websockets has no timeout for that."""
+    whole = int(seconds)
+    value = struct.pack('ll', whole, max(1000, int((seconds - whole) * 1e6)))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0.0:
+        raise TimeoutError
+    return left
+
+
+def _said(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else 'no reason given'

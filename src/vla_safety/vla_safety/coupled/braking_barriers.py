@@ -1,0 +1,242 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""One QP over joint velocities, its barriers, and the proof of what leaves.
+
+A velocity alone says nothing about safety where joints can only brake so fast. So every barrier h
+is taken at the end (and, for collisions, along the way) of the *full brake* from a command. With u
+the next velocity and u_b the full brake's, which leaves h where it is, the rows are
+
+    ∇h·S·(u − u_b) ≥ −γ·max(h, 0),        γ = 1 − exp(−rate·T)
+
+S being how far u moves each joint on the brake path (its leverage, see `BrakePath`). The joints
+follow their commands through servos: braking from u they overshoot by about u·lag, which counts
+where it makes h smaller. This is a control barrier function in discrete time (Ames et al. 2019,
+ECC; Agrawal and Sreenath 2017, RSS) for the backup policy "brake" (Gurriet et al. 2020). u_b
+satisfies every row and lies inside the box, so there always is an answer; a robot that starts where
+h < 0 may stay or come back, never go on.
+
+What comes out of the linear problem is then proven on the real geometry (`path_proof`); where
+that fails, half of the way from the brake to it is tried, then the brake, whose path was proven
+when the command before left.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from vla_robot import RobotModel
+from vla_robot.collision import CollisionModel, Obstacle
+from vla_safety.coupled.barriers import BarrierFunctions
+from vla_safety.coupled.brake_path import BrakePath
+from vla_safety.coupled.conservative_advancement import ConservativeAdvancement
+from vla_safety.coupled.constraint_rows import ROOM, RowSet
+from vla_safety.coupled.limits import Infeasible, MotionState
+from vla_safety.coupled.nearest_first import NearestFirst
+from vla_safety.coupled.power import PowerLimit
+from vla_safety.coupled.proximity import Proximity
+from vla_safety.coupled.qp import TOLERANCE, DaqpSolver, NearestVelocity, nearest
+from vla_safety.coupled.settings import CoupledSettings
+from vla_safety.coupled.support import Support
+from vla_safety.coupled.workspace import Workspace
+from vla_safety.kernel import barriers as loops
+from vla_safety.violations import Violation, ViolationKind, violation
+
+SHARES = (1.0, 0.5)
+"""Of the way from the brake to the QP's answer, tried in this order."""
+
+RECOVERY = 5.0
+"""1/s, share of a lost margin that is asked back."""
+
+REPORTED = 4
+
+
+class BrakingBarriers:
+    """See the module; a CoupledLimits.
+
+    Args:
+        robot: a vla_robot RobotModel.
+        settings: see there.
+        acceleration: (n,) rad/s², what the box brakes with.
+        effort: (n,) Nm, what the servos cut at.
+        obstacles: the surroundings.
+        solver: of the QP; None takes DAQP.
+        clock: s, of the time budget. The thread's own time: a tick that the scheduler held up is a
+            late tick, and no fault of the solver.
+    """
+
+    def __init__(
+        self,
+        robot: RobotModel,
+        settings: CoupledSettings,
+        acceleration: np.ndarray,
+        effort: np.ndarray,
+        obstacles: Sequence[Obstacle] = (),
+        solver: NearestVelocity | None = None,
+        clock: Callable[[], float] = time.thread_time,
+    ) -> None:
+        s = settings
+        self._settings = s
+        self._clock = clock
+        self._acceleration = np.array(acceleration, dtype=float)
+        self._model = model = CollisionModel(robot, obstacles)
+        self._solver = solver or DaqpSolver(robot.n)
+        self._path = BrakePath(self._acceleration)
+        self._workspace = Workspace(model, s.frames, s.lower, s.upper)
+        self._support = Support(robot, model, s.support_margin)
+        self._proximity = Proximity(
+            model, s.proximity_frames, s.proximity_margin, s.proximity_timeout
+        )
+        self._quantities = BarrierFunctions(
+            model, self._workspace, self._support, s.margin, s.floor
+        )
+        self._bounds = NearestFirst(
+            self._quantities.levers, self._quantities.zeros, self._quantities.spares, s.lag
+        )
+        self.proof = ConservativeAdvancement(self._quantities, self._bounds, s.max_configurations)
+        self._power = PowerLimit(robot.servo.kp, robot.servo.kv, effort, s.power)
+        self._rows = RowSet(model)
+        self._motion = np.zeros((2, robot.n))
+        self._reserve(ROOM)
+        self._known = (b'', b'')
+        self.findings: list[Violation] = []
+        self.solved = 0
+
+    # --- what is heard ---------------------------------------------------------------------
+
+    def stand_on(self, left: bool, right: bool) -> None:
+        """Which feet carry the robot."""
+        if self._support.stand_on(left, right):
+            self._bounds.forget(self._quantities.mass)
+
+    def see(self, frame: str, distance: float, age: float) -> None:
+        """What a range sensor sees; see Proximity."""
+        self._proximity.see(frame, distance, age)
+
+    # --- CoupledLimits ---------------------------------------------------------------------
+
+    def restrict(
+        self, wanted: np.ndarray, low: np.ndarray, high: np.ndarray, state: MotionState
+    ) -> np.ndarray:
+        """See CoupledLimits."""
+        begin = self._clock()
+        self.findings = []
+        if (state.position.tobytes(), state.velocity.tobytes()) != self._known:
+            # The filter sent something else than the last answer: a stop, or it was reset.
+            self._assess(state.position, state.velocity, state.period, strict=False)
+        velocity = self._nearest(wanted, low, high, state)
+        velocity = self._limit_power(velocity, state)
+        if not self._clock() - begin <= self._settings.time_budget:
+            raise Infeasible('late')
+        brake = state.brake
+        for share in SHARES:
+            if share < 1.0:
+                candidate = brake + share * (velocity - brake)
+                np.minimum(np.maximum(candidate, low), high, out=candidate)
+            else:
+                candidate = velocity
+            position = state.position + candidate * state.period
+            if self._assess(position, candidate, state.period, strict=True):
+                return candidate
+            if not self._clock() - begin <= self._settings.time_budget:
+                break
+        worst = self.proof.worst
+        subject = self._quantities.subjects[worst].name if worst >= 0 else ''
+        self.findings.append(violation(ViolationKind.UNPROVEN, subject))
+        self._assess(state.position + brake * state.period, brake, state.period, strict=False)
+        return brake
+
+    # --- the parts -------------------------------------------------------------------------
+
+    def _nearest(
+        self, wanted: np.ndarray, low: np.ndarray, high: np.ndarray, state: MotionState
+    ) -> np.ndarray:
+        """The QP, where the wanted velocity is not already an answer."""
+        rows = self._rows
+        if not len(rows):
+            return wanted
+        s, count = self._settings, len(rows)
+        if len(self._scaled) < count:
+            self._reserve(2 * count)
+        self._motion[0], self._motion[1] = state.velocity, state.brake
+        short = loops.constrain(
+            rows.buffer,
+            rows.along,
+            count,
+            self._motion,
+            self._acceleration,
+            wanted,
+            self._scaled,
+            self._asked,
+            state.period,
+            s.lag,
+            1.0 - math.exp(-s.rate * state.period),
+            s.margin - s.floor,
+            RECOVERY * state.period,
+        )
+        if short <= TOLERANCE:  # Not where one is not a number.
+            return wanted
+        scaled = self._scaled[:count]
+        floor, outwards, shortage = self._asked[:3, :count]
+        if not math.isfinite(short):
+            raise Infeasible('barriers not finite')
+        self._name(rows, shortage)
+        self.solved += 1
+        if outwards.tobytes() != floor.tobytes():
+            try:
+                return nearest(self._solver, wanted, low, high, scaled, outwards)
+            except Infeasible:
+                pass
+        return nearest(self._solver, wanted, low, high, scaled, floor)
+
+    def _name(self, rows: RowSet, shortage: np.ndarray) -> None:
+        """Report the rows that the wanted velocity falls short of, the worst first."""
+        named: set[str] = set()
+        for k in (-shortage).argsort().tolist():
+            if shortage[k] <= TOLERANCE or len(self.findings) >= REPORTED:
+                break
+            subject, limit = rows.subjects[k], rows.limit[k]
+            if subject.name not in named:
+                named.add(subject.name)
+                left = limit + float(self._asked[3, k])
+                self.findings.append(violation(subject.kind, subject.name, left, limit))
+
+    def _reserve(self, rows: int) -> None:
+        self._scaled = np.zeros((rows, len(self._acceleration)))
+        self._asked = np.zeros((4, rows))
+
+    def _limit_power(self, velocity: np.ndarray, state: MotionState) -> np.ndarray:
+        power = self._power
+        if power.harmless(velocity):
+            return velocity
+        power.update(
+            state.position,
+            state.velocity,
+            state.measured_position,
+            state.measured_velocity,
+            state.feed_forward,
+        )
+        share = power.share(velocity, state.brake)
+        if share >= 1.0:
+            return velocity
+        self.findings.append(violation(ViolationKind.POWER, '', power.power(velocity), power.limit))
+        # Between two answers of a convex problem there are only answers.
+        return state.brake + share * (velocity - state.brake)
+
+    def _assess(
+        self, position: np.ndarray, velocity: np.ndarray, period: float, strict: bool
+    ) -> bool:
+        """Rows and proof of the brake path from a command; what the next tick starts with."""
+        path, rows, model, bounds = self._path, self._rows, self._model, self._bounds
+        path.set(position, velocity, period)
+        near = bounds.candidates(path, velocity, self._acceleration, period)
+        rows.clear()
+        self._known = (position.tobytes(), velocity.tobytes())
+        sensing = bool(self._proximity)
+        if near or sensing:
+            self._quantities.place(path.stop, near)
+        if sensing:
+            self._proximity.append(model, rows, bounds.reach, path.stop - path.start, velocity)
+        return self.proof.assess(path, near, rows, period, strict)

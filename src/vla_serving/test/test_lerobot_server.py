@@ -1,0 +1,179 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The server for LeRobot directories, run as its user runs it: a script, with a double of LeRobot
+on its path and nothing of this workspace."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vla_policy.load import load_policy
+from vla_policy.remote.openpi_client import OpenPiClient, RemoteError
+from vla_policy.testing.bundles import JOINTS
+from vla_policy.types import PolicyError
+
+HERE = Path(__file__).parent
+SERVER = HERE.parent / 'servers' / 'lerobot_server.py'
+SOON = 60.0
+
+
+def directory(path, kind='act', **changes):
+    path.mkdir()
+    config = {
+        'type': kind,
+        'chunk_size': 6,
+        'n_obs_steps': 1,
+        'input_features': {
+            'observation.state': {'shape': [3]},
+            'observation.images.front': {'shape': [3, 24, 32]},
+        },
+        'output_features': {'action': {'shape': [3]}},
+    } | changes
+    (path / 'config.json').write_text(json.dumps(config))
+    return path
+
+
+def command(path, *more):
+    return [
+        sys.executable,
+        str(SERVER),
+        *('--policy', str(path), '--joints', ','.join(JOINTS), '--fps', '10', '--port', '0'),
+        *(more or ('--camera', 'observation.images.front=head')),
+    ]
+
+
+def environment():
+    """Without this workspace: the script has to stand alone."""
+    values = {k: v for k, v in os.environ.items() if k != 'PYTHONPATH'}
+    return values | {'PYTHONPATH': str(HERE / 'lerobot_double')}
+
+
+@contextlib.contextmanager
+def running(path):
+    server = subprocess.Popen(
+        command(path), stdout=subprocess.PIPE, text=True, env=environment(), cwd='/'
+    )
+    try:
+        line = server.stdout.readline()
+        assert ' at ws://127.0.0.1:' in line
+        yield line.split(' at ')[1].strip()
+    finally:
+        server.terminate()
+        assert server.wait(SOON) == 0
+
+
+def test_policy_directory_is_driven_by_its_address_alone(tmp_path, robot, observe):
+    with running(directory(tmp_path / 'act')) as url:
+        policy = load_policy(url, robot, timeout=SOON)
+        observation = observe()
+        chunk = policy.predict(observation)
+        assert policy.bundle.title == 'act lerobot'
+        assert policy.bundle.cameras == ('head',)
+        state = observation.position[[robot.index[name] for name in JOINTS]]
+        wanted = state + 0.1 * np.arange(1, 7)[:, None]
+        np.testing.assert_allclose(chunk.positions, wanted, atol=1e-5)
+        np.testing.assert_allclose(chunk.times, 0.1 * np.arange(1, 7))
+        with pytest.raises(PolicyError, match='RuntimeError: a policy that fails'):
+            policy.predict(observe(instruction='fail'))
+        assert policy.predict(observation).positions.shape == (6, 3)  # connected anew
+        with urllib.request.urlopen(url.replace('ws', 'http') + '/healthz') as answer:
+            assert answer.status == 200
+        client = OpenPiClient(url)
+        with pytest.raises(RemoteError, match='wanted a uint8 image'):
+            client.infer({'observation.images.front': np.zeros((24, 32, 3))}, SOON)
+        with pytest.raises(RemoteError, match='observation.state: not finite'):
+            client.infer(
+                {
+                    'observation.images.front': np.zeros((24, 32, 3), np.uint8),
+                    'observation.state': np.full(3, np.nan),
+                },
+                SOON,
+            )
+        policy.close()
+
+
+def test_policy_that_looks_back_sees_its_last_observations_and_one_client(tmp_path, robot, observe):
+    with running(directory(tmp_path / 'diffusion', 'diffusion', n_obs_steps=2)) as url:
+        policy = load_policy(url, robot, timeout=SOON)
+        indices = [robot.index[name] for name in JOINTS]
+        first, second = observe(), observe()
+        second.position[indices] += 0.2
+        policy.predict(first)
+        chunk = policy.predict(second)
+        mean = 0.5 * (first.position[indices] + second.position[indices])
+        np.testing.assert_allclose(chunk.positions[0], mean + 0.1, atol=1e-5)
+        with pytest.raises(RemoteError, match='503'):
+            OpenPiClient(url).connect(SOON)
+        policy.close()
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """The script as a module."""
+    monkeypatch.syspath_prepend(str(HERE / 'lerobot_double'))
+    spec = importlib.util.spec_from_file_location('lerobot_server', SERVER)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    for name in [n for n in sys.modules if n.partition('.')[0] == 'lerobot']:
+        del sys.modules[name]
+
+
+EMPTY = 'observation.images.empty_camera_0'
+
+
+@pytest.mark.parametrize(
+    ('kind', 'camera', 'more'),
+    [
+        ('act', 'observation.images.front', {EMPTY: {'shape': [3, 24, 32]}}),
+        ('diffusion', 'observation.images.front', {}),
+        ('tdmpc', 'observation.image', {}),
+    ],
+)
+def test_policies_of_every_shape_that_lerobot_has_are_asked_as_it_asks_them(
+    tmp_path, server, kind, camera, more
+):
+    features = {'observation.state': {'shape': [3]}, camera: {'shape': [3, 24, 32]}} | more
+    path = directory(tmp_path / kind, kind, input_features=features)
+    served = server.Served(
+        *server.load(str(path), 'cpu'), JOINTS, JOINTS, {camera: 'head'}, 10.0, 0
+    )
+    assert not served.looks_back  # one step: several clients may ask
+    served.begin()
+    for start in (0.0, 0.5):
+        request = {
+            'observation.state': np.full(3, start, np.float32),
+            camera: np.zeros((24, 32, 3), np.uint8),
+        }
+        actions = served.answer(request)['actions']
+        np.testing.assert_allclose(
+            actions, np.full((6, 3), start) + 0.1 * np.arange(1, 7)[:, None], atol=1e-5
+        )
+
+
+def test_policy_that_wants_what_no_robot_sends_is_refused(tmp_path, server):
+    features = {'observation.environment_state': {'shape': [2]}}
+    path = directory(tmp_path / 'act', input_features=features)
+    with pytest.raises(SystemExit, match='it wants observation.environment_state'):
+        server.main(command(path)[2:])
+
+
+def test_directory_that_does_not_fit_ends_with_the_reason(tmp_path, server, capsys):
+    path = directory(tmp_path / 'act')
+    for more, told in (
+        (('--camera', 'observation.images.top=head'), 'wanted observation.images.front'),
+        (('--joints', 'head_yaw', '--camera', 'observation.images.front=head'), 'wanted 3'),
+        (('--camera', 'front'), 'wanted KEY=CAMERA'),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            server.main(command(path, *more)[2:])
+        assert told in str(ended.value) + capsys.readouterr().err

@@ -1,0 +1,166 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Any bundle behind the openpi protocol: what it tells of itself, and how a request is answered."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from vla_common.errors import ConfigError
+from vla_policy.bundle.bundle import Bundle
+from vla_policy.bundle.remote import RemoteAction, RemoteImage, RemoteSpec, RemoteState, told
+from vla_policy.remote.wire import WireError
+from vla_policy.types import ActionPrefix, ChunkCheck, Observation, Policy
+
+POSITION, VELOCITY = 'observation/position', 'observation/velocity'
+ACTIONS, PROMPT, ELAPSED, PREFIX = 'actions', 'prompt', 'elapsed', 'prefix'
+MAX_TEXT = 2000
+
+
+def specification(policy: Policy, robot: Any) -> RemoteSpec:
+    """What a client has to send for a bundle with a model. Raises ConfigError for what the protocol
+    has no words for."""
+    bundle = policy.bundle
+    assert bundle.action is not None
+    check_served(bundle)
+    joints = tuple(robot.joint_names)
+    # The client resizes: what is sent is what the model sees, and no more.
+    images = tuple(
+        RemoteImage(f'observation/{i.camera}', i.camera, i.width, i.height, i.resize)
+        for i in bundle.images
+    )
+    return RemoteSpec(
+        images,
+        (RemoteState(POSITION, joints, 'position'), RemoteState(VELOCITY, joints, 'velocity')),
+        PROMPT,
+        ELAPSED,
+        PREFIX if getattr(policy, 'takes_prefix', False) else '',
+        RemoteAction(
+            {ACTIONS: bundle.action.joints},
+            'joint_position',
+            bundle.action.step,
+            bundle.action.horizon,
+        ),
+    )
+
+
+def check_served(bundle: Bundle) -> None:
+    """Raises ConfigError for a bundle that wants what no request of ours holds."""
+    file = str(bundle.file)
+    wanted = 'a bundle that runs where the robot is: a request here holds the present, in colour'
+    if bundle.depths:
+        found = ', '.join(depth.tensor for depth in bundle.depths)
+        raise ConfigError(file, 'inputs.depth', found, wanted)
+    if bundle.history.frames > 1:
+        raise ConfigError(file, 'inputs.history', f'{bundle.history.frames} frames', wanted)
+    cameras = [image.camera for image in bundle.images]
+    twice = sorted({camera for camera in cameras if cameras.count(camera) > 1})
+    if twice:
+        raise ConfigError(file, 'inputs.images', f'{twice[0]} twice', 'each camera once')
+
+
+def metadata(policy: Policy, robot: Any, spec: RemoteSpec) -> dict[str, Any]:
+    """The server's first words. `action_horizon` and the like are told for people."""
+    bundle = policy.bundle
+    return {
+        'vla': {
+            'name': bundle.name,
+            'version': bundle.version,
+            'description': bundle.description,
+            'robot': robot.name,
+            'goal_like': bundle.goal_like,
+            **told(spec),
+        },
+        'action_horizon': spec.action.horizon,
+        'action_dim': len(spec.action.joints),
+    }
+
+
+class ServedPolicy:
+    """Answers requests with a policy. One thread calls it."""
+
+    def __init__(self, policy: Policy, robot: Any) -> None:
+        self.policy = policy
+        self.spec = specification(policy, robot)
+        self.metadata = metadata(policy, robot, self.spec)
+        self._n = len(robot.joint_names)
+        self._check = ChunkCheck(robot.joint_names)
+
+    def observation(self, request: dict[str, Any]) -> Observation:
+        """Raises WireError for what is missing or has another shape."""
+        images = {}
+        for image in self.spec.images:
+            found = request.get(image.key)
+            wanted = (image.height, image.width, 3)
+            if (
+                not isinstance(found, np.ndarray)
+                or found.dtype != np.uint8
+                or found.shape != wanted
+            ):
+                raise WireError(f'{image.key}: found {_kind(found)}, wanted uint8 {wanted}')
+            images[image.camera] = found
+        prompt = request.get(PROMPT, '')
+        if not isinstance(prompt, str) or len(prompt) > MAX_TEXT:
+            raise WireError(f'{PROMPT}: wanted a text of at most {MAX_TEXT} characters')
+        elapsed = request.get(ELAPSED, 0.0)
+        if not isinstance(elapsed, (int, float)) or not np.isfinite(elapsed):
+            raise WireError(f'{ELAPSED}: wanted seconds')
+        return Observation(
+            images=images,
+            position=self._joints(request, POSITION),
+            velocity=self._joints(request, VELOCITY),
+            orientation=np.array([1.0, 0.0, 0.0, 0.0]),
+            instruction=prompt,
+            stamp_ns=0,
+            elapsed=float(elapsed),
+            prefix=self._prefix(request.get(PREFIX)) if self.spec.prefix else None,
+        )
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Raises WireError and PolicyError."""
+        observation = self.observation(request)
+        began = time.perf_counter()
+        chunk = self.policy.predict(observation)
+        took = time.perf_counter() - began
+        self._check(chunk)
+        model = getattr(self.policy, 'run_s', took)
+        return {
+            ACTIONS: chunk.positions.astype(np.float32),
+            'confidence': float(chunk.confidence),
+            'done': chunk.done,
+            'server_timing': {'model_ms': 1e3 * model, 'predict_ms': 1e3 * took},
+        }
+
+    def _joints(self, request: dict[str, Any], key: str) -> np.ndarray:
+        found = request.get(key)
+        if not isinstance(found, np.ndarray) or found.shape != (self._n,):
+            raise WireError(f'{key}: found {_kind(found)}, wanted ({self._n},)')
+        values = found.astype(np.float64)
+        if not np.isfinite(values).all():
+            raise WireError(f'{key}: not finite')
+        return values
+
+    def _prefix(self, given: Any) -> ActionPrefix | None:
+        if given is None:
+            return None
+        joints = self.spec.action.joints
+        try:
+            positions, times, weights = (
+                np.asarray(given[key], float) for key in ('positions', 'times', 'weights')
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise WireError(f'{PREFIX}: no prefix') from error
+        h = len(times) if times.ndim == 1 else -1
+        if positions.shape != (h, len(joints)) or weights.shape != (h,):
+            raise WireError(f'{PREFIX}: {positions.shape} positions, {weights.shape} weights')
+        if not all(np.isfinite(a).all() for a in (positions, times, weights)):
+            raise WireError(f'{PREFIX}: not finite')
+        return ActionPrefix(joints, positions, times, weights)
+
+
+def _kind(found: Any) -> str:
+    if isinstance(found, np.ndarray):
+        return f'{found.dtype} {found.shape}'
+    return 'nothing' if found is None else type(found).__name__

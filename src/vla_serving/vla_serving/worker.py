@@ -1,0 +1,118 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""What a worker does with a batch of requests, whatever engine brought them. No Ray here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from vla_policy.load import load_policy
+from vla_policy.model_policy import ModelPolicy
+from vla_policy.remote.wire import WireError
+from vla_policy.types import PolicyError, check_positions
+from vla_robot import load_robot
+from vla_serving.served_policy import ACTIONS, ServedPolicy
+
+REFUSED = 'refused'
+"""Key of an answer that is none: why."""
+
+
+class Worker:
+    """A loaded bundle. A request that is none costs its own answer, never the batch's. What cannot
+    be batched is answered one by one."""
+
+    def __init__(
+        self, bundle: str, robot: str = 'humanoid32', threads: int = 1, device: str = 'cpu'
+    ) -> None:
+        """Raises ConfigError."""
+        self._robot = load_robot(robot)
+        policy = load_policy(bundle, self._robot, threads=threads, device=device)
+        assert isinstance(policy, ModelPolicy)
+        self._policy = policy
+        self._served = ServedPolicy(policy, self._robot)
+        self.batches = _takes_batches(policy)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        return self._served.metadata
+
+    def answer(self, requests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """One answer for each request, in order."""
+        if not self.batches:
+            return [self._alone(request) for request in requests]
+        began = time.perf_counter()
+        answers: list[dict[str, Any] | None] = [None] * len(requests)
+        good, observations, tensors = [], [], []
+        for i, request in enumerate(requests):
+            try:
+                observation = self._served.observation(request)
+                inputs = self._policy.inputs(observation)
+            except (WireError, PolicyError) as error:
+                answers[i] = {REFUSED: str(error)}
+                continue
+            good.append(i)
+            observations.append(observation)
+            # The preprocessors' buffers are filled anew for the next request.
+            tensors.append({name: tensor.copy() for name, tensor in inputs.items()})
+        if good:
+            for i, answer in zip(good, self._run(observations, tensors), strict=True):
+                answers[i] = answer
+        took = 1e3 * (time.perf_counter() - began)
+        for answer in answers:
+            if REFUSED not in answer:
+                answer['server_timing'] = {'model_ms': took, 'batch': len(good)}
+        return answers
+
+    def _alone(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            answer = self._served.answer(request)
+        except (WireError, PolicyError) as error:
+            return {REFUSED: str(error)}
+        answer['server_timing']['batch'] = 1
+        return answer
+
+    def _run(self, observations: list, tensors: list) -> list[dict[str, Any]]:
+        try:
+            whole = {name: np.concatenate([one[name] for one in tensors]) for name in tensors[0]}
+            raw = np.asarray(self._policy.run(whole))
+        except Exception as error:  # whatever a model file can raise
+            return [{REFUSED: f'{type(error).__name__}: {error}'}] * len(tensors)
+        answers = []
+        for row, observation in zip(raw, observations, strict=True):
+            try:
+                positions = self._policy.targets(row, observation)
+                check_positions(positions, self._policy.bundle.action.joints)
+            except PolicyError as error:
+                answers.append({REFUSED: str(error)})
+                continue
+            answers.append({ACTIONS: positions.astype(np.float32), 'confidence': -1.0})
+        return answers
+
+
+def _takes_batches(policy: ModelPolicy) -> bool:
+    """Whether two at once give what each gives alone. Policies that sample draw and lead their
+    samples themselves, one observation at a time."""
+    bundle = policy.bundle
+    if getattr(policy, 'takes_prefix', False) or getattr(bundle, 'noise', None) is not None:
+        return False
+    rng = np.random.default_rng(0)
+    one, other = (
+        {
+            part.tensor: np.ones(part.shape, np.int64)
+            if part is bundle.instruction
+            else rng.standard_normal(part.shape).astype(np.float32)
+            for part in bundle.inputs
+        }
+        for _ in range(2)
+    )
+    try:
+        both = np.asarray(
+            policy.run({name: np.concatenate((one[name], other[name])) for name in one})
+        )
+        alone = np.concatenate([np.asarray(policy.run(t)).copy() for t in (one, other)])
+    except Exception:  # a model of fixed size says so in many ways
+        return False
+    return both.shape == alone.shape and bool(np.allclose(both, alone, atol=1e-4))

@@ -1,0 +1,135 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""`ros2 run vla_sim snapshot --out DIR`: pictures of the simulated robot that is running.
+
+Listens to /sim/scene and /sim/world_state, renders in this process, writes numbered PNGs: overview
+and head camera side by side. `--strip` puts the pictures into one file instead, in a row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import sys
+import time
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from vla_common.errors import ConfigError
+from vla_robot import load_robot
+from vla_sim.mujoco_model import OVERVIEW
+from vla_sim.renderer import BACKENDS, Renderer
+from vla_sim.scene import Scene
+
+
+class LiveWorld:
+    """The newest scene and state that the driver told."""
+
+    def __init__(self) -> None:
+        import rclpy
+        from rclpy.node import Node
+        from rclpy.signals import SignalHandlerOptions
+        from std_msgs.msg import String
+
+        from vla_common import qos
+        from vla_interfaces.msg import WorldState
+
+        # Ctrl-C is main's: rclpy would end the context under a wait.
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        self._rclpy = rclpy
+        self._node = Node('watch')
+        self.scene: Scene | None = None
+        self.qpos: np.ndarray | None = None
+        self._node.create_subscription(String, '/sim/scene', self._take_scene, qos.LATCHED)
+        self._node.create_subscription(
+            WorldState, '/sim/world_state', self._take_state, qos.STATE_SUB
+        )
+
+    def _take_scene(self, message) -> None:
+        self.scene = Scene.from_json(message.data, '/sim/scene')
+
+    def _take_state(self, message) -> None:
+        if self.scene is not None and message.scene_digest == self.scene.digest:
+            self.qpos = np.array(message.qpos)
+
+    def wait(self, seconds: float) -> bool:
+        """Listen for `seconds`; return whether a state is known."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._rclpy.spin_once(self._node, timeout_sec=min(0.05, seconds))
+        return self.qpos is not None
+
+    def close(self) -> None:
+        self._node.destroy_node()
+        self._rclpy.try_shutdown()
+
+
+def shoot(options: argparse.Namespace) -> str:
+    """Take the pictures that the command line asks for; return what was written, for a person.
+
+    Raises ConfigError if no simulated robot is heard within 10 s.
+    """
+    robot = load_robot(options.robot)
+    out = pathlib.Path(options.out)
+    if not options.strip:
+        out.mkdir(parents=True, exist_ok=True)
+    world = LiveWorld()
+    try:
+        end = time.monotonic() + 10.0
+        while not world.wait(0.2):
+            if time.monotonic() > end:
+                raise ConfigError('/sim/world_state', '', 'nothing for 10 s', 'a simulated robot')
+        size = (options.width, options.height)
+        views = [
+            Renderer(robot, world.scene, *size, options.backend, camera)
+            for camera in (OVERVIEW, robot.camera.name)
+        ]
+        pictures = []
+        for index in range(options.count):
+            if index:
+                world.wait(options.interval)
+            picture = np.hstack([view.render(world.qpos)[0] for view in views])
+            if options.strip:
+                pictures.append(picture[:, : options.width])
+            else:
+                write(out / f'{index:04d}.png', picture)
+        for view in views:
+            view.close()
+    finally:
+        world.close()
+    if options.strip:
+        write(out, np.hstack(pictures))
+    return f'{options.count} pictures in {out}'
+
+
+def write(file: pathlib.Path, picture: np.ndarray) -> None:
+    """An RGB picture (height, width, 3) as a PNG. Raises ConfigError where it cannot be written."""
+    if not cv2.imwrite(str(file), picture[:, :, ::-1]):
+        raise ConfigError(file, '', 'not writable', 'a place for a PNG file')
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog='snapshot', description=__doc__)
+    parser.add_argument('--out', required=True, help='folder for the PNGs; with --strip the file')
+    parser.add_argument('--count', type=int, default=1, help='how many pictures')
+    parser.add_argument('--interval', type=float, default=0.5, help='seconds between two')
+    parser.add_argument('--strip', action='store_true', help='one file, overview only')
+    parser.add_argument('--robot', default='humanoid32', help='name or directory')
+    parser.add_argument('--width', type=int, default=640)
+    parser.add_argument('--height', type=int, default=480)
+    parser.add_argument('--backend', default='auto', choices=BACKENDS)
+    options = parser.parse_args(arguments)
+    try:
+        print(shoot(options))
+    except (ConfigError, OSError) as error:
+        print(f'watch: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('watch: interrupted', file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,231 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The bring-up plan, by hand: what it asks for next, and what it believes."""
+
+import pytest
+
+from vla_supervisor.lifecycle_manager import Ask, LifecycleManager, LifecycleState, Timing
+
+NAMES = ('driver', 'camera', 'brain')
+TIMING = Timing(
+    query_timeout=1.0,
+    configure_timeout=60.0,
+    activate_timeout=10.0,
+    poll_period=1.0,
+    order_patience=5.0,
+    backoff_first=0.5,
+    backoff_longest=4.0,
+)
+
+
+class World:
+    """Nodes that answer the plan at once, but for those that were told not to."""
+
+    def __init__(self, states=None, present=NAMES):
+        self.plan = LifecycleManager(NAMES, TIMING, 0.0)
+        self.now = 0.0
+        self.present = set(present)
+        self.states = dict.fromkeys(NAMES, LifecycleState.UNCONFIGURED) | (states or {})
+        self.mute = set()
+        self.failing = {}
+        self.asked = []
+
+    def step(self, dt=0.1):
+        self.now += dt
+        self.plan.on_graph(self.now, self.present)
+        for call in self.plan.calls(self.now):
+            if call.ask is not Ask.STATE:
+                self.asked.append((call.node, call.ask.value))
+            if call.node in self.mute or call.node not in self.present:
+                continue
+            if call.ask is Ask.STATE:
+                self.plan.on_state(self.now, call, self.states[call.node])
+            elif call.node in self.failing:
+                self.plan.on_transition(self.now, call, False, self.failing[call.node])
+            else:
+                up = call.ask is Ask.CONFIGURE
+                self.states[call.node] = LifecycleState.INACTIVE if up else LifecycleState.ACTIVE
+                self.plan.on_transition(self.now, call, True)
+
+    def run(self, seconds, dt=0.1):
+        for _ in range(round(seconds / dt)):
+            self.step(dt)
+
+    def why_not(self, name):
+        return self.plan.why_not(name)
+
+
+def test_nodes_are_configured_together_and_activated_in_order():
+    world = World()
+    world.run(2.0)
+    assert world.plan.all_active
+    assert [n for n, ask in world.asked if ask == 'activate'] == list(NAMES)
+    assert len(world.asked) == 6
+    assert not world.plan.found_active
+
+
+def test_a_later_node_waits_for_an_absent_one_but_not_for_ever():
+    world = World(present=('camera', 'brain'))
+    world.run(4.0)
+    assert ('camera', 'activate') not in world.asked
+    world.run(2.0)
+    assert world.plan.active == ('camera', 'brain')
+    assert world.why_not('driver') == 'not started yet'
+
+
+def test_a_node_that_fails_keeps_its_reason_is_not_tried_again_and_holds_up_nobody():
+    world = World()
+    world.failing['driver'] = 'robot.yaml: mass: found -1'
+    world.step()
+    assert world.plan.stuck == ()  # others are on their way
+    world.run(20.0)
+    assert world.plan.active == ('camera', 'brain') and world.plan.stuck == ('driver',)
+    assert world.why_not('driver') == 'robot.yaml: mass: found -1'
+    assert world.asked.count(('driver', 'configure')) == 1
+    world.plan.retry(world.now)
+    world.failing.clear()
+    world.run(1.0)
+    assert world.plan.all_active and world.plan.stuck == ()
+
+
+def test_a_reason_that_comes_after_the_answer_is_taken_too():
+    world = World()
+    world.failing['camera'] = ''
+    world.run(1.0)
+    assert world.why_not('camera') == 'configure failed'
+    world.plan.on_reason('camera', 'configure failed: no such device')
+    assert world.why_not('camera') == 'configure failed: no such device'
+
+
+def test_a_call_to_a_dead_node_is_abandoned_and_its_late_answer_ignored():
+    world = World()
+    world.step()
+    plan = LifecycleManager(('camera',), TIMING, 0.0)
+    plan.on_graph(0.0, ('camera',))
+    (query,) = plan.calls(0.0)
+    assert plan.calls(0.5) == []
+    plan.calls(1.0)
+    assert plan.abandoned() == [query]
+    plan.on_state(1.1, query, LifecycleState.ACTIVE)
+    assert plan.active == ()
+
+
+def test_a_configure_that_takes_too_long_is_reported_and_its_late_success_is_found():
+    world = World()
+    world.run(0.1)
+    world.mute.add('brain')
+    world.states['brain'] = LifecycleState.UNCONFIGURED
+    world.run(70.0)
+    assert world.why_not('brain') == 'configure not answered in 60 s'
+    world.mute.clear()
+    world.states['brain'] = LifecycleState.ACTIVE
+    world.run(2.0)
+    assert world.plan.is_active('brain')
+
+
+def test_a_node_that_left_and_came_back_is_brought_up_again_with_growing_patience():
+    world = World()
+    world.run(1.0)
+    waits = []
+    for _ in range(6):
+        world.present.remove('camera')
+        world.run(0.5)
+        assert world.why_not('camera') == 'gone'
+        assert 'camera' in world.plan.restarted()
+        world.present.add('camera')
+        world.states['camera'] = LifecycleState.UNCONFIGURED
+        back = world.now
+        while not world.plan.is_active('camera'):
+            world.step()
+        waits.append(world.now - back)
+    assert [round(w) for w in waits] == [1, 1, 2, 4, 4, 4]
+
+
+def test_a_node_that_flickers_on_the_graph_is_not_lost():
+    world = World()
+    world.run(1.0)
+    for _ in range(5):
+        world.present.remove('camera')
+        world.run(0.2)
+        world.present.add('camera')
+        world.run(0.1)
+        assert world.plan.all_active
+    assert world.plan.restarted() == []
+
+
+def test_a_process_replaced_quicker_than_discovery_noticed_is_a_new_one():
+    world = World()
+    world.run(1.0)
+    world.plan.restarted()
+    world.states['camera'] = LifecycleState.UNCONFIGURED
+    world.run(4.0)
+    assert world.plan.restarted() == ['camera']
+    assert world.plan.all_active
+
+
+def test_a_failed_node_that_was_started_again_is_known_by_its_process_and_tried_again():
+    world = World()
+    world.failing['camera'] = 'no such device'
+    world.plan.on_process(0.0, 'camera', '100')
+    world.run(5.0)
+    world.failing.clear()
+    world.plan.on_process(world.now, 'camera', '100')
+    world.run(5.0)
+    assert world.why_not('camera') == 'no such device'
+    world.plan.on_process(world.now, 'camera', '200')
+    world.run(2.0)
+    assert world.plan.all_active
+
+
+def test_a_healthy_node_is_not_disturbed_by_news_of_its_process():
+    world = World()
+    world.plan.on_process(0.0, 'camera', '100')
+    world.run(1.0)
+    world.plan.on_process(world.now, 'camera', '200')
+    assert world.plan.all_active
+
+
+def test_a_node_deactivated_by_a_person_stays_so_until_an_operator_step():
+    world = World()
+    world.run(1.0)
+    world.states['camera'] = LifecycleState.INACTIVE
+    world.run(10.0)
+    assert world.why_not('camera') == 'deactivated by someone else'
+    world.plan.retry(world.now)
+    world.run(1.0)
+    assert world.plan.all_active
+
+
+def test_a_finalized_node_needs_a_new_process():
+    world = World()
+    world.run(1.0)
+    world.states['camera'] = LifecycleState.FINALIZED
+    world.run(2.0)
+    world.plan.retry(world.now)
+    world.run(5.0)
+    assert world.why_not('camera') == 'finalized: its process has to be restarted'
+
+
+@pytest.mark.parametrize('state', [LifecycleState.ACTIVE])
+def test_nodes_found_active_at_the_first_look_betray_a_restarted_supervisor(state):
+    world = World(states={'camera': state})
+    world.run(2.0)
+    assert world.plan.found_active
+    assert world.plan.all_active
+    assert ('camera', 'configure') not in world.asked
+
+
+def test_nodes_found_inactive_are_activated():
+    world = World(states=dict.fromkeys(NAMES, LifecycleState.INACTIVE))
+    world.run(1.0)
+    assert world.plan.all_active
+    assert not world.plan.found_active
+
+
+def test_states_in_between_and_unknown_ones_change_nothing():
+    plan = LifecycleManager(('camera',), TIMING, 0.0)
+    plan.on_graph(0.0, ('camera',))
+    for now, state in enumerate((0, 10, 13, 255)):
+        (query,) = plan.calls(2.0 * now)
+        assert query.ask is Ask.STATE
+        plan.on_state(2.0 * now, query, state)
+        assert plan.why_not('camera') == 'does not answer'

@@ -1,0 +1,346 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Taking the managed nodes up through their lifecycles, and noticing when one is gone.
+
+Pure plan: facts in (who is on the graph, which state a node answered, how a transition ended), the
+next calls out. The shell makes the calls without waiting; a call that is not answered in time is
+abandoned here, because a dead process never answers.
+
+Nodes are configured side by side and activated in order. A node that fails, or does not come, does
+not hold up the ones after it for longer than ``order_patience``. Bringing a node up never moves
+the robot: that takes the operator's steps, whoever came back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+_LOOKS_UNTIL_GONE = 3  # the heartbeat tells of a death long before
+
+
+class LifecycleState(IntEnum):
+    """Primary lifecycle states, as lifecycle_msgs/msg/State; UNKNOWN until the node answered."""
+
+    UNKNOWN = 0
+    UNCONFIGURED = 1
+    INACTIVE = 2
+    ACTIVE = 3
+    FINALIZED = 4
+
+
+class Ask(Enum):
+    """What is asked of a node."""
+
+    STATE = 'get_state'
+    CONFIGURE = 'configure'
+    ACTIVATE = 'activate'
+
+
+@dataclass(frozen=True)
+class Timing:
+    """All in seconds."""
+
+    query_timeout: float
+    configure_timeout: float
+    activate_timeout: float
+    poll_period: float  # between two looks at a node's lifecycle state
+    order_patience: float  # how long an absent node holds up the activation of later ones
+    backoff_first: float  # before a node that came back is brought up again ...
+    backoff_longest: float  # ... doubling with each loss up to this
+
+
+@dataclass(frozen=True)
+class Call:
+    """One lifecycle service call to make, or to abandon."""
+
+    node: str
+    ask: Ask
+    number: int  # tells the answer of an abandoned call from that of the next
+
+
+@dataclass
+class _Node:
+    name: str
+    present: bool = False
+    state: LifecycleState = LifecycleState.UNKNOWN
+    pending: Call | None = None
+    deadline: float = math.inf
+    not_before: float = -math.inf  # backoff
+    next_poll: float = -math.inf
+    losses: int = 0
+    failed: str = ''  # why it is not brought up by itself any more
+    was_active: bool = False  # since this process of it came up
+    ever_active: bool = False
+    appeared: float = -math.inf
+    pid: str = ''
+    absent_looks: int = 0
+    asked_to_activate: bool = False
+
+
+class LifecycleManager:
+    """The plan for all managed nodes.
+
+    Args:
+        names: in the order of activation.
+        timing: see `Timing`.
+        now: s, when the supervisor began.
+    """
+
+    def __init__(self, names: Iterable[str], timing: Timing, now: float) -> None:
+        self._nodes = {name: _Node(name) for name in names}
+        self._timing = timing
+        self._begin = now
+        self._number = 0
+        self._found_active = False
+        self._abandoned: list[Call] = []
+        self._restarted: list[str] = []
+
+    # -- facts ----------------------------------------------------------------------------------
+
+    def on_graph(self, now: float, present: Iterable[str]) -> None:
+        """Names of the nodes that discovery sees now."""
+        seen = set(present)
+        for node in self._nodes.values():
+            if node.name in seen and not node.present:
+                node.present = True
+                node.appeared = now
+                node.next_poll = now
+                if node.losses:
+                    node.not_before = now + self._backoff(node)
+            elif node.name not in seen and node.present:
+                # When a dead process's lease runs out, its successor of the same name flickers too.
+                node.absent_looks += 1
+                if node.absent_looks >= _LOOKS_UNTIL_GONE:
+                    node.present = False
+                    self._lost(node)
+            if node.name in seen:
+                node.absent_looks = 0
+
+    def on_state(self, now: float, call: Call, state: int) -> None:
+        """The answer to Ask.STATE."""
+        node = self._answered(call)
+        if node is None:
+            return
+        node.next_poll = now + self._timing.poll_period
+        # 10 and above are states in between: someone else's transition is on its way.
+        if state not in tuple(LifecycleState) or state == LifecycleState.UNKNOWN:
+            return
+        new = LifecycleState(state)
+        if new is LifecycleState.ACTIVE and not (node.ever_active or node.asked_to_activate):
+            # Up before we were: this supervisor is a restarted one.
+            self._found_active = True
+        if new is LifecycleState.UNCONFIGURED and node.was_active:
+            # A fresh process under the old name, quicker than discovery noticed.
+            self._lost(node)
+            node.present = True
+            node.not_before = now + self._backoff(node)
+        elif new is LifecycleState.INACTIVE and node.was_active:
+            node.failed = 'deactivated by someone else'
+        elif new is LifecycleState.FINALIZED:
+            node.failed = 'finalized: its process has to be restarted'
+        self._set(node, new)
+
+    def on_transition(self, now: float, call: Call, success: bool, reason: str = '') -> None:
+        """The answer to CONFIGURE or ACTIVATE; ``reason`` is what the node said on /diagnostics."""
+        node = self._answered(call)
+        if node is None:
+            return
+        node.next_poll = now  # look at once: after a failure any state is possible
+        if success:
+            node.failed = ''
+            self._set(
+                node,
+                LifecycleState.INACTIVE if call.ask is Ask.CONFIGURE else LifecycleState.ACTIVE,
+            )
+        else:
+            node.failed = reason or f'{call.ask.value} failed'
+
+    def on_reason(self, name: str, message: str) -> None:
+        """A node told (on /diagnostics) why it could not be brought up."""
+        node = self._nodes.get(name)
+        if node is not None and node.failed.endswith('failed'):
+            node.failed = message
+
+    def on_process(self, now: float, name: str, pid: str) -> None:
+        """Which process speaks under this name (it says so on /diagnostics).
+
+        A node that failed and was started again may look the same to discovery and by its state.
+        """
+        node = self._nodes.get(name)
+        if node is None:
+            return
+        known, node.pid = node.pid, pid
+        if known and known != pid and node.failed:
+            self._lost(node)
+            node.not_before = now + self._backoff(node)
+            node.next_poll = now
+
+    def doubt(self, now: float, name: str) -> None:
+        """The node's heartbeat is missing: look at its state now rather than at the next turn."""
+        node = self._nodes[name]
+        node.next_poll = min(node.next_poll, now + 0.1)
+
+    def retry(self, now: float) -> None:
+        """An operator's step: try failed nodes again, without waiting."""
+        for node in self._nodes.values():
+            if node.failed and node.state is not LifecycleState.FINALIZED:
+                node.failed = ''
+                node.was_active = False
+            node.not_before = -math.inf
+            node.losses = 0
+
+    # -- the plan -------------------------------------------------------------------------------
+
+    def calls(self, now: float) -> list[Call]:
+        """Calls to make now; each is remembered as pending until answered or abandoned."""
+        made: list[Call] = []
+        earlier_up = True
+        for node in self._nodes.values():
+            if node.pending is not None and not now < node.deadline:
+                self._abandon(now, node)
+            if node.present and node.pending is None:
+                ask = self._next(now, node, earlier_up)
+                if ask is not None:
+                    made.append(self._ask(now, node, ask))
+            earlier_up = earlier_up and (
+                node.state is LifecycleState.ACTIVE or not self._holds_up_others(now, node)
+            )
+        return made
+
+    def abandoned(self) -> list[Call]:
+        """Calls given up since last asked: the shell forgets their futures."""
+        told, self._abandoned = self._abandoned, []
+        return told
+
+    def restarted(self) -> list[str]:
+        """Nodes that were lost since last asked: what comes next is a new process."""
+        told, self._restarted = self._restarted, []
+        return told
+
+    def _next(self, now: float, node: _Node, earlier_up: bool) -> Ask | None:
+        if now >= node.not_before and not node.failed:
+            if node.state is LifecycleState.UNCONFIGURED:
+                return Ask.CONFIGURE
+            if node.state is LifecycleState.INACTIVE and earlier_up:
+                return Ask.ACTIVATE
+        return Ask.STATE if now >= node.next_poll else None
+
+    def _holds_up_others(self, now: float, node: _Node) -> bool:
+        """Whether nodes after this one wait for it: only while it is likely to come up soon."""
+        if node.failed or (node.losses and not node.present):
+            return False
+        if node.state is not LifecycleState.UNKNOWN:
+            return True  # on its way: its calls have timeouts of their own
+        return now - max(self._begin, node.appeared) < self._timing.order_patience
+
+    def _ask(self, now: float, node: _Node, ask: Ask) -> Call:
+        self._number += 1
+        node.asked_to_activate = node.asked_to_activate or ask is Ask.ACTIVATE
+        node.pending = Call(node.name, ask, self._number)
+        node.deadline = (
+            now
+            + {
+                Ask.STATE: self._timing.query_timeout,
+                Ask.CONFIGURE: self._timing.configure_timeout,
+                Ask.ACTIVATE: self._timing.activate_timeout,
+            }[ask]
+        )
+        return node.pending
+
+    def _answered(self, call: Call) -> _Node | None:
+        """The node, if this answers its pending call and not an abandoned one."""
+        node = self._nodes[call.node]
+        if node.pending != call:
+            return None
+        node.pending = None
+        node.deadline = math.inf
+        return node
+
+    def _abandon(self, now: float, node: _Node) -> None:
+        call = node.pending
+        assert call is not None
+        self._abandoned.append(call)
+        node.pending = None
+        node.next_poll = now + self._timing.poll_period
+        if call.ask is not Ask.STATE:
+            # It may still succeed, late; the next look at its state tells.
+            node.failed = f'{call.ask.value} not answered in {self._limit(call.ask):g} s'
+        # An unanswered look changes nothing: whether the node lives, its heartbeat says.
+
+    def _limit(self, ask: Ask) -> float:
+        t = self._timing
+        return t.configure_timeout if ask is Ask.CONFIGURE else t.activate_timeout
+
+    def _lost(self, node: _Node) -> None:
+        if node.pending is not None:
+            self._abandoned.append(node.pending)
+            node.pending = None
+        if node.was_active or node.failed or node.state is not LifecycleState.UNKNOWN:
+            node.losses += 1
+        node.state = LifecycleState.UNKNOWN
+        node.was_active = False
+        node.failed = ''
+        self._restarted.append(node.name)
+
+    def _set(self, node: _Node, state: LifecycleState) -> None:
+        node.state = state
+        if state is LifecycleState.ACTIVE:
+            node.was_active = node.ever_active = True
+            node.failed = ''
+
+    def _backoff(self, node: _Node) -> float:
+        doubled = self._timing.backoff_first * 2.0 ** min(max(node.losses - 1, 0), 16)
+        return min(doubled, self._timing.backoff_longest)
+
+    # -- the picture ----------------------------------------------------------------------------
+
+    @property
+    def found_active(self) -> bool:
+        """Some node was active before this supervisor asked it to: it is a restarted supervisor."""
+        return self._found_active
+
+    @property
+    def all_active(self) -> bool:
+        """Whether every managed node is active."""
+        return all(self.is_active(name) for name in self._nodes)
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """Names of the active nodes, in order."""
+        return tuple(name for name in self._nodes if self.is_active(name))
+
+    @property
+    def stuck(self) -> tuple[str, ...]:
+        """Nodes that failed, once nothing else is on its way: it is a person's turn."""
+        failed = tuple(name for name, node in self._nodes.items() if node.failed)
+        return failed if len(failed) + len(self.active) == len(self._nodes) else ()
+
+    def is_active(self, name: str) -> bool:
+        """Present and last seen active."""
+        node = self._nodes[name]
+        return node.present and node.state is LifecycleState.ACTIVE
+
+    def is_present(self, name: str) -> bool:
+        """On the graph."""
+        return self._nodes[name].present
+
+    def was_up(self, name: str) -> bool:
+        """It has been active at some time under this supervisor."""
+        return self._nodes[name].ever_active
+
+    def why_not(self, name: str) -> str:
+        """Why this node is not active, for a person; empty if it is."""
+        node = self._nodes[name]
+        if self.is_active(name):
+            return ''
+        if node.failed:
+            return node.failed
+        if not node.present:
+            return 'gone' if node.ever_active or node.losses else 'not started yet'
+        if node.pending is not None and node.pending.ask is not Ask.STATE:
+            return f'{node.pending.ask.value} under way'
+        if node.state is LifecycleState.UNKNOWN:
+            return 'does not answer'
+        return node.state.name.lower()

@@ -1,0 +1,62 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Short form of `ros2 run vla_validation adversary --hours 1`, and proof that it can fail."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+from vla_robot import load_robot
+from vla_safety.coupled.braking_barriers import BrakingBarriers
+from vla_safety.parameters import load_parameters
+from vla_validation.filter import adversary, collision_attack
+from vla_validation.filter.collision_attack import attack_self
+from vla_validation.filter.mujoco_oracle import MujocoOracle
+
+CONFIG = pathlib.Path(__file__).resolve().parents[3] / 'config' / 'safety_filter.yaml'
+ROBOT = load_robot('humanoid32')
+PARAMETERS = load_parameters(CONFIG)
+
+
+@pytest.mark.parametrize('physics', [False, True], ids=['kinematic', 'with servos and gravity'])
+def test_chunks_that_drive_the_robot_into_itself_do_not_get_there(physics):
+    summary = attack_self(ROBOT, PARAMETERS, 6.0, seed=20261121, physics=physics)
+    assert summary['violations'] == 0, summary
+    assert summary['chunks_accepted'] > 20
+    assert summary['counts'].get('collision', 0) > 0
+
+
+def test_the_attack_finds_a_filter_that_does_not_look(monkeypatch):
+    monkeypatch.setattr(BrakingBarriers, 'restrict', lambda self, wanted, low, high, state: wanted)
+    summary = attack_self(ROBOT, PARAMETERS, 4.0, seed=2, physics=False)
+    assert summary['self_collisions'] > 0
+    assert summary['first']
+
+
+def test_the_judge_and_the_filter_see_the_same_distances():
+    judge, kinematics = MujocoOracle(ROBOT), ROBOT.kinematics()
+    rng = np.random.default_rng(3)
+    agreed = 0
+    for _ in range(30):
+        q = rng.uniform(ROBOT.limits.lower, ROBOT.limits.upper)
+        judge.place(q)
+        kinematics.update(q)
+        least = kinematics.distances().min()
+        distance, pair = judge.nearest()
+        if 0.0 < least < 0.05:
+            agreed += 1
+            assert distance == pytest.approx(least, abs=1e-6)
+            assert pair
+        elif least <= 0.0:
+            assert distance <= 1e-9
+    assert agreed >= 1
+
+
+def test_the_command_runs_by_hours_and_prints_json_as_its_last_line(capsys, monkeypatch):
+    monkeypatch.setattr(collision_attack, 'EPISODE', 0.5)
+    arguments = ['--hours', '0.0003', '--seed', '1', '--json', '--parameters', str(CONFIG)]
+    assert adversary.main(arguments) == 0
+    summary = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    assert summary['violations'] == 0
+    assert summary['robot_seconds'] >= 1.0

@@ -1,0 +1,79 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""`ros2 run vla_validation policy_blending`: which blending mode a bundle wants, for delays."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from rich.table import Table
+
+from vla_common.terminal import console, guarded, parser, positive, progress
+from vla_models.evaluation import DURATION
+from vla_models.parallel import each
+from vla_models.rollout import LATENCY, SERVO_PERIOD
+from vla_policy.bundle.bundle import load_bundle
+from vla_robot import load_robot
+from vla_validation.blending.policy_episodes import MODES, BlendedEpisodes, row
+
+DELAYS = (LATENCY * SERVO_PERIOD, 0.2, 0.4)
+COLUMNS = ('success', 'seconds', 'position_p95', 'velocity_p95', 'acceleration_p95', 'jerk_rms')
+
+
+def blend(
+    bundle: Path, scenes: int, seed: int, delays: tuple[float, ...], jobs: int, robot: str
+) -> dict[str, dict[str, dict]]:
+    """delay in ms -> mode -> row."""
+    load_bundle(bundle, load_robot(robot))  # a wrong bundle is told before anything starts
+    work = [(mode, delay, n) for delay in delays for mode in MODES for n in range(scenes)]
+    found: dict[tuple[str, float], list] = {}
+    with progress('episodes') as bar:
+        line = bar.add_task('blending', total=len(work))
+        arguments = (str(bundle), robot, seed, None, DURATION)
+        for (mode, delay, _), joins in each(BlendedEpisodes, arguments, work, jobs):
+            found.setdefault((mode, delay), []).append(joins)
+            bar.advance(line)
+    return {
+        f'{1e3 * delay:.0f}': {mode: row(found[mode, delay]) for mode in MODES} for delay in delays
+    }
+
+
+def _run(arguments: list[str] | None) -> int:
+    p = parser(
+        'vla_validation policy_blending',
+        'Run a bundle in the simulator with its chunks late by a given time, joined in each of\n'
+        "the inference node's blending modes: what the policy comes to, and how smooth it is.",
+        'position, velocity, acceleration: the step at the border between two chunks, as asked\n'
+        'for, 95th percentile (rad, rad/s, rad/s^2); jerk: RMS of what the filter sent (rad/s^3).\n'
+        'The policy is not led by a prefix here.\n\nexample:\n'
+        '  ros2 run vla_validation policy_blending --bundle models/humanoid_vla --scenes 20',
+    )
+    p.add_argument('--bundle', type=Path, required=True, metavar='DIR', help='policy bundle')
+    p.add_argument('--scenes', type=positive, required=True, metavar='N', help='of each kind')
+    p.add_argument('--seed', type=int, default=1, help='of scenes and phrasings (default 1)')
+    p.add_argument(
+        '--delay', type=float, nargs='+', default=DELAYS, metavar='S', help='default 0.04 0.2 0.4'
+    )
+    p.add_argument('--jobs', type=positive, default=1, help='processes (default 1)')
+    p.add_argument('--robot', default='humanoid32', help='name or path (default humanoid32)')
+    p.add_argument('--json', action='store_true', help='print the result as JSON on stdout')
+    a = p.parse_args(arguments)
+    result = blend(a.bundle, a.scenes, a.seed, tuple(a.delay), a.jobs, a.robot)
+    if a.json:
+        print(json.dumps(result, indent=1))
+        return 0
+    table = Table('delay', 'mode', *COLUMNS)
+    for delay, modes in result.items():
+        for mode, found in modes.items():
+            table.add_row(f'{delay} ms', mode, *(str(found[column]) for column in COLUMNS))
+    console.print(table)
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    return guarded(_run, arguments)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,208 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Chunks that drive the robot into itself, and MuJoCo's word on whether it got there.
+
+Styles of attack, changed at random: `strike` (straight at full speed to a posture in which the
+robot is inside itself: the worst case), `flail` (to and fro between random postures), `press` (a
+little further into the posture that it is being kept from, again and again), `noise`, `replay` (an
+earlier chunk at another time). All joints or any of them; a clock that is steady, jitters, or loses
+ticks; speed scales, sudden stops, flushes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections import Counter
+
+import numpy as np
+
+from vla_robot import RobotModel
+from vla_safety.chunk import Chunk
+from vla_safety.coupled.build import braking_barriers
+from vla_safety.filter import SafetyFilter
+from vla_safety.parameters import FilterParameters
+from vla_safety.violations import ViolationKind, violation
+from vla_validation.filter.mujoco_oracle import MujocoOracle
+
+EPISODE = 60.0
+"""s after which everything is drawn anew."""
+
+PERIOD = 0.01
+
+STYLES = ('strike', 'strike', 'flail', 'press', 'noise', 'replay', 'rest')
+
+
+class Striker:
+    """Draws chunks for the robot.
+
+    Args:
+        robot: see vla_robot.
+        judge: knows which postures are inside the robot.
+        allowed: joints that it may use.
+    """
+
+    def __init__(
+        self,
+        robot: RobotModel,
+        judge: MujocoOracle,
+        rng: np.random.Generator,
+        allowed: np.ndarray,
+    ) -> None:
+        self._robot, self._judge, self._rng = robot, judge, rng
+        self._allowed = allowed
+        self._style = 'strike'
+        self._goal = robot.poses['standing'].copy()
+        self._other = self._goal
+        self._joints = allowed
+        self._sent: list[Chunk] = []
+        self.styles: Counter[str] = Counter()
+
+    def _draw(self) -> np.ndarray:
+        low, high = self._robot.limits.lower, self._robot.limits.upper
+        q = self._robot.poses['standing'].copy()
+        q[self._allowed] = self._rng.uniform(low, high)[self._allowed]
+        return q
+
+    def _inside(self) -> np.ndarray:
+        """A posture in which the robot is inside itself; most random ones are."""
+        for _ in range(20):
+            q = self._draw()
+            self._judge.place(q)
+            if self._judge.nearest()[0] < 0.0:
+                break
+        return q
+
+    def chunk(self, now: float, here: np.ndarray) -> Chunk:
+        rng, robot = self._rng, self._robot
+        if rng.random() < 0.2:
+            self._style = str(rng.choice(STYLES))
+            self._goal, self._other = self._inside(), self._draw()
+            groups = ('left_arm', 'right_arm', 'arms', 'legs', 'upper_body', 'torso')
+            self._joints = self._allowed
+            if rng.random() < 0.5:
+                some = np.intersect1d(robot.groups[str(rng.choice(groups))], self._allowed)
+                self._joints = some if some.size else self._allowed
+        self.styles[self._style] += 1
+        joints = self._joints
+        h = int(rng.integers(2, 17))
+        times = np.arange(1, h + 1) * float(rng.choice([0.02, 0.05, 0.1]))
+        start, goal = here[joints], self._goal[joints]
+        if self._style == 'strike':
+            way = np.clip(times / float(rng.uniform(0.05, 1.0)), 0.0, 1.0)
+            positions = start + way[:, None] * (goal - start)
+        elif self._style == 'flail':
+            ends = np.where(np.arange(h)[:, None] % 2, goal, self._other[joints])
+            positions = ends
+        elif self._style == 'press':
+            positions = start + 0.1 * np.sign(goal - start) * np.ones((h, 1))
+        elif self._style == 'noise':
+            positions = start + rng.normal(0.0, 0.4, (h, len(joints)))
+        else:
+            positions = np.tile(start, (h, 1))
+        if self._style == 'replay' and self._sent:
+            old = self._sent[int(rng.integers(0, len(self._sent)))]
+            joints, times, positions = old.joints, old.times, old.positions
+        positions = np.clip(positions, robot.limits.lower[joints], robot.limits.upper[joints])
+        chunk = Chunk(joints, times, positions, now - float(rng.uniform(0.0, 0.05)))
+        self._sent = [*self._sent[-20:], chunk]
+        return chunk
+
+
+def attack_self(
+    robot: RobotModel,
+    parameters: FilterParameters,
+    seconds: float,
+    seed: int,
+    physics: bool,
+) -> dict[str, object]:
+    """Attack for `seconds` of robot time; return the summary.
+
+    Args:
+        physics: the joints follow the commands by servo and gravity, and what they do is judged
+            too; otherwise they follow exactly.
+    """
+    rng = np.random.default_rng(seed)
+    judge, postures = MujocoOracle(robot), MujocoOracle(robot)
+    rules = dataclasses.replace(parameters.rules, max_first_step=10.0, max_excess=3.0)
+    parameters = dataclasses.replace(parameters, rules=rules)
+    # A leg that hangs in the air while the base is held is not what its servo is tuned for.
+    allowed = robot.groups['upper_body'] if physics else np.arange(robot.n)
+    counts: Counter[str] = Counter()
+    where: Counter[str] = Counter()
+    styles: Counter[str] = Counter()
+    lowest, lowest_real = np.inf, np.inf
+    collisions = real = ticks = accepted = near = 0
+    first = ''
+    begin = time.perf_counter()
+    elapsed = 0.0
+    while elapsed < seconds:
+        barriers = braking_barriers(robot, parameters, clock=lambda: 0.0)
+        subject = SafetyFilter(robot, parameters, (barriers,))
+        barriers.stand_on(*[bool(rng.random() < 0.5)] * 2)
+        striker = Striker(robot, postures, rng, allowed)
+        clock = str(rng.choice(['steady', 'jitter', 'losing']))
+        sent = robot.poses[str(rng.choice(list(robot.poses)))].copy()
+        speed = np.zeros(robot.n)
+        subject.reset(sent)
+        judge.place(sent)
+        now, episode, scale = 100.0, 0.0, 1.0
+        was_free = was_really_free = True
+        while episode < EPISODE and elapsed < seconds:
+            dt = PERIOD
+            if clock != 'steady':
+                dt = float(np.clip(rng.normal(PERIOD, 0.2 * PERIOD), 0.2 * PERIOD, 2 * PERIOD))
+            if clock == 'losing' and rng.random() < 0.01:
+                dt = PERIOD * int(rng.integers(2, 4))
+            now, episode, elapsed = now + dt, episode + dt, elapsed + dt
+            ticks += 1
+            q, qd = judge.measured if physics else (sent, speed)
+            if rng.random() < 0.08:
+                accepted += not subject.accept(striker.chunk(now, sent), now, q)
+            if rng.random() < 0.005:
+                scale = float(rng.choice([0.25, 0.5, 1.0, 1.0]))
+            if rng.random() < 0.0005:
+                subject.flush('attack')
+            stop = violation(ViolationKind.STATE_STALE) if rng.random() < 0.0005 else None
+            output = subject.tick(now, dt, q, qd, scale, None, stop)
+            counts.update({kind.value: n for kind, n in output.counts.items()})
+            sent, speed = output.position, output.velocity
+            if physics:
+                judge.follow(sent, speed, output.effort, dt)
+                distance, pair = judge.nearest()
+                lowest_real = min(lowest_real, distance)
+                if distance < 0.0 and was_really_free:
+                    real += 1
+                    where[f'real {pair}'] += 1
+                was_really_free = distance >= 0.0
+                postures.place(sent)
+                distance, pair = postures.nearest()
+            else:
+                judge.place(sent)
+                distance, pair = judge.nearest()
+            near += distance < 0.03
+            lowest = min(lowest, distance)
+            if distance < 0.0 and was_free:
+                collisions += 1
+                where[pair] += 1
+                first = first or f'seed {seed}, tick {ticks}: {pair} {distance:.4f} m ({clock})'
+            was_free = distance >= 0.0
+        styles.update(striker.styles)
+    result: dict[str, object] = {
+        'robot_seconds': round(elapsed, 1),
+        'ticks': ticks,
+        'seed': seed,
+        'violations': collisions + real,
+        'self_collisions': collisions,
+        'lowest_m': round(float(lowest), 5),
+        'near_share': round(near / ticks, 4),
+        'first': first,
+        'pairs': dict(where),
+        'chunks_accepted': accepted,
+        'styles': dict(styles),
+        'counts': dict(sorted(counts.items())),
+        'seconds': round(time.perf_counter() - begin, 1),
+    }
+    if physics:
+        result['real_self_collisions'] = real
+        result['lowest_real_m'] = round(float(lowest_real), 5)
+    return result

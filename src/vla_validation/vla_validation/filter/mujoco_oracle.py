@@ -1,0 +1,99 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""A second opinion on self-collision: MuJoCo's distances and physics, straight from the URDF.
+
+Nothing here is shared with the filter but the URDF's text and the list of links that may touch:
+other parser, other kinematics, other distances (they agree with Coal's to 5·10⁻¹¹ m).
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+
+import mujoco
+import numpy as np
+
+SEEN = 0.05
+"""m; distances above this are all the same to the judge."""
+
+STEP = 0.002
+"""s of physics."""
+
+
+class MujocoOracle:
+    """The robot with its base held still, without contacts: shapes pass through each other, so
+    that what would have been a collision is seen with its depth.
+
+    Args:
+        robot: a vla_robot RobotModel.
+    """
+
+    def __init__(self, robot: object) -> None:
+        self._robot = robot
+        root = ElementTree.fromstring(robot.urdf_text.encode())
+        for own in root.findall('mujoco'):
+            root.remove(own)
+        compiler = ElementTree.SubElement(ElementTree.SubElement(root, 'mujoco'), 'compiler')
+        compiler.attrib.update(
+            discardvisual='true', fusestatic='false', strippath='false', balanceinertia='false'
+        )
+        spec = mujoco.MjSpec.from_string(ElementTree.tostring(root, encoding='unicode'))
+        spec.option.timestep = STEP
+        spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+        spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONTACT
+        for i, name in enumerate(robot.joint_names):
+            joint = spec.joint(name)
+            joint.armature = robot.simulation.armature[i]
+            joint.damping[0] = robot.simulation.joint_damping
+            actuator = spec.add_actuator(name=name, target=name)
+            actuator.trntype = mujoco.mjtTrn.mjTRN_JOINT
+            actuator.gaintype = mujoco.mjtGain.mjGAIN_FIXED
+            actuator.biastype = mujoco.mjtBias.mjBIAS_AFFINE
+            actuator.gainprm[0] = 1.0
+            actuator.biasprm[1] = -robot.servo.kp[i]
+            actuator.biasprm[2] = -robot.servo.kv[i]
+            actuator.forcelimited = True
+            actuator.forcerange = (-robot.limits.effort[i], robot.limits.effort[i])
+        self.model = model = spec.compile()
+        self.data = mujoco.MjData(model)
+        self._q = np.array([model.joint(name).qposadr[0] for name in robot.joint_names])
+        self._v = np.array([model.joint(name).dofadr[0] for name in robot.joint_names])
+        self._act = np.array([model.actuator(name).id for name in robot.joint_names])
+        by_body: dict[str, list[int]] = {}
+        for geom in range(model.ngeom):
+            if model.geom_contype[geom] or model.geom_conaffinity[geom]:
+                by_body.setdefault(model.body(model.geom_bodyid[geom]).name, []).append(geom)
+        self._pairs = [
+            (one, other, f'{a}-{b}')
+            for a, b in robot.collision_pairs
+            for one in by_body[a]
+            for other in by_body[b]
+        ]
+
+    def place(self, q: np.ndarray) -> None:
+        """Put the joints at `q` (n,), at rest."""
+        self.data.qpos[self._q] = q
+        self.data.qvel[:] = 0.0
+        mujoco.mj_kinematics(self.model, self.data)
+
+    def nearest(self) -> tuple[float, str]:
+        """Smallest distance of all pairs (m, at most SEEN) and which pair it is."""
+        best, which = SEEN, ''
+        for one, other, name in self._pairs:
+            distance = mujoco.mj_geomDistance(self.model, self.data, one, other, best, None)
+            if distance < best:
+                best, which = distance, name
+        return best, which
+
+    def follow(
+        self, position: np.ndarray, velocity: np.ndarray, effort: np.ndarray, duration: float
+    ) -> None:
+        """Let the servos track a command for `duration` s."""
+        servo = self._robot.servo
+        self.data.ctrl[self._act] = servo.kp * position + servo.kv * velocity + effort
+        mujoco.mj_step(self.model, self.data, max(1, round(duration / STEP)))
+        mujoco.mj_kinematics(self.model, self.data)
+
+    @property
+    def measured(self) -> tuple[np.ndarray, np.ndarray]:
+        """Positions and velocities (n,) of the joints."""
+        return self.data.qpos[self._q].copy(), self.data.qvel[self._v].copy()

@@ -1,0 +1,141 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""One stop, timed by the stamps of those who carry it out.
+
+Every process here stamps with the same clock of the same machine, so a stage's time is the
+difference of two stamps; the way of a message to the one who measures counts for nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from vla_common.messages import stamp_to_ns
+from vla_common.states import Behaviour, Mode
+from vla_interfaces.msg import DriverStatus, SupervisorState
+from vla_validation.system_harness.robot import LaunchedRobot
+
+LIMP = (Behaviour.DAMP, Behaviour.OFF)
+_LONG = 10.0  # s, for a stop that takes some milliseconds
+_LOSS = 3.0
+
+STAGES = {
+    'request_to_mode_ms': 'request to mode ESTOP published by the supervisor',
+    'request_to_behaviour_ms': 'request to the driver cycle that obeys it',
+    'request_to_damped_ms': 'request to the first damped command written to the robot',
+    'request_to_rest_ms': 'request to every joint at rest (the robot has sunk down)',
+}
+
+
+@dataclass
+class StopTimes:
+    """ms of each stage, one entry per stop; of losses by node."""
+
+    stages: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in STAGES})
+    losses: dict[str, list[float]] = field(default_factory=dict)
+
+
+class Stopwatch:
+    """Presses, waits for the stamps, writes down.
+
+    Args:
+        robot: that is up.
+        times: to write into.
+    """
+
+    def __init__(self, robot: LaunchedRobot, times: StopTimes) -> None:
+        self._robot, self._times = robot, times
+        self._states: list[SupervisorState] = []
+        self._drivers: list[DriverStatus] = []
+        robot.listen(self._note)
+
+    def _note(self, message: SupervisorState | DriverStatus) -> None:
+        (self._states if isinstance(message, SupervisorState) else self._drivers).append(message)
+
+    def _begin(self) -> int:
+        # Not in step with anybody's tick.
+        time.sleep(random.uniform(0.0, 0.04))
+        self._states.clear()
+        self._drivers.clear()
+        return time.time_ns()
+
+    def _first(
+        self,
+        messages: list[Any],
+        wanted: Callable[[Any], bool],
+        since: int,
+        timeout: float,
+        what: str,
+    ) -> Any:
+        """The first message stamped after ``since`` that is wanted."""
+        seen = 0
+        found: list[Any] = []
+
+        def look() -> bool:
+            nonlocal seen
+            while seen < len(messages):
+                message = messages[seen]
+                seen += 1
+                if stamp_to_ns(message.header.stamp) >= since and wanted(message):
+                    found.append(message)
+                    return True
+            return False
+
+        self._robot.wait(look, timeout, what)
+        return found[0]
+
+    def estop(self, until_rest: bool) -> None:
+        """Request an e-stop, time its way, and (if asked for) wait until nothing moves."""
+        begin = self._begin()
+        answer = self._robot.ask('/supervisor/estop')
+        mode = self._first(self._states, lambda m: m.mode == Mode.ESTOP, begin, _LONG, 'mode ESTOP')
+        damped = self._first(
+            self._drivers, lambda m: m.behaviour in LIMP, begin, _LONG, 'a damped robot'
+        )
+        stages = self._times.stages
+        at = stamp_to_ns(damped.header.stamp)
+        stages['request_to_mode_ms'].append((stamp_to_ns(mode.header.stamp) - begin) * 1e-6)
+        stages['request_to_behaviour_ms'].append((at - begin) * 1e-6 - damped.loop_ms)
+        stages['request_to_damped_ms'].append((at - begin) * 1e-6)
+        if until_rest:
+            rest = self._first(
+                self._drivers,
+                lambda m: m.at_rest and m.behaviour_done and stamp_to_ns(m.header.stamp) > at,
+                begin,
+                4 * _LONG,
+                'rest',
+            )
+            rested = (stamp_to_ns(rest.header.stamp) - begin) * 1e-6
+            stages['request_to_rest_ms'].append(rested)
+        self._robot.wait(answer.done, _LONG, 'the answer of the e-stop service')
+
+    def loss(self, node: str, number: signal.Signals) -> None:
+        """Freeze or kill a node; time until somebody has begun the stop that has to follow."""
+        pid = self._robot.pid(node)
+        begin = self._begin()
+        os.kill(pid, number)
+        try:
+            if node == 'hardware_driver':
+                # It cannot act any more, dead or frozen: the rest of the robot knows.
+                stop = self._first(
+                    self._states, lambda m: m.mode == Mode.ESTOP, begin, _LOSS, 'mode ESTOP'
+                )
+            else:
+                stop = self._first(
+                    self._drivers,
+                    lambda m: m.behaviour in (Behaviour.STAND, *LIMP),
+                    begin,
+                    _LOSS,
+                    f'a stop without {node}',
+                )
+            self._times.losses.setdefault(node, []).append(
+                (stamp_to_ns(stop.header.stamp) - begin) * 1e-6
+            )
+        finally:
+            if number == signal.SIGSTOP:
+                os.kill(pid, signal.SIGCONT)

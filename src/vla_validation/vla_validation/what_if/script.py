@@ -1,0 +1,137 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The events that a person may let happen, and how they are written.
+
+One event is a time and some words: ``2.5 kill camera`` (at 2.5 s), ``+0.3 resume`` (0.3 s after the
+event before), ``estop`` (1 s after the event before).
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from vla_common.errors import ConfigError
+from vla_common.states import Level
+from vla_supervisor.core import OperatorStep
+from vla_validation.what_if.robot import PERIOD
+
+GAP = 1.0
+"""s between two events of which the second has no time."""
+
+_LEVELS = tuple(level.name.lower() for level in Level)
+_NODES = tuple(PERIOD)
+ANY, SECONDS, COUNT = 'TEXT', 'S', 'N'
+
+
+@dataclass(frozen=True)
+class ScriptEventKind:
+    """One kind of event: its first word, what follows it, and what it means."""
+
+    name: str
+    words: tuple[str | tuple[str, ...], ...]
+    told: str
+
+    @property
+    def usage(self) -> str:
+        """As in the help."""
+        shown = [w if isinstance(w, str) else '|'.join(w) for w in self.words]
+        return ' '.join([self.name, *shown])
+
+
+KINDS = (
+    *(ScriptEventKind(step.value, (), f"operator step {step.value}") for step in OperatorStep),
+    ScriptEventKind('finish', (), 'the instruction is done'),
+    ScriptEventKind('kill', (_NODES,), 'the node\'s process is gone'),
+    ScriptEventKind('freeze', (_NODES,), 'the node hangs: on the graph, saying nothing'),
+    ScriptEventKind('thaw', (_NODES,), 'the frozen node goes on'),
+    ScriptEventKind('restart', (_NODES,), 'a new process of the node, unconfigured'),
+    ScriptEventKind('balance', (_LEVELS,), 'the balance monitor\'s level'),
+    ScriptEventKind('filter', (('ok', 'infeasible', 'starved', *_LEVELS),),
+         'the safety filter\'s state, or level'),
+    ScriptEventKind('fall', (), 'the robot lies'),
+    ScriptEventKind('get_up', (), 'the robot is on its feet again'),
+    ScriptEventKind('camera', (('frozen', 'moving'),), 'whether the pictures change'),
+    ScriptEventKind('policy', (('loaded', 'unloaded', 'blocked'),), 'the policy\'s state'),
+    ScriptEventKind('driver', (('ok', 'fault', 'disobeys', 'obeys', 'limp', 'stiff'),),
+         'what the driver does'),
+    ScriptEventKind('endpoint', (ANY, ('register', 'press', 'release', 'lose', 'find', 'leave')),
+         'an e-stop endpoint (register: 0.5 s soft, 1 s hard; alive until lost)'),
+    ScriptEventKind('publishers', (ANY, COUNT), 'how many publishers the topic has'),
+    ScriptEventKind('stall', (SECONDS,), 'the supervisor itself does not run for so long'),
+    ScriptEventKind('clock_back', (SECONDS,), 'the steady clock runs backwards by so much, once'),
+    ScriptEventKind('wait', (), 'nothing; only the time'),
+)  # fmt: skip
+
+_BY_NAME = {kind.name: kind for kind in KINDS}
+_TIME = re.compile(r'^(\+?)(\d+(?:\.\d*)?|\.\d+)$')
+
+
+@dataclass(frozen=True)
+class ScriptEvent:
+    """One event at its time, s."""
+
+    at: float
+    kind: str
+    words: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """As written, without its time."""
+        return ' '.join((self.kind, *self.words))
+
+
+def parse(lines: Iterable[str], place: str = 'script') -> list[ScriptEvent]:
+    """Read a script: one event per line, or several separated by commas; # begins a comment.
+
+    Raises:
+        ConfigError: naming the line, what stands there and what may.
+    """
+    told: list[ScriptEvent] = []
+    for line in lines:
+        for part in line.split('#', 1)[0].split(','):
+            if part.strip():
+                before = told[-1].at if told else 0.0
+                told.append(parse_one(part.split(), before, place, f'event {len(told) + 1}'))
+    return told
+
+
+def parse_one(words: list[str], before: float, place: str, where: str) -> ScriptEvent:
+    """Read one event that follows one at ``before`` s. Raises ConfigError."""
+    at = before + GAP
+    match = _TIME.match(words[0])
+    if match:
+        at = float(match[2]) + (before if match[1] else 0.0)
+        words = words[1:] or ['wait']
+    if at < before:
+        raise ConfigError(
+            place, where, f'time {at:g} s', f'not before the last event ({before:g} s)'
+        )
+    kind = _BY_NAME.get(words[0])
+    if kind is None:
+        near = difflib.get_close_matches(words[0], _BY_NAME, n=1)
+        wanted = f'{near[0]}?' if near else 'one of ' + ', '.join(_BY_NAME)
+        raise ConfigError(place, where, words[0], wanted)
+    given = tuple(words[1:])
+    if len(given) != len(kind.words) or not all(map(_fits, given, kind.words)):
+        raise ConfigError(place, where, ' '.join(words), kind.usage)
+    return ScriptEvent(at, kind.name, given)
+
+
+def _fits(given: str, wanted: str | tuple[str, ...]) -> bool:
+    if isinstance(wanted, tuple):
+        return given in wanted
+    if wanted == ANY:
+        return True
+    check: Callable[[str], float] = int if wanted == COUNT else float
+    try:
+        return math.isfinite(check(given)) and check(given) >= 0
+    except ValueError:
+        return False
+
+
+def usage() -> str:
+    """All events, one per line."""
+    return '\n'.join(f'  {kind.usage}\n      {kind.told}' for kind in KINDS)
