@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vla_common.levels import Hysteresis
-from vla_common.states import Behaviour, FilterState, InferenceState, Level, Mode
+from vla_common.states import Behaviour, FilterState, Hysteresis, InferenceState, Level, Mode
 from vla_supervisor.conditions import Condition, Reaction, hard, refuse, soft
 from vla_supervisor.core import DriverReport, OperatorStep, SupervisorInputs
 from vla_supervisor.debounce import Debounce

@@ -168,7 +168,7 @@ class SupervisorNode(VlaLifecycleNode):
         now = steady_now()
         gap, self._awake = now - self._awake, now
         if gap > 2.5 / self.params.publish_rate:
-            self._watch.on_stall(gap, now, self._standstill.tell(gap))
+            self._watch.on_stall(gap, now, self._standstill.describe(gap))
         self._standstill.mark(now)
         return now
 

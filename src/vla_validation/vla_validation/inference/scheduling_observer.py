@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from vla_common.scheduling import WITNESS
-from vla_common.scheduling_delay import steal_time_ms
+from vla_common.scheduling_delay import stolen_time
 from vla_validation.inference.distribution import distribution
 
 NAP = 0.003
@@ -28,7 +28,7 @@ def stolen_here() -> float:
     """s that the hypervisor has kept from this process's processors since they started."""
     ours = {f'cpu{i}'.encode() for i in os.sched_getaffinity(0)}
     lines = Path('/proc/stat').read_bytes().splitlines()
-    return sum(steal_time_ms(line) for line in lines if line.partition(b' ')[0] in ours)
+    return sum(stolen_time(line) for line in lines if line.partition(b' ')[0] in ours)
 
 
 class SchedulingObserver:
