@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What the servo loop asks the robot's kinematics."""
+"""Gravity feed-forward."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Gravity:
         return self._kinematics.gravity_torque(position, rotation_matrix(orientation))
 
 
+<<<<<<< HEAD
 class Hands:
     """Positions of the hands in the base's frame, flat: how near two poses are to each other."""
 
@@ -32,3 +33,15 @@ class Hands:
             return position.copy()
         self._kinematics.update(position)
         return np.concatenate([self._kinematics.frame(hand)[1] for hand in self._hands])
+=======
+def rotation(wxyz: np.ndarray) -> np.ndarray:
+    """Rotation matrix (3, 3) of a unit quaternion wxyz."""
+    w, x, y, z = wxyz.tolist()
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+>>>>>>> control
