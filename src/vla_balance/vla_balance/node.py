@@ -14,11 +14,13 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from vla_balance.assessment import AssessmentParams, BalanceAssessment, BalanceVerdict
 from vla_balance.estimator import BalanceEstimate, BalanceEstimator, EstimatorParams
-from vla_common import lifecycle, topics
+from vla_common import topics
 from vla_common.cdr import Writer
 from vla_common.clock import first_sequence, steady_now
 from vla_common.errors import ConfigError
+from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.messages import JointOrder
+from vla_common.node_main import run
 from vla_common.scheduling import Priority
 from vla_common.states import Level
 from vla_common.watchdog import Watchdog
@@ -39,7 +41,7 @@ _STATE_FIELDS = (
 )  # fmt: skip
 
 
-class BalanceMonitor(lifecycle.VlaLifecycleNode):
+class BalanceMonitor(VlaLifecycleNode):
     """See README.md."""
 
     def __init__(self, **node_options: Any) -> None:
@@ -295,4 +297,4 @@ def point(values: Any) -> Point:
 
 
 def main() -> int:
-    return lifecycle.run(BalanceMonitor, priority=Priority.MONITOR)
+    return run(BalanceMonitor, priority=Priority.MONITOR)

@@ -13,10 +13,12 @@ from std_srvs.srv import Trigger
 
 from vla_balance.correction import BalanceCorrection
 from vla_balance.gains import BalanceGains
-from vla_common import lifecycle, topics
+from vla_common import topics
 from vla_common.clock import steady_now
 from vla_common.errors import ConfigError
+from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.messages import ns_to_stamp
+from vla_common.node_main import run
 from vla_common.scheduling import Priority
 from vla_common.states import Behaviour, Level, Mode
 from vla_hardware import telemetry
@@ -46,7 +48,7 @@ class Pacer:
         return True
 
 
-class HardwareDriver(lifecycle.VlaLifecycleNode):
+class HardwareDriver(VlaLifecycleNode):
     """The last node before the motors; see README.md."""
 
     def __init__(self, **node_options: Any) -> None:
@@ -321,4 +323,4 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
 
 
 def main() -> int:
-    return lifecycle.run(HardwareDriver, priority=Priority.DRIVER)
+    return run(HardwareDriver, priority=Priority.DRIVER)

@@ -21,8 +21,9 @@ from vla_common import qos, topics
 from vla_common.clock import RateMeter, first_sequence, steady_now
 from vla_common.errors import ConfigError
 from vla_common.image_cdr import WireImage, read_image
-from vla_common.lifecycle import VlaLifecycleNode, run
+from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.messages import stamp_to_ns
+from vla_common.node_main import run
 from vla_common.scheduling import NormalPriority, Priority
 from vla_common.states import InferenceState, Level, Mode
 from vla_inference.action_server import InstructionActionServer
@@ -136,7 +137,7 @@ class InferenceNode(VlaLifecycleNode):
         self._turns = Scheduler(
             self._cycle.attempt,
             self._publish,
-            lambda: self._note_error('attempt'),
+            lambda: self.report_error('attempt'),
             p.inference_frequency,
         )
         self._wire()
@@ -201,7 +202,7 @@ class InferenceNode(VlaLifecycleNode):
 
     def _see(self, topic: str, camera: str, add: Callable[..., bool]) -> None:
         """Like `subscribe`, for images, which are read in place."""
-        guarded = self._guard(
+        guarded = self.guard(
             lambda serialized: self._on_image(camera, add, read_image(serialized)),
             f'subscription {topic}',
             False,
