@@ -133,8 +133,8 @@ class Collected:
 
 FOUND_WITHIN = 3.0
 """s after which a service is called though it is not reported as available. rmw_fastrtps reports it
-when discovery lists as many readers of requests as writers of responses. Entries of an ended process
-can delay that for minutes, while the server responds."""
+when discovery lists as many readers of requests as writers of responses. Entries of an ended
+process can delay that for minutes, while the server responds."""
 
 
 class Probe:

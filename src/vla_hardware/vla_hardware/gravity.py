@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What the servo loop asks the robot's kinematics."""
+"""Gravity feed-forward."""
 
 from __future__ import annotations
 
@@ -18,17 +18,3 @@ class Gravity:
     def __call__(self, position: np.ndarray, orientation: np.ndarray) -> np.ndarray:
         """(n,) Nm. position: (n,) rad; orientation: (4,) wxyz of the base."""
         return self._kinematics.gravity_torque(position, rotation_matrix(orientation))
-
-
-class Hands:
-    """Positions of the hands in the base's frame, flat: how near two poses are to each other."""
-
-    def __init__(self, robot: RobotModel) -> None:
-        self._kinematics = robot.kinematics()
-        self._hands = [hand for hand in ('left_hand', 'right_hand') if hand in robot.frames]
-
-    def __call__(self, position: np.ndarray) -> np.ndarray:
-        if not self._hands:
-            return position.copy()
-        self._kinematics.update(position)
-        return np.concatenate([self._kinematics.frame(hand)[1] for hand in self._hands])

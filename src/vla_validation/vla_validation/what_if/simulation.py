@@ -231,7 +231,7 @@ class Simulation:
         self._note(event, answer)
 
     def _ask(self, step: OperatorStep) -> str:
-        decision, answer = self._core.ask(self._now, step, self._inputs())
+        decision, answer = self._core.request(self._now, step, self._inputs())
         self._take(decision)
         self._watch.nodes.retry(self._now)
         return answer.message

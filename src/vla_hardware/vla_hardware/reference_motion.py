@@ -1,14 +1,13 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What the servos are asked to follow: hold, stand, damp, off, track.
+"""The position reference of the servos under the behaviours hold, stand, damp, off and track.
 
-One `ReferenceMotion` owns the position reference of all joints. Switching the behaviour never
-makes it jump: hold and stand first brake the motion that is there along the joints' acceleration
-limits, and whatever follows damp or off (where the reference does not steer the servos) begins
-at the measured position.
+Switching the behaviour never makes the reference jump: hold and stand first brake along the
+acceleration limits of the joints, and after damp or off (where the reference does not steer the
+servos) it begins at the measured position.
 
-The straight way to the standing pose may lead through a table. robot.yaml's paths say how poses
-are reached from the standing one without touching it; `stand` goes to the nearest pose of such a
-path and back along it.
+The straight line to the standing pose may lead through a table. The paths in robot.yaml reach poses
+from the standing one without touching it; `stand` goes to the nearest pose of such a path and back
+along it.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ from itertools import pairwise
 import numpy as np
 
 from vla_common.states import Behaviour
+from vla_robot import RobotModel
 
 # Peak of the derivative of the minimum-jerk profile 10 s^3 - 15 s^4 + 6 s^5 (Flash and Hogan 1985).
 PEAK_SPEED = 1.875
 PEAK_ACCELERATION = 10.0 / math.sqrt(3.0)
-NEAR = 0.1  # rad: a pose on the way that need not be visited
-LIMP = (Behaviour.DAMP, Behaviour.OFF)
+NEAR = 0.1  # rad: a waypoint this close need not be visited
 
 
 def clamp(values: np.ndarray, lower: np.ndarray, upper: np.ndarray, out: np.ndarray) -> None:
-    """np.clip, of which most of the time for 32 numbers is spent on the way there."""
+    """np.clip without its overhead, which is most of its time for 32 numbers."""
     np.maximum(values, lower, out=out)
     np.minimum(out, upper, out=out)
 
@@ -38,10 +37,9 @@ class ReferenceMotion:
     """The position reference of n joints and its motion under the behaviour in force.
 
     lower, upper (rad), velocity (rad/s), acceleration (rad/s²): limits, each (n,); standing: the
-    pose that `stand` ends in; duration: seconds that `stand` takes, if no joint has to move
-    faster than its limit for it (then it takes longer); paths: (k, n) rad each, poses on a free way
-    that begins at the standing one; place: maps joint positions to what tells how near two poses
-    are (the hands' positions, flat).
+    pose that `stand` ends in; duration: s that `stand` takes, longer where a joint would exceed a
+    limit; paths: (k, n) rad each, poses on a collision-free path from the standing one; place: maps
+    joint positions to the vector whose distance says how near two poses are (`HandPositions`).
     """
 
     def __init__(
@@ -71,9 +69,24 @@ class ReferenceMotion:
         self._place = place
         self._places = [[place(pose) for pose in path] for path in self._paths]
         self._standing_place = place(self._standing)
-        self._legs: list[np.ndarray] = []  # what is still ahead of stand: poses
+        self._ahead: list[np.ndarray] = []  # poses that stand has yet to reach
         self._pace = 0.0  # s per rad of the joint that moves most
         self._next = np.zeros(n)
+
+    @classmethod
+    def of(cls, robot: RobotModel) -> ReferenceMotion:
+        """With the limits, poses and paths of a robot."""
+        limits = robot.limits
+        return cls(
+            limits.lower,
+            limits.upper,
+            limits.velocity,
+            limits.acceleration,
+            robot.poses['standing'],
+            robot.stops.safe_stop_duration,
+            [robot.waypoints(pose) for pose in robot.paths],
+            HandPositions(robot),
+        )
 
     @property
     def standing_pose(self) -> np.ndarray:
@@ -82,33 +95,30 @@ class ReferenceMotion:
 
     @property
     def resting(self) -> bool:
-        """Whether the reference moves no more: hold has braked, or stand has arrived."""
+        """Whether the reference is at rest: hold has braked, or stand has arrived."""
         if self.behaviour is Behaviour.STAND:
             ends = self._phase is not math.inf and self._phase >= self._stretched
-            return ends and not self._legs
+            return ends and not self._ahead
         return not self.velocity.any()
 
     def restart(self, measured: np.ndarray) -> None:
-        """Puts the reference at the measured position (n,), at rest."""
+        """Set the reference to the measured position (n,), at rest."""
         np.clip(measured, self._lower, self._upper, out=self.position)
         self.velocity[:] = 0.0
 
     def switch(self, behaviour: Behaviour, measured: np.ndarray) -> None:
-        """Takes up another behaviour; `measured` (n,) is where the joints are now."""
+        """Change the behaviour. measured: (n,) rad."""
         if behaviour is self.behaviour:
             return
-        if self.behaviour in LIMP and behaviour not in LIMP:
+        if self.behaviour.passive and not behaviour.passive:
             self.restart(measured)
         self.behaviour = behaviour
         self._phase = math.inf
 
     def tick(self, dt: float, measured: np.ndarray) -> None:
-        """Moves the reference on by dt seconds (track is moved by `follow` instead).
-
-        measured: (n,) rad.
-        """
-        if self.behaviour in LIMP:
-            # Published for whoever continues from it (the safety filter): where the joints are.
+        """Advance the reference by dt s; track is advanced by `follow`. measured: (n,) rad."""
+        if self.behaviour.passive:
+            # The safety filter continues from the published reference: it is where the joints are.
             self.restart(measured)
         elif self.behaviour is Behaviour.HOLD:
             self._brake(dt)
@@ -116,12 +126,12 @@ class ReferenceMotion:
             self._stand(dt)
 
     def follow(self, position: np.ndarray, velocity: np.ndarray, dt: float) -> int:
-        """Tracks a commanded position (n,) and velocity (n,) as far as the URDF limits allow.
+        """Track a commanded position (n,) and velocity (n,) inside the URDF limits.
 
         The result lies inside the position limits and no further from the last reference than
-        the velocity limit times dt. Returns how many joints were held back. Being one further
-        tick behind is not held back: commands come at half the driver's rate, and one that moves
-        at the velocity limit takes two ticks to follow.
+        the velocity limit times dt. Returns the number of clamped joints. One tick behind is not
+        counted: commands come at half the driver's rate, so one that moves at the velocity limit
+        takes two ticks to follow.
         """
         step = self._velocity_limit * dt
         clamp(position, self._lower, self._upper, self._next)
@@ -153,38 +163,37 @@ class ReferenceMotion:
             if self.velocity.any():
                 self._brake(dt)
                 return
-            self._legs = self._way_back()
+            self._ahead = self._path_back()
             length = self._length()
             self._pace = self._duration / length if length > 0.0 else 0.0
-            self._begin_leg()
+            self._begin_segment()
         self._phase += dt
         s = min(self._phase / self._stretched, 1.0)
         if s >= 1.0:
             self.position[:] = self._start + self._path
             self.velocity[:] = 0.0
-            if self._legs:
-                self._begin_leg()
+            if self._ahead:
+                self._begin_segment()
             return
         shape = s * s * s * (10.0 + s * (-15.0 + 6.0 * s))
         slope = 30.0 * s * s * (1.0 - s) ** 2 / self._stretched
         self.position[:] = self._start + shape * self._path
         self.velocity[:] = slope * self._path
 
-    def _begin_leg(self) -> None:
-        goal = self._legs.pop(0)
+    def _begin_segment(self) -> None:
+        goal = self._ahead.pop(0)
         self._start[:] = self.position
         np.subtract(goal, self.position, out=self._path)
         distance = np.abs(self._path)
-        # Not beyond the speed limit, and not beyond the acceleration limit either: the peak of the
-        # second derivative of the profile is 10/sqrt(3).
+        # Within the velocity limit, and within the acceleration limit.
         speed = PEAK_SPEED * distance / self._velocity_limit
         acceleration = np.sqrt(PEAK_ACCELERATION * distance / self._acceleration)
         needed = max(float(speed.max(initial=0.0)), float(acceleration.max(initial=0.0)))
         self._stretched = max(self._pace * float(distance.max(initial=0.0)), needed, 1e-3)
         self._phase = 0.0
 
-    def _way_back(self) -> list[np.ndarray]:
-        """The poses from here to the standing one: the nearest of all paths, and back along it."""
+    def _path_back(self) -> list[np.ndarray]:
+        """Poses from here to the standing one: to the nearest of all paths, and back along it."""
         here = self._place(self.position)
         best, way = float(np.linalg.norm(here - self._standing_place)), [self._standing]
         for path, places in zip(self._paths, self._places, strict=True):
@@ -197,6 +206,21 @@ class ReferenceMotion:
         return way
 
     def _length(self) -> float:
-        """rad along the way, of the joint that moves most in each part."""
-        poses = [self.position, *self._legs]
+        """rad along `_ahead`, of the joint that moves most in each segment."""
+        poses = [self.position, *self._ahead]
         return sum(float(np.abs(b - a).max()) for a, b in pairwise(poses))
+
+
+class HandPositions:
+    """Positions of the hands in the base's frame, flat; the joints of a robot without hands."""
+
+    def __init__(self, robot: RobotModel) -> None:
+        self._kinematics = robot.kinematics()
+        self._hands = [hand for hand in ('left_hand', 'right_hand') if hand in robot.frames]
+
+    def __call__(self, position: np.ndarray) -> np.ndarray:
+        """position: (n,) rad."""
+        if not self._hands:
+            return position.copy()
+        self._kinematics.update(position)
+        return np.concatenate([self._kinematics.frame(hand)[1] for hand in self._hands])

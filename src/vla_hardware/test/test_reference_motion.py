@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from simulated import PERIOD, ROBOT
 
 from vla_common.states import Behaviour
-from vla_hardware.behaviours import LIMP, ReferenceMotion
+from vla_hardware.reference_motion import ReferenceMotion
 
 LOWER, UPPER = ROBOT.limits.lower, ROBOT.limits.upper
 SPEED, ACCELERATION = ROBOT.limits.velocity, ROBOT.limits.acceleration
@@ -95,21 +95,21 @@ def test_every_switch_of_behaviour_is_continuous_in_the_reference(data):
     for _ in range(data.draw(st.integers(1, 6))):
         behaviour = data.draw(st.sampled_from(list(Behaviour)))
         target = inside(data.draw(fractions()))
-        came_from_limp = m.behaviour in LIMP and behaviour not in LIMP
-        before = np.clip(measured, LOWER, UPPER) if came_from_limp else m.position.copy()
+        was_passive = m.behaviour.passive and not behaviour.passive
+        before = np.clip(measured, LOWER, UPPER) if was_passive else m.position.copy()
         m.switch(behaviour, measured)
         for _ in range(data.draw(st.integers(1, 40))):
             if behaviour is Behaviour.TRACK:
                 m.follow(target, np.zeros(ROBOT.n), PERIOD)
             else:
                 m.tick(PERIOD, measured)
-            if behaviour not in LIMP:
+            if not behaviour.passive:
                 assert (np.abs(m.position - before) <= SPEED * PERIOD * (1 + 1e-6)).all()
             assert (m.position >= LOWER).all()
             assert (m.position <= UPPER).all()
             before = m.position.copy()
-        measured = inside(data.draw(fractions())) if behaviour in LIMP else m.position.copy()
-        if behaviour in LIMP:
+        measured = inside(data.draw(fractions())) if behaviour.passive else m.position.copy()
+        if behaviour.passive:
             m.tick(PERIOD, measured)
 
 
