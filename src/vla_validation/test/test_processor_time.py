@@ -7,7 +7,7 @@ import time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from vla_common.clock import ManualClock
-from vla_common.host_id import host_id
+from vla_common.process import host_id
 from vla_validation.rates.processor_time import ProcessorTime, spent
 
 
