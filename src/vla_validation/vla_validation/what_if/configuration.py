@@ -19,7 +19,7 @@ NODE = 'supervisor'
 
 @dataclass(frozen=True)
 class Configuration:
-    """What the supervisor decides by, and how long the robot takes to stand."""
+    """The supervisor's configuration, and how long the robot takes to stand."""
 
     params: Parameters
     settings: Settings
@@ -74,7 +74,7 @@ def configuration(files: Iterable[pathlib.Path], robot: str | None) -> Configura
 
     Args:
         files: ROS parameter files.
-        robot: over what they say, if given.
+        robot: instead of theirs, if given.
 
     Raises:
         ConfigError: as the node would at configure.
@@ -88,7 +88,7 @@ def configuration(files: Iterable[pathlib.Path], robot: str | None) -> Configura
     schema = ParameterSchema.load('vla_supervisor')
     known = {entry.name: entry for entry in schema.entries}
     for name, value in values.items():
-        # As rcl: what the schema does not know is not declared, and has no effect.
+        # As in rcl: a value that the schema does not name is not declared, and has no effect.
         if name in known and known[name].type == 'double' and type(value) is int:
             values[name] = float(value)
     place = ', '.join(str(file) for file in files) or 'parameters'
