@@ -1,20 +1,20 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The stand-in's answer to everything it does not hold: an error that names it."""
+"""The error for everything that the stand-in leaves out."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import NoReturn
 
 
 def outside(what: str) -> str:
-    """The sentence that every refusal of the stand-in uses."""
+    """The sentence of every such error."""
     return f'{what} is not part of the stand-in in compat/; install the real package'
 
 
 def refusing_getattr(module: str) -> Callable[[str], NoReturn]:
-    """A module-level `__getattr__` that names what was asked for.
+    """A module-level `__getattr__` whose error names the missing attribute.
 
-    It raises ImportError, not AttributeError: `from m import x` replaces the text of an
-    AttributeError by its own. Private names get AttributeError, as tools probe for them.
+    It raises ImportError: `from m import x` would replace the text of an AttributeError by its
+    own. Private names raise AttributeError, because tools probe for them.
     """
 
     def __getattr__(name: str) -> NoReturn:
@@ -23,10 +23,3 @@ def refusing_getattr(module: str) -> Callable[[str], NoReturn]:
         raise ImportError(outside(f'{module}.{name}'), name=module)
 
     return __getattr__
-
-
-def refuse_arguments(owner: object, unknown: Mapping[str, Any]) -> None:
-    """Raise TypeError naming the keyword arguments that `owner` does not take."""
-    if unknown:
-        names = ', '.join(f'{type(owner).__name__}({name}=…)' for name in unknown)
-        raise TypeError(outside(names))

@@ -10,26 +10,16 @@ import traceback
 from collections.abc import Coroutine, Iterable, Iterator
 
 from . import logging
-from .actions.execute_local import ExecuteLocal
-from .event import Event
-from .event_handler import BaseEventHandler
-from .event_handlers import OnIncludeLaunchDescription, OnShutdown
-from .events import IncludeLaunchDescription, Shutdown, TimerEvent
+from .event_handler import EventHandler
+from .event_handlers import OnShutdown
+from .events import Event, IncludeLaunchDescription, Shutdown, TimerEvent
+from .execute_process import ExecuteLocal, QueueSettled
 from .launch_context import LaunchContext
 from .launch_description import LaunchDescription
-from .utilities import to_entity_list, visit_all_entities_and_collect_futures
+from .utilities import LaunchDescriptionEntity, to_entity_list
 
 _HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 _REAP_TIMEOUT = 5.0  # s, for processes that have been sent SIGKILL
-
-
-class _OnTimer(BaseEventHandler):
-    def __init__(self) -> None:
-        super().__init__(matcher=lambda event: isinstance(event, TimerEvent))
-
-    def handle(self, event: Event, context):
-        super().handle(event, context)
-        return event.timer_action.handle(context)
 
 
 class LaunchService:
@@ -50,27 +40,27 @@ class LaunchService:
         self._debug = debug
         self._logger = logging.get_logger('launch')
         self._context = LaunchContext(argv=argv, noninteractive=noninteractive)
-        self._context.register_event_handler(OnIncludeLaunchDescription())
-        self._context.register_event_handler(_OnTimer())
-        self._context.register_event_handler(OnShutdown(on_shutdown=self._note_shutdown))
+        for handler in (
+            EventHandler(
+                matcher=lambda event: isinstance(event, IncludeLaunchDescription),
+                entities=lambda event, _: event.launch_description,
+            ),
+            EventHandler(
+                matcher=lambda event: isinstance(event, TimerEvent),
+                entities=lambda event, context: event.timer_action.handle(context),
+            ),
+            OnShutdown(on_shutdown=self._note_shutdown),
+        ):
+            self._context.register_event_handler(handler)
         self._active: list[tuple] = []  # (entity, future) of what goes on
         self._lock = threading.RLock()  # of _loop
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task | None = None
         self._shutting_down = False
         self._return_code = 0
 
     @property
     def context(self) -> LaunchContext:
         return self._context
-
-    @property
-    def event_loop(self) -> 'asyncio.AbstractEventLoop | None':
-        return self._loop
-
-    @property
-    def task(self) -> 'asyncio.Task | None':
-        return self._task
 
     # From any thread.
 
@@ -157,13 +147,12 @@ class LaunchService:
             loop.set_debug(self._debug)
             self._context._attach_to_loop(loop)
             self._loop = loop
-            self._task = asyncio.current_task()
         former = {number: signal.getsignal(number) for number in _HANDLED_SIGNALS}
         try:
-            loop.add_signal_handler(signal.SIGINT, self._make_on_sigint())
-            on_sigterm = self._make_on_sigterm()
+            self._received: set[int] = set()
+            loop.add_signal_handler(signal.SIGINT, self._on_sigint)
             for number in (signal.SIGTERM, signal.SIGQUIT):
-                loop.add_signal_handler(number, on_sigterm, number)
+                loop.add_signal_handler(number, self._on_sigterm, number)
             yield
         finally:
             for number, handler in former.items():
@@ -173,41 +162,28 @@ class LaunchService:
             with self._lock:
                 self._context._detach_from_loop()
                 self._loop = None
-                self._task = None
                 self._shutting_down = False
 
-    def _make_on_sigint(self):
-        received = False
+    def _on_sigint(self) -> None:
+        message = 'user interrupted with ctrl-c (SIGINT)'
+        if signal.SIGINT in self._received:
+            self._logger.warning(f'{message} again, ignoring...')
+            return
+        self._received.add(signal.SIGINT)
+        self._logger.warning(message)
+        self._shutdown('ctrl-c (SIGINT)', due_to_sigint=True)
 
-        def on_sigint() -> None:
-            nonlocal received
-            message = 'user interrupted with ctrl-c (SIGINT)'
-            if received:
-                self._logger.warning(f'{message} again, ignoring...')
-                return
-            received = True
-            self._logger.warning(message)
-            self._shutdown('ctrl-c (SIGINT)', due_to_sigint=True)
-
-        return on_sigint
-
-    def _make_on_sigterm(self):
-        received = False
-
-        def on_sigterm(number: signal.Signals) -> None:
-            nonlocal received
-            name = signal.Signals(number).name
-            self._return_code = 1
-            if received:
-                self._logger.error(f'received {name} again, killing all processes')
-                for process in self._processes():
-                    process._kill()
-                return
-            received = True
-            self._logger.error(f'received {name}, shutting down')
-            self._shutdown(name)
-
-        return on_sigterm
+    def _on_sigterm(self, number: signal.Signals) -> None:
+        name = signal.Signals(number).name
+        self._return_code = 1
+        if self._received - {signal.SIGINT}:
+            self._logger.error(f'received {name} again, killing all processes')
+            for process in self._processes():
+                process.kill()
+            return
+        self._received.add(number)
+        self._logger.error(f'received {name}, shutting down')
+        self._shutdown(name)
 
     async def _step(self, shutdown_when_idle: bool) -> bool:
         """Process one event, or wait for one; False when all is done."""
@@ -267,29 +243,39 @@ class LaunchService:
 
     def _process(self, event: Event) -> None:
         self._logger.debug(f"processing event: '{event.name}'")
-        if hasattr(event, 'process'):
+        if isinstance(event, QueueSettled):
             event.process(self._context)
             return
         for handler in tuple(self._context._event_handlers):
             if not handler.matches(event):
                 continue
-            self._context._push_locals()
+            former = dict(self._context._locals)
             try:
                 for entity in to_entity_list(handler.handle(event, self._context)):
-                    visit_all_entities_and_collect_futures(entity, self._context, self._active)
+                    self._visit(entity)
             finally:
-                self._context._pop_locals()
+                self._context._locals = former
+
+    def _visit(self, entity: LaunchDescriptionEntity) -> None:
+        """Visit an entity and, depth first, what it yields, noting what goes on."""
+        sub_entities = entity.visit(self._context)
+        # At once, so that none is lost when a later visit raises.
+        future = entity.get_asyncio_future()
+        if future is not None:
+            self._active.append((entity, future))
+        for sub_entity in sub_entities or ():
+            self._visit(sub_entity)
 
     def _processes(self) -> list[ExecuteLocal]:
         return [entity for entity, _ in self._active if isinstance(entity, ExecuteLocal)]
 
     async def _leave_no_process(self) -> None:
         """Kill what a cancelled run left; after an orderly end there is nothing."""
-        left = [process for process in self._processes() if not process._completed.done()]
+        left = [process for process in self._processes() if not process.completed.done()]
         for process in left:
-            process._kill()
+            process.kill()
         if left:
-            # _Settled events are no longer processed: wait for the processes themselves.
-            exits = [p._process._exited for p in left if p._process is not None]
+            # QueueSettled events are no longer processed: wait for the processes themselves.
+            exits = [one.process.exited for one in left if one.process is not None]
             if exits:
                 await asyncio.wait(exits, timeout=_REAP_TIMEOUT)

@@ -1,9 +1,10 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The `--qos-*` arguments and the profiles they make."""
+"""The `--qos-*` arguments and the profiles that they make."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 from rclpy.duration import Duration
 from rclpy.qos import (
@@ -15,6 +16,8 @@ from rclpy.qos import (
     QoSReliabilityPolicy,
 )
 
+from ros2cli.command import arg
+
 _POLICIES = {
     'history': QoSHistoryPolicy,
     'reliability': QoSReliabilityPolicy,
@@ -23,22 +26,22 @@ _POLICIES = {
 }
 
 
-def add_qos_arguments(parser: argparse.ArgumentParser, verb: str, default: str) -> None:
-    """Add the arguments; `default` is the short name of the preset profile."""
-    parser.add_argument(
-        '--qos-profile',
-        choices=QoSPresetProfiles.short_keys(),
-        default=default,
-        help=f'preset profile to {verb} with (default: {default})',
-    )
-    parser.add_argument('--qos-depth', metavar='N', type=int, help='queue size')
-    for name, policy in _POLICIES.items():
-        parser.add_argument(
-            f'--qos-{name}', choices=policy.short_keys(), help=f"{name} in place of the profile's"
-        )
-    parser.add_argument(
-        '--qos-liveliness-lease-duration-seconds', type=float, help='liveliness lease'
-    )
+def qos_arguments(verb: str, default: str) -> list[Callable]:
+    """The arguments; `default` is the short name of the preset profile."""
+    return [
+        arg(
+            '--qos-profile',
+            choices=QoSPresetProfiles.short_keys(),
+            default=default,
+            help=f'preset profile to {verb} with (default: {default})',
+        ),
+        arg('--qos-depth', metavar='N', type=int, help='queue size'),
+        *(
+            arg(f'--qos-{name}', choices=policy.short_keys(), help=f"replaces the profile's {name}")
+            for name, policy in _POLICIES.items()
+        ),
+        arg('--qos-liveliness-lease-duration-seconds', type=float, help='liveliness lease'),
+    ]
 
 
 def overrides_given(args: argparse.Namespace) -> bool:

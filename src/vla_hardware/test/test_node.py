@@ -186,7 +186,7 @@ def test_a_silent_supervisor_makes_it_stand_and_a_loud_one_does_not_resume_the_m
     assert 'supervisor silent' in status.behaviour_reason
     assert status.supervisor_age > 0.1
     above.speaking = True
-    status = after(node.status, lambda m: 'begin anew' in m.behaviour_reason)
+    status = after(node.status, lambda m: 'begin again' in m.behaviour_reason)
     assert status.behaviour == SupervisorState.BEHAVIOUR_STAND
     after(node.status, lambda m: m.behaviour_done and m.standing)
 
@@ -296,7 +296,7 @@ def test_simulated_reset_is_refused_in_motion_and_puts_the_fallen_robot_back(ros
     world.wait(1)
     scene.wait(1)
     assert len(world.last.qpos) == node._driver.world.model.nq
-    assert world.last.scene_digest == node._driver.scene.digest
+    assert world.last.scene_digest == node._driver.world.scene.digest
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 from test_health_monitor import Stack
 
-from vla_common.host_id import host_id
+from vla_common.process import host_id
 from vla_common.states import Mode
 from vla_common.testing import wait_until
 from vla_common.topics import HEARTBEAT_TOPIC
@@ -165,7 +165,7 @@ def test_a_process_that_gets_no_processor_is_lost_from_when_the_signal_was_sent(
 
 
 def test_processes_of_one_machine_agree_on_what_it_is_called():
-    code = 'from vla_common.host_id import host_id; print(host_id())'
+    code = 'from vla_common.process import host_id; print(host_id())'
     other = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert other.stdout.strip() == host_id()
 

@@ -14,9 +14,10 @@ from std_srvs.srv import Trigger
 from vla_common import topics
 from vla_common.cdr import Writer
 from vla_common.clock import first_sequence, steady_now
-from vla_common.host_id import host_id
-from vla_common.lifecycle import VlaLifecycleNode, run
+from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.messages import ns_to_stamp
+from vla_common.node_main import run
+from vla_common.process import host_id
 from vla_common.scheduling import Priority
 from vla_common.scheduling_delay import SchedulingDelay
 from vla_common.states import Level, Mode

@@ -11,7 +11,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from vla_common.cdr import Reader
 from vla_common.clock import ManualClock
 from vla_common.distribution import distribution
-from vla_common.host_id import host_id
+from vla_common.process import host_id
 from vla_validation.rates.command import LIMITS, jitter_ms, rate, table
 from vla_validation.rates.processor_time import ProcessorTime, spent
 from vla_validation.report import outside

@@ -3,9 +3,4 @@
 
 from launch._subset import refusing_getattr
 
-from . import lifecycle
-from .matchers import matches_node_name
-
-__all__ = ['lifecycle', 'matches_node_name']
-
 __getattr__ = refusing_getattr(__name__)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import psutil
 from diagnostic_msgs.msg import DiagnosticArray
 
-from vla_common.host_id import host_id
+from vla_common.process import host_id
 
 
 def spent(pid: int) -> float | None:
