@@ -16,7 +16,8 @@ from vla_common.clock import ManualClock
 from vla_common.parameters import Parameters, ParameterSchema
 from vla_common.yaml_file import load_yaml
 from vla_hardware.drivers.base import Gains
-from vla_hardware.servo_loop import Balance, LoopLimits, NoBalance
+from vla_hardware.limits import ServoLimits
+from vla_hardware.servo_output import Balance, NoBalance
 from vla_inference.blending.blender import BlendingParameters, chosen
 from vla_inference.confidence import ConfidenceLimits
 from vla_inference.fallback import PolicySlot
@@ -80,8 +81,8 @@ class RobotStack:
         if robot.foot_boxes:
             self.balance = BalanceCorrection(robot, BalanceGains.load(robot))
         driver = node_parameters('vla_hardware', 'hardware_driver')
-        self.loop_limits = LoopLimits(
-            **{f.name: getattr(driver, f.name) for f in fields(LoopLimits)}
+        self.loop_limits = ServoLimits(
+            **{f.name: getattr(driver, f.name) for f in fields(ServoLimits)}
         )
         safety = node_parameters('vla_safety', 'safety_filter')
         self.timeouts = Timeouts(**vars(safety.timeouts))
@@ -96,7 +97,7 @@ class RobotStack:
     def slot(self, policy: Policy, clock: ManualClock, latency: float, mode: str) -> PolicySlot:
         """The policy as the node holds it. mode: of blending, '' for that of the node."""
         b, c = self.inference.blending, self.inference.confidence
-        takes_prefix = bool(getattr(policy, 'takes_prefix', False))
+        takes_prefix = policy.takes_prefix
         return PolicySlot(
             policy,
             SimulatedWorker(policy, clock, latency),

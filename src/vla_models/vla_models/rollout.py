@@ -33,7 +33,7 @@ from vla_inference.scheduler import Scheduler
 from vla_inference.session import Phase, Session
 from vla_models.robot_stack import EARLY, USUAL, RobotStack, Timing, WorldDriver
 from vla_models.success import SuccessCriterion
-from vla_policy.runtimes.scripted import HoldPolicy
+from vla_policy.scripted_policy import HoldPolicy
 from vla_policy.types import Policy
 from vla_robot import RobotModel
 from vla_safety.filter import Output
