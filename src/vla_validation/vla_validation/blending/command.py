@@ -10,7 +10,7 @@ import sys
 import numpy as np
 
 from vla_common.errors import ConfigError
-from vla_inference.blending.blender import Blending, BlendingParameters
+from vla_inference.blender import Blending, BlendingParameters
 from vla_robot import load_robot
 from vla_safety.parameters import FilterParameters, load_parameters
 from vla_validation.blending.closed_loop import TrackingOutcome, run

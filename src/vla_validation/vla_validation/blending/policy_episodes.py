@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vla_inference.blending.blender import Blender, Blending, BlendingParameters
+from vla_inference.blender import Blender, Blending, BlendingParameters
 from vla_models.evaluation import Episodes
 from vla_models.rollout import SERVO_PERIOD
 from vla_models.statistics import EpisodeOutcome

@@ -174,7 +174,7 @@ class SimulatedRobot(threading.Thread):
             if self._session.running(now) is None:
                 last = 0.0
                 self._begin(now, now_ns)
-            attempt = self._cycle.attempt()
+            attempt = self._cycle.run()
             if attempt.chunk is not None:
                 moment = time.monotonic()
                 self.life.note_chunk(attempt.state is InferenceState.FALLBACK, moment, last)
