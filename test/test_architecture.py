@@ -20,7 +20,8 @@ LAYERS = (
     ('vla_sim', 'vla_supervisor'),
     ('vla_balance', 'vla_camera'),
     ('vla_policy', 'vla_safety', 'vla_hardware'),
-    ('vla_inference', 'vla_models', 'vla_serving'),
+    ('vla_inference', 'vla_serving'),
+    ('vla_models',),
     ('vla_deploy',),
     ('vla_validation',),
 )
@@ -49,7 +50,7 @@ ROS_MODULES = {
     'vla_safety': {'node'},
     'vla_serving': set(),
     'vla_sim': {'snapshot'},
-    'vla_supervisor': {'node', 'lifecycle_calls', 'operator_command'},
+    'vla_supervisor': {'node', 'lifecycle_calls', 'messages', 'operator_command'},
     'vla_models': set(),
     'vla_deploy': {'comparing.shadow_node', 'commands.compare'},
 }

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> dict[str, dict]:
     policy = load_policy(path, robot, threads=args.threads)
     bare, model = call_times(policy, robot, args.times, size)
     instruction = policy.bundle.tasks[0] if policy.bundle.tasks else 'wave'
-    has_model = policy.bundle.action is not None
+    has_model = policy.bundle.has_model
     policy.close()
     found: dict[str, dict] = {'preprocess_ms': _ms(preprocessing(args.times, (640, 480), 224))}
     if has_model:

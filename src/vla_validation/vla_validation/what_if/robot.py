@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from vla_common.states import Behaviour, FilterState, InferenceState, Level, Mode
 from vla_supervisor.core import Decision, DriverReport
 from vla_supervisor.health_monitor import BALANCE, CAMERA, DRIVER, FILTER, INFERENCE, HealthMonitor
-from vla_supervisor.lifecycle_manager import Ask, LifecycleManager, LifecycleState
+from vla_supervisor.lifecycle_manager import LifecycleManager, LifecycleRequest, LifecycleState
 
 PERIOD = {DRIVER: 0.02, BALANCE: 0.01, CAMERA: 1.0 / 15.0, FILTER: 0.01, INFERENCE: 1.0 / 15.0}
 """s between two reports of each node, as the nodes send them."""
@@ -115,11 +115,13 @@ class ScriptedRobot:
             node = self.nodes[call.node]
             if not node.alive or node.frozen:
                 continue
-            if call.ask is Ask.STATE:
+            if call.request is LifecycleRequest.STATE:
                 self._plan.on_state(now, call, node.state)
             else:
                 node.state = (
-                    LifecycleState.INACTIVE if call.ask is Ask.CONFIGURE else LifecycleState.ACTIVE
+                    LifecycleState.INACTIVE
+                    if call.request is LifecycleRequest.CONFIGURE
+                    else LifecycleState.ACTIVE
                 )
                 self._plan.on_transition(now, call, True)
         self._plan.abandoned()

@@ -228,7 +228,7 @@ class Simulation:
         self._note(event, answer)
 
     def _ask(self, step: OperatorStep) -> str:
-        decision, answer = self._core.ask(self._now, step, self._inputs())
+        decision, answer = self._core.request(self._now, step, self._inputs())
         self._take(decision)
         self._health.nodes.retry(self._now)
         return answer.message

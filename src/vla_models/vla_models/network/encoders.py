@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""From an image to a grid of features that still knows where things are."""
+"""Encoders of image and instruction."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class ConvolutionalEncoder(nn.Module):
     """(B, 3, S, S) to features (B, (S/4)², width).
 
     Two scales: every fourth pixel, because a cube on the table is 5 to 15 pixels wide at 112² and
-    has to be placed to a fraction of a pixel, and every eighth, which sees further around. Made
-    for two CPU cores: nothing is computed at more than a 16th of the pixels.
+    has to be located to a fraction of a pixel, and every eighth for context. For two CPU cores:
+    no layer computes at more than a 16th of the pixels.
     """
 
     stride = 4
@@ -61,7 +61,7 @@ class ConvolutionalEncoder(nn.Module):
 class VisionTransformer(nn.Module):
     """(B, 3, S, S) to features (B, (S/stride)², width); Dosovitskiy et al. (2021), pre-norm.
 
-    Patches overlap by half (early convolutions help: Xiao et al., 2021), places are learned.
+    Patches overlap by half (early convolutions help: Xiao et al., 2021); learned positions.
     """
 
     def __init__(
@@ -95,3 +95,22 @@ def grid_coordinates(side: int) -> Tensor:
     ticks = (torch.arange(side) + 0.5) / side * 2 - 1
     v, u = torch.meshgrid(ticks, ticks, indexing='ij')
     return torch.stack([u.flatten(), v.flatten()], dim=1)
+
+
+class TextEncoder(nn.Module):
+    """Token ids (B, L), 0 = padding, to (B, width)."""
+
+    def __init__(self, vocabulary: int, length: int, width: int, heads: int, layers: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, width)
+        self.position = nn.Parameter(torch.randn(length, width) * 0.02)
+        self.layers = nn.ModuleList(TransformerLayer(width, heads) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        mask = ids > 0
+        tokens = self.embedding(ids) + self.position
+        for layer in self.layers:
+            tokens = layer(tokens, mask.unsqueeze(1))
+        weight = mask.to(tokens.dtype).unsqueeze(-1)
+        return self.norm((tokens * weight).sum(1) / weight.sum(1).clamp(min=1.0))
