@@ -25,10 +25,9 @@ from vla_hardware.command_gate import Rejection
 from vla_hardware.simulation import PERIOD, SimulatedServo
 from vla_inference.fallback import FallbackChain
 from vla_inference.inference_step import InferenceStep, StepLimits, StepResult
-from vla_inference.instruction_text import worded
 from vla_inference.observation import ObservationAssembler, ObservationBounds
 from vla_inference.scheduler import Scheduler
-from vla_inference.session import Phase, Session
+from vla_inference.session import Phase, Session, instruction_text
 from vla_models.robot_stack import EARLY, USUAL, RobotStack, Timing
 from vla_models.success import SuccessCriterion
 from vla_policy.scripted_policy import HoldPolicy
@@ -127,7 +126,7 @@ class Rollout:
         watch: Callable[[World, float], None] | None = None,
     ) -> Run:
         """For `duration` s, or until `finished` or a fall."""
-        self._start(worded(instruction))
+        self._start(instruction_text(instruction))
         now = 0.0
         for tick in range(round(duration / PERIOD)):
             self._servo.cycle()
