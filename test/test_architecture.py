@@ -31,7 +31,17 @@ ROS = ('rclpy', 'launch', 'launch_ros', 'diagnostic_updater', 'vla_interfaces')
 ROS_MODULES = {
     'vla_balance': {'node'},
     'vla_camera': {'node', 'image_messages'},
-    'vla_common': {'guarded_node', 'lifecycle', 'node_main', 'qos', 'testing', 'executor_thread', 'messages', 'cdr'},
+    'vla_common': {
+        'guarded_node',
+        'lifecycle',
+        'node_main',
+        'qos',
+        'testing',
+        'executor_thread',
+        'messages',
+        'cdr',
+        'image_cdr',
+    },
     'vla_hardware': {'node', 'state_publisher', 'telemetry'},
     'vla_inference': {'node', 'action_server', 'messages', 'configure'},
     'vla_policy': set(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vla_common.rotation import rotation_matrix
 from vla_robot import RobotModel
 
 
@@ -16,16 +17,4 @@ class Gravity:
 
     def __call__(self, position: np.ndarray, orientation: np.ndarray) -> np.ndarray:
         """(n,) Nm. position: (n,) rad; orientation: (4,) wxyz of the base."""
-        return self._kinematics.gravity_torque(position, rotation(orientation))
-
-
-def rotation(wxyz: np.ndarray) -> np.ndarray:
-    """Rotation matrix (3, 3) of a unit quaternion wxyz."""
-    w, x, y, z = wxyz.tolist()
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ]
-    )
+        return self._kinematics.gravity_torque(position, rotation_matrix(orientation))

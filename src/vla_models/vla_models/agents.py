@@ -22,8 +22,8 @@ class BundleBrain:
     def __init__(self, policy: Policy, renderer: Renderer, blind: bool = False) -> None:
         self.policy, self.renderer, self.blind = policy, renderer, blind
         index = renderer.robot.index
-        self.joints = np.array([index[name] for name in policy.bundle.action.joints])
-        self._camera = policy.bundle.image.camera
+        self.joints = np.array([index[name] for name in policy.bundle.model.action.joints])
+        self._camera = policy.bundle.model.inputs.images[0].camera
 
     def propose(self, world: World, observation: Observation) -> np.ndarray:
         """See `rollout.Brain`."""

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""From the parameter file and robot.yaml to the values that the pure parts take."""
+"""Settings of the supervisor, from the parameters and robot.yaml."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vla_common.errors import ConfigError
+from vla_common.parameters import Parameters
 from vla_common.states import EstopBehaviour
 from vla_common.topics import HEARTBEAT_TOPIC
 from vla_supervisor.decision import StopLimits, SupervisorConfig
@@ -16,46 +17,29 @@ from vla_supervisor.lifecycle_manager import Timing
 
 @dataclass(frozen=True)
 class Settings:
-    """All of it."""
+    """Settings of core, health monitor and lifecycle manager."""
 
     core: SupervisorConfig
     limits: HealthLimits
     timing: Timing
 
 
-def _stop_limits(place: str, prefix: str, section: Any) -> StopLimits:
-    if not section.obey_within < section.slow_within:
-        raise ConfigError(
-            place,
-            f'{prefix}.obey_within',
-            f'{section.obey_within:g}',
-            f'less than {prefix}.slow_within ({section.slow_within:g} s)',
-        )
-    if not section.slow_within < section.rest_within:
-        raise ConfigError(
-            place,
-            f'{prefix}.rest_within',
-            f'{section.rest_within:g}',
-            f'more than {prefix}.slow_within ({section.slow_within:g} s)',
-        )
-    if not section.rest_speed <= section.slow_speed:
-        raise ConfigError(
-            place,
-            f'{prefix}.rest_speed',
-            f'{section.rest_speed:g}',
-            f'at most {prefix}.slow_speed ({section.slow_speed:g} rad/s)',
-        )
-    return StopLimits(
-        section.obey_within,
-        section.slow_within,
-        section.slow_speed,
-        section.rest_within,
-        section.rest_speed,
-    )
+def _stop_limits(place: str, prefix: str, section: Parameters) -> StopLimits:
+    limits = section.select(StopLimits)
+    slow = f'{prefix}.slow_within ({limits.slow_within:g} s)'
+    speed = f'{prefix}.slow_speed ({limits.slow_speed:g} rad/s)'
+    for name, ok, wanted in (
+        ('obey_within', limits.obey_within < limits.slow_within, f'less than {slow}'),
+        ('rest_within', limits.slow_within < limits.rest_within, f'more than {slow}'),
+        ('rest_speed', limits.rest_speed <= limits.slow_speed, f'at most {speed}'),
+    ):
+        if not ok:
+            raise ConfigError(place, f'{prefix}.{name}', f'{getattr(limits, name):g}', wanted)
+    return limits
 
 
-def settings(params: Any, stops: Any, place: str) -> Settings:
-    """Check what no single parameter can tell, and sort the parameters into their places.
+def settings(params: Parameters, stops: Any, place: str) -> Settings:
+    """Check parameters against each other, and group them.
 
     Args:
         params: from `parameters.yaml`.
@@ -77,32 +61,15 @@ def settings(params: Any, stops: Any, place: str) -> Settings:
             '(robot.yaml: stops.safe_stop_duration)',
         )
     return Settings(
-        core=SupervisorConfig(
+        core=params.select(
+            SupervisorConfig,
             safe_stop=safe_stop,
             estop=estop,
             estop_behaviour=EstopBehaviour(stops.estop),
-            estop_off_after=params.estop.off_after,
-            danger_speed_scale=params.danger.speed_scale,
-            auto_arm=params.auto_arm,
         ),
-        limits=HealthLimits(
+        limits=params.select(
+            HealthLimits,
             timeouts={name: getattr(params.timeouts, name) for name in HEARTBEAT_TOPIC},
-            danger_stop_after=params.danger.stop_after,
-            danger_fall_after=params.danger.fall_after,
-            infeasible_stop_after=params.infeasible_stop_after,
-            not_tracking_stop_after=params.not_tracking_stop_after,
-            starved_stop_after=params.starved_stop_after,
-            idle_end_after=params.idle_end_after,
-            stall_stop_after=params.stall_stop_after,
-            flapping_leak=params.flapping_leak,
         ),
-        timing=Timing(
-            query_timeout=params.bringup.query_timeout,
-            configure_timeout=params.bringup.configure_timeout,
-            activate_timeout=params.bringup.activate_timeout,
-            poll_period=params.bringup.poll_period,
-            order_patience=params.bringup.order_patience,
-            backoff_first=params.bringup.backoff_first,
-            backoff_longest=params.bringup.backoff_longest,
-        ),
+        timing=params.bringup.to(Timing),
     )

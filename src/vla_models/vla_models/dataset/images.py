@@ -12,7 +12,7 @@ import zlib
 import cv2
 import numpy as np
 
-from vla_policy.bundle.bundle import ImageInput
+from vla_policy.bundle.model_inputs import ImageInput
 from vla_policy.preprocess import ImagePreprocessor
 
 _SIGNATURE = b'\x89PNG\r\n\x1a\n'

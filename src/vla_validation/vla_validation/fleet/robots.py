@@ -20,7 +20,7 @@ from vla_inference.policy_worker import ThreadWorker
 from vla_inference.session import Session
 from vla_policy.load import load_policy
 from vla_policy.remote.wire import pack, unpack
-from vla_policy.runtimes.scripted import HoldPolicy
+from vla_policy.scripted_policy import HoldPolicy
 
 
 async def ask_for(

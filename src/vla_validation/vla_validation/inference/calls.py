@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vla_common.errors import ConfigError
-from vla_policy.bundle.bundle import ImageInput
+from vla_policy.bundle.model_inputs import ImageInput
 from vla_policy.load import load_policy
 from vla_policy.preprocess import ImagePreprocessor
 from vla_policy.types import Observation, Policy
@@ -51,7 +51,7 @@ def outside(policy: Policy, robot: Any, times: int, size: tuple[int, int], pause
         policy.predict(observation)
         took = time.perf_counter() - began
         if i >= WARM_UP:
-            model = min(took, getattr(policy, 'run_s', 0.0))
+            model = min(took, policy.run_s)
             without.append(took - model)
             within.append(model)
 

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> dict[str, dict]:
     policy = load_policy(path, robot, threads=args.threads)
     bare, model = outside(policy, robot, args.times, size)
     words = policy.bundle.tasks[0] if policy.bundle.tasks else 'wave'
-    has_model = policy.bundle.action is not None
+    has_model = policy.bundle.has_model
     policy.close()
     table: dict[str, dict] = {
         'preprocess_ms': distribution(preprocessing(args.times, (640, 480), 224))

@@ -6,14 +6,18 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 ROUNDING = 1e-9  # m
 
 
-def convex_hull(points: np.ndarray) -> np.ndarray:
-    """The hull's corners (h, 2) of points (k, 2), counter-clockwise (Andrew's monotone chain);
-    corners on a straight line, within rounding, are left out."""
-    ordered = sorted({(round(x, 9), round(y, 9)) for x, y in points.tolist()})
+def convex_hull(points: ArrayLike) -> np.ndarray:
+    """Corners (h, 2) of the hull of points (k, 2), counter-clockwise (Andrew's monotone chain).
+
+    Corners on a straight line, within rounding, are left out.
+    """
+    pairs = np.asarray(points, dtype=float).reshape(-1, 2).tolist()
+    ordered = sorted({(round(x, 9), round(y, 9)) for x, y in pairs})
     if len(ordered) <= 2:
         return np.array(ordered).reshape(-1, 2)
 
@@ -29,14 +33,16 @@ def convex_hull(points: np.ndarray) -> np.ndarray:
 
 
 def signed_margin(polygon: np.ndarray, point: np.ndarray) -> float:
-    """Distance (m) of a point from the border of a convex, counter-clockwise polygon (k, 2):
-    positive inside, negative outside, -inf for an empty polygon."""
+    """Distance (m) of a point from the border of a convex, counter-clockwise polygon (k, 2).
+
+    Positive inside, negative outside, -inf for an empty polygon.
+    """
     corners = polygon.tolist()
     if not corners:
         return -math.inf
     x, y = float(point[0]), float(point[1])
     nearest, inside = math.inf, len(corners) >= 3
-    # A foot has few corners: plain Python takes a fifth of NumPy's time for them.
+    # A foot has few corners: plain Python takes a fifth of NumPy's time.
     for i, (ax, ay) in enumerate(corners):
         bx, by = corners[i + 1 - len(corners)]
         ex, ey, px, py = bx - ax, by - ay, x - ax, y - ay
