@@ -27,10 +27,9 @@ from vla_hardware.command_gate import Rejection
 from vla_hardware.servo_loop import ServoLoop
 from vla_inference.fallback import FallbackChain
 from vla_inference.inference_step import InferenceStep, StepLimits, StepResult
-from vla_inference.instruction_text import worded
 from vla_inference.observation import ObservationAssembler, ObservationBounds
 from vla_inference.scheduler import Scheduler
-from vla_inference.session import Phase, Session
+from vla_inference.session import Phase, Session, instruction_text
 from vla_models.robot_stack import EARLY, USUAL, RobotStack, Timing, WorldDriver
 from vla_models.success import SuccessCriterion
 from vla_policy.scripted_policy import HoldPolicy
@@ -111,7 +110,7 @@ class Rollout:
             ObservationBounds(o.max_age, o.max_skew, o.max_future, p.frozen_after),
         )
         slot = stack.slot(policy, clock, timing.inference, blending)
-        self._worker = slot.caller
+        self._worker = slot.worker
         self._inference = InferenceStep(
             FallbackChain((slot,)),
             HoldPolicy(robot),
@@ -132,7 +131,7 @@ class Rollout:
             lambda: self._now_ns,
         )
         self._scheduler = Scheduler(
-            self._inference.attempt, self._publish, _raise, p.inference_frequency, clock
+            self._inference.run, self._publish, _raise, p.inference_frequency, clock
         )
         self._images: deque[tuple[float, int, np.ndarray | None]] = deque()
         self._frames = self._sequence = 0
@@ -155,7 +154,7 @@ class Rollout:
         watch: Callable[[World, float], None] | None = None,
     ) -> Run:
         """For `duration` s, or until `finished` or a fall."""
-        self._start(worded(instruction))
+        self._start(instruction_text(instruction))
         now = 0.0
         for tick in range(round(duration / SERVO_PERIOD)):
             now = tick * SERVO_PERIOD
@@ -241,7 +240,7 @@ class Rollout:
                     camera, stamp_ns, now, height, width, 3 * width, 'rgb8', image.tobytes()
                 )
         if news:
-            self._scheduler.take(wait=True)
+            self._scheduler.run_step(wait=True)
 
     def _publish(self, result: StepResult) -> None:
         chunk, joined = result.chunk, result.origin and result.origin.joined
