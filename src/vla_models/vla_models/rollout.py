@@ -94,7 +94,7 @@ class Rollout:
             p.observation.select(ObservationBounds, frozen_after=p.frozen_after),
         )
         slot = stack.slot(policy, self._clock, timing.inference, blending)
-        self._worker = slot.caller
+        self._worker = slot.worker
         self._inference = InferenceStep(
             FallbackChain((slot,)),
             HoldPolicy(robot),
@@ -107,7 +107,7 @@ class Rollout:
             lambda: self._servo.wall_ns,
         )
         self._scheduler = Scheduler(
-            self._inference.attempt, self._publish, _raise, p.inference_frequency, self._clock
+            self._inference.run, self._publish, _raise, p.inference_frequency, self._clock
         )
         self._images: deque[tuple[float, int, np.ndarray | None]] = deque()
         self._frames = self._sequence = 0
@@ -209,7 +209,7 @@ class Rollout:
                     camera, stamp, now, height, width, 3 * width, 'rgb8', image.tobytes()
                 )
         if news:
-            self._scheduler.take(wait=True)
+            self._scheduler.run_step(wait=True)
 
     def _publish(self, result: StepResult) -> None:
         chunk, joined = result.chunk, result.origin and result.origin.joined
