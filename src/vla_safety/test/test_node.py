@@ -16,6 +16,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vla_common import qos
 from vla_common.messages import ns_to_stamp, seconds_to_duration, stamp_to_ns
+from vla_common.parameters import flatten
 from vla_interfaces.msg import SafetyStatus, SupervisorState
 from vla_robot import load_robot
 from vla_safety.node import SafetyFilterNode
@@ -25,14 +26,7 @@ ELBOW = ROBOT.index['left_elbow']
 
 
 def settings(**changes):
-    def flatten(tree, prefix=''):
-        for key, value in tree.items():
-            if isinstance(value, dict):
-                yield from flatten(value, f'{prefix}{key}.')
-            else:
-                yield prefix + key, value
-
-    values = dict(flatten(yaml.safe_load(CONFIG.read_text())['safety_filter']['ros__parameters']))
+    values = flatten(yaml.safe_load(CONFIG.read_text())['safety_filter']['ros__parameters'])
     values |= {name.replace('__', '.'): value for name, value in changes.items()}
     return {name.replace('.', '__'): value for name, value in values.items() if value is not None}
 
