@@ -20,7 +20,8 @@ LAYERS = (
     ('vla_sim', 'vla_supervisor'),
     ('vla_balance', 'vla_camera'),
     ('vla_policy', 'vla_safety', 'vla_hardware'),
-    ('vla_inference', 'vla_models', 'vla_serving'),
+    ('vla_inference', 'vla_serving'),
+    ('vla_models',),
     ('vla_deploy',),
     ('vla_validation',),
 )

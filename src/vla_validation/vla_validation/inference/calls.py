@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Times of a policy asked directly, and of the same bundle behind the openpi protocol."""
+"""Times of a policy called directly, and of the same bundle behind the openpi protocol."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def observations(policy: Policy, robot: Any, width: int, height: int):
         i += 1
 
 
-def outside(policy: Policy, robot: Any, times: int, size: tuple[int, int], pause: float = 0.0):
+def call_times(policy: Policy, robot: Any, times: int, size: tuple[int, int], pause: float = 0.0):
     """(outside, inside): s outside and inside the model of each call, one after the other."""
     without, within = [], []
     for i, observation in enumerate(observations(policy, robot, *size)):
@@ -86,7 +86,7 @@ def openpi_loopback(
             raise ConfigError(bundle, 'serve', server.stderr.read().strip(), 'a server')
         url = line.split(' at ')[1].strip()
         policy = load_policy(url, robot, timeout=5.0)
-        without, _ = outside(policy, robot, times, size)
+        without, _ = call_times(policy, robot, times, size)
         policy.close()
         return without
     finally:
