@@ -12,7 +12,7 @@ from vla_common.chunk_curve import Interpolation
 from vla_common.errors import ConfigError
 from vla_common.parameters import ParameterSchema, nest
 from vla_common.yaml_file import ConfigReader, load_yaml
-from vla_safety.coupled.settings import CoupledSettings
+from vla_safety.coupled.limits import CoupledSettings
 from vla_safety.validation import ChunkRules
 
 
