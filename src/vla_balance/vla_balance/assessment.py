@@ -6,8 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vla_balance.estimator import BalanceEstimate
-from vla_common.levels import Hysteresis
-from vla_common.states import Level
+from vla_common.states import Hysteresis, Level
 
 
 @dataclass(frozen=True)

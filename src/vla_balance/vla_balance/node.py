@@ -61,22 +61,8 @@ class BalanceMonitor(VlaLifecycleNode):
                 'parameters of /balance_monitor', 'tilt_warning', str(rising),
                 'tilt_warning <= tilt_danger <= tilt_emergency <= fallen_tilt',
             )  # fmt: skip
-        self._estimator_params = EstimatorParams(p.contact_force, p.velocity_filter_time)
-        self._judge_params = AssessmentParams(
-            tilt_warning=p.tilt_warning,
-            tilt_danger=p.tilt_danger,
-            tilt_emergency=p.tilt_emergency,
-            low_com=p.low_com,
-            margin_warning=p.margin_warning,
-            margin_danger=p.margin_danger,
-            fall_margin=p.fall_margin,
-            fall_time=p.fall_time,
-            fall_horizon=p.fall_horizon,
-            fallen_tilt=p.fallen_tilt,
-            fallen_height=p.fallen_height,
-            no_contact_time=p.no_contact_time,
-            level_fall_after=p.level_fall_after,
-        )
+        self._estimator_params = p.select(EstimatorParams)
+        self._judge_params = p.select(AssessmentParams)
         self._order = JointOrder(robot.joint_names)
         self._q, self._v = np.zeros(robot.n), np.zeros(robot.n)
         self._orientation = np.array([1.0, 0.0, 0.0, 0.0])

@@ -14,7 +14,7 @@ from vla_deploy.partitioning import PartitionedRunner, resident_mb
 from vla_deploy.reference_model import ReferenceModel
 from vla_deploy.runners import EagerRunner
 from vla_models.network.humanoid_vla import HumanoidVLAConfig
-from vla_models.training.activation_checkpointing import checkpoint_activations
+from vla_models.network.layers import checkpoint_activations
 
 LARGE = {'image_size': 64, 'vision': 'transformer', 'vision_layers': 4, 'head': 'mlp'}
 

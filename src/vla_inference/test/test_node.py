@@ -21,9 +21,9 @@ from vla_common.testing import wait_until
 from vla_inference.node import InferenceNode
 from vla_interfaces.action import RunInstruction
 from vla_interfaces.msg import Cause, ChunkReport, InferenceStatus, SupervisorState
-from vla_policy.doubles import FaultyPolicy
 from vla_policy.load import load_policy
 from vla_policy.testing.bundles import write_bundle
+from vla_policy.testing.faulty_policy import FaultyPolicy
 
 SCRIPTED = str(Path(__file__).parents[3] / 'models' / 'scripted')
 S = SupervisorState
@@ -263,7 +263,7 @@ def test_hung_policy_is_told_held_and_ended_while_the_heart_goes_on(world, bring
     ros.deactivate(node)
     assert not ros.change(node, Transition.TRANSITION_ACTIVATE)  # the call is still out
     policy.release.set()
-    wait_until(lambda: node._cycle.calling_since is None, what='the call')
+    wait_until(lambda: node._step.calling_since is None, what='the call')
     policy.fault = ''
     ros.activate(node)
     world.status_where(lambda s: s.state == s.IDLE)

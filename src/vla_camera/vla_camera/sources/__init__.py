@@ -1,5 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Kinds of camera by name: one file and one line each. Other packages add theirs by entry point."""
+"""Camera sources by name: one file and one line each, here or in a package of your own.
+
+A package of your own adds one as an entry point of the group `vla.cameras`.
+"""
 
 from vla_common.registry import Registry
 
