@@ -64,13 +64,20 @@ else
     fail "the packages could not be installed." "Check the network and the log above, then source setup.bash again."
 fi
 
-# Stand-ins, each only where the real package is missing.
+# Stand-ins, each only where the real package is missing; an older stand-in is installed again, since
+# its modules and entry points may have changed.
 missing=()
 for project in "$root"/compat/*/pyproject.toml; do
   package="$(basename "$(dirname "$project")")"
   (cd / && "$venv/bin/python" - "$package" <<'PY') || missing+=("$root/compat/$package")
-import importlib.util, sys
-sys.exit(importlib.util.find_spec(sys.argv[1]) is None)
+import importlib.metadata, importlib.util, sys
+name = sys.argv[1]
+if importlib.util.find_spec(name) is None:
+    sys.exit(1)
+try:
+    sys.exit('+compat' in importlib.metadata.version(name))
+except importlib.metadata.PackageNotFoundError:
+    sys.exit(0)  # the real package, from an installed ROS
 PY
 done
 if [ "${#missing[@]}" -gt 0 ]; then

@@ -20,7 +20,8 @@ LAYERS = (
     ('vla_sim', 'vla_supervisor'),
     ('vla_balance', 'vla_camera'),
     ('vla_policy', 'vla_safety', 'vla_hardware'),
-    ('vla_inference', 'vla_models', 'vla_serving'),
+    ('vla_inference', 'vla_serving'),
+    ('vla_models',),
     ('vla_deploy',),
     ('vla_validation',),
 )
@@ -31,7 +32,17 @@ ROS = ('rclpy', 'launch', 'launch_ros', 'diagnostic_updater', 'vla_interfaces')
 ROS_MODULES = {
     'vla_balance': {'node'},
     'vla_camera': {'node', 'image_messages'},
-    'vla_common': {'lifecycle', 'qos', 'testing', 'executor_thread', 'messages', 'cdr'},
+    'vla_common': {
+        'guarded_node',
+        'lifecycle',
+        'node_main',
+        'qos',
+        'testing',
+        'executor_thread',
+        'messages',
+        'cdr',
+        'image_cdr',
+    },
     'vla_hardware': {'node', 'state_publisher', 'telemetry'},
     'vla_inference': {'node', 'action_server', 'messages', 'configure'},
     'vla_policy': set(),
@@ -39,7 +50,7 @@ ROS_MODULES = {
     'vla_safety': {'node'},
     'vla_serving': set(),
     'vla_sim': {'snapshot'},
-    'vla_supervisor': {'node', 'lifecycle_calls', 'operator_command'},
+    'vla_supervisor': {'node', 'lifecycle_calls', 'messages', 'operator_command'},
     'vla_models': set(),
     'vla_deploy': {'comparing.shadow_node', 'commands.compare'},
 }

@@ -2,7 +2,7 @@
 """What the workspace expects of `cv_bridge`, whoever provides it."""
 
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,10 +17,7 @@ cv_bridge = pytest.importorskip('cv_bridge')
 from cv_bridge import CvBridge, CvBridgeError  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 
-try:
-    IS_STAND_IN = '+compat' in version('cv_bridge') and hasattr(cv_bridge, 'conversion')
-except PackageNotFoundError:
-    IS_STAND_IN = False
+IS_STAND_IN = 'compat' in Path(cv_bridge.__file__).parts
 stand_in_only = pytest.mark.skipif(not IS_STAND_IN, reason='the real cv_bridge is installed')
 
 ENCODINGS = {

@@ -5,27 +5,12 @@ import asyncio
 import collections
 import os
 import threading
-from collections.abc import Iterable, MutableMapping
+from collections.abc import MutableMapping
+from types import SimpleNamespace
 from typing import Any
 
 from . import logging
-from .event import Event
-
-
-class _Locals:
-    """Read-only attribute access to the context's locals."""
-
-    def __init__(self, names: dict[str, Any]) -> None:
-        self.__dict__.update(names)
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(
-            f"context.locals does not contain attribute '{name}', "
-            f'it contains: [{", ".join(self.__dict__)}]'
-        )
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"can't set attribute '{name}', locals are read-only")
+from .events import Event
 
 
 class LaunchContext:
@@ -35,20 +20,16 @@ class LaunchContext:
     actions that change it change what every later child inherits.
     """
 
-    def __init__(
-        self, *, argv: 'Iterable[str] | None' = None, noninteractive: bool = False
-    ) -> None:
-        self.argv = list(argv) if argv is not None else []
+    def __init__(self, *, argv=None, noninteractive=False) -> None:
+        self.argv = list(argv or ())
         self.noninteractive = noninteractive
         self.launch_configurations: dict[str, Any] = {}
         self.asyncio_loop: asyncio.AbstractEventLoop | None = None
         self.is_shutdown = False
-        self._configurations_stack: list[dict[str, Any]] = []
-        self._environment_stack: list[dict[str, str]] = []
+        self._scopes: list[tuple[dict[str, Any], dict[str, str]]] = []
         self._environment_at_start = dict(os.environ)
         self._globals: dict[str, Any] = {}
         self._locals: dict[str, Any] = {}
-        self._locals_stack: list[dict[str, Any]] = []
         self._event_handlers: collections.deque = collections.deque()
         self._completion_futures: list[asyncio.Future] = []
         self._events: collections.deque[Event] = collections.deque()
@@ -56,19 +37,18 @@ class LaunchContext:
         self._loop_thread: int | None = None
         self._logger = logging.get_logger('launch')
 
-    # Environment and launch configurations, and their scopes.
+    # Launch configurations, environment, and their scopes.
 
     @property
     def environment(self) -> MutableMapping[str, str]:
         return os.environ
 
-    def _push_environment(self) -> None:
-        self._environment_stack.append(dict(os.environ))
+    def _push_scope(self) -> None:
+        self._scopes.append((dict(self.launch_configurations), dict(os.environ)))
 
-    def _pop_environment(self) -> None:
-        if not self._environment_stack:
-            raise RuntimeError('environment stack unexpectedly empty')
-        self._set_environment(self._environment_stack.pop())
+    def _pop_scope(self) -> None:
+        self.launch_configurations, environment = self._scopes.pop()
+        self._set_environment(environment)
 
     def _reset_environment(self) -> None:
         self._set_environment(self._environment_at_start)
@@ -82,19 +62,11 @@ class LaunchContext:
             if os.environ.get(name) != value:
                 os.environ[name] = value
 
-    def _push_launch_configurations(self) -> None:
-        self._configurations_stack.append(dict(self.launch_configurations))
-
-    def _pop_launch_configurations(self) -> None:
-        if not self._configurations_stack:
-            raise RuntimeError('launch_configurations stack unexpectedly empty')
-        self.launch_configurations = self._configurations_stack.pop()
-
     # Locals: names that event handlers and includes leave for the entities they yield.
 
     @property
-    def locals(self) -> _Locals:
-        return _Locals(self.get_locals_as_dict())
+    def locals(self) -> SimpleNamespace:
+        return SimpleNamespace(**self.get_locals_as_dict())
 
     def get_locals_as_dict(self) -> dict[str, Any]:
         return {**self._globals, **self._locals}
@@ -105,22 +77,11 @@ class LaunchContext:
     def extend_locals(self, extensions: dict[str, Any]) -> None:
         self._locals.update(extensions)
 
-    def _push_locals(self) -> None:
-        self._locals_stack.append(dict(self._locals))
-
-    def _pop_locals(self) -> None:
-        if not self._locals_stack:
-            raise RuntimeError('locals stack unexpectedly empty')
-        self._locals = self._locals_stack.pop()
-
     # Events.
 
-    def register_event_handler(self, event_handler, append: bool = False) -> None:
-        """Add a handler before the ones already there (after them with `append`)."""
-        if append:
-            self._event_handlers.append(event_handler)
-        else:
-            self._event_handlers.appendleft(event_handler)
+    def register_event_handler(self, event_handler) -> None:
+        """Add a handler before those already registered."""
+        self._event_handlers.appendleft(event_handler)
 
     def unregister_event_handler(self, event_handler) -> None:
         self._event_handlers.remove(event_handler)
@@ -129,7 +90,7 @@ class LaunchContext:
         return any(handler.matches(event) for handler in self._event_handlers)
 
     def emit_event_sync(self, event: Event) -> None:
-        """Queue an event; safe from any thread (the real one only from the loop's)."""
+        """Queue an event; safe from any thread (in the real package only from the loop's)."""
         self._logger.debug(f"emitting event: '{event.name}'")
         self._events.append(event)
         arrived, loop = self._event_arrived, self.asyncio_loop
@@ -139,9 +100,6 @@ class LaunchContext:
             arrived.set()
         else:
             loop.call_soon_threadsafe(arrived.set)
-
-    async def emit_event(self, event: Event) -> None:
-        self.emit_event_sync(event)
 
     def add_completion_future(self, completion_future: asyncio.Future) -> None:
         """Keep the launch running until this future is done."""
@@ -158,6 +116,4 @@ class LaunchContext:
         self.asyncio_loop = loop
 
     def _detach_from_loop(self) -> None:
-        self.asyncio_loop = None
-        self._event_arrived = None
-        self._loop_thread = None
+        self.asyncio_loop = self._event_arrived = self._loop_thread = None

@@ -7,29 +7,18 @@ import logging as python_logging
 import signal
 import threading
 import traceback
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 
 from . import logging
-from .actions.execute_local import ExecuteLocal
-from .event import Event
-from .event_handler import BaseEventHandler
-from .event_handlers import OnIncludeLaunchDescription, OnShutdown
-from .events import IncludeLaunchDescription, Shutdown, TimerEvent
+from .events import Event, IncludeLaunchDescription, Shutdown, TimerEvent
+from .execute_process import ExecuteLocal, QueueSettled
 from .launch_context import LaunchContext
 from .launch_description import LaunchDescription
-from .utilities import to_entity_list, visit_all_entities_and_collect_futures
+from .utilities import LaunchDescriptionEntity, to_entity_list
 
 _HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 _REAP_TIMEOUT = 5.0  # s, for processes that have been sent SIGKILL
-
-
-class _OnTimer(BaseEventHandler):
-    def __init__(self) -> None:
-        super().__init__(matcher=lambda event: isinstance(event, TimerEvent))
-
-    def handle(self, event: Event, context):
-        super().handle(event, context)
-        return event.timer_action.handle(context)
 
 
 class LaunchService:
@@ -39,45 +28,23 @@ class LaunchService:
     its processes behind there), with return code 1; a second one of these kills at once.
     """
 
-    def __init__(
-        self,
-        *,
-        argv: 'Iterable[str] | None' = None,
-        noninteractive: bool = False,
-        debug: bool = False,
-    ) -> None:
+    def __init__(self, *, argv=None, noninteractive=False, debug=False) -> None:
         logging.launch_config.level = python_logging.DEBUG if debug else python_logging.INFO
         self._debug = debug
         self._logger = logging.get_logger('launch')
-        self._context = LaunchContext(argv=argv, noninteractive=noninteractive)
-        self._context.register_event_handler(OnIncludeLaunchDescription())
-        self._context.register_event_handler(_OnTimer())
-        self._context.register_event_handler(OnShutdown(on_shutdown=self._note_shutdown))
+        self.context = LaunchContext(argv=argv, noninteractive=noninteractive)
         self._active: list[tuple] = []  # (entity, future) of what goes on
         self._lock = threading.RLock()  # of _loop
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task | None = None
         self._shutting_down = False
         self._return_code = 0
-
-    @property
-    def context(self) -> LaunchContext:
-        return self._context
-
-    @property
-    def event_loop(self) -> 'asyncio.AbstractEventLoop | None':
-        return self._loop
-
-    @property
-    def task(self) -> 'asyncio.Task | None':
-        return self._task
 
     # From any thread.
 
     def emit_event(self, event: Event) -> None:
         """Queue an event; before run() it waits for that."""
         with self._lock:
-            self._context.emit_event_sync(event)
+            self.context.emit_event_sync(event)
 
     def include_launch_description(self, launch_description: LaunchDescription) -> None:
         self.emit_event(IncludeLaunchDescription(launch_description))
@@ -96,13 +63,9 @@ class LaunchService:
 
     def _shutdown(self, reason: str, due_to_sigint: bool = False) -> None:
         if not self._shutting_down:
-            self._context.emit_event_sync(Shutdown(reason=reason, due_to_sigint=due_to_sigint))
+            self.context.emit_event_sync(Shutdown(reason=reason, due_to_sigint=due_to_sigint))
         self._shutting_down = True
-        self._context.is_shutdown = True  # at once: nothing may start in the meantime
-
-    def _note_shutdown(self, event: Event, context: LaunchContext) -> None:
-        self._shutting_down = True
-        context.is_shutdown = True
+        self.context.is_shutdown = True  # at once: nothing may start in the meantime
 
     # In the main thread.
 
@@ -155,15 +118,14 @@ class LaunchService:
             if self._loop is not None:
                 raise RuntimeError('LaunchService cannot be run multiple times concurrently.')
             loop.set_debug(self._debug)
-            self._context._attach_to_loop(loop)
+            self.context._attach_to_loop(loop)
             self._loop = loop
-            self._task = asyncio.current_task()
         former = {number: signal.getsignal(number) for number in _HANDLED_SIGNALS}
         try:
-            loop.add_signal_handler(signal.SIGINT, self._make_on_sigint())
-            on_sigterm = self._make_on_sigterm()
+            self._received: set[int] = set()
+            loop.add_signal_handler(signal.SIGINT, self._on_sigint)
             for number in (signal.SIGTERM, signal.SIGQUIT):
-                loop.add_signal_handler(number, on_sigterm, number)
+                loop.add_signal_handler(number, self._on_sigterm, number)
             yield
         finally:
             for number, handler in former.items():
@@ -171,55 +133,42 @@ class LaunchService:
                 if handler is not None:  # None: not set from Python, and left alone by asyncio
                     signal.signal(number, handler)
             with self._lock:
-                self._context._detach_from_loop()
+                self.context._detach_from_loop()
                 self._loop = None
-                self._task = None
                 self._shutting_down = False
 
-    def _make_on_sigint(self):
-        received = False
+    def _on_sigint(self) -> None:
+        message = 'user interrupted with ctrl-c (SIGINT)'
+        if signal.SIGINT in self._received:
+            self._logger.warning(f'{message} again, ignoring...')
+            return
+        self._received.add(signal.SIGINT)
+        self._logger.warning(message)
+        self._shutdown('ctrl-c (SIGINT)', due_to_sigint=True)
 
-        def on_sigint() -> None:
-            nonlocal received
-            message = 'user interrupted with ctrl-c (SIGINT)'
-            if received:
-                self._logger.warning(f'{message} again, ignoring...')
-                return
-            received = True
-            self._logger.warning(message)
-            self._shutdown('ctrl-c (SIGINT)', due_to_sigint=True)
-
-        return on_sigint
-
-    def _make_on_sigterm(self):
-        received = False
-
-        def on_sigterm(number: signal.Signals) -> None:
-            nonlocal received
-            name = signal.Signals(number).name
-            self._return_code = 1
-            if received:
-                self._logger.error(f'received {name} again, killing all processes')
-                for process in self._processes():
-                    process._kill()
-                return
-            received = True
-            self._logger.error(f'received {name}, shutting down')
-            self._shutdown(name)
-
-        return on_sigterm
+    def _on_sigterm(self, number: signal.Signals) -> None:
+        name = signal.Signals(number).name
+        self._return_code = 1
+        if self._received - {signal.SIGINT}:
+            self._logger.error(f'received {name} again, killing all processes')
+            for process in self._processes():
+                process.kill()
+            return
+        self._received.add(number)
+        self._logger.error(f'received {name}, shutting down')
+        self._shutdown(name)
 
     async def _step(self, shutdown_when_idle: bool) -> bool:
         """Process one event, or wait for one; False when all is done."""
         try:
             self._raise_failures()
-            if self._context._events:
-                self._process(self._context._events.popleft())
+            if self.context._events:
+                self._process(self.context._events.popleft())
                 await asyncio.sleep(0)  # processes and timers get their turn
                 return True
             if not self._pending():
                 await asyncio.sleep(0)  # what was done last may still announce it
-                if self._context._events or self._pending():
+                if self.context._events or self._pending():
                     return True
                 if self._shutting_down:
                     return False
@@ -238,14 +187,14 @@ class LaunchService:
         return True
 
     def _pending(self) -> list[asyncio.Future]:
-        return [future for _, future in self._active] + self._context._completion_futures
+        return [future for _, future in self._active] + self.context._completion_futures
 
     def _raise_failures(self) -> None:
         """Drop what is done, then raise the first failure among it."""
         done = [future for future in self._pending() if future.done()]
         self._active = [pair for pair in self._active if not pair[1].done()]
-        futures = self._context._completion_futures
-        self._context._completion_futures = [one for one in futures if not one.done()]
+        futures = self.context._completion_futures
+        self.context._completion_futures = [one for one in futures if not one.done()]
         failures = [
             future.exception() for future in done if not future.cancelled() and future.exception()
         ]
@@ -255,9 +204,9 @@ class LaunchService:
             raise failures[0]
 
     async def _wait(self) -> None:
-        arrived = self._context._event_arrived
+        arrived = self.context._event_arrived
         arrived.clear()
-        if self._context._events:
+        if self.context._events:
             return
         event_task = asyncio.ensure_future(arrived.wait())
         try:
@@ -267,29 +216,47 @@ class LaunchService:
 
     def _process(self, event: Event) -> None:
         self._logger.debug(f"processing event: '{event.name}'")
-        if hasattr(event, 'process'):
-            event.process(self._context)
-            return
-        for handler in tuple(self._context._event_handlers):
-            if not handler.matches(event):
-                continue
-            self._context._push_locals()
-            try:
-                for entity in to_entity_list(handler.handle(event, self._context)):
-                    visit_all_entities_and_collect_futures(entity, self._context, self._active)
-            finally:
-                self._context._pop_locals()
+        if isinstance(event, QueueSettled):
+            event.process(self.context)
+        elif isinstance(event, IncludeLaunchDescription):
+            self._visit_all(lambda: event.launch_description)
+        elif isinstance(event, TimerEvent):
+            self._visit_all(lambda: event.timer_action.handle(self.context))
+        elif isinstance(event, Shutdown):
+            self._shutting_down = self.context.is_shutdown = True
+        for handler in tuple(self.context._event_handlers):
+            if handler.matches(event):
+                self._visit_all(partial(handler.handle, event, self.context))
+
+    def _visit_all(self, get_entities: Callable) -> None:
+        """Visit entities; the locals that they leave are forgotten afterwards."""
+        former = dict(self.context._locals)
+        try:
+            for entity in to_entity_list(get_entities()):
+                self._visit(entity)
+        finally:
+            self.context._locals = former
+
+    def _visit(self, entity: LaunchDescriptionEntity) -> None:
+        """Visit an entity and, depth first, what it yields, noting what goes on."""
+        sub_entities = entity.visit(self.context)
+        # At once, so that none is lost when a later visit raises.
+        future = entity.get_asyncio_future()
+        if future is not None:
+            self._active.append((entity, future))
+        for sub_entity in sub_entities or ():
+            self._visit(sub_entity)
 
     def _processes(self) -> list[ExecuteLocal]:
         return [entity for entity, _ in self._active if isinstance(entity, ExecuteLocal)]
 
     async def _leave_no_process(self) -> None:
         """Kill what a cancelled run left; after an orderly end there is nothing."""
-        left = [process for process in self._processes() if not process._completed.done()]
+        left = [process for process in self._processes() if not process.completed.done()]
         for process in left:
-            process._kill()
+            process.kill()
         if left:
-            # _Settled events are no longer processed: wait for the processes themselves.
-            exits = [p._process._exited for p in left if p._process is not None]
+            # QueueSettled events are no longer processed: wait for the processes themselves.
+            exits = [one.process.exited for one in left if one.process is not None]
             if exits:
                 await asyncio.wait(exits, timeout=_REAP_TIMEOUT)

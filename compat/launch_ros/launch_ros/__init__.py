@@ -1,26 +1,14 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Stand-in for the ROS 2 package `launch_ros` (Jazzy): the subset a bring-up workspace uses."""
 
-from launch._subset import refusing_getattr
+import sys
 
-from . import (
-    actions,
-    descriptions,
-    event_handlers,
-    events,
-    parameter_descriptions,
-    substitutions,
-    utilities,
+from launch._subset import refuse_unknown_names
+
+from . import actions, event_handlers, events, parameter_descriptions, substitutions
+from .events import lifecycle
+
+refuse_unknown_names(
+    *(sys.modules[__name__], actions, event_handlers, events, lifecycle),
+    *(parameter_descriptions, substitutions),
 )
-
-__all__ = [
-    'actions',
-    'descriptions',
-    'event_handlers',
-    'events',
-    'parameter_descriptions',
-    'substitutions',
-    'utilities',
-]
-
-__getattr__ = refusing_getattr(__name__)

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The ROS node that launch itself is, while it has lifecycle nodes to talk to."""
+"""The ROS node of a launch that has lifecycle nodes."""
 
 import contextlib
 import os
@@ -18,6 +18,7 @@ class ROSAdapter:
     """
 
     def __init__(self) -> None:
+        # Here: a launch without lifecycle nodes does not wait for the import of rclpy.
         import rclpy
         from rclpy.executors import SingleThreadedExecutor
         from rclpy.signals import SignalHandlerOptions
@@ -54,9 +55,7 @@ class ROSAdapter:
                 self._calls_changed.notify_all()
 
     def shutdown(self) -> None:
-        """Stop spinning and destroy the node, once no call is under way; again is no error."""
-        if not self._running:
-            return
+        """Stop spinning and destroy the node, once no call is in progress."""
         with self._calls_changed:
             self._calls_changed.wait_for(lambda: self._calls == 0, timeout=_CALLS_TIMEOUT)
         self._running = False
@@ -69,19 +68,15 @@ class ROSAdapter:
 
 
 def get_ros_adapter(context) -> ROSAdapter:
-    """The adapter of this launch, made when first asked for and ended by its shutdown."""
+    """The adapter of this launch, created at the first use and ended by the shutdown."""
     if 'ros_adapter' not in context.get_locals_as_dict():
         adapter = ROSAdapter()
         context.extend_globals({'ros_adapter': adapter})
 
         def on_shutdown(event, context) -> None:
-            # Off the loop's thread: it waits for calls to services to be given up.
+            # Off the loop's thread: it waits until calls to services are given up.
             loop = context.asyncio_loop
             context.add_completion_future(loop.run_in_executor(None, adapter.shutdown))
 
-        context.register_event_handler(OnShutdown(on_shutdown=on_shutdown))
+        context.register_event_handler(OnShutdown(on_shutdown=on_shutdown, handle_once=True))
     return context.locals.ros_adapter
-
-
-def get_ros_node(context):
-    return get_ros_adapter(context).ros_node

@@ -1,27 +1,12 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Stand-in for the ROS 2 package `launch_testing` (Jazzy): what tests of launch files use."""
+# ruff: noqa: F401
 
-from launch._subset import refusing_getattr
+import sys
+
+from launch._subset import refuse_unknown_names
 
 from . import actions, asserts, markers, util
-from .decorator import post_shutdown_test
-from .io_handler import ActiveIoHandler, IoHandler
-from .parametrize import parametrize
-from .proc_info_handler import ActiveProcInfoHandler, ProcInfoHandler
-from .ready_to_test_action_timeout import ready_to_test_action_timeout
+from .markers import parametrize, post_shutdown_test, ready_to_test_action_timeout
 
-__all__ = [
-    'ActiveIoHandler',
-    'ActiveProcInfoHandler',
-    'IoHandler',
-    'ProcInfoHandler',
-    'actions',
-    'asserts',
-    'markers',
-    'parametrize',
-    'post_shutdown_test',
-    'ready_to_test_action_timeout',
-    'util',
-]
-
-__getattr__ = refusing_getattr(__name__)
+refuse_unknown_names(sys.modules[__name__], actions, asserts, markers, util)

@@ -9,58 +9,41 @@ import signal
 import sys
 from importlib.metadata import EntryPoint, entry_points
 
-from ros2cli.parser import LazyParser
-from ros2cli.text import first_doc_line, suggest
-
-GROUP = 'ros2cli.command'
+from ros2cli.command import first_doc_line, suggest
 
 #: Commands of the real `ros2` that this stand-in leaves out.
 NOT_HERE = (
-    'bag',
-    'component',
-    'control',
-    'daemon',
-    'doctor',
-    'extension_points',
-    'extensions',
-    'multicast',
-    'plugin',
-    'security',
-    'trace',
-    'wtf',
+    *('bag', 'component', 'control', 'daemon', 'doctor', 'extension_points', 'extensions'),
+    *('multicast', 'plugin', 'security', 'trace', 'wtf'),
 )
 
 
 def main(*, script_name: str = 'ros2', argv: list[str] | None = None) -> int | str | None:
     """Run the command line; returns what `sys.exit` takes."""
     arguments = sys.argv[1:] if argv is None else argv
-    commands = {point.name: point for point in entry_points(group=GROUP)}
+    commands = {point.name: point for point in entry_points(group='ros2cli.command')}
     chosen = next((word for word in arguments if not word.startswith('-')), None)
-    parser = LazyParser(
+    parser = argparse.ArgumentParser(
         prog=script_name, description=f'{script_name} is an extensible command-line tool for ROS 2.'
-    )
-    parser.add_argument(
-        '--use-python-default-buffering',
-        action='store_true',
-        help='leave stdout as Python buffers it instead of flushing every line',
     )
     subparsers = parser.add_subparsers(
         title='Commands', metavar=f'Call `{script_name} <command> -h` for more detailed usage.'
     )
-    if chosen is None:
-        for name in sorted(commands):
-            _add_command(subparsers, script_name, commands[name])
-    elif chosen in commands:
-        _add_command(subparsers, script_name, commands[chosen])
-    else:
-        return _unknown_command(script_name, chosen, sorted(commands))
+    if chosen is not None and chosen not in commands:
+        reason = f'does not exist{suggest(chosen, commands)}'
+        if chosen in NOT_HERE:
+            reason = 'is not part of the stand-in in compat/; install the real package'
+        print(f"{script_name}: the command '{chosen}' {reason}", file=sys.stderr)
+        print(f'commands here: {", ".join(sorted(commands))}', file=sys.stderr)
+        return 2
+    for name in sorted(commands) if chosen is None else [chosen]:
+        _add_command(subparsers, script_name, commands[name])
     args = parser.parse_args(arguments)
     extension = getattr(args, '_command', None)
     if extension is None:
         parser.print_help()
         return 0
-    if not args.use_python_default_buffering:
-        sys.stdout.reconfigure(line_buffering=True)
+    sys.stdout.reconfigure(line_buffering=True)
     return _run(extension, parser, args)
 
 
@@ -74,41 +57,26 @@ def _add_command(subparsers: object, script_name: str, point: EntryPoint) -> Non
         return
     extension.NAME = point.name
     line = first_doc_line(extension)
-    command_parser = subparsers.add_parser(
-        point.name,
-        help=line,
-        description=line,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command_parser.set_defaults(_command=extension)
-    command_parser.populate_on_parse(
-        lambda: extension.add_arguments(command_parser, f'{script_name} {point.name}')
-    )
+    parser = subparsers.add_parser(point.name, help=line, description=line)
+    parser.set_defaults(_command=extension)
+    extension.add_arguments(parser, f'{script_name} {point.name}')
 
 
-def _unknown_command(script_name: str, chosen: str, known: list[str]) -> int:
-    if chosen in NOT_HERE:
-        reason = 'is not part of the stand-in in compat/; install the real package'
-    else:
-        reason = f'does not exist{suggest(chosen, known)}'
-    print(f"{script_name}: the command '{chosen}' {reason}", file=sys.stderr)
-    print(f'commands here: {", ".join(known)}', file=sys.stderr)
-    return 2
-
-
-def _run(extension: object, parser: LazyParser, args: argparse.Namespace) -> int | str | None:
+def _run(
+    extension: object, parser: argparse.ArgumentParser, args: argparse.Namespace
+) -> int | str | None:
     try:
         return extension.main(parser=parser, args=args)
     except KeyboardInterrupt:
         return int(signal.SIGINT)
     except BrokenPipeError:
-        # The reader of a pipe (`| head`) has gone: nobody is left to tell.
+        # The reader of a pipe (`| head`) has gone; without this Python reports it once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except RuntimeError as error:
         return str(error)
     except Exception as error:
-        # Named, not imported: importing rclpy takes longer than most commands run.
+        # By its name: importing rclpy takes longer than most commands run.
         if type(error).__name__ == 'ExternalShutdownException':
             return int(error.args[0] if error.args else signal.SIGTERM)
         raise

@@ -6,7 +6,7 @@ from __future__ import annotations
 import array
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -18,12 +18,10 @@ from rosidl_parser.definition import (
     Array,
     BasicType,
     BoundedSequence,
-    NamedType,
     NamespacedType,
-    UnboundedSequence,
 )
 
-from ros2cli.text import suggest
+from ros2cli.command import suggest
 
 _SEQUENCES = (list, tuple, array.array, np.ndarray)
 
@@ -35,65 +33,101 @@ class FieldError(ValueError):
 def get_interface(kind: str, name: str) -> type:
     """Return the class of an interface; `kind` is `msg`, `srv` or `action`.
 
-    `package/Name` and `package/kind/Name` are both accepted. RuntimeError says what is wrong.
+    `package/Name` and `package/kind/Name` are both accepted. RuntimeError names the error.
     """
     wording = {'msg': 'message', 'srv': 'service', 'action': 'action'}[kind]
-    parts = name.split('/')
-    if len(parts) == 2:
-        parts.insert(1, kind)
-    if len(parts) != 3 or not all(parts) or parts[1] != kind:
-        raise RuntimeError(
-            f"The passed {wording} type is invalid: '{name}' is not of the form package/{kind}/Name"
-        )
-    package, _, interface = parts
+    invalid = f'The passed {wording} type is invalid: '
+    package, *middle, interface = name.split('/')
+    if not package or not interface or middle not in ([], [kind]):
+        raise RuntimeError(f"{invalid}'{name}' is not of the form package/{kind}/Name")
     try:
         module = importlib.import_module(f'{package}.{kind}')
     except ImportError as error:
         raise RuntimeError(
-            f'The passed {wording} type is invalid: cannot import {package}.{kind} ({error}); '
+            f'{invalid}cannot import {package}.{kind} ({error}); '
             'is the package built and its setup sourced?'
         ) from None
     found = getattr(module, interface, None)
     if not isinstance(found, type):
-        names = [word for word in vars(module) if word[:1].isupper()]
-        raise RuntimeError(
-            f'The passed {wording} type is invalid: {package} has no {wording} '
-            f"'{interface}'{suggest(interface, names)}"
-        )
+        hint = suggest(interface, [word for word in vars(module) if word[:1].isupper()])
+        raise RuntimeError(f"{invalid}{package} has no {wording} '{interface}'{hint}")
     return found
 
 
-def type_name(message: object) -> str:
-    """Return `package/msg/Name` of a message or of its class."""
-    cls = message if isinstance(message, type) else type(message)
-    package, kind, *_ = cls.__module__.split('.')
-    return f'{package}/{kind}/{cls.__name__}'
+def _type_name(message: object) -> str:
+    """Return `package/msg/Name` of a message."""
+    package, kind, *_ = type(message).__module__.split('.')
+    return f'{package}/{kind}/{type(message).__name__}'
 
 
 def _value_type_name(value_type: object) -> str:
     if isinstance(value_type, BasicType):
         return value_type.typename
-    if isinstance(value_type, AbstractString):
-        return 'string'
-    if isinstance(value_type, AbstractWString):
-        return 'wstring'
-    if isinstance(value_type, NamedType):
-        return value_type.name
     if isinstance(value_type, NamespacedType):
         return '/'.join(value_type.namespaced_name())
-    return 'unknown'
+    return 'wstring' if isinstance(value_type, AbstractWString) else 'string'
 
 
-def _sequence_note(value: object, slot: object) -> str:
-    """What stands for a sequence that is not shown."""
-    name = _value_type_name(slot.value_type)
-    if isinstance(slot, Array):
-        return f'<array type: {name}[{slot.size}]>'
-    if isinstance(slot, BoundedSequence):
-        return f'<sequence type: {name}[{slot.maximum_size}], length: {len(value)}>'
-    if isinstance(slot, UnboundedSequence):
-        return f'<sequence type: {name}, length: {len(value)}>'
-    return 'unknown'
+class Format:
+    """How values are shown: shortened to `length`, without arrays, without strings."""
+
+    def __init__(
+        self, length: int | None = None, no_arr: bool = False, no_str: bool = False
+    ) -> None:
+        self.length = length
+        self.no_arr = no_arr
+        self.no_str = no_str
+
+    def _shortened(self, value: str, dots: str = '...') -> str:
+        if self.length is None or len(value) <= self.length:
+            return value
+        return value[: self.length] + dots
+
+    def _note(self, value: object, slot: object) -> str | None:
+        """The text for a value that is not shown."""
+        if isinstance(value, str):
+            return f'<string length: <{len(value)}>>' if self.no_str else None
+        if not self.no_arr or slot is None or not isinstance(value, _SEQUENCES):
+            return None
+        name = _value_type_name(slot.value_type)
+        if isinstance(slot, Array):
+            return f'<array type: {name}[{slot.size}]>'
+        bound = f'[{slot.maximum_size}]' if isinstance(slot, BoundedSequence) else ''
+        return f'<sequence type: {name}{bound}, length: {len(value)}>'
+
+    def plain(self, value: object, slot: object = None) -> object:
+        """Return a message or a value in it as YAML knows it, fields in their order."""
+        note = self._note(value, slot)
+        if note is not None:
+            return note
+        if isinstance(value, bytes):
+            return self._shortened(''.join(map(chr, value)))
+        if isinstance(value, str):
+            return self._shortened(value)
+        if isinstance(value, (bool, int, float)):
+            return value
+        if isinstance(value, np.generic):
+            return value.item()
+        if isinstance(value, _SEQUENCES):
+            items = [self.plain(item) for item in value[: self.length]]
+            return items if len(items) == len(value) else [*items, '...']
+        return {name: self.plain(item, inner) for name, item, inner in _fields(value)}
+
+    def csv(self, value: object, slot: object = None) -> str:
+        """Return all the values of a message, nested ones too, separated by commas."""
+        note = self._note(value, slot)
+        if note is not None:
+            return note
+        if isinstance(value, bytes):
+            return str(self._shortened(value, b'...'))
+        if isinstance(value, str):
+            return self._shortened(value)
+        if isinstance(value, (bool, int, float, np.generic)):
+            return str(value)
+        if isinstance(value, _SEQUENCES):
+            items = [self.csv(item) for item in value[: self.length]]
+            return ','.join(items) + ('...' if len(items) < len(value) else '')
+        return ','.join(self.csv(item, inner) for _, item, inner in _fields(value))
 
 
 def _fields(message: object) -> list[tuple[str, object, object]]:
@@ -102,42 +136,6 @@ def _fields(message: object) -> list[tuple[str, object, object]]:
         (name, getattr(message, name), slot)
         for name, slot in zip(names, message.SLOT_TYPES, strict=True)
     ]
-
-
-def _plain(value: object, slot: object, length: int | None, no_arr: bool, no_str: bool) -> object:
-    """Return the value as what YAML knows."""
-    if isinstance(value, bytes):
-        text = ''.join(map(chr, value if length is None else value[:length]))
-        return text if length is None or len(value) <= length else f'{text}...'
-    if isinstance(value, str):
-        if no_str:
-            return f'<string length: <{len(value)}>>'
-        return value if length is None or len(value) <= length else f'{value[:length]}...'
-    if isinstance(value, (bool, int, float)):
-        return value
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, _SEQUENCES):
-        if no_arr and slot is not None:
-            return _sequence_note(value, slot)
-        shown = value if length is None else value[:length]
-        items = [_plain(item, None, length, no_arr, no_str) for item in shown]
-        return items if len(shown) == len(value) else [*items, '...']
-    return message_to_dict(value, truncate_length=length, no_arr=no_arr, no_str=no_str)
-
-
-def message_to_dict(
-    message: object,
-    *,
-    truncate_length: int | None = None,
-    no_arr: bool = False,
-    no_str: bool = False,
-) -> dict[str, object]:
-    """Return a message as nested dictionaries in the order of its fields."""
-    return {
-        name: _plain(value, slot, truncate_length, no_arr, no_str)
-        for name, value, slot in _fields(message)
-    }
 
 
 class _Dumper(yaml.SafeDumper):
@@ -159,91 +157,60 @@ def to_yaml(value: object, *, flow_style: bool = False) -> str:
     )
 
 
-def message_to_yaml(message: object, *, flow_style: bool = False, **options: object) -> str:
-    """Return a message as YAML; the options are those of `message_to_dict`."""
-    return to_yaml(message_to_dict(message, **options), flow_style=flow_style)
+def message_to_yaml(message: object) -> str:
+    return to_yaml(Format().plain(message))
 
 
-def message_to_csv(
-    message: object,
-    *,
-    truncate_length: int | None = None,
-    no_arr: bool = False,
-    no_str: bool = False,
-) -> str:
-    """Return all the values of a message, nested ones too, separated by commas."""
-
-    def text(value: object, slot: object) -> str:
-        if isinstance(value, _SEQUENCES):
-            if no_arr and slot is not None:
-                return _sequence_note(value, slot)
-            shown = value if truncate_length is None else value[:truncate_length]
-            items = [text(item, None) for item in shown]
-            return ','.join(items) + ('...' if len(shown) < len(value) else '')
-        if isinstance(value, str) and no_str:
-            return f'<string length: <{len(value)}>>'
-        if isinstance(value, (str, bytes)):
-            if truncate_length is not None and len(value) > truncate_length:
-                value = value[:truncate_length] + (b'...' if isinstance(value, bytes) else '...')
-            return str(value)
-        if isinstance(value, (bool, int, float, np.generic)):
-            return str(value)
-        return ','.join(text(item, inner) for _, item, inner in _fields(value))
-
-    return ','.join(text(value, slot) for _, value, slot in _fields(message))
-
-
-def load_yaml(text: str) -> object:
-    """Parse the YAML that a user typed; RuntimeError if it is none."""
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RuntimeError(f'the passed values are not valid YAML: {error}') from None
-
-
-def set_message_fields(
-    message: object, values: object, *, expand_now: bool = False
+def fill_message(
+    message: object, text: str, *, what: str = 'field', expand_now: bool = False
 ) -> list[Callable[[object], None]]:
-    """Fill a message from nested dictionaries.
+    """Fill a message from the YAML that a user typed.
 
     Returns setters to call with the current time: with `expand_now` there is one for each header
-    given as `auto` and each time given as `now`. Raises FieldError, which begins with the field's
-    path. Values are converted as the real `ros2` does (an int for a float, a number for a
-    string), except where that loses or invents something: text for a bool, 1.5 for an int.
+    given as `auto` and each time given as `now`. RuntimeError names the path of a wrong field.
+    Values are converted as by the real `ros2` (an int for a float, a number for a string), except
+    where that loses or invents something: text for a bool, 1.5 for an int.
     """
     setters: list[Callable[[object], None]] = []
-    _fill(message, values, '', setters if expand_now else None)
+    try:
+        _fill(message, yaml.safe_load(text), '', setters if expand_now else None)
+    except yaml.YAMLError as error:
+        raise RuntimeError(f'the passed values are not valid YAML: {error}') from None
+    except FieldError as error:
+        raise RuntimeError(f'Failed to populate {what}: {error}') from None
     return setters
 
 
 def _fill(message: object, values: object, path: str, setters: list | None) -> None:
+    kind = _type_name(message)
     if not isinstance(values, dict):
         raise FieldError(
-            f'{path or type_name(message)}: expected a dictionary with fields of '
-            f'{type_name(message)}, got {type(values).__name__} {values!r}'
+            f'{path or kind}: the value needs to be a dictionary with fields of {kind}, '
+            f'got {type(values).__name__} {values!r}'
         )
-    slots = dict(zip(message.get_fields_and_field_types(), message.SLOT_TYPES, strict=True))
+    slots = {name: (current, slot) for name, current, slot in _fields(message)}
     for name, value in values.items():
         where = f'{path}.{name}' if path else str(name)
         if name not in slots:
             raise FieldError(
-                f"{where}: {type_name(message)} has no field '{name}'"
-                f'{suggest(str(name), slots)} (fields: {", ".join(slots) or "none"})'
+                f"{where}: {kind} has no field '{name}'{suggest(str(name), slots)} "
+                f'(fields: {", ".join(slots) or "none"})'
             )
-        current = getattr(message, name)
-        if setters is not None and isinstance(value, str):
-            kind = type_name(current) if hasattr(current, 'SLOT_TYPES') else ''
-            if kind == 'std_msgs/msg/Header' and value == 'auto':
+        current, slot = slots[name]
+        if setters is not None and isinstance(slot, NamespacedType):
+            wanted = (_type_name(current), value)
+            if wanted == ('std_msgs/msg/Header', 'auto'):
                 setters.append(partial(setattr, current, 'stamp'))
                 continue
-            if kind == 'builtin_interfaces/msg/Time' and value == 'now':
+            if wanted == ('builtin_interfaces/msg/Time', 'now'):
                 setters.append(partial(setattr, message, name))
                 continue
-        converted = _converted(slots[name], current, value, where, setters)
-        # Off by default in Jazzy: without it 1000 goes into an int8 and nobody says so.
+        # Off by default in Jazzy: without it 1000 goes into an int8 without an error.
         checked, message._check_fields = message._check_fields, True
         try:
-            setattr(message, name, converted)
+            setattr(message, name, _converted(slot, current, value, where, setters))
+        except FieldError:
+            raise
         except (AssertionError, TypeError, ValueError, OverflowError) as error:
             raise FieldError(f'{where}: {" ".join(str(error).split())}, got {value!r}') from None
         finally:
@@ -254,22 +221,7 @@ def _converted(slot: object, current: object, value: object, where: str, setters
     if isinstance(slot, AbstractNestedType):
         if not isinstance(value, (list, tuple, bytes)):
             raise FieldError(f'{where}: expected a list, got {type(value).__name__} {value!r}')
-        inner = slot.value_type
-        if isinstance(inner, NamespacedType):
-            cls = get_interface_of(inner)
-            items = [cls() for _ in value]
-            for index, (item, given) in enumerate(zip(items, value, strict=True)):
-                _fill(item, given, f'{where}[{index}]', setters)
-            return items
-        items = [_scalar(inner, item, f'{where}[{i}]') for i, item in enumerate(value)]
-        try:
-            if isinstance(current, array.array):
-                return array.array(current.typecode, items)
-            if isinstance(current, np.ndarray):
-                return np.array(items, dtype=current.dtype)
-        except (OverflowError, TypeError, ValueError) as error:
-            raise FieldError(f'{where}: {error}, got {value!r}') from None
-        return items
+        return _sequence(slot.value_type, current, value, where, setters)
     if isinstance(slot, NamespacedType):
         item = type(current)()
         _fill(item, value, where, setters)
@@ -277,9 +229,19 @@ def _converted(slot: object, current: object, value: object, where: str, setters
     return _scalar(slot, value, where)
 
 
-def get_interface_of(slot: NamespacedType) -> type:
-    """Return the class that a message's slot type names."""
-    return getattr(importlib.import_module('.'.join(slot.namespaces)), slot.name)
+def _sequence(inner: object, current: object, value: Sequence, where: str, setters: list | None):
+    if isinstance(inner, NamespacedType):
+        cls = getattr(importlib.import_module('.'.join(inner.namespaces)), inner.name)
+        items = [cls() for _ in value]
+        for index, (item, given) in enumerate(zip(items, value, strict=True)):
+            _fill(item, given, f'{where}[{index}]', setters)
+        return items
+    items = [_scalar(inner, item, f'{where}[{i}]') for i, item in enumerate(value)]
+    if isinstance(current, array.array):
+        return array.array(current.typecode, items)
+    if isinstance(current, np.ndarray):
+        return np.array(items, dtype=current.dtype)
+    return items
 
 
 def _scalar(slot: object, value: object, where: str) -> object:
@@ -287,19 +249,19 @@ def _scalar(slot: object, value: object, where: str) -> object:
     wrong = FieldError(f'{where}: expected {kind}, got {type(value).__name__} {value!r}')
     if isinstance(value, (dict, list, tuple)) or value is None:
         raise wrong
-    if kind in ('string', 'wstring'):
-        return value if isinstance(value, str) else str(value)
+    if isinstance(slot, AbstractString | AbstractWString):
+        return str(value)
     if kind == 'boolean':
-        if not isinstance(value, bool) and value not in (0, 1):
+        if value not in (0, 1):
             raise wrong
         return bool(value)
     if kind in ('octet', 'byte'):
-        if isinstance(value, bytes) and len(value) == 1:
-            return value
-        if isinstance(value, str) and len(value) == 1 and ord(value) < 256:
-            return bytes([ord(value)])
+        if isinstance(value, str) and len(value) == 1:
+            value = ord(value)
         if isinstance(value, int) and 0 <= value < 256:
             return bytes([value])
+        if isinstance(value, bytes) and len(value) == 1:
+            return value
         raise wrong
     try:
         number = float(value) if kind in ('float', 'double', 'long double') else int(value)
@@ -308,3 +270,15 @@ def _scalar(slot: object, value: object, where: str) -> object:
     if isinstance(number, int) and isinstance(value, float) and number != value:
         raise wrong
     return number
+
+
+def message_filter(expression: str | None) -> Callable[[object], object]:
+    """Return a function of the message `m`; without an expression it accepts all."""
+    if expression is None:
+        return lambda m: True
+    try:
+        code = compile(expression, '<--filter>', 'eval')
+    except SyntaxError as error:
+        raise RuntimeError(f"--filter '{expression}' is not a Python expression: {error}") from None
+    # The user's own expression on the user's own machine, as in the real command.
+    return lambda m: eval(code, {'m': m})

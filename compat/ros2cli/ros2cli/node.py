@@ -1,22 +1,30 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The node behind the verbs, and waiting for discovery."""
+"""The node behind the verbs, waiting for discovery, and names in the graph."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 
 import rclpy
 import rclpy.action
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.expand_topic_name import expand_topic_name
 from rclpy.node import HIDDEN_NODE_PREFIX
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
+from rclpy.topic_or_service_is_hidden import topic_or_service_is_hidden
+from rclpy.validate_full_topic_name import validate_full_topic_name
 
+from ros2cli.command import suggest
+from ros2cli.messages import get_interface
+
+Names = list[tuple[str, list[str]]]
 NODE_NAME_PREFIX = f'{HIDDEN_NODE_PREFIX}ros2cli'
 
 _POLL_S = 0.02
@@ -24,7 +32,7 @@ _POLL_S = 0.02
 _LIST_AT_LEAST_S = 0.5
 _LIST_STABLE_S = 0.3
 _LIST_AT_MOST_S = 1.0
-#: With nobody else in sight: default Fast DDS settings were seen to take 0.8 s on one machine.
+#: With no other node in sight: default Fast DDS settings were seen to take 0.8 s on one machine.
 _ALONE_S = 1.5
 #: While an endpoint is known whose node is not: names come by a topic of their own, later.
 _NAMES_AT_MOST_S = 3.0
@@ -48,25 +56,20 @@ class DirectNode:
     """
 
     def __init__(
-        self,
-        args: argparse.Namespace,
-        *,
-        node_name: str | None = None,
-        own_signals: bool = False,
+        self, args: argparse.Namespace, *, node_name: str | None = None, own_signals: bool = False
     ) -> None:
-        options = SignalHandlerOptions.NO if own_signals else None
         self._received: list[int] = []
         if not own_signals:
             # Before rclpy's, which calls them.
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, self._note_signal)
-        rclpy.init(args=[], signal_handler_options=options)
-        self._spin_time: float | None = getattr(args, 'spin_time', None)
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO if own_signals else None)
+        self._spin_time: float | None = args.spin_time
         self.node = rclpy.create_node(
             node_name or f'{NODE_NAME_PREFIX}_{os.getpid()}',
             start_parameter_services=False,
             parameter_overrides=[
-                Parameter('use_sim_time', value=bool(getattr(args, 'use_sim_time', False))),
+                Parameter('use_sim_time', value=args.use_sim_time),
                 Parameter('start_type_description_service', value=False),
             ],
             automatically_declare_parameters_from_overrides=True,
@@ -97,13 +100,7 @@ class DirectNode:
     def __getattr__(self, name: str) -> object:
         return getattr(self.node, name)
 
-    def _graph(self) -> object:
-        node = self.node
-        return (
-            sorted(node.get_node_names_and_namespaces()),
-            sorted((name, tuple(types)) for name, types in node.get_topic_names_and_types()),
-            sorted((name, tuple(types)) for name, types in node.get_service_names_and_types()),
-        )
+    # Discovery.
 
     def discover(self) -> None:
         """Wait until the graph no longer changes."""
@@ -116,12 +113,25 @@ class DirectNode:
         if not self._is_alone():
             self._settle(_LIST_AT_LEAST_S, _LIST_STABLE_S, _LIST_AT_MOST_S)
 
+    def discover_until(self, found: Callable[[], object], at_most: float | None = None) -> bool:
+        """Wait until `found()`, and then until the graph is stable; False if the time is over."""
+        if at_most is None:
+            at_most = _NAMED_AT_MOST_S if self._spin_time is None else self._spin_time
+        deadline = time.monotonic() + at_most
+        while not found():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_POLL_S)
+        self._settle(0.0, _NAMED_SETTLE_S, 0.5)
+        return True
+
     def _is_alone(self) -> bool:
         """Whether no endpoint is known but this node's own two, on /rosout and parameter_events."""
         node = self.node
-        return len(node.get_topic_names_and_types()) <= 2 and all(
+        topics = [topic for topic, _ in node.get_topic_names_and_types()]
+        return len(topics) <= 2 and all(
             node.count_publishers(topic) <= 1 and node.count_subscribers(topic) == 0
-            for topic, _ in node.get_topic_names_and_types()
+            for topic in topics
         )
 
     def _settle(self, at_least: float, stable: float, at_most: float) -> None:
@@ -136,6 +146,14 @@ class DirectNode:
                 return
             time.sleep(_POLL_S)
 
+    def _graph(self) -> object:
+        node = self.node
+        return (
+            sorted(node.get_node_names_and_namespaces()),
+            sorted(node.get_topic_names_and_types()),
+            sorted(node.get_service_names_and_types()),
+        )
+
     def _has_unnamed(self) -> bool:
         """Whether a publisher or subscription is known whose node is not."""
         node = self.node
@@ -146,46 +164,36 @@ class DirectNode:
             for info in ask(topic)
         )
 
-    def discover_until(self, found: Callable[[], bool], at_most: float | None = None) -> bool:
-        """Wait until `found()`, and then until the graph is stable; False if the time is over."""
-        if at_most is None:
-            at_most = self._spin_time if self._spin_time is not None else _NAMED_AT_MOST_S
-        deadline = time.monotonic() + at_most
-        while not found():
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(_POLL_S)
-        self._settle(0.0, _NAMED_SETTLE_S, 0.5)
-        return True
+    # Work.
 
     def spin(self) -> None:
-        """Work off callbacks until a signal raises ExternalShutdownException."""
+        """Process callbacks until a signal raises ExternalShutdownException."""
         while rclpy.ok():
             self._executor.spin_once(timeout_sec=1.0)
         raise self._ended()
 
-    def spin_once(self, timeout_sec: float | None = None) -> None:
-        """Work off one callback."""
-        self._executor.spin_once(timeout_sec=timeout_sec)
+    def spin_once(self) -> None:
+        """Process one callback."""
+        self._executor.spin_once()
 
     def wait_for(self, future: Future, timeout_sec: float | None = None) -> bool:
-        """Work off callbacks until the future is done; False if the time is over."""
+        """Process callbacks until the future is done; False if the time is over."""
         self._executor.spin_until_future_complete(future, timeout_sec)
         if not future.done() and not rclpy.ok():
             raise self._ended()
         return future.done()
 
     def sleep(self, seconds: float) -> None:
-        """Work off callbacks for a while; a signal ends it."""
+        """Process callbacks for a while; a signal ends it."""
         self.wait_for(Future(), max(0.0, seconds))
 
-    def call(self, service_type: type, name: str, request: object, timeout_s: float) -> object:
+    def call(self, service_type: type, name: str, timeout_s: float, **fields: object) -> object:
         """Call a service and return the response; RuntimeError if none comes in time."""
         client = self.node.create_client(service_type, name)
         try:
             if not client.wait_for_service(timeout_sec=timeout_s):
                 raise RuntimeError(f"service '{name}' is not available after {timeout_s:g} s")
-            future = client.call_async(request)
+            future = client.call_async(service_type.Request(**fields))
             if not self.wait_for(future, timeout_s):
                 raise RuntimeError(f"service '{name}' gave no response within {timeout_s:g} s")
             if future.exception() is not None:
@@ -194,6 +202,102 @@ class DirectNode:
         finally:
             self.node.destroy_client(client)
 
-    def get_action_names_and_types(self) -> list[tuple[str, list[str]]]:
-        """Return the actions of the graph."""
+    # Names.
+
+    def get_action_names_and_types(self) -> Names:
         return rclpy.action.get_action_names_and_types(self.node)
+
+    def expand(self, name: str) -> str:
+        """Return the full name of a topic or service; RuntimeError if it cannot be one."""
+        try:
+            full = expand_topic_name(name, self.get_name(), self.get_namespace())
+            validate_full_topic_name(full)
+        except Exception as error:
+            raise RuntimeError(f"'{name}' is not a valid name: {error}") from None
+        return full
+
+    def topic_types(self, topic: str) -> list[str]:
+        return types_of(self.get_topic_names_and_types(), topic)
+
+    def suggest_topic(self, topic: str) -> str:
+        return suggest(topic, [name for name, _ in visible(self.get_topic_names_and_types())])
+
+    def message_type(self, topic: str, *, blocking: bool = False) -> type | None:
+        """Return the message class of a topic, or None if it has no publisher or subscription.
+
+        With `blocking` it waits as long as it takes.
+        """
+        if not self.discover_until(lambda: self.topic_types(topic)):
+            hint = self.suggest_topic(topic)
+            print(f'WARNING: topic [{topic}] does not appear to be published yet{hint}')
+            while blocking and rclpy.ok() and not self.topic_types(topic):
+                time.sleep(0.1)
+        found = self.topic_types(topic)
+        if len(found) > 1:
+            types = ', '.join(found)
+            raise RuntimeError(f"Topic '{topic}' contains more than one type: [{types}]")
+        return get_interface('msg', found[0]) if found else None
+
+    def node_names(self, include_hidden: bool = False) -> list[str]:
+        """Return the full names of the nodes, with repetitions, sorted."""
+        return sorted(
+            f'{namespace.rstrip("/")}/{name}'
+            for name, namespace in self.get_node_names_and_namespaces()
+            if name and (include_hidden or not name.startswith(HIDDEN_NODE_PREFIX))
+        )
+
+    def require_node(self, args: argparse.Namespace, at_most: float | None = None) -> str:
+        """Wait for `args.node_name` and return its full name; RuntimeError if it is not there."""
+        name = absolute_name(args.node_name)
+        if not self.discover_until(lambda: name in self.node_names(args.include_hidden), at_most):
+            known = self.node_names()
+            hint = suggest(name, known) if known else ' (there are no nodes)'
+            raise RuntimeError(f"Node not found: '{name}'{hint}")
+        return name
+
+
+def absolute_name(name: str) -> str:
+    """Return a node's name with its leading slash."""
+    return name if name.startswith('/') else f'/{name}'
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Return the node's own name and its namespace."""
+    namespace, own = absolute_name(name).rsplit('/', 1)
+    return own, namespace or '/'
+
+
+def visible(names_and_types: Names, include_hidden: bool = False) -> Names:
+    """Return the names without those that have a part beginning with `_`."""
+    return [
+        (name, types)
+        for name, types in names_and_types
+        if include_hidden or not topic_or_service_is_hidden(name)
+    ]
+
+
+def types_of(names_and_types: Names, name: str) -> list[str]:
+    """Return the types under a name; empty if there is none."""
+    return next((types for known, types in names_and_types if known == name), [])
+
+
+def print_names(args: argparse.Namespace, found: Names) -> None:
+    """The output of the list verbs, which have the arguments count and show_types."""
+    if args.count:
+        print(len(found))
+        return
+    for name, types in found:
+        print(f'{name} [{", ".join(types)}]' if args.show_types else name)
+
+
+def print_types(args: argparse.Namespace, kind: str, name: str) -> int:
+    """The type verbs of topics, services and actions."""
+    with DirectNode(args) as node:
+        ask = getattr(node, f'get_{kind}_names_and_types')
+        name = node.expand(name)
+        if not node.discover_until(lambda: types_of(ask(), name)):
+            known = [found for found, _ in visible(ask())]
+            print(f"Unknown {kind} '{name}'{suggest(name, known)}", file=sys.stderr)
+            return 1
+        print(*types_of(ask(), name), sep='\n')
+    return 0

@@ -4,13 +4,7 @@
 import mujoco
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from standing import ROBOT, Standing
-
-from vla_balance.polygon import convex_hull, signed_margin
-
-SQUARE = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 
 
 def test_estimate_agrees_with_the_simulators_truth_while_the_robot_sways():
@@ -89,25 +83,3 @@ def test_a_foot_high_in_the_air_is_not_counted_on():
         np.array([0, 0, 500.0, 0, 0, 0]), np.zeros(6),
     )  # fmt: skip
     assert e.reach_margin == e.margin < 0.0
-
-
-def test_margin_inside_on_the_border_and_outside():
-    assert signed_margin(SQUARE, np.array([0.0, 0.0])) == pytest.approx(1.0)
-    assert signed_margin(SQUARE, np.array([0.75, 0.0])) == pytest.approx(0.25)
-    assert signed_margin(SQUARE, np.array([1.0, 0.0])) == pytest.approx(0.0)
-    assert signed_margin(SQUARE, np.array([2.0, 2.0])) == pytest.approx(-np.sqrt(2.0))
-    assert signed_margin(np.zeros((0, 2)), np.zeros(2)) == -np.inf
-    assert signed_margin(SQUARE[:2], np.zeros(2)) == pytest.approx(-1.0)
-
-
-COORDINATE = st.floats(-1.0, 1.0)
-
-
-@given(points=st.lists(st.tuples(COORDINATE, COORDINATE), min_size=1, max_size=12))
-def test_hull_holds_every_point_and_turns_left(points):
-    hull = convex_hull(np.array(points))
-    for p in points:
-        assert signed_margin(hull, np.array(p)) >= -1e-4
-    if len(hull) >= 3:
-        a, b = np.roll(hull, -1, axis=0) - hull, np.roll(hull, -2, axis=0) - hull
-        assert (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0] > 0).all()

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vla_balance.polygon import convex_hull, signed_margin
 from vla_balance.stance import FEET, LIFTED, Stance, cross
+from vla_common.polygon import convex_hull, signed_margin
 from vla_robot import RobotModel
 
 

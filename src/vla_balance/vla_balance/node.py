@@ -14,11 +14,13 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from vla_balance.assessment import AssessmentParams, BalanceAssessment, BalanceVerdict
 from vla_balance.estimator import BalanceEstimate, BalanceEstimator, EstimatorParams
-from vla_common import lifecycle, topics
+from vla_common import topics
 from vla_common.cdr import Writer
 from vla_common.clock import first_sequence, steady_now
 from vla_common.errors import ConfigError
+from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.messages import JointOrder
+from vla_common.node_main import run
 from vla_common.scheduling import Priority
 from vla_common.states import Level
 from vla_common.watchdog import Watchdog
@@ -39,7 +41,7 @@ _STATE_FIELDS = (
 )  # fmt: skip
 
 
-class BalanceMonitor(lifecycle.VlaLifecycleNode):
+class BalanceMonitor(VlaLifecycleNode):
     """See README.md."""
 
     def __init__(self, **node_options: Any) -> None:
@@ -59,22 +61,8 @@ class BalanceMonitor(lifecycle.VlaLifecycleNode):
                 'parameters of /balance_monitor', 'tilt_warning', str(rising),
                 'tilt_warning <= tilt_danger <= tilt_emergency <= fallen_tilt',
             )  # fmt: skip
-        self._estimator_params = EstimatorParams(p.contact_force, p.velocity_filter_time)
-        self._judge_params = AssessmentParams(
-            tilt_warning=p.tilt_warning,
-            tilt_danger=p.tilt_danger,
-            tilt_emergency=p.tilt_emergency,
-            low_com=p.low_com,
-            margin_warning=p.margin_warning,
-            margin_danger=p.margin_danger,
-            fall_margin=p.fall_margin,
-            fall_time=p.fall_time,
-            fall_horizon=p.fall_horizon,
-            fallen_tilt=p.fallen_tilt,
-            fallen_height=p.fallen_height,
-            no_contact_time=p.no_contact_time,
-            level_fall_after=p.level_fall_after,
-        )
+        self._estimator_params = p.select(EstimatorParams)
+        self._judge_params = p.select(AssessmentParams)
         self._order = JointOrder(robot.joint_names)
         self._q, self._v = np.zeros(robot.n), np.zeros(robot.n)
         self._orientation = np.array([1.0, 0.0, 0.0, 0.0])
@@ -295,4 +283,4 @@ def point(values: Any) -> Point:
 
 
 def main() -> int:
-    return lifecycle.run(BalanceMonitor, priority=Priority.MONITOR)
+    return run(BalanceMonitor, priority=Priority.MONITOR)

@@ -11,38 +11,12 @@ import math
 
 import numpy as np
 
+from vla_common.rotation import level_rotation
 from vla_robot import RobotModel
 
 GRAVITY = 9.81
 LIFTED = 0.04  # m above the other sole: this foot is no support
 FEET = ('left_foot', 'right_foot')
-
-
-def level_rotation(orientation: np.ndarray) -> np.ndarray:
-    """Rotation (3, 3) from the IMU's axes to the level frame: its orientation less its yaw.
-
-    orientation: (4,) wxyz, of the IMU in the world.
-    """
-    w, x, y, z = orientation.tolist()
-    scale = 2.0 / (w * w + x * x + y * y + z * z)
-    r00 = 1 - scale * (y * y + z * z)
-    r10 = scale * (x * y + w * z)
-    length = math.hypot(r00, r10)
-    # Looking straight up or down there is no heading; any will do, the robot lies.
-    c, s = (r00 / length, r10 / length) if length > 1e-9 else (1.0, 0.0)
-    r01, r11 = scale * (x * y - w * z), 1 - scale * (x * x + z * z)
-    r02, r12 = scale * (x * z + w * y), scale * (y * z - w * x)
-    return np.array(
-        [
-            [c * r00 + s * r10, c * r01 + s * r11, c * r02 + s * r12],
-            [c * r10 - s * r00, c * r11 - s * r01, c * r12 - s * r02],
-            [
-                scale * (x * z - w * y),
-                scale * (y * z + w * x),
-                1 - scale * (x * x + y * y),
-            ],
-        ]
-    )
 
 
 def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:

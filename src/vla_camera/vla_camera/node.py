@@ -13,8 +13,9 @@ from vla_camera.source import Calibration, CameraError, CameraFacts, DeviceLostE
 from vla_camera.sources import SOURCES
 from vla_common import topics
 from vla_common.errors import ConfigError
-from vla_common.lifecycle import VlaLifecycleNode, run
+from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.messages import ns_to_stamp
+from vla_common.node_main import run
 from vla_common.states import Level
 from vla_robot import RobotModel, load_robot
 

@@ -16,7 +16,8 @@ from std_srvs.srv import Trigger
 
 from vla_common import qos
 from vla_common.errors import ConfigError
-from vla_common.lifecycle import VlaLifecycleNode, shutdown_signals
+from vla_common.lifecycle import VlaLifecycleNode
+from vla_common.node_main import shutdown_signals
 from vla_common.parameters import ParameterSchema
 from vla_common.topics import Topic
 
@@ -176,7 +177,9 @@ def test_parameters_cannot_change_behind_a_configured_node(ros):
 
 PROCESS = """\
 import sys, pathlib
-from vla_common.lifecycle import VlaLifecycleNode, run
+from vla_common.lifecycle import VlaLifecycleNode
+from vla_common.node_main import shutdown_signals
+from vla_common.node_main import run
 from vla_common.parameters import ParameterSchema
 ParameterSchema.load = classmethod(lambda cls, package: cls.from_file(sys.argv[1]))
 

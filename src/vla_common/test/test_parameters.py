@@ -1,8 +1,10 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+from dataclasses import dataclass
+
 import pytest
 
 from vla_common.errors import ConfigError
-from vla_common.parameters import ParameterSchema, write_readme_table
+from vla_common.parameters import ParameterSchema, flatten, nest
 
 SCHEMA = """\
 command_timeout:
@@ -65,13 +67,44 @@ def test_a_schema_with_a_default_outside_its_range_is_refused(tmp_path):
         ParameterSchema.from_file(path)
 
 
-def test_the_readme_table_is_written_once_and_then_unchanged(tmp_path, schema):
-    (tmp_path / 'README.md').write_text(
-        'x\n<!-- parameters: begin -->\n<!-- parameters: end -->\ny\n'
-    )
-    assert write_readme_table(tmp_path)
-    assert (
-        '| `command_timeout` | double | s | 0.01 … 1 | **must be given** |'
-        in (tmp_path / 'README.md').read_text()
-    )
-    assert not write_readme_table(tmp_path)
+@dataclass(frozen=True)
+class Stops:
+    kind: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    stops_kind: str
+    gains: list
+    stops: Stops
+
+
+def test_a_section_becomes_a_dataclass_by_field_name(schema):
+    parameters = schema.defaults(command_timeout=0.1)
+    stops = parameters.stops.to(Stops)
+    assert stops == Stops('stand')
+    assert parameters.select(Settings, stops=stops) == Settings('stand', [1.0, 2.0], stops)
+
+
+@pytest.mark.parametrize(
+    ('name', 'message'),
+    [
+        ('missing', 'stops: found nothing, wanted a parameter for Settings.stops'),
+        ('extra', 'command_timeout: found a parameter, wanted a field of Stops'),
+    ],
+)
+def test_a_missing_and_an_extra_field_are_one_configuration_error(schema, name, message):
+    parameters = schema.defaults(command_timeout=0.1)
+    convert = {
+        'missing': lambda: parameters.select(Settings),
+        'extra': lambda: parameters.to(Stops),
+    }
+    with pytest.raises(ConfigError) as error:
+        convert[name]()
+    assert str(error.value) == f'parameters: {message}'
+
+
+def test_flatten_reverses_nest():
+    values = {'a.b.c': 1, 'a.d': [2]}
+    assert flatten(nest(values)) == values
+    assert flatten({'a': {'b': {'c': 1}, 'd': [2]}}) == values

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The one error for bad configuration."""
+"""The one error for bad configuration, and exceptions as one line."""
 
 from __future__ import annotations
 
@@ -20,3 +20,8 @@ class ConfigError(ValueError):
         shown = found if isinstance(found, str) else repr(found)
         place = f'{self.file}: {key}' if key else self.file
         super().__init__(f'{place}: found {shown}, wanted {wanted}')
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message; its type where it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Node parameters from a schema: types, units, ranges and descriptions have one home.
+"""Node parameters from a schema: the one home of types, units, ranges and descriptions.
 
 Each node package has a `parameters.yaml`:
 
@@ -11,19 +11,19 @@ Each node package has a `parameters.yaml`:
       default: 0.1            # left out: must be given; safety parameters have none
       description: Age of a command above which it is not executed.
 
-From it come the declaration, the validation, `ros2 param describe`, and the table in the
-package's README (`python -m vla_common.parameters <package folder>`). All parameters are read-only
-while the node runs: they are read once, at configure.
+Declaration, validation, `ros2 param describe` and the table in the package's README
+(`vla_common.readme`) come from it. Parameters are read once, at configure.
 """
 
 from __future__ import annotations
 
+import difflib
 import math
 import pathlib
-import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import ConfigReader, load_yaml
@@ -31,8 +31,18 @@ from vla_common.yaml_file import ConfigReader, load_yaml
 if TYPE_CHECKING:
     from rclpy.node import Node
 
-TYPES = ('bool', 'int', 'double', 'string', 'double_array', 'int_array', 'string_array')
+TYPES = {
+    'bool': 'true or false',
+    'int': 'a whole number',
+    'double': 'a finite number',
+    'string': 'a text',
+    'double_array': 'a list of finite numbers',
+    'int_array': 'a list of whole numbers',
+    'string_array': 'a list of texts',
+}
+"""Types of parameters, each with its valid values in words."""
 _MISSING = object()
+T = TypeVar('T')
 
 
 @dataclass(frozen=True)
@@ -54,16 +64,8 @@ class Parameter:
 
     @property
     def wanted(self) -> str:
-        """What a valid value looks like, for error messages."""
-        words = {
-            'bool': 'true or false',
-            'int': 'a whole number',
-            'double': 'a finite number',
-            'string': 'a text',
-            'double_array': 'a list of finite numbers',
-            'int_array': 'a list of whole numbers',
-            'string_array': 'a list of texts',
-        }[self.type]
+        """A valid value in words, for error messages."""
+        words = TYPES[self.type]
         if self.choices:
             words = 'one of ' + ', '.join(self.choices)
         if self.lo is not None or self.hi is not None:
@@ -72,33 +74,37 @@ class Parameter:
             words += f' from {lo} to {hi}'
         return f'{words} ({self.unit})' if self.unit else words
 
+    def converted(self, value: Any) -> Any:
+        """`value` with arrays as lists, and with whole numbers as floats where those are wanted."""
+        if hasattr(value, 'tolist'):
+            value = value.tolist()
+        if self.type == 'double' and type(value) is int:
+            return float(value)  # `5` in a YAML file is meant as 5.0
+        if self.type == 'double_array' and isinstance(value, (list, tuple)):
+            return [float(v) if type(v) is int else v for v in value]
+        return value
+
     def check(self, value: object) -> str | None:
-        """Return what is wrong with `value`, None if nothing is."""
-        if self.type.endswith('_array'):
-            if not isinstance(value, (list, tuple)) and not hasattr(value, 'tolist'):
-                return repr(value)
-            items = list(value)  # type: ignore[call-overload]
-            single = self.type.removesuffix('_array')
+        """Return the value as text if it is not valid, None if it is."""
+        single = self.type.removesuffix('_array')
+        if single == self.type:
+            valid = self._valid(single, value)
+        elif isinstance(value, (list, tuple)):
+            valid = all(self._valid(single, item) for item in value)
         else:
-            items, single = [value], self.type
-        for item in items:
-            if single == 'bool' and not isinstance(item, bool):
-                return repr(value)
-            if single == 'string' and not (
-                isinstance(item, str) and (not self.choices or item in self.choices)
-            ):
-                return repr(value)
-            if single in ('int', 'double'):
-                kinds = int if single == 'int' else (int, float)
-                if isinstance(item, bool) or not isinstance(item, kinds):
-                    return repr(value)
-                if not math.isfinite(item):
-                    return repr(value)
-                if (self.lo is not None and not item >= self.lo) or (
-                    self.hi is not None and not item <= self.hi
-                ):
-                    return repr(value)
-        return None
+            valid = False
+        return None if valid else repr(value)
+
+    def _valid(self, single: str, item: Any) -> bool:
+        if single == 'bool':
+            return isinstance(item, bool)
+        if single == 'string':
+            return isinstance(item, str) and (not self.choices or item in self.choices)
+        kinds = int if single == 'int' else (int, float)
+        if isinstance(item, bool) or not isinstance(item, kinds) or not math.isfinite(item):
+            return False
+        lo = -math.inf if self.lo is None else self.lo
+        return lo <= item <= (math.inf if self.hi is None else self.hi)
 
 
 class Parameters(SimpleNamespace):
@@ -106,6 +112,34 @@ class Parameters(SimpleNamespace):
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f'parameters are read once, at configure; {name} cannot be set')
+
+    def to(self, kind: type[T]) -> T:
+        """The dataclass `kind`, whose fields are all parameters of this section, by name.
+
+        Raises:
+            ConfigError: a field has no parameter, or a parameter no field.
+        """
+        extra = sorted(set(flatten(self, '_')) - {field.name for field in fields(kind)})
+        if extra:
+            raise ConfigError('parameters', extra[0], 'a parameter', f'a field of {kind.__name__}')
+        return self.select(kind)
+
+    def select(self, kind: type[T], **given: Any) -> T:
+        """The dataclass `kind`: a field is `given`, or the parameter of its name.
+
+        A dot is an underscore in the field's name: `danger.stop_after` is `danger_stop_after`.
+
+        Raises:
+            ConfigError: a field is not given and has no parameter.
+        """
+        values = flatten(self, '_')
+        for field in fields(kind):
+            if field.name not in given:
+                if field.name not in values:
+                    wanted = f'a parameter for {kind.__name__}.{field.name}'
+                    raise ConfigError('parameters', field.name, 'nothing', wanted)
+                given[field.name] = values[field.name]
+        return kind(**given)
 
 
 class ParameterSchema:
@@ -119,26 +153,26 @@ class ParameterSchema:
         """Read a `parameters.yaml`; ConfigError where it is malformed."""
         entries = []
         for name, raw in load_yaml(path).items():
-            fields = ConfigReader(path, raw, name)
-            kind = fields.text('type', choices=TYPES)
-            bounds = fields.raw('range', None)
+            reader = ConfigReader(path, raw, name)
+            kind = reader.text('type', choices=tuple(TYPES))
+            bounds = reader.raw('range', None)
             if bounds is not None and not (isinstance(bounds, list) and len(bounds) == 2):
-                raise fields.error('range', bounds, '[lowest, highest], null for none')
+                raise reader.error('range', bounds, '[lowest, highest], null for none')
             entry = Parameter(
                 name=name,
                 type=kind,
-                description=fields.text('description'),
-                unit=fields.text('unit', ''),
+                description=reader.text('description'),
+                unit=reader.text('unit', ''),
                 lo=bounds[0] if bounds else None,
                 hi=bounds[1] if bounds else None,
-                choices=tuple(fields.texts('choices', [])),
-                default=fields.raw('default', _MISSING),
+                choices=tuple(reader.texts('choices', [])),
+                default=reader.raw('default', _MISSING),
             )
-            fields.close()
+            reader.close()
             if not entry.required:
                 wrong = entry.check(entry.default)
                 if wrong is not None:
-                    raise fields.error('default', wrong, entry.wanted)
+                    raise reader.error('default', wrong, entry.wanted)
             entries.append(entry)
         return cls(entries)
 
@@ -176,52 +210,49 @@ class ParameterSchema:
             node.declare_parameter(entry.name, default, descriptor)
 
     def read(self, node: Node) -> Parameters:
-        """Return the validated values.
+        """The values of `node`'s parameters.
 
         Raises:
             ConfigError: a required one is missing, or a value has the wrong type or range.
         """
-        place = f'parameters of {node.get_fully_qualified_name()}'
-        values: dict[str, Any] = {}
+        values = {entry.name: node.get_parameter(entry.name).value for entry in self.entries}
+        return self.check(values, f'parameters of {node.get_fully_qualified_name()}')
+
+    def defaults(self, **given: Any) -> Parameters:
+        """Parameters without a node: the defaults, and `given` (`a__b` for `a.b`).
+
+        Raises:
+            ConfigError: one is missing, unknown, or has the wrong type or range.
+        """
+        return self.check({name.replace('__', '.'): value for name, value in given.items()})
+
+    def check(self, values: Mapping[str, Any], place: str = 'parameters') -> Parameters:
+        """Validate `values` by dotted name; None and a missing one take the default.
+
+        Args:
+            place: file or node of the values, for errors.
+
+        Raises:
+            ConfigError: one is missing, unknown, or has the wrong type or range.
+        """
+        known = [entry.name for entry in self.entries]
+        for name in values:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1) or sorted(known)
+                raise ConfigError(place, name, 'an unknown parameter', ', '.join(near))
+        checked = {}
         for entry in self.entries:
-            value = node.get_parameter(entry.name).value
+            value = values.get(entry.name)
             if value is None:
-                raise ConfigError(place, entry.name, 'nothing', entry.wanted)
-            if hasattr(value, 'tolist'):
-                value = value.tolist()
-            if entry.type == 'double' and isinstance(value, int) and not isinstance(value, bool):
-                value = float(value)  # `5` in a YAML file is meant as 5.0
-            if entry.type == 'double_array' and isinstance(value, (list, tuple)):
-                value = [float(v) if type(v) is int else v for v in value]
+                if entry.required:
+                    raise ConfigError(place, entry.name, 'nothing', entry.wanted)
+                value = entry.default
+            value = entry.converted(value)
             wrong = entry.check(value)
             if wrong is not None:
                 raise ConfigError(place, entry.name, wrong, entry.wanted)
-            values[entry.name] = value
-        return nest(values)
-
-    def defaults(self, **given: Any) -> Parameters:
-        """Return parameters without a node: the defaults, and `given` (`a__b` for `a.b`).
-
-        Raises:
-            ConfigError: a required one is missing, unknown, or has the wrong type or range.
-        """
-        given = {name.replace('__', '.'): value for name, value in given.items()}
-        known = {entry.name for entry in self.entries}
-        for name in given:
-            if name not in known:
-                raise ConfigError(
-                    'parameters', name, 'an unknown parameter', ', '.join(sorted(known))
-                )
-        values = {}
-        for entry in self.entries:
-            value = given.get(entry.name, entry.default)
-            if value is _MISSING:
-                raise ConfigError('parameters', entry.name, 'nothing', entry.wanted)
-            wrong = entry.check(value)
-            if wrong is not None:
-                raise ConfigError('parameters', entry.name, wrong, entry.wanted)
-            values[entry.name] = value
-        return nest(values)
+            checked[entry.name] = value
+        return nest(checked)
 
     def table(self) -> str:
         """Return the Markdown table for the package's README."""
@@ -243,7 +274,7 @@ class ParameterSchema:
         return '\n'.join(rows)
 
 
-def nest(values: dict[str, Any]) -> Parameters:
+def nest(values: Mapping[str, Any]) -> Parameters:
     """Turn dotted names into nested attributes."""
     tree: dict[str, Any] = {}
     for name, value in values.items():
@@ -259,35 +290,13 @@ def nest(values: dict[str, Any]) -> Parameters:
     return grow(tree)
 
 
-BEGIN, END = '<!-- parameters: begin -->', '<!-- parameters: end -->'
-
-
-def write_readme_table(package: pathlib.Path) -> bool:
-    """Put the table between the two markers of `package`/README.md; return whether it changed."""
-    readme = package / 'README.md'
-    text = readme.read_text(encoding='utf-8')
-    if BEGIN not in text or END not in text:
-        raise ConfigError(readme, '', 'no markers', f'{BEGIN} and {END}')
-    before, rest = text.split(BEGIN, 1)
-    after = rest.split(END, 1)[1]
-    table = ParameterSchema.from_file(package / 'parameters.yaml').table()
-    fresh = f'{before}{BEGIN}\n{table}\n{END}{after}'
-    if fresh != text:
-        readme.write_text(fresh, encoding='utf-8')
-    return fresh != text
-
-
-def main() -> int:
-    """Print the table of each package folder given, and write it into its README."""
-    for folder in sys.argv[1:]:
-        try:
-            print(ParameterSchema.from_file(pathlib.Path(folder) / 'parameters.yaml').table())
-            write_readme_table(pathlib.Path(folder))
-        except ConfigError as error:
-            print(error, file=sys.stderr)
-            return 1
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(main())
+def flatten(tree: Mapping[str, Any] | Parameters, separator: str = '.') -> dict[str, Any]:
+    """Turn nested sections into joined names, as ROS reads them: `a: {b: 1}` is `a.b`."""
+    values: dict[str, Any] = {}
+    for name, value in (tree if isinstance(tree, Mapping) else vars(tree)).items():
+        if isinstance(value, (Mapping, Parameters)):
+            inner = flatten(value, separator)
+            values |= {f'{name}{separator}{key}': item for key, item in inner.items()}
+        else:
+            values[name] = value
+    return values

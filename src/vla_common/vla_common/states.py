@@ -4,7 +4,7 @@
 A test compares each enumeration with its .msg file.
 """
 
-from enum import IntEnum
+from enum import Enum, IntEnum
 
 
 class Level(IntEnum):
@@ -37,6 +37,26 @@ class Behaviour(IntEnum):
     DAMP = 2
     OFF = 3
     TRACK = 4
+
+    @property
+    def passive(self) -> bool:
+        """No stiffness: the position reference does not steer the servos."""
+        return self is Behaviour.DAMP or self is Behaviour.OFF
+
+
+class EstopBehaviour(Enum):
+    """What an e-stop does to the motors (`stops.estop` in robot.yaml)."""
+
+    DAMP = 'damp'
+    DAMP_THEN_OFF = 'damp_then_off'
+    OFF = 'off'
+
+    def switches_off(self, damping_over: bool) -> bool:
+        """Whether the motors go off now.
+
+        damping_over: the damped robot is at rest, or had its time, or does not slow down.
+        """
+        return self is EstopBehaviour.OFF or (self is EstopBehaviour.DAMP_THEN_OFF and damping_over)
 
 
 class FilterState(IntEnum):

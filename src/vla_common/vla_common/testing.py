@@ -40,7 +40,7 @@ from rclpy.task import Future
 
 from vla_common.domains import domain_of_this_process, reserve_domain
 from vla_common.executor_thread import ExecutorThread, destroy_later
-from vla_common.lifecycle import VlaLifecycleNode, refuse_impossible_transitions
+from vla_common.lifecycle import VlaLifecycleNode, reject_impossible_transitions
 
 PATIENCE = 30.0
 """s to wait for what comes within one: the machine may be a crowded one."""
@@ -185,7 +185,7 @@ _GOALS = {
 
 
 class RosSession:
-    """A context with nodes under test (EventsExecutor, as in `lifecycle.run`) and probes."""
+    """A context with nodes under test (EventsExecutor, as in `node_main.run`) and probes."""
 
     def __init__(self) -> None:
         own_domain()
@@ -201,7 +201,7 @@ class RosSession:
         ]
         node = make(context=self.context, parameter_overrides=overrides)
         if isinstance(node, LifecycleNode) and not isinstance(node, VlaLifecycleNode):
-            refuse_impossible_transitions(node)
+            reject_impossible_transitions(node)
         executor = EventsExecutor(context=self.context)
         self._spin(node, executor)
         return node
@@ -306,7 +306,7 @@ class RosSession:
         for spinning in self._spinning:
             spinning.close()
         for node in self._nodes:
-            end = getattr(node, '_end', None)
+            end = getattr(node, 'end', None)
             if end is not None:
                 end()
             node.destroy_node()

@@ -177,13 +177,19 @@ HEARTBEAT_TOPIC: dict[str, str] = {
 SINGLE_PUBLISHER: tuple[str, ...] = tuple(t.name for t in TOPICS if t.single_publisher)
 
 
-def table(node: str) -> str:
-    """Markdown tables of what `node` subscribes to and publishes, for its README."""
-    lines = []
-    for title, topics in (
-        ('Subscribes', [t for t in TOPICS if node in t.subscribers]),
-        ('Publishes', [t for t in TOPICS if t.publisher == node]),
-    ):
-        lines += [f'| {title} | type | QoS |', '|---|---|---|']
-        lines += [f'| `{t.name}` | `{t.type}` | {t.qos} |' for t in topics] + ['']
-    return '\n'.join(lines)
+def inputs_table(node: str) -> str:
+    """Markdown table of the topics that `node` subscribes to, for its README."""
+    return _table([t for t in TOPICS if node in t.subscribers])
+
+
+def outputs_table(node: str) -> str:
+    """Markdown table of the topics that `node` publishes, for its README."""
+    return _table([t for t in TOPICS if t.publisher in (node, 'all nodes')])
+
+
+def _table(topics: list[Topic]) -> str:
+    rows = ['| topic | type | QoS | |', '|---|---|---|---|']
+    for t in topics:
+        notes = ['heartbeat'] * t.heartbeat + ['one publisher only'] * t.single_publisher
+        rows.append(f'| `{t.name}` | `{t.type}` | {t.qos} | {", ".join(notes)} |')
+    return '\n'.join(rows)

@@ -11,7 +11,7 @@ from vla_deploy.architectures import humanoid_vla
 from vla_deploy.commands import benchmark
 from vla_deploy.runners import EagerRunner, PartitionedRunner, resident_mb
 from vla_models.network.humanoid_vla import HumanoidVLAConfig
-from vla_models.training.activation_checkpointing import checkpoint_activations
+from vla_models.network.layers import checkpoint_activations
 
 LARGE = {'image_size': 64, 'vision': 'transformer', 'vision_layers': 4, 'head': 'mlp'}
 

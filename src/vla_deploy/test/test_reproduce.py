@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vla_deploy.commands.reproduce import reproduce
-from vla_models.collection import GLIMPSE_FRAMES
+from vla_models.collection import STATIC_FRAMES
 from vla_models.commands import collect as collect_command
 from vla_models.commands import evaluate as evaluate_command
 from vla_models.dataset import count_episodes, open_dataset
@@ -90,7 +90,7 @@ def test_what_was_collected_is_what_training_reads(made):
     out, _ = made
     data = open_dataset(out / 'data')
     assert count_episodes(out / 'data') == 3  # a demonstration and two of glimpses
-    assert len(data) > 2 * GLIMPSE_FRAMES
+    assert len(data) > 2 * STATIC_FRAMES
     seen = np.isfinite(data.pixel).all(-1)
     assert seen.any()
     assert (np.isfinite(data.target).all(-1) == seen).all()

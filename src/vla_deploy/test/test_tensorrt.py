@@ -48,9 +48,12 @@ def test_an_engine_is_verified_told_what_it_was_built_on_and_answers_in_the_infe
     )
     assert built.result.passed
     bundle = load_bundle(tmp_path / 'e', robot)
-    assert bundle.runtime == 'tensorrt' and bundle.engine.precision == precision
-    assert (bundle.engine.gpu, bundle.engine.compute_capability) == ('Double 3000', '8.7')
-    assert bundle.engine.tensorrt == tensorrt.VERSION
+    assert bundle.runtime == 'tensorrt' and bundle.model.engine.precision == precision
+    assert (bundle.model.engine.gpu, bundle.model.engine.compute_capability) == (
+        'Double 3000',
+        '8.7',
+    )
+    assert bundle.model.engine.tensorrt == tensorrt.VERSION
     policy = load_policy(tmp_path / 'e', robot, device='cuda:0')
     chunk = policy.predict(observation_from(robot, recording))
     assert chunk.positions.shape == (HORIZON, len(robot.groups['arms']))
@@ -73,7 +76,7 @@ def test_the_builder_is_told_workspace_effort_profile_and_what_it_timed_before(
     assert config.cache.content == b'' and cache.read_bytes() == b'timings of Double 3000'
     # With several outputs of a free batch only the action is left, and it loads.
     policy = load_bundle(tmp_path / 'e')
-    assert policy.gripper is None
+    assert policy.model.gripper is None
     made(bundles, options, tmp_path / 'e', 'fp32', timing_cache=cache, tf32=True)
     second = tensorrt.builds[1]
     assert second.cache.content == b'timings of Double 3000' and not second.profiles

@@ -16,7 +16,7 @@ from vla_deploy.atomic_io import staged, write_policy
 from vla_deploy.closed_loop import SceneRunner, judge_in_closed_loop
 from vla_deploy.observations import Recording, Tensors, observations_for, tensors_of
 from vla_deploy.parity import ParityLimits
-from vla_deploy.reference_model import MODEL_KEYS, WEIGHTS, ReferenceModel, from_bundle
+from vla_deploy.reference_model import WEIGHTS, ReferenceModel, from_bundle
 from vla_deploy.runners import EagerRunner, answers, open_bundle
 from vla_deploy.verification import (
     ExpectedAnswers,
@@ -26,7 +26,7 @@ from vla_deploy.verification import (
     save_worst,
     verify_policy,
 )
-from vla_policy.bundle.bundle import load_bundle
+from vla_policy.bundle.bundle import MODEL_KEYS, load_bundle
 from vla_policy.runtimes import Runtime
 from vla_robot import RobotModel
 
@@ -55,7 +55,7 @@ class Parts:
         bundle = load_bundle(directory, accept_failed=True)
         policy = load_yaml(bundle.file)
         kept = {key: value for key, value in policy.items() if key not in MODEL_KEYS}
-        files = {name: bundle.read(name) for name in bundle.files if name != bundle.model}
+        files = {name: bundle.read(name) for name in bundle.files if name != bundle.model.file}
         return cls(kept, policy.get('source'), files)
 
     def action_only(self) -> Parts:

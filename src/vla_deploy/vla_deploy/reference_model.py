@@ -28,12 +28,11 @@ from vla_common.yaml_file import load_yaml
 from vla_deploy.silence import first_line
 from vla_models.policy_description import describe, load_checkpoint
 from vla_models.training import checkpoint
-from vla_policy.bundle.bundle import load_bundle
+from vla_policy.bundle.bundle import MODEL_KEYS, load_bundle
 
 HUMANOID_VLA = 'vla_deploy.architectures:humanoid_vla'
 WEIGHTS = 'source.safetensors'
 INPUTS = ('image', 'state', 'instruction', 'phase')
-MODEL_KEYS = ('runtime', 'model', 'files', 'source', 'verification', 'engine')
 
 
 @dataclass(frozen=True)
@@ -229,7 +228,7 @@ def from_bundle(directory: Path) -> ReferenceModel:
         )
     module = build(source.factory, source.config, str(bundle.file))
     module = load_weights(module, bundle.read(source.weights), str(directory / source.weights))
-    others = sorted({*bundle.files} - {bundle.model, source.weights})
+    others = sorted({*bundle.files} - {bundle.model.file, source.weights})
     policy = _without_model(load_yaml(bundle.file))
     files = {name: bundle.read(name) for name in others}
     return ReferenceModel(module, policy, source.factory, source.config, files)

@@ -25,7 +25,7 @@ WHOLE = ['TransformerLayer', 'TransformerEncoderLayer', 'TransformerDecoderLayer
 WHOLE += ['Attention', 'MultiheadAttention']
 
 
-class EagerRunner:
+class EagerRunner(Runtime):
     """The module of a reference model, float32, on the CPU or a CUDA device, not compiled."""
 
     name = 'eager'
@@ -109,8 +109,6 @@ def check_device(option: str, device: str) -> None:
 def open_bundle(directory: Path, threads: int = 1, device: str = 'cpu') -> tuple[Bundle, Runtime]:
     """A bundle and its runtime. Raises ConfigError, also for a bundle without a model file."""
     bundle = load_bundle(directory, accept_failed=True)
-    if bundle.action is None:
-        raise ConfigError(str(bundle.file), 'runtime', bundle.runtime, 'one with a model file')
     return bundle, load_runtime(bundle, threads, device)
 
 

@@ -78,8 +78,7 @@ def verify_policy(
         found = answers(runner, expected.inputs)
     finally:
         runner.close()
-    assert bundle.action is not None
-    parity = compare(expected.outputs, found, bundle.action)
+    parity = compare(expected.outputs, found, bundle.model.action)
     return VerificationResult(parity, limits, parity.reason(limits))
 
 
@@ -93,7 +92,7 @@ def record(
         'passed': result.passed,
         'reason': result.reason,
         'reference': expected.title,
-        'model_sha256': bundle.files[bundle.model],
+        'model_sha256': bundle.files[bundle.model.file],
         'observations': parity.observations,
         'max_error_rad': _rounded(parity.max_error_rad),
         'mean_error_rad': _rounded(parity.mean_error_rad),

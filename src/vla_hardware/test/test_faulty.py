@@ -29,7 +29,7 @@ def write(driver, position):
 
 
 def test_whole_it_is_the_driver_that_it_wraps(faulty):
-    assert faulty.break_it('none') == ''
+    assert faulty.inject('none') == ''
     np.testing.assert_array_equal(faulty.read().position, STANDING)
     write(faulty, STANDING + 0.1)
     np.testing.assert_array_equal(faulty.mock.target, STANDING + 0.1)
@@ -39,33 +39,33 @@ def test_whole_it_is_the_driver_that_it_wraps(faulty):
 
 
 def test_errors_are_raised_until_it_is_mended(faulty):
-    faulty.break_it('read_error')
+    faulty.inject('read_error')
     with pytest.raises(DriverError):
         faulty.read()
-    faulty.break_it('write_error')
+    faulty.inject('write_error')
     faulty.read()
     with pytest.raises(DriverError):
         write(faulty, STANDING)
-    faulty.break_it('none')
+    faulty.inject('none')
     write(faulty, STANDING)
 
 
 def test_a_hanging_read_blocks_once(faulty):
-    faulty.break_it('read_hang')
+    faulty.inject('read_hang')
     faulty.read()
     faulty.read()
     assert faulty.naps == [HANG]
 
 
 def test_a_reading_with_nan_leaves_the_robots_own_alone(faulty):
-    faulty.break_it('read_nan')
+    faulty.inject('read_nan')
     assert np.isnan(faulty.read().position[0])
-    faulty.break_it('none')
+    faulty.inject('none')
     assert np.isfinite(faulty.read().position).all()
 
 
 def test_a_stuck_joint_stays_and_the_others_follow(faulty):
-    faulty.break_it('stuck:left_elbow')
+    faulty.inject('stuck:left_elbow')
     faulty.read()
     wanted = STANDING + 0.2
     write(faulty, wanted)
@@ -76,6 +76,6 @@ def test_a_stuck_joint_stays_and_the_others_follow(faulty):
 
 @pytest.mark.parametrize('what', ['melted', 'stuck', 'stuck:left_antenna', 'read_error:left_elbow'])
 def test_what_cannot_be_broken_is_told_and_changes_nothing(faulty, what):
-    assert what in faulty.break_it(what)
+    assert what in faulty.inject(what)
     faulty.read()
     assert 'none' in FAULTS

@@ -109,7 +109,7 @@ def start_running(node, above) -> None:
     above.ask(Mode.READY, Behaviour.HOLD)
     node.status.wait_for(lambda m: m.behaviour_reason == 'mode READY')
     above.ask(Mode.RUNNING, Behaviour.TRACK)
-    node.status.wait_for(lambda m: 'no command yet' in m.behaviour_reason)
+    node.status.wait_for(lambda m: 'no command received yet' in m.behaviour_reason)
 
 
 def after(collected, condition, timeout=10.0):
@@ -186,7 +186,7 @@ def test_a_silent_supervisor_makes_it_stand_and_a_loud_one_does_not_resume_the_m
     assert 'supervisor silent' in status.behaviour_reason
     assert status.supervisor_age > 0.1
     above.speaking = True
-    status = after(node.status, lambda m: 'begin anew' in m.behaviour_reason)
+    status = after(node.status, lambda m: 'begin again' in m.behaviour_reason)
     assert status.behaviour == SupervisorState.BEHAVIOUR_STAND
     after(node.status, lambda m: m.behaviour_done and m.standing)
 
@@ -296,7 +296,7 @@ def test_simulated_reset_is_refused_in_motion_and_puts_the_fallen_robot_back(ros
     world.wait(1)
     scene.wait(1)
     assert len(world.last.qpos) == node._driver.world.model.nq
-    assert world.last.scene_digest == node._driver.scene.digest
+    assert world.last.scene_digest == node._driver.world.scene.digest
 
 
 @pytest.mark.parametrize(
@@ -363,7 +363,7 @@ def test_a_signal_brings_the_robot_to_rest_before_the_process_ends(ros, tmp_path
         above.ask(Mode.READY, Behaviour.HOLD)
         status.wait_for(lambda m: m.behaviour_reason == 'mode READY')
         above.ask(Mode.RUNNING, Behaviour.TRACK)
-        status.wait_for(lambda m: 'no command yet' in m.behaviour_reason)
+        status.wait_for(lambda m: 'no command received yet' in m.behaviour_reason)
         above.elbow_rate = -0.8
         status.wait_for(
             lambda m: m.behaviour == SupervisorState.BEHAVIOUR_TRACK and m.max_joint_speed > 0.5

@@ -36,9 +36,9 @@ def move(s: Simulated, goal: np.ndarray, seconds: float = 2.0) -> None:
 
 def running(**scene) -> Simulated:
     s = Simulated('mujoco', **scene)
-    s.ask(Mode.READY, Behaviour.HOLD)
+    s.request(Mode.READY, Behaviour.HOLD)
     s.run(0.3)
-    s.ask(Mode.RUNNING, Behaviour.TRACK)
+    s.request(Mode.RUNNING, Behaviour.TRACK)
     s.run(0.02)
     return s
 
@@ -73,7 +73,7 @@ def test_stand_from_any_pose_of_the_arms_keeps_the_robot_upright(seed):
     arms = ROBOT.groups['arms']
     goal[arms] = random.uniform(ROBOT.limits.lower[arms], ROBOT.limits.upper[arms])
     move(s, goal, 2.5)
-    s.ask(Mode.SAFE_STOP, Behaviour.STAND)
+    s.request(Mode.SAFE_STOP, Behaviour.STAND)
     s.run(4.0)
     assert not s.world.fallen
     assert s.loop.standing
@@ -83,7 +83,7 @@ def test_stand_from_any_pose_of_the_arms_keeps_the_robot_upright(seed):
 def test_damp_lets_the_robot_down_without_driving_a_joint():
     s = Simulated('mujoco', scene=empty())
     s.run(0.5)
-    s.ask(Mode.ESTOP, Behaviour.DAMP)
+    s.request(Mode.ESTOP, Behaviour.DAMP)
     falling = []
     s.run(4.0, lambda t: falling.append(-s.world.qvel[2]))
     assert s.world.fallen
@@ -95,15 +95,15 @@ def test_damp_lets_the_robot_down_without_driving_a_joint():
 def test_reset_during_an_estop_hangs_the_robot_up_until_the_servos_are_stiff():
     s = Simulated('mujoco', scene=empty())
     s.run(0.2)
-    s.ask(Mode.ESTOP, Behaviour.DAMP)
+    s.request(Mode.ESTOP, Behaviour.DAMP)
     s.run(3.0)
     assert s.world.fallen
     s.driver.reset(suspended=True)
-    s.loop.moved_elsewhere(standing=False)
+    s.loop.relocated(standing=False)
     s.run(3.0)
     assert not s.world.fallen
     assert not s.loop.fault
-    s.ask(Mode.INACTIVE, Behaviour.HOLD)
+    s.request(Mode.INACTIVE, Behaviour.HOLD)
     s.run(3.0)
     assert not s.world.fallen
     assert s.loop.standing

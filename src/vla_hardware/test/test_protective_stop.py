@@ -5,17 +5,11 @@ from itertools import product
 
 import pytest
 
-from vla_common.states import Behaviour, Mode
-from vla_hardware.protective_stop import (
-    LIMP,
-    EStop,
-    StopInputs,
-    StopRules,
-    SupervisorWatch,
-    decide,
-)
+from vla_common.states import Behaviour, EstopBehaviour, Mode
+from vla_hardware.protective_stop import StopInputs, StopRules, decide
+from vla_hardware.supervisor_watch import SupervisorWatch
 
-RULES = StopRules(Behaviour.STAND, EStop.DAMP)
+RULES = StopRules(Behaviour.STAND, EstopBehaviour.DAMP)
 T0 = 1_000_000_000_000
 
 
@@ -29,7 +23,7 @@ class Supervisor:
     def say(self, mode, behaviour=Behaviour.HOLD, epoch=0, sequence=None, age=0.0):
         self.sequence = self.sequence + 1 if sequence is None else sequence
         wall = T0 + int(self.now * 1e9)
-        return self.watch.hear(
+        return self.watch.update(
             mode, behaviour, epoch, self.sequence, wall - int(age * 1e9), wall, self.now
         )
 
@@ -128,15 +122,15 @@ def everything():
 
 
 @pytest.mark.parametrize('lost', [Behaviour.STAND, Behaviour.DAMP, Behaviour.HOLD])
-@pytest.mark.parametrize('estop', list(EStop))
+@pytest.mark.parametrize('estop', list(EstopBehaviour))
 def test_the_whole_table_keeps_its_promises(lost, estop):
     rules = StopRules(lost, estop)
     for seen in everything():
         decision = decide(seen, rules)
         assert decision.reason
         if seen.fault or seen.mode is Mode.ESTOP:
-            assert decision.behaviour in LIMP
-        if seen.mode is Mode.ESTOP and (estop is EStop.OFF or seen.off):
+            assert decision.behaviour.passive
+        if seen.mode is Mode.ESTOP and (estop is EstopBehaviour.OFF or seen.off):
             assert decision.behaviour is Behaviour.OFF
         if seen.lying:
             assert decision.behaviour is not Behaviour.STAND
@@ -148,29 +142,29 @@ def test_the_whole_table_keeps_its_promises(lost, estop):
         if decision.behaviour is Behaviour.TRACK:
             assert seen.mode is Mode.RUNNING
             assert seen.running
-            assert seen.command_there
+            assert seen.command_received
             assert seen.command_fresh
             assert not (seen.fault or seen.ending or seen.supervisor_silent)
 
 
 def test_damp_then_off_waits_until_the_robot_rests():
-    rules = StopRules(Behaviour.STAND, EStop.DAMP_THEN_OFF)
-    falling = StopInputs(mode=Mode.ESTOP, asked=Behaviour.DAMP)
-    resting = StopInputs(mode=Mode.ESTOP, asked=Behaviour.DAMP, limp_and_resting=True)
+    rules = StopRules(Behaviour.STAND, EstopBehaviour.DAMP_THEN_OFF)
+    falling = StopInputs(mode=Mode.ESTOP, requested=Behaviour.DAMP)
+    resting = StopInputs(mode=Mode.ESTOP, requested=Behaviour.DAMP, passive_and_resting=True)
     assert decide(falling, rules).behaviour is Behaviour.DAMP
     assert decide(resting, rules).behaviour is Behaviour.OFF
 
 
 def test_motors_that_the_estop_switched_off_stay_off_whatever_moves_or_fails_then():
-    rules = StopRules(Behaviour.STAND, EStop.DAMP_THEN_OFF)
-    moved = StopInputs(mode=Mode.ESTOP, asked=Behaviour.DAMP, off=True)
-    unread = StopInputs(fault='read error', mode=Mode.ESTOP, asked=Behaviour.DAMP, off=True)
+    rules = StopRules(Behaviour.STAND, EstopBehaviour.DAMP_THEN_OFF)
+    moved = StopInputs(mode=Mode.ESTOP, requested=Behaviour.DAMP, off=True)
+    unread = StopInputs(fault='read error', mode=Mode.ESTOP, requested=Behaviour.DAMP, off=True)
     assert decide(moved, rules).behaviour is Behaviour.OFF
     assert decide(unread, rules).behaviour is Behaviour.OFF
 
 
 def test_a_fault_does_not_keep_the_supervisor_from_switching_the_motors_off():
-    seen = StopInputs(fault='read error', mode=Mode.ESTOP, asked=Behaviour.OFF)
+    seen = StopInputs(fault='read error', mode=Mode.ESTOP, requested=Behaviour.OFF)
     assert decide(seen, RULES).behaviour is Behaviour.OFF
 
 
@@ -241,7 +235,7 @@ def test_an_old_estop_that_arrives_late_does_not_count_whatever_its_stamp():
 
 
 def test_a_robot_that_lies_is_not_stood_up_by_a_safe_stop():
-    seen = StopInputs(mode=Mode.SAFE_STOP, asked=Behaviour.STAND, lying=True)
+    seen = StopInputs(mode=Mode.SAFE_STOP, requested=Behaviour.STAND, lying=True)
     assert decide(seen, RULES).behaviour is Behaviour.DAMP
 
 

@@ -5,26 +5,12 @@ import importlib.util
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from simulated import ROBOT
 
 from vla_hardware import state_publisher
-from vla_hardware.gravity import rotation
-from vla_hardware.state_publisher import LinkPoses, quaternion
+from vla_hardware.state_publisher import LinkPoses
 
 STANDING = ROBOT.poses['standing']
-
-
-@given(q=st.lists(st.floats(-1.0, 1.0), min_size=4, max_size=4))
-@settings(deadline=None)
-def test_a_quaternion_is_found_for_every_rotation(q):
-    wxyz = np.array(q)
-    if np.linalg.norm(wxyz) < 0.1:
-        return
-    wxyz /= np.linalg.norm(wxyz)
-    x, y, z, w = quaternion(rotation(wxyz))
-    assert abs(wxyz @ [w, x, y, z]) == pytest.approx(1.0, abs=1e-6)
 
 
 def test_every_link_but_the_base_has_a_pose_and_the_feet_are_below():

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The node hardware_driver: wires the servo loop to topics, services and the clock."""
+"""The node hardware_driver: the servo loop with topics, services and timers."""
 
 from __future__ import annotations
 
@@ -13,17 +13,21 @@ from std_srvs.srv import Trigger
 
 from vla_balance.correction import BalanceCorrection
 from vla_balance.gains import BalanceGains
-from vla_common import lifecycle, topics
+from vla_common import topics
 from vla_common.clock import steady_now
 from vla_common.errors import ConfigError
+from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.messages import ns_to_stamp
+from vla_common.node_main import run
 from vla_common.scheduling import Priority
-from vla_common.states import Behaviour, Level, Mode
+from vla_common.states import Level, Mode
 from vla_hardware import telemetry
-from vla_hardware.drivers.base import Driver, DriverError
+from vla_hardware.drivers import DRIVERS
+from vla_hardware.drivers.base import Driver, DriverError, SimulatedDriver
 from vla_hardware.drivers.faulty import FaultyDriver
-from vla_hardware.drivers.mock import MockDriver
-from vla_hardware.servo_loop import Balance, LoopLimits, NoBalance, ServoLoop
+from vla_hardware.limits import ServoLimits
+from vla_hardware.servo_loop import ServoLoop
+from vla_hardware.servo_output import NoBalance
 from vla_robot import RobotModel, load_robot
 
 REFERENCE_RATE = 100.0
@@ -32,7 +36,7 @@ BATTERY_RATE = 1.0
 
 
 class Pacer:
-    """Says in which cycles of a faster loop something slower is due, without drift."""
+    """Tells in which cycles of a faster loop something slower is due, without drift."""
 
     def __init__(self, rate: float) -> None:
         self._period = 1.0 / rate
@@ -46,7 +50,7 @@ class Pacer:
         return True
 
 
-class HardwareDriver(lifecycle.VlaLifecycleNode):
+class HardwareDriver(VlaLifecycleNode):
     """The last node before the motors; see README.md."""
 
     def __init__(self, **node_options: Any) -> None:
@@ -54,7 +58,8 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
         self._loop: ServoLoop | None = None
         self._driver: Driver | None = None
         self._faulty: FaultyDriver | None = None
-        self._begun = False
+        self._simulated: SimulatedDriver | None = None
+        self._started = False
         self._ending_since: float | None = None
         self._rested = False
 
@@ -63,39 +68,29 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
     def setup(self) -> None:
         p = self.params
         self._robot = robot = load_robot(p.robot)
-        self._driver = self._make_driver(robot)
-        self._faulty = FaultyDriver(self._driver, robot.joint_names) if p.sim.faults else None
-        limits = LoopLimits(
-            command_timeout=p.command_timeout,
-            supervisor_timeout=p.supervisor_timeout,
-            max_command_step=p.max_command_step,
-            rest_velocity=p.rest_velocity,
-            standing_tolerance=p.standing_tolerance,
-            errors_to_fault=p.errors_to_fault,
-            fault_clear_time=p.fault_clear_time,
-            read_deadline=p.read_deadline,
-            damp_factor=p.damp_factor,
-            lying_tilt=p.lying_tilt,
-            max_balance_offset=p.max_balance_offset,
-            stand_lead=p.stand_lead,
-        )
+        place = f'parameters of {self.get_fully_qualified_name()}'
+        factory = DRIVERS.load(p.driver, place, 'driver')
+        self._driver = driver = factory.from_parameters(robot, p, steady_now)
+        self._simulated = driver if isinstance(driver, SimulatedDriver) else None
+        self._faulty = FaultyDriver(driver, robot.joint_names) if p.sim.faults else None
+        balanced = driver.can_fall and robot.foot_boxes
         self._loop = ServoLoop(
             robot,
             period=1.0 / p.rate,
-            limits=limits,
-            driver=self._faulty or self._driver,
-            balance=self._make_balance(robot),
+            limits=ServoLimits.from_parameters(p),
+            driver=self._faulty or driver,
+            balance=BalanceCorrection(robot, BalanceGains.load(robot))
+            if balanced
+            else NoBalance(robot.n),
             clock=steady_now,
         )
         try:
             self._loop.connect()
         except DriverError as error:
-            raise ConfigError(
-                'parameters of /hardware_driver', 'driver', str(error), 'a robot that can be read'
-            ) from error
-        self._begun = False
+            raise ConfigError(place, 'driver', str(error), 'a robot that can be read') from error
+        self._started = False
         self._last_stamp_ns = 0
-        self._told: tuple | None = None
+        self._published: tuple | None = None
         self._status_pacer = Pacer(p.status_rate)
         self._reference_pacer = Pacer(REFERENCE_RATE)
         self._world_pacer = Pacer(WORLD_RATE)
@@ -104,41 +99,45 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
         self._reference = telemetry.Reference(robot.joint_names)
         self._status = telemetry.Status()
         self._battery = telemetry.battery()
-        self._make_entities(robot)
+        self._create_entities(robot)
 
     def start(self) -> None:
         assert self._loop is not None
         self._loop.begin()
         self._ending_since = None
-        self._begun = True
+        self._started = True
 
     def secure(self) -> None:
-        """Begins the protective stop; the loop goes on until cleanup or the process's end."""
-        if self._loop is None or not self._begun or self._loop.ending:
+        """Begin the protective stop; the loop goes on until cleanup or the end of the process."""
+        if self._loop is None or not self._started or self._loop.ending:
             return
         self._loop.ending = 'hardware_driver is being stopped or deactivated'
         self._ending_since = steady_now()
         self._rested = False
 
     def finish(self, elapsed: float) -> bool:
-        if self._loop is None or not self._begun:
+        if self._loop is None or not self._started:
             return True
         return self._rested
 
     def transition_veto(self) -> str:
-        # Without the loop the servos keep what they were told last, be it in mid-motion.
-        if self._loop is None or not self._begun:
+        # Without the loop the servos keep the last command, be it in mid-motion.
+        if self._loop is None or not self._started:
             return ''
         if self.active:
             return 'the robot is held by this node: deactivate it first'
-        return '' if self._loop.stopped else 'the robot moves still: wait for its protective stop'
+        return (
+            ''
+            if self._loop.stopped
+            else 'the robot still moves: wait for the end of its protective stop'
+        )
 
     def teardown(self) -> None:
         if self._driver is not None:
             self._driver.close()
         self._loop = None
         self._driver = None
-        self._begun = False
+        self._started = False
 
     def diagnose(self) -> tuple[Level, str, dict[str, str]]:
         loop = self._loop
@@ -151,9 +150,9 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
             'real_time_factor': f'{loop.driver.real_time_factor:.3f}',
             'loop_ms': f'{loop.duration * 1e3:.2f}',
             'loop_period_ms': f'{loop.period * 1e3:.2f}',
-            'read_errors': str(loop.read_errors),
-            'write_errors': str(loop.write_errors),
-            'last_error': loop.last_error,
+            'read_errors': str(loop.read_errors.total),
+            'write_errors': str(loop.write_errors.total),
+            'last_error': loop.faults.last_error,
             'commands_accepted': str(gate.accepted),
             'supervisor_messages_rejected': str(loop.watch.rejected),
             'clamped': str(loop.clamped),
@@ -167,32 +166,8 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
 
     # -- wiring ----------------------------------------------------------------------------
 
-    def _make_driver(self, robot: RobotModel) -> Driver:
-        p = self.params
-        if p.driver == 'mock':
-            return MockDriver(robot.poses['standing'], robot.limits.velocity, robot.total_mass)
-        # Imported here: a real robot's computer has no need of a simulator.
-        from vla_hardware.drivers.mujoco import MujocoDriver
-        from vla_sim import Scene, SensorNoise
-
-        scene = Scene.load(p.sim.scene) if p.sim.scene else Scene.default()
-        return MujocoDriver(
-            robot,
-            scene,
-            seed=p.sim.seed,
-            noise=SensorNoise.typical() if p.sim.sensor_noise else None,
-            max_catch_up=p.sim.max_catch_up,
-            clock=steady_now,
-        )
-
-    def _make_balance(self, robot: RobotModel) -> Balance:
-        # The mock's base never tilts: a correction would only chase its joints' lag.
-        if self.params.driver == 'mock' or not robot.foot_boxes:
-            return NoBalance(robot.n)
-        return BalanceCorrection(robot, BalanceGains.load(robot))
-
-    def _make_entities(self, robot: RobotModel) -> None:
-        # Always on: while the servo loop runs under a standing robot, it says what it does.
+    def _create_entities(self, robot: RobotModel) -> None:
+        # Also published while inactive: the servo loop still runs under a standing robot.
         def state(topic: topics.Topic) -> Any:
             return self.add_publisher(topic, always=True)
 
@@ -217,11 +192,12 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
         command = ('name', 'position', 'velocity', 'effort', 'header.stamp')
         self.subscribe_fields(topics.JOINT_COMMAND, command, self._on_command)
         self._world: telemetry.WorldReport | None = None
-        if self.params.driver == 'mujoco':
+        if self._simulated is not None:
+            world = self._simulated.world
             self._world_out = state(topics.WORLD_STATE)
             scene = self.add_publisher(topics.SCENE, always=True)
-            scene.publish(String(data=self._driver.scene.to_json()))
-            self._world = telemetry.WorldReport(self._driver.scene.digest, self._driver.world)
+            scene.publish(String(data=world.scene.to_json()))
+            self._world = telemetry.WorldReport(world.scene.digest, world)
             self.subscribe(topics.PUSH, self._on_push)
             self.add_service(Trigger, '/sim/reset', self._on_sim_reset)
         if self._faulty is not None:
@@ -231,29 +207,29 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
     # -- callbacks -------------------------------------------------------------------------
 
     def _on_supervisor(self, *state: int) -> None:
-        self._loop.hear_supervisor(*state, self.get_clock().now().nanoseconds)
-        # A stop does not wait for the next tick: half a period is more than the rest of its way.
-        if not self._begun:
+        self._loop.update_supervisor(*state, self.get_clock().now().nanoseconds)
+        # A stop does not wait for the next tick: half a period is more than all of the rest.
+        if not self._started:
             return
-        if self._loop.limp_at_once():
+        if self._loop.apply_estop():
             self._publish_status(self._next_stamp_ns(), steady_now())
-        elif self._loop.owes_a_stop:
+        elif self._loop.stop_pending:
             self._cycle()
 
     def _on_command(self, *command: Any) -> None:
         self._loop.offer_command(*command, self.get_clock().now().nanoseconds)
 
     def _on_fault(self, message: String) -> None:
-        wrong = self._faulty.break_it(message.data)
-        self.get_logger().warning(f'/sim/fault: {wrong or message.data}')
+        error = self._faulty.inject(message.data)
+        self.get_logger().warning(f'/sim/fault: {error or message.data}')
 
     def _on_push(self, message: WrenchStamped) -> None:
         force = np.array([message.wrench.force.x, message.wrench.force.y, message.wrench.force.z])
         if not np.isfinite(force).all():
-            self.get_logger().warning('/sim/push: not finite, ignored')
+            self.get_logger().warning('/sim/push rejected: force not finite')
             return
         link = message.header.frame_id or self.params.sim.push_link
-        self._driver.push(force, self.params.sim.push_duration, link)
+        self._simulated.push(force, self.params.sim.push_duration, link)
 
     def _on_sim_reset(
         self, request: Trigger.Request, response: Trigger.Response
@@ -261,29 +237,31 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
         mode = self._loop.watch.mode
         if mode not in (None, Mode.INACTIVE, Mode.ESTOP):
             response.success = False
-            response.message = f'refused in mode {mode.name}: only in INACTIVE or ESTOP'
+            response.message = f'rejected in mode {mode.name}: wanted INACTIVE or ESTOP'
             return response
-        limp = self._loop.motion.behaviour in (Behaviour.DAMP, Behaviour.OFF)
-        self._driver.reset(suspended=limp)
-        self._loop.moved_elsewhere(standing=not limp)
+        passive = self._loop.motion.behaviour.passive
+        self._simulated.reset(suspended=passive)
+        self._loop.relocated(standing=not passive)
         response.success = True
-        response.message = 'standing, hung up until the servos are stiff' if limp else 'standing'
+        response.message = 'standing' + (
+            ', suspended until the servos are stiff' if passive else ''
+        )
         return response
 
     def _cycle(self) -> None:
-        if not self._begun:
+        if not self._started:
             return
         loop = self._loop
         loop.cycle()
         now = steady_now()
         stamp_ns = self._next_stamp_ns()
-        if not loop.flawed:  # an old reading under a new stamp would be a lie
-            for publisher, serialized in self._sensor_topics:
-                publisher.publish(serialized(stamp_ns, loop.reading))
+        if loop.reading_valid:  # never an old reading under a new stamp
+            for publisher, serialize in self._sensor_topics:
+                publisher.publish(serialize(stamp_ns, loop.reading))
         if self._reference_pacer.due(now):
             motion = loop.motion
             self._reference_out.publish(
-                self._reference.serialized(stamp_ns, motion.position, motion.velocity)
+                self._reference.serialize(stamp_ns, motion.position, motion.velocity)
             )
         change = (
             loop.motion.behaviour,
@@ -292,12 +270,12 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
             loop.at_rest,
             loop.behaviour_done,
         )
-        if self._status_pacer.due(now) or change != self._told:
-            self._told = change
+        if self._status_pacer.due(now) or change != self._published:
+            self._published = change
             self._publish_status(stamp_ns, now)
         if self._world is not None and self._world_pacer.due(now):
             factor = self._driver.real_time_factor
-            self._world_out.publish(self._world.serialized(stamp_ns, factor))
+            self._world_out.publish(self._world.serialize(stamp_ns, factor))
         if self._battery_pacer.due(now):
             self._battery.header.stamp = ns_to_stamp(stamp_ns)
             self._battery_out.publish(self._battery)
@@ -309,16 +287,14 @@ class HardwareDriver(lifecycle.VlaLifecycleNode):
                 flush=True,
             )
 
-    # -- what goes out ---------------------------------------------------------------------
-
     def _next_stamp_ns(self) -> int:
-        """Strictly increasing, even if the system clock is set back: stamps are sequences."""
+        """Strictly increasing, also when the system clock is set back: stamps are sequences."""
         self._last_stamp_ns = max(self.get_clock().now().nanoseconds, self._last_stamp_ns + 1)
         return self._last_stamp_ns
 
     def _publish_status(self, stamp_ns: int, now: float) -> None:
-        self._status_out.publish(self._status.serialized(stamp_ns, self._loop, now))
+        self._status_out.publish(self._status.serialize(stamp_ns, self._loop, now))
 
 
 def main() -> int:
-    return lifecycle.run(HardwareDriver, priority=Priority.DRIVER)
+    return run(HardwareDriver, priority=Priority.DRIVER)

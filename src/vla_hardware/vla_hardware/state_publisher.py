@@ -20,28 +20,10 @@ from sensor_msgs.msg import Imu, JointState
 
 from vla_common import qos
 from vla_common.messages import JointOrder
-from vla_hardware.gravity import rotation
+from vla_common.rotation import quaternion_xyzw, rotation_matrix
 from vla_robot import RobotModel, load_robot
 
 PERIOD = 1.0 / 30.0
-
-
-def quaternion(R: np.ndarray) -> tuple[float, float, float, float]:
-    """Unit quaternion (x, y, z, w) of a rotation matrix (3, 3) (Shepperd's method)."""
-    trace = float(np.trace(R))
-    values = np.array([R[0, 0], R[1, 1], R[2, 2], trace])
-    largest = int(values.argmax())
-    q = np.empty(4)
-    if largest == 3:
-        q[:] = R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1], 1.0 + trace
-    else:
-        i, j, k = largest, (largest + 1) % 3, (largest + 2) % 3
-        q[i] = 1.0 - trace + 2.0 * R[i, i]
-        q[j] = R[j, i] + R[i, j]
-        q[k] = R[k, i] + R[i, k]
-        q[3] = R[k, j] - R[j, k]
-    q /= np.linalg.norm(q)
-    return float(q[0]), float(q[1]), float(q[2]), float(q[3])
 
 
 class LinkPoses:
@@ -101,7 +83,7 @@ class StatePublisher(Node):
 
     def _on_imu(self, message: Imu) -> None:
         q = message.orientation
-        self._rotation = rotation(np.array([q.w, q.x, q.y, q.z]))
+        self._rotation = rotation_matrix(np.array([q.w, q.x, q.y, q.z]))
 
     def _publish(self) -> None:
         if self._position is None:
@@ -121,7 +103,7 @@ class StatePublisher(Node):
         result.header.stamp = self._stamp
         t, q = result.transform.translation, result.transform.rotation
         t.x, t.y, t.z = p.tolist()
-        q.x, q.y, q.z, q.w = quaternion(R)
+        q.x, q.y, q.z, q.w = quaternion_xyzw(R)
         return result
 
 

@@ -1,7 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The driver's messages, serialised: only their numbers change from one cycle to the next.
+"""The driver's messages as serialised templates: only numbers change from one cycle to the next.
 
-Each function gives what `publish` takes; stamp_ns is that of the header.
+Each method returns what `publish` takes; stamp_ns is that of the header.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Reference:
             *('header.stamp', 'position', 'velocity'),
         )
 
-    def serialized(self, stamp_ns: int, position: np.ndarray, velocity: np.ndarray) -> bytes:
+    def serialize(self, stamp_ns: int, position: np.ndarray, velocity: np.ndarray) -> bytes:
         return self._writer.write(stamp_ns, position, velocity)
 
 
@@ -82,15 +82,15 @@ class Status:
 
     def __init__(self) -> None:
         self._sequence = first_sequence()
-        self._words: tuple[str, ...] = ()
+        self._texts: tuple[str, ...] = ()
         self._writer: Writer | None = None
 
-    def serialized(self, stamp_ns: int, loop: ServoLoop, now: float) -> bytes:
+    def serialize(self, stamp_ns: int, loop: ServoLoop, now: float) -> bytes:
         """now: steady, s."""
         self._sequence += 1
-        words = loop.decision.reason, loop.gate.last_rejection, loop.fault
-        if self._writer is None or words != self._words:
-            reason, rejection, fault = self._words = words
+        texts = loop.decision.reason, loop.gate.last_rejection, loop.fault
+        if self._writer is None or texts != self._texts:
+            reason, rejection, fault = self._texts = texts
             template = DriverStatus(
                 behaviour_reason=reason, last_rejection=rejection, fault_detail=fault
             )
@@ -110,8 +110,8 @@ class Status:
             gate.accepted,
             gate.rejections,
             loop.clamped,
-            loop.read_errors,
-            loop.write_errors,
+            loop.read_errors.total,
+            loop.write_errors.total,
             bool(loop.fault),
             loop.driver.real_time_factor,
             loop.duration * 1e3,
@@ -134,7 +134,7 @@ class WorldReport:
             *('header.stamp', 'sequence', 'time', 'qpos', 'qvel', 'real_time_factor'),
         )
 
-    def serialized(self, stamp_ns: int, real_time_factor: float) -> bytes:
+    def serialize(self, stamp_ns: int, real_time_factor: float) -> bytes:
         world = self._world
         self._sequence += 1
         return self._writer.write(
@@ -143,7 +143,7 @@ class WorldReport:
 
 
 def battery() -> BatteryState:
-    """A battery of which nothing is known but that it is there."""
+    """A battery that is present and of which nothing else is known."""
     unknown = math.nan
     return BatteryState(
         voltage=unknown, temperature=unknown, current=unknown, charge=unknown,

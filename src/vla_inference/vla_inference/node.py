@@ -21,8 +21,9 @@ from vla_common import qos, topics
 from vla_common.clock import RateMeter, first_sequence, steady_now
 from vla_common.errors import ConfigError
 from vla_common.image_cdr import WireImage, read_image
-from vla_common.lifecycle import VlaLifecycleNode, run
+from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.messages import stamp_to_ns
+from vla_common.node_main import run
 from vla_common.scheduling import NormalPriority, Priority
 from vla_common.states import InferenceState, Level, Mode
 from vla_inference.action_server import InstructionActionServer
@@ -49,7 +50,7 @@ from vla_inference.startup_instruction import Offer, StartupInstruction
 from vla_interfaces.action import RunInstruction
 from vla_interfaces.msg import InferenceStatus, SupervisorState
 from vla_policy.load import load_policy
-from vla_policy.runtimes.scripted import HoldPolicy
+from vla_policy.scripted_policy import HoldPolicy
 from vla_policy.types import InstructionRefused, Policy
 from vla_robot import load_robot
 
@@ -86,20 +87,15 @@ class InferenceNode(VlaLifecycleNode):
         for key, name in names:
             self._chain = FallbackChain((*self._chain.links, self._load(key, name)))
         self._memory = MemoryWatch(
-            MemoryBudget(p.memory.host, p.memory.device),
-            [link.policy.memory for link in self._chain.links if hasattr(link.policy, 'memory')],
+            p.memory.to(MemoryBudget),
+            [link.policy.memory for link in self._chain.links],
         )
         self._memory.check()
         self._policy = self._chain.links[0].policy
         self._instruction = check_instruction(self._policy, p.instruction)
         self._lock = threading.RLock()
         self._session = Session(p.time_limit, p.start_timeout)
-        bounds = ObservationBounds(
-            p.observation.max_age,
-            p.observation.max_skew,
-            p.observation.max_future,
-            p.frozen_after,
-        )
+        bounds = p.observation.select(ObservationBounds, frozen_after=p.frozen_after)
         names = self._robot.joint_names
         bundles = [link.policy.bundle for link in self._chain.links]
         self._cameras = _each_once(camera for b in bundles for camera in b.cameras)
@@ -112,15 +108,7 @@ class InferenceNode(VlaLifecycleNode):
             HoldPolicy(self._robot),
             self._assembler,
             self._session,
-            StepLimits(
-                p.policy_timeout,
-                p.fallback_after,
-                p.fallback_duration,
-                p.blocked_timeout,
-                p.settle.time,
-                p.settle.epsilon,
-                p.settle.velocity,
-            ),
+            p.select(StepLimits),
             names,
             self._lock,
             steady_now,
@@ -136,7 +124,7 @@ class InferenceNode(VlaLifecycleNode):
         self._turns = Scheduler(
             self._cycle.attempt,
             self._publish,
-            lambda: self._note_error('attempt'),
+            lambda: self.report_error('attempt'),
             p.inference_frequency,
         )
         self._wire()
@@ -165,14 +153,13 @@ class InferenceNode(VlaLifecycleNode):
                 policy.close()
                 raise
         self._tell_warm_up(policy, usual, worst)
-        b, c = p.blending, p.confidence
-        led = bool(getattr(policy, 'takes_prefix', False))
-        mode = chosen(b.mode, policy.bundle.blending, led)
+        led = policy.takes_prefix
+        mode = chosen(p.blending.mode, policy.bundle.blending, led)
         return PolicySlot(
             policy,
             ThreadWorker(policy, steady_now, self._on_answer),
-            BlendingParameters(mode, b.decay, b.chunks, b.lead_over),
-            ConfidenceLimits(c.half, c.slow_below, c.slowest, c.fallback_below, c.patience),
+            p.blending.select(BlendingParameters, mode=mode),
+            p.confidence.to(ConfidenceLimits),
         )
 
     def _wire(self) -> None:
@@ -201,7 +188,7 @@ class InferenceNode(VlaLifecycleNode):
 
     def _see(self, topic: str, camera: str, add: Callable[..., bool]) -> None:
         """Like `subscribe`, for images, which are read in place."""
-        guarded = self._guard(
+        guarded = self.guard(
             lambda serialized: self._on_image(camera, add, read_image(serialized)),
             f'subscription {topic}',
             False,
@@ -253,8 +240,8 @@ class InferenceNode(VlaLifecycleNode):
             'messages_refused': str(self._assembler.refused),
             'last_result': self._session.last_result,
         }
-        if graph := getattr(self._policy, 'graph', ''):
-            values['cuda_graph'] = graph
+        if self._policy.graph:
+            values['cuda_graph'] = self._policy.graph
         host, device = self._memory.used()
         values['memory_mb'] = f'{host:.0f} ({device:.0f} on the device)'
         if not self.active:

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vla_models.collection import GLIMPSE_FRAMES, GLIMPSES, LABELS, Collector
+from vla_models.collection import FIRST_STATIC, LABELS, STATIC_FRAMES, Collector
 from vla_models.dataset import Episode
 from vla_models.expert import SPEED
 from vla_models.tasks import ALL_TASKS, TASK_INDEX
 from vla_robot import load_robot
-from vla_safety.parameters import load_parameters
 
 ROBOT = load_robot('humanoid32')
 FILTER = next(
@@ -25,7 +24,7 @@ FILTER = next(
 
 @pytest.fixture(scope='module')
 def collector() -> Collector:
-    return Collector(ROBOT, 3, load_parameters(str(FILTER)), backend='raycast')
+    return Collector(ROBOT, 3, str(FILTER), backend='raycast')
 
 
 @pytest.fixture(scope='module')
@@ -53,17 +52,17 @@ def test_labels_begin_where_the_robot_is(demonstration):
     assert step < SPEED * layout.step + 0.15  # a wave's goal moves besides
 
 
-def test_glimpses_are_the_same_for_the_same_number_and_their_postures_independent(collector):
-    first, again = (collector.attempt(GLIMPSES + 1) for _ in range(2))
+def test_static_views_are_the_same_for_the_same_number_and_their_postures_independent(collector):
+    first, again = (collector.attempt(FIRST_STATIC + 1) for _ in range(2))
     assert np.array_equal(first.image, again.image)
     assert np.array_equal(first.labels.action, again.labels.action)
-    assert len(first.image) == GLIMPSE_FRAMES
+    assert len(first.image) == STATIC_FRAMES
     assert first.state.std(axis=0).max() > 0.3
     first.check(Collector.layout(ROBOT, 3))
 
 
 def test_a_target_is_known_exactly_where_it_is_in_the_picture(collector):
-    labels = collector.attempt(GLIMPSES + 2).labels
+    labels = collector.attempt(FIRST_STATIC + 2).labels
     seen = np.isfinite(labels.pixel).all(-1)
     assert seen.any()
     assert (np.isfinite(labels.target).all(-1) == seen).all()

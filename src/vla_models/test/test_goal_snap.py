@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import torch
 
-from vla_models.network.goal_snap import GoalSnap
+from vla_models.network.humanoid_vla import GoalSnap
 
 REACH = 0.08
 

@@ -6,13 +6,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vla_models.network.fusion import Fusion
+from vla_models.network.encoders import VISION, TextEncoder, grid_coordinates
 from vla_models.network.heads import HEADS
-from vla_models.network.humanoid_vla import HumanoidVLA, HumanoidVLAConfig
+from vla_models.network.humanoid_vla import Fusion, HumanoidVLA, HumanoidVLAConfig
 from vla_models.network.layers import Attention
 from vla_models.network.spatial_attention import Landmarks, LanguageQueriedAttention, Locator
-from vla_models.network.text import TextEncoder
-from vla_models.network.vision import VISION, grid_coordinates
 
 TINY = {
     'image_size': 32,

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The judge calls done only what is done, and the statistics are right."""
+"""The criterion calls done only what is done, and the statistics are right."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def world_at(change) -> World:
 
 
 def judged(world: World, task: Task, cube: str | None = None, start: str = 'ready') -> bool:
-    judge = SuccessCriterion(world, task, cube, start)
+    criterion = SuccessCriterion(world, task, cube, start)
     for i in range(12):
-        judge.watch(0.05 * i)
-    return judge.success()
+        criterion.update(0.05 * i)
+    return criterion.success()
 
 
 def cube_in_base(world: World, name: str) -> Target:
@@ -78,23 +78,23 @@ def test_postures_are_judged_by_the_pose_that_they_mean():
 
 def test_success_counts_from_when_it_stayed_and_the_path_is_what_the_tips_moved():
     world = world_at(lambda q, world: None)
-    judge = SuccessCriterion(world, Task(TaskKind.READY), None, 'ready')
-    judge.watch(0.0)
+    criterion = SuccessCriterion(world, Task(TaskKind.READY), None, 'ready')
+    criterion.update(0.0)
     away = world.qpos
     away[int(world.model.joint('left_elbow').qposadr[0])] += 0.5
     back = world.qpos
     for time, qpos in ((0.1, away), (0.2, back), (0.3, back)):
         world.set_state(qpos)
-        judge.watch(time)
-    assert judge.settled() == 0.2
-    assert 0.2 < judge.path < 0.6  # there and back, about 0.4 m from the elbow
+        criterion.update(time)
+    assert criterion.settled() == 0.2
+    assert 0.2 < criterion.path < 0.6  # there and back, about 0.4 m from the elbow
 
 
 def test_what_never_came_right_has_no_time_to_success():
     world = world_at(lambda q, world: None)
-    judge = SuccessCriterion(world, Task(TaskKind.REST), None, 'ready')
-    judge.watch(0.0)
-    assert judge.settled() is None
+    criterion = SuccessCriterion(world, Task(TaskKind.REST), None, 'ready')
+    criterion.update(0.0)
+    assert criterion.settled() is None
 
 
 def test_angles_are_measured_right():

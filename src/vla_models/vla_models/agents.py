@@ -1,49 +1,69 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Who decides in an evaluated episode: the bundle, with or without eyes, or the expert."""
+"""What acts in an episode beside the bundle itself: the bundle without images, and the expert."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vla_models.expert import Expert
-from vla_models.scene_truth import named_colours, target_of
+from vla_models.expert import HORIZON, STEP, Expert
+from vla_models.scenes import named_colours, target_of
 from vla_models.tasks import Task
-from vla_policy.types import Observation, Policy
+from vla_policy.types import ActionChunk, Observation, Policy
 from vla_sim import Renderer, World
 
 GREY = 128
+TIMES = np.arange(1, HORIZON + 1) * STEP
 
 
-class BundleBrain:
-    """A policy, as the inference node runs it; `blind`: all images are grey."""
+class ImageAblated(Policy):
+    """A policy whose images are all grey."""
 
-    def __init__(self, policy: Policy, renderer: Renderer, blind: bool = False) -> None:
-        self.policy, self.renderer, self.blind = policy, renderer, blind
-        index = renderer.robot.index
-        self.joints = np.array([index[name] for name in policy.bundle.action.joints])
-        self._camera = policy.bundle.image.camera
+    def __init__(self, policy: Policy) -> None:
+        self._policy, self.bundle = policy, policy.bundle
+        self.takes_prefix = policy.takes_prefix
+        self.check, self.reset = policy.check, policy.reset
 
-    def propose(self, world: World, observation: Observation) -> np.ndarray:
-        """See `rollout.Brain`."""
-        image, _ = self.renderer.render(world.qpos)
-        if self.blind:
-            image = np.full_like(image, GREY)
-        return self.policy.predict(replace(observation, images={self._camera: image})).positions
+    def predict(self, observation: Observation) -> ActionChunk:
+        images = {name: np.full_like(image, GREY) for name, image in observation.images.items()}
+        return self._policy.predict(replace(observation, images=images))
+
+    def close(self) -> None: ...
 
 
-class ExpertBrain:
-    """The demonstrator, with ground truth: the upper bound."""
+@dataclass(frozen=True)
+class ExpertBundle:
+    """As much of a bundle as an episode uses."""
 
-    def __init__(self, expert: Expert, renderer: Renderer, task: Task) -> None:
-        self.expert, self.renderer, self.task = expert, renderer, task
-        self.joints = expert.joints
+    title: str = 'expert'
+    cameras: tuple[str, ...] = ()
+    goal_like: bool = False
+    blending: str = 'replace'
 
-    def propose(self, world: World, observation: Observation) -> np.ndarray:
-        """See `rollout.Brain`."""
-        target = None
+
+class ExpertPolicy(Policy):
+    """The expert with ground truth from the simulator: the upper bound."""
+
+    bundle = ExpertBundle()
+
+    def __init__(self, expert: Expert, world: World, renderer: Renderer, task: Task) -> None:
+        self.expert, self.world, self.renderer, self.task = expert, world, renderer, task
+
+    def check(self, instruction: str) -> None: ...
+
+    def reset(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def predict(self, observation: Observation) -> ActionChunk:
+        target, world = None, self.world
         if self.task.has_target:
             name = named_colours(world.scene)[self.task.colour]
             target, _ = target_of(world, self.renderer, name, world.scene.cube(name).size)
-        return self.expert.chunk(self.task, observation.position, observation.elapsed, target)
+        return self.chunk(observation, target)
+
+    def chunk(self, observation: Observation, target) -> ActionChunk:
+        """The expert's chunk for this observation; `target` is the cube of the task or None."""
+        positions = self.expert.chunk(self.task, observation.position, observation.elapsed, target)
+        return ActionChunk(self.expert.names, positions, TIMES)

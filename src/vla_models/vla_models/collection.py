@@ -1,15 +1,13 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Collection: the expert does tasks in physics, through the safety filter; successes are kept.
+"""Collection of demonstrations: the expert acts in physics on the path of the robot (`rollout`).
 
-An episode is one scene, one start posture and one instruction that is carried out. In part of them
-the robot is led astray on its way, so that the way back is shown too (Laskey et al., "DART: Noise
-injection for robust imitation learning", 2017). Every frame is labelled besides with what the
-expert, which has no memory, would do from it for other instructions: one image, several words, and
-only the words tell them apart.
+An episode is one scene, one start posture and one instruction; only successes are kept. A part of
+the episodes is perturbed, so that the way back is demonstrated too (Laskey et al., "DART: Noise
+injection for robust imitation learning", 2017). Each frame is also labelled with the expert's
+chunks for other instructions, so that only the words tell the samples of one image apart.
 
-Glimpses are cheaper: a scene seen from a few postures that nobody moved to, with the same labels.
-They show many more scenes and postures that have nothing to do with any goal. They teach what a
-cube looks like from where; that the motions succeed is what the demonstrations stand for.
+Static views are cheaper: one scene from a few postures that nothing moved to, with the same labels.
+They show many more scenes and postures, unrelated to any goal.
 """
 
 from __future__ import annotations
@@ -20,33 +18,33 @@ from itertools import islice
 import mujoco
 import numpy as np
 
+from vla_models.agents import ExpertPolicy
 from vla_models.dataset import DatasetLayout, Episode, Labels
 from vla_models.expert import HORIZON, PERIOD, STEP, Expert
 from vla_models.goals import Target
 from vla_models.postures import PostureSampler
-from vla_models.rollout import TIMESTEP, Body, run
-from vla_models.scene_truth import named_colours, target_of
-from vla_models.scenes import possible, sample_scene, sample_task
+from vla_models.robot_stack import RobotStack
+from vla_models.rollout import TIMESTEP, Rollout
+from vla_models.scenes import named_colours, possible, sample_scene, sample_task, target_of
 from vla_models.success import SuccessCriterion
 from vla_models.tasks import ALL_TASKS, TASK_INDEX, Task, TaskKind
-from vla_policy.bundle.bundle import ImageInput
+from vla_policy.bundle.model_inputs import ImageInput
 from vla_policy.preprocess import ImagePreprocessor
-from vla_policy.types import Observation
+from vla_policy.types import ActionChunk, Observation
 from vla_robot import RobotModel
-from vla_safety.parameters import FilterParameters
 from vla_sim import Renderer, Scene, SensorNoise, World
 
 IMAGE_SIZE = 112
-LABELS = 6  # instructions per frame; the first is the one that is carried out
+LABELS = 6  # instructions per frame; the first is the demonstrated one
 POOL = 6  # reaching and pointing tasks of a scene from which labels are drawn
-GLIMPSES = 1_000_000  # attempts from this number on are glimpses
-GLIMPSE_FRAMES = 12
+FIRST_STATIC = 1_000_000  # attempts from this number on are static views
+STATIC_FRAMES = 12
 DURATION = 9.0  # s at most
 SPACING = (0.1, 0.3)  # s between frames
-IDLE = 3.0  # times as long while no cube is in view: there is nothing to learn to see
-DWELL = 0.4  # s that an episode goes on after success
-LED_ASTRAY = 0.4  # share of the episodes
-# How often a kind is carried out.
+IDLE = 3.0  # times as long while no cube is in view: such images teach nothing
+DWELL = 0.4  # s of the episode after success
+PERTURBED = 0.4  # share of the episodes
+# How often a kind is demonstrated.
 EXECUTED = {
     TaskKind.REACH: 0.34,
     TaskKind.POINT: 0.24,
@@ -56,7 +54,7 @@ EXECUTED = {
     TaskKind.READY: 0.06,
     TaskKind.STAND: 0.04,
 }
-# How often a kind is a label; what needs eyes is asked most.
+# How often a kind is a label; most often those that need the image.
 LABELLED = {
     TaskKind.REACH: 3.0,
     TaskKind.POINT: 2.2,
@@ -70,7 +68,7 @@ LABELLED = {
 
 @dataclass(frozen=True)
 class Perturbation:
-    """For a while, targets that are `offset` (k,) rad off; from `begin` to `end` s."""
+    """An offset (k,) rad on the targets from `begin` to `end` s."""
 
     begin: float
     end: float
@@ -78,8 +76,8 @@ class Perturbation:
 
     @classmethod
     def sample(cls, count: int, rng: np.random.Generator) -> Perturbation | None:
-        """One for an episode, or none."""
-        if rng.random() >= LED_ASTRAY:
+        """That of an episode, or None."""
+        if rng.random() >= PERTURBED:
             return None
         begin = rng.uniform(0.2, 2.2)
         offset = rng.normal(0.0, 0.15, count) * (rng.random(count) < 0.5)
@@ -88,7 +86,7 @@ class Perturbation:
 
 @dataclass
 class EpisodeFrames:
-    """What has been written down so far."""
+    """The columns recorded so far."""
 
     image: list = field(default_factory=list)
     state: list = field(default_factory=list)
@@ -99,8 +97,11 @@ class EpisodeFrames:
     pixel: list = field(default_factory=list)
 
 
-class Scribe:
-    """Writes down frames of one scene: what is seen, felt, and what the expert would do."""
+class FrameRecorder:
+    """Records frames of one scene: image, joint positions, and the expert's chunks as labels.
+
+    tasks: those that are possible in the scene.
+    """
 
     def __init__(
         self,
@@ -110,7 +111,6 @@ class Scribe:
         tasks: list[Task],
         rng: np.random.Generator,
     ) -> None:
-        """`tasks` are those that can be asked here."""
         self.expert, self.renderer, self.rng = expert, renderer, rng
         self._preprocess, self._tasks = preprocess, tasks
         weights = np.array([LABELLED[task.kind] for task in tasks])
@@ -118,25 +118,25 @@ class Scribe:
         self._frames = EpisodeFrames()
 
     def targets(self, world: World) -> dict[str, tuple[Target, np.ndarray]]:
-        """By colour: each cube in the base frame and in the image."""
+        """By colour: each cube in the base frame, and its pixel."""
         return {
             colour: target_of(world, self.renderer, name, world.scene.cube(name).size)
             for colour, name in named_colours(world.scene).items()
         }
 
-    def write(
+    def record(
         self, world: World, position: np.ndarray, first: tuple[Task, float] | None = None
     ) -> None:
-        """A frame of the world now, `position` (n,) measured; labelled for the `first` task, at
-        its time since the instruction began, s, and for others; without it, for others only."""
+        """One frame; `position` (n,) rad is measured. Labelled for the task `first`, at its time in
+        s since the instruction began, and for others; without it, for others only."""
         count = min(LABELS - (first is not None), len(self._tasks))
         chosen = self.rng.choice(len(self._tasks), count, replace=False, p=self._weights)
-        asked = [(self._tasks[i], self.rng.uniform(0.0, PERIOD)) for i in chosen]
+        labelled = [(self._tasks[i], self.rng.uniform(0.0, PERIOD)) for i in chosen]
         if first is not None:
-            asked.insert(0, first)
+            labelled.insert(0, first)
         targets = self.targets(world)
         rows: dict[str, list] = {key: [] for key in ('action', 'phase', 'target', 'pixel')}
-        for task, elapsed in asked:
+        for task, elapsed in labelled:
             target, pixel = targets[task.colour] if task.has_target else (None, None)
             known = target is not None and target.in_view
             angle = 2 * np.pi * elapsed / PERIOD
@@ -147,7 +147,7 @@ class Scribe:
         image, _ = self.renderer.render(world.qpos)
         self._frames.image.append(np.rint(self._preprocess(image)[0]).astype(np.uint8))
         self._frames.state.append(position)
-        self._frames.task.append([TASK_INDEX[task] for task, _ in asked])
+        self._frames.task.append([TASK_INDEX[task] for task, _ in labelled])
         for key, row in rows.items():
             getattr(self._frames, key).append(row)
 
@@ -164,40 +164,45 @@ class Scribe:
         )
 
 
-class Demonstrator:
-    """The expert at work (a `rollout.Brain`), and written down."""
+class Demonstrator(ExpertPolicy):
+    """The expert with an optional perturbation; its frames are recorded."""
 
-    def __init__(self, scribe: Scribe, task: Task, detour: Perturbation | None) -> None:
-        self.scribe, self.task, self.detour = scribe, task, detour
-        self.joints = scribe.expert.joints
+    def __init__(
+        self, recorder: FrameRecorder, world: World, task: Task, perturbation: Perturbation | None
+    ) -> None:
+        super().__init__(recorder.expert, world, recorder.renderer, task)
+        self._recorder, self._perturbation = recorder, perturbation
         self._next = 0.0
 
-    def propose(self, world: World, observation: Observation) -> np.ndarray:
-        """See `rollout.Brain`."""
-        now, scribe = observation.elapsed, self.scribe
-        targets = scribe.targets(world)
-        target = targets[self.task.colour][0] if self.task.has_target else None
+    def predict(self, observation: Observation) -> ActionChunk:
+        now, recorder = observation.elapsed, self._recorder
+        targets = recorder.targets(self.world)
         if now >= self._next:
-            seen = any(each.in_view for each, _ in targets.values())
-            self._next = now + scribe.rng.uniform(*SPACING) * (1.0 if seen else IDLE)
-            scribe.write(world, observation.position, (self.task, now))
-        chunk = scribe.expert.chunk(self.task, observation.position, now, target)
-        if self.detour is not None and self.detour.begin <= now < self.detour.end:
-            return chunk + self.detour.offset
+            in_view = any(each.in_view for each, _ in targets.values())
+            self._next = now + recorder.rng.uniform(*SPACING) * (1.0 if in_view else IDLE)
+            recorder.record(self.world, observation.position, (self.task, now))
+        target = targets[self.task.colour][0] if self.task.has_target else None
+        chunk = self.chunk(observation, target)
+        offset = self._perturbation
+        if offset is not None and offset.begin <= now < offset.end:
+            return replace(chunk, positions=chunk.positions + offset.offset)
         return chunk
 
 
 class Collector:
-    """Makes episodes. Deterministic: an attempt's number and the seed decide everything."""
+    """Makes episodes. Deterministic: each follows from the seed and the number of the attempt.
+
+    filter_file: parameters of the safety filter, None for the installed ones.
+    """
 
     def __init__(
-        self, robot: RobotModel, seed: int, parameters: FilterParameters, backend: str = 'auto'
+        self, robot: RobotModel, seed: int, filter_file: str | None = None, backend: str = 'auto'
     ) -> None:
         self.robot, self.seed, self.backend = robot, seed, backend
         self.expert = Expert(robot)
-        self.body = Body(robot, parameters)
+        self.stack = RobotStack(robot, filter_file)
         self.postures = PostureSampler(self.expert)
-        # The very code that the robot's images go through, without the normalisation.
+        # The preprocessing of the robot, without the normalisation.
         spec = ImageInput(
             'image', 'head', IMAGE_SIZE, IMAGE_SIZE, 'nhwc', (0, 255), (0,) * 3, (1,) * 3, 'stretch'
         )
@@ -205,7 +210,7 @@ class Collector:
 
     @staticmethod
     def layout(robot: RobotModel, seed: int) -> DatasetLayout:
-        """What the dataset is made of."""
+        """The layout of the dataset."""
         return DatasetLayout(
             robot=robot.name,
             state_joints=tuple(robot.joint_names),
@@ -220,25 +225,25 @@ class Collector:
         )
 
     def attempt(self, number: int) -> Episode | str:
-        """Glimpses from `GLIMPSES` on, demonstrations below; or why there is none."""
+        """Static views from `FIRST_STATIC` on, demonstrations below; or the reason for none."""
         rng = np.random.default_rng((self.seed, number))
-        return self._glimpses(rng) if number >= GLIMPSES else self._demonstration(rng)
+        return self._static_views(rng) if number >= FIRST_STATIC else self._demonstration(rng)
 
-    def _glimpses(self, rng: np.random.Generator) -> Episode:
-        """One scene from GLIMPSE_FRAMES postures that have nothing to do with one another."""
+    def _static_views(self, rng: np.random.Generator) -> Episode:
+        """One scene from STATIC_FRAMES unrelated postures."""
         scene = sample_scene(rng)
         world = World(self.robot, scene, seed=int(rng.integers(2**31)))
         world.reset('standing')
-        tasks = self._askable(world, rng)
+        tasks = self._possible_tasks(world, rng)
         renderer = self._renderer(scene)
-        scribe = Scribe(self.expert, renderer, self._preprocess, tasks, rng)
-        shift, turn = sway(rng)  # one for all: what the expert has solved for a cube stays good
-        for _ in range(GLIMPSE_FRAMES):
+        recorder = FrameRecorder(self.expert, renderer, self._preprocess, tasks, rng)
+        shift, turn = sway(rng)  # one for all frames: the expert's cached goals stay valid
+        for _ in range(STATIC_FRAMES):
             world.reset(self.postures.sample(rng))
             displace(world, shift, turn)
-            scribe.write(world, world.read().position)
+            recorder.record(world, world.read().position)
         renderer.close()
-        episode = scribe.episode(tasks[0])
+        episode = recorder.episode(tasks[0])
         return replace(episode, task=ALL_TASKS[int(episode.labels.task[0, 0])])
 
     def _renderer(self, scene: Scene) -> Renderer:
@@ -258,39 +263,38 @@ class Collector:
             sensor_noise=SensorNoise.typical(),
         )
         start = self._start(world, kind, rng)
-        others = [other for other in self._askable(world, rng) if other != task]
+        others = [other for other in self._possible_tasks(world, rng) if other != task]
         renderer = self._renderer(scene)
-        detour = (
-            None if kind is TaskKind.STAND else Perturbation.sample(len(self.expert.joints), rng)
-        )
-        scribe = Scribe(self.expert, renderer, self._preprocess, others, rng)
-        brain = Demonstrator(scribe, task, detour)
+        perturbation = None
+        if kind is not TaskKind.STAND:
+            perturbation = Perturbation.sample(len(self.expert.joints), rng)
+        recorder = FrameRecorder(self.expert, renderer, self._preprocess, others, rng)
         cube = named_colours(scene)[task.colour] if task.has_target else None
-        judge = SuccessCriterion(world, task, cube, start)
-        quiet_from = detour.end if detour else 0.0
+        criterion = SuccessCriterion(world, task, cube, start)
+        undisturbed_from = perturbation.end if perturbation else 0.0
         since: list[float] = []
 
         def finished(now: float) -> bool:
-            if now < quiet_from or not judge.success():
+            if now < undisturbed_from or not criterion.success():
                 since.clear()
                 return False
             since.append(now)
             return now - since[0] >= DWELL
 
-        try:
-            outcome = run(world, self.body, brain, judge, task.name, DURATION, finished=finished)
-        finally:
-            renderer.close()
+        with renderer:
+            demonstrator = Demonstrator(recorder, world, task, perturbation)
+            rollout = Rollout(self.stack, world, demonstrator)
+            outcome = rollout.run(task.name, criterion, DURATION, finished)
         if outcome.fallen:
             return f'{task.name}: the robot fell'
         if outcome.violations:
-            return f'{task.name}: {outcome.violations} commands outside of limits'
-        if not judge.success():
-            return f'{task.name}: not done after {outcome.seconds:.1f} s'
-        return scribe.episode(task)
+            return f'{task.name}: {outcome.violations} commands outside of the limits'
+        if not criterion.success():
+            return f'{task.name}: no success after {outcome.seconds:.1f} s'
+        return recorder.episode(task)
 
     def _start(self, world: World, kind: TaskKind, rng: np.random.Generator) -> str:
-        """Reset `world` to a start posture; its name ('' for one that has none)."""
+        """Reset `world` to a start posture; its name, '' for one without a name."""
         share = rng.random()
         if kind is TaskKind.STAND or share < 0.4:
             name = 'standing' if rng.random() < 0.5 else 'ready'
@@ -304,8 +308,8 @@ class Collector:
         world.reset('ready')
         return 'ready'
 
-    def _askable(self, world: World, rng: np.random.Generator) -> list[Task]:
-        """What can be asked here: all that costs nothing to check, and POOL of what does."""
+    def _possible_tasks(self, world: World, rng: np.random.Generator) -> list[Task]:
+        """The tasks of this scene: all that cost nothing to check, and POOL of the others."""
         arms = [task for task in ALL_TASKS if task.kind in (TaskKind.REACH, TaskKind.POINT)]
         rest = [task for task in ALL_TASKS if task not in arms]
         order = (arms[i] for i in rng.permutation(len(arms)))
@@ -314,7 +318,7 @@ class Collector:
 
 
 def sway(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """How the base of a balancing robot strays: (3,) m, and a rotation vector (3,) rad."""
+    """The sway of a balancing base: (3,) m, and a rotation vector (3,) rad."""
     return rng.normal(0.0, (0.01, 0.01, 0.003)), rng.normal(0.0, (0.01, 0.015, 0.015))
 
 
@@ -329,7 +333,7 @@ def displace(world: World, shift: np.ndarray, turn: np.ndarray) -> None:
 
 
 def touching(world: World) -> bool:
-    """Whether the robot touches anything but the floor with its feet."""
+    """Whether the robot touches anything other than the floor with its feet."""
     for contact in world.contacts:
         pair = {contact.first, contact.second}
         cubes = {cube.name for cube in world.scene.cubes}

@@ -1,24 +1,27 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Closed loop in physics, judged by ground truth: a bundle, the expert, and two that must fail."""
+"""Closed loop in physics, judged by ground truth: a bundle, the expert and two ablations."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from vla_models.agents import BundleBrain, ExpertBrain
+from vla_models.agents import ExpertPolicy, ImageAblated
 from vla_models.expert import Expert
-from vla_models.rollout import LATENCY, TIMESTEP, Body, Brain, run
-from vla_models.scenarios import SEEING, Scenario, make_scenario
-from vla_models.scene_truth import named_colours
+from vla_models.robot_stack import USUAL, RobotStack, Timing
+from vla_models.rollout import TIMESTEP, Rollout, Run
+from vla_models.scenarios import IMAGE_TASKS, Scenario, make_scenario
+from vla_models.scenes import named_colours
 from vla_models.statistics import EpisodeOutcome
 from vla_models.success import SuccessCriterion
 from vla_policy.load import load_policy
+from vla_policy.types import Policy
 from vla_robot import load_robot
-from vla_safety.parameters import load_parameters
 from vla_sim import Renderer, SensorNoise, World
 
 DURATION = 9.0  # s
-VARIANTS = ('policy', 'expert', 'blind', 'deaf')
+IMAGE_ABLATED, LANGUAGE_ABLATED = 'blind', 'deaf'
+"""Their names in the JSON."""
+VARIANTS = ('policy', 'expert', IMAGE_ABLATED, LANGUAGE_ABLATED)
 
 
 class Episodes:
@@ -35,55 +38,58 @@ class Episodes:
     ) -> None:
         self.robot = load_robot(robot)
         self.seed, self.duration = seed, duration
-        self.body = Body(self.robot, load_parameters(parameters))
+        self.stack = RobotStack(self.robot, parameters)
         self.expert = Expert(self.robot)
         self.policy = load_policy(Path(bundle), self.robot)
-        self.latency = LATENCY
-
-    def _brain(self, variant: str, renderer: Renderer, scenario: Scenario) -> Brain:
-        if variant == 'expert':
-            return ExpertBrain(self.expert, renderer, scenario.task)
-        return BundleBrain(self.policy, renderer, blind=variant == 'blind')
 
     def __call__(self, item: tuple[str, int], watch=None) -> EpisodeOutcome | None:
         variant, number = item
         scenario = make_scenario(self.robot, self.expert.goals, self.seed, number)
-        task = scenario.task
-        # A blind robot can still wave; only what needs eyes tells whether it looks.
-        if variant == 'blind' and task.kind not in SEEING:
+        # Waving needs no image: only the tasks that do show what an image is worth.
+        if variant == IMAGE_ABLATED and scenario.task.kind not in IMAGE_TASKS:
             return None
-        noise = SensorNoise.typical()
-        world = World(self.robot, scenario.scene, TIMESTEP, seed=scenario.seed, sensor_noise=noise)
+        return self.run(scenario, variant, watch=watch)[0]
+
+    def run(
+        self,
+        scenario: Scenario,
+        variant: str = 'policy',
+        timing: Timing = USUAL,
+        blending: str = '',
+        watch=None,
+    ) -> tuple[EpisodeOutcome, Run]:
+        """One episode; see Rollout for timing and blending."""
+        task, scene, noise = scenario.task, scenario.scene, SensorNoise.typical()
+        world = World(self.robot, scene, TIMESTEP, seed=scenario.seed, sensor_noise=noise)
         world.reset(scenario.start)
-        cube = named_colours(scenario.scene)[task.colour] if task.has_target else None
-        judge = SuccessCriterion(world, task, cube, scenario.start)
+        cube = named_colours(scene)[task.colour] if task.has_target else None
+        criterion = SuccessCriterion(world, task, cube, scenario.start)
         camera = self.robot.camera
         size = (camera.width, camera.height)
-        renderer = Renderer(self.robot, scenario.scene, *size, seed=scenario.seed)
-        try:
-            brain = self._brain(variant, renderer, scenario)
-            words = scenario.misheard if variant == 'deaf' else scenario.instruction
-            made = run(
-                world,
-                self.body,
-                brain,
-                judge,
-                words,
-                self.duration,
-                watch=watch,
-                latency=self.latency,
-            )
-        finally:
-            renderer.close()
-        success = judge.success()
-        return EpisodeOutcome(
+        words = scenario.instruction
+        if variant == LANGUAGE_ABLATED:
+            words = scenario.swapped_instruction
+        with Renderer(self.robot, scene, *size, seed=scenario.seed) as renderer:
+            policy = self._policy(variant, world, renderer, scenario)
+            rollout = Rollout(self.stack, world, policy, renderer, timing, blending)
+            made = rollout.run(words, criterion, self.duration, watch=watch)
+        success = criterion.success()
+        outcome = EpisodeOutcome(
             task=task.name,
             kind=task.kind.value,
             success=success,
-            error=judge.error(),
-            seconds=judge.settled() if success else None,
-            path=judge.path,
+            error=criterion.error(),
+            seconds=criterion.settled() if success else None,
+            path=criterion.path,
             fallen=made.fallen,
             violations=made.violations,
             interventions=made.interventions,
         )
+        return outcome, made
+
+    def _policy(
+        self, variant: str, world: World, renderer: Renderer, scenario: Scenario
+    ) -> Policy | ExpertPolicy:
+        if variant == 'expert':
+            return ExpertPolicy(self.expert, world, renderer, scenario.task)
+        return ImageAblated(self.policy) if variant == IMAGE_ABLATED else self.policy

@@ -1,14 +1,10 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The expert: knows where the cubes are, and says how the joints should move.
+"""The expert: chunks of joint targets from the true places of the cubes.
 
-It keeps no memory. What it wants next depends on the posture, the task and the phase only, so a
-policy that sees the same can imitate it from any state (a path that is followed by time cannot be
-imitated from a single observation). Hanging arms come up along the robot's `paths: ready` first:
-a straight line to the cube would push the hands into the table's edge from below.
-
-Timing: all joints of a limb move on a straight line at `SPEED`, brake at `BRAKING` and arrive.
-They arrive in finite time on purpose: a motion that decays towards its goal leaves a policy that
-imitates its first steps with a small error in each a large error in the end.
+It has no memory: a chunk depends on posture, task and phase only, so that a policy with the same
+inputs can imitate it from any state. Each limb moves on a straight line at `SPEED`, brakes at
+`BRAKING` and arrives in finite time: in a motion that decays towards its goal, a small error of the
+first step is a large error at the end.
 """
 
 from __future__ import annotations
@@ -26,14 +22,14 @@ PERIOD = 2.0  # s, of the wave
 SPEED = 1.1  # rad/s, of the fastest joint
 BRAKING = 4.0  # rad/s^2, of the fastest joint
 
-RAISED = 0.12  # m above base_link: a finger tip higher than this has passed the table's edge
-OVER_TABLE = (0.27, 0.0)  # m (x, z): so has one further in front than x and higher than z
+RAISED = 0.12  # m above base_link: a higher finger tip is above the edge of the table
+OVER_TABLE = (0.27, 0.0)  # m (x, z): so is one further in front than x and higher than z
 WAVE = {'shoulder_pitch': -0.5, 'shoulder_roll': 0.35, 'elbow': -2.2}  # rad, roll outwards
 WAVE_SWING = 0.4  # rad of shoulder yaw
 
 
 def controlled_joints(robot: RobotModel) -> np.ndarray:
-    """Indices of the joints that the policy sees and moves: head, left arm, right arm."""
+    """Indices of the joints that the policy moves: head, left arm, right arm."""
     groups = robot.groups
     return np.concatenate([groups['head'], groups['left_arm'], groups['right_arm']])
 
@@ -77,13 +73,13 @@ class Expert:
         )
         return posture
 
-    # --- where to, from here -----------------------------------------------------------------
+    # --- goals --------------------------------------------------------------------------------
 
     def _raised(self, tip: np.ndarray) -> bool:
         return bool(tip[2] > RAISED or (tip[0] > OVER_TABLE[0] and tip[2] > OVER_TABLE[1]))
 
     def _lowering(self, arm: np.ndarray, hand: str) -> bool:
-        """Whether the arm is on the way from tucked to standing, from where it may go down."""
+        """Whether the arm is on the path from tucked to standing, on which it may go down."""
         first, last = self._pose('tucked', hand), self._pose('standing', hand)
         along = last - first
         share = np.clip((arm - first) @ along / (along @ along), 0.0, 1.0)
@@ -141,8 +137,8 @@ class Expert:
     ) -> np.ndarray:
         """Joint targets (HORIZON, k) rad for `joints`, from the posture `position` (n,).
 
-        `elapsed` s since the instruction began gives the wave its phase; `target` is the cube
-        that the task names. A cube that is out of view is first looked for: arms wait at ready.
+        elapsed: s since the start of the instruction, the phase of the wave. target: the cube of
+        the task. While it is out of view, the head turns to the table and the arms wait at ready.
         """
         if target is not None:
             target = self.goals.upright(position, target)
@@ -162,7 +158,7 @@ class Expert:
                 goal = self._arm_goal(task, hand, q[arm], tip, wanted, now)
                 step[arm] = approach(goal - q[arm])
                 if task.kind is TaskKind.WAVE and task.hand == hand and self._raised(tip):
-                    # The goal itself moves: carry the error, not the position.
+                    # The goal itself moves.
                     step[arm] += self.wave_posture(hand, then) - self.wave_posture(hand, now)
             q = np.clip(q + step, self.goals.lower, self.goals.upper)
             out[i] = q[self.joints]
@@ -172,5 +168,5 @@ class Expert:
 def approach(error: np.ndarray) -> np.ndarray:
     """The step of one STEP towards a goal that is `error` (k,) rad away."""
     far = float(np.abs(error).max()) + 1e-9
-    # From v = sqrt(2 a far) one comes to rest at the goal.
+    # Braking from v = sqrt(2 a far) ends at the goal.
     return error * min(1.0, min(SPEED, np.sqrt(2 * BRAKING * far)) * STEP / far)

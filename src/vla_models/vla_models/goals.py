@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Where head and arms should end up for a cube: goals, without the way there.
+"""Goals of head and arms for a cube, without the path to them.
 
-A goal is solved for the upright torso and cached on a grid of `GRID`; a torso that leans is taken
-out of the cube's place first. So goals cost nothing while the robot sways a millimetre.
+A goal is solved for the upright torso and cached on a grid of `GRID`; the place of the cube is
+first transformed by the lean of the torso, so that a swaying robot reuses its goals.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from vla_robot import RobotModel
 GRID = 0.004  # m
 ABOVE_CUBE = 0.025  # m between a cube's top and the finger tips that reach for it
 REACH_COMFORT, POINT_COMFORT = 0.02, 0.05  # see ArmSolver.solve
-TRANSIT = 0.10  # m higher than that while moving sideways
+TRANSIT = 0.10  # m above that while moving sideways
 POINT_HEIGHT = 0.17  # m between a cube and the finger tips that point at it, roughly
-ELBOW_OUT = 0.05  # rad of shoulder roll, at least, where a hand is given a place
-REACH_ERROR = 0.012  # m that a reachable place may be missed by
+ELBOW_OUT = 0.05  # rad of shoulder roll, at least
+REACH_ERROR = 0.012  # m, largest error of a reachable place
 POINT_ERROR = 0.03  # rad, likewise
 LOOK_ERROR = 0.05  # rad, likewise
-CONTORTED = 1.25  # rad; a goal further from ready than that in any joint is not asked for
-CLEAR = 0.004  # m between an arm and the rest of the body on the straight way from ready
-NECK = 'torso_roll_link'  # what the head turns on and the arms hang from
+CONTORTED = 1.25  # rad; a goal further from ready in any joint is not feasible
+CLEAR = 0.004  # m between an arm and the rest of the body on the straight line from ready
+NECK = 'torso_roll_link'  # the parent of head and arms
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Target:
 
 @dataclass(frozen=True)
 class ArmGoal:
-    """Where an arm should be: angles (7,), and higher up (7,) while away from `near` (2,) m.
+    """Angles (7,) of an arm, and higher ones (7,) while it is away from `near` (2,) m.
 
-    `error` is what remains, in m (reach) or rad (point).
+    error: the remaining error, m (reach) or rad (point).
     """
 
     joints: np.ndarray
@@ -74,7 +74,7 @@ class Goals:
         self._known: dict[tuple, ArmGoal | tuple[np.ndarray, float]] = {}
 
     def upright(self, position: np.ndarray, target: Target) -> Target:
-        """The same cube as it would lie with an upright torso; `position` (n,) is the posture."""
+        """The cube relative to an upright torso; `position` (n,) rad is the posture."""
         self._kinematics.update(position)
         rotation, origin = self._kinematics.frame(NECK)
         straight, centre = self._upright
@@ -100,7 +100,7 @@ class Goals:
         return self._cached(self._point, f'{hand} point', target.position)
 
     def look(self, target: Target) -> tuple[np.ndarray, float]:
-        """Head angles (3,) that put the cube on the camera's axis; and the angle left, rad."""
+        """Head angles (3,) that put the cube on the camera's axis; and the remaining angle, rad."""
         return self._cached(self._look, 'head', target.position)
 
     def _reach(self, hand: str, tip: np.ndarray) -> ArmGoal:
@@ -133,7 +133,7 @@ class Goals:
         q = self._ready.copy()
         head = np.zeros(3)
         low, high = self.lower[self._head], self.upper[self._head]
-        for _ in range(8):  # the camera moves while the head turns: a fixed point
+        for _ in range(8):  # a fixed point: the camera moves with the head
             q[self._head] = head
             self._kinematics.update(q)
             rotation, position = self._kinematics.frame('head_camera')
@@ -144,7 +144,7 @@ class Goals:
         return head, float(np.arccos(np.clip(rotation[:, 2] @ ray, -1.0, 1.0)))
 
     def feasible(self, task: Task, target: Target) -> bool:
-        """Whether a robot that stands upright can do it with ease and without touching itself."""
+        """Whether an upright robot can do it without contortion and self-collision."""
         if task.kind is TaskKind.LOOK:
             return self.look(target)[1] < LOOK_ERROR
         if task.kind is TaskKind.REACH:

@@ -3,8 +3,8 @@
 
 Each step minimises the weighted errors of all tasks at once (Kanoun, Lamiraux, Wieber, "Kinematic
 control of redundant manipulators", 2011) inside the joint limits and away from the robot's other
-links: a distance d between two links may not shrink below `CLEARANCE` (d + grad d · step). All of
-it on Pinocchio; DAQP solves.
+links: a distance d between two links may not shrink below `CLEARANCE` (d + grad d · step), with
+Pinocchio and DAQP.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import numpy as np
 from vla_robot import Kinematics, RobotModel
 
 FINGERS = np.array([0.0, 0.0, -1.0])  # where the finger tips point, in the hand frame
-# m between an arm and the rest of the body: more than the 20 mm that the safety filter keeps, which
-# would else correct the demonstrations.
+# m between an arm and the rest of the body: more than the 20 mm of the safety filter, which would
+# otherwise correct the demonstrations.
 CLEARANCE = 0.025
 NEAR = 0.04  # m; links that are further apart do not restrict a step
-STEP_LIMIT = 0.4  # rad per iteration, within which a Jacobian can be trusted
+STEP_LIMIT = 0.4  # rad per iteration, the range of the linearisation
 SETTLED = 3e-3  # rad
 DAMPING = 1e-3
 ARM_LINKS = ('upper_arm', 'forearm', 'palm')
@@ -39,7 +39,7 @@ def _skew(v: np.ndarray) -> np.ndarray:
 def tip_at(
     hand: str, tip: np.ndarray, direction: np.ndarray, direction_weight: float = 0.03
 ) -> Residual:
-    """Finger tips at `tip` (3,) m; the fingers, if that costs little, along `direction` (3,)."""
+    """Finger tips at `tip` (3,) m, fingers along `direction` (3,) with a small weight."""
     direction = direction / np.linalg.norm(direction)
 
     def residual(kinematics: Kinematics) -> tuple[np.ndarray, np.ndarray]:
@@ -67,7 +67,7 @@ def pointing_at(
         length = float(np.linalg.norm(ray))
         ray /= length
         across = np.eye(3) - np.outer(ray, ray)
-        # d(axis - ray): the axis turns with the hand, the ray with the tip's place.
+        # d(axis - ray): the axis turns with the hand, the ray with the tip.
         rows = -_skew(axis) @ jacobian[3:] + across @ jacobian[:3] / length
         low = target[2] + height - position[2]
         error = np.append(ray - axis, height_weight * low)
@@ -80,7 +80,7 @@ class ArmSolver:
     """Postures of one arm, the rest of the body given. Not thread-safe.
 
     Args:
-        lower, upper: (n,) rad, what a goal may use of the joints.
+        lower, upper: (n,) rad, the range of the goals.
     """
 
     def __init__(self, robot: RobotModel, hand: str, lower: np.ndarray, upper: np.ndarray) -> None:
@@ -88,12 +88,12 @@ class ArmSolver:
         self._lower, self._upper = lower[self.joints], upper[self.joints]
         links = {f'{hand}_{part}' for part in ARM_LINKS}
         legs = {f'{side}_{part}' for side in ('left', 'right') for part in LEG_LINKS}
-        # Only what this arm can meet above the table: distances are what costs.
+        # Only pairs that can meet above the table: distances are expensive.
         pairs = (p for p in robot.collision_pairs if set(p) & links and not set(p) & legs)
         self.kinematics = replace(robot, collision_pairs=tuple(pairs)).kinematics()
 
     def clearance(self, q: np.ndarray) -> float:
-        """m between the arm and whatever of the robot is nearest to it, at posture `q` (n,)."""
+        """m between the arm and the nearest other link, at posture `q` (n,)."""
         self.kinematics.update(q)
         return float(self.kinematics.distances().min())
 
@@ -102,9 +102,9 @@ class ArmSolver:
     ) -> np.ndarray:
         """The arm's angles (7,) rad, from the whole posture `start` (n,).
 
-        `comfort` is the weight of every rad away from there: more of it makes the goals of
-        neighbouring places more alike, and misses them by more. Distances are kept to first order
-        within a step: what a far-off goal leads through is for `clearance` to tell.
+        comfort: weight of the distance from there, per rad. A larger one makes the goals of
+        neighbouring places more alike and less exact. Distances are kept to first order within a
+        step; `clearance` checks the result.
         """
         q = start.copy()
         rest = start[self.joints]
@@ -124,19 +124,19 @@ class ArmSolver:
             bound_high = np.concatenate([np.maximum(high, 0.0), np.full(len(room), 1e30)])
             step, _, status, _ = daqp.solve(cost, slope, gradients, bound_high, bound_low)
             if status != 1 or not np.isfinite(step).all():
-                break  # nowhere to go without touching: what was found so far is the answer
+                break  # no step without contact: the last posture is the answer
             q[self.joints] = np.clip(here + step, self._lower, self._upper)
             if np.abs(step).max() < SETTLED:
                 break
         return q[self.joints]
 
     def _near(self) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of what is close, and how much less each distance may become (as a lower bound)."""
+        """Gradients of the small distances, and the lower bound of the change of each."""
         distances = self.kinematics.distances()
         close = np.flatnonzero(distances < NEAR)
         gradients = np.zeros((len(close), len(self.joints)))
         for row, pair in zip(gradients, close, strict=True):
             row[:] = self.kinematics.distance_gradient(int(pair))[self.joints]
-        # Never asks for more than half a centimetre of retreat at once: that stays feasible.
+        # At most half a centimetre of retreat per step, which stays feasible.
         room = np.minimum(CLEARANCE - distances[close], 0.005)
         return gradients, room

@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The instruction grammar: paraphrases to train on, others held out to be judged on; the tokenizer.
+"""The instruction grammar with training and held-out paraphrases, and the tokenizer.
 
-Held-out templates share no full phrase with the training ones and use words that training never
-shows (`kindly`, `hover`): they measure whether the policy reads, not whether it remembers.
+Held-out templates share no full phrase with the training templates and have words that are not in
+training (`kindly`, `hover`), so that evaluation does not measure memory.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def all_training_phrases() -> list[str]:
 
 
 def build_tokenizer() -> Tokenizer:
-    """Sub-word tokenizer of the training grammar; unknown words fall apart into letters."""
+    """Sub-word tokenizer of the training grammar; unknown words become letters."""
     tokenizer = Tokenizer(models.BPE(unk_token='[UNK]'))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()

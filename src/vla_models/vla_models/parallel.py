@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Work on several processes, each with an object of its own that is made once."""
+"""Work in several processes, each with one worker object."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _worker: Any = None
 
 
 def _start(factory: Callable[..., Any], arguments: tuple) -> None:
-    global _worker  # one per process, that is what this module is for
+    global _worker  # one per process
     _worker = factory(*arguments)
 
 
@@ -26,15 +26,15 @@ def each(
 ) -> Iterator[tuple[Any, Any]]:
     """(item, result) of `factory(*arguments)(item)` for each item of `work`, as they finish.
 
-    With one job everything happens in this process. Others are spawned, not forked: OpenGL and
-    threads do not survive a fork.
+    One job runs in this process. Several are spawned, not forked: OpenGL and threads do not survive
+    a fork.
     """
     if jobs <= 1:
         worker = factory(*arguments)
         for item in work:
             yield item, worker(item)
         return
-    # One thread per process: the libraries would otherwise start one per core in each.
+    # One thread per process: the libraries default to one per core in each.
     before = {key: os.environ.get(key) for key in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS')}
     os.environ.update(dict.fromkeys(before, '1'))
     others = set(active_children())
@@ -46,7 +46,7 @@ def each(
                     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     for future in done:
                         yield future.result()
-            except BaseException:  # Ctrl-C, or nobody asks on: what has not begun never will
+            except BaseException:  # Ctrl-C, or the generator was closed: cancel the rest
                 pool.shutdown(wait=False, cancel_futures=True)
                 for process in set(active_children()) - others:
                     process.terminate()

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A checkpoint of `train`: the network in it, and the policy.yaml that describes it."""
+"""The network of a checkpoint, and its policy.yaml."""
 
 from __future__ import annotations
 
@@ -24,10 +24,7 @@ EXAMPLES = (
 
 
 def load_checkpoint(path: Path) -> tuple[HumanoidVLA, dict]:
-    """The network of a safetensors file that `train` wrote, and what the file says of itself.
-
-    ConfigError where it is none.
-    """
+    """The network and the metadata of a checkpoint. Raises ConfigError."""
     tensors, about = checkpoint.load(Path(path))
     if 'config' not in about:
         raise ConfigError(path, 'about.config', 'nothing', 'a checkpoint that train wrote')
@@ -37,9 +34,9 @@ def load_checkpoint(path: Path) -> tuple[HumanoidVLA, dict]:
 
 
 def describe(config: HumanoidVLAConfig, content: dict, version: str) -> dict:
-    """policy.yaml of a checkpoint, without what the model file decides: runtime, model, files.
+    """policy.yaml of a checkpoint, without runtime, model and files.
 
-    ConfigError for a network with a history: the inference node gives the present state only.
+    Raises ConfigError for a network with a history, which the inference node does not support.
     """
     if config.history != 1:
         raise ConfigError('checkpoint', 'config.history', config.history, '1, to be a bundle')
@@ -53,7 +50,7 @@ def describe(config: HumanoidVLAConfig, content: dict, version: str) -> dict:
         'description': 'Small vision-language-action policy for the simulated humanoid at a table',
         'licence': 'Apache-2.0',
         'robot': content['robot'],
-        # The smoothest at equal success: `ros2 run vla_validation policy_blending`, README.
+        # The smoothest at equal success (`ros2 run vla_validation policy_blending`).
         'blending': 'rtc',
         'inputs': {
             'image': {

@@ -1,7 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Postures that a policy may meet, drawn without regard to what it will be asked.
+"""Random postures that are independent of the instruction.
 
-A start that betrays the goal teaches a policy to go on instead of to look.
+From a start posture that reveals the goal a policy learns to ignore the image.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from vla_models.tasks import HANDS
 
 ARM_KINDS = ('goal', 'ready', 'rising', 'raised', 'standing', 'waving')
 ARM_SHARES = (0.40, 0.14, 0.13, 0.08, 0.12, 0.13)
-STOCK = 80  # goals per hand, solved once: solving is what costs
+STOCK = 80  # goals per hand, solved once
 HEAD_KINDS = ('table', 'somewhere', 'rising', 'ahead')
 HEAD_SHARES = (0.40, 0.35, 0.13, 0.12)
 
@@ -29,7 +29,7 @@ class PostureSampler:
         self._goals = {hand: [self._goal(hand, rng) for _ in range(STOCK)] for hand in HANDS}
 
     def _goal(self, hand: str, rng: np.random.Generator) -> np.ndarray:
-        """An arm at or above a place that has nothing to do with any scene."""
+        """An arm at or above a random place."""
         side = 1.0 if hand == 'left' else -1.0
         place = np.array(
             [rng.uniform(0.35, 0.48), side * rng.uniform(-0.08, 0.26), rng.uniform(0.04, 0.12)]
@@ -46,7 +46,7 @@ class PostureSampler:
         share = rng.random()
         kind = rng.choice(ARM_KINDS, p=ARM_SHARES)
         if kind == 'goal':
-            # Most time is spent near the end of a motion.
+            # Most of the time a motion is near its end.
             goal = self._goals[hand][int(rng.integers(STOCK))]
             arm = ready + np.sqrt(share) * (goal - ready)
         elif kind == 'waving':

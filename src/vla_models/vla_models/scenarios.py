@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What a policy is judged on: scenes and phrasings that it was not trained on."""
+"""Evaluation scenarios: scenes and phrasings that are not in the training data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vla_models.tasks import ALL_TASKS, Task, TaskKind
 from vla_robot import RobotModel
 from vla_sim import Scene
 
-SEEING = (TaskKind.REACH, TaskKind.POINT, TaskKind.LOOK)  # what nobody can do blindly
+IMAGE_TASKS = (TaskKind.REACH, TaskKind.POINT, TaskKind.LOOK)  # impossible without an image
 # Four of five scenes are about a cube.
 CYCLE = (
     *(TaskKind.REACH, TaskKind.POINT, TaskKind.LOOK, TaskKind.REACH, TaskKind.POINT),
@@ -29,23 +29,23 @@ _POSES = {TaskKind.REST, TaskKind.READY}
 
 @dataclass(frozen=True)
 class Scenario:
-    """One episode to be judged; everything in it follows from a seed and a number.
+    """One episode of an evaluation; it follows from a seed and its number.
 
-    `misheard` is the instruction of another task, for the deaf control; `start` a named pose.
+    swapped_instruction: that of another task. start: name of a pose.
     """
 
     number: int
     scene: Scene
     task: Task
     instruction: str
-    misheard: str
+    swapped_instruction: str
     start: str
     seed: int
 
 
 def make_scenario(robot: RobotModel, goals: Goals, seed: int, number: int) -> Scenario:
     """The scene, task, held-out phrasing and start pose of one number."""
-    # Not the seeds that collection uses: that sequence has two numbers, this one three.
+    # Collection seeds with two numbers, this with three: no scene is in both.
     rng = np.random.default_rng((7_000_003, seed, number))
     kind = CYCLE[number % len(CYCLE)]
     start = 'standing' if rng.random() < 0.5 else 'ready'

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""From outcomes to figures: shares with their intervals, medians, and the table for people."""
+"""Statistics of episodes: success rates with intervals, medians, JSON and table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vla_models.scenarios import SEEING
+from vla_models.scenarios import IMAGE_TASKS
 from vla_models.tasks import TaskKind
 
 CONTROLS = ('expert', 'blind', 'deaf')
@@ -17,12 +17,12 @@ CONTROLS = ('expert', 'blind', 'deaf')
 
 @dataclass(frozen=True)
 class EpisodeOutcome:
-    """What became of one episode.
+    """The result of one episode.
 
     error: m (reach) or rad, the worst of the last half second; infinite where another cube was
-    nearer. seconds: after which it was done and stayed so, None where it was not. path: m that the
-    finger tips moved. violations: commands that left the filter outside of the robot's limits.
-    interventions: filter periods in which the filter had something to object to.
+    nearer. seconds: time to lasting success, None without. path: m, of the finger tips.
+    violations: commands of the filter outside of the robot's limits. interventions: filter periods
+    with an objection.
     """
 
     task: str
@@ -48,7 +48,7 @@ def wilson(successes: int, count: int) -> tuple[float, float]:
 
 
 def share(outcomes: Sequence[EpisodeOutcome]) -> dict:
-    """success, n and ci95; success is None where there is nothing to count."""
+    """success, n and ci95; success is None without episodes."""
     good = sum(outcome.success for outcome in outcomes)
     low, high = wilson(good, len(outcomes))
     return {
@@ -70,8 +70,8 @@ def by_kind(outcomes: Sequence[EpisodeOutcome]) -> dict[str, list[EpisodeOutcome
 
 
 def details(outcomes: Sequence[EpisodeOutcome]) -> dict:
-    """Everything that can be said about one brain's episodes."""
-    seeing = [o for o in outcomes if TaskKind(o.kind) in SEEING]
+    """All statistics of the episodes of one agent."""
+    image_tasks = [o for o in outcomes if TaskKind(o.kind) in IMAGE_TASKS]
     tasks = {}
     for kind, some in by_kind(outcomes).items():
         done = [o for o in some if o.success]
@@ -83,7 +83,7 @@ def details(outcomes: Sequence[EpisodeOutcome]) -> dict:
         }
     return {
         **share(outcomes),
-        'reach_point_look': share(seeing),
+        'reach_point_look': share(image_tasks),
         'tasks': tasks,
         'falls': sum(o.fallen for o in outcomes),
         'violations': sum(o.violations for o in outcomes),
@@ -94,7 +94,7 @@ def details(outcomes: Sequence[EpisodeOutcome]) -> dict:
 def summarise(
     outcomes: Sequence[EpisodeOutcome], controls: dict[str, Sequence[EpisodeOutcome]]
 ) -> dict:
-    """The JSON of `evaluate`: what is promised, and `details` of the policy and each control."""
+    """The JSON of `evaluate`: the documented fields, and `details` of each agent."""
     return {
         'success': share(outcomes)['success'],
         'tasks': {kind: share(some) for kind, some in by_kind(outcomes).items()},
@@ -108,7 +108,7 @@ def summarise(
     }
 
 
-# --- for people -----------------------------------------------------------------------------------
+# --- table ----------------------------------------------------------------------------------------
 
 HEAD = ('task', 'policy', '95 % interval', 'error', 'time', 'path', *CONTROLS)
 
@@ -124,7 +124,7 @@ def _number(value: float | None, unit: str, digits: int) -> str:
 
 
 def rows_of(result: dict) -> list[tuple[str, ...]]:
-    """One row per kind of task, then reach, point and look together, then all."""
+    """A row for each kind of task, one for reach, point and look together, one for all."""
     policy, others = result['details']['policy'], [result['details'][name] for name in CONTROLS]
 
     def row(name: str, part: dict, of: list[dict | None]) -> tuple[str, ...]:
@@ -152,7 +152,7 @@ def rows_of(result: dict) -> list[tuple[str, ...]]:
 
 
 def last_line(result: dict) -> str:
-    """Falls, violations and interventions, in words."""
+    """Falls, violations and interventions as a sentence."""
     policy = result['details']['policy']
     return (
         f'Falls {policy["falls"]}; commands outside of limits after the filter'
@@ -162,7 +162,7 @@ def last_line(result: dict) -> str:
 
 
 def markdown_of(result: dict) -> str:
-    """The table as the model card prints it."""
+    """The table of the model card."""
     lines = ['| ' + ' | '.join(HEAD) + ' |', '|' + '---|' * len(HEAD)]
     lines += ['| ' + ' | '.join(row) + ' |' for row in rows_of(result)]
     return '\n'.join([*lines, '', last_line(result)])

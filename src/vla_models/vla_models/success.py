@@ -1,7 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What counts as done, in metres and radians, by the simulator's ground truth.
+"""Success criteria in metres and radians, from the ground truth of the simulator.
 
-Each task is judged over the last part of an episode: it has to be reached and held.
+A criterion must hold over the last part of an episode.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from vla_models.inverse_kinematics import FINGERS
 from vla_models.tasks import HANDS, Task, TaskKind
 from vla_sim import World
 
-HOLD = 0.5  # s at the end during which the criterion must hold without a break
-WAVE_WINDOW = 4.0  # s at the end that are looked at for a wave
+HOLD = 0.5  # s at the end, without interruption
+WAVE_WINDOW = 4.0  # s at the end, for a wave
 REACH = 0.08  # m between finger tips and the cube's centre (3 cm above its top is 5 to 6 cm)
 POINT = 0.20  # rad between the fingers' direction and the line from finger tips to the cube
 LOOK = 0.12  # rad between the camera's axis and the line to the cube
@@ -29,15 +29,15 @@ def _angle(a: np.ndarray, b: np.ndarray) -> float:
 
 
 class SuccessCriterion:
-    """Watches one episode. `watch` at a steady rate, then `success`.
+    """The criterion of one episode: `update` at a constant rate, then `success`.
 
-    `start` is the pose that the episode began in, '' for one without a name.
+    start: name of the initial pose, '' for one without a name.
     """
 
     def __init__(self, world: World, task: Task, cube: str | None, start: str) -> None:
         self.world, self.task, self.cube = world, task, cube
         self._arms = {hand: world.robot.groups[f'{hand}_arm'] for hand in HANDS}
-        # To stand is to stay at the pose that one stands in; to rest and to be ready are poses.
+        # stand keeps the initial pose; rest and ready are poses.
         pose = {TaskKind.REST: 'standing', TaskKind.READY: 'ready'}.get(task.kind, start or 'ready')
         self._pose = world.robot.poses[pose]
         self._times: list[float] = []
@@ -51,7 +51,7 @@ class SuccessCriterion:
         return rotation.T @ (point - position)
 
     def _nearest(self, measure: dict[str, float]) -> float:
-        """The measure of the right cube; infinite where another cube has a smaller one."""
+        """The measure of the right cube; infinite where another cube is nearer."""
         best = min(measure, key=measure.__getitem__)
         return measure[self.cube] if best == self.cube else float('inf')
 
@@ -77,8 +77,8 @@ class SuccessCriterion:
             return 0.0 if height > WAVE_HEIGHT > idle else 1.0
         return max(float(np.abs(q[a] - self._pose[a]).max()) for a in self._arms.values())
 
-    def watch(self, time: float) -> None:
-        """Take note of the world at `time` s of the episode."""
+    def update(self, time: float) -> None:
+        """Measure the world at `time` s of the episode."""
         self._fallen = self._fallen or self.world.fallen
         self._times.append(time)
         self._errors.append(self._error())
@@ -93,11 +93,11 @@ class SuccessCriterion:
 
     @property
     def path(self) -> float:
-        """m that the finger tips have moved against the base: of the named hand, or the left."""
+        """m of motion of the finger tips in the base frame: of the named hand, or the left."""
         return self._path
 
     def settled(self) -> float | None:
-        """s after which the error stayed below the tolerance; None where it did not."""
+        """s from which the error stayed below the tolerance, or None."""
         bad = [t for t, e in zip(self._times, self._errors, strict=True) if not e < self.tolerance]
         if not bad:
             return self._times[0]
@@ -105,7 +105,7 @@ class SuccessCriterion:
 
     @property
     def tolerance(self) -> float:
-        """What the error has to stay below: m, rad, or 1/2 for a wave's posture."""
+        """The upper bound of the error: m, rad, or 1/2 for the posture of a wave."""
         kinds = {
             TaskKind.REACH: REACH,
             TaskKind.POINT: POINT,
@@ -115,13 +115,13 @@ class SuccessCriterion:
         return kinds.get(self.task.kind, POSTURE)
 
     def error(self) -> float:
-        """The worst error while it should hold."""
+        """The largest error in the final window."""
         window = WAVE_WINDOW if self.task.kind is TaskKind.WAVE else HOLD
         since = self._times[-1] - window
         return max(e for t, e in zip(self._times, self._errors, strict=True) if t >= since)
 
     def success(self) -> bool:
-        """Done, held, and still standing."""
+        """Reached, held, and without a fall."""
         if self._fallen or not self.error() < self.tolerance:
             return False
         if self.task.kind is not TaskKind.WAVE:
@@ -130,7 +130,7 @@ class SuccessCriterion:
         side = tips[times >= times[-1] - WAVE_WINDOW, 1]
         middle = (side.max() + side.min()) / 2
         swing = side.max() - side.min()
-        # Crossings of the middle band, so that trembling does not count as waving.
+        # Crossings of the middle band, so that tremor does not count.
         state = np.where(side > middle + swing / 4, 1, np.where(side < middle - swing / 4, -1, 0))
         state = state[state != 0]
         turns = int((np.diff(state) != 0).sum())

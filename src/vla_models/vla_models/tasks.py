@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What the policy is asked to do: the vocabulary shared by grammar, expert, training and judge."""
+"""The tasks, shared by grammar, expert, training and success criteria."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HANDS = ('left', 'right')
 
 
 class TaskKind(str, Enum):
-    """A family of instructions with one success criterion (see `judging`)."""
+    """A family of instructions with one success criterion (see `success`)."""
 
     STAND = 'stand'  # keep the posture: each arm stays at the nearer of standing and ready
     REST = 'rest'  # both arms down, as in the standing pose
@@ -24,7 +24,7 @@ class TaskKind(str, Enum):
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to do; `hand` and `colour` only where the kind has them."""
+    """One task; `hand` and `colour` only where the kind has them."""
 
     kind: TaskKind
     hand: str | None = None
@@ -37,7 +37,7 @@ class Task:
 
     @property
     def has_target(self) -> bool:
-        """Whether a cube in the image decides what to do."""
+        """Whether the task is about a cube."""
         return self.colour is not None
 
 

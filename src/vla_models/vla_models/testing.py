@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A tiny dataset that needs no simulator: coarse noise for images, consistent shapes."""
+"""A tiny dataset of noise, without a simulator."""
 
 from __future__ import annotations
 

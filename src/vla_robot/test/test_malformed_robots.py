@@ -123,7 +123,7 @@ CASES = {
     'mesh_of_no_package': ('robot.urdf', 'meshes/wedge.stl', 'package://no_such/wedge.stl',
                            'link[pan]/mesh@filename', 'package://no_such', 'existing mesh file'),
     'old_urdf_with_capsules': ('robot.urdf', ' version="1.1"', '', 'robot@version', '1.0',
-                               'silently be dropped'),
+                               'Pinocchio drops the capsules'),
 }  # fmt: skip
 
 

@@ -3,11 +3,11 @@
 
 from vla_robot.kinematics import Kinematics
 from vla_robot.loading import load_robot
-from vla_robot.reading import Reading
 from vla_robot.robot_model import (
     Camera,
     FootBox,
     JointLimits,
+    Reading,
     RobotModel,
     ServoGains,
     Simulation,

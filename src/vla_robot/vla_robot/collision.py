@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Distances between shapes of the robot (and of its surroundings), one pair at a time, with rows.
+"""Distances between shapes of the robot and its surroundings, one pair at a time, with gradients.
 
-`Kinematics.distances` measures every pair. Here the caller says which pairs, which pays where few
-are near; and each pair knows how far any joint can bring its two shapes together at most, so that
-the far ones need no measuring at all.
+`Kinematics.distances` measures every pair. Here the caller chooses the pairs, which is faster where
+few are near. Each pair has a bound on how much each joint can change its distance, so that distant
+pairs need no measurement.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ import pinocchio
 from vla_robot.robot_model import RobotModel
 
 Wrench = tuple[float, float, float, float, float, float]
-"""Force-like direction (3), then moment-like (3), about the base's origin."""
+"""Force (3), then moment (3), about the base's origin."""
 
 
 @dataclass(frozen=True)
 class Obstacle:
-    """A solid thing that is not the robot.
+    """A solid object that is not part of the robot.
 
     Attributes:
         name: for reports.
         anchor: URDF link, or frame of robot.yaml, that it is fixed to: `base_link` for a robot that
-            is bolted down, a foot for one that stands.
+            is bolted to the ground, a foot for a standing one.
         shapes: (coal geometry, rotation (3, 3), translation (3,)) in the anchor's frame, m.
-        links: URDF links that must keep away from it.
+        links: URDF links whose distance to it is measured.
     """
 
     name: str
@@ -108,7 +108,7 @@ class CollisionModel:
             )
         return added
 
-    # --- what each joint can do to a pair ---------------------------------------------------
+    # --- bounds on the effect of each joint -------------------------------------------------
 
     def _describe(self, row: int, first: object, second: object) -> None:
         model = self._model
@@ -128,14 +128,14 @@ class CollisionModel:
                 if model.joints[joint].shortname().startswith('JointModelP'):
                     self.levers[row, column] = 1.0
                     continue
-                # A turn about the joint moves the shape beyond it, or, seen from there, the other
+                # A rotation of the joint moves the distal shape or, relative to it, the proximal
                 # one: no point of either moves further than its distance from the axis.
                 beyond = self._chain(own[position + 1 :]) + _radius(shape)
                 before = self._chain(own[: position + 1]) + self._chain(theirs) + _radius(opposite)
                 self.levers[row, column] = min(beyond, before)
 
     def _chain(self, joints: Iterable[int]) -> float:
-        """Longest way through these joints' placements, m."""
+        """Upper bound of the length of a chain of joint placements, m."""
         model, length = self._model, 0.0
         for joint in joints:
             length += float(np.linalg.norm(model.jointPlacements[joint].translation))
@@ -147,7 +147,7 @@ class CollisionModel:
     # --- at a configuration -----------------------------------------------------------------
 
     def place(self, q: np.ndarray, mass: bool = False) -> None:
-        """Go to the configuration (n,) that all calls below are about.
+        """Set the configuration (n,) for all calls below.
 
         Args:
             mass: also compute the centre of mass and its Jacobian.
@@ -167,12 +167,12 @@ class CollisionModel:
 
     @property
     def jacobian(self) -> np.ndarray:
-        """(6, nv) how each joint moves a point at the base's origin (linear, then angular), after
-        `place`; the joints' are its `columns`."""
+        """(6, nv) Jacobian of a point at the base's origin (linear, then angular), after `place`;
+        the joints' are its `columns`."""
         return self._data.J
 
     def rows(self, wrenches: np.ndarray, signs: np.ndarray) -> np.ndarray:
-        """(k, n): how the quantities of (k, 6) wrenches grow with each joint; (k, n) signs."""
+        """(k, n): derivatives by each joint of the distances with (k, 6) wrenches, (k, n) signs."""
         rows = (wrenches @ self._data.J).take(self.columns, axis=1)
         rows *= signs
         return rows
@@ -234,7 +234,8 @@ class CollisionModel:
         return self._data.com[0]
 
     def com_rows(self, directions: np.ndarray) -> np.ndarray:
-        """(k, n): how the centre of mass moves along (k, 3) directions, after `place` with mass."""
+        """(k, n): derivatives of the centre of mass along (k, 3) directions, after `place` with
+        mass."""
         return (directions @ self._data.Jcom).take(self.columns, axis=1)
 
 
@@ -249,10 +250,14 @@ def wrench(result: object) -> Wrench:
     return nx, ny, nz, y * nz - z * ny, z * nx - x * nz, x * ny - y * nx
 
 
-def _radius(shape: object) -> float:
-    """Farthest point of a shape from its joint's origin, m: by the corners of its box."""
+def box_corners(shape: pinocchio.GeometryObject) -> list[np.ndarray]:
+    """The 8 corners of a shape's own bounding box, in the frame of its joint, m."""
     shape.geometry.computeLocalAABB()
     box = shape.geometry.aabb_local
     low, high = np.array(box.min_), np.array(box.max_)
-    corners = [shape.placement.act(np.where(corner, high, low)) for corner in np.ndindex(2, 2, 2)]
-    return float(max(np.linalg.norm(corner) for corner in corners))
+    return [shape.placement.act(np.where(corner, high, low)) for corner in np.ndindex(2, 2, 2)]
+
+
+def _radius(shape: pinocchio.GeometryObject) -> float:
+    """Upper bound of the distance of a shape's points from its joint's origin, m."""
+    return float(max(np.linalg.norm(corner) for corner in box_corners(shape)))

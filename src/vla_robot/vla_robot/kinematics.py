@@ -3,20 +3,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pinocchio
 
-from vla_robot.robot_model import RobotModel
+if TYPE_CHECKING:
+    from vla_robot.robot_model import RobotModel
 
 FREE_FLYER_Q, FREE_FLYER_V = 7, 6
 
 
 class Kinematics:
-    """Calculator with buffers of its own: not thread-safe, make one per thread.
+    """Calculator with buffers of its own: not thread-safe, one per thread.
 
-    Joint arrays are in robot order; Pinocchio's order is a permutation made once, here. The base
-    is a free-flyer: without `base_rotation` and `base_position` its frame is the world. Positions
-    in m, world frame; Jacobians are with respect to the joints (the base held still).
+    Joint arrays are in robot order; Pinocchio's order is a permutation computed once. The base is
+    a free-flyer: without `base_rotation` and `base_position` its frame is the world. Positions
+    in m, world frame; Jacobians are with respect to the joints (fixed base).
     """
 
     def __init__(self, robot: RobotModel) -> None:
@@ -52,11 +55,11 @@ class Kinematics:
         base_rotation: np.ndarray | None = None,
         base_position: np.ndarray | None = None,
     ) -> None:
-        """Set the state that all other calls are about.
+        """Set the state for all other calls.
 
         Args:
             q: (n,) joint positions, rad.
-            v: (n,) joint velocities, rad/s; the base's own velocity is taken as 0.
+            v: (n,) joint velocities, rad/s; the base's velocity is 0.
             base_rotation: (3, 3), base to world.
             base_position: (3,), of the base in the world.
 
@@ -141,7 +144,7 @@ class Kinematics:
 
     @property
     def com_velocity(self) -> np.ndarray:
-        """(3,) m/s, with the base held still."""
+        """(3,) m/s, with a fixed base."""
         return self._data.vcom[0].copy()
 
     @property
@@ -156,7 +159,7 @@ class Kinematics:
     def gravity_torque(self, q: np.ndarray, base_rotation: np.ndarray | None = None) -> np.ndarray:
         """(n,) Nm that hold the upper body against gravity; the legs' entries are zero.
 
-        A leg that stands carries the robot through its contact, which this does not know.
+        A standing leg carries the robot through its contact, which is not modelled here.
         Independent of `update`.
         """
         self._fill(self._gravity_q, q, base_rotation, None)
@@ -169,7 +172,7 @@ class Kinematics:
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """The pairs of links that `distances` is about, in its order."""
+        """The pairs of links that `distances` measures, in its order."""
         return self.robot.collision_pairs
 
     def distances(self) -> np.ndarray:
@@ -188,7 +191,7 @@ class Kinematics:
         return np.array(result.getNearestPoint1()), np.array(result.getNearestPoint2())
 
     def distance_gradient(self, pair: int) -> np.ndarray:
-        """(n,) m/rad: how the distance of a pair grows with each joint, after `distances`.
+        """(n,) m/rad: derivative of the distance of a pair by each joint, after `distances`.
 
         d' = n . (v_b - v_a), with n from link a's witness point to link b's (for a pair that
         overlaps, the direction in which it separates).
@@ -214,7 +217,7 @@ class Kinematics:
 
     def _nearest_result(self, pair: int):
         if self._distance_data is None:
-            raise RuntimeError('distances() comes first')
+            raise RuntimeError('distances() was not called')
         results = self._distance_data.distanceResults
         candidates = [k for k, p in enumerate(self._pair_links) if p == pair]
         return results[min(candidates, key=lambda k: results[k].min_distance)]

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""`load_robot`: a robot directory becomes a `RobotModel`, or one `ConfigError` says why not."""
+"""Loading and checking a robot directory (`load_robot`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import numpy as np
 import pinocchio
 
 from vla_common.errors import ConfigError
-from vla_common.yaml_file import ConfigReader, load_yaml
+from vla_common.yaml_file import REQUIRED, ConfigReader, load_yaml
+from vla_robot.collision import box_corners
 from vla_robot.robot_model import (
     Camera,
     FootBox,
@@ -36,7 +37,7 @@ def load_robot(name_or_path: str | os.PathLike[str]) -> RobotModel:
     """Load a robot by name (of a directory in `share/vla_robot/robots`) or by directory path.
 
     Raises:
-        ConfigError: whatever is wrong with robot.yaml, the URDF or the meshes.
+        ConfigError: robot.yaml, the URDF or a mesh cannot be used.
     """
     directory = _directory(name_or_path)
     file = directory / 'robot.yaml'
@@ -94,7 +95,7 @@ def load_robot(name_or_path: str | os.PathLike[str]) -> RobotModel:
         pinocchio_model=model,
         pinocchio_geometry=geometry,
     )
-    # Not this package's: the gains of the balance layer, which vla_balance reads and checks.
+    # The gains of the balance correction, which vla_balance reads and checks.
     fields.raw('balance', default=None)
     fields.close()
     return robot
@@ -191,8 +192,8 @@ def _servos(
 ) -> tuple[dict[str, np.ndarray | None], dict[str, list[int]]]:
     n = len(index)
     names = list(index)
-    values = {key: np.full(n, np.nan) for key in ('kp', 'kv', 'acceleration', 'soft_margin')}
-    jerk = np.full(n, np.nan)
+    keys = ('kp', 'kv', 'acceleration', 'soft_margin', 'jerk')
+    values = {key: np.full(n, np.nan) for key in keys}
     classes: dict[str, list[int]] = {}
     owner: dict[int, str] = {}
     for name, section in fields.sections('servos').items():
@@ -202,28 +203,22 @@ def _servos(
                 raise section.error('joints', names[i], f'a joint that {owner[i]} does not have')
             owner[i] = name
         classes[name] = members
-        values['kp'][members] = section.number('kp', lo=0)
-        values['kv'][members] = section.number('kv', lo=0)
-        values['soft_margin'][members] = section.number('soft_margin', lo=0)
-        acceleration = section.number('acceleration', lo=0)
-        if not acceleration > 0:
-            raise section.error('acceleration', acceleration, 'a positive number')
-        values['acceleration'][members] = acceleration
-        if section.has('jerk'):
-            value = section.number('jerk', lo=0)
-            if not value > 0:
-                raise section.error('jerk', value, 'a positive number')
-            jerk[members] = value
+        for key in keys:
+            value = section.number(key, np.nan if key == 'jerk' else REQUIRED, lo=0)
+            if key in ('acceleration', 'jerk') and value == 0:
+                raise section.error(key, value, 'a positive number')
+            values[key][members] = value
         section.close()
     for i, joint in enumerate(names):
         if i not in owner:
             raise fields.error('servos', f'no class with {joint}', 'each joint in one class')
-    given = np.isfinite(jerk)
+    given = np.isfinite(values['jerk'])
     if given.any() and not given.all():
         joint = names[int(np.flatnonzero(~given)[0])]
         raise fields.error('servos', f'no jerk for {joint}', 'jerk in every class, or in none')
     result: dict[str, np.ndarray | None] = {k: _frozen(v) for k, v in values.items()}
-    result['jerk'] = _frozen(jerk) if n and given.all() else None
+    if not given.any():
+        result['jerk'] = None
     return result, classes
 
 
@@ -268,7 +263,7 @@ def _frames(fields: ConfigReader, urdf: Urdf) -> dict[str, str]:
     frames: dict[str, str] = {}
     for name in (*REQUIRED_FRAMES, *OPTIONAL_FRAMES):
         if name in OPTIONAL_FRAMES and not section.has(name):
-            # Read all the same, so that a misspelt frame is told what it may be.
+            # Read all the same: the error about a misspelt frame lists what was read.
             section.raw(name, default=None)
             continue
         link = section.text(name)
@@ -294,7 +289,7 @@ def _stops(section: ConfigReader) -> Stops:
 
 def _estop(section: ConfigReader) -> str:
     if section.raw('estop', default=None) is False:
-        return 'off'  # what YAML 1.1 makes of the bare word
+        return 'off'  # YAML 1.1 reads the bare word as false
     return section.text('estop', choices=('damp', 'damp_then_off', 'off'))
 
 
@@ -374,22 +369,18 @@ def _foot_boxes(
     model: pinocchio.Model,
     geometry: pinocchio.GeometryModel,
 ) -> dict[str, FootBox]:
-    """The bounding rectangle, in the foot's frame, of what the foot's link touches with."""
+    """The bounding rectangle of each foot's collision geometry, in the foot's frame."""
     boxes: dict[str, FootBox] = {}
     for foot in FEET:
         if foot not in frames:
             continue
         frame = model.frames[model.getFrameId(frames[foot])]
-        points = []
-        for obj in geometry.geometryObjects:
-            if model.frames[obj.parentFrame].name != frames[foot]:
-                continue
-            obj.geometry.computeLocalAABB()
-            box = obj.geometry.aabb_local
-            low, high = np.array(box.min_), np.array(box.max_)
-            placement = frame.placement.actInv(obj.placement)
-            for corner in np.ndindex(2, 2, 2):
-                points.append(placement.act(np.where(corner, high, low)))
+        points = [
+            frame.placement.actInv(corner)
+            for shape in geometry.geometryObjects
+            if model.frames[shape.parentFrame].name == frames[foot]
+            for corner in box_corners(shape)
+        ]
         if not points:
             raise ConfigError(
                 urdf.path, f'link[{frames[foot]}]/collision', 'nothing', 'the shape of the sole'

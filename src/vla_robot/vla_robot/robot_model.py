@@ -1,19 +1,16 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What a robot is, as immutable values. Arrays are read-only and in robot order."""
+"""A robot's description and a reading of its sensors. Joint arrays are (n,) in robot order."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pinocchio
 
-if TYPE_CHECKING:
-    import pinocchio
-
-    from vla_robot.kinematics import Kinematics
+from vla_robot.kinematics import Kinematics
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ class Simulation:
 
 @dataclass(frozen=True, eq=False)
 class RobotModel:
-    """One robot directory, read and checked. See `load_robot`.
+    """One robot directory, read and checked (`load_robot`). Arrays are read-only.
 
     `frames` maps the workspace's names (base, imu, head_camera, left_hand, ...) to URDF links;
     `paths` maps a pose to the poses that lead to it from the first one (straight lines in joint
@@ -122,10 +119,29 @@ class RobotModel:
 
     def kinematics(self) -> Kinematics:
         """A new calculator with buffers of its own; one per thread."""
-        from vla_robot.kinematics import Kinematics
-
         return Kinematics(self)
 
     def waypoints(self, pose: str) -> np.ndarray:
         """(k, n) joint positions that lead to `pose`, itself last, the starting pose first."""
         return np.array([self.poses[name] for name in self.paths.get(pose, (pose,))])
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One reading of all sensors, simulated or real, at one instant.
+
+    position rad, velocity rad/s, effort Nm. orientation: (4,) wxyz of the IMU in the world.
+    angular_velocity (3,) rad/s and linear_acceleration (3,) m/s² in the IMU's frame; at rest the
+    latter is +9.81 upwards (as an accelerometer measures it, REP-145). left_wrench, right_wrench:
+    (6,) force N and torque Nm that the ground exerts on the foot, about the foot frame's origin and
+    in its axes; zeros for a robot without feet.
+    """
+
+    position: np.ndarray
+    velocity: np.ndarray
+    effort: np.ndarray
+    orientation: np.ndarray
+    angular_velocity: np.ndarray
+    linear_acceleration: np.ndarray
+    left_wrench: np.ndarray
+    right_wrench: np.ndarray

@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Robots of any number of joints and collision pairs, with real geometry: for cost tables.
+"""Synthetic robots with any number of joints and collision pairs, for computation time tables.
 
-A base with limbs of up to seven joints; each link is a capsule, the tips of the first two limbs are
-hands and, from four limbs on, those of the third and fourth are feet.
+A base with limbs of up to seven joints; each link is a capsule. The tips of the first two limbs are
+hands; with four limbs or more, those of the third and fourth are feet.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LENGTH = 0.12
 AXES = ('0 1 0', '1 0 0', '0 0 1', '0 1 0', '0 0 1', '0 1 0', '1 0 0')
 INERTIA = '<inertia ixx="0.002" iyy="0.002" izz="0.002" ixy="0" ixz="0" iyz="0"/>'
 NOMINAL = 0.2
-"""rad, of every joint of its poses."""
+"""rad, of every joint in the poses."""
 
 
 def synthetic_robot(joints: int, pairs: int | None = None) -> RobotModel:

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Read and check a URDF before the libraries see it: they ignore or crash on what is wrong."""
+"""Reading and checking a URDF before the libraries, which ignore errors or crash on them."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class Urdf:
     def neighbours(self) -> set[frozenset[str]]:
         """Pairs of solid links with no other solid link on the way between them.
 
-        Their geometry meets at the joint by construction, so their distance says nothing.
+        Their geometry meets at the joint by construction; their distance has no meaning.
         """
         parent = {joint.child: joint.parent for joint in self.joints.values()}
         solid = set(self.solid_links)
-        # The links that are reached from a solid ancestor (or the root) without passing another.
+        # Solid links by their nearest solid ancestor ('' without one).
         above: dict[str, list[str]] = {}
         for link in self.solid_links:
             place = parent.get(link)
@@ -222,7 +222,7 @@ def _check_capsules(path: Path, root: ElementTree.Element) -> None:
         known = False
     if not known:
         raise ConfigError(
-            path, 'robot@version', version, '1.1, or the capsules would silently be dropped'
+            path, 'robot@version', version, '1.1: Pinocchio drops the capsules of an older version'
         )
 
 

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from vla_common.parameters import ParameterSchema, write_readme_table
+from vla_common.parameters import ParameterSchema
+from vla_common.readme import write_tables
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 
@@ -61,7 +62,7 @@ def test_no_parameter_has_a_default():
 def test_the_readme_shows_the_parameters_as_they_are(tmp_path):
     for name in ('README.md', 'parameters.yaml'):
         (tmp_path / name).write_text((PACKAGE / name).read_text())
-    assert not write_readme_table(tmp_path), 'run: python -m vla_common.parameters src/vla_safety'
+    assert not write_tables(tmp_path), 'run: python -m vla_common.readme src/vla_safety'
 
 
 @pytest.mark.parametrize('file', sorted(PACKAGE.rglob('*.py')), ids=lambda path: path.name)

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vla_common.polygon import convex_hull
 from vla_robot import load_robot
 from vla_robot.collision import CollisionModel
 from vla_safety.coupled.constraint_rows import RowSet
-from vla_safety.coupled.support import Support, convex_hull, inner_half_planes
+from vla_safety.coupled.support import Support, inner_half_planes
 
 points = st.lists(
     st.tuples(st.integers(-50, 50), st.integers(-50, 50)), min_size=0, max_size=12

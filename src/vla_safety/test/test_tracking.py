@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vla_common.chunk_curve import ChunkCurve, Interpolation
 from vla_common.states import FilterState
-from vla_safety.chunk import Chunk, ChunkTracker, Interpolation, segment_coefficients
+from vla_safety.chunk import Chunk, ChunkTracker
 from vla_safety.coupled import Infeasible
 from vla_safety.pipeline import SafetyPipeline
 from vla_safety.testing.synthetic import SyntheticRobot
@@ -36,14 +37,23 @@ def test_interpolation_passes_through_the_points_and_is_exact_for_a_straight_lin
         assert position[0] == pytest.approx(0.5 * step * 0.01 - 0.1, abs=1e-9)
         assert velocity[0] == pytest.approx(0.5, abs=1e-9)
         tracker.advance(0.01, 1.0)
-    times = np.cumsum([0.1, 0.05, 0.2, 0.1])
-    points = np.array([[0.0], [0.4], [-0.3], [0.1]])
-    slopes = np.array([[1.0], [0.0], [-2.0], [0.5]])
-    coefficients = segment_coefficients(times, points, slopes, kind)
-    for segment, h in enumerate(np.diff(times)):
-        powers = h ** np.arange(coefficients.shape[1])
-        assert coefficients[segment, 0, 0] == pytest.approx(points[segment, 0])
-        assert powers @ coefficients[segment, :, 0] == pytest.approx(points[segment + 1, 0])
+
+
+@given(
+    points=st.lists(st.floats(-1, 1), min_size=1, max_size=8),
+    kind=st.sampled_from(list(Interpolation)),
+    at=st.floats(0.0, 0.79),
+    scale=st.floats(0.1, 1.0),
+)
+def test_the_compiled_playback_evaluates_the_shared_curve(points, kind, at, scale):
+    chunk = chunk_of(lambda t: np.resize(points, len(t)), h=8)
+    tracker = ChunkTracker(1, kind, cross_fade=0.1)
+    tracker.take(chunk, now=0.0, scale=scale)
+    tracker.advance(at, 1.0)
+    curve = ChunkCurve(chunk.times, chunk.positions, interpolation=kind)
+    position, velocity, _ = curve.state(tracker.playback_time)
+    assert sample(tracker, scale)[0] == pytest.approx(position, abs=1e-12)
+    assert sample(tracker, scale)[1] == pytest.approx(scale * velocity, abs=1e-9)
 
 
 @pytest.mark.parametrize('kind', [Interpolation.CUBIC, Interpolation.MINIMUM_JERK])
@@ -157,7 +167,8 @@ def test_chunks_that_stop_coming_end_in_a_brake_along_the_limits_and_rest(bench)
     assert outputs[-1].reason == 'chunk horizon ended'
     # At 10 rad/s²: speed/10 seconds, one tick more or less.
     assert len(braking) * 0.01 == pytest.approx(speed / 10.0, abs=0.025)
-    assert outputs[-1].chunk_age == -1.0
+    assert outputs[-1].chunk_age == outputs[-1].playback_time == -1.0
+    assert outputs[-1].playback_rate == 0.0
 
 
 def test_a_chunk_is_not_followed_beyond_its_age_however_slow_the_playback(make_bench):
@@ -183,6 +194,8 @@ def test_half_speed_plays_the_same_path_in_twice_the_time(make_bench):
     for bench, scale in ((full, 1.0), (half, 0.5)):
         bench.accept(bench.chunk(path))
         bench.outputs = bench.track(1.4 / scale, speed_scale=scale)
+        assert bench.outputs[-1].playback_rate == scale
+        assert bench.outputs[-1].playback_time == pytest.approx(1.4)
     fast = np.array([output.position[0] for output in full.outputs])
     slow = np.array([output.position[0] for output in half.outputs])
     assert slow[-1] == pytest.approx(fast[-1], abs=0.005)

@@ -55,6 +55,9 @@ class Output(NamedTuple):
         chunk_age: s since the tracked chunk's observation; −1 without one.
         horizon_left: s of chunk time still ahead.
         speed_scale: in force.
+        chunk_sequence: of the tracked chunk; 0 without one.
+        playback_time: s into the tracked chunk; −1 without one.
+        playback_rate: s of chunk time per s; 0 without a chunk.
     """
 
     position: np.ndarray
@@ -68,6 +71,9 @@ class Output(NamedTuple):
     chunk_age: float
     horizon_left: float
     speed_scale: float
+    chunk_sequence: int = 0
+    playback_time: float = -1.0
+    playback_rate: float = 0.0
 
     @property
     def level(self) -> Level:
@@ -298,6 +304,7 @@ class SafetyFilter:
         self.box.commit(sent, period, self._acceleration)
         self._feed_forward(base_rotation)
         state, reason = self._judge(tracking)
+        chunk = self._tracker.chunk
         self._last = Output(
             position=self.box.position.copy(),
             velocity=self.box.velocity.copy(),
@@ -307,9 +314,12 @@ class SafetyFilter:
             violations=tuple(listed[:REPORTED]),
             counts=counts,
             changed=changed,
-            chunk_age=-1.0 if self._tracker.chunk is None else now - self._tracker.chunk.stamp,
+            chunk_age=-1.0 if chunk is None else now - chunk.stamp,
             horizon_left=self._tracker.horizon_left,
             speed_scale=scale,
+            chunk_sequence=0 if chunk is None else chunk.sequence or 0,
+            playback_time=self._tracker.playback_time,
+            playback_rate=0.0 if chunk is None else scale,
         )
         return self._last
 

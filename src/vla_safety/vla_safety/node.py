@@ -15,8 +15,9 @@ from trajectory_msgs.msg import JointTrajectory
 from vla_common import topics
 from vla_common.cdr import Writer
 from vla_common.clock import RateMeter, first_sequence, steady_now
-from vla_common.lifecycle import VlaLifecycleNode, run
+from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.messages import JointOrder, duration_to_seconds, stamp_to_ns
+from vla_common.node_main import run
 from vla_common.scheduling import Priority
 from vla_common.states import FilterState, Level, Mode
 from vla_interfaces.msg import SafetyStatus

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vla_common.errors import ConfigError
-from vla_common.parameters import ParameterSchema, nest
+from vla_common.chunk_curve import Interpolation
+from vla_common.parameters import Parameters, ParameterSchema, flatten
 from vla_common.yaml_file import ConfigReader, load_yaml
-from vla_safety.chunk import Interpolation
 from vla_safety.coupled.settings import CoupledSettings
 from vla_safety.validation import ChunkRules
 
@@ -48,45 +46,29 @@ class FilterParameters:
     coupled: CoupledSettings
 
     @classmethod
-    def from_node(cls, parameters: object) -> FilterParameters:
+    def from_node(cls, parameters: Parameters) -> FilterParameters:
         """From the parameter object that the node's schema returns (see parameters.yaml)."""
         p = parameters
-        return cls(
-            stage=p.stage,
+        return p.select(
+            cls,
             interpolation=Interpolation(p.interpolation),
-            cross_fade=p.cross_fade,
             max_playback_age=p.chunk.max_playback_age,
-            rules=ChunkRules(
-                max_age=p.chunk.max_age,
-                max_future=p.chunk.max_future,
-                max_points=p.chunk.max_points,
-                max_horizon=p.chunk.max_horizon,
-                max_first_step=p.chunk.max_first_step,
-                max_excess=p.chunk.max_excess,
-            ),
+            rules=p.chunk.select(ChunkRules),
             velocity_fraction=p.limits.velocity_fraction,
             acceleration_fraction=p.limits.acceleration_fraction,
             effort_fraction=p.limits.effort_fraction,
             braking_lag=p.limits.braking_lag,
             min_period=p.period.min,
             max_period=p.period.max,
-            speed_scale_rate=p.speed_scale_rate,
-            coupled=CoupledSettings(
-                rate=p.barriers.rate,
-                lag=p.barriers.lag,
-                time_budget=p.barriers.time_budget,
-                margin=p.collision.margin,
-                floor=p.collision.floor,
-                max_configurations=p.collision.max_configurations,
-                surroundings=p.collision.surroundings,
+            coupled=p.select(
+                CoupledSettings,
+                **vars(p.barriers),
+                **vars(p.collision),
                 frames=tuple(p.workspace.frames),
                 lower=tuple(p.workspace.lower),
                 upper=tuple(p.workspace.upper),
-                support_margin=p.support.margin,
                 power=p.limits.power,
                 proximity_frames=tuple(name for name in p.proximity.frames if name),
-                proximity_margin=p.proximity.margin,
-                proximity_timeout=p.proximity.timeout,
             ),
         )
 
@@ -106,32 +88,9 @@ def load_parameters(path: str | os.PathLike[str] | None = None) -> FilterParamet
         path = os.path.join(
             get_package_share_directory('vla_bringup'), 'config', 'safety_filter.yaml'
         )
-    values = _flatten(
-        ConfigReader(path, load_yaml(path)).section('safety_filter').section('ros__parameters'), ''
-    )
+    node = ConfigReader(path, load_yaml(path)).section('safety_filter')
+    values = node.raw('ros__parameters')
+    if not isinstance(values, Mapping):
+        raise node.error('ros__parameters', values, 'a mapping of keys to values')
     schema = ParameterSchema.load('vla_safety')
-    known = {entry.name for entry in schema.entries}
-    for name in values:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1) or sorted(known)
-            raise ConfigError(path, name, 'an unknown parameter', ', '.join(near))
-    for entry in schema.entries:
-        if entry.name not in values:
-            raise ConfigError(path, entry.name, 'nothing', entry.wanted)
-        if entry.type == 'double' and type(values[entry.name]) is int:
-            values[entry.name] = float(values[entry.name])  # `5` in a YAML file is meant as 5.0
-        wrong = entry.check(values[entry.name])
-        if wrong is not None:
-            raise ConfigError(path, entry.name, wrong, entry.wanted)
-    return FilterParameters.from_node(nest(values))
-
-
-def _flatten(fields: ConfigReader, prefix: str) -> dict[str, object]:
-    values: dict[str, object] = {}
-    for key in fields.keys():  # noqa: SIM118  (Fields is not a mapping)
-        value = fields.raw(key)
-        if isinstance(value, Mapping):
-            values |= _flatten(fields.section(key), f'{prefix}{key}.')
-        else:
-            values[prefix + key] = value
-    return values
+    return FilterParameters.from_node(schema.check(flatten(values), os.fspath(path)))

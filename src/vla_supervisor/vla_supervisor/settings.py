@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from vla_common.errors import ConfigError
+from vla_common.parameters import Parameters
+from vla_common.states import EstopBehaviour
 from vla_common.topics import HEARTBEAT_TOPIC
-from vla_supervisor.core import EstopBehaviour, StopLimits, SupervisorConfig
+from vla_supervisor.decision import StopLimits, SupervisorConfig
 from vla_supervisor.health_monitor import HealthLimits
 from vla_supervisor.lifecycle_manager import Timing
 
@@ -22,7 +24,7 @@ class Settings:
     timing: Timing
 
 
-def _stop_limits(place: str, prefix: str, section: Any) -> StopLimits:
+def _stop_limits(place: str, prefix: str, section: Parameters) -> StopLimits:
     if not section.obey_within < section.slow_within:
         raise ConfigError(
             place,
@@ -44,16 +46,10 @@ def _stop_limits(place: str, prefix: str, section: Any) -> StopLimits:
             f'{section.rest_speed:g}',
             f'at most {prefix}.slow_speed ({section.slow_speed:g} rad/s)',
         )
-    return StopLimits(
-        section.obey_within,
-        section.slow_within,
-        section.slow_speed,
-        section.rest_within,
-        section.rest_speed,
-    )
+    return section.select(StopLimits)
 
 
-def settings(params: Any, stops: Any, place: str) -> Settings:
+def settings(params: Parameters, stops: Any, place: str) -> Settings:
     """Check what no single parameter can tell, and sort the parameters into their places.
 
     Args:
@@ -76,32 +72,15 @@ def settings(params: Any, stops: Any, place: str) -> Settings:
             '(robot.yaml: stops.safe_stop_duration)',
         )
     return Settings(
-        core=SupervisorConfig(
+        core=params.select(
+            SupervisorConfig,
             safe_stop=safe_stop,
             estop=estop,
             estop_behaviour=EstopBehaviour(stops.estop),
-            estop_off_after=params.estop.off_after,
-            danger_speed_scale=params.danger.speed_scale,
-            auto_arm=params.auto_arm,
         ),
-        limits=HealthLimits(
+        limits=params.select(
+            HealthLimits,
             timeouts={name: getattr(params.timeouts, name) for name in HEARTBEAT_TOPIC},
-            danger_stop_after=params.danger.stop_after,
-            danger_fall_after=params.danger.fall_after,
-            infeasible_stop_after=params.infeasible_stop_after,
-            not_tracking_stop_after=params.not_tracking_stop_after,
-            starved_stop_after=params.starved_stop_after,
-            idle_end_after=params.idle_end_after,
-            stall_stop_after=params.stall_stop_after,
-            flapping_leak=params.flapping_leak,
         ),
-        timing=Timing(
-            query_timeout=params.bringup.query_timeout,
-            configure_timeout=params.bringup.configure_timeout,
-            activate_timeout=params.bringup.activate_timeout,
-            poll_period=params.bringup.poll_period,
-            order_patience=params.bringup.order_patience,
-            backoff_first=params.bringup.backoff_first,
-            backoff_longest=params.bringup.backoff_longest,
-        ),
+        timing=params.bringup.to(Timing),
     )

@@ -1,11 +1,2 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The events of nodes."""
-
-from launch._subset import refusing_getattr
-
-from . import lifecycle
-from .matchers import matches_node_name
-
-__all__ = ['lifecycle', 'matches_node_name']
-
-__getattr__ = refusing_getattr(__name__)

@@ -61,7 +61,7 @@ def _write_graph(
         kept = write_typed(a.bundle, partial, a.precision, ranges, judged)
         result = None
         if not a.no_verify:
-            action = load_bundle(a.bundle, accept_failed=True).action
+            action = load_bundle(a.bundle, accept_failed=True).model.action
             assert action is not None and expected is not None
             found = run_onnx(partial, action.tensor, expected.inputs, fused=False)
             parity = compare(expected.outputs, found, action)

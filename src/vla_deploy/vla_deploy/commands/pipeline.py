@@ -93,8 +93,6 @@ def _run(arguments: list[str] | None) -> int:
     if a.budget is not None and not a.budget > 0:
         raise ConfigError('--budget', '', a.budget, 'MB, above 0')
     bundle = load_bundle(a.bundle, accept_failed=True)
-    if bundle.action is None:
-        raise ConfigError(str(bundle.file), 'outputs', 'nothing', 'an action, to be compared')
     reference = from_bundle(a.bundle)
     with progress('steps') as bar:
         line = bar.add_task('observations', total=STEPS + 1)
@@ -107,7 +105,7 @@ def _run(arguments: list[str] | None) -> int:
         ran = run_in_stages(
             reference,
             expected,
-            bundle.action,
+            bundle.model.action,
             a.stages,
             budget_mb=a.budget,
             micro_batches=a.micro_batches,

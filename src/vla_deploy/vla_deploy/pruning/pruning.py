@@ -106,7 +106,7 @@ def prune(
     options = options.with_expected(directory, reference)
     options = replace(options, limits=options.limits or LOSSY)
     expected = options.expected
-    action = load_bundle(directory, accept_failed=True).action
+    action = load_bundle(directory, accept_failed=True).model.action
     assert action is not None and expected is not None
     before = count(reference.module)
     current, steps, stopped, groups = reference, [], '', 0

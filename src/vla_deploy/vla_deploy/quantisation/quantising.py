@@ -64,7 +64,7 @@ def quantise(
         open_dataset(tuning.data)  # raises before any work
     options = options.with_expected(directory)
     bundle = load_bundle(directory, accept_failed=True)
-    assert bundle.action is not None and options.expected is not None
+    assert options.expected is not None
     if chosen.calibrated:
         settings = replace(settings, calibration=options.calibration(directory, calibration))
     with tempfile.TemporaryDirectory() as scratch:
@@ -81,7 +81,7 @@ def quantise(
         kept, layers = kept_in_float(nodes, keep), []
         if search:
             kept, layers = search_float_layers(
-                chosen, source, target, settings, kept, options.expected, bundle.action,
+                chosen, source, target, settings, kept, options.expected, bundle.model.action,
                 options.limits or LOSSY, advance,
             )  # fmt: skip
         chosen.apply(source, target, settings, kept)

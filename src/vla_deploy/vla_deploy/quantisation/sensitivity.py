@@ -13,7 +13,7 @@ from vla_deploy.onnx_files import load_onnx, run_onnx
 from vla_deploy.parity import Parity, ParityLimits, compare
 from vla_deploy.quantisation.schemes import QuantisationSettings, Scheme
 from vla_deploy.verification import ExpectedAnswers
-from vla_policy.bundle.bundle import ActionOutput
+from vla_policy.bundle.model_spec import ActionOutput
 
 PROBES = 6  # observations for the sensitivity of each layer
 

@@ -95,7 +95,7 @@ def write_typed(
             settings = QuantisationSettings(ranges.calibration, ranges.method, cache=cache)
             kept = kept_in_float(scheme.quantisable(load_onnx(source), settings), ranges.keep)
             if judged is not None:
-                action = load_bundle(directory, accept_failed=True).action
+                action = load_bundle(directory, accept_failed=True).model.action
                 assert action is not None and judged.expected is not None
                 # A layer that is sensitive to int8 is sensitive to fp8, and int8 runs faster.
                 kept, _ = search_float_layers(

@@ -74,7 +74,7 @@ class Entry:
 def model_size_mb(directory: Path) -> float:
     """Size of the model file, which is what the robot loads."""
     bundle = load_bundle(directory, accept_failed=True)
-    return (directory / bundle.model).stat().st_size / 1e6
+    return (directory / bundle.model.file).stat().st_size / 1e6
 
 
 def unique_names(bundles: Sequence[Path]) -> dict[str, Path]:
@@ -131,7 +131,7 @@ def benchmark(
             sizes[name] = model_size_mb(path)
         # Set last: loading a bundle sets it too, for the whole process.
         torch.set_num_threads(threads)
-        action = load_bundle(first, accept_failed=True).action
+        action = load_bundle(first, accept_failed=True).model.action
         assert action is not None
         parities = {}
         for name, runner in runners.items():
@@ -168,7 +168,7 @@ def _success_share(path: Path) -> float | None:
     found = bundle.verification
     if found is None or found.success is None:
         return None
-    return found.success[1] if found.model_sha256 == bundle.files[bundle.model] else None
+    return found.success[1] if found.model_sha256 == bundle.files[bundle.model.file] else None
 
 
 def _judged_no_worse(path: Path, baseline: Path) -> tuple[bool, str]:
@@ -178,10 +178,10 @@ def _judged_no_worse(path: Path, baseline: Path) -> tuple[bool, str]:
     found = bundle.verification
     if found is None or not found.passed or 'judged' not in found.rest:
         return False, ''
-    if found.model_sha256 != bundle.files[bundle.model]:
+    if found.model_sha256 != bundle.files[bundle.model.file]:
         return False, '; its closed loop judged another model file'
     beside = load_bundle(baseline, accept_failed=True)
-    here, there = beside.files[beside.model], str(found.rest.get('judged_against', ''))
+    here, there = beside.files[beside.model.file], str(found.rest.get('judged_against', ''))
     if here == there:
         return True, ''
     other = f'model {there[:12]}' if there else 'an unnamed model'

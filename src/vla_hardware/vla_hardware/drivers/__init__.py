@@ -1,12 +1,15 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What stands between the servo loop and a robot.
+"""Robot drivers by name: one file and one line each, here or in a package of your own.
 
-A driver for a real robot implements `Driver` and gets a line in `make_driver`; nothing else of
-this package knows which robot is there.
+A package of your own adds one as an entry point of the group `vla.drivers`.
 """
 
-from __future__ import annotations
+from vla_common.registry import Registry
 
-from vla_hardware.drivers.base import Driver, DriverError, Gains
-
-__all__ = ['Driver', 'DriverError', 'Gains']
+DRIVERS = Registry(
+    'vla.drivers',
+    {
+        'mujoco': 'vla_hardware.drivers.mujoco:MujocoDriver',
+        'mock': 'vla_hardware.drivers.mock:MockDriver',
+    },
+)

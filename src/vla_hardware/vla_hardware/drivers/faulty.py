@@ -1,32 +1,33 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A robot that breaks when it is told to: for rehearsals in simulation, never for a real one."""
+"""Driver faults on request, for fault injection in simulation; never for a real robot."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from vla_hardware.drivers.base import Driver, DriverError, Gains
-from vla_hardware.sensor_check import Reading
+from vla_robot import Reading
 
 HANG = 1.0
-"""s that a hanging read blocks, once per `break_it`."""
+"""s that a hanging read blocks, once per `inject`."""
 
 FAULTS = ('none', 'read_error', 'read_hang', 'read_nan', 'write_error', 'stuck')
 
 
 class FaultyDriver:
-    """Another driver, and what is broken of it.
+    """A driver with one injected fault; everything else is passed on.
 
-    read_error, write_error: it raises. read_hang: one read blocks for `HANG`. read_nan: a joint
-    position is not a number. stuck:<joint>: the joint stays where it is, whatever is asked of it,
-    while its servo is stiff.
+    read_error, write_error: it raises. read_hang: one read blocks for `HANG`. read_nan: the
+    position of one joint is NaN. stuck:<joint>: while its servo is stiff the joint stays where it
+    is, whatever is commanded.
 
     Args:
-        driver: the whole one.
+        driver: the driver without a fault.
         joint_names: in robot order.
         sleep: replaced in tests.
     """
@@ -44,8 +45,8 @@ class FaultyDriver:
         self._joint: int | None = None
         self._stuck_at: float | None = None
 
-    def break_it(self, what: str) -> str:
-        """Take one of `FAULTS` (`stuck:<joint>`) instead of the last; what is wrong with it."""
+    def inject(self, what: str) -> str:
+        """Replace the fault by one of `FAULTS` (`stuck:<joint>`); return an error, '' if none."""
         fault, _, joint = what.partition(':')
         if fault not in FAULTS or (fault == 'stuck') != bool(joint):
             return f'{what}: wanted one of {", ".join(FAULTS)}, stuck with a colon and a joint'
@@ -56,22 +57,12 @@ class FaultyDriver:
         self._stuck_at = None
         return ''
 
-    @property
-    def real_time_factor(self) -> float:
-        return self._driver.real_time_factor
-
-    def connect(self) -> None:
-        self._driver.connect()
-
-    def power(self, on: bool) -> None:
-        self._driver.power(on)
-
-    def close(self) -> None:
-        self._driver.close()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._driver, name)
 
     def read(self) -> Reading:
         if self._fault == 'read_error':
-            raise DriverError('rehearsal: read error')
+            raise DriverError('injected fault: read error')
         if self._fault == 'read_hang':
             self._fault = 'none'
             self._sleep(HANG)
@@ -88,7 +79,7 @@ class FaultyDriver:
         self, position: np.ndarray, velocity: np.ndarray, effort: np.ndarray, gains: Gains
     ) -> None:
         if self._fault == 'write_error':
-            raise DriverError('rehearsal: write error')
+            raise DriverError('injected fault: write error')
         if self._joint is not None and self._stuck_at is not None:
             position, velocity = position.copy(), velocity.copy()
             position[self._joint], velocity[self._joint] = self._stuck_at, 0.0

@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A robot without physics, and with every fault that a test wants.
+"""A robot without physics, with injectable faults.
 
 Each joint follows its target as a first-order lag; without stiffness it stays where it is. The
-base is upright and half the weight stands on each foot.
+base is upright and each foot carries half the weight.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from vla_common.parameters import Parameters
 from vla_hardware.drivers.base import DriverError, Gains
-from vla_robot import Reading
+from vla_robot import Reading, RobotModel
 
 GRAVITY = 9.81
 
@@ -21,10 +22,12 @@ GRAVITY = 9.81
 class MockDriver:
     """First-order joints: dq/dt = (target - q) / lag, at most `speed` rad/s.
 
-    The fault switches may be set at any time from the test's thread:
-    read_fault: None or one of 'error', 'hang', 'nan', 'torn_shape', 'torn_jump';
-    hang_seconds: how long 'hang' blocks; write_fault: whether writing raises.
+    A test may set these at any time from its own thread:
+    read_fault: None or one of 'error', 'hang', 'nan', 'wrong_shape', 'jump';
+    hang_seconds: how long 'hang' blocks; write_fault: whether `write` raises.
     """
+
+    can_fall = False  # the base never tilts: a correction would only follow the lag of the joints
 
     def __init__(
         self,
@@ -35,7 +38,6 @@ class MockDriver:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         n = len(start)
-        self._start = start.copy()
         self._position = start.copy()
         self._velocity = np.zeros(n)
         self._target = start.copy()
@@ -54,6 +56,12 @@ class MockDriver:
         self.read_fault: str | None = None
         self.write_fault = False
         self.hang_seconds = 0.5
+
+    @classmethod
+    def from_parameters(
+        cls, robot: RobotModel, params: Parameters, clock: Callable[[], float]
+    ) -> MockDriver:
+        return cls(robot.poses['standing'], robot.limits.velocity, robot.total_mass, clock=clock)
 
     @property
     def real_time_factor(self) -> float:
@@ -86,9 +94,9 @@ class MockDriver:
             time.sleep(self.hang_seconds)
         elif fault == 'nan':
             position[self._reads % len(position)] = np.nan
-        elif fault == 'torn_shape':
+        elif fault == 'wrong_shape':
             position = position[: len(position) // 2]
-        elif fault == 'torn_jump':
+        elif fault == 'jump':
             position[len(position) // 2 :] += 1.0 if self._reads % 2 else -1.0
         half = np.array([0.0, 0.0, 0.5 * self._mass * GRAVITY, 0.0, 0.0, 0.0])
         return Reading(
@@ -112,11 +120,6 @@ class MockDriver:
         self._effort[:] = effort
         self.gains = gains
         self._stiff = bool(gains.kp.any())
-
-    def reset(self) -> None:
-        """Back to the pose that it started in, at rest."""
-        self._position[:] = self._start
-        self._velocity[:] = 0.0
 
     def close(self) -> None:
         self.connected = False

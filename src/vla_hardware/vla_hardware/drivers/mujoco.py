@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The simulated robot: physics stepped in real time by the servo loop's own reads."""
+"""The simulated robot: physics stepped in real time by the reads of the servo loop."""
 
 from __future__ import annotations
 
@@ -9,43 +9,51 @@ from collections.abc import Callable
 
 import numpy as np
 
+from vla_common.parameters import Parameters
 from vla_hardware.drivers.base import Gains
 from vla_robot import Reading, RobotModel
 from vla_sim import Scene, SensorNoise, World
 
 
 class MujocoDriver:
-    """A `vla_sim.World` that keeps up with the steady clock.
+    """A `vla_sim.World` that keeps up with a clock.
 
     Each read first advances the physics to now, in whole steps, but by at most `max_catch_up`
     seconds: after a stall the rest is dropped (and shows in `real_time_factor`), else a stall
-    would cause the next one. noise and delay (s): of the sensors.
+    would cause the next one.
     """
 
     def __init__(
         self,
-        robot: RobotModel,
-        scene: Scene,
+        world: World,
         *,
-        seed: int = 0,
-        noise: SensorNoise | None = None,
-        delay: float = 0.0,
         max_catch_up: float = 0.02,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.world = World(robot, scene, seed=seed, sensor_noise=noise, sensor_delay=delay)
-        self.scene = scene
-        self._robot = robot
+        self.world = world
+        self.can_fall = bool(world.robot.foot_boxes)
         self._clock = clock
         self._max_catch_up = max_catch_up
-        self._timestep = self.world.timestep
+        self._timestep = world.timestep
         self._owed = 0.0
         self._last: float | None = None
         self._gains: Gains | None = None
-        self._zeros = np.zeros(robot.n)
         # (wall, simulated) time over the last second, for the real-time factor.
         self._history: deque[tuple[float, float]] = deque()
         self._held: np.ndarray | None = None
+
+    @classmethod
+    def from_parameters(
+        cls, robot: RobotModel, params: Parameters, clock: Callable[[], float]
+    ) -> MujocoDriver:
+        sim = params.sim
+        world = World(
+            robot,
+            Scene.load(sim.scene) if sim.scene else Scene.default(),
+            seed=sim.seed,
+            sensor_noise=SensorNoise.typical() if sim.sensor_noise else None,
+        )
+        return cls(world, max_catch_up=sim.max_catch_up, clock=clock)
 
     @property
     def real_time_factor(self) -> float:
@@ -55,12 +63,11 @@ class MujocoDriver:
         return (sim1 - sim0) / (wall1 - wall0) if wall1 > wall0 else 1.0
 
     def connect(self) -> None:
-        self.world.reset('standing')
         self._last = None
 
     def power(self, on: bool) -> None:
         if on:
-            self._gains = None  # sent anew with the next write
+            self._gains = None  # sent again with the next write
 
     def read(self) -> Reading:
         now = self._clock()
@@ -72,7 +79,7 @@ class MujocoDriver:
             self._owed = steps * self._timestep
         if steps > 0:
             if self._held is not None:
-                self._hang(steps)
+                self._suspend(steps)
             else:
                 self.world.step(steps)
             self._owed -= steps * self._timestep
@@ -92,11 +99,10 @@ class MujocoDriver:
         self.world.command(position, velocity, effort)
 
     def reset(self, suspended: bool) -> None:
-        """Puts the world back, the robot standing.
+        """Put the world back, the robot in its standing pose.
 
-        suspended: hang the robot in its standing pose, as from a gantry, until the servos are
-        stiff again. Without it, a robot reset during an e-stop would sink down at once, and the
-        fall that the e-stop waits to see gone would be back.
+        suspended: hold the robot there, as from a gantry, until the servos are stiff again.
+        Without it, a robot reset during an e-stop would sink down at once and fall again.
         """
         self.world.reset('standing')
         self._history.clear()
@@ -105,13 +111,13 @@ class MujocoDriver:
         self._held = self.world.qpos.copy() if suspended else None
 
     def push(self, force: np.ndarray, duration: float, link: str) -> None:
-        """Pushes a link with a force (3,) N in the world frame, for some seconds."""
+        """Push a link with a force (3,) N in the world frame for `duration` s."""
         self.world.push(force, duration, link)
 
     def close(self) -> None:
         self._held = None
 
-    def _hang(self, steps: int) -> None:
+    def _suspend(self, steps: int) -> None:
         assert self._held is not None
         self.world.set_state(self._held, np.zeros_like(self.world.qvel))
         self.world.step(steps)

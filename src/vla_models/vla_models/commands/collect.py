@@ -7,21 +7,20 @@ import sys
 from pathlib import Path
 
 from vla_common.terminal import console, guarded, parser, positive, progress
-from vla_models.collection import GLIMPSES, Collector
+from vla_models.collection import FIRST_STATIC, Collector
 from vla_models.dataset import EpisodeWriter, failures, finalise, finished_attempts
 from vla_models.parallel import each
 from vla_robot import load_robot
-from vla_safety.parameters import load_parameters
 
-GLIMPSES_EACH = 2  # episodes of glimpses for each demonstration
+STATIC_EACH = 2  # episodes of static views for each demonstration
 
 
 class EpisodeMaker:
-    """Makes one attempt at a time, in a process of its own; whether it gave an episode."""
+    """Makes one attempt at a time, in a process of its own. Returns whether it gave an episode."""
 
     def __init__(self, robot: str, seed: int, out: str, parameters: str | None) -> None:
         model = load_robot(robot)
-        self.collector = Collector(model, seed, load_parameters(parameters))
+        self.collector = Collector(model, seed, parameters)
         self.writer = EpisodeWriter(Path(out), Collector.layout(model, seed))
 
     def __call__(self, attempt: int) -> bool:
@@ -34,20 +33,20 @@ class EpisodeMaker:
 
 
 def attempts_of(number: int) -> tuple[int, ...]:
-    """A demonstration and the glimpses that go with it."""
-    first = GLIMPSES + number * GLIMPSES_EACH
-    return (number, *range(first, first + GLIMPSES_EACH))
+    """The attempts of a demonstration and of its static views."""
+    first = FIRST_STATIC + number * STATIC_EACH
+    return (number, *range(first, first + STATIC_EACH))
 
 
 def collect(
     robot: str, episodes: int, out: Path, seed: int, jobs: int, parameters: str | None = None
 ) -> tuple[int, int]:
-    """Make what `out` lacks of `episodes` demonstrations and their glimpses; how many were made,
-    and how many attempts failed.
+    """Make what `out` lacks of `episodes` demonstrations and their static views. Returns how many
+    were made and how many attempts failed.
 
     Raises ConfigError where `out` holds data of another kind or seed.
     """
-    EpisodeWriter(out, Collector.layout(load_robot(robot), seed))  # told before anything starts
+    EpisodeWriter(out, Collector.layout(load_robot(robot), seed))  # rejected before anything starts
     done = finished_attempts(out)
     attempts = [a for number in range(episodes) for a in attempts_of(number)]
     missing = [attempt for attempt in attempts if attempt not in done]
@@ -67,9 +66,9 @@ def _run(arguments: list[str] | None) -> int:
     p = parser(
         'vla_models collect',
         'Let the expert do tasks in the simulator, in physics and through the safety filter, and\n'
-        'write down what it saw and did where it succeeded.',
+        'record what it saw and did where it succeeded.',
         'An episode is one scene, one start posture and one instruction that is carried out; two\n'
-        'scenes that are only looked at go with each. Interrupt it and run it again: it goes on.\n'
+        'scenes seen without motion go with each. A run that was interrupted is resumed.\n'
         " The layout on disk is LeRobot's (v3.0).\n\nexample:\n"
         '  ros2 run vla_models collect --episodes 2000 --out data --jobs 2',
     )

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""`ros2 run vla_models train`: behaviour cloning of what collect wrote, or of your own data."""
+"""`ros2 run vla_models train`: behaviour cloning of collected data, or of your own."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from pathlib import Path
 
 from vla_common.errors import ConfigError
 from vla_common.terminal import console, guarded, parser, positive, progress
+from vla_models.network.encoders import VISION
 from vla_models.network.heads import HEADS
-from vla_models.network.vision import VISION
 from vla_models.training import Trainer, TrainingOptions
 from vla_models.training.options import PARTS, PRECISIONS
 
 EPILOG = """\
-DIR gets checkpoint.safetensors (training goes on from it when run again), best.safetensors,
-loss.png, training.json and tokenizer.json. With --minutes the learning rate falls to the end of
-that time, whatever the machine. Data: what collect wrote, or any dataset in LeRobot's layout v3.0
-with one camera and named joints; it is checked whole before the first step.
+Output: checkpoint.safetensors (a second run resumes from it), best.safetensors, loss.png,
+training.json and tokenizer.json. With --minutes the learning rate schedule follows the clock. Data:
+the output of collect, or any dataset in LeRobot's layout v3.0 with one camera and named joints; all
+of it is checked before the first step.
 
 several GPUs (accelerate launch does the same):
   torchrun --nproc_per_node 4 -m vla_models.commands.train --data data --out run
-fine-tuning the shipped bundle on your own data, the eyes left as they are:
+fine-tuning the shipped bundle on your own data, without training the image encoder:
   ros2 run vla_models train --data mine --out run --init models/humanoid_vla --freeze vision
 example:
   ros2 run vla_models train --data data --out run --minutes 40"""
 
 
 def train(data: Path, out: Path, options: TrainingOptions) -> Trainer:
-    """Train, or go on training, in `out`; the trainer as it ended."""
+    """Train in `out`, or resume there. Returns the trainer."""
     bar = progress('frames')
-    first = os.environ.get('RANK', '0') == '0'  # of several processes one tells
+    first = os.environ.get('RANK', '0') == '0'  # one of several processes prints
     bar.disable = not first
     with bar:
         reading = bar.add_task('checking the data', total=None)
@@ -45,20 +45,20 @@ def train(data: Path, out: Path, options: TrainingOptions) -> Trainer:
         )
         bar.remove_task(reading)
         if trainer.resumed and first:
-            bar.console.print(f'going on after step {trainer.step} of {trainer.steps}')
+            bar.console.print(f'resuming after step {trainer.step} of {trainer.steps}')
         line = bar.add_task('training', total=trainer.steps * options.batch)
         bar.advance(line, trainer.step * options.batch)
 
         def advance(count: int, loss: float) -> None:
             bar.update(line, advance=count, description=f'step {trainer.step} loss {loss:.4f}')
 
-        def validated(finding: dict[str, float]) -> None:
+        def validated(figures: dict[str, float]) -> None:
             if not first:
                 return
             bar.console.print(
                 f'step {trainer.step} ({trainer.seconds:.0f} s): training loss'
                 f' {trainer.curves["train"][-1]:.4f}; on unseen episodes: chunk'
-                f' {finding["error"]:.4f} rad, target {finding["target"] * 100:.1f} cm'
+                f' {figures["error"]:.4f} rad, target {figures["target"] * 100:.1f} cm'
             )
 
         trainer.run(advance, validated)
@@ -69,8 +69,8 @@ def _run(arguments: list[str] | None) -> int:
     default = TrainingOptions()
     p = parser(
         'vla_models train',
-        'Train HumanoidVLA by behaviour cloning: deterministic by seed, validated on episodes\n'
-        'that it does not train on, stopped when those no longer get better.',
+        'Train HumanoidVLA by behaviour cloning: deterministic by seed, validated on held-out\n'
+        'episodes, stopped early.',
         EPILOG,
     )
     p.add_argument('--data', type=Path, required=True, metavar='DIR', help='the dataset')
@@ -89,12 +89,14 @@ def _run(arguments: list[str] | None) -> int:
     p.add_argument('--recompute', action='store_true', help='activation checkpointing of '
                    'transformer layers: less memory, more time')  # fmt: skip
     p.add_argument('--state', default=default.state, metavar='GROUP', help='joints that the policy '
-                   f'feels: a group of the robot, or all (default {default.state})')  # fmt: skip
+                   f'reads: a group of the robot, or all (default {default.state})')  # fmt: skip
     p.add_argument('--vision', choices=sorted(VISION), help='encoder (default convolutional)')
     p.add_argument('--head', choices=sorted(HEADS), help='action head (default mlp)')
     p.add_argument('--network', type=json.loads, default={}, metavar='JSON', help='other sizes')
-    p.add_argument('--init', default='', metavar='PATH', help='run, bundle or file to begin from')
-    p.add_argument('--freeze', nargs='+', choices=PARTS, default=(), help='parts left as they are')
+    p.add_argument('--init', default='', metavar='PATH', help='run, bundle or file of weights')
+    p.add_argument(
+        '--freeze', nargs='+', choices=PARTS, default=(), help='parts to leave untrained'
+    )
     a = p.parse_args(arguments)
     trainer = train(a.data, a.out, _options(a))
     if trainer.accelerator.is_main_process:

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Datasets in LeRobot's layout (v3.0): written by `collect`, read by `train`, or brought along.
+"""Datasets in LeRobot's layout (v3.0): written by `collect`, or a user's own; read by `train`.
 
 Writing: `EpisodeWriter` in any number of processes, then `finalise`. Reading: `open_dataset`.
 """

@@ -43,7 +43,7 @@ def to_numpy(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def hugging_face(features: dict[str, dict]) -> dict[bytes, bytes]:
-    """The schema metadata from which `datasets` knows what a column is."""
+    """The schema metadata that `datasets` reads."""
     table: dict[str, dict] = {}
     for name, feature in features.items():
         value = {'dtype': feature['dtype'], '_type': 'Value'}
@@ -56,8 +56,7 @@ def hugging_face(features: dict[str, dict]) -> dict[bytes, bytes]:
 
 
 def pandas_index(index: str, others: dict[str, str]) -> dict[bytes, bytes]:
-    """The schema metadata from which pandas makes column `index` the index. `others`: names to
-    NumPy types."""
+    """The schema metadata that makes `index` the index in pandas. others: names to NumPy types."""
     columns = [_pandas_column(index, 'unicode', 'object')]
     columns += [
         _pandas_column(name, 'unicode' if kind == 'object' else kind, kind)

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""One episode, as whoever collects hands it over."""
+"""One episode, as collection hands it to the writer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vla_models.tasks import ALL_TASKS, Task
 
 @dataclass(frozen=True)
 class Labels:
-    """What M instructions would make the expert do from each of F frames.
+    """The chunks of the expert for M instructions, from each of F frames.
 
     task (F, M) places in `ALL_TASKS`; action (F, M, h, k) joint targets, rad; phase (F, M, 2) sine
     and cosine; target (F, M, 3) the cube in the base frame, m, and pixel (F, M, 2) in the image,
@@ -32,8 +32,8 @@ class Labels:
 class Episode:
     """F frames of one scene: image (F, S, S, 3) uint8 RGB, state and action (F, k) rad.
 
-    `action` is the joint target for one frame later. `text` is the instruction; where it is empty
-    the task's first phrasing stands for it.
+    action: the joint target for the next frame. text: the instruction, empty for the first phrasing
+    of the task.
     """
 
     task: Task
@@ -48,7 +48,7 @@ class Episode:
         return self.text or canonical(self.task)
 
     def check(self, layout: DatasetLayout) -> None:
-        """Raises ValueError, with what was found and what was wanted, for what doesn't fit."""
+        """Raises ValueError for the first mismatch: what was found and what was wanted."""
         frames, side = len(self.image), layout.image_size
         if not frames:
             raise ValueError('an episode without frames')
@@ -82,5 +82,5 @@ def canonical(task: Task) -> str:
 
 
 def task_named(name: str) -> Task | None:
-    """The task of a stored name; None where the grammar has none of that name."""
+    """The task of a stored name, or None."""
     return next((task for task in ALL_TASKS if task.name == name), None)

@@ -6,12 +6,11 @@
     meta/tasks.parquet                          instruction to number (and the grammar's name)
     meta/episodes/chunk-000/file-000.parquet    where each episode's frames are
     meta/stats.json                             of images, state and action, for normalisation
-    meta/vla.json                               horizon, labels, joints: see `layout.Layout`
+    meta/vla.json                               horizon, labels, joints: see `DatasetLayout`
 
-Episodes are numbered without gaps in the order in which they were taken up; `attempt` in the
-episodes table is the number under which they were collected. It can be run again when more parts
-are there: files that exist are left as they are. Parts are deleted when the tables that replace
-them are written.
+Episodes are numbered without gaps in the order of finalising; `attempt` in the episodes table is
+their number in the collection. A second run adds new parts and leaves existing files unchanged.
+Parts are deleted after the tables that replace them are written.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ from vla_models.tasks import ALL_TASKS
 
 
 def finished_attempts(directory: Path) -> set[int]:
-    """Attempts that need not be made again: taken up, waiting as a part, or skipped."""
+    """Attempts that are complete: finalised, waiting as a part, or skipped."""
     directory = Path(directory)
     done = {int(path.stem) for path in parts(directory)} | set(failures(directory))
     if (directory / INFO).exists():
@@ -58,7 +57,7 @@ def finished_attempts(directory: Path) -> set[int]:
 
 
 def count_episodes(directory: Path) -> int:
-    """Episodes in the dataset, those that wait as parts included."""
+    """Episodes in the dataset, including those that wait as parts."""
     taken = _episode_rows(Path(directory)) if (Path(directory) / INFO).exists() else []
     known = {row['attempt'] for row in taken}
     return len(known | {int(path.stem) for path in parts(Path(directory))})
@@ -93,7 +92,7 @@ class _Tasks:
 
 
 class _DataFile:
-    """One data file in the making: begun when needed, closed when it is large enough."""
+    """The data file that is being written."""
 
     def __init__(self, directory: Path, number: int, metadata: dict[bytes, bytes]) -> None:
         self.directory, self.number, self.metadata = directory, number, metadata
@@ -117,9 +116,9 @@ class _DataFile:
 
 
 def finalise(directory: Path, progress: Callable[[int], None] = lambda episodes: None) -> int:
-    """Take up all parts; returns how many episodes the dataset has now.
+    """Convert all parts. Returns the number of episodes of the dataset.
 
-    ConfigError where `directory` is no dataset or holds no episode at all.
+    Raises ConfigError where `directory` is no dataset or has no episode.
     """
     directory = Path(directory)
     layout = read_ours(directory)
@@ -138,7 +137,7 @@ def finalise(directory: Path, progress: Callable[[int], None] = lambda episodes:
     file = _DataFile(directory, last + 1, metadata)
     frames = rows[-1]['dataset_to_index'] if rows else 0
     for path in waiting:
-        if int(path.stem) in known:  # taken up by a run that was killed before it tidied up
+        if int(path.stem) in known:  # finalised by a run that was killed before it deleted parts
             continue
         table = pq.read_table(path)
         about = json.loads(table.schema.metadata[b'episode'])
@@ -177,15 +176,15 @@ def finalise(directory: Path, progress: Callable[[int], None] = lambda episodes:
 def _numbered(
     table: pa.Table, layout: DatasetLayout, episode: int, index: int, task: int, numbers: list[int]
 ) -> pa.Table:
-    """The columns that only the whole dataset knows, in the order of `info.json`."""
+    """The table with dataset-wide numbers, in the column order of `info.json`."""
     count = len(table)
     given = {name: table[name] for name in table.column_names}
     given['episode_index'] = pa.array(np.full(count, episode, np.int64))
     given['index'] = pa.array(np.arange(index, index + count, dtype=np.int64))
     given['task_index'] = pa.array(np.full(count, task, np.int64))
     if layout.labels:
-        asked = columns.to_numpy(table['labels.task'])
-        given['labels.task'] = columns.fixed(np.array(numbers, np.int64)[asked])
+        labelled = columns.to_numpy(table['labels.task'])
+        given['labels.task'] = columns.fixed(np.array(numbers, np.int64)[labelled])
     return pa.table({name: given[name] for name in layout.features()})
 
 

@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What training reads: all frames of a checked dataset as memory-mapped arrays.
+"""All frames of a checked dataset as memory-mapped arrays, for training.
 
 Decoding PNG and Parquet for every batch would cost more than the network. So a dataset is read and
-checked once, and kept as plain arrays in `.cache/`, beside a fingerprint of the files that it was
-made from: names, sizes and times of change. Another fingerprint, and it is made again.
+checked once and cached as plain arrays in `.cache/`, with a fingerprint of its files: names, sizes
+and times of change. With another fingerprint the cache is rebuilt.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FORMAT = 1  # of the arrays below
 
 @dataclass(frozen=True)
 class Frames:
-    """N frames, each asked M instructions.
+    """N frames with M instructions each.
 
     image (N, S, S, 3) uint8 RGB; state (N, ks) rad; episode, frame (N,); task (N, M) rows of
     `instructions`; action (N, M, h, k) rad; phase (N, M, 2); target (N, M, 3) m and pixel
@@ -55,7 +55,7 @@ class Frames:
         return self.task.shape[1]
 
     def split(self, validation: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Frame numbers to train on and to validate on; no episode is in both."""
+        """Frame numbers for training and for validation; no episode is in both."""
         episodes = np.unique(self.episode)
         if len(episodes) < 2:
             raise ConfigError('dataset', 'episodes', len(episodes), 'two, to hold one out')
@@ -65,7 +65,7 @@ class Frames:
         return np.flatnonzero(~inside), np.flatnonzero(inside)
 
     def state_statistics(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and deviation (ks,) of the state; joints that hardly move get 0.1 rad."""
+        """Mean and deviation (ks,) of the state; at least 0.1 rad."""
         return _statistics(np.asarray(self.state))
 
 
@@ -80,17 +80,17 @@ def open_dataset(
     image_size: int = 112,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Frames:
-    """The frames of `directory`, checked. ConfigError names what is wrong, with episode and frame.
+    """The frames of `directory`, checked. Raises ConfigError with file, episode and frame.
 
-    `progress(done, total)` counts frames while the cache is made.
+    progress(done, total): frames, while the cache is built.
     """
     source = DatasetSource(directory, image_size)
     cache = source.directory / CACHE
-    print_of_files = _fingerprint(source)
+    fingerprint = _fingerprint(source)
     key = cache / 'fingerprint'
-    if not key.exists() or key.read_text() != print_of_files:
+    if not key.exists() or key.read_text() != fingerprint:
         _build(source, cache, progress)
-        write_text(key, print_of_files)
+        write_text(key, fingerprint)
     arrays = {name: np.load(cache / f'{name}.npy', mmap_mode='r') for name in _shapes(source)}
     kept = {name: array if name == 'image' else np.array(array) for name, array in arrays.items()}
     return Frames(source.layout, source.instructions, **kept)

@@ -1,6 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What a dataset is made of: names, shapes, rates. LeRobot's `meta/info.json`, and what it has no
-place for in `meta/vla.json`."""
+"""The layout of a dataset: names, shapes, rates. LeRobot's `meta/info.json`, and `meta/vla.json`
+for everything that it has no place for."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ FILE_MEGABYTES = 100
 
 @dataclass(frozen=True)
 class DatasetLayout:
-    """What every episode of one dataset has in common.
+    """What all episodes of a dataset have in common.
 
-    With `labels` > 0 each frame carries that many instructions, each with the chunk that the
-    expert would follow from this very frame: `horizon` targets, `step` s apart.
+    With `labels` > 0 each frame has that many instructions, each with the chunk of the expert from
+    this frame: `horizon` targets, `step` s apart.
     """
 
     robot: str
@@ -75,7 +75,7 @@ class DatasetLayout:
         }
 
     def features(self) -> dict[str, dict]:
-        """The table of columns as `info.json` has it. Labels are stored flat (see `writing`)."""
+        """The table of columns as `info.json` has it. Labels are stored flat."""
         side = self.image_size
         table: dict[str, dict] = {
             IMAGE: {
@@ -117,7 +117,7 @@ def claim(directory: Path, layout: DatasetLayout) -> None:
 
 
 def read_ours(directory: Path) -> DatasetLayout:
-    """`meta/vla.json`. ConfigError where it is missing or malformed."""
+    """`meta/vla.json`. Raises ConfigError."""
     path = Path(directory) / OURS
     content = read_json(path, 'a dataset made by collect')
     try:
@@ -128,7 +128,7 @@ def read_ours(directory: Path) -> DatasetLayout:
 
 
 def read_json(path: Path, wanted: str) -> dict:
-    """A JSON object. ConfigError where there is none."""
+    """A JSON object. Raises ConfigError."""
     try:
         content = json.loads(Path(path).read_text())
     except (OSError, ValueError) as error:
@@ -140,7 +140,7 @@ def read_json(path: Path, wanted: str) -> dict:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Complete or not at all, whoever else writes the same at the same time."""
+    """Write atomically; several processes may write the same file."""
     partial = path.with_name(f'{path.name}.{os.getpid()}.partial')
     partial.write_text(text)
     partial.replace(path)

@@ -1,9 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Reading a dataset in LeRobot's layout (v3.0), checked whole: ours, or one that a user brings.
+"""Reading and checking of a dataset in LeRobot's layout (v3.0), collected or a user's own.
 
-Whatever is wrong is one ConfigError that names the file, and the episode and frame in it where
-there is one: a column that is not there, a row that is missing, a value that is not finite, an
-image or video that ends too early, joints that are not the robot's.
+Each fault is one ConfigError with the file, and the episode and frame where there is one: a missing
+column or row, a value that is not finite, a truncated image or video, unknown joints.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import pyarrow.parquet as pq
 from vla_common.errors import ConfigError
 from vla_models.dataset import columns
 from vla_models.dataset.episode import task_named
-from vla_models.dataset.images import Squarer, decode_image, fault_of
+from vla_models.dataset.images import Squarer, VideoFrames, decode_image, fault_of
 from vla_models.dataset.layout import (
     ACTION,
     DATA,
@@ -35,16 +34,15 @@ from vla_models.dataset.layout import (
     read_json,
     read_ours,
 )
-from vla_models.dataset.video import VideoFrames
 from vla_models.tasks import Task
 
-STEP = 0.1  # s between the points of a chunk, where a dataset does not say
+STEP = 0.1  # s between the points of a chunk, default
 HORIZON = 16
 
 
 @dataclass(frozen=True)
 class Instruction:
-    """A row of the task table; `task` where the grammar knows more ways to say it."""
+    """A row of the task table; `task` where the grammar has more phrasings of it."""
 
     text: str
     task: Task | None
@@ -64,10 +62,10 @@ class EpisodeArrays:
 
 
 class DatasetSource:
-    """A dataset directory. The metadata is checked at once, frames as `episodes` gives them."""
+    """A dataset directory. Metadata are checked at once, frames by `episodes`."""
 
     def __init__(self, directory: Path, image_size: int = 112) -> None:
-        """`image_size` is taken where the dataset does not say (a user's own)."""
+        """image_size: default for a dataset without `meta/vla.json`."""
         self.directory = Path(directory)
         self.info_path = self.directory / INFO
         info = read_json(self.info_path, 'a dataset in LeRobot layout; collect ends with it')
@@ -172,12 +170,12 @@ class DatasetSource:
 
     @property
     def frames(self) -> int:
-        """As many as the table of episodes promises."""
+        """The number of frames in the table of episodes."""
         return sum(row['length'] for row in self.rows)
 
     @property
     def files(self) -> list[Path]:
-        """Every file that the frames are in, and the metadata."""
+        """All files of frames and metadata."""
         patterns = ('meta/**/*', 'data/**/*.parquet', 'videos/**/*')
         found = {path for p in patterns for path in self.directory.glob(p) if path.is_file()}
         return sorted(found)
@@ -185,7 +183,7 @@ class DatasetSource:
     # --- frames ------------------------------------------------------------------------------
 
     def episodes(self) -> Iterator[EpisodeArrays]:
-        """All episodes, in order. ConfigError at the first thing that is wrong."""
+        """All episodes, in order. Raises ConfigError at the first fault."""
         path, table = None, None
         squarer = Squarer(self.layout.image_size)
         videos = VideoFrames()
@@ -235,7 +233,7 @@ class DatasetSource:
                 raise bad(0, name, found, f'{width}, one for each joint')
             arrays[name] = values.reshape(length, *shape)
             if name in ('labels.target', 'labels.pixel'):
-                continue  # NaN: nothing to be seen
+                continue  # NaN: not in view
             finite = np.isfinite(arrays[name]).reshape(length, -1).all(axis=1)
             if not finite.all():
                 raise bad(int(np.argmin(finite)), name, 'a value that is not finite', 'numbers')
@@ -244,11 +242,11 @@ class DatasetSource:
             frame = int(np.argmax(order != np.arange(length)))
             raise bad(frame, 'frame_index', order[frame], frame)
         for name in ('task_index', *(n for n in layout.label_shapes if n == 'labels.task')):
-            asked = arrays[name].reshape(length, -1)
-            known = ((asked >= 0) & (asked < len(self.instructions))).all(axis=1)
+            rows = arrays[name].reshape(length, -1)
+            known = ((rows >= 0) & (rows < len(self.instructions))).all(axis=1)
             if not known.all():
                 frame = int(np.argmin(known))
-                raise bad(frame, name, asked[frame].tolist(), f'rows of {TASKS}')
+                raise bad(frame, name, rows[frame].tolist(), f'rows of {TASKS}')
         return EpisodeArrays(
             number,
             self._images(bad, whole, row, squarer, videos),

@@ -2,9 +2,9 @@
 """Writing episodes from many processes at once.
 
 Each attempt at an episode ends as one file in `parts/`: `000123.parquet` where it succeeded,
-`000123.skipped` (with the reason) where not. Files appear whole or not at all and no two workers
-write the same one, so nothing is locked, a kill loses at most the episodes in work, and to resume
-is to do the attempts that have no file. `finalise` turns parts into LeRobot's files.
+`000123.skipped` (with the reason) where not. Files are written atomically and no two workers
+write the same one, so nothing is locked, a kill loses at most the unfinished episodes, and a run is
+resumed with the attempts that have no file. `finalise` converts parts into LeRobot's files.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ PARTS = 'parts'
 
 
 def part_path(directory: Path, attempt: int, kind: str = 'parquet') -> Path:
-    """Where an attempt's episode lies until `finalise`."""
+    """The file of an attempt until `finalise`."""
     return Path(directory) / PARTS / f'{attempt:06d}.{kind}'
 
 
 class EpisodeWriter:
-    """Writes episodes of one layout into a directory; any number of them may do so at once."""
+    """Writes episodes of one layout into a directory, in any number of processes."""
 
     def __init__(self, directory: Path, layout: DatasetLayout) -> None:
-        """ConfigError where `directory` already holds a dataset of another layout."""
+        """Raises ConfigError where `directory` has a dataset of another layout."""
         self.directory, self.layout = Path(directory), layout
         claim(self.directory, layout)
         (self.directory / PARTS).mkdir(exist_ok=True)
 
     def write(self, attempt: int, episode: Episode) -> None:
-        """Keep an episode. ValueError where it doesn't fit the layout."""
+        """Write an episode. Raises ValueError where it does not fit the layout."""
         episode.check(self.layout)
         frames = len(episode.image)
         arrays: dict[str, pa.Array] = {
@@ -66,24 +66,24 @@ class EpisodeWriter:
         os.replace(partial, path)
 
     def skip(self, attempt: int, reason: str) -> None:
-        """Note that an attempt gave no episode, so that it is not made again."""
+        """Record that an attempt gave no episode."""
         write_text(part_path(self.directory, attempt, 'skipped'), reason + '\n')
 
 
 def failures(directory: Path) -> dict[int, str]:
-    """Attempts that gave no episode, and why."""
+    """Attempts that gave no episode, with the reason."""
     found = sorted((Path(directory) / PARTS).glob('*.skipped'))
     return {int(path.stem): path.read_text().strip() for path in found}
 
 
 def parts(directory: Path) -> list[Path]:
-    """Episodes that `finalise` has not taken up yet, in order."""
+    """Episodes that are not finalised yet, in order."""
     return sorted((Path(directory) / PARTS).glob('*.parquet'))
 
 
 def _statistics(episode: Episode) -> dict[str, list]:
-    """What LeRobot keeps for each episode: `stats/<column>/<statistic>`. Images are in [0, 1], with
-    a value for each channel, shaped (3, 1, 1)."""
+    """LeRobot's statistics of an episode: `stats/<column>/<statistic>`. Images in [0, 1], one value
+    for each channel, shaped (3, 1, 1)."""
     pixels = episode.image.reshape(-1, 3) / np.float32(255.0)
     stats: dict[str, list] = {}
     for name, values in ((IMAGE, pixels), (STATE, episode.state), (ACTION, episode.action)):

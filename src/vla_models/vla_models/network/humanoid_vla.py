@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""HumanoidVLA: looks, reads, feels its joints, and says where they should go."""
+"""HumanoidVLA: from image, instruction and joint positions to a chunk of joint targets."""
 
 # Annotations are not postponed here: TorchScript reads those of a NamedTuple as they are.
 from dataclasses import asdict, dataclass, field
@@ -8,9 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vla_models.network.fusion import Fusion
-from vla_models.network.goal_snap import GoalSnap
+from vla_models.network.encoders import VISION, TextEncoder
 from vla_models.network.heads import HEADS, HeadShape
+from vla_models.network.layers import TransformerLayer, perceptron
 from vla_models.network.sizes import Sizes, resize
 from vla_models.network.spatial_attention import (
     Keypoints,
@@ -18,17 +18,94 @@ from vla_models.network.spatial_attention import (
     LanguageQueriedAttention,
     Locator,
 )
-from vla_models.network.text import TextEncoder
-from vla_models.network.vision import VISION
+
+
+class Fusion(nn.Module):
+    """A transformer over [readout, text, phase, target, body…, keypoints…]; the readout leaves.
+
+    `history` body tokens, the newest first. Without keypoints the head can be trained on postures
+    and true targets alone, which needs no image.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        vision: int,
+        state: int,
+        history: int,
+        keypoints: int,
+        heads: int,
+        layers: int,
+    ) -> None:
+        super().__init__()
+        self.readout = nn.Parameter(torch.randn(1, 1, width) * 0.02)
+        self.kind = nn.Parameter(torch.randn(4 + history + keypoints, width) * 0.02)
+        self.phase = nn.Linear(2, width)
+        self.target = perceptron(4, width, width)
+        self.body = perceptron(state, width, width)
+        self.keypoint = perceptron(4 + vision, width, width)
+        self.layers = nn.ModuleList(TransformerLayer(width, heads) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(
+        self, text: Tensor, states: Tensor, phase: Tensor, target: Tensor, points: Tensor | None
+    ) -> Tensor:
+        """Text (B, width), states (B, T, k), phase (B, 2), target (B, 4), points (B, K, 4 + vision)
+        or None, to (B, width)."""
+        parts = [
+            self.readout.expand(text.shape[0], -1, -1),
+            text.unsqueeze(1),
+            self.phase(phase).unsqueeze(1),
+            self.target(target).unsqueeze(1),
+            self.body(states),
+        ]
+        if points is not None:
+            parts.append(self.keypoint(points))
+        tokens = torch.cat(parts, dim=1)
+        tokens = tokens + self.kind[: tokens.shape[1]]
+        for layer in self.layers:
+            tokens = layer(tokens)
+        return self.norm(tokens[:, 0])
+
+
+MOVING = 0.03  # rad between the last step of a chunk and the third before it: still moving
+
+
+class GoalSnap(nn.Module):
+    """Sends joints within `reach` rad of the rest position of a chunk there at once.
+
+    Near the end of a motion a trained head keeps a share of the present posture (0.6, measured).
+    Arms that sag by 0.03 rad then stall 0.1 rad short, since only the first steps of each chunk are
+    executed. No change beyond twice `reach`, nor for joints that still move at the end of the chunk
+    (a wave); in between it fades.
+    """
+
+    def __init__(self, joints: int, reach: float) -> None:
+        super().__init__()
+        self.reach = reach
+        self.moving = MOVING  # TorchScript sees no globals
+        # rad of one normalised unit, for each joint of the action; set by training.
+        self.register_buffer('unit', torch.ones(joints))
+
+    def forward(self, chunk: Tensor, current: Tensor) -> Tensor:
+        """Chunk (B, h, k) and present positions (B, k), both normalised, to such a chunk."""
+        if not self.reach:
+            return chunk
+        end = chunk[:, -1]
+        away = (end - current).abs() * self.unit
+        motion = (end - chunk[:, -min(4, chunk.shape[1])]).abs() * self.unit
+        near = ((2 * self.reach - away) / self.reach).clamp(0.0, 1.0)
+        resting = ((self.moving - motion) / (0.5 * self.moving)).clamp(0.0, 1.0)
+        return torch.lerp(chunk, end.unsqueeze(1), (near * resting).unsqueeze(1))
 
 
 @dataclass(frozen=True)
 class HumanoidVLAConfig:
     """Sizes of the network; saved in every checkpoint.
 
-    The defaults are the reference card: a whole humanoid, a 224-pixel image, a vision transformer.
-    `small()` is what ships. `moved` are the places of the action's joints among the state's,
-    `camera` those of the joints that carry the camera; empty stands for all, in order.
+    The defaults are the reference card: a whole humanoid, a 224-pixel image, a vision transformer;
+    `small()` is the shipped network. moved: places of the joints of the action among those of the
+    state. camera: places of the joints that carry the camera. Empty: all, in order.
     """
 
     image_size: int = 224
@@ -54,8 +131,8 @@ class HumanoidVLAConfig:
     head_width: int = 512
     head_layers: int = 3
     head_steps: int = 5
-    settle: float = 0.08  # rad; see `settling`
-    sizes: Sizes = field(default_factory=dict)  # of layers that were pruned; see `sizes`
+    settle: float = 0.08  # rad; see GoalSnap
+    sizes: Sizes = field(default_factory=dict)  # of pruned layers; see `sizes`
 
     def __post_init__(self) -> None:
         for name, table in (('vision', VISION), ('head', HEADS)):
@@ -70,7 +147,7 @@ class HumanoidVLAConfig:
 
     @classmethod
     def small(cls, **given) -> 'HumanoidVLAConfig':
-        """Sizes that two CPU cores can train in half an hour."""
+        """Sizes that two CPU cores train in half an hour."""
         sizes = {
             'image_size': 112,
             'vision': 'convolutional',
@@ -94,7 +171,7 @@ class HumanoidVLAConfig:
 
 
 class Understanding(NamedTuple):
-    """What the head acts on, and what the auxiliary losses supervise on the way there."""
+    """Inputs of the head, and intermediate results that auxiliary losses supervise."""
 
     context: Tensor
     text: Tensor
@@ -108,8 +185,9 @@ class Understanding(NamedTuple):
 class HumanoidVLA(nn.Module):
     """Image, words, joint positions and phase to a chunk of normalised joint targets.
 
-    State and action share one normalisation. `forward` is what is exported; training asks
-    `understand` (from visual features on) and `imagine` (without an image) instead.
+    State and action share one normalisation. `forward` is exported; training calls `understand`
+    (from visual features on) and `imagine` (without an image). The names of the parts are those of
+    the tensors in checkpoints and bundles.
     """
 
     def __init__(self, config: HumanoidVLAConfig) -> None:
@@ -156,14 +234,14 @@ class HumanoidVLA(nn.Module):
     def understand(
         self, features: Tensor, text: Tensor, state: Tensor, phase: Tensor
     ) -> Understanding:
-        """From visual features (B/M, S, width), M instructions each, to what the head needs.
+        """From visual features (B/M, S, width), M instructions each, to the inputs of the head.
 
         `text` (B, hidden) from the text encoder, `state` (B, T·k), `phase` (B, 2).
         """
         states = state.reshape(-1, self.history, self.joints)
         points = self.looking(features, text)
         landmarks = self.landmarks(features)
-        # As often as each image is asked (`len` would fix the batch in an exported graph).
+        # Once for each instruction (`len` would fix the batch size in an exported graph).
         asked = text.shape[0] // landmarks.shape[0]
         landmarks = landmarks.unsqueeze(1).expand(-1, asked, -1).reshape(text.shape[0], -1)
         flat = torch.cat([points.place, points.spread * 8, points.answer], dim=-1)
@@ -193,11 +271,10 @@ class HumanoidVLA(nn.Module):
         where = (target - self.locator.mean) / self.locator.scale * certain[:, None]
         where = torch.cat([where, certain[:, None]], dim=-1)
         fused = self.fusion(text, states, phase, where, flat)
-        # Waves of what has to be exact: an MLP on raw coordinates learns fine detail last (Tancik
-        # et al., "Fourier features", 2020).
+        # Raw coordinates are learned in detail last (Tancik et al., "Fourier features", 2020).
         slow, fast = where * 1.5, where * 3.0
         waves = [torch.sin(slow), torch.cos(slow), torch.sin(fast), torch.cos(fast)]
-        # Text, posture and target go past the fusion too: a short way for what decides most.
+        # Text, posture and target also bypass the fusion: they decide most.
         context = torch.cat([fused, text, states[:, 0], phase, where] + waves, dim=-1)
         current = states[:, 0].index_select(1, self.moved)
         return Understanding(context, text, current, phase, target, seen, points)

@@ -1,12 +1,14 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What several parts of the network are made of."""
+"""Layers that several parts of the network share, and activation checkpointing."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 
 class Attention(nn.Module):
@@ -22,8 +24,7 @@ class Attention(nn.Module):
         self.output = nn.Linear(width, width)
 
     def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
-        """`tokens` (B, N, width). `mask` (B or 1, N or 1, N): may the token of the row look at that
-        of the column?"""
+        """tokens (B, N, width); mask (B or 1, N or 1, N): whether the row attends to the column."""
         batch, count, _ = tokens.shape
         parts = self.query_key_value(tokens).reshape(batch, count, 3, self.heads, -1)
         query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)
@@ -31,7 +32,7 @@ class Attention(nn.Module):
         if mask is not None:
             scores = scores.masked_fill(~mask.unsqueeze(1), -1e9)
         mixed = torch.softmax(scores, dim=-1) @ value
-        # Its inner width is not that of the tokens where heads were pruned.
+        # With pruned heads the inner width is not that of the tokens.
         return self.output(mixed.transpose(1, 2).reshape(batch, count, -1))
 
 
@@ -60,3 +61,20 @@ def perceptron(*widths: int) -> nn.Sequential:
     for before, after in itertools.pairwise(widths):
         layers += [nn.Linear(before, after), nn.GELU()]
     return nn.Sequential(*layers[:-1])
+
+
+def checkpoint_activations(model: nn.Module) -> int:
+    """Recompute the activations of every transformer layer in the backward pass (Chen et al. 2016):
+    less memory, more time. Returns the number of layers. Convolutions are left out: the running
+    averages of their batch norms would count twice."""
+    layers = [layer for layer in model.modules() if isinstance(layer, TransformerLayer)]
+    for layer in layers:
+        layer.forward = functools.partial(_forward, layer)  # type: ignore[method-assign]
+    return len(layers)
+
+
+def _forward(layer: TransformerLayer, *given):
+    whole = functools.partial(type(layer).forward, layer)
+    if not torch.is_grad_enabled():
+        return whole(*given)
+    return checkpoint(whole, *given, use_reentrant=False)

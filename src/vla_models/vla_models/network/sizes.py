@@ -1,9 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Sizes of single layers, where they differ from what a configuration makes: a pruned network.
+"""Layer sizes of a pruned network, where they differ from those of its configuration.
 
-`Sizes` maps a layer's name to [in, out] (linear layers and convolutions), [channels] (batch norms)
-or [heads] (attention). They are plain numbers, so that a policy.yaml or a checkpoint
-carries them, and a network of the right shape is made before its weights are loaded.
+`Sizes` maps the name of a layer to [in, out] (linear layers and convolutions), [channels] (batch
+norms) or [heads] (attention), in plain numbers for policy.yaml and checkpoints.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d)
 
 
 def size_of(layer: nn.Module) -> list[int] | None:
-    """None for a module that has no sizes of its own."""
+    """None for a module without a size."""
     if isinstance(layer, Attention):
         return [layer.heads]
     if isinstance(layer, nn.Linear):
@@ -34,20 +33,20 @@ def size_of(layer: nn.Module) -> list[int] | None:
 
 
 def sizes_of(module: nn.Module) -> Sizes:
-    """Of all layers that have some."""
+    """The sizes of all layers."""
     found = {name: size_of(layer) for name, layer in module.named_modules()}
     return {name: size for name, size in found.items() if size is not None}
 
 
 def changed_sizes(before: nn.Module, after: nn.Module) -> Sizes:
-    """Of the layers of `after` that `before` has in another size."""
+    """The sizes of those layers of `after` that differ in `before`."""
     old = sizes_of(before)
     return {name: size for name, size in sizes_of(after).items() if old.get(name) != size}
 
 
 def resize(module: nn.Module, sizes: Mapping[str, Sequence[int]]) -> None:
-    """Give layers other sizes, in place; the weights of those are new and worth nothing. Raises
-    ValueError for a layer that is not there or a size that it cannot have."""
+    """Resize layers in place; their weights are re-initialised. Raises ValueError for an unknown
+    layer or an impossible size."""
     layers = dict(module.named_modules())
     for name, size in sizes.items():
         old = size_of(layers[name]) if name in layers else None

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Where words meet the image: what is it, and where, that the instruction speaks of?"""
+"""Spatial attention with queries from the instruction, and the place of the target in metres."""
 
 # Annotations are not postponed here: TorchScript reads those of a NamedTuple as they are.
 from typing import NamedTuple
@@ -7,12 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from vla_models.network.encoders import grid_coordinates
 from vla_models.network.layers import perceptron
-from vla_models.network.vision import grid_coordinates
 
 
 class Keypoints(NamedTuple):
-    """Answers to K questions about an image of S cells.
+    """Results of K queries on an image of S cells.
 
     place (B, K, 2) in [-1, 1], u right, v down; spread (B, K, 2) standard deviation likewise;
     answer (B, K, width); scores (B, K, S), whose softmax over the cells is the attention.
@@ -25,11 +25,11 @@ class Keypoints(NamedTuple):
 
 
 class LanguageQueriedAttention(nn.Module):
-    """The instruction asks the image `keypoints` questions; each answer is a place and a feature.
+    """`keypoints` queries of the instruction on the image; each gives a place and a feature.
 
-    A question is a vector made from the text; the softmax over the grid of its product with the
-    features is a map of where the answer is. Its mean coordinate (soft-argmax) is finer than a
-    cell, which is what an arm needs; its width tells how large the thing is, or how doubtful.
+    A query is a vector made from the text; the softmax over the grid of its product with the
+    features is an attention map. Its mean coordinate (soft-argmax) is finer than a cell, as an arm
+    needs; its width grows with the size of the object and with doubt.
     """
 
     def __init__(self, width: int, text_width: int, side: int, keypoints: int) -> None:
@@ -41,8 +41,8 @@ class LanguageQueriedAttention(nn.Module):
         self.register_buffer('coordinates', grid_coordinates(side))
 
     def forward(self, features: Tensor, text: Tensor) -> Keypoints:
-        """Features (B, S, width), text (B·M, T): M instructions in a row ask the same image (M = 1
-        on the robot), whose keys are made once."""
+        """Features (B, S, width), text (B·M, T): M consecutive instructions share one image (M = 1
+        on the robot) and its keys."""
         batch, cells, width = features.shape
         count = self.keypoints
         query = self.query(text).reshape(batch, -1, width)
@@ -59,8 +59,8 @@ class LanguageQueriedAttention(nn.Module):
 
 
 class Landmarks(nn.Module):
-    """What every instruction may need to know of the image: the mean feature, and where `count`
-    learned features are (the table's edge, the robot's own hands)."""
+    """What any instruction may need of the image: the mean feature, and the places of `count`
+    learned features (the edge of the table, the hands of the robot)."""
 
     def __init__(self, width: int, side: int, count: int) -> None:
         super().__init__()
@@ -76,20 +76,20 @@ class Landmarks(nn.Module):
 
 
 class Locator(nn.Module):
-    """Where the thing is for the robot: (B, 3) m in the base frame, and whether it is seen.
+    """The place of the target, (B, 3) m in the base frame, and whether it is in the image.
 
-    From the keypoints, the landmarks and the angles of the joints that carry the camera. What the
-    auxiliary losses teach it; without them it is three numbers that the policy may use as it likes.
+    From keypoints, landmarks and the angles of the joints that carry the camera. Auxiliary losses
+    supervise it; without them it is three free numbers.
     """
 
     def __init__(self, features: int, hidden: int) -> None:
         super().__init__()
         self.layers = perceptron(features, 2 * hidden, 2 * hidden, hidden, 4)
-        # Where things are in the data, so that the layers work on numbers around 1.
+        # Statistics of the targets in the data, so that the layers work on numbers around 1.
         self.register_buffer('mean', torch.zeros(3))
         self.register_buffer('scale', torch.ones(3))
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Target (B, 3) m, and the logit (B,) of its being in the image."""
+        """Target (B, 3) m, and the logit (B,) of whether it is in the image."""
         out = self.layers(features)
         return out[:, :3] * self.scale + self.mean, out[:, 3]

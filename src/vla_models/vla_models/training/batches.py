@@ -1,9 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""From frames to tensors: what a batch holds, and how it is varied.
-
-A batch is decided by the run's seed and the step's number alone, so that a run that was killed goes
-on with the very batch that it would have had.
-"""
+"""Batches for training, and the joints that the policy reads."""
 
 from __future__ import annotations
 
@@ -15,16 +11,48 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from vla_common.errors import ConfigError
 from vla_models.dataset.frames import Frames
+from vla_models.dataset.layout import DatasetLayout
 from vla_models.language import encode, misspell, phrase
 from vla_models.training.options import TrainingOptions
+from vla_robot import load_robot
+
+ALL = 'all'
+
+
+def chosen_joints(layout: DatasetLayout, group: str) -> np.ndarray:
+    """Columns of the state in a group of joints of the robot; `all` needs no robot."""
+    if group == ALL:
+        return np.arange(len(layout.state_joints))
+    robot = load_robot(layout.robot)
+    if group not in robot.groups:
+        raise ConfigError('train', 'state', group, f'{ALL}, or one of {sorted(robot.groups)}')
+    unknown = [name for name in layout.state_joints if name not in robot.index]
+    if unknown:
+        raise ConfigError('dataset', 'observation.state', unknown, f'joints of {robot.name}')
+    inside = {robot.joint_names[i] for i in robot.groups[group]}
+    return np.array([i for i, name in enumerate(layout.state_joints) if name in inside], np.int64)
+
+
+def camera_joints(layout: DatasetLayout, names: tuple[str, ...]) -> tuple[int, ...]:
+    """Places among `names` of the joints between the base and the head camera; all of them where
+    the robot is not known here."""
+    try:
+        robot = load_robot(layout.robot)
+    except ConfigError:
+        return tuple(range(len(names)))
+    parts = (robot.groups.get(part, ()) for part in ('head', 'torso'))
+    carrying = {robot.joint_names[i] for part in parts for i in part}
+    return tuple(i for i, name in enumerate(names) if name in carrying) or tuple(range(len(names)))
+
 
 IMAGE_MEAN, IMAGE_STD = 0.5, 0.5
 
 
 @dataclass(frozen=True)
 class Normalisation:
-    """Of the chosen state joints: (ks,) rad each; `moved` are the action's places among them."""
+    """Mean and deviation (ks,) rad of the chosen joints."""
 
     mean: np.ndarray
     std: np.ndarray
@@ -43,7 +71,7 @@ def augment(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 class Batcher:
-    """Makes batches out of frames. Whatever is random comes from the generator that is given."""
+    """Makes batches of frames; all randomness comes from the given generator."""
 
     def __init__(
         self, frames: Frames, by: Normalisation, tokenizer: Tokenizer, options: TrainingOptions
@@ -59,8 +87,8 @@ class Batcher:
         """Tensors of `frames`, and of `imagined` samples (numbers of frame times labels).
 
         image (B, 3, S, S); ids (P, L), the phrases in this batch; per sample, of which there are
-        B·M: phrase, state, phase, action, target, pixel; and with `imagined_` before the name, of
-        those without an image.
+        B·M: phrase, state, phase, action, target, pixel; the same with the prefix `imagined_` for
+        the samples without an image.
         """
         labels = self.frames.labels
         samples = (frames[:, None] * labels + np.arange(labels)).ravel()
@@ -84,11 +112,11 @@ class Batcher:
     ) -> dict[str, Tensor]:
         frames, by = self.frames, self.by
         frame, label = samples // frames.labels, samples % frames.labels
-        # (N, T, ks), the newest first; before an episode's beginning its first frame stands.
+        # (N, T, ks), the newest first; the first frame of an episode is repeated.
         past = np.maximum(frame[:, None] - np.arange(self._history), self._first[frame][:, None])
         state = frames.state[past][:, :, by.chosen]
         target = frames.target[frame, label]
-        if vary:  # encoders are good, the filter's lag is not: a little doubt about the posture
+        if vary:  # noise on the posture: encoders are exact, but the commands lag
             state = state + rng.normal(0.0, self.options.state_noise, state.shape)
             target = target + rng.normal(0.0, 1.0, target.shape) * doubt
         mean, std = by.mean[by.moved], by.std[by.moved]
@@ -103,8 +131,8 @@ class Batcher:
     def _phrases(
         self, samples: np.ndarray, rng: np.random.Generator, vary: bool
     ) -> tuple[Tensor, Tensor]:
-        """A few phrases of each instruction in the batch, and which of them each sample hears: the
-        text encoder reads far less than if every sample had a phrase of its own."""
+        """A few phrases of each instruction in the batch, and the phrase of each sample: far fewer
+        texts to encode than one for each sample."""
         frames, count = self.frames, self.options.phrases
         asked = frames.task[samples // frames.labels, samples % frames.labels]
         rows, place = np.unique(asked, return_inverse=True)

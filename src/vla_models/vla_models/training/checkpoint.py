@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Checkpoints as safetensors: numbers and a JSON text, nothing that could run.
+"""Checkpoints as safetensors: tensors and JSON, no code.
 
-`checkpoint.safetensors` holds all that a killed run needs to go on as if it had not been;
-`best.safetensors` the averaged weights at the lowest validation error, which are what is exported.
-What is not a tensor is JSON under the key `about` of the file's metadata.
+`checkpoint.safetensors` is the complete state of a run, from which a killed run is resumed;
+`best.safetensors` has the averaged weights at the lowest validation error, for export. Everything
+that is not a tensor is JSON under the key `about` of the metadata of the file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ POLICY, SOURCE = 'policy.yaml', 'source.safetensors'  # of a bundle
 
 
 def save(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
-    """Write a file; a kill while writing leaves the one that was there."""
+    """Write a file atomically."""
     partial = path.with_suffix('.partial')
     whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     save_file(whole, str(partial), metadata={'about': json.dumps(about)})
@@ -36,7 +36,7 @@ def save(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and `about`. ConfigError where the file is none of ours."""
+    """Tensors and `about`. Raises ConfigError."""
     if not Path(path).is_file():
         raise ConfigError(path, '(file)', 'nothing', 'a checkpoint that train wrote')
     try:
@@ -68,15 +68,15 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tenso
 
 
 def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Those whose name begins with `prefix`, without it."""
+    """The tensors with this prefix, without it in their names."""
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def weights_in(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], Path]:
-    """Weights to begin from: a run, a bundle with its source, or a safetensors file.
+    """Initial weights from a run, a bundle with its source, or a safetensors file.
 
-    Returns tensors by the network's names, what is known of them (`state_joints`, `mean`, `std`
-    where it is), and the directory that they come from. ConfigError where there are none.
+    Returns tensors by the names of the network, their metadata (`state_joints`, `mean`, `std` where
+    known) and their directory. Raises ConfigError.
     """
     path = Path(path)
     if (path / POLICY).is_file():
@@ -84,7 +84,7 @@ def weights_in(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], Path]:
         state = load_yaml(path / POLICY).get('inputs', {}).get('state', {})
         about = {key: state[key] for key in ('mean', 'std') if key in state}
         about['state_joints'] = state.get('joints')
-        # The module of a bundle is wrapped: its inputs come in the order of policy.yaml.
+        # The module of a bundle is wrapped, for inputs in the order of policy.yaml.
         return under(tensors, 'policy.') or tensors, about, path
     if (path / BEST).is_file():
         path = path / BEST

@@ -1,10 +1,10 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What training minimises: the chunk, and on the way there where the thing is.
+"""Losses: the chunk, and auxiliary losses on the place of the target.
 
-Half an hour on two cores is not enough for the chunk alone to teach where to look. So the first
-keypoint is told the pixel (as a map over the cells, which pulls harder than a coordinate) and the
-locator the place in the base frame; both only where the dataset knows them. And since what comes
-after the locator needs no image, it is also taught from true targets, which costs a fraction.
+Half an hour on two cores is too short to learn attention from the chunk alone. So the first
+keypoint is supervised with the pixel (as a map over the cells, which is stronger than a coordinate)
+and the locator with the place in the base frame, both where the dataset has them. The part after
+the locator needs no image and is also trained on true targets, at a fraction of the cost.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from vla_models.network.humanoid_vla import HumanoidVLA
 from vla_models.training.options import TrainingOptions
 
 HEAT_SIGMA = 1.0  # cells
-FIRST, LAST = 0.6, 1.4  # what the first and the last step of a chunk count
+FIRST, LAST = 0.6, 1.4  # weights of the first and the last step of a chunk
 
 
 def _mean_where(values: Tensor, known: Tensor) -> Tensor:
-    """Mean over what is known; 0 where nothing is."""
+    """Mean over the known values; 0 without any."""
     return torch.where(known, values, 0.0).sum() / known.sum().clamp(min=1)
 
 
 class Learner(nn.Module):
-    """The network with its losses as one module: what Accelerate wraps for several GPUs."""
+    """The network with its losses as one module, which Accelerate wraps for several GPUs."""
 
     def __init__(self, model: HumanoidVLA, std: Tensor, options: TrainingOptions) -> None:
-        """`std` (k,) rad: what one normalised unit of each action joint is."""
+        """`std` (k,) rad: one normalised unit of each action joint."""
         super().__init__()
         self.model, self.options = model, options
         steps = torch.linspace(FIRST, LAST, model.config.horizon)
@@ -70,8 +70,8 @@ class Learner(nn.Module):
         return loss.mean()
 
     def _where(self, known, pixel: Tensor, target: Tensor) -> dict[str, Tensor]:
-        told = torch.isfinite(pixel).all(-1)
-        pixel = torch.where(told[:, None], pixel, 0.0)
+        known_pixel = torch.isfinite(pixel).all(-1)
+        pixel = torch.where(known_pixel[:, None], pixel, 0.0)
         points = known.keypoints
         cells = self.model.looking.coordinates
         cell = 2.0 / cells.shape[0] ** 0.5
@@ -81,8 +81,8 @@ class Learner(nn.Module):
         placed = torch.isfinite(target).all(-1)
         target = torch.where(placed[:, None], target, 0.0)
         return {
-            'heat': _mean_where(heat, told),
-            'place': _mean_where((points.place[:, 0] - pixel).abs().mean(-1), told),
+            'heat': _mean_where(heat, known_pixel),
+            'place': _mean_where((points.place[:, 0] - pixel).abs().mean(-1), known_pixel),
             'target': _mean_where((known.target - target).abs().mean(-1), placed),
             'seen': nn.functional.binary_cross_entropy_with_logits(
                 known.seen, placed.to(known.seen.dtype)

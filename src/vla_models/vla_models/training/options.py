@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What a training run can be told."""
+"""Options of a training run."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ PRECISIONS = ('no', 'bf16', 'fp16')
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """Defaults are those of the shipped bundle, but for `minutes`.
+    """Defaults are those of the shipped bundle, except `minutes`.
 
     Weights of the losses are per radian (chunk), per metre (target) and per half image (place).
     """
 
     epochs: int = 20
-    minutes: float = 0.0  # stop after so long; 0: no limit. The learning rate follows it
+    minutes: float = 0.0  # time limit, 0: none. The learning rate follows it
     batch: int = 32  # frames over all processes; each carries the labels of its dataset
     imagined: int = 256  # samples of posture and true target, without an image, added to a batch
     learning_rate: float = 1.5e-3
@@ -26,12 +26,12 @@ class TrainingOptions:
     averaging: float = 0.998  # of the weights, per step
     validation: float = 0.05  # share of the episodes
     validate_every: int = 500  # steps, at most; an epoch that is shorter
-    patience: int = 8  # validations without a better one
+    patience: int = 8  # validations without improvement
     seed: int = 0
     threads: int = 2  # of PyTorch, on the CPU
     precision: str = 'no'  # or bf16, fp16: mixed, where there is a GPU
     recompute: bool = False  # activations of transformer layers: less memory, more time
-    state: str = 'upper_body'  # the group of the robot's joints that the policy feels, or all
+    state: str = 'upper_body'  # the group of joints that the policy reads, or all
     heat_weight: float = 0.05
     place_weight: float = 0.5
     target_weight: float = 1.5
@@ -41,7 +41,7 @@ class TrainingOptions:
     phrases: int = 3  # of each instruction, in a batch
     typos: float = 0.1
     init: str = ''  # run, bundle or safetensors file with the weights to begin from
-    freeze: tuple[str, ...] = ()  # parts of the network (PARTS) that stay as they are
+    freeze: tuple[str, ...] = ()  # parts of the network (PARTS) that are not trained
     network: dict = field(default_factory=dict)  # of HumanoidVLAConfig, over `small()`
 
     def __post_init__(self) -> None:

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""One training run: where it begins, its steps, what it keeps.
+"""One training run: start, steps, validation, checkpoints.
 
 Accelerate places the model, averages gradients over GPUs and does mixed precision; started with
 `torchrun --nproc_per_node N` each process takes its share of every batch.
@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
+from matplotlib.figure import Figure
 from tokenizers import Tokenizer
 from torch import Tensor
 
@@ -25,19 +26,17 @@ from vla_common.errors import ConfigError
 from vla_models.dataset.frames import Frames, open_dataset
 from vla_models.language import TOKENS, build_tokenizer
 from vla_models.network.humanoid_vla import HumanoidVLA, HumanoidVLAConfig
-from vla_models.plot import draw_losses
+from vla_models.network.layers import checkpoint_activations
 from vla_models.training import checkpoint
-from vla_models.training.activation_checkpointing import checkpoint_activations
-from vla_models.training.batches import Batcher, Normalisation
+from vla_models.training.batches import Batcher, Normalisation, camera_joints, chosen_joints
 from vla_models.training.losses import Learner
 from vla_models.training.options import TrainingOptions
-from vla_models.training.selection import camera_joints, chosen_joints
 
 NO_PROGRESS = lambda done, total: None  # noqa: E731
 
 
 class Trainer:
-    """One training run in `out`; `run` goes on where its checkpoint ends."""
+    """One training run in `out`; resumed from its checkpoint where there is one."""
 
     def __init__(
         self,
@@ -46,9 +45,9 @@ class Trainer:
         options: TrainingOptions,
         reading: Callable[[int, int], None] = NO_PROGRESS,
     ) -> None:
-        """Reads and checks the data first; ConfigError where anything is wrong with them.
+        """Reads and checks the data first. Raises ConfigError.
 
-        `reading(done, total)` counts frames while the dataset's cache is made.
+        reading(done, total): frames while the cache of the dataset is made.
         """
         self.options, self.out = options, Path(out)
         torch.set_num_threads(options.threads)
@@ -57,7 +56,7 @@ class Trainer:
         self.accelerator = Accelerator(
             mixed_precision=options.precision, cpu=not torch.cuda.is_available()
         )
-        with self.accelerator.main_process_first():  # one of them makes the cache
+        with self.accelerator.main_process_first():  # makes the cache
             self.frames: Frames = open_dataset(data, image_size=small.image_size, progress=reading)
         self.train_frames, self.validation_frames = self.frames.split(
             options.validation, options.seed
@@ -90,14 +89,16 @@ class Trainer:
         self.learner, self.optimiser = self.accelerator.prepare(
             Learner(self.model, std, options).to(memory_format=torch.channels_last), optimiser
         )
-        self.judge = Learner(self.average, std, options).to(self.accelerator.device).eval()
+        self.validation_learner = (
+            Learner(self.average, std, options).to(self.accelerator.device).eval()
+        )
         self.curves: dict[str, list[float]] = {'train': [], 'validation': []}
-        self.finding: dict[str, float] = {}
+        self.figures: dict[str, float] = {}
         self.step, self.seconds = 0, 0.0
         self.best, self.since_best = float('inf'), 0
         self.resumed = self._resume()
 
-    # --- where it begins -----------------------------------------------------------------------
+    # --- start ---------------------------------------------------------------------------------
 
     def _normalisation(self, about: dict) -> Normalisation:
         layout = self.frames.layout
@@ -108,7 +109,7 @@ class Trainer:
             raise ConfigError('train', 'state', names, f'all joints of the action: {missing}')
         moved = np.array([names.index(name) for name in layout.action_joints])
         mean, std = (values[chosen] for values in self.frames.state_statistics())
-        # Weights are worth nothing under another normalisation than theirs.
+        # Weights are valid only with their own normalisation.
         if about.get('state_joints') == names:
             mean, std = (np.array(about[key], np.float32) for key in ('mean', 'std'))
         return Normalisation(mean, std, chosen, moved)
@@ -136,7 +137,7 @@ class Trainer:
             self.model.locator.scale.copy_(torch.from_numpy(np.maximum(target.std(0), 0.01)))
 
     def _take_over(self, given: dict[str, Tensor]) -> int:
-        """Take over the weights that fit by name and shape; returns how many tensors did."""
+        """Take over the weights that fit by name and shape. Returns the number of tensors."""
         own = self.model.state_dict()
         fitting = {k: v for k, v in given.items() if k in own and v.shape == own[k].shape}
         if given and not fitting:
@@ -145,7 +146,7 @@ class Trainer:
         return len(fitting)
 
     def _optimiser(self) -> torch.optim.Optimizer:
-        """AdamW; what is a vector (norms, biases) does not decay."""
+        """AdamW; no weight decay for vectors (norms, biases)."""
         trained = [p for p in self.model.parameters() if p.requires_grad]
         groups = [
             {
@@ -164,12 +165,12 @@ class Trainer:
 
     @property
     def steps(self) -> int:
-        """Of the whole run, where the time does not end it earlier."""
+        """Of the whole run, unless the time limit ends it earlier."""
         return self.options.epochs * self.steps_per_epoch
 
     @property
     def progress(self) -> float:
-        """Share of the run that is over, in [0, 1]."""
+        """Completed share of the run, in [0, 1]."""
         done = self.step / self.steps
         if self.options.minutes > 0:
             done = max(done, self.seconds / (60 * self.options.minutes))
@@ -203,7 +204,7 @@ class Trainer:
         cosine = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self.progress))
         for group in self.optimiser.param_groups:
             group['lr'] = options.learning_rate * warm * cosine
-        # What a head draws for its loss follows from the step too.
+        # The random numbers of the loss depend on seed and step only.
         torch.manual_seed(options.seed * 1_000_003 + self.step)
         parts = self.learner(self._to_device(self._batch_of(self.step)))
         self.optimiser.zero_grad()
@@ -235,16 +236,16 @@ class Trainer:
         for start in range(0, len(self.validation_frames), 64):
             frames = self.validation_frames[start : start + 64]
             batch = self.batcher.batch(frames, none, rng, vary=False)
-            for name, value in self.judge(self._to_device(batch)).items():
+            for name, value in self.validation_learner(self._to_device(batch)).items():
                 sums[name] = sums.get(name, 0.0) + float(value) * len(frames)
         return {name: value / len(self.validation_frames) for name, value in sums.items()}
 
     def run(
         self,
         advance: Callable[[int, float], None] = lambda frames, loss: None,
-        validated: Callable[[dict[str, float]], None] = lambda finding: None,
+        validated: Callable[[dict[str, float]], None] = lambda figures: None,
     ) -> float:
-        """Train to the end, or until validation has not improved for `patience` times.
+        """Train to the end, or until `patience` validations in a row did not improve.
 
         Returns the best validation error in rad.
         """
@@ -252,41 +253,41 @@ class Trainer:
         losses: list[float] = []
         self.learner.train()
         for part in self.options.freeze:
-            getattr(self.model, part).eval()  # its norms' running averages stay too
+            getattr(self.model, part).eval()  # keeps the running averages of its norms
         while self.progress < 1.0 and self.since_best < self.options.patience:
             begin = time.monotonic()
             parts = self._one_step()
             losses.append(parts['chunk'])
             advance(self.options.batch, parts['chunk'])
             if self.step % every == 0 or self.step >= self.steps:
-                self._conclude(float(np.mean(losses)), begin)
-                validated(self.finding)
+                self._validate_and_save(float(np.mean(losses)), begin)
+                validated(self.figures)
                 losses = []
             else:
                 self.seconds += time.monotonic() - begin
             self._agree_on_time()
-        if losses:  # the time was over between two validations
-            self._conclude(float(np.mean(losses)), time.monotonic())
-            validated(self.finding)
+        if losses:  # the time limit came between two validations
+            self._validate_and_save(float(np.mean(losses)), time.monotonic())
+            validated(self.figures)
         if self.accelerator.is_main_process:
             self._describe()
         return self.best
 
     def _agree_on_time(self) -> None:
-        """One clock for all processes: they have to end after the same step."""
+        """One clock for all processes: they must end after the same step."""
         if self.accelerator.num_processes > 1:
             clock = torch.tensor([self.seconds], device=self.accelerator.device)
             self.seconds = float(broadcast(clock))
             self.since_best = int(broadcast(clock.new_tensor([self.since_best])))
 
-    def _conclude(self, train: float, begin: float) -> None:
-        """Validate and keep: a kill loses what came after this."""
-        self.finding = self.validate()
+    def _validate_and_save(self, train: float, begin: float) -> None:
+        """Validate and save; a later kill resumes here."""
+        self.figures = self.validate()
         self.curves['train'].append(train)
-        self.curves['validation'].append(self.finding['error'])
+        self.curves['validation'].append(self.figures['error'])
         self.seconds += time.monotonic() - begin
-        better = self.finding['error'] < self.best
-        self.best = min(self.best, self.finding['error'])
+        better = self.figures['error'] < self.best
+        self.best = min(self.best, self.figures['error'])
         self.since_best = 0 if better else self.since_best + 1
         if self.accelerator.is_main_process:
             self._save(better)
@@ -295,7 +296,7 @@ class Trainer:
     # --- files ---------------------------------------------------------------------------------
 
     def about(self) -> dict:
-        """What a checkpoint says of itself."""
+        """The metadata of a checkpoint."""
         layout = self.frames.layout
         return {
             'config': self.config.to_dict(),
@@ -340,7 +341,7 @@ class Trainer:
         self.average.load_state_dict(checkpoint.under(tensors, 'average.'))
         checkpoint.restore_optimiser(self.optimiser, tensors)
         self.step, self.seconds = about['at_step'], about['seconds']
-        if about['frames'] == len(self.frames):  # more data: other episodes to be judged by
+        if about['frames'] == len(self.frames):  # more data means other validation episodes
             self.best, self.since_best = about['best'], about['since_best']
         self.curves = about['curves']
         return True
@@ -353,8 +354,21 @@ class Trainer:
             'samples': len(self.frames) * self.frames.labels,
             'parameters': sum(p.numel() for p in self.model.parameters()),
             'best_validation_rad': round(self.best, 5),
-            'last_validation': {k: round(v, 5) for k, v in self.finding.items()},
+            'last_validation': {k: round(v, 5) for k, v in self.figures.items()},
             'initialised_tensors': self.initialised,
             'options': self.options.to_dict(),
         }
         (self.out / 'training.json').write_text(json.dumps(summary, indent=1) + '\n')
+
+
+def draw_losses(path: Path, curves: dict[str, list[float]]) -> None:
+    """A PNG of `curves`: name to one loss for each validation, on a logarithmic axis."""
+    figure = Figure(figsize=(7.2, 4.8), layout='constrained')  # without pyplot: no global state
+    axes = figure.subplots()
+    for name, curve in curves.items():
+        label = f'{name} {curve[-1]:.4f}' if curve else name
+        axes.semilogy(range(1, len(curve) + 1), curve, label=label)
+    axes.set(xlabel='validation', ylabel='loss')
+    axes.grid(which='both', alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=100)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vla_common.polygon import convex_hull
 from vla_robot import RobotModel
 from vla_robot.collision import CollisionModel
 from vla_safety.coupled.constraint_rows import RowSet, Subject
@@ -22,26 +23,6 @@ from vla_safety.violations import ViolationKind
 
 LEAST_AREA = 1e-4
 """m²; a support polygon smaller than this is none."""
-
-
-def convex_hull(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Corners of the hull, counter-clockwise (monotone chain, Andrew 1979)."""
-    ordered = sorted(set(points))
-
-    def half(points):
-        chain: list[tuple[float, float]] = []
-        for x, y in points:
-            while len(chain) > 1:
-                (x0, y0), (x1, y1) = chain[-2:]
-                if (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) > 0.0:
-                    break
-                chain.pop()
-            chain.append((x, y))
-        return chain
-
-    if len(ordered) < 3:
-        return ordered
-    return half(ordered)[:-1] + half(ordered[::-1])[:-1]
 
 
 def inner_half_planes(corners: Sequence[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
@@ -140,7 +121,7 @@ class Support:
         return least
 
     @staticmethod
-    def _corners(model, feet, rotation, origin) -> list[tuple[float, float]]:
+    def _corners(model, feet, rotation, origin) -> np.ndarray:
         points = []
         for frame, corners, _ in feet:
             other, place = model.frame(frame)

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""`ros2 run vla_validation policy_blending`: which blending mode a bundle wants, for delays."""
+"""`ros2 run vla_validation policy_blending`: a bundle in each blending mode, for several delays."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rich.table import Table
 from vla_common.terminal import console, guarded, parser, positive, progress
 from vla_models.evaluation import DURATION
 from vla_models.parallel import each
-from vla_models.rollout import LATENCY, SERVO_PERIOD
+from vla_models.robot_stack import USUAL
 from vla_policy.bundle.bundle import load_bundle
 from vla_robot import load_robot
-from vla_validation.blending.policy_episodes import MODES, BlendedEpisodes, row
+from vla_validation.blending.policy_episodes import MODES, DelayedEpisodes, row
 
-DELAYS = (LATENCY * SERVO_PERIOD, 0.2, 0.4)
+DELAYS = (USUAL.camera + USUAL.inference, 0.2, 0.4)
 COLUMNS = ('success', 'seconds', 'position_p95', 'velocity_p95', 'acceleration_p95', 'jerk_rms')
 
 
@@ -25,14 +25,14 @@ def blend(
     bundle: Path, scenes: int, seed: int, delays: tuple[float, ...], jobs: int, robot: str
 ) -> dict[str, dict[str, dict]]:
     """delay in ms -> mode -> row."""
-    load_bundle(bundle, load_robot(robot))  # a wrong bundle is told before anything starts
+    load_bundle(bundle, load_robot(robot))  # a wrong bundle is rejected before anything starts
     work = [(mode, delay, n) for delay in delays for mode in MODES for n in range(scenes)]
     found: dict[tuple[str, float], list] = {}
     with progress('episodes') as bar:
         line = bar.add_task('blending', total=len(work))
         arguments = (str(bundle), robot, seed, None, DURATION)
-        for (mode, delay, _), joins in each(BlendedEpisodes, arguments, work, jobs):
-            found.setdefault((mode, delay), []).append(joins)
+        for (mode, delay, _), episode in each(DelayedEpisodes, arguments, work, jobs):
+            found.setdefault((mode, delay), []).append(episode)
             bar.advance(line)
     return {
         f'{1e3 * delay:.0f}': {mode: row(found[mode, delay]) for mode in MODES} for delay in delays
@@ -42,18 +42,22 @@ def blend(
 def _run(arguments: list[str] | None) -> int:
     p = parser(
         'vla_validation policy_blending',
-        'Run a bundle in the simulator with its chunks late by a given time, joined in each of\n'
-        "the inference node's blending modes: what the policy comes to, and how smooth it is.",
-        'position, velocity, acceleration: the step at the border between two chunks, as asked\n'
-        'for, 95th percentile (rad, rad/s, rad/s^2); jerk: RMS of what the filter sent (rad/s^3).\n'
-        'The policy is not led by a prefix here.\n\nexample:\n'
+        'Run a bundle in the simulator with a given delay of its chunks, in each blending mode of\n'
+        'the inference node: success and smoothness.',
+        'position, velocity, acceleration: the step between two chunks, 95th percentile (rad,\n'
+        'rad/s, rad/s^2); jerk: RMS of the commands of the filter (rad/s^3).\n\nexample:\n'
         '  ros2 run vla_validation policy_blending --bundle models/humanoid_vla --scenes 20',
     )
     p.add_argument('--bundle', type=Path, required=True, metavar='DIR', help='policy bundle')
     p.add_argument('--scenes', type=positive, required=True, metavar='N', help='of each kind')
     p.add_argument('--seed', type=int, default=1, help='of scenes and phrasings (default 1)')
     p.add_argument(
-        '--delay', type=float, nargs='+', default=DELAYS, metavar='S', help='default 0.04 0.2 0.4'
+        '--delay',
+        type=float,
+        nargs='+',
+        default=DELAYS,
+        metavar='S',
+        help='from image to chunk; default 0.04 0.2 0.4',
     )
     p.add_argument('--jobs', type=positive, default=1, help='processes (default 1)')
     p.add_argument('--robot', default='humanoid32', help='name or path (default humanoid32)')

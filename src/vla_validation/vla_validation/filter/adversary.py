@@ -20,9 +20,10 @@ from collections import Counter
 
 import numpy as np
 
+from vla_common.chunk_curve import Interpolation
 from vla_common.errors import ConfigError
 from vla_common.states import FilterState
-from vla_safety.chunk import Chunk, Interpolation
+from vla_safety.chunk import Chunk
 from vla_safety.coupled import Infeasible, MotionState
 from vla_safety.coupled.settings import CoupledSettings
 from vla_safety.filter import SafetyFilter

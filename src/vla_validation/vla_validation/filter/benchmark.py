@@ -23,10 +23,11 @@ import timeit
 
 import numpy as np
 
+from vla_common.chunk_curve import Interpolation
 from vla_common.errors import ConfigError
 from vla_robot import RobotModel, load_robot
 from vla_robot.synthetic import synthetic_robot
-from vla_safety.chunk import Chunk, Interpolation
+from vla_safety.chunk import Chunk
 from vla_safety.coupled.build import braking_barriers
 from vla_safety.filter import SafetyFilter
 from vla_safety.parameters import FilterParameters, load_parameters

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vla_common.errors import ConfigError
-from vla_common.parameters import Parameters, ParameterSchema
+from vla_common.parameters import Parameters, ParameterSchema, flatten
 from vla_common.yaml_file import load_yaml
 from vla_robot import load_robot
 from vla_supervisor.settings import Settings, settings
@@ -19,7 +19,7 @@ NODE = 'supervisor'
 
 @dataclass(frozen=True)
 class Configuration:
-    """What the supervisor decides by, and how long the robot takes to stand."""
+    """The supervisor's configuration, and how long the robot takes to stand."""
 
     params: Parameters
     settings: Settings
@@ -44,18 +44,6 @@ def shipped_file() -> pathlib.Path:
     return share / 'config' / 'supervisor.yaml'
 
 
-def _flat(branch: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
-    """Nested sections as ROS reads them: `a: {b: 1}` is `a.b`."""
-    values: dict[str, Any] = {}
-    for key, value in branch.items():
-        name = f'{prefix}{key}'
-        if isinstance(value, Mapping):
-            values.update(_flat(value, f'{name}.'))
-        else:
-            values[name] = value
-    return values
-
-
 def _of_node(file: pathlib.Path) -> dict[str, Any]:
     """The values that a ROS parameter file holds for the supervisor (wildcards included)."""
     values: dict[str, Any] = {}
@@ -65,7 +53,7 @@ def _of_node(file: pathlib.Path) -> dict[str, Any]:
         section = content.get('ros__parameters') if isinstance(content, Mapping) else None
         if not isinstance(section, Mapping):
             raise ConfigError(file, str(node), repr(content), 'ros__parameters: and values')
-        values.update(_flat(section))
+        values.update(flatten(section))
     return values
 
 
@@ -74,7 +62,7 @@ def configuration(files: Iterable[pathlib.Path], robot: str | None) -> Configura
 
     Args:
         files: ROS parameter files.
-        robot: over what they say, if given.
+        robot: instead of theirs, if given.
 
     Raises:
         ConfigError: as the node would at configure.
@@ -86,16 +74,11 @@ def configuration(files: Iterable[pathlib.Path], robot: str | None) -> Configura
     if robot is not None:
         values['robot'] = robot
     schema = ParameterSchema.load('vla_supervisor')
-    known = {entry.name: entry for entry in schema.entries}
-    for name, value in values.items():
-        # As rcl: what the schema does not know is not declared, and has no effect.
-        if name in known and known[name].type == 'double' and type(value) is int:
-            values[name] = float(value)
+    known = {entry.name for entry in schema.entries}
+    # As in rcl: a value that the schema does not name is not declared, and has no effect.
+    declared = {name: value for name, value in values.items() if name in known}
     place = ', '.join(str(file) for file in files) or 'parameters'
-    try:
-        params = schema.defaults(**{name: v for name, v in values.items() if name in known})
-    except ConfigError as error:
-        raise ConfigError(place, error.key, error.found, error.wanted) from None
+    params = schema.check(declared, place)
     model = load_robot(params.robot)
     return Configuration(
         params, settings(params, model.stops, place), model.stops.safe_stop_duration, files

@@ -1,0 +1,130 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Substitutions and entities, and the forms in which actions take and keep them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Union
+
+import yaml
+
+
+class Substitution:
+    """Text that is known only while launching; `describe` returns its unexpanded form."""
+
+    def describe(self) -> str:
+        return repr(self)
+
+    def perform(self, context) -> str:
+        raise NotImplementedError(f'{type(self).__name__}.perform')
+
+
+class SubstitutionFailure(RuntimeError):
+    """A substitution has no value."""
+
+
+class TextSubstitution(Substitution):
+    """A fixed text."""
+
+    def __init__(self, *, text: str) -> None:
+        if not isinstance(text, str):
+            raise TypeError(f'TextSubstitution: expected str, got {type(text).__name__}: {text!r}')
+        self.text = text
+
+    def describe(self) -> str:
+        return f"'{self.text}'"
+
+    def perform(self, context) -> str:
+        return self.text
+
+
+class LaunchDescriptionEntity:
+    """A part of a launch description."""
+
+    def describe(self) -> str:
+        return f'{type(self).__name__}()'
+
+    def describe_sub_entities(self) -> list['LaunchDescriptionEntity']:
+        """Entities that a visit always yields."""
+        return []
+
+    def describe_conditional_sub_entities(self) -> list:
+        """(reason, entities) pairs that a visit yields only under a condition."""
+        return []
+
+    def visit(self, context) -> 'list[LaunchDescriptionEntity] | None':
+        """Do the work and return the entities to visit next."""
+
+    def get_asyncio_future(self):
+        """A future that is done when this entity's work is done, or None."""
+
+
+SomeSubstitutionsType = Union[str, Path, Substitution, Iterable[str | Path | Substitution]]
+SomeSubstitutionsType_types_tuple = (str, Path, Substitution, Iterable)
+SomeEntitiesType = Union[LaunchDescriptionEntity, Iterable[LaunchDescriptionEntity]]
+SomeEntitiesType_types_tuple = (LaunchDescriptionEntity, Iterable)
+
+
+def normalize(subs: Any) -> 'list[Substitution] | None':
+    """Text, a path, a substitution, or an iterable of these as a list; None stays None."""
+    if subs is None or isinstance(subs, Substitution):
+        return subs and [subs]
+    if isinstance(subs, (str, Path)):
+        return [TextSubstitution(text=str(subs))]
+    if isinstance(subs, Iterable):
+        parts = list(subs)
+        if all(isinstance(part, (str, Path, Substitution)) for part in parts):
+            return [sub for part in parts for sub in normalize(part)]
+    raise TypeError(f'expected str, a path, a Substitution or a list of these, got {subs!r}')
+
+
+def perform(context, subs: Iterable[Substitution]) -> str:
+    return ''.join(context.perform_substitution(sub) for sub in subs)
+
+
+def describe(subs: Iterable[Substitution]) -> str:
+    return ' + '.join(sub.describe() for sub in subs)
+
+
+def normalize_typed(value: Any, data_type: type) -> Any:
+    """A value of the type as it is; text and substitutions as a list of substitutions."""
+    if data_type is float and type(value) is int:
+        return float(value)
+    if isinstance(value, (bool, int, float)):
+        if not isinstance(value, data_type):
+            raise TypeError(f'expected {data_type.__name__} or a substitution, got {value!r}')
+        return value
+    return normalize(value)
+
+
+def perform_typed(context, value: Any, data_type: type) -> Any:
+    """The value as `data_type`; text is read as a YAML scalar, else ValueError."""
+    if not isinstance(value, list):
+        return value
+    text = perform(context, value)
+    try:
+        read = yaml.safe_load(text)
+    except yaml.YAMLError:
+        read = None
+    if data_type is float and type(read) is int:
+        return float(read)
+    if type(read) is not data_type:
+        raise ValueError(f"failed to read '{text}' as {data_type.__name__}")
+    return read
+
+
+def to_entity_list(entities: Any) -> list[LaunchDescriptionEntity]:
+    """One entity, several or None as a list; anything else is a TypeError."""
+    if entities is None or isinstance(entities, LaunchDescriptionEntity):
+        entities = [entities]
+    if not isinstance(entities, Iterable):
+        raise TypeError(f'expected a LaunchDescriptionEntity or several, got {entities!r}')
+    found = [entity for entity in entities if entity is not None]
+    for entity in found:
+        if not isinstance(entity, LaunchDescriptionEntity):
+            raise TypeError(f'expected a LaunchDescriptionEntity, got {entity!r}')
+    return found
+
+
+# The names of the real package, for actions and substitutions of users.
+normalize_to_list_of_substitutions, perform_substitutions = normalize, perform
+describe_substitutions = describe

@@ -1,0 +1,155 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Stand-in for `ros2 action`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+
+import rclpy
+from action_msgs.msg import GoalStatus
+from rclpy.action import (
+    ActionClient,
+    get_action_client_names_and_types_by_node,
+    get_action_server_names_and_types_by_node,
+)
+from ros2cli.command import NODE, VerbCommand, arg, flag, given_values, values
+from ros2cli.messages import fill_message, get_interface, message_to_yaml
+from ros2cli.node import (
+    NODE_NAME_PREFIX,
+    DirectNode,
+    print_names,
+    print_types,
+    split_name,
+    types_of,
+)
+
+_NOTE_EVERY_S = 3.0
+_CANCEL_WITHIN_S = 5.0
+_STATUS_NAMES = {
+    getattr(GoalStatus, f'STATUS_{name}'): name
+    for name in ('ACCEPTED', 'EXECUTING', 'CANCELING', 'SUCCEEDED', 'CANCELED', 'ABORTED')
+}
+
+
+class ActionCommand(VerbCommand):
+    """Various action related sub-commands."""
+
+
+@ActionCommand.verb(
+    *NODE,
+    flag('-t', '--show-types', help='show the types too'),
+    flag('-c', '--count-actions', dest='count', help='show only the number'),
+)
+def list_(args: argparse.Namespace) -> None:
+    """Output a list of action names."""
+    with DirectNode(args) as node:
+        node.discover()
+        print_names(args, node.get_action_names_and_types())
+
+
+@ActionCommand.verb(*NODE, arg('action_name', help='name of the action'))
+def type_(args: argparse.Namespace) -> int:
+    """Print an action's type."""
+    return print_types(args, 'action', args.action_name)
+
+
+@ActionCommand.verb(
+    *NODE,
+    arg('action_name', help='name of the action'),
+    flag('-t', '--show-types', help='show the types too'),
+    flag('-c', '--count', help='only the numbers'),
+)
+def info(args: argparse.Namespace) -> None:
+    """Print information about an action."""
+    with DirectNode(args) as node:
+        action = node.expand(args.action_name)
+        node.discover_until(lambda: types_of(node.get_action_names_and_types(), action))
+        print(f'Action: {args.action_name}')
+        for side, ask in (
+            ('clients', get_action_client_names_and_types_by_node),
+            ('servers', get_action_server_names_and_types_by_node),
+        ):
+            names = [
+                (name, types)
+                for name in node.node_names(include_hidden=True)
+                if not name.endswith(f'/{node.get_name()}')
+                and (types := types_of(ask(node.node, *split_name(name)), action))
+            ]
+            print(f'Action {side}: {len(names)}')
+            for name, types in names if not args.count else ():
+                print(f'    {name} [{", ".join(types)}]' if args.show_types else f'    {name}')
+
+
+class _Terminated(BaseException):
+    """SIGTERM arrived."""
+
+
+def _on_sigterm(*_: object) -> None:
+    raise _Terminated
+
+
+@ActionCommand.verb(
+    arg('action_name', help='name of the action'),
+    arg('action_type', help='type, such as example_interfaces/action/Fibonacci'),
+    values('goal', '{order: 10}'),
+    flag('-f', '--feedback', help='print the feedback'),
+    *NODE,
+)
+def send_goal(args: argparse.Namespace) -> str | int | None:
+    """Send an action goal."""
+    action_type = get_interface('action', args.action_type)
+    goal = action_type.Goal()
+    fill_message(goal, given_values(args, 'goal'), what='message fields')
+    # Signals are handled here: rclpy's handlers shut the context down, and then the goal of a
+    # user who pressed Ctrl-C could no longer be cancelled.
+    signal.signal(signal.SIGTERM, _on_sigterm)
+    name = f'{NODE_NAME_PREFIX}_send_goal_{args.action_type.replace("/", "_")}'
+    with DirectNode(args, node_name=name, own_signals=True) as node:
+        client = ActionClient(node.node, action_type, node.expand(args.action_name))
+        try:
+            return _send(node, client, goal, args)
+        except _Terminated:
+            return int(signal.SIGTERM)
+        finally:
+            client.destroy()
+
+
+def _send(node: DirectNode, client: ActionClient, goal: object, args: argparse.Namespace) -> None:
+    print('Waiting for an action server to become available...')
+    while not client.wait_for_server(timeout_sec=_NOTE_EVERY_S):
+        print(f"No server offers '{args.action_name}' yet")
+    print(f'Sending goal:\n     {message_to_yaml(goal)}')
+
+    def print_feedback(message: object) -> None:
+        print(f'Feedback:\n    {message_to_yaml(message.feedback)}')
+
+    accepted = client.send_goal_async(goal, print_feedback if args.feedback else None)
+    handle = None
+    try:
+        node.wait_for(accepted)
+        handle = accepted.result()
+        if not handle.accepted:
+            print('Goal was rejected.')
+            handle = None
+            return
+        print(f'Goal accepted with ID: {bytes(handle.goal_id.uuid).hex()}\n')
+        finished = handle.get_result_async()
+        node.wait_for(finished)
+        result = finished.result()
+        handle = None
+        print(f'Result:\n    {message_to_yaml(result.result)}')
+        print(f'Goal finished with status: {_STATUS_NAMES.get(result.status, "UNKNOWN")}')
+    finally:
+        if handle is not None:
+            _cancel(node, handle)
+
+
+def _cancel(node: DirectNode, handle: object) -> None:
+    print('Canceling goal...')
+    future = handle.cancel_goal_async()
+    if not rclpy.ok() or not node.wait_for(future, _CANCEL_WITHIN_S):
+        raise RuntimeError(f'the server did not answer within {_CANCEL_WITHIN_S:g} s')
+    if [goal.goal_id for goal in future.result().goals_canceling] != [handle.goal_id]:
+        raise RuntimeError('Failed to cancel goal')
+    print('Goal canceled.')

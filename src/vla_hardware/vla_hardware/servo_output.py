@@ -1,0 +1,160 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""From the position reference to the servos: balance offset, clamps, feed-forward, gains, power."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import numpy as np
+
+from vla_common.states import Behaviour
+from vla_hardware.command_gate import CommandGate
+from vla_hardware.drivers.base import Driver, DriverError, Gains
+from vla_hardware.faults import ErrorCounter
+from vla_hardware.gravity import Gravity
+from vla_hardware.limits import ServoLimits
+from vla_hardware.reference_motion import ReferenceMotion, clamp
+from vla_robot import Reading, RobotModel
+
+
+class Balance(Protocol):
+    """The part of `vla_balance.correction.BalanceCorrection` that the servo loop uses."""
+
+    def update(
+        self,
+        dt: float,
+        q: np.ndarray,
+        v: np.ndarray,
+        orientation: np.ndarray,
+        angular_velocity: np.ndarray,
+        left_wrench: np.ndarray,
+        right_wrench: np.ndarray,
+        reference: np.ndarray,
+    ) -> np.ndarray: ...
+
+    def reset(self) -> None: ...
+
+
+class NoBalance:
+    """For a robot that cannot fall: no physics, or a fixed base."""
+
+    def __init__(self, n: int) -> None:
+        self._zeros = np.zeros(n)
+
+    def update(self, *state: object) -> np.ndarray:
+        return self._zeros
+
+    def reset(self) -> None:
+        pass
+
+
+class ServoOutput:
+    """Writes the servo targets of one cycle.
+
+    target = reference + bounded balance offset, inside the URDF's position limits and, from one
+    cycle to the next, inside its velocity limits.
+    """
+
+    def __init__(
+        self,
+        robot: RobotModel,
+        limits: ServoLimits,
+        driver: Driver,
+        balance: Balance,
+        errors: ErrorCounter,
+    ) -> None:
+        n, bounds = robot.n, robot.limits
+        kp, kv = robot.servo.kp, robot.servo.kv
+        self._driver, self._limits, self._errors = driver, limits, errors
+        self._gravity = Gravity(robot)
+        self._lower, self._upper, self._velocity_limit = bounds.lower, bounds.upper, bounds.velocity
+        self._effort_limit = bounds.effort
+        self._servo_gains = Gains(kp, kv)
+        self._passive_gains = {
+            Behaviour.DAMP: Gains(np.zeros(n), kv * limits.damp_factor),
+            Behaviour.OFF: Gains(np.zeros(n), np.zeros(n)),
+        }
+        self._upper_body = robot.groups['upper_body']  # does not carry the robot
+        self._zeros = np.zeros(n)
+        self._target = np.zeros(n)
+        self._last_target: np.ndarray | None = None
+        self._effort = np.zeros(n)
+        self._powered = False
+        self.balance = balance
+        self.offset = np.zeros(n)  # rad, of the balance correction
+
+    def reset(self) -> None:
+        """The robot was moved by something else: forget filters and the last target."""
+        self.balance.reset()
+        self._last_target = None
+
+    def write(
+        self,
+        motion: ReferenceMotion,
+        behaviour: Behaviour,
+        gate: CommandGate,
+        reading: Reading | None,
+        dt: float,
+    ) -> None:
+        """Write once, `dt` s after the last cycle. Never raises; errors are counted.
+
+        gate: whose effort is fed forward while tracking.
+        """
+        try:
+            powered = behaviour is not Behaviour.OFF
+            if powered is not self._powered:
+                self._driver.power(powered)
+                self._powered = powered
+            if behaviour.passive or reading is None:
+                self.offset[:] = 0.0
+                gains = self._passive_gains[Behaviour.OFF if not powered else Behaviour.DAMP]
+                self._driver.write(motion.position, self._zeros, self._zeros, gains)
+            else:
+                self._compute_target(motion, reading, dt)
+                if behaviour is Behaviour.TRACK:
+                    effort = gate.effort
+                else:
+                    effort = self._gravity(reading.position, reading.orientation)
+                clamp(effort, -self._effort_limit, self._effort_limit, self._effort)
+                # A sum of squares is finite only if every term is. `clamp` lets NaN through.
+                target, velocity, effort = self._target, motion.velocity, self._effort
+                if not math.isfinite(target @ target + velocity @ velocity + effort @ effort):
+                    raise DriverError('the servo target is not finite')
+                self._driver.write(target, velocity, effort, self._servo_gains)
+        except Exception as error:
+            self._errors.add(str(error))
+        else:
+            self._errors.in_row = 0
+
+    def _compute_target(self, motion: ReferenceMotion, reading: Reading, dt: float) -> None:
+        offset = self.balance.update(
+            dt,
+            reading.position,
+            reading.velocity,
+            reading.orientation,
+            reading.angular_velocity,
+            reading.left_wrench,
+            reading.right_wrench,
+            motion.position,
+        )
+        bound = self._limits.max_balance_offset
+        if math.isfinite(offset @ offset):
+            clamp(offset, -bound, bound, self.offset)
+        else:
+            # Its filters would keep the NaN for good; the last offset stays for one cycle.
+            self.balance.reset()
+        target = self._target
+        np.add(motion.position, self.offset, out=target)
+        if motion.behaviour is Behaviour.STAND:
+            # An arm that meets a table presses on it only so hard: a robot that pushes itself off
+            # ever harder falls over. Legs are left out, their torque is the balance.
+            arms, lead = self._upper_body, self._limits.stand_lead
+            at = reading.position[arms]
+            target[arms] = np.clip(target[arms], at - lead, at + lead)
+        clamp(target, self._lower, self._upper, target)
+        if self._last_target is None:
+            self._last_target = motion.position.copy()
+        step = self._velocity_limit * dt
+        clamp(target, self._last_target - step, self._last_target + step, target)
+        self._last_target[:] = target

@@ -1,0 +1,309 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The section `inputs` of policy.yaml: the input tensors of a model.
+
+With a `history` of n frames, images, depth images and states have a second axis of length n, oldest
+first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vla_common.errors import ConfigError
+from vla_common.yaml_file import ConfigReader
+
+LAYOUTS = ('nchw', 'nhwc')
+RESIZES = ('stretch', 'crop', 'letterbox')
+QUANTITIES = ('position', 'position_velocity')
+
+
+@dataclass(frozen=True)
+class History:
+    """`frames` observations, `step` s apart, the newest last."""
+
+    frames: int = 1
+    step: float = 0.1
+
+    @property
+    def span(self) -> float:
+        """s from the oldest to the newest."""
+        return (self.frames - 1) * self.step
+
+
+SINGLE = History()
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """float32 (1, 3, height, width) or (1, height, width, 3): (range(uint8 RGB) - mean) / std."""
+
+    dtype = np.float32
+    tensor: str
+    camera: str
+    width: int
+    height: int
+    layout: str
+    range: tuple[float, float]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    resize: str
+    frames: int = 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return _stacked(self.frames, _planes(self.layout, 3, self.height, self.width))
+
+
+@dataclass(frozen=True)
+class DepthInput:
+    """float32 (1, 1, height, width) or (1, height, width, 1): (depth - mean) / std, depth in m and
+    clipped to `range`; the far end of it where nothing was measured."""
+
+    dtype = np.float32
+    tensor: str
+    camera: str
+    width: int
+    height: int
+    layout: str
+    range: tuple[float, float]
+    mean: float
+    std: float
+    resize: str
+    frames: int = 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return _stacked(self.frames, _planes(self.layout, 1, self.height, self.width))
+
+
+@dataclass(frozen=True)
+class StateInput:
+    """float32 (1, width): positions (rad), then velocities (rad/s) if asked, (x - mean) / std."""
+
+    dtype = np.float32
+    tensor: str
+    joints: tuple[str, ...]
+    quantity: str
+    mean: np.ndarray
+    std: np.ndarray
+    frames: int = 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return _stacked(self.frames, (len(self.mean),))
+
+
+@dataclass(frozen=True)
+class InstructionInput:
+    """int64 (1, length) token ids, 0 = padding, from a tokenizers file."""
+
+    dtype = np.int64
+
+    tensor: str
+    tokenizer: str
+    length: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (1, self.length)
+
+
+@dataclass(frozen=True)
+class PhaseInput:
+    """float32 (1, 2): sine and cosine of 2 pi elapsed / period, elapsed since the start, s."""
+
+    dtype = np.float32
+    tensor: str
+    period: float
+    shape: tuple[int, ...] = (1, 2)
+
+
+@dataclass(frozen=True)
+class NoiseInput:
+    """float32, the shape of the action: standard normal, drawn for each of `samples` calls. The
+    further apart the samples, the lower the confidence."""
+
+    dtype = np.float32
+    tensor: str
+    samples: int
+    shape: tuple[int, ...]
+
+
+Input = ImageInput | DepthInput | StateInput | InstructionInput | PhaseInput | NoiseInput
+
+
+@dataclass(frozen=True)
+class ModelInputs:
+    """All inputs; iterates over those that are there, in the order of a module's arguments."""
+
+    images: tuple[ImageInput, ...] = ()
+    depths: tuple[DepthInput, ...] = ()
+    state: StateInput | None = None
+    instruction: InstructionInput | None = None
+    phase: PhaseInput | None = None
+    noise: NoiseInput | None = None
+    history: History = SINGLE
+
+    def __iter__(self) -> Iterator[Input]:
+        yield from (*self.images, *self.depths)
+        others = (self.state, self.instruction, self.phase, self.noise)
+        yield from (part for part in others if part is not None)
+
+    @property
+    def tensors(self) -> list[str]:
+        """Names of the tensors."""
+        return [part.tensor for part in self]
+
+    def zeros(self) -> dict[str, np.ndarray]:
+        """Tensors of the right names, types and shapes."""
+        return {part.tensor: np.zeros(part.shape, part.dtype) for part in self}
+
+
+def read_inputs(
+    f: ConfigReader, action_shape: tuple[int, ...], listed: Callable[[ConfigReader, str], str]
+) -> ModelInputs:
+    """listed: returns the file name under a key if it is one of the bundle's files. Raises
+    ConfigError."""
+    history = _history(f.section('history')) if f.has('history') else SINGLE
+    frames = history.frames
+    if f.has('image') and f.has('images'):
+        raise f.error('images', 'image too', 'one of the two')
+    images = tuple(_image(part, frames) for part in _parts(f, 'image', 'images'))
+    depths = tuple(_depth(part, frames) for part in _parts(f, 'depth', 'depths'))
+    state = _state(f.section('state'), frames) if f.has('state') else None
+    words = _instruction(f.section('instruction'), listed) if f.has('instruction') else None
+    phase = _phase(f.section('phase')) if f.has('phase') else None
+    noise = _noise(f.section('noise'), action_shape) if f.has('noise') else None
+    f.close()
+    if not images and not depths and state is None:
+        raise ConfigError(
+            f.file, 'inputs', 'neither image nor state', 'at least one thing that is observed'
+        )
+    inputs = ModelInputs(images, depths, state, words, phase, noise, history)
+    for name in inputs.tensors:
+        if inputs.tensors.count(name) > 1:
+            raise ConfigError(f.file, 'inputs', f'tensor {name} used twice', 'one input per tensor')
+    return inputs
+
+
+def read_joints(f: ConfigReader) -> tuple[str, ...]:
+    """The key `joints`: at least one, each once."""
+    joints = tuple(f.texts('joints'))
+    if not joints:
+        raise f.error('joints', 'no joint', 'at least one joint')
+    twice = sorted({name for name in joints if joints.count(name) > 1})
+    if twice:
+        raise f.error('joints', f'{", ".join(twice)} twice', 'each once')
+    return joints
+
+
+def read_normalisation(f: ConfigReader, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """The keys `mean` and `std`, read-only float32 (width,)."""
+    mean = np.asarray(f.numbers('mean', length=width), np.float32)
+    std = np.asarray(_positive(f, 'std', width), np.float32)
+    mean.setflags(write=False)
+    std.setflags(write=False)
+    return mean, std
+
+
+def _planes(layout: str, channels: int, height: int, width: int) -> tuple[int, ...]:
+    return (channels, height, width) if layout == 'nchw' else (height, width, channels)
+
+
+def _stacked(frames: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (1, *shape) if frames == 1 else (1, frames, *shape)
+
+
+def _parts(f: ConfigReader, one: str, many: str) -> list[ConfigReader]:
+    """The section `one`, or those of `many`; the names of the latter have no meaning."""
+    if f.has(one):
+        return [f.section(one)]
+    return list(f.sections(many).values()) if f.has(many) else []
+
+
+def _history(f: ConfigReader) -> History:
+    history = History(f.integer('frames', lo=2, hi=64), f.number('step', lo=0.01, hi=5.0))
+    if history.span > 5.0:
+        raise f.error('frames', history.frames, f'at most 5 s, not {history.span:g}')
+    f.close()
+    return history
+
+
+def _image(f: ConfigReader, frames: int) -> ImageInput:
+    tensor, camera, width, height, layout = _frame(f)
+    low, high = _range(f)
+    mean = tuple(f.numbers('mean', length=3))
+    std = tuple(_positive(f, 'std', 3))
+    resize = f.text('resize', default='stretch', choices=RESIZES)
+    f.close()
+    spans = (low, high)
+    return ImageInput(tensor, camera, width, height, layout, spans, mean, std, resize, frames)
+
+
+def _depth(f: ConfigReader, frames: int) -> DepthInput:
+    tensor, camera, width, height, layout = _frame(f)
+    low, high = _range(f)
+    mean = f.number('mean', default=0.0)
+    std = f.number('std', default=1.0, lo=1e-6)
+    resize = f.text('resize', default='stretch', choices=RESIZES)
+    f.close()
+    spans = (low, high)
+    return DepthInput(tensor, camera, width, height, layout, spans, mean, std, resize, frames)
+
+
+def _frame(f: ConfigReader) -> tuple[str, str, int, int, str]:
+    return (
+        f.text('tensor'),
+        f.text('camera'),
+        f.integer('width', lo=1, hi=4096),
+        f.integer('height', lo=1, hi=4096),
+        f.text('layout', default='nchw', choices=LAYOUTS),
+    )
+
+
+def _range(f: ConfigReader) -> Sequence[float]:
+    low, high = f.numbers('range', length=2)
+    if not low < high:
+        raise f.error('range', [low, high], 'low < high')
+    return low, high
+
+
+def _state(f: ConfigReader, frames: int) -> StateInput:
+    tensor = f.text('tensor')
+    joints = read_joints(f)
+    quantity = f.text('quantity', default='position', choices=QUANTITIES)
+    width = len(joints) * (2 if quantity == 'position_velocity' else 1)
+    mean, std = read_normalisation(f, width)
+    f.close()
+    return StateInput(tensor, joints, quantity, mean, std, frames)
+
+
+def _instruction(f: ConfigReader, listed: Callable[[ConfigReader, str], str]) -> InstructionInput:
+    tensor = f.text('tensor')
+    tokenizer = listed(f, 'tokenizer')
+    length = f.integer('length', lo=1, hi=4096)
+    f.close()
+    return InstructionInput(tensor, tokenizer, length)
+
+
+def _phase(f: ConfigReader) -> PhaseInput:
+    tensor = f.text('tensor')
+    period = f.number('period', lo=1e-3, hi=3600.0)
+    f.close()
+    return PhaseInput(tensor, period)
+
+
+def _noise(f: ConfigReader, shape: tuple[int, ...]) -> NoiseInput:
+    noise = NoiseInput(f.text('tensor'), f.integer('samples', default=1, lo=1, hi=64), shape)
+    f.close()
+    return noise
+
+
+def _positive(f: ConfigReader, key: str, length: int) -> Sequence[float]:
+    numbers = f.numbers(key, length=length)
+    if not all(number > 0.0 for number in numbers):
+        raise f.error(key, min(numbers), 'every number > 0')
+    return numbers
