@@ -106,7 +106,7 @@ def options(robot, recording) -> VerificationOptions:
 
 
 def policy_of(robot, kind: str) -> dict:
-    """What a user writes of a policy of `kind`: act or diffusion."""
+    """policy.yaml of a policy of `kind`: act or diffusion."""
     joints = [robot.joint_names[i] for i in robot.groups['arms']]
     normal = {'mean': [0.0] * len(joints), 'std': [0.5] * len(joints)}
     image = {'tensor': 'image', 'camera': 'head', 'width': SIDE, 'height': SIDE}
@@ -139,7 +139,7 @@ def policy_of(robot, kind: str) -> dict:
 
 
 def describe(directory: Path, robot, kind: str) -> Path:
-    """policy.yaml and tokenizer of a module of the user's own."""
+    """Write policy.yaml and tokenizer of a module of a user."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / 'policy.yaml'
     path.write_text(yaml.safe_dump(policy_of(robot, kind), sort_keys=False))
@@ -154,7 +154,7 @@ def describe(directory: Path, robot, kind: str) -> Path:
 
 
 def tiny(directory: Path, robot, kind: str):
-    """The original of a tiny policy."""
+    """The reference model of a tiny policy."""
     factory = {'act': ACT, 'diffusion': DIFFUSION}[kind]
     config = {'joints': len(robot.groups['arms']), 'horizon': HORIZON}
     if kind == 'diffusion':

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Results are written whole or not at all, and other people's tools keep quiet."""
+"""Results are written whole or not at all, and third-party tools are silenced."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_tail_beyond_the_picture_is_drawn_as_such(tmp_path):
     assert len({*drawn}) == 3
 
 
-def test_quiet_swallows_what_tools_say_but_no_exception_and_no_bar_of_ours(capsys):
+def test_silence_discards_the_output_of_tools_but_passes_exceptions_and_our_bars(capsys):
     def tool() -> None:
         print('on stdout')
         print('on stderr', file=sys.stderr)
@@ -76,7 +76,7 @@ def test_quiet_swallows_what_tools_say_but_no_exception_and_no_bar_of_ours(capsy
     assert logging.root.manager.disable == logging.NOTSET
 
 
-def test_who_stops_asking_several_processes_does_not_wait_for_what_they_do():
+def test_closing_the_results_of_several_processes_does_not_wait_for_their_work():
     began = time.monotonic()
     answers = each(functools.partial, (time.sleep,), [0.0, 600.0, 601.0, 602.0], 2)
     assert next(answers) == (0.0, None)

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Two policies on the same observations, scenes, and topics; the shadow never acts."""
+"""Two policies on the same observations, scenes and topics; shadow mode publishes nothing."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_scenes_are_compared_one_by_one():
 
 
 class Candidate:
-    """Answers the elbow's position plus 0.1, and remembers what it was asked."""
+    """Answers the position of the elbow plus 0.1, and keeps the observations."""
 
     def __init__(self):
         self.bundle = SimpleNamespace(cameras=('head',))
@@ -144,7 +144,7 @@ def fed(candidate, log, instruction='wave'):
     return shadow
 
 
-def test_the_shadow_is_asked_about_what_the_active_policy_saw_and_writes_both():
+def test_the_shadow_gets_the_observation_of_the_active_policy_and_logs_both_chunks():
     candidate, log = Candidate(), io.StringIO()
     shadow = fed(candidate, log)
     assert shadow.chunk(300 * MS, chunk(['elbow'], [[0.3]] * 3))
@@ -201,7 +201,7 @@ def test_a_long_shadow_keeps_some_of_what_it_saw_from_all_of_the_time(monkeypatc
     assert seen.images['head'][:, 0, 0, 0].tolist() == [16 * i for i in range(len(seen))]
 
 
-def test_the_shadow_reads_the_topics_and_has_nothing_to_speak_with(
+def test_the_shadow_subscribes_the_topics_and_publishes_nothing(
     ros, bundles, robot, recording, tmp_path
 ):
     from rclpy.serialization import serialize_message

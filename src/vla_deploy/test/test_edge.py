@@ -139,7 +139,7 @@ def test_a_litert_bundle_is_verified_and_answers_as_the_original(
     )
 
 
-def test_coral_is_told_what_its_chip_lacks_and_that_nothing_was_compiled(
+def test_coral_notes_list_unsupported_operators_and_that_nothing_was_compiled(
     litert, bundles, options, tmp_path
 ):
     made = port(bundles['act'], tmp_path / 'b', 'coral', options, converter=litert)
@@ -163,7 +163,7 @@ def test_the_real_converter_makes_what_the_real_runtime_answers_from(
     assert answers(tmp_path / 'b', robot, recording).shape == (HORIZON, 14)
 
 
-def test_what_is_missing_is_told_with_the_way_to_it(
+def test_a_missing_tool_is_reported_with_how_to_get_it(
     bundles, options, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setitem(sys.modules, 'ai_edge_litert', None)
@@ -194,14 +194,14 @@ def test_what_is_missing_is_told_with_the_way_to_it(
         ('print("not JSON")', 'exit code 0'),
     ],
 )
-def test_a_converter_that_fails_is_told_in_one_line(references, tmp_path, body, text):
+def test_a_converter_that_fails_is_reported_in_one_line(references, tmp_path, body, text):
     python = script(tmp_path / 'python', body)
     with pytest.raises(ConfigError, match=text) as error:
         write_litert(references['diffusion'], tmp_path / 'm.tflite', 'float', python=python)
     assert '\n' not in str(error.value)
 
 
-def test_an_interpreter_that_is_not_there_is_told(references, tmp_path):
+def test_a_missing_interpreter_is_reported(references, tmp_path):
     nowhere = str(tmp_path / 'none')
     with pytest.raises(ConfigError, match='No such file'):
         write_litert(references['diffusion'], tmp_path / 'm.tflite', 'float', python=nowhere)

@@ -150,12 +150,12 @@ def test_what_tracing_freezes_is_caught_by_the_verification(robot, options, tmp_
 
 
 @pytest.mark.parametrize('opset', [9, 99])
-def test_an_opset_out_of_range_is_told_before_anything_is_done(references, tmp_path, opset):
+def test_an_opset_out_of_range_is_rejected_before_any_work(references, tmp_path, opset):
     with pytest.raises(ConfigError, match=f'found {opset}, wanted 18 to'):
         write_onnx(references['act'], tmp_path / 'm.onnx', opset)
 
 
-def test_weights_of_another_shape_are_told_by_name(references, robot, tmp_path):
+def test_weights_of_another_shape_are_reported_by_name(references, robot, tmp_path):
     path = describe(tmp_path, robot, 'act')
     (tmp_path / 'w.safetensors').write_bytes(references['act'].weights())
     config = {'joints': 14, 'horizon': HORIZON, 'width': 16}
@@ -171,7 +171,7 @@ def test_weights_of_another_shape_are_told_by_name(references, robot, tmp_path):
         ({'width': 'wide'}, 'config: found TypeError'),
     ],
 )
-def test_shapes_that_do_not_match_are_told_before_anything_is_converted(
+def test_shapes_that_do_not_match_are_reported_before_any_conversion(
     robot, tmp_path, config, message
 ):
     path = describe(tmp_path, robot, 'diffusion')
@@ -179,7 +179,7 @@ def test_shapes_that_do_not_match_are_told_before_anything_is_converted(
         from_module(DIFFUSION, {'joints': 14, 'horizon': HORIZON, **config}, None, path)
 
 
-def test_a_policy_yaml_that_leaves_out_a_size_is_told(robot, tmp_path):
+def test_a_policy_yaml_without_a_size_is_rejected(robot, tmp_path):
     path = describe(tmp_path, robot, 'diffusion')
     path.write_text(path.read_text().replace('height: 32', ''))
     with pytest.raises(ConfigError, match="inputs, outputs: found no 'height'"):
@@ -196,7 +196,9 @@ def without_weights(**config):
     raise KeyError('weights')
 
 
-def test_what_cannot_be_traced_is_told_with_its_line_and_nothing_else(robot, tmp_path, capfd):
+def test_code_that_cannot_be_traced_is_reported_with_its_line_and_nothing_else(
+    robot, tmp_path, capfd
+):
     path = describe(tmp_path, robot, 'diffusion')
     reference = from_module(f'{__name__}:branching', {}, None, path)
     with pytest.raises(ConfigError, match=r'at: if state.sum\(\) > 0: .*test_export.py'):
@@ -289,7 +291,7 @@ def test_files_beside_a_bundle_outlive_its_replacement_and_its_own_do_not(tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ['b']
 
 
-def test_a_place_that_cannot_be_written_is_told_before_any_work(
+def test_a_place_that_cannot_be_written_is_reported_before_any_work(
     bundles, tmp_path, monkeypatch, capsys
 ):
     (tmp_path / 'thesis.tex').write_text('years of work')
@@ -302,7 +304,7 @@ def test_a_place_that_cannot_be_written_is_told_before_any_work(
     assert [path.name for path in tmp_path.iterdir()] == ['thesis.tex']
 
 
-def test_the_command_says_what_it_did_as_json(robot, observed, tmp_path, json_of):
+def test_the_command_reports_its_result_as_json(robot, observed, tmp_path, json_of):
     path = describe(tmp_path / 'mine', robot, 'diffusion')
     arguments = ['--module', 'vla_deploy.examples.diffusion:make', '--policy', path]
     arguments += ['--config', '{"joints": 14, "horizon": 8}', '--form', 'torchscript-script']
@@ -316,7 +318,7 @@ def test_a_missing_run_is_one_line_and_exit_code_2(tmp_path, capsys):
     assert 'a checkpoint that train wrote' in capsys.readouterr().err
 
 
-def test_the_tiny_policies_are_what_their_descriptions_say(references, robot):
+def test_the_tiny_policies_match_their_descriptions(references, robot):
     for kind, reference in references.items():
         assert reference.policy['inputs'] == policy_of(robot, kind)['inputs']
         with torch.no_grad():

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Networks that are larger than the memory that they may have."""
+"""Networks larger than the memory that they may use."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_model_four_times_its_budget_gives_the_very_same_answers():
     assert resident_mb(reference.module) == whole
 
 
-def test_the_benchmark_tells_what_a_budget_costs(bundles, observed, json_of, capsys):
+def test_the_benchmark_reports_the_cost_of_a_budget(bundles, observed, json_of, capsys):
     arguments = [str(bundles['act']), *observed]
     found = json_of(benchmark.main, *arguments, '--rounds', 2, '--budget', 0.1)
     eager, within, _ = found['bundles']

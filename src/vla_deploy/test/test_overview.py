@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The overview names every verb that there is."""
+"""The overview names every verb."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_a_head_that_is_called_again_and_again_stays_whole_and_is_named(referenc
         fewest_stages([Block('a', 1.0), Block('head', 3.0, 16)], 2.0)
 
 
-def test_a_budget_asks_for_stages_and_one_that_is_over_it_is_refused_with_what_to_try():
+def test_a_budget_gives_the_number_of_stages_and_an_exceeded_one_suggests_more():
     blocks = [Block(str(i), 1.0) for i in range(6)]
     assert fewest_stages(blocks, 2.0) == 3 and plan_stages(blocks, 3) == ['0', '2', '4']
     check_budget(blocks, [2.0, 2.0, 2.0], 2.0)
@@ -164,7 +164,7 @@ def test_stages_that_talk_to_their_neighbours_only_give_what_the_graph_gives():
     assert torch.equal(stages[-1](*values), whole(*given))
 
 
-def test_the_first_failure_is_told_and_not_what_it_did_to_the_others(tmp_path):
+def test_the_first_failure_is_reported_and_not_its_effect_on_the_others(tmp_path):
     assert first_failure(tmp_path, [0, 0, 0]) is None
     assert first_failure(tmp_path, [None, 7, None]) == (1, 'exit code 7')
     try:

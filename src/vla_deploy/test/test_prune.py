@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What is pruned is really smaller, loads by its own configuration, and answers as it should."""
+"""Pruned networks are smaller, load by their own configuration, and are verified."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def answer(module, inputs):
 @pytest.mark.parametrize('kind', ['act', 'diffusion', 'humanoid'])
 @settings(max_examples=5, deadline=None)
 @given(draw=st.data())
-def test_to_cut_units_out_gives_the_answer_that_silencing_them_gives(grouped, kind, draw):
+def test_removing_units_gives_the_answer_that_masking_them_gives(grouped, kind, draw):
     module, inputs, groups = grouped[kind]
     silenced, smaller = copy.deepcopy(module), copy.deepcopy(module)
     group = draw.draw(st.sampled_from(groups))
@@ -116,7 +116,7 @@ def test_channels_neurons_heads_and_modulated_layers_of_humanoid_vla_are_found(g
 
 @pytest.fixture(scope='session')
 def pruned(tmp_path_factory, humanoid, data, options):
-    """HumanoidVLA pruned in two steps, trained on after each; where it is, and what was told."""
+    """HumanoidVLA pruned in two steps, fine-tuned after each; its place and result."""
     out = tmp_path_factory.mktemp('pruned') / 'b'
     plan = PruningPlan(amount=0.6, steps=2)
     tuning = FineTuning(data, epochs=1, batch=8, threads=1)
@@ -124,7 +124,7 @@ def pruned(tmp_path_factory, humanoid, data, options):
 
 
 def test_a_pruned_humanoid_vla_is_smaller_and_loads_by_its_own_configuration(pruned, robot):
-    """The second step goes on from the sizes of the first."""
+    """The second step starts from the sizes of the first."""
     out, made = pruned
     first, last = made.steps
     assert last.parameters < first.parameters < made.before
@@ -137,7 +137,9 @@ def test_a_pruned_humanoid_vla_is_smaller_and_loads_by_its_own_configuration(pru
 
 
 @pytest.mark.parametrize('importance', IMPORTANCES)
-def test_the_least_weights_become_zero_and_no_more_than_asked(importance, references, expected):
+def test_the_least_important_weights_become_zero_and_no_more_than_requested(
+    importance, references, expected
+):
     reference = references['act']
     module = copy.deepcopy(reference.module)
     importances = scores(module, importance, expected.inputs[:3], reference.inputs)
@@ -151,8 +153,8 @@ def test_the_least_weights_become_zero_and_no_more_than_asked(importance, refere
     assert torch.cat(gone).max() <= torch.cat(stay).min()
 
 
-def test_a_weight_that_decides_nothing_is_worth_nothing(references, expected):
-    """What a ReLU holds back for every observation has no gradient."""
+def test_a_weight_without_effect_has_no_importance(references, expected):
+    """A unit that its ReLU blocks for every observation has no gradient."""
     module = copy.deepcopy(references['act'].module)
     with torch.no_grad():
         module.encoder.linear1.bias[3] = -1e4
@@ -164,7 +166,7 @@ def test_a_weight_that_decides_nothing_is_worth_nothing(references, expected):
         assert all(bool((score >= 0).all()) for score in found.values())
 
 
-def test_what_is_left_is_a_multiple_of_eight_and_never_nothing():
+def test_the_remaining_units_are_a_multiple_of_eight_and_never_none():
     assert len(least_important(torch.arange(32.0), 0.3)) == 8  # 24 are left
     assert least_important(torch.tensor([3.0, 1.0, 2.0, 4.0]), 0.3) == [1]
     assert len(least_important(torch.ones(4), 0.99)) == 3
@@ -187,7 +189,7 @@ def test_zeros_stay_zero_while_the_rest_is_trained(humanoid, data):
     assert any(not torch.equal(v, before[k]) for k, v in after.module.state_dict().items())
 
 
-def test_the_command_tells_true_speed_stops_early_and_refuses_another_policy(
+def test_the_command_measures_speed_stops_early_and_rejects_another_policy(
     traced, observed, robot, tmp_path, capsys, json_of
 ):
     out = tmp_path / 'b'

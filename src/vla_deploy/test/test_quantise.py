@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Optimised and quantised bundles answer as the original does, or are not there."""
+"""Optimised and quantised bundles give the answers of the reference model, or are not written."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_channels_last_torchscript_is_the_same_policy(bundles, options, tmp_path
 
 @pytest.mark.parametrize('scheme', SCHEMES)
 @pytest.mark.parametrize('kind', ['act', 'diffusion'])
-def test_every_way_gives_a_bundle_that_inference_loads(
+def test_every_scheme_gives_a_bundle_that_inference_loads(
     bundles, kind, scheme, options, robot, tmp_path
 ):
     operators = SCHEMES[scheme]
@@ -57,7 +57,7 @@ def test_every_way_gives_a_bundle_that_inference_loads(
     assert operators.title
 
 
-def test_what_suffers_stays_in_float_until_the_policy_is_the_same(bundles, options, tmp_path):
+def test_sensitive_layers_stay_in_float_until_the_policy_is_the_same(bundles, options, tmp_path):
     with pytest.raises(VerificationFailed):
         quantise(bundles['act'], tmp_path / 'b', 'int4-weights', replace(options, limits=LOSSY))
     assert not (tmp_path / 'b').exists()
@@ -99,7 +99,9 @@ def test_static_needs_observations_and_known_methods(bundles, options, tmp_path)
     assert quantise_command.main(arguments) == 2
 
 
-def test_a_bundle_without_source_or_onnx_says_so(references, options, observed, tmp_path, capsys):
+def test_a_bundle_without_source_or_onnx_is_rejected(
+    references, options, observed, tmp_path, capsys
+):
     export(references['act'], tmp_path / 'a', 'torchscript-trace', options)
     content = (tmp_path / 'a' / 'policy.yaml').read_text()
     start, end = content.index('source:\n'), content.index('files:')
@@ -129,10 +131,10 @@ def test_bisection_finds_the_fewest_layers(needed):
 
 
 @pytest.mark.parametrize('verb', ['quantise', 'build-engine'])
-def test_a_node_to_keep_that_is_none_is_told_with_the_nearest(
+def test_an_unknown_node_to_keep_is_reported_with_the_nearest_name(
     bundles, observed, tmp_path, capsys, verb
 ):
-    """A misspelt name would be quantised, silently."""
+    """A misspelt name would be quantised without notice."""
     arguments = ['--bundle', str(bundles['diffusion']), '--keep', 'node_konv2d', *observed]
     if verb == 'quantise':
         arguments += ['--scheme', 'int8-static', '--out', str(tmp_path / 'b')]

@@ -108,7 +108,7 @@ def test_quantise(robot, seen, wanted, tmp_path, json_of):
 
 
 def test_prune(robot, seen, wanted, tmp_path, json_of):
-    """A few units: more wants training afterwards."""
+    """A few units: more would need fine-tuning."""
     arguments = [*ONE, *seen[0], '--out', str(tmp_path / 'b'), '--form', 'torchscript-trace']
     arguments += ['--parts', 'head', 'fusion', '--amount', '0.05', '--rounds', '2']
     before, after = json_of(prune.main, *arguments)['parameters']

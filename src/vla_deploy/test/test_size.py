@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Costs are counted right, estimates behave as physics does, and profiles load."""
+"""Costs are counted right, estimates are physically consistent, and profiles load."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_matrix_operations_are_as_many_as_torch_counts(bundles, references, kind
     assert cost.weight_bytes == pytest.approx(4 * parameters, rel=0.2)
 
 
-def test_one_matrix_product_costs_what_it_says_on_paper():
+def test_the_cost_of_one_matrix_product_is_that_of_its_formula():
     value = onnx.helper.make_tensor_value_info
     weight = onnx.numpy_helper.from_array(np.zeros((30, 7), np.float32), 'w')
     node = onnx.helper.make_node('MatMul', ['x', 'w'], ['y'])
@@ -210,7 +210,7 @@ def test_calibration_files_are_checked(tmp_path):
 
 
 @pytest.mark.parametrize('kind', ['act', 'diffusion'])
-def test_fit_measures_recommends_and_leaves_a_report(bundles, kind, observed, tmp_path, json_of):
+def test_size_measures_recommends_and_writes_a_report(bundles, kind, observed, tmp_path, json_of):
     out = tmp_path / 'out'
     arguments = ['--bundle', bundles[kind], '--out', out, '--calibrate', '--rounds', 5]
     output = json_of(size.main, *arguments, *observed)
@@ -225,7 +225,7 @@ def test_fit_measures_recommends_and_leaves_a_report(bundles, kind, observed, tm
     assert RooflineCalibration.load(out / 'calibration.json').bundle == kind
 
 
-def test_fit_refuses_what_it_cannot_use_in_one_line(bundles, tmp_path, capsys):
+def test_size_rejects_wrong_input_in_one_line(bundles, tmp_path, capsys):
     bundle = str(bundles['act'])
     for wrong, text in (
         (['--bundle', str(tmp_path)], 'policy.yaml'),

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Engines by a double of TensorRT that is strict about the API; the graphs in ONNX Runtime."""
+"""Engines by a double of TensorRT that is strict about the API; graphs in ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def made(bundles, options, out, precision='fp16', kind='act', **settings):
 
 @pytest.mark.parametrize('kind', ['act', 'diffusion'])
 @pytest.mark.parametrize('precision', ['fp32', 'fp16', 'int8', 'fp8'])
-def test_an_engine_is_verified_told_what_it_was_built_on_and_answers_in_the_inference_node(
+def test_an_engine_is_verified_names_its_computer_and_answers_in_the_inference_node(
     tensorrt, bundles, options, robot, recording, tmp_path, kind, precision
 ):
     ranges = ranges_for(bundles[kind], precision, options, None)
@@ -60,7 +60,7 @@ def test_an_engine_is_verified_told_what_it_was_built_on_and_answers_in_the_infe
     policy.close()
 
 
-def test_the_builder_is_told_workspace_effort_profile_and_what_it_timed_before(
+def test_the_builder_gets_workspace_effort_profile_and_timing_cache(
     tensorrt, bundles, options, tmp_path
 ):
     cache = tmp_path / 'timing'
@@ -125,7 +125,7 @@ def test_an_engine_that_is_another_policy_is_refused_with_its_worst_input(
     assert not out.exists() and (tmp_path / 'e.worst.npz').is_file()
 
 
-def test_without_tensorrt_nothing_is_begun_and_the_way_to_it_is_told(
+def test_without_tensorrt_nothing_starts_and_its_installation_is_explained(
     bundles, options, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setitem(sys.modules, 'tensorrt', None)
@@ -142,7 +142,7 @@ def test_without_tensorrt_nothing_is_begun_and_the_way_to_it_is_told(
         made(bundles, options, tmp_path / 'e', device='cpu')
 
 
-def test_what_tensorrt_refuses_is_told_by_operator_and_leaves_nothing(
+def test_what_tensorrt_rejects_is_reported_by_operator_and_leaves_nothing(
     tensorrt, bundles, options, tmp_path
 ):
     with pytest.raises(ConfigError, match='--batch'):
@@ -165,7 +165,7 @@ def test_what_tensorrt_refuses_is_told_by_operator_and_leaves_nothing(
         build(sys.modules['tensorrt'], tmp_path / 'odd.onnx', bundle, EngineSettings())
 
 
-def test_bfloat16_wants_the_source(bundles, options, tmp_path):
+def test_bfloat16_needs_the_source(bundles, options, tmp_path):
     shutil.copytree(bundles['act'], tmp_path / 'b')
     content = yaml.safe_load((tmp_path / 'b' / 'policy.yaml').read_text())
     del content['source']

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The race is fair, its figures add up, and tuning leaves what it promises."""
+"""Timing is fair, its figures are consistent, and tuning writes what it promises."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Noted:
         return np.zeros(1)
 
 
-def test_contestants_take_turns_on_the_same_input_in_changing_order():
+def test_runners_take_turns_on_the_same_input_in_changing_order():
     log = []
     names = ['a', 'b', 'c']
     inputs = [{'i': i} for i in range(4)]
@@ -59,7 +59,7 @@ def test_contestants_take_turns_on_the_same_input_in_changing_order():
     assert all(len(times[n].wall_ms) == 40 for n in names)
 
 
-def test_energy_is_told_where_the_platform_tells_it_and_else_not(tmp_path):
+def test_energy_is_reported_where_the_platform_measures_it(tmp_path):
     assert joules(tmp_path) is None
     for name, value in (('intel-rapl:0', 5_000_000), ('intel-rapl:0:0', 3_000_000)):
         (tmp_path / name).mkdir()
@@ -93,7 +93,7 @@ def test_bundles_of_the_same_name_get_longer_names(tmp_path):
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
-def test_a_paired_difference_lies_in_its_interval_and_turns_with_its_sides(outcomes):
+def test_a_paired_difference_lies_in_its_interval_and_is_antisymmetric(outcomes):
     before, after = zip(*outcomes, strict=True)
     there, back = pair(before, after), pair(after, before)
     assert there.difference == pytest.approx(-back.difference)
@@ -145,7 +145,7 @@ def test_the_best_is_the_fastest_that_is_the_same_policy(bundles, options):
     assert best_of([], ['act']) is None
 
 
-def test_who_was_judged_by_acting_is_the_same_policy_beside_that_bundle_only(
+def test_a_policy_accepted_in_closed_loop_is_the_same_beside_that_bundle_only(
     spoiled, bundles, options, tmp_path
 ):
     given = bundles['diffusion']
@@ -214,7 +214,7 @@ def test_tuning_walks_the_whole_way(
     bundles_run = []
 
     def act(bundle, *_, **__):
-        """Whoever acts second falls, nobody else does."""
+        """The second bundle that runs fails every scene."""
         bundles_run.append(bundle)
         return [len(bundles_run) != 2] * 40
 
@@ -253,7 +253,7 @@ def test_tuning_for_a_gpu_that_is_not_there_is_refused(bundles, options, tmp_pat
         tune(bundles['act'], tmp_path, options, target='cuda:0')
 
 
-def test_pictures_bear_what_is_extreme(tmp_path):
+def test_charts_draw_extreme_values(tmp_path):
     draw_bars(tmp_path / 'a.png', 't', 'ms', [Bar('zero', 0.0, 0.0), Bar('much', 1.0, 1e6)])
     draw_scatter(
         tmp_path / 'b.png', 't', ('x', 'y'), [Dot('a', 1.0, 0.0), Dot('b', 2.0, float('inf'))]
@@ -261,7 +261,7 @@ def test_pictures_bear_what_is_extreme(tmp_path):
     assert (tmp_path / 'a.png').stat().st_size and (tmp_path / 'b.png').stat().st_size
 
 
-def test_a_gpu_that_is_not_there_and_a_later_bundle_that_is_not_are_told_before_timing(
+def test_a_missing_gpu_and_a_missing_later_bundle_are_reported_before_timing(
     bundles, observed, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setattr('torch.cuda.is_available', lambda: False)
@@ -279,7 +279,7 @@ def test_a_gpu_that_is_not_there_and_a_later_bundle_that_is_not_are_told_before_
     assert not timed
 
 
-def test_tune_says_at_once_that_its_place_cannot_be_written(bundles, tmp_path, capsys):
+def test_tune_checks_its_place_first(bundles, tmp_path, capsys):
     (tmp_path / 'thesis.tex').write_text('years of work')
     out = tmp_path / 'thesis.tex' / 'tuned'
     assert tune_command.main(['--bundle', str(bundles['diffusion']), '--out', str(out)]) == 2

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The comparison, what is written of it, and what becomes of a bundle that fails."""
+"""Comparison, its record in the bundle, and bundles that fail."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_one_wrong_number_is_never_overlooked(size, i, j, k):
     assert bool(parity.reason(EXACT)) == (size * STD[k] > 1e-3) or parity.cosine < EXACT.cosine
 
 
-def test_a_failed_verification_is_told_written_and_keeps_the_robot_from_loading_it(
+def test_a_failed_verification_is_reported_recorded_and_blocks_loading(
     spoiled, robot, observed, capsys
 ):
     arguments = ['--bundle', str(spoiled), *observed]
@@ -93,7 +93,7 @@ def test_a_good_bundle_passes_against_another_form_of_itself(bundles, tmp_path, 
 
 @pytest.fixture
 def loops(monkeypatch):
-    """The closed loops that were run, by directory; each comes to the next of `results`."""
+    """The bundles that were run in closed loop, and their results in order."""
     ran, results = [], []
 
     def successes(bundle, *_, **__):
@@ -105,7 +105,7 @@ def loops(monkeypatch):
     return ran, results
 
 
-def test_what_answers_differently_may_pass_by_acting_beside_the_bundle_that_it_then_names(
+def test_a_policy_with_other_answers_can_pass_in_closed_loop_beside_the_bundle_that_it_names(
     spoiled, bundles, observed, loops, capsys
 ):
     before = bundles['diffusion']
@@ -185,7 +185,7 @@ def test_simulated_observations_follow_from_their_seed(robot):
     assert one.images['head'].std() > 5
 
 
-def test_an_original_that_answers_nan_is_told_as_such(bundles, options, monkeypatch):
+def test_a_reference_model_that_answers_nan_is_reported(bundles, options, monkeypatch):
     monkeypatch.setattr('vla_deploy.publishing.answers', lambda *_: np.array([[[0.0]], [[np.nan]]]))
     with pytest.raises(
         ConfigError, match='answers of the reference model: found nan for observation 1'
