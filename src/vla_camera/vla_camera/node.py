@@ -60,7 +60,7 @@ def make_source(params: Any, robot: RobotModel) -> Source:
             loop=p.loop,
             depth=p.depth,
         )
-    raise ConfigError('parameters', 'source', p.source, 'one of ' + ', '.join(SOURCES))
+    raise ConfigError('parameters', 'source', p.source, 'one of ' + ', '.join(SOURCES.names()))
 
 
 class CameraNode(VlaLifecycleNode):

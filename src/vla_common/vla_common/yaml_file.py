@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Reading our YAML files: every mistake is one `ConfigError` with file, key, found and wanted."""
+"""Reading YAML files: every error is one `ConfigError` with file, key, found and wanted."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def load_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 class ConfigReader:
-    """Typed access to one mapping of a file; remembers what was read, to name what is unknown.
+    """Typed access to one mapping of a file. It records the keys read, to report unknown ones.
 
     Args:
         file: shown in errors.
@@ -165,7 +165,7 @@ class ConfigReader:
         return {name: outer.section(name) for name in outer.keys()}  # noqa: SIM118
 
     def close(self) -> None:
-        """Raise for the first key that nobody read: a typo is never ignored."""
+        """Raise for the first key that was not read: a misspelt key is never ignored."""
         for key in self._mapping:
             if key not in self._read:
                 near = difflib.get_close_matches(str(key), sorted(self._read), n=1)

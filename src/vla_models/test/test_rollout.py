@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vla_inference.blending.blender import Blending
+from vla_inference.blender import Blending
 from vla_models.agents import TIMES, ExpertBundle
 from vla_models.robot_stack import USUAL, RobotStack, Timing
 from vla_models.rollout import TIMESTEP, Rollout, rms_jerk

@@ -23,8 +23,7 @@ from typing import Protocol
 
 import numpy as np
 
-from vla_common.levels import Hysteresis
-from vla_common.states import FilterState, Level
+from vla_common.states import FilterState, Hysteresis, Level
 from vla_common.watchdog import Watchdog
 from vla_safety.chunk import Chunk
 from vla_safety.filter import REST_SPEED, Output, SafetyFilter
