@@ -143,6 +143,11 @@ def test_a_chunk_moves_the_joint_smoothly_and_its_end_brings_it_to_rest(robot):
     assert status.chunks_accepted >= 1
     assert status.horizon_left > 1.0
     assert 0.0 <= status.chunk_age < 0.5
+    assert status.interpolation == 'minimum_jerk'
+    assert status.playback_rate == status.speed_scale == 1.0
+    assert status.playback_time + status.horizon_left == pytest.approx(1.6)
+    tracked = stamp_to_ns(status.header.stamp) - stamp_to_ns(status.chunk_stamp)
+    assert tracked * 1e-9 == pytest.approx(status.chunk_age, abs=0.02)
     status = robot.wait_state(SafetyStatus.NO_CHUNK)
     assert status.reason == 'chunk horizon ended'
     elbow = np.array([message.position[ELBOW] for message in robot.commands.messages])

@@ -364,7 +364,7 @@ def test_of_diagnostics_only_what_a_node_says_of_its_lifecycle_is_read(ros, monk
         read.append(deserialize_message(serialized, kind))
         return read[-1]
 
-    monkeypatch.setattr('vla_supervisor.node.deserialize_message', reading)
+    monkeypatch.setattr('vla_supervisor.messages.deserialize_message', reading)
     node = ros.node(SupervisorNode, **shipped())
     ros.configure(node)
     ros.activate(node)
