@@ -1,69 +1,80 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Repeat a failed test of the whole robot if, and only if, the machine stood still meanwhile."""
+"""Repeats a failed test of the whole robot if, and only if, the machine stalled meanwhile.
+
+A robot whose processes do not get a processor for 100 ms stops, as it must; a test about another
+fault then fails, and has shown nothing. A stall is found by processes that observe the machine, or
+reported by the supervisor (unless the test froze it); pytest's summary names each repeated test.
+"""
 
 from __future__ import annotations
 
 import time
 
 import pytest
-from stall_witness import StallWitness
+from whole_robot import supervisor_stalls
 
 from vla_common.domains import release_domains
+from vla_validation.system_harness.machine import SchedulingObserver
 
 REPEATS = 2
-_told = pytest.StashKey[dict]()
-_repeated = pytest.StashKey[list]()
+STALL = 0.06
+"""s of lateness that count. The driver stops the robot after 0.1 s without its supervisor."""
+STARVATION = 0.05
+"""s that a process of ordinary priority waits for 10 ms of processor time, as camera and policy
+would. Robot processes that start, at their real-time priority, take two cores for as long."""
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stall_witness = StallWitness()
-    config.stash[_told] = {}
-    config.stash[_repeated] = []
-    begin = {}
+class StallPlugin:
+    """Stalls of the machine by test, and the repeated tests."""
 
-    def machine_stalled(test: str) -> bool:
+    def __init__(self, observer: SchedulingObserver) -> None:
+        self.observer = observer
+        self._stalls: list[tuple[float, str]] = []
+        self._begin: dict[str, float] = {}
+        self._reasons: dict[str, str] = {}
+        self.repeated: list[str] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        release_domains()  # a test that launched in this process has ended, its robot too
+        self._begin[item.name] = time.monotonic()
+
+    def stalled(self, test: str) -> bool:
         """The condition of the marker below; evaluated after a test, whether it failed or not."""
-        stalls = config.stall_witness.since(begin.get(test, 0.0))
-        if stalls:
-            config.stash[_told][test] = f'{stalls[0]} ({len(stalls)} times in all)'
-        return bool(stalls)
-
-    config.machine_stalled = machine_stalled
-    config.pluginmanager.register(_Repeats(config))
-    config.test_begins = lambda test: begin.__setitem__(test, time.monotonic())
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    config.stall_witness.close()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        condition = f'config.machine_stalled({item.name!r})'
-        item.add_marker(pytest.mark.flaky(reruns=REPEATS, condition=condition))
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    release_domains()  # a test that launched in this process has ended, its robot too
-    item.config.test_begins(item.name)
-
-
-class _Repeats:
-    """Notes which tests really were repeated."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
+        self._stalls += [
+            (begin + late, f'a process waited {1e3 * late:.0f} ms for a processor')
+            for begin, late in self.observer.records()
+        ]
+        begin = self._begin.get(test, 0.0)
+        texts = [text for end, text in [*self._stalls, *supervisor_stalls] if end >= begin]
+        if texts:
+            self._reasons[test] = f'{texts[0]} ({len(texts)} times in all)'
+        return bool(texts)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.outcome == 'rerun':
             test = report.nodeid.rpartition('::')[2]
-            why = self._config.stash[_told].get(test, '')
             crash = getattr(report.longrepr, 'reprcrash', None)
-            said = crash.message.partition('\n')[0][:200] if crash is not None else ''
-            self._config.stash[_repeated].append(f'{test}: {why}; it had said: {said}')
+            failure = crash.message.partition('\n')[0][:200] if crash is not None else ''
+            self.repeated.append(
+                f'{test}: {self._reasons.get(test, "")}; it failed with: {failure}'
+            )
+
+    def pytest_terminal_summary(self, terminalreporter) -> None:
+        for line in self.repeated:
+            terminalreporter.write_line(f'repeated because the machine stalled: {line}')
 
 
-def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
-    for line in config.stash[_repeated]:
-        terminalreporter.write_line(f'failed while the machine was at fault: {line}')
+def pytest_configure(config: pytest.Config) -> None:
+    config.stalls = StallPlugin(SchedulingObserver(0.01, STALL, STARVATION).__enter__())
+    config.pluginmanager.register(config.stalls)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stalls.observer.__exit__()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        condition = f'config.stalls.stalled({item.name!r})'
+        item.add_marker(pytest.mark.flaky(reruns=REPEATS, condition=condition))

@@ -50,7 +50,7 @@ ROS_MODULES = {
     'vla_safety': {'node'},
     'vla_serving': set(),
     'vla_sim': {'snapshot'},
-    'vla_supervisor': {'node', 'lifecycle_calls', 'operator_command'},
+    'vla_supervisor': {'node', 'lifecycle_calls', 'messages', 'operator_command'},
     'vla_models': set(),
     'vla_deploy': {'comparing.shadow_node', 'commands.compare'},
 }

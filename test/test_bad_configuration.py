@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Bad input to the whole: one clear error, the other nodes stay up, nothing moves."""
+"""Bad configuration of the whole robot: one clear error, the other nodes stay up, nothing moves."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import hashlib
 import pathlib
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import yaml
 from ament_index_python.packages import get_package_share_directory
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from whole_robot import BRING_UP, WholeRobot, launched
+from whole_robot import BRING_UP, WholeRobot
 
 from vla_common.states import Mode
 from vla_common.testing import own_domain
@@ -23,9 +25,9 @@ ROBOT = pathlib.Path(get_package_share_directory('vla_robot')) / 'robots' / 'hum
 
 
 def damaged(source: pathlib.Path, target: pathlib.Path, damage) -> list[str]:
-    """Put a damaged copy at `target`, and never one that is whole: the supervisor tries again.
+    """Put a damaged copy at `target`, and never an intact one: the supervisor tries again.
 
-    Returns the words that the refusal has to say.
+    Returns the words that the refusal must contain.
     """
     aside = target.with_name(target.name + '.aside')
     shutil.copytree(source, aside)  # follows the links of a --symlink-install
@@ -36,9 +38,11 @@ def damaged(source: pathlib.Path, target: pathlib.Path, damage) -> list[str]:
     return words
 
 
-def edit_yaml(path: pathlib.Path, change) -> None:
+@contextmanager
+def edited(path: pathlib.Path) -> Iterator[dict]:
+    """The content of a YAML file, written back after the context."""
     content = yaml.safe_load(path.read_text())
-    change(content)
+    yield content
     path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
@@ -50,11 +54,8 @@ def missing_model(bundle: pathlib.Path) -> list[str]:
 def changed_model(bundle: pathlib.Path) -> list[str]:
     with open(bundle / 'model.onnx', 'ab') as file:
         file.write(b'x')
-    return [
-        'model.onnx',
-        'sha',
-        hashlib.sha256((bundle / 'model.onnx').read_bytes()).hexdigest()[:8],
-    ]
+    digest = hashlib.sha256((bundle / 'model.onnx').read_bytes()).hexdigest()
+    return ['model.onnx', 'sha', digest[:8]]
 
 
 def malformed_policy(bundle: pathlib.Path) -> list[str]:
@@ -63,18 +64,14 @@ def malformed_policy(bundle: pathlib.Path) -> list[str]:
 
 
 def joints_of_another_robot(bundle: pathlib.Path) -> list[str]:
-    def change(policy: dict) -> None:
+    with edited(bundle / 'policy.yaml') as policy:
         policy['outputs']['action']['joints'][0] = 'third_elbow'
-
-    edit_yaml(bundle / 'policy.yaml', change)
     return ['policy.yaml', 'outputs.action.joints', 'third_elbow']
 
 
 def another_horizon(bundle: pathlib.Path) -> list[str]:
-    def change(policy: dict) -> None:
+    with edited(bundle / 'policy.yaml') as policy:
         policy['outputs']['action']['horizon'] += 3
-
-    edit_yaml(bundle / 'policy.yaml', change)
     return ['wanted']
 
 
@@ -83,27 +80,26 @@ def with_a_bad_bundle(tmp_path_factory):
     """A robot launched with a bundle that has no model, and that bundle's folder."""
     folder = tmp_path_factory.mktemp('robot')
     damaged(BUNDLE, folder / 'bundle', missing_model)
-    with launched(folder, policy=folder / 'bundle', respawn='false') as robot:
+    with WholeRobot(folder, policy=folder / 'bundle', respawn='false') as robot:
         yield robot, folder / 'bundle'
 
 
 def refusal(robot: WholeRobot, node: str, since: int = 0) -> str:
-    """What the node's refusal of its configuration says, in what was printed since then."""
-    said = f'[{node}]: configure failed: '
-    robot.wait(lambda: said in robot.output()[since:], BRING_UP, f'{said!r} in the log')
-    lines = [line for line in robot.output()[since:].splitlines() if said in line]
+    """The message of the node's last refused configuration that was printed since then."""
+    start = f'[{node}]: configure failed: '
+    robot.wait(lambda: start in robot.output()[since:], BRING_UP, f'{start!r} in the log')
+    lines = [line for line in robot.output()[since:].splitlines() if start in line]
     return lines[-1].split('configure failed: ')[1]
 
 
 def configure_again(robot: WholeRobot, node: str) -> str:
     since = len(robot.output())
     request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_CONFIGURE))
-    answer = robot.probe.call(ChangeState, f'/{node}/change_state', request, timeout=60.0)
-    assert not answer.success
+    assert not robot.answer(f'/{node}/change_state', ChangeState, request).success
     return refusal(robot, node, since)
 
 
-def assert_says(line: str, *words: str) -> None:
+def assert_contains(line: str, *words: str) -> None:
     for word in [*words, 'found', 'wanted']:
         assert word.lower() in line.lower(), line
 
@@ -113,8 +109,8 @@ class TestABadBundle:
 
     def test_a_bad_bundle_is_refused_and_the_robot_just_stands(self, with_a_bad_bundle):
         robot, _ = with_a_bad_bundle
-        assert_says(refusal(robot, 'inference'), 'model.onnx')
-        # The others are up, the supervisor tells why it does not go on, and nothing moves.
+        assert_contains(refusal(robot, 'inference'), 'model.onnx')
+        # The others are up, the supervisor reports what it waits for, and nothing moves.
         robot.wait(
             lambda: (
                 robot.state is not None
@@ -125,7 +121,7 @@ class TestABadBundle:
             'the four other nodes active',
         )
         assert robot.mode == Mode.INACTIVE
-        assert not robot.ask_for('/supervisor/start').success
+        assert not robot.answer('/supervisor/start').success
         robot.assert_becomes_still()
         robot.assert_standing()
 
@@ -136,17 +132,15 @@ class TestABadBundle:
     )
     def test_each_kind_of_bad_bundle_is_refused_by_name(self, with_a_bad_bundle, damage):
         robot, bundle = with_a_bad_bundle
-        refusal(robot, 'inference')  # the supervisor's own try is over
+        refusal(robot, 'inference')  # the supervisor's own attempt is over
         words = damaged(BUNDLE, bundle, damage)
-        assert_says(configure_again(robot, 'inference'), *words)
+        assert_contains(configure_again(robot, 'inference'), *words)
         assert robot.mode in (None, Mode.INACTIVE)
 
 
 def unknown_joint(robot: pathlib.Path) -> list[str]:
-    def change(content: dict) -> None:
+    with edited(robot / 'robot.yaml') as content:
         content['groups']['head'].append('antenna')
-
-    edit_yaml(robot / 'robot.yaml', change)
     return ['robot.yaml', 'groups.head', 'antenna']
 
 
@@ -166,7 +160,9 @@ def with_a_bad_robot(tmp_path_factory):
     """A launch with a robot directory that has no robot.yaml, and that directory."""
     folder = tmp_path_factory.mktemp('robot')
     damaged(ROBOT, folder / 'robot', no_robot_yaml)
-    with launched(folder, robot=folder / 'robot', respawn='false') as robot:
+    # The filter's frequency is out of its range besides: parameters are checked before the robot.
+    arguments = {'robot': folder / 'robot', 'control_frequency': 5000, 'respawn': 'false'}
+    with WholeRobot(folder, **arguments) as robot:
         yield robot, folder / 'robot'
 
 
@@ -181,11 +177,31 @@ class TestABadRobot:
     def test_a_bad_robot_is_refused_and_nothing_starts(self, with_a_bad_robot, damage):
         robot, folder = with_a_bad_robot
         # The supervisor reads it first, and without one nobody is configured.
-        assert_says(refusal(robot, 'supervisor'), 'robot.yaml')
+        assert_contains(refusal(robot, 'supervisor'), 'robot.yaml')
         words = damaged(ROBOT, folder, damage)
-        assert_says(configure_again(robot, 'hardware_driver'), *words)
+        assert_contains(configure_again(robot, 'hardware_driver'), *words)
         assert robot.process.poll() is None, 'the launch ended'
         assert robot.mode in (None, Mode.INACTIVE)
+
+    def test_a_parameter_out_of_range_is_refused_at_configure(self, with_a_bad_robot):
+        robot, _ = with_a_bad_robot
+        refusal(robot, 'supervisor')
+        message = configure_again(robot, 'safety_filter')
+        assert message.startswith('parameters of /safety_filter: control_frequency'), message
+        assert robot.mode in (None, Mode.INACTIVE)
+
+
+def launch_that_ends(*arguments: str) -> str:
+    """What a launch prints that ends at once with an error."""
+    own_domain()
+    result = subprocess.run(
+        ['ros2', 'launch', 'vla_bringup', 'humanoid.launch.py', *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode != 0
+    return result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(
@@ -197,33 +213,12 @@ class TestABadRobot:
     ids=['malformed', 'no ros__parameters'],
 )
 def test_a_bad_parameter_file_ends_the_launch_with_its_name(tmp_path, text, words):
-    own_domain()
     file = tmp_path / 'bad.yaml'
     file.write_text(text)
-    result = subprocess.run(
-        ['ros2', 'launch', 'vla_bringup', 'humanoid.launch.py', f'params_file:={file}'],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert result.returncode != 0
+    printed = launch_that_ends(f'params_file:={file}')
     for word in words:
-        assert word in result.stdout + result.stderr
+        assert word in printed
 
 
 def test_a_simulated_camera_without_a_simulated_world_is_refused_at_once():
-    own_domain()
-    result = subprocess.run(
-        ['ros2', 'launch', 'vla_bringup', 'humanoid.launch.py', 'driver:=mock'],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert result.returncode != 0
-    assert 'camera: found mujoco, with driver:=mock' in result.stdout + result.stderr
-
-
-def test_a_parameter_out_of_range_is_refused_at_configure(tmp_path):
-    with launched(tmp_path, control_frequency=5000, respawn='false') as robot:
-        robot.wait_log('configure failed: parameters of /safety_filter: control_frequency')
-        assert robot.mode in (None, Mode.INACTIVE)
+    assert 'camera: found mujoco, with driver:=mock' in launch_that_ends('driver:=mock')

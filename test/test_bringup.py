@@ -1,15 +1,16 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The default launch, as the README starts it: up, RUNNING, moving as told, on its feet."""
+"""The default launch, as in the README: up, RUNNING, moving as instructed, on its feet."""
 
 from __future__ import annotations
 
 import time
 import unittest
+from typing import Any
 
 import launch_testing
 import launch_testing.actions
+import numpy as np
 import pytest
-import stall_witness
 from action_msgs.msg import GoalStatus
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -17,16 +18,13 @@ from launch.substitutions import PathJoinSubstitution
 from launch_ros.substitutions import FindPackageShare
 from lifecycle_msgs.srv import GetState
 from rclpy.action import ActionClient
-from sensor_msgs.msg import CameraInfo, Image, JointState
-from trajectory_msgs.msg import JointTrajectory
-from whole_robot import BRING_UP
+from whole_robot import BRING_UP, supervisor_stalls
 
 from launch import LaunchDescription
-from vla_common import qos
+from vla_common import qos, topics
 from vla_common.states import Mode
 from vla_common.testing import RosSession, own_domain, wait_until
 from vla_interfaces.action import RunInstruction
-from vla_interfaces.msg import BalanceState, DriverStatus, SafetyStatus, SupervisorState
 from vla_robot import load_robot
 
 own_domain()
@@ -43,7 +41,7 @@ def generate_test_description() -> LaunchDescription:
                 PythonLaunchDescriptionSource(launch_file),
                 launch_arguments={
                     'instruction': 'wave with your left hand',
-                    'time_limit': '25.0',
+                    'time_limit': '20.0',
                     'respawn': 'false',
                 }.items(),
             ),
@@ -57,16 +55,19 @@ class TestTheRobotComesUp(unittest.TestCase):
     def setUpClass(cls) -> None:
         cls.session = RosSession()
         cls.probe = cls.session.probe('bringup_probe')
-        watch = cls.probe.subscribe
-        cls.supervisor = watch(SupervisorState, '/supervisor/state', qos.STATE)
-        cls.driver = watch(DriverStatus, '/hardware/status', qos.STATE)
-        cls.joints = watch(JointState, '/joint_states', qos.STATE)
-        cls.commands = watch(JointState, '/joint_command', qos.STATE)
-        cls.safety = watch(SafetyStatus, '/safety/status', qos.STATE)
-        cls.balance = watch(BalanceState, '/balance/state', qos.STATE)
-        cls.images = watch(Image, '/camera/color/image_raw', qos.IMAGE)
-        cls.infos = watch(CameraInfo, '/camera/color/camera_info', qos.IMAGE)
-        cls.chunks = watch(JointTrajectory, '/vla/action_chunk', qos.COMMAND)
+
+        def collect(topic: topics.Topic) -> Any:
+            kind, profile = topic.message_type(), qos.publisher(topic)
+            return cls.probe.subscribe(kind, topic.name, profile)
+
+        cls.supervisor = collect(topics.SUPERVISOR_STATE)
+        cls.driver = collect(topics.HARDWARE_STATUS)
+        cls.joints = collect(topics.JOINT_STATES)
+        cls.commands = collect(topics.JOINT_COMMAND)
+        cls.balance = collect(topics.BALANCE_STATE)
+        cls.images = collect(topics.COLOR_IMAGE)
+        cls.infos = collect(topics.CAMERA_INFO)
+        cls.chunks = collect(topics.ACTION_CHUNK)
         cls.robot = load_robot('humanoid32')
 
     @classmethod
@@ -74,7 +75,7 @@ class TestTheRobotComesUp(unittest.TestCase):
         causes = [cause for state in cls.supervisor.messages for cause in state.causes]
         for cause in causes:
             if cause.name == 'supervisor_stalled':
-                stall_witness.heard(cause.detail)
+                supervisor_stalls.append((time.monotonic(), cause.detail))
         cls.session.close()
 
     def wait_mode(self, mode: Mode, timeout: float) -> None:
@@ -96,18 +97,18 @@ class TestTheRobotComesUp(unittest.TestCase):
         self.wait_mode(Mode.RUNNING, BRING_UP)
         self.joints.clear()
         self.commands.clear()
-        time.sleep(5.0)
+        self.joints.wait(1)
         names = list(self.joints.last.name)
         self.assertEqual(names, list(self.robot.joint_names))
-
-        def travel(joint: str) -> float:
-            column = names.index(joint)
-            values = [message.position[column] for message in self.joints.messages]
-            return max(values) - min(values)
-
         arm = ('shoulder_pitch', 'shoulder_roll', 'shoulder_yaw', 'elbow', 'wrist_yaw')
-        left = max(travel(f'left_{joint}') for joint in arm)
-        self.assertGreater(left, 0.2, 'the left arm did not wave')
+        columns = [names.index(f'left_{joint}') for joint in arm]
+
+        def travel() -> float:
+            positions = np.array([message.position for message in tuple(self.joints.messages)])
+            return float(np.ptp(positions[:, columns], axis=0).max())
+
+        wait_until(lambda: travel() > 0.2, 5.0, 'the left arm to wave')
+        self.commands.wait(500)
         limits = self.robot.limits
         for message in self.commands.messages:
             for i, name in enumerate(message.name):
@@ -137,14 +138,14 @@ class TestTheRobotComesUp(unittest.TestCase):
         self.wait_mode(Mode.READY, 60.0)
         client = ActionClient(self.probe.node, RunInstruction, '/vla/run_instruction')
         self.assertTrue(client.wait_for_server(10.0))
-        told: list = []
+        feedback: list = []
         goal = RunInstruction.Goal(instruction='wave with your right hand', time_limit=60.0)
-        sent = client.send_goal_async(goal, feedback_callback=told.append)
+        sent = client.send_goal_async(goal, feedback_callback=feedback.append)
         wait_until(sent.done, 10.0, 'the goal answered')
         handle = sent.result()
         self.assertTrue(handle.accepted)
         self.wait_mode(Mode.RUNNING, 20.0)
-        wait_until(lambda: len(told) > 0, 10.0, 'feedback')
+        wait_until(lambda: len(feedback) > 0, 10.0, 'feedback')
         wait_until(handle.cancel_goal_async().done, 10.0, 'the cancel answered')
         result = handle.get_result_async()
         wait_until(result.done, 20.0, 'the result')
@@ -154,7 +155,7 @@ class TestTheRobotComesUp(unittest.TestCase):
 
 
 @launch_testing.post_shutdown_test()
-class TestTheWayOut(unittest.TestCase):
+class TestTheShutdown(unittest.TestCase):
     def test_every_process_ended_well(self, proc_info) -> None:
         launch_testing.asserts.assertExitCodes(proc_info)
 

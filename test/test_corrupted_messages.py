@@ -1,97 +1,55 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What the robot does when a node beats well and talks nonsense.
+"""The whole robot when a node is alive and what it publishes is corrupted.
 
-A double takes the place of a node that was killed; the supervisor brings it up like a respawned
-one, and an operator resumes. The lies of one double are told on one robot, which is resumed and
-started again for each.
+A relay between the nodes corrupts the messages (vla_validation.faults). The robot is shared: each
+corruption leaves it in SAFE_STOP, the next test resumes it and starts it again.
 """
 
 from __future__ import annotations
 
-import signal
-from contextlib import ExitStack
-
 import numpy as np
 import pytest
-from doubles import FrozenCamera, LyingInference
-from sensor_msgs.msg import JointState
-from whole_robot import BRING_UP, STOP, launched
+from whole_robot import BRING_UP, STOP, SharedRobot, WholeRobot
 
-from vla_common import qos
+from vla_common import topics
 from vla_common.executor_thread import destroy_later
 from vla_common.states import Mode
 from vla_common.testing import Collected
 
 
-def with_a_liar(robot) -> LyingInference:
-    """Replace inference by a double."""
-    robot.wait_mode(Mode.READY)
-    robot.send('inference', signal.SIGKILL)
-    robot.wait_mode(Mode.SAFE_STOP, STOP)
-    liar = robot.session.node(LyingInference)
-    robot.wait_until_mended()
-    # Discovery keeps a killed process for some seconds: until then there are two publishers, and
-    # the supervisor rightly refuses.
-    robot.wait(
-        lambda: robot.probe.node.count_publishers('/vla/action_chunk') == 1, 30.0, 'one publisher'
-    )
-    return liar
-
-
-def counters(robot) -> dict[str, int]:
+def counters(robot: WholeRobot) -> dict[str, int]:
     status = robot.safety.last
     named = dict(zip(status.counter_names, status.counter_values, strict=True))
     return {**named, 'chunks_rejected': status.chunks_rejected}
 
 
-@pytest.fixture(scope='class')
+@pytest.fixture(scope='module')
 def shared(tmp_path_factory):
-    """A robot that thinks with a double, and the double, set in motion anew for each lie."""
-    with ExitStack() as stack:
-        folder = tmp_path_factory.mktemp('robot')
-        robot = stack.enter_context(
-            launched(folder, policy='scripted', instruction='none', respawn='false')
-        )
-        yield robot, with_a_liar(robot)
-
-
-@pytest.fixture
-def lying(shared):
-    robot, liar = shared
-    liar.lie = 'good'
-    robot.wait_until_mended()
-    if robot.mode == Mode.SAFE_STOP:
-        robot.insist('/supervisor/resume')
-    robot.wait_mode(Mode.READY, STOP)
-    robot.wait_rest()
-    liar.ask_to_start()
-    robot.wait_mode(Mode.RUNNING, STOP)
-    robot.wait(lambda: robot.safety.last.state == 1, STOP, 'tracking')
-    return robot, liar
-
-
-class TestALyingInference:
-    """All on one robot, which a lie leaves in SAFE_STOP and the next one's fixture resumes.
-
-    A DANGER that persists is remembered for some seconds: a later lie is stopped sooner.
-    """
-
-    @pytest.mark.parametrize(
-        ('lie', 'kind'),
-        [
-            ('nan', 'not_finite'),
-            ('short', 'wrong_shape'),
-            ('unknown', 'unknown_joint'),
-            ('jump', 'implausible'),
-        ],
+    folder = tmp_path_factory.mktemp('robot')
+    robot = SharedRobot(
+        folder, relayed=True, policy='scripted', instruction='none', time_limit=120.0
     )
-    def test_bad_chunks_are_rejected_by_name_and_the_motion_brakes_to_a_stand(
-        self, lying, lie, kind
-    ):
-        robot, liar = lying
+    yield robot
+    robot.close()
+
+
+@pytest.mark.parametrize(
+    ('corruption', 'kind'),
+    [
+        ('nan', 'not_finite'),
+        ('wrong_size', 'wrong_shape'),
+        ('unknown_joint', 'unknown_joint'),
+        ('jump', 'implausible'),
+    ],
+)
+def test_bad_chunks_are_rejected_by_name_and_the_motion_brakes_to_a_stand(shared, corruption, kind):
+    with shared.ready() as robot:
+        robot.start_motion()
         before = counters(robot)
-        with robot.listening(JointState, '/joint_command') as commands:
-            liar.lie = lie
+        with (
+            robot.collecting(topics.JOINT_COMMAND) as commands,
+            robot.message_fault(topics.ACTION_CHUNK.name, corruption),
+        ):
             robot.wait(
                 lambda: robot.safety.last.chunks_rejected > before['chunks_rejected'],
                 STOP,
@@ -104,20 +62,26 @@ class TestALyingInference:
             robot.wait_rest()
         robot.assert_standing()
         assert_commands_are_smooth(commands)
-        robot.assert_never_moves_again_by_itself(1.0)
+        robot.assert_no_motion_resumes(1.0)
 
-    def test_chunks_that_stop_coming_end_in_a_safe_stop(self, lying):
-        robot, liar = lying
-        with robot.listening(JointState, '/joint_command') as commands:
-            liar.lie = 'none'
+
+def test_chunks_that_stop_coming_end_in_a_safe_stop(shared):
+    with shared.ready() as robot:
+        robot.start_motion()
+        with (
+            robot.collecting(topics.JOINT_COMMAND) as commands,
+            robot.message_fault(topics.ACTION_CHUNK.name, 'silence'),
+        ):
             robot.wait_mode(Mode.SAFE_STOP, 2 * STOP)
             robot.wait_rest()
         robot.assert_standing()
         assert_commands_are_smooth(commands)
 
-    def test_a_second_publisher_on_the_command_topic_stops_the_robot(self, lying):
-        robot, _ = lying
-        publisher = robot.probe.publisher(JointState, '/joint_command', qos.COMMAND)
+
+def test_a_second_publisher_on_the_command_topic_stops_the_robot(shared):
+    with shared.ready() as robot:
+        robot.start_motion()
+        publisher = robot.publisher(topics.JOINT_COMMAND)
         try:
             robot.wait_mode(Mode.SAFE_STOP, STOP)
             robot.wait_cause('duplicate_publisher:/joint_command', STOP)
@@ -127,17 +91,16 @@ class TestALyingInference:
 
 
 def test_a_frozen_camera_stops_the_robot(tmp_path):
-    with launched(tmp_path, policy='humanoid_vla', instruction='none', respawn='false') as robot:
-        robot.wait_mode(Mode.READY)
-        robot.send('camera', signal.SIGKILL)
-        robot.wait_mode(Mode.SAFE_STOP, STOP)
-        robot.session.node(FrozenCamera)
-        robot.wait_cause('camera_frozen', BRING_UP)
-        assert robot.mode == Mode.SAFE_STOP
-        refused = robot.ask_for('/supervisor/resume')
-        assert not refused.success
-        assert 'camera' in refused.message
-        robot.assert_standing()
+    arguments = {'policy': 'humanoid_vla', 'instruction': 'none', 'respawn': 'false'}
+    with WholeRobot(tmp_path, relayed=True, **arguments) as robot:
+        robot.wait_mode(Mode.READY, BRING_UP)
+        with robot.message_fault(topics.WORLD_STATE.name, 'still'):
+            robot.wait_cause('camera_frozen', BRING_UP)
+            assert robot.mode == Mode.SAFE_STOP
+            refused = robot.answer('/supervisor/resume')
+            assert not refused.success
+            assert 'camera' in refused.message
+            robot.assert_standing()
 
 
 def assert_commands_are_smooth(commands: Collected) -> None:

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What can be said of docker/ without a Docker engine."""
+"""docker/, as far as it can be checked without a Docker engine."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_container_is_given_time_to_bring_the_robot_to_rest():
     assert (ROOT / service['build']['dockerfile']) == DOCKERFILE
 
 
-def test_without_a_supervisor_the_health_check_says_unhealthy():
+def test_without_a_supervisor_the_health_check_fails():
     own_domain()
     result = subprocess.run(
         [ROOT / 'docker' / 'healthcheck.bash'], capture_output=True, text=True, timeout=60

@@ -15,7 +15,7 @@ PACKAGES = [ROOT / 'compat', *sorted(path.parent for path in ROOT.glob('src/*/pa
 
 
 def bash(script: str, **environment: str) -> subprocess.CompletedProcess:
-    """Run a script in a shell that knows nothing of this environment."""
+    """Run a script in a shell without this environment."""
     bare = {'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME': '/tmp'}
     if 'VLA_ROS_FOUND' in os.environ:
         bare['VLA_ROS'] = os.environ['VLA_ROS_FOUND']
@@ -86,13 +86,13 @@ def test_no_socket_is_bound_to_another_interface_unless_asked_for():
         ),
     ],
 )
-def test_what_cannot_work_is_told_and_the_shell_lives(environment, message):
+def test_what_cannot_work_is_reported_and_the_shell_goes_on(environment, message):
     result = bash('source setup.bash; echo "status $?"', VLA_NO_BUILD='1', **environment)
     assert message in result.stderr
     assert result.stdout.strip() == 'status 1'
 
 
-def test_running_it_instead_of_sourcing_it_is_told():
+def test_running_it_instead_of_sourcing_it_is_an_error():
     result = bash('bash setup.bash')
     assert result.returncode == 1
     assert 'source it' in result.stderr

@@ -9,7 +9,9 @@ import signal
 
 import psutil
 import pytest
-from whole_robot import in_motion, launched
+from whole_robot import BRING_UP, WholeRobot
+
+from vla_common.states import Mode
 
 
 @pytest.mark.parametrize(
@@ -17,9 +19,11 @@ from whole_robot import in_motion, launched
     ['ctrl_c_in_the_terminal', 'sigint_to_launch', 'sigterm_to_launch'],
 )
 def test_the_robot_rests_before_the_processes_end(tmp_path, way):
-    with launched(tmp_path, policy='scripted', time_limit=120.0) as robot:
-        in_motion(robot)
-        children = psutil.Process(robot.process.pid).children(recursive=True)
+    arguments = {'policy': 'scripted', 'instruction': 'none', 'time_limit': 120.0}
+    with WholeRobot(tmp_path, **arguments) as robot:
+        robot.wait_mode(Mode.READY, BRING_UP)
+        robot.start_motion()
+        children = robot.children()
         assert len(children) >= 6
         if way == 'ctrl_c_in_the_terminal':
             # The terminal signals the whole foreground group: launch and nodes alike.

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What the processes of the stop path are made of, and what their parameters must say."""
+"""The processes of the stop path: what they import, and what their parameters declare."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The commands that bring a robot up, break it and measure it, in their short forms.
+"""The commands that launch a robot, break it and measure it, in their short forms.
 
-The long forms take minutes and are for people: `ros2 run vla_validation faults` and
-`ros2 run vla_validation stops`. Each takes a ROS domain of its own.
+Each uses a ROS domain of its own.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ def run(*command: str) -> tuple[int, dict, str]:
     return done.returncode, json.loads(done.stdout.splitlines()[-1]), done.stderr
 
 
-def test_the_drills_short_form_ends_as_expected_in_every_fault():
-    code, told, said = run('faults', '--short', '--tries', '3', '--json', 'policy:=scripted')
-    assert {fault['name'] for fault in told['faults']} == {
+def test_the_short_fault_campaign_ends_as_expected_in_every_fault():
+    code, result, printed = run('faults', '--short', '--tries', '3', '--json', 'policy:=scripted')
+    assert {fault['name'] for fault in result['faults']} == {
         'estop:before_start', 'estop:held', 'driver_stops_writing',
-    }, said  # fmt: skip
-    for fault in told['faults']:
-        assert fault['ok'], said
+    }, printed  # fmt: skip
+    for fault in result['faults']:
+        assert fault['ok'], printed
         assert fault['observed'] == fault['expected'] == 'ESTOP'
         assert fault['detection_ms'] > 0
         assert fault['rest_ms'] is None or fault['rest_ms'] >= 0
@@ -41,13 +40,13 @@ def test_the_drills_short_form_ends_as_expected_in_every_fault():
     assert code == 0
 
 
-def test_measure_stops_tells_the_distribution_of_each_stage():
-    code, told, said = run(
+def test_stops_reports_the_distribution_of_each_stage():
+    code, result, printed = run(
         'stops', '--only', 'idle', '--n', '5', '--falls', '0', '--losses', '0', '--json'
     )
     # 1: measured, and slower than wanted, as a crowded machine is.
-    assert code in (0, 1), said
-    idle = told['idle']
+    assert code in (0, 1), printed
+    idle = result['idle']
     stages = ('request_to_mode_ms', 'request_to_behaviour_ms', 'request_to_damped_ms')
     for stage in stages:
         assert idle[stage]['n'] == 5

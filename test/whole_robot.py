@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The whole robot under test: launched as a user launches it, watched from outside.
+"""The whole robot under test: launched as a user launches it, observed from outside.
 
 Every test process holds a ROS domain of its own, so that two runs of these tests at once neither
-hear nor kill each other's nodes.
+receive each other's messages nor kill each other's nodes.
 """
 
 from __future__ import annotations
@@ -12,156 +12,135 @@ import re
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 
 import numpy as np
 import psutil
-import stall_witness
-from sensor_msgs.msg import JointState
-from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-from vla_common import qos
+from vla_common import qos, topics
 from vla_common.executor_thread import destroy_later
-from vla_common.states import Behaviour, Mode
-from vla_common.testing import Collected, Probe, RosSession, own_domain
-from vla_interfaces.msg import BalanceState, InferenceStatus, SafetyStatus
-from vla_validation.system_harness.robot import NODES, HarnessError, LaunchedRobot
-
-__all__ = [
-    'BRING_UP',
-    'NODES',
-    'STOP',
-    'WAVE',
-    'SharedRobot',
-    'WholeRobot',
-    'in_motion',
-    'launched',
-]
+from vla_common.states import FilterState, Mode
+from vla_common.testing import Collected, own_domain
+from vla_validation.system_harness.robot import HarnessError, LaunchedRobot
 
 # Bring-up took 5 to 8 s alone on 2 cores; ten times that is the machine's fault, not the robot's.
 BRING_UP = 80.0
 # A stop was seen after 0.1 to 0.2 s; a loaded machine gets far more than ten times that.
 STOP = 10.0
 
-WAVE = 'wave with your left hand'
+# Camera and inference have no real-time priority: a crowded machine holds them up for longer than
+# the shipped 0.4 and 0.5 s, and that stop would then be another than the one under test.
+PATIENT = """\
+supervisor:
+  ros__parameters:
+    timeouts: {camera: 3.0, inference: 3.0}
+"""
+
+supervisor_stalls: list[tuple[float, str]] = []
+"""(monotonic s, text) of each report of a supervisor that it was kept from running."""
 
 
 class WholeRobot(LaunchedRobot):
-    """One `ros2 launch vla_bringup humanoid.launch.py`, and what the tests ask of it.
+    """One `ros2 launch vla_bringup humanoid.launch.py`, and what tests check on it."""
 
-    `session` is for doubles of its nodes; `probe` publishes to it and listens.
-    """
-
-    def __init__(self, log: pathlib.Path, session: RosSession, **arguments: object) -> None:
+    def __init__(self, folder: pathlib.Path, relayed: bool = False, **arguments: object) -> None:
         own_domain()
-        super().__init__(log, arguments)
-        self.log = log
-        self.session = session
-        self.probe = Probe(session, self.node)
-        self.safety = self.probe.subscribe(SafetyStatus, '/safety/status', qos.STATE)
-        self.inference = self.probe.subscribe(InferenceStatus, '/vla/inference_status', qos.STATE)
-        self.balance = self.probe.subscribe(BalanceState, '/balance/state', qos.STATE)
+        patient = folder / 'patient.yaml'
+        patient.write_text(PATIENT)
+        arguments = {'params_file': patient, **arguments}
+        super().__init__(arguments, folder / 'launch.log', relayed=relayed)
+        self.safety, self.balance = Collected('/safety/status'), Collected('/balance/state')
+        for topic, collected in (
+            (topics.SAFETY_STATUS, self.safety),
+            (topics.BALANCE_STATE, self.balance),
+        ):
+            self.node.create_subscription(
+                topic.message_type(), topic.name, collected.add, qos.publisher(topic)
+            )
         self.begin_test()
-        self._instructions = self.probe.publisher(String, '/vla/instruction', qos.COMMAND)
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is not None:
+            self.report_stall()
+        super().__exit__(*error)
 
     def begin_test(self) -> None:
         """Forget what earlier tests did to this robot."""
         self._test_began_at = len(self.output())
         self._froze_the_supervisor = False
 
-    # -- what the robot says ---------------------------------------------------------------------
+    # -- its state -------------------------------------------------------------------------------
 
     @property
-    def told(self) -> list[str]:
-        """Names of all causes of the mode, also of those that are gone."""
+    def all_causes(self) -> list[str]:
+        """Names of all causes of the mode, also of those that are over."""
         return [cause.name for cause in self.state.causes]
 
     @property
     def whole(self) -> bool:
-        """Whether the supervisor says that all its nodes are active."""
+        """Whether the supervisor reports all its nodes active."""
         return self.state is not None and len(self.state.nodes_active) == 5
 
     @property
     def moves(self) -> bool:
-        """Whether it follows its policy, and its joints really move."""
-        return (
-            self.mode is Mode.RUNNING
-            and self.behaviour is Behaviour.TRACK
-            and self.driver.max_joint_speed > 0.2
-            and bool(self.safety.messages)
-            and self.safety.last.state == SafetyStatus.TRACKING
-        )
-
-    def output(self) -> str:
-        """All that the launch printed."""
-        return self.log.read_text(errors='replace')
-
-    def wait_mode(self, mode: Mode, timeout: float = BRING_UP) -> None:
-        self.wait(lambda: self.mode == mode, timeout, f'mode {mode.name}')
-
-    def wait_behaviour(self, behaviour: Behaviour, timeout: float = STOP) -> None:
-        self.wait(lambda: self.behaviour == behaviour, timeout, f'behaviour {behaviour.name}')
+        tracking = bool(self.safety) and self.safety.last.state == FilterState.TRACKING
+        return tracking and super().moves and self.driver.max_joint_speed > 0.2
 
     def wait_rest(self, timeout: float = 20.0) -> None:
         self.wait(lambda: self.driver.at_rest, timeout, 'the robot at rest')
 
     def wait_cause(self, name: str, timeout: float = STOP) -> None:
-        self.wait(lambda: name in self.told, timeout, f'cause {name}')
+        self.wait(lambda: name in self.all_causes, timeout, f'cause {name}')
 
-    def wait_log(self, text: str, timeout: float = BRING_UP) -> None:
-        self.wait(lambda: text in self.output(), timeout, f'{text!r} in the log')
-
-    def wait_until_mended(self) -> None:
+    def wait_until_repaired(self) -> None:
         self.wait(
-            lambda: (
-                self.state is not None and len(self.state.nodes_active) == 5 and not self.causes
-            ),
+            lambda: self.whole and not self.causes,
             BRING_UP,
             'every node active and no cause left',
         )
 
-    @property
-    def stall(self) -> str:
-        """The supervisor's word that it was kept from running, if it gave one on its own."""
-        said = self.output()[self._test_began_at :]
-        found = re.search(r'the supervisor did not run for \d+ ms', said)
-        return found[0] if found and not self._froze_the_supervisor else ''
+    def report_stall(self) -> None:
+        """Note the supervisor's report that it was kept from running, unless the test froze it."""
+        printed = self.output()[self._test_began_at :]
+        found = re.search(r'the supervisor did not run for \d+ ms', printed)
+        if found and not self._froze_the_supervisor:
+            supervisor_stalls.append((time.monotonic(), found[0]))
 
-    # -- what is done to it ----------------------------------------------------------------------
+    # -- operating it ----------------------------------------------------------------------------
 
     def send(self, node: str, number: signal.Signals) -> None:
         self._froze_the_supervisor |= node == 'supervisor' and number == signal.SIGSTOP
         super().send(node, number)
 
-    def ask_for(self, service: str) -> Trigger.Response:
-        """Call a Trigger service once, as an operator does."""
-        return self.probe.call(Trigger, service)
+    def answer(self, service: str, kind: Any = Trigger, request: Any = None) -> Any:
+        """Call a service once and return its response, whatever it says."""
+        future = self.request(service, kind, request)
+        self.wait(future.done, 60.0, f'the answer of {service}')
+        return future.result()
 
-    def insist(self, service: str) -> None:
-        """Call a Trigger service until it is granted; RehearsalError with its last refusal."""
-        said = ''
+    def call_until_granted(self, service: str) -> None:
+        """Call a Trigger service until it succeeds. Raises HarnessError with the last refusal."""
+        refusal = ''
 
         def granted() -> bool:
-            nonlocal said
-            success, said = self.call(service)
+            nonlocal refusal
+            success, refusal = self.call(service)
             if not success:
                 time.sleep(0.25)
             return success
 
-        try:
-            self.wait(granted, BRING_UP, f'{service} granted')
-        except HarnessError as error:
-            raise HarnessError(f'{service}: {said}; {error}') from None
-
-    def instruct(self, text: str) -> None:
-        self._instructions.publish(String(data=text))
+        if not self.poll_until(granted, BRING_UP):
+            raise HarnessError(f'{service}: {refusal}; {self.describe()}')
 
     @contextmanager
-    def listening(self, kind: type, topic: str) -> Iterator[Collected]:
+    def collecting(self, topic: topics.Topic) -> Iterator[Collected]:
         """Collect a topic for a while; the fast ones would otherwise cost half a core all along."""
-        collected = Collected(topic)
-        subscription = self.node.create_subscription(kind, topic, collected.add, qos.STATE)
+        collected = Collected(topic.name)
+        subscription = self.node.create_subscription(
+            topic.message_type(), topic.name, collected.add, qos.STATE
+        )
         try:
             collected.wait(1)
             yield collected
@@ -179,7 +158,7 @@ class WholeRobot(LaunchedRobot):
     def assert_becomes_still(self, within: float = 8.0, tolerance: float = 0.02) -> None:
         """Within seconds no joint moves more than `tolerance` rad in a second any longer."""
         deadline = time.monotonic() + within
-        with self.listening(JointState, '/joint_states') as joints:
+        with self.collecting(topics.JOINT_STATES) as joints:
             while True:
                 joints.clear()
                 time.sleep(1.0)
@@ -192,26 +171,33 @@ class WholeRobot(LaunchedRobot):
                     f'{joints.last.name[worst]} still moves {moved[worst]:.3f} rad a second'
                 )
 
-    def assert_never_moves_again_by_itself(self, seconds: float = 2.0) -> None:
-        heard: list[Mode] = []
+    @contextmanager
+    def no_motion_resumes(self) -> Iterator[None]:
+        """The mode is never RUNNING in the context, nor in the first state after it."""
+        modes: list[Mode] = []
 
         def note(message: object) -> None:
             if hasattr(message, 'nodes_active'):
-                heard.append(Mode(message.mode))
+                modes.append(Mode(message.mode))
 
-        self.listen(note)
-        time.sleep(seconds)
-        # The last word is one of afterwards.
-        before = len(heard)
-        self.wait(lambda: len(heard) > before, STOP, "the supervisor's state")
-        self.deafen(note)
-        assert Mode.RUNNING not in heard, 'motion resumed by itself'
+        self.add_listener(note)
+        try:
+            yield
+            before = len(modes)
+            self.wait(lambda: len(modes) > before, STOP, "the supervisor's state")
+        finally:
+            self.remove_listener(note)
+        assert Mode.RUNNING not in modes, 'motion resumed by itself'
+
+    def assert_no_motion_resumes(self, seconds: float = 2.0) -> None:
+        with self.no_motion_resumes():
+            time.sleep(seconds)
 
     def close(self) -> None:
-        """Take it down at once: how it ends by itself is the subject of test_way_out alone."""
+        """Take it down at once: the orderly shutdown is the subject of test_shutdown alone."""
         if self.process.poll() is None:
             # Launch first, so that it does not respawn. The driver would bring the robot to rest.
-            children = psutil.Process(self.process.pid).children(recursive=True)
+            children = self.children()
             self.process.send_signal(signal.SIGINT)
             for child in children:
                 with suppress(psutil.NoSuchProcess):
@@ -220,94 +206,41 @@ class WholeRobot(LaunchedRobot):
         super().close()
 
 
-# Camera and inference have no real-time priority: a crowded machine holds them up for longer than
-# the shipped 0.4 and 0.5 s, and that stop would then be another than the one under test.
-PATIENT = """\
-supervisor:
-  ros__parameters:
-    timeouts: {camera: 3.0, inference: 3.0}
-"""
-
-
-@contextmanager
-def launched(folder: pathlib.Path, **arguments: object) -> Iterator[WholeRobot]:
-    """Bring a robot up; take everything down again, whatever happens."""
-    session = RosSession()
-    robot = None
-    patient = folder / 'patient.yaml'
-    patient.write_text(PATIENT)
-    try:
-        robot = WholeRobot(folder / 'launch.log', session, params_file=patient, **arguments)
-        yield robot
-    except BaseException:
-        _tell_of_stalls(robot)
-        raise
-    finally:
-        if robot is not None:
-            robot.close()
-        session.close()
-
-
-def _tell_of_stalls(robot: WholeRobot | None) -> None:
-    if robot is not None and robot.stall:
-        stall_witness.heard(robot.stall)
-
-
 class SharedRobot:
     """One robot for many tests: a launch takes longer than most of them.
 
-    A test gets it ready and on its feet; one that fails takes it along, and the next gets a new
-    one, so that no test depends on another's leftovers.
+    A test gets it in READY, on its feet; one that fails takes it along, and the next gets a new
+    one, so that no test depends on what another left behind.
     """
 
-    def __init__(self, folder: pathlib.Path, **arguments: object) -> None:
+    def __init__(self, folder: pathlib.Path, **arguments: Any) -> None:
         self._folder = folder
         self._arguments = arguments
         self._launches = 0
-        self._context = None
+        self._stack = ExitStack()
         self._robot: WholeRobot | None = None
 
     @contextmanager
     def ready(self) -> Iterator[WholeRobot]:
-        """The robot in READY, all its nodes active, nothing wrong."""
+        """The robot in READY, all its nodes active, without a cause."""
         if self._robot is None:
             self._launches += 1
             folder = self._folder / str(self._launches)
             folder.mkdir()
-            self._context = launched(folder, **self._arguments)
-            self._robot = self._context.__enter__()
-            self._robot.wait_mode(Mode.READY)
+            self._robot = self._stack.enter_context(WholeRobot(folder, **self._arguments))
+            self._robot.wait_mode(Mode.READY, BRING_UP)
         try:
             self._robot.begin_test()
-            self._robot.wait_until_mended()
-            self._robot.bring_back(BRING_UP)
+            self._robot.wait_until_repaired()
+            self._robot.recover(BRING_UP)
             self._robot.wait_rest()
             yield self._robot
         except BaseException:
-            _tell_of_stalls(self._robot)
+            self._robot.report_stall()
             self.close()
             raise
 
     def close(self) -> None:
         """Take the robot down; the next test launches another."""
-        context, self._context, self._robot = self._context, None, None
-        if context is not None:
-            context.__exit__(None, None, None)
-
-
-def in_motion(robot: WholeRobot, attempts: int = 3) -> WholeRobot:
-    """Have it carry out an instruction, and wait until it really moves.
-
-    On a crowded machine it may stop before it does (a camera or policy that gets no CPU, as it
-    must). Then it is brought back and told again; RehearsalError if it never stays in motion.
-    """
-    stops = []
-    for _ in range(attempts):
-        robot.wait(lambda: robot.mode in (Mode.RUNNING, Mode.SAFE_STOP), BRING_UP, 'mode RUNNING')
-        robot.wait(lambda: robot.moves or robot.mode is Mode.SAFE_STOP, 30.0, 'motion')
-        if robot.moves:
-            return robot
-        stops.append(robot.told)
-        robot.bring_back(BRING_UP)
-        robot.instruct(WAVE)
-    raise HarnessError(f'it stopped by itself, each time it was told to wave: {stops}')
+        self._robot = None
+        self._stack.close()

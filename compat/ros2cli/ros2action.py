@@ -14,17 +14,10 @@ from rclpy.action import (
     get_action_server_names_and_types_by_node,
 )
 from ros2cli.command import NODE, VerbCommand, arg, flag, given_values, values
-from ros2cli.messages import (
-    FieldError,
-    get_interface,
-    load_yaml,
-    message_to_yaml,
-    set_message_fields,
-)
+from ros2cli.messages import fill_message, get_interface, message_to_yaml
 from ros2cli.node import (
     NODE_NAME_PREFIX,
     DirectNode,
-    explain_absence,
     print_names,
     print_types,
     split_name,
@@ -107,10 +100,7 @@ def send_goal(args: argparse.Namespace) -> str | int | None:
     """Send an action goal."""
     action_type = get_interface('action', args.action_type)
     goal = action_type.Goal()
-    try:
-        set_message_fields(goal, load_yaml(given_values(args, 'goal')))
-    except FieldError as error:
-        return f'Failed to populate message fields: {error}'
+    fill_message(goal, given_values(args, 'goal'), what='message fields')
     # Signals are handled here: rclpy's handlers shut the context down, and then the goal of a
     # user who pressed Ctrl-C could no longer be cancelled.
     signal.signal(signal.SIGTERM, _on_sigterm)
@@ -128,8 +118,7 @@ def send_goal(args: argparse.Namespace) -> str | int | None:
 def _send(node: DirectNode, client: ActionClient, goal: object, args: argparse.Namespace) -> None:
     print('Waiting for an action server to become available...')
     while not client.wait_for_server(timeout_sec=_NOTE_EVERY_S):
-        known, name = node.get_action_names_and_types(), node.expand(args.action_name)
-        print(explain_absence(known, name, 'action', args.action_type))
+        print(f"No server offers '{args.action_name}' yet")
     print(f'Sending goal:\n     {message_to_yaml(goal)}')
 
     def print_feedback(message: object) -> None:

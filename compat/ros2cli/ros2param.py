@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
@@ -35,11 +34,9 @@ class ParamCommand(VerbCommand):
     NOT_HERE = ('delete', 'load')
 
 
-def _list_names(node: DirectNode, name: str, prefixes: list[str] = ()) -> list[str]:
+def _list_names(node: DirectNode, name: str) -> list[str]:
     """Return the names of a node's parameters, sorted."""
-    service = f'{name}/list_parameters'
-    response = node.call(ListParameters, service, _TIMEOUT_S, prefixes=list(prefixes))
-    return sorted(response.result.names)
+    return sorted(node.call(ListParameters, f'{name}/list_parameters', _TIMEOUT_S).result.names)
 
 
 def _get_values(node: DirectNode, name: str, parameters: list[str]) -> list[ParameterValue]:
@@ -62,17 +59,11 @@ def _to_python(value: ParameterValue) -> object:
 @ParamCommand.verb(
     *NODE,
     arg('node_name', nargs='?', help='name of the node (default: all)'),
-    arg('--filter', default='', help='only names that match this regular expression'),
     hidden('nodes'),
-    arg('--param-prefixes', nargs='+', default=[], help='only these prefixes'),
     flag('--param-type', help='print the types too'),
 )
-def list_(args: argparse.Namespace) -> str | None:
+def list_(args: argparse.Namespace) -> None:
     """Output a list of available parameters."""
-    try:
-        pattern = re.compile(args.filter)
-    except re.error as error:
-        return f"--filter '{args.filter}' is not a regular expression: {error}"
     with DirectNode(args) as node:
         if args.node_name:
             nodes = [node.require_node(args)]
@@ -81,8 +72,7 @@ def list_(args: argparse.Namespace) -> str | None:
             nodes = sorted(set(node.node_names(args.include_hidden)))
         for name in nodes:
             try:
-                found = _list_names(node, name, args.param_prefixes)
-                names = [parameter for parameter in found if pattern.match(parameter)]
+                names = _list_names(node, name)
                 described = _describe(node, name, names) if args.param_type and names else []
             except RuntimeError as error:
                 print(f"Exception while calling service of node '{name}': {error}", file=sys.stderr)
@@ -92,7 +82,6 @@ def list_(args: argparse.Namespace) -> str | None:
                 print(f'{name}:')
             for parameter in names:
                 print(f'  {parameter}{types.get(parameter, "")}')
-    return None
 
 
 @ParamCommand.verb(

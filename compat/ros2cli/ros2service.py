@@ -18,8 +18,8 @@ from ros2cli.command import (
     positive_float,
     values,
 )
-from ros2cli.messages import FieldError, get_interface, load_yaml, set_message_fields
-from ros2cli.node import DirectNode, explain_absence, print_names, print_types, visible
+from ros2cli.messages import fill_message, get_interface
+from ros2cli.node import DirectNode, print_names, print_types, visible
 
 _NOTE_EVERY_S = 3.0
 
@@ -57,14 +57,11 @@ def type_(args: argparse.Namespace) -> int:
     values('values', '{data: true}'),
     arg('-r', '--rate', metavar='N', type=positive_float, help='repeat the call at N Hz'),
 )
-def call(args: argparse.Namespace) -> str | None:
+def call(args: argparse.Namespace) -> None:
     """Call a service."""
     service_type = get_interface('srv', args.service_type)
     request = service_type.Request()
-    try:
-        set_message_fields(request, load_yaml(given_values(args, 'values')))
-    except FieldError as error:
-        return f'Failed to populate field: {error}'
+    fill_message(request, given_values(args, 'values'))
     with DirectNode(args) as node:
         name = node.expand(args.service_name)
         client = node.create_client(service_type, name)
@@ -73,8 +70,7 @@ def call(args: argparse.Namespace) -> str | None:
             while not client.wait_for_service(timeout_sec=_NOTE_EVERY_S):
                 if not rclpy.ok():
                     raise ExternalShutdownException
-                known = node.get_service_names_and_types()
-                print(explain_absence(known, name, 'srv', args.service_type))
+                print(f"No server offers '{name}' yet")
         while True:
             begin = time.monotonic()
             print(f'requester: making request: {request!r}\n')
@@ -84,5 +80,5 @@ def call(args: argparse.Namespace) -> str | None:
                 raise RuntimeError(f'Exception while calling service: {future.exception()!r}')
             print(f'response:\n{future.result()!r}\n')
             if args.rate is None:
-                return None
+                return
             node.sleep(begin + 1.0 / args.rate - time.monotonic())

@@ -9,16 +9,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-import rclpy
 from rclpy.clock import Clock, ClockType
-from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
-from rclpy.qos import (
-    QoSDurabilityPolicy,
-    QoSPresetProfiles,
-    QoSProfile,
-    QoSReliabilityPolicy,
-    qos_profile_sensor_data,
-)
+from rclpy.qos import qos_profile_sensor_data
 from rclpy.task import Future
 from rclpy.time import Time
 from ros2cli.command import (
@@ -35,16 +27,9 @@ from ros2cli.command import (
     suggest,
     values,
 )
-from ros2cli.messages import (
-    FieldError,
-    Format,
-    get_interface,
-    load_yaml,
-    set_message_fields,
-    to_yaml,
-)
-from ros2cli.node import DirectNode, print_names, print_types, types_of, visible
-from ros2cli.qos import overrides_given, profile_from_arguments, qos_arguments
+from ros2cli.messages import Format, fill_message, get_interface, message_filter, to_yaml
+from ros2cli.node import DirectNode, print_names, print_types, visible
+from ros2cli.qos import choose_qos, qos_arguments, qos_from
 
 _STEADY = ClockType.STEADY_TIME
 _TOPIC = arg('topic_name', help='name of the topic, such as /chatter')
@@ -58,14 +43,6 @@ class TopicCommand(VerbCommand):
 
 
 # What topics there are.
-
-
-def _types(node: DirectNode, name: str) -> list[str]:
-    return types_of(node.get_topic_names_and_types(), name)
-
-
-def _suggestion(node: DirectNode, name: str) -> str:
-    return suggest(name, [known for known, _ in visible(node.get_topic_names_and_types())])
 
 
 @TopicCommand.verb(
@@ -109,9 +86,9 @@ def info(args: argparse.Namespace) -> str | None:
     """Print information about a topic."""
     with DirectNode(args) as node:
         name = node.expand(args.topic_name)
-        if not node.discover_until(lambda: _types(node, name)):
-            return f"Unknown topic '{name}'{_suggestion(node, name)}"
-        types = _types(node, name)
+        if not node.discover_until(lambda: node.topic_types(name)):
+            return f"Unknown topic '{name}'{node.suggest_topic(name)}"
+        types = node.topic_types(name)
         end = '\n\n' if args.verbose else '\n'
         print(f'Type: {types[0] if len(types) == 1 else types}', end=end)
         for noun, count, infos in (
@@ -122,39 +99,6 @@ def info(args: argparse.Namespace) -> str | None:
             for endpoint in infos(name) if args.verbose else ():
                 print(endpoint, end=end)
     return None
-
-
-# What is published.
-
-
-def _message_type(node: DirectNode, topic: str, *, blocking: bool = False) -> type | None:
-    """Return the message class of a topic, or None if it has no publisher and no subscription.
-
-    With `blocking` it waits as long as it takes.
-    """
-    if not node.discover_until(lambda: _types(node, topic)):
-        hint = _suggestion(node, topic)
-        print(f'WARNING: topic [{topic}] does not appear to be published yet{hint}')
-        while blocking and rclpy.ok() and not _types(node, topic):
-            time.sleep(0.1)
-    found = _types(node, topic)
-    if len(found) > 1:
-        raise RuntimeError(
-            f"Cannot echo topic '{topic}', as it contains more than one type: [{', '.join(found)}]"
-        )
-    return get_interface('msg', found[0]) if found else None
-
-
-def _message_filter(expression: str | None) -> Callable[[object], object]:
-    """Return a function of the message `m`; without an expression it accepts all."""
-    if expression is None:
-        return lambda m: True
-    try:
-        code = compile(expression, '<--filter>', 'eval')
-    except SyntaxError as error:
-        raise RuntimeError(f"--filter '{expression}' is not a Python expression: {error}") from None
-    # The user's own expression on the user's own machine, as in the real command.
-    return lambda m: eval(code, {'m': m})
 
 
 @TopicCommand.verb(
@@ -174,23 +118,20 @@ def _message_filter(expression: str | None) -> Callable[[object], object]:
     flag('--no-arr', help='do not print arrays'),
     flag('--no-str', help='do not print strings'),
     flag('--flow-style', help='YAML in flow style'),
-    flag('--no-lost-messages', help='do not report lost messages'),
-    flag('--raw', help='the serialized bytes'),
     arg('--filter', help='Python expression of the message m to print it'),
     flag('--once', help='print one message and exit'),
     arg('--timeout', metavar='N', type=positive_float, help='exit after N seconds'),
-    flag('-i', '--include-message-info', help='show stamps and numbers too'),
 )
 def echo(args: argparse.Namespace) -> None:
     """Output messages from a topic."""
     fields = [part for part in (args.field or '').split('.') if part]
     if args.field is not None and not fields:
         raise RuntimeError(f"Invalid field value '{args.field}'")
-    wanted = _message_filter(args.filter)
+    wanted = message_filter(args.filter)
     with DirectNode(args) as node:
         name = node.expand(args.topic_name)
         if args.message_type is None:
-            message_type = _message_type(node, name)
+            message_type = node.message_type(name)
             if message_type is None:
                 raise RuntimeError('Could not determine the type for the passed topic')
         else:
@@ -198,23 +139,14 @@ def echo(args: argparse.Namespace) -> None:
             node.discover_until(lambda: node.count_publishers(name) > 0, at_most=1.0)
         done = Future()
 
-        def show(message: object, info: dict[str, int]) -> None:
-            if done.done():
-                return
-            part = message if args.raw else _select(message, fields)
-            if wanted(part):
-                _print(part, info, args)
+        def show(message: object) -> None:
+            part = _select(message, fields)
+            if not done.done() and wanted(part):
+                _print(part, args)
                 if args.once:
                     done.set_result(True)
 
-        subscription = (message_type, name, show, _choose_qos(node, name, args))
-        events = None
-        if not args.no_lost_messages:
-            events = SubscriptionEventCallbacks(message_lost=_report_lost)
-        try:
-            node.create_subscription(*subscription, event_callbacks=events, raw=args.raw)
-        except UnsupportedEventTypeError:
-            node.create_subscription(*subscription, raw=args.raw)
+        node.create_subscription(message_type, name, show, choose_qos(node, name, args))
         # rclpy's own timeout: it holds even if messages never stop coming.
         node.wait_for(done, args.timeout)
 
@@ -232,50 +164,15 @@ def _select(message: object, fields: list[str]) -> object:
     return part
 
 
-def _print(part: object, info: dict[str, int], args: argparse.Namespace) -> None:
-    if not hasattr(part, 'SLOT_TYPES'):
-        if args.include_message_info:
-            print(f'---Got new message, message info:---\n{info}\n---Message data:---')
-        print(part, end='\n---\n')
-        return
+def _print(part: object, args: argparse.Namespace) -> None:
     length = None if args.full_length else args.truncate_length
     format = Format(length, args.no_arr, args.no_str)
-    if args.csv:
-        before = ''.join(f'{value},' for value in info.values() if args.include_message_info)
-        print(before + format.csv(part))
-        return
-    if args.include_message_info:
-        print(to_yaml(dict(sorted(info.items()))), end='---\n')
-    print(to_yaml(format.plain(part), flow_style=args.flow_style), end='---\n')
-
-
-def _choose_qos(node: DirectNode, name: str, args: argparse.Namespace) -> QoSProfile:
-    """Return the profile that receives from every publisher there is."""
-    if overrides_given(args):
-        return profile_from_arguments(args)
-    profile = QoSPresetProfiles.get_from_short_key(args.qos_profile)
-    offered = [info.qos_profile for info in node.get_publishers_info_by_topic(name)]
-    for policy, strong, weak in (
-        ('reliability', QoSReliabilityPolicy.RELIABLE, QoSReliabilityPolicy.BEST_EFFORT),
-        ('durability', QoSDurabilityPolicy.TRANSIENT_LOCAL, QoSDurabilityPolicy.VOLATILE),
-    ):
-        offers = [getattr(qos, policy) == strong for qos in offered]
-        if any(offers) and not all(offers):
-            print(
-                f'Some, but not all, publishers are offering {strong}. Falling back to {weak} '
-                'as it will connect to all publishers'
-            )
-        if offers:
-            setattr(profile, policy, strong if all(offers) else weak)
-    return profile
-
-
-def _report_lost(status: object) -> None:
-    print(
-        f'A message was lost!!!\n\ttotal count change:{status.total_count_change}'
-        f'\n\ttotal count: {status.total_count}',
-        end='---\n',
-    )
+    if not hasattr(part, 'SLOT_TYPES'):
+        print(part, end='\n---\n')
+    elif args.csv:
+        print(format.csv(part))
+    else:
+        print(to_yaml(format.plain(part), flow_style=args.flow_style), end='---\n')
 
 
 # How it is published.
@@ -301,7 +198,7 @@ def _watch(
     """Receive the messages of a topic, and print a report every second, until a signal."""
     with DirectNode(args) as node:
         name = node.expand(args.topic_name)
-        message_type = _message_type(node, name, blocking=True)
+        message_type = node.message_type(name, blocking=True)
         if message_type is None:
             return
         if needs and needs not in message_type.get_fields_and_field_types():
@@ -337,7 +234,7 @@ def _spread(numbers: deque[float]) -> str:
 )
 def hz(args: argparse.Namespace) -> None:
     """Print the average publishing rate to screen."""
-    wanted = _message_filter(args.filter)
+    wanted = message_filter(args.filter)
     intervals: deque[float] = deque(maxlen=args.window)
     last, fresh = 0.0, False
     wall = Clock(clock_type=ClockType.SYSTEM_TIME)
@@ -438,14 +335,6 @@ def bw(args: argparse.Namespace) -> None:
         help='wait for this many subscriptions (default: 1 with --once and --times, else 0)',
     ),
     arg('--max-wait-time-secs', type=positive_float, help='give up waiting after this time'),
-    arg(
-        '--keep-alive',
-        metavar='N',
-        type=positive_float,
-        default=0.1,
-        help='seconds that the node lives after the last message (default: 0.1)',
-    ),
-    arg('-n', '--node-name', help='name of the publishing node'),
     *qos_arguments('publish', 'default'),
     *NODE,
 )
@@ -461,18 +350,12 @@ def pub(args: argparse.Namespace) -> str | None:
             '--once or --times'
         )
     message = get_interface('msg', args.message_type)()
-    given = load_yaml(given_values(args, 'values'))
-    if not isinstance(given, dict):
-        return 'The passed value needs to be a dictionary in YAML format'
-    try:
-        stamps = set_message_fields(message, given, expand_now=True)
-    except FieldError as error:
-        return f'Failed to populate field: {error}'
-    with DirectNode(args, node_name=args.node_name) as node:
+    stamps = fill_message(message, given_values(args, 'values'), expand_now=True)
+    with DirectNode(args) as node:
         publisher = node.create_publisher(
-            type(message), node.expand(args.topic_name), profile_from_arguments(args)
+            type(message), node.expand(args.topic_name), qos_from(args)[0]
         )
-        problem = _wait(node, publisher, wait_for, args.max_wait_time_secs)
+        problem = _wait(publisher, wait_for, args.max_wait_time_secs)
         if problem is not None:
             return problem
         print('publisher: beginning loop')
@@ -494,24 +377,17 @@ def pub(args: argparse.Namespace) -> str | None:
                 node.spin_once()
             node.destroy_timer(timer)
         # The last message needs a moment to leave the process.
-        node.sleep(args.keep_alive)
+        node.sleep(0.1)
     return None
 
 
-def _wait(node: DirectNode, publisher: object, count: int, at_most: float | None) -> str | None:
-    topic = publisher.topic_name
+def _wait(publisher: object, count: int, at_most: float | None) -> str | None:
     begin = next_note = time.monotonic()
     while (matched := publisher.get_subscription_count()) < count:
         now = time.monotonic()
         if now >= next_note:
             next_note = now + 1.0
             print(f'Waiting for at least {count} matching subscription(s)...')
-            # Under another type it would wait for ever.
-            infos = node.get_publishers_info_by_topic(topic)
-            ours = [info.topic_type for info in infos if info.node_name == node.get_name()]
-            others = [name for name in _types(node, topic) if ours and name not in ours]
-            if others:
-                print(f"Note: '{topic}' is in use with type {', '.join(others)}, not {ours[0]}")
         if at_most is not None and now - begin >= at_most:
             return (
                 f'Timed out waiting for subscribers: Expected {count} subscribers but only got '

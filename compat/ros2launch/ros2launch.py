@@ -54,7 +54,7 @@ def _print_arguments(arguments: list) -> None:
         star = '*' if argument.is_conditional else ''
         print(f"\n    '{argument.name}':{star}\n        {argument.description}")
         if argument.default_value is not None:
-            default = launch.utilities.describe_substitutions(argument.default_value)
+            default = launch.utilities.describe(argument.default_value)
             print(f'        (default: {default})')
     if not arguments:
         print('\n  No arguments.')

@@ -14,24 +14,15 @@ pytest.importorskip('diagnostic_updater')
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
 from diagnostic_updater import (  # noqa: E402
     CompositeDiagnosticTask,
-    DiagnosedPublisher,
     DiagnosticStatusWrapper,
     DiagnosticTask,
-    FrequencyStatus,
-    FrequencyStatusParam,
     FunctionDiagnosticTask,
-    HeaderlessTopicDiagnostic,
-    Heartbeat,
-    TimeStampStatus,
-    TimeStampStatusParam,
-    TopicDiagnostic,
     Updater,
 )
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.lifecycle import LifecycleNode  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
-from std_msgs.msg import Header  # noqa: E402
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
@@ -110,95 +101,6 @@ def test_a_composite_merges_levels_and_collects_values() -> None:
     status = composite.run(DiagnosticStatusWrapper())
     assert (composite.getName(), status.level, status.message) == ('all', ERROR, 'warm; hot')
     assert values_of(status) == {'a': '1', 'b': '2', 'c': '3'}
-
-
-def test_a_frequency_without_events_is_an_error() -> None:
-    frequency = FrequencyStatus(FrequencyStatusParam({'min': 10, 'max': 20}))
-    status = frequency.run(DiagnosticStatusWrapper())
-    assert (status.level, status.message) == (ERROR, 'No events recorded.')
-    assert values_of(status)['Events since startup'] == '0'
-
-
-@pytest.mark.parametrize(
-    ('bound', 'level', 'message'),
-    [
-        ({'min': 1e6, 'max': 1e7}, WARN, 'Frequency too low.'),
-        ({'min': 0.0, 'max': 1e-3}, WARN, 'Frequency too high.'),
-        ({'min': 1e-3, 'max': 1e9}, OK, 'Desired frequency met'),
-        ({'min': 1e-3}, OK, 'Desired frequency met'),
-    ],
-)
-def test_a_frequency_is_judged_by_its_bounds(bound: dict, level: bytes, message: str) -> None:
-    frequency = FrequencyStatus(FrequencyStatusParam(bound, tolerance=0.1, window_size=2))
-    for _ in range(5):
-        frequency.tick()
-    time.sleep(0.02)
-    status = frequency.run(DiagnosticStatusWrapper())
-    assert (status.level, status.message) == (level, message)
-    values = values_of(status)
-    assert values['Events in window'] == '5'
-    assert float(values['Duration of window (s)']) >= 0.02
-    actual = float(values['Actual frequency (Hz)'])
-    assert actual == pytest.approx(5.0 / float(values['Duration of window (s)']), rel=1e-2)
-    assert ('Maximum acceptable frequency (Hz)' in values) == ('max' in bound)
-
-
-def test_a_frequency_counts_its_window_only_and_can_be_cleared() -> None:
-    frequency = FrequencyStatus(FrequencyStatusParam({'min': 0.0}, window_size=2))
-    frequency.tick()
-    time.sleep(0.002)
-    events = []
-    for _ in range(3):
-        events.append(values_of(frequency.run(DiagnosticStatusWrapper()))['Events in window'])
-        time.sleep(0.002)
-    # The window is two updates long: the event has left it at the third.
-    assert events == ['1', '1', '0']
-    frequency.tick()
-    frequency.clear()
-    time.sleep(0.002)
-    assert frequency.run(DiagnosticStatusWrapper()).level == ERROR
-
-
-def test_bounds_are_kept_by_reference() -> None:
-    bound = {'min': 0.0, 'max': 1e9}
-    frequency = FrequencyStatus(FrequencyStatusParam(bound))
-    frequency.tick()
-    bound['max'] = 1e-6
-    time.sleep(0.002)
-    assert frequency.run(DiagnosticStatusWrapper()).message == 'Frequency too high.'
-
-
-@pytest.mark.parametrize(
-    ('age', 'level', 'message'),
-    [
-        (0.0, OK, 'Timestamps are reasonable.'),
-        (60.0, ERROR, 'Timestamps too far in past seen.'),
-        (-60.0, ERROR, 'Timestamps too far in future seen.'),
-    ],
-)
-def test_stamps_are_judged_by_their_age(age: float, level: bytes, message: str) -> None:
-    stamps = TimeStampStatus(TimeStampStatusParam(min_acceptable=-5, max_acceptable=30))
-    stamps.tick(time.time() - age)
-    status = stamps.run(DiagnosticStatusWrapper())
-    assert (status.level, status.message) == (level, message)
-    assert len(status.values) == 7
-    # What was reported is forgotten; the tallies are not.
-    status = stamps.run(DiagnosticStatusWrapper())
-    assert (status.level, status.message) == (WARN, 'No data since last update.')
-
-
-def test_a_zero_stamp_beside_others_is_an_error() -> None:
-    stamps = TimeStampStatus(TimeStampStatusParam(-30, 30))
-    stamps.tick(0.0)
-    stamps.tick(time.time())
-    status = stamps.run(DiagnosticStatusWrapper())
-    assert (status.level, status.message) == (ERROR, 'Zero timestamp seen.')
-    assert values_of(status)['Zero seen diagnostic update count:'] == '1'
-
-
-def test_a_heartbeat_is_alive() -> None:
-    status = Heartbeat().run(DiagnosticStatusWrapper())
-    assert (Heartbeat().getName(), status.level, status.message) == ('Heartbeat', OK, 'Alive')
 
 
 # ------------------------------------------------------------------ the updater
@@ -371,28 +273,3 @@ def test_it_works_on_a_lifecycle_node(listener: Listener) -> None:
     updater.force_update()
     listener.wait_for('cycle: motor', 'turning')
     node.destroy_node()
-
-
-def test_topics_are_watched_by_frequency_and_age(listener: Listener, node: Node) -> None:
-    updater = Updater(node, period=60.0)
-    updater.setHardwareID('none')
-    listener.connect(node)
-    frequency = FrequencyStatusParam({'min': 1e-3, 'max': 1e9})
-    age = TimeStampStatusParam()
-    bare = HeaderlessTopicDiagnostic('bare', updater, frequency)
-    stamped = TopicDiagnostic('stamped', updater, frequency, age)
-    publisher = node.create_publisher(DiagnosticArray, '/chatter', 1)
-    diagnosed = DiagnosedPublisher(publisher, updater, frequency, age)
-    bare.tick()
-    stamped.tick(time.time())
-    header = Header(stamp=node.get_clock().now().to_msg())
-    diagnosed.publish(DiagnosticArray(header=header))
-    time.sleep(0.002)
-    updater.force_update()
-    good = 'Desired frequency met'
-    assert listener.wait_for('probe: bare topic status', good).level == OK
-    both = f'{good}; Timestamps are reasonable.'
-    assert listener.wait_for('probe: stamped topic status', both).level == OK
-    status = listener.wait_for('probe: /chatter topic status', both)
-    assert 'Events in window' in values_of(status)
-    assert 'Earliest timestamp delay:' in values_of(status)

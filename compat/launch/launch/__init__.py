@@ -2,6 +2,8 @@
 """Stand-in for the ROS 2 package `launch` (Jazzy): the subset a bring-up workspace uses."""
 # ruff: noqa: F401
 
+import sys
+
 from . import (
     actions,
     conditions,
@@ -12,11 +14,11 @@ from . import (
     substitutions,
     utilities,
 )
-from ._subset import refusing_getattr
+from ._subset import refuse_unknown_names
 from .action import Action
 from .conditions import Condition
 from .event_handler import BaseEventHandler, EventHandler
-from .events import Event
+from .events import Event, process
 from .launch_context import LaunchContext
 from .launch_description import LaunchDescription, LaunchIntrospector
 from .launch_description_sources import LaunchDescriptionSource
@@ -30,4 +32,7 @@ from .utilities import (
     Substitution,
 )
 
-__getattr__ = refusing_getattr(__name__)
+refuse_unknown_names(
+    *(sys.modules[__name__], actions, conditions, event_handlers, events, process),
+    *(launch_description_sources, substitutions, utilities),
+)

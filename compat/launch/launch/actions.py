@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import events, logging
-from ._subset import refusing_getattr
 from .action import Action
 from .event_handler import BaseEventHandler
 from .event_handlers import OnShutdown
@@ -19,11 +18,11 @@ from .launch_description_sources import AnyLaunchDescriptionSource, LaunchDescri
 from .utilities import (
     LaunchDescriptionEntity,
     SomeSubstitutionsType,
-    describe_substitutions,
-    normalize_to_list_of_substitutions,
-    normalize_typed_substitution,
-    perform_substitutions,
-    perform_typed_substitution,
+    describe,
+    normalize,
+    normalize_typed,
+    perform,
+    perform_typed,
     to_entity_list,
 )
 from .variables import (
@@ -44,13 +43,7 @@ class IncludeLaunchDescription(Action):
     Not a scope: what is set in there stays set afterwards. Wrap it in a GroupAction for one.
     """
 
-    def __init__(
-        self,
-        launch_description_source: LaunchDescriptionSource | SomeSubstitutionsType,
-        *,
-        launch_arguments: 'Iterable[tuple] | None' = None,
-        **kwargs,
-    ) -> None:
+    def __init__(self, launch_description_source, *, launch_arguments=None, **kwargs) -> None:
         super().__init__(**kwargs)
         if not isinstance(launch_description_source, LaunchDescriptionSource):
             launch_description_source = AnyLaunchDescriptionSource(launch_description_source)
@@ -65,10 +58,7 @@ class IncludeLaunchDescription(Action):
         return to_entity_list(source.try_get_launch_description_without_context())
 
     def _argument_names(self, context) -> list[str]:
-        return [
-            perform_substitutions(context, normalize_to_list_of_substitutions(name))
-            for name, _ in self.launch_arguments
-        ]
+        return [perform(context, normalize(name)) for name, _ in self.launch_arguments]
 
     def execute(self, context) -> list[LaunchDescriptionEntity]:
         location = self.launch_description_source
@@ -108,23 +98,13 @@ class IncludeLaunchDescription(Action):
 class OpaqueFunction(Action):
     """Calls `function(context, *args, **kwargs)`, which may return entities to visit."""
 
-    def __init__(
-        self,
-        *,
-        function: Callable,
-        args: Iterable[Any] = (),
-        kwargs: 'dict[str, Any] | None' = None,
-        **left_over_kwargs,
-    ) -> None:
+    def __init__(self, *, function, args=(), kwargs=None, **left_over_kwargs) -> None:
         super().__init__(**left_over_kwargs)
         if not callable(function):
             raise TypeError(f"expected a callable for 'function', got {function!r}")
         self._function = function
         self._args = tuple(args or ())
         self._kwargs = dict(kwargs or {})
-
-    def describe(self) -> str:
-        return f'{type(self).__name__}({getattr(self._function, "__name__", self._function)})'
 
     def execute(self, context) -> list[LaunchDescriptionEntity]:
         return to_entity_list(self._function(context, *self._args, **self._kwargs))
@@ -161,13 +141,13 @@ class LogInfo(Action):
 
     def __init__(self, *, msg: SomeSubstitutionsType, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.msg = normalize_to_list_of_substitutions(msg)
+        self.msg = normalize(msg)
 
     def describe(self) -> str:
-        return f'LogInfo({describe_substitutions(self.msg)})'
+        return f'LogInfo({describe(self.msg)})'
 
     def execute(self, context) -> None:
-        logging.get_logger('launch.user').info(perform_substitutions(context, self.msg))
+        logging.get_logger('launch.user').info(perform(context, self.msg))
 
 
 class EmitEvent(Action):
@@ -178,9 +158,6 @@ class EmitEvent(Action):
         if not isinstance(event, events.Event):
             raise RuntimeError(f"EmitEvent() expected an event instance, got '{event}'")
         self.event = event
-
-    def describe(self) -> str:
-        return f"EmitEvent(event='{self.event.name}')"
 
     def execute(self, context) -> None:
         context.emit_event_sync(self.event)
@@ -206,9 +183,6 @@ class RegisterEventHandler(Action):
         super().__init__(**kwargs)
         self.event_handler = event_handler
 
-    def describe(self) -> str:
-        return f'{type(self).__name__}({self.event_handler.describe()[0]})'
-
     def describe_conditional_sub_entities(self) -> list:
         text, entities = self.event_handler.describe()
         return [(f'on event of {text}', entities)] if entities else []
@@ -228,22 +202,13 @@ class UnregisterEventHandler(RegisterEventHandler):
 class TimerAction(Action):
     """Visits `actions` once, `period` seconds after it is executed; cancelled at shutdown."""
 
-    def __init__(
-        self,
-        *,
-        period: float | SomeSubstitutionsType,
-        actions: Iterable[LaunchDescriptionEntity],
-        **kwargs,
-    ) -> None:
+    def __init__(self, *, period, actions, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.period = normalize_typed_substitution(period, float)
+        self.period = normalize_typed(period, float)
         self.actions = to_entity_list(actions)
         self._canceled = asyncio.Event()
         self._done: asyncio.Future | None = None
         self._locals: dict[str, Any] = {}
-
-    def describe(self) -> str:
-        return f'TimerAction(period={self.period})'
 
     def describe_conditional_sub_entities(self) -> list:
         return [(f'{self.period} seconds pass without being canceled', self.actions)]
@@ -264,7 +229,7 @@ class TimerAction(Action):
             return
         self._locals = context.get_locals_as_dict()
         context.register_event_handler(OnShutdown(on_shutdown=lambda event, _: self.cancel()))
-        period = perform_typed_substitution(context, self.period, float)
+        period = perform_typed(context, self.period, float)
         self._task = context.asyncio_loop.create_task(self._wait(context, period))
 
     async def _wait(self, context, period: float) -> None:
@@ -276,6 +241,3 @@ class TimerAction(Action):
 
     def get_asyncio_future(self) -> 'asyncio.Future | None':
         return self._done
-
-
-__getattr__ = refusing_getattr(__name__)

@@ -3,14 +3,12 @@
 
 from collections.abc import Callable, Iterable
 
-from ._subset import refusing_getattr
 from .utilities import (
     SomeSubstitutionsType,
     Substitution,
-    describe_substitutions,
-    normalize_optional,
-    normalize_to_list_of_substitutions,
-    perform_substitutions,
+    describe,
+    normalize,
+    perform,
 )
 
 _MEANINGS = {'true': True, '1': True, 'false': False, '0': False}
@@ -22,10 +20,10 @@ class InvalidConditionExpressionError(ValueError):
 
 def evaluate_condition_expression(context, expression: Iterable[Substitution]) -> bool:
     """true, 1, false or 0, in any case and with blanks around; else an error."""
-    text = perform_substitutions(context, expression).strip().lower()
+    text = perform(context, expression).strip().lower()
     if text not in _MEANINGS:
         raise InvalidConditionExpressionError(
-            f"invalid condition expression, expanded '{describe_substitutions(expression)}' "
+            f"invalid condition expression, expanded '{describe(expression)}' "
             f"into '{text}', but expected one of: {', '.join(_MEANINGS)}"
         )
     return _MEANINGS[text]
@@ -45,7 +43,7 @@ class IfCondition(Condition):
     """Holds when the expression is true."""
 
     def __init__(self, predicate_expression: SomeSubstitutionsType) -> None:
-        self._expression = normalize_to_list_of_substitutions(predicate_expression)
+        self._expression = normalize(predicate_expression)
 
     def evaluate(self, context) -> bool:
         return evaluate_condition_expression(context, self._expression)
@@ -61,16 +59,12 @@ class UnlessCondition(IfCondition):
 class LaunchConfigurationEquals(Condition):
     """Holds when the configuration has the value; for None, when it is not set."""
 
-    def __init__(
-        self,
-        launch_configuration_name: str,
-        expected_value: 'SomeSubstitutionsType | None',
-    ) -> None:
+    def __init__(self, launch_configuration_name, expected_value) -> None:
         self._name = launch_configuration_name
-        self._expected = normalize_optional(expected_value)
+        self._expected = normalize(expected_value)
 
     def evaluate(self, context) -> bool:
-        expected = self._expected and perform_substitutions(context, self._expected)
+        expected = self._expected and perform(context, self._expected)
         return context.launch_configurations.get(self._name) == expected
 
 
@@ -79,6 +73,3 @@ class LaunchConfigurationNotEquals(LaunchConfigurationEquals):
 
     def evaluate(self, context) -> bool:
         return not super().evaluate(context)
-
-
-__getattr__ = refusing_getattr(__name__)

@@ -4,11 +4,9 @@
 What a handler yields is given as entities, or as a callable of (event, context) that returns them.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from . import events
-from ._subset import refusing_getattr
 from .action import Action
 from .event_handler import EventHandler
 from .events.process import ProcessExited, ProcessIO, ProcessStarted
@@ -18,14 +16,7 @@ from .execute_process import ExecuteLocal
 class _OnAction(EventHandler):
     """Matches events from one action, from those that a callable accepts, or from all (None)."""
 
-    def __init__(
-        self,
-        target: 'Callable[[Action], bool] | Action | None',
-        entities: Any,
-        event_type: type[events.Event],
-        action_type: type[Action] = ExecuteLocal,
-        **kwargs,
-    ) -> None:
+    def __init__(self, target, entities, event_type, action_type=ExecuteLocal, **kwargs) -> None:
         is_action = isinstance(target, action_type)
         if target is not None and not is_action and not callable(target):
             raise TypeError(
@@ -58,14 +49,7 @@ class OnProcessExit(_OnAction):
 class OnProcessIO(_OnAction):
     """The callables take the event alone and may return entities."""
 
-    def __init__(
-        self,
-        *,
-        target_action: Any = None,
-        on_stdout: 'Callable[[ProcessIO], Any] | None' = None,
-        on_stderr: 'Callable[[ProcessIO], Any] | None' = None,
-        **kwargs,
-    ) -> None:
+    def __init__(self, *, target_action=None, on_stdout=None, on_stderr=None, **kwargs) -> None:
         def on_io(event: ProcessIO, context) -> Any:
             react = on_stdout if event.from_stdout else on_stderr
             return None if react is None else react(event)
@@ -80,6 +64,3 @@ class OnShutdown(EventHandler):
         super().__init__(
             matcher=lambda event: isinstance(event, events.Shutdown), entities=on_shutdown, **kwargs
         )
-
-
-__getattr__ = refusing_getattr(__name__)

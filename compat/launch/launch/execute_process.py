@@ -8,25 +8,21 @@ import re
 import shlex
 import signal
 import traceback
-from collections.abc import Iterable
 from typing import Any
 
 from . import logging
 from .action import Action
-from .conditions import evaluate_condition_expression
 from .event_handler import BaseEventHandler
 from .events import Event, Shutdown
 from .events.process import ProcessExited, ShutdownProcess, SignalProcess
 from .process import Process
 from .substitutions import LaunchConfiguration
 from .utilities import (
-    SomeSubstitutionsType,
-    describe_substitutions,
-    normalize_optional,
-    normalize_to_list_of_substitutions,
-    normalize_typed_substitution,
-    perform_substitutions,
-    perform_typed_substitution,
+    describe,
+    normalize,
+    normalize_typed,
+    perform,
+    perform_typed,
     to_entity_list,
 )
 
@@ -47,26 +43,26 @@ class ExecuteLocal(Action):
     def __init__(
         self,
         *,
-        shell: bool = False,
-        sigterm_timeout: SomeSubstitutionsType = LaunchConfiguration('sigterm_timeout', default=5),
-        sigkill_timeout: SomeSubstitutionsType = LaunchConfiguration('sigkill_timeout', default=5),
-        emulate_tty: bool = False,
-        output: SomeSubstitutionsType = 'log',
-        on_exit: Any = None,
-        respawn: bool | SomeSubstitutionsType = False,
-        respawn_delay: 'float | None' = None,
-        respawn_max_retries: int = -1,
+        shell=False,
+        sigterm_timeout=LaunchConfiguration('sigterm_timeout', default=5),
+        sigkill_timeout=LaunchConfiguration('sigkill_timeout', default=5),
+        emulate_tty=False,
+        output='log',
+        on_exit=None,
+        respawn=False,
+        respawn_delay=None,
+        respawn_max_retries=-1,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
         self.shell = shell
         self.emulate_tty = emulate_tty
-        self._sigterm_timeout = normalize_to_list_of_substitutions(sigterm_timeout)
-        self._sigkill_timeout = normalize_to_list_of_substitutions(sigkill_timeout)
+        self._sigterm_timeout = normalize(sigterm_timeout)
+        self._sigkill_timeout = normalize(sigkill_timeout)
         output = os.environ.get('OVERRIDE_LAUNCH_PROCESS_OUTPUT', output)
-        self._output = normalize_to_list_of_substitutions(output)
+        self._output = normalize(output)
         self._on_exit = on_exit if callable(on_exit) else to_entity_list(on_exit)
-        self._respawn = normalize_typed_substitution(respawn, bool)
+        self._respawn = normalize_typed(respawn, bool)
         self._respawn_delay = respawn_delay or 0.0
         self._respawn_max_retries = respawn_max_retries
         #: action, name, cmd, cwd, env and (once started) pid; None before execution.
@@ -86,15 +82,11 @@ class ExecuteLocal(Action):
     def prepare(self, context) -> None:
         """Perform the substitutions that are not part of the command."""
         self._respawns_left = self._respawn_max_retries
-        self._may_respawn = perform_typed_substitution(context, self._respawn, bool)
+        self._may_respawn = perform_typed(context, self._respawn, bool)
         self._timeouts = [
-            float(perform_substitutions(context, timeout))
+            float(perform(context, timeout))
             for timeout in (self._sigterm_timeout, self._sigkill_timeout)
         ]
-        if 'emulate_tty' in context.launch_configurations:
-            self.emulate_tty = evaluate_condition_expression(
-                context, [LaunchConfiguration('emulate_tty')]
-            )
 
     def execute(self, context) -> None:
         if self.process_details is not None:
@@ -104,9 +96,7 @@ class ExecuteLocal(Action):
             return  # too late: nothing is started any more
         name = self.process_details['name']
         self._logger = logging.get_logger(name)
-        self._output_loggers = logging.get_output_loggers(
-            name, perform_substitutions(context, self._output)
-        )
+        self._output_loggers = logging.get_output_loggers(name, perform(context, self._output))
         self.completed = context.asyncio_loop.create_future()
         self._shutdown_asked = context.asyncio_loop.create_future()
         handler = _ProcessEventHandler(self)
@@ -247,10 +237,7 @@ _numbers = itertools.count(1)  # of processes, over all launches of this Python 
 
 
 def _normalize_environment(env: 'dict | None') -> list[tuple]:
-    return [
-        (normalize_to_list_of_substitutions(name), normalize_to_list_of_substitutions(value))
-        for name, value in (env or {}).items()
-    ]
+    return [(normalize(name), normalize(value)) for name, value in (env or {}).items()]
 
 
 class ExecuteProcess(ExecuteLocal):
@@ -263,21 +250,13 @@ class ExecuteProcess(ExecuteLocal):
     """
 
     def __init__(
-        self,
-        *,
-        cmd: Iterable[SomeSubstitutionsType],
-        prefix: 'SomeSubstitutionsType | None' = None,
-        name: 'SomeSubstitutionsType | None' = None,
-        cwd: 'SomeSubstitutionsType | None' = None,
-        env: 'dict | None' = None,
-        additional_env: 'dict | None' = None,
-        **kwargs,
+        self, *, cmd, prefix=None, name=None, cwd=None, env=None, additional_env=None, **kwargs
     ) -> None:
         super().__init__(**kwargs)
-        self.cmd = [normalize_to_list_of_substitutions(item) for item in cmd]
-        self._prefix = normalize_optional(prefix)
-        self._name = normalize_optional(name)
-        self._cwd = normalize_optional(cwd)
+        self.cmd = [normalize(item) for item in cmd]
+        self._prefix = normalize(prefix)
+        self._name = normalize(name)
+        self._cwd = normalize(cwd)
         self._inherits_environment = env is None
         self._env = _normalize_environment(env) + _normalize_environment(additional_env)
 
@@ -287,12 +266,12 @@ class ExecuteProcess(ExecuteLocal):
         return None if self.process_details is None else self.process_details['name']
 
     def describe(self) -> str:
-        words = ', '.join(describe_substitutions(word) for word in self.cmd)
+        words = ', '.join(describe(word) for word in self.cmd)
         return f'{type(self).__name__}(cmd=[{words}])'
 
     def _perform_prefix(self, context, program: str) -> str:
         if self._prefix is not None:
-            return perform_substitutions(context, self._prefix)
+            return perform(context, self._prefix)
         pattern = context.launch_configurations.get('launch-prefix-filter', '')
         if re.match(pattern, os.path.basename(program)) is None:
             return ''
@@ -300,19 +279,19 @@ class ExecuteProcess(ExecuteLocal):
 
     def prepare(self, context) -> None:
         """Perform all substitutions."""
-        cmd = [perform_substitutions(context, item) for item in self.cmd]
+        cmd = [perform(context, item) for item in self.cmd]
         cmd = shlex.split(self._perform_prefix(context, cmd[0])) + cmd
         name = os.path.basename(cmd[0])
         if self._name is not None:
-            name = perform_substitutions(context, self._name)
+            name = perform(context, self._name)
         env = dict(context.environment) if self._inherits_environment else {}
         for variable, value in self._env:
-            env[perform_substitutions(context, variable)] = perform_substitutions(context, value)
+            env[perform(context, variable)] = perform(context, value)
         self.process_details = {
             'action': self,
             'name': f'{name}-{next(_numbers)}',
             'cmd': cmd,
-            'cwd': None if self._cwd is None else perform_substitutions(context, self._cwd),
+            'cwd': None if self._cwd is None else perform(context, self._cwd),
             'env': env,
         }
         super().prepare(context)

@@ -5,7 +5,7 @@ import asyncio
 import collections
 import os
 import threading
-from collections.abc import Iterable, MutableMapping
+from collections.abc import MutableMapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,9 +20,7 @@ class LaunchContext:
     actions that change it change what every later child inherits.
     """
 
-    def __init__(
-        self, *, argv: 'Iterable[str] | None' = None, noninteractive: bool = False
-    ) -> None:
+    def __init__(self, *, argv=None, noninteractive=False) -> None:
         self.argv = list(argv or ())
         self.noninteractive = noninteractive
         self.launch_configurations: dict[str, Any] = {}

@@ -7,13 +7,13 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 
 from . import logging
-from ._subset import outside, refusing_getattr
+from ._subset import outside
 from .launch_context import LaunchContext
 from .utilities import (
     SomeSubstitutionsType,
-    describe_substitutions,
-    normalize_to_list_of_substitutions,
-    perform_substitutions,
+    describe,
+    normalize,
+    perform,
 )
 
 
@@ -45,20 +45,18 @@ def get_launch_description_from_any_launch_file(launch_file_path: str):
 class LaunchDescriptionSource:
     """A launch description and its location; subclasses load it from there."""
 
-    def __init__(
-        self, launch_description=None, location: SomeSubstitutionsType = '<string>'
-    ) -> None:
+    def __init__(self, launch_description=None, location='<string>') -> None:
         self._launch_description = launch_description
-        self._location = normalize_to_list_of_substitutions(location)
+        self._location = normalize(location)
         self._expanded_location: str | None = None
 
     @property
     def location(self) -> str:
-        return self._expanded_location or describe_substitutions(self._location)
+        return self._expanded_location or describe(self._location)
 
     def get_launch_description(self, context):
         if self._expanded_location is None:
-            self._expanded_location = perform_substitutions(context, self._location)
+            self._expanded_location = perform(context, self._location)
         if self._launch_description is None:
             self._launch_description = self._get_launch_description(self._expanded_location)
         return self._launch_description
@@ -68,7 +66,7 @@ class LaunchDescriptionSource:
         if self._launch_description is not None:
             return self._launch_description
         try:
-            location = perform_substitutions(LaunchContext(), self._location)
+            location = perform(LaunchContext(), self._location)
             return self._get_launch_description(location)
         except Exception:  # whatever an included file raises: it may only lack its arguments
             logging.get_logger('launch').debug(traceback.format_exc())
@@ -93,6 +91,3 @@ class AnyLaunchDescriptionSource(PythonLaunchDescriptionSource):
 
     def _get_launch_description(self, location: str):
         return get_launch_description_from_any_launch_file(location)
-
-
-__getattr__ = refusing_getattr(__name__)

@@ -7,11 +7,10 @@ import logging as python_logging
 import signal
 import threading
 import traceback
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 
 from . import logging
-from .event_handler import EventHandler
-from .event_handlers import OnShutdown
 from .events import Event, IncludeLaunchDescription, Shutdown, TimerEvent
 from .execute_process import ExecuteLocal, QueueSettled
 from .launch_context import LaunchContext
@@ -29,45 +28,23 @@ class LaunchService:
     its processes behind there), with return code 1; a second one of these kills at once.
     """
 
-    def __init__(
-        self,
-        *,
-        argv: 'Iterable[str] | None' = None,
-        noninteractive: bool = False,
-        debug: bool = False,
-    ) -> None:
+    def __init__(self, *, argv=None, noninteractive=False, debug=False) -> None:
         logging.launch_config.level = python_logging.DEBUG if debug else python_logging.INFO
         self._debug = debug
         self._logger = logging.get_logger('launch')
-        self._context = LaunchContext(argv=argv, noninteractive=noninteractive)
-        for handler in (
-            EventHandler(
-                matcher=lambda event: isinstance(event, IncludeLaunchDescription),
-                entities=lambda event, _: event.launch_description,
-            ),
-            EventHandler(
-                matcher=lambda event: isinstance(event, TimerEvent),
-                entities=lambda event, context: event.timer_action.handle(context),
-            ),
-            OnShutdown(on_shutdown=self._note_shutdown),
-        ):
-            self._context.register_event_handler(handler)
+        self.context = LaunchContext(argv=argv, noninteractive=noninteractive)
         self._active: list[tuple] = []  # (entity, future) of what goes on
         self._lock = threading.RLock()  # of _loop
         self._loop: asyncio.AbstractEventLoop | None = None
         self._shutting_down = False
         self._return_code = 0
 
-    @property
-    def context(self) -> LaunchContext:
-        return self._context
-
     # From any thread.
 
     def emit_event(self, event: Event) -> None:
         """Queue an event; before run() it waits for that."""
         with self._lock:
-            self._context.emit_event_sync(event)
+            self.context.emit_event_sync(event)
 
     def include_launch_description(self, launch_description: LaunchDescription) -> None:
         self.emit_event(IncludeLaunchDescription(launch_description))
@@ -86,13 +63,9 @@ class LaunchService:
 
     def _shutdown(self, reason: str, due_to_sigint: bool = False) -> None:
         if not self._shutting_down:
-            self._context.emit_event_sync(Shutdown(reason=reason, due_to_sigint=due_to_sigint))
+            self.context.emit_event_sync(Shutdown(reason=reason, due_to_sigint=due_to_sigint))
         self._shutting_down = True
-        self._context.is_shutdown = True  # at once: nothing may start in the meantime
-
-    def _note_shutdown(self, event: Event, context: LaunchContext) -> None:
-        self._shutting_down = True
-        context.is_shutdown = True
+        self.context.is_shutdown = True  # at once: nothing may start in the meantime
 
     # In the main thread.
 
@@ -145,7 +118,7 @@ class LaunchService:
             if self._loop is not None:
                 raise RuntimeError('LaunchService cannot be run multiple times concurrently.')
             loop.set_debug(self._debug)
-            self._context._attach_to_loop(loop)
+            self.context._attach_to_loop(loop)
             self._loop = loop
         former = {number: signal.getsignal(number) for number in _HANDLED_SIGNALS}
         try:
@@ -160,7 +133,7 @@ class LaunchService:
                 if handler is not None:  # None: not set from Python, and left alone by asyncio
                     signal.signal(number, handler)
             with self._lock:
-                self._context._detach_from_loop()
+                self.context._detach_from_loop()
                 self._loop = None
                 self._shutting_down = False
 
@@ -189,13 +162,13 @@ class LaunchService:
         """Process one event, or wait for one; False when all is done."""
         try:
             self._raise_failures()
-            if self._context._events:
-                self._process(self._context._events.popleft())
+            if self.context._events:
+                self._process(self.context._events.popleft())
                 await asyncio.sleep(0)  # processes and timers get their turn
                 return True
             if not self._pending():
                 await asyncio.sleep(0)  # what was done last may still announce it
-                if self._context._events or self._pending():
+                if self.context._events or self._pending():
                     return True
                 if self._shutting_down:
                     return False
@@ -214,14 +187,14 @@ class LaunchService:
         return True
 
     def _pending(self) -> list[asyncio.Future]:
-        return [future for _, future in self._active] + self._context._completion_futures
+        return [future for _, future in self._active] + self.context._completion_futures
 
     def _raise_failures(self) -> None:
         """Drop what is done, then raise the first failure among it."""
         done = [future for future in self._pending() if future.done()]
         self._active = [pair for pair in self._active if not pair[1].done()]
-        futures = self._context._completion_futures
-        self._context._completion_futures = [one for one in futures if not one.done()]
+        futures = self.context._completion_futures
+        self.context._completion_futures = [one for one in futures if not one.done()]
         failures = [
             future.exception() for future in done if not future.cancelled() and future.exception()
         ]
@@ -231,9 +204,9 @@ class LaunchService:
             raise failures[0]
 
     async def _wait(self) -> None:
-        arrived = self._context._event_arrived
+        arrived = self.context._event_arrived
         arrived.clear()
-        if self._context._events:
+        if self.context._events:
             return
         event_task = asyncio.ensure_future(arrived.wait())
         try:
@@ -244,21 +217,29 @@ class LaunchService:
     def _process(self, event: Event) -> None:
         self._logger.debug(f"processing event: '{event.name}'")
         if isinstance(event, QueueSettled):
-            event.process(self._context)
-            return
-        for handler in tuple(self._context._event_handlers):
-            if not handler.matches(event):
-                continue
-            former = dict(self._context._locals)
-            try:
-                for entity in to_entity_list(handler.handle(event, self._context)):
-                    self._visit(entity)
-            finally:
-                self._context._locals = former
+            event.process(self.context)
+        elif isinstance(event, IncludeLaunchDescription):
+            self._visit_all(lambda: event.launch_description)
+        elif isinstance(event, TimerEvent):
+            self._visit_all(lambda: event.timer_action.handle(self.context))
+        elif isinstance(event, Shutdown):
+            self._shutting_down = self.context.is_shutdown = True
+        for handler in tuple(self.context._event_handlers):
+            if handler.matches(event):
+                self._visit_all(partial(handler.handle, event, self.context))
+
+    def _visit_all(self, get_entities: Callable) -> None:
+        """Visit entities; the locals that they leave are forgotten afterwards."""
+        former = dict(self.context._locals)
+        try:
+            for entity in to_entity_list(get_entities()):
+                self._visit(entity)
+        finally:
+            self.context._locals = former
 
     def _visit(self, entity: LaunchDescriptionEntity) -> None:
         """Visit an entity and, depth first, what it yields, noting what goes on."""
-        sub_entities = entity.visit(self._context)
+        sub_entities = entity.visit(self.context)
         # At once, so that none is lost when a later visit raises.
         future = entity.get_asyncio_future()
         if future is not None:

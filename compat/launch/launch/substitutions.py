@@ -11,18 +11,16 @@ import subprocess
 from collections.abc import Iterable
 from typing import Any
 
-from ._subset import refusing_getattr
 from .logging import get_logger
 from .utilities import (
     SomeSubstitutionsType,
     Substitution,
     SubstitutionFailure,
     TextSubstitution,
-    describe_substitutions,
-    normalize_optional,
-    normalize_to_list_of_substitutions,
-    perform_substitutions,
-    perform_typed_substitution,
+    describe,
+    normalize,
+    perform,
+    perform_typed,
 )
 
 
@@ -32,21 +30,21 @@ class _Composed(Substitution):
     label = ''  # the name in descriptions, where it is not the class's
 
     def __init__(self, *parts: 'SomeSubstitutionsType | None') -> None:
-        self._parts = [normalize_optional(part) for part in parts]
+        self._parts = [normalize(part) for part in parts]
 
     def describe(self) -> str:
-        parts = [describe_substitutions(part) for part in self._parts if part is not None]
+        parts = [describe(part) for part in self._parts if part is not None]
         return f'{self.label or type(self).__name__}({", ".join(parts)})'
 
     def _text(self, context, index: int = 0) -> str:
-        return perform_substitutions(context, self._parts[index])
+        return perform(context, self._parts[index])
 
     def _texts(self, context) -> list[str]:
         return [self._text(context, index) for index in range(len(self._parts))]
 
     def _boolean(self, context, index: int = 0) -> bool:
         try:
-            return perform_typed_substitution(context, self._parts[index], bool)
+            return perform_typed(context, self._parts[index], bool)
         except ValueError as error:
             raise SubstitutionFailure(str(error)) from error
 
@@ -80,9 +78,7 @@ class EnvironmentVariable(_Composed):
 
     label = 'EnvVar'
 
-    def __init__(
-        self, name: SomeSubstitutionsType, *, default_value: 'SomeSubstitutionsType | None' = None
-    ) -> None:
+    def __init__(self, name, *, default_value=None) -> None:
         super().__init__(name, default_value)
 
     def perform(self, context) -> str:
@@ -130,13 +126,9 @@ class PythonExpression(_Composed):
 
     label = 'PythonExpr'
 
-    def __init__(
-        self,
-        expression: SomeSubstitutionsType,
-        python_modules: Iterable[str | Substitution] = ('math',),
-    ) -> None:
+    def __init__(self, expression, python_modules=('math',)) -> None:
         super().__init__(expression)
-        self._python_modules = normalize_to_list_of_substitutions(python_modules)
+        self._python_modules = normalize(python_modules)
 
     def perform(self, context) -> str:
         names = {}
@@ -156,9 +148,7 @@ class Command(_Composed):
     always a SubstitutionFailure.
     """
 
-    def __init__(
-        self, command: SomeSubstitutionsType, *, on_stderr: SomeSubstitutionsType = 'fail'
-    ) -> None:
+    def __init__(self, command, *, on_stderr='fail') -> None:
         super().__init__(command, on_stderr)
 
     def perform(self, context) -> str:
@@ -262,18 +252,10 @@ class OrSubstitution(AndSubstitution):
 class IfElseSubstitution(_Composed):
     """`if_value` when the condition is true, else `else_value`; at least one is needed."""
 
-    def __init__(
-        self,
-        condition: SomeSubstitutionsType,
-        if_value: SomeSubstitutionsType = '',
-        else_value: SomeSubstitutionsType = '',
-    ) -> None:
+    def __init__(self, condition, if_value='', else_value='') -> None:
         if if_value == '' and else_value == '':
             raise RuntimeError('One of if_value and else_value must be specified')
         super().__init__(condition, if_value, else_value)
 
     def perform(self, context) -> str:
         return self._text(context, 1 if self._boolean(context) else 2)
-
-
-__getattr__ = refusing_getattr(__name__)

@@ -7,8 +7,6 @@ from typing import Any, Union
 
 import yaml
 
-from ._subset import refusing_getattr
-
 
 class Substitution:
     """Text that is known only while launching; `describe` returns its unexpanded form."""
@@ -43,7 +41,7 @@ class LaunchDescriptionEntity:
     """A part of a launch description."""
 
     def describe(self) -> str:
-        return repr(self)
+        return f'{type(self).__name__}()'
 
     def describe_sub_entities(self) -> list['LaunchDescriptionEntity']:
         """Entities that a visit always yields."""
@@ -66,32 +64,28 @@ SomeEntitiesType = Union[LaunchDescriptionEntity, Iterable[LaunchDescriptionEnti
 SomeEntitiesType_types_tuple = (LaunchDescriptionEntity, Iterable)
 
 
-def normalize_to_list_of_substitutions(subs: Any) -> list[Substitution]:
-    """Text, a path, a substitution, or an iterable of these as a list of substitutions."""
-    if isinstance(subs, Substitution):
-        return [subs]
+def normalize(subs: Any) -> 'list[Substitution] | None':
+    """Text, a path, a substitution, or an iterable of these as a list; None stays None."""
+    if subs is None or isinstance(subs, Substitution):
+        return subs and [subs]
     if isinstance(subs, (str, Path)):
         return [TextSubstitution(text=str(subs))]
     if isinstance(subs, Iterable):
         parts = list(subs)
         if all(isinstance(part, (str, Path, Substitution)) for part in parts):
-            return [sub for part in parts for sub in normalize_to_list_of_substitutions(part)]
+            return [sub for part in parts for sub in normalize(part)]
     raise TypeError(f'expected str, a path, a Substitution or a list of these, got {subs!r}')
 
 
-def normalize_optional(subs: Any) -> 'list[Substitution] | None':
-    return None if subs is None else normalize_to_list_of_substitutions(subs)
-
-
-def perform_substitutions(context, subs: Iterable[Substitution]) -> str:
+def perform(context, subs: Iterable[Substitution]) -> str:
     return ''.join(context.perform_substitution(sub) for sub in subs)
 
 
-def describe_substitutions(subs: Iterable[Substitution]) -> str:
+def describe(subs: Iterable[Substitution]) -> str:
     return ' + '.join(sub.describe() for sub in subs)
 
 
-def normalize_typed_substitution(value: Any, data_type: type) -> Any:
+def normalize_typed(value: Any, data_type: type) -> Any:
     """A value of the type as it is; text and substitutions as a list of substitutions."""
     if data_type is float and type(value) is int:
         return float(value)
@@ -99,14 +93,14 @@ def normalize_typed_substitution(value: Any, data_type: type) -> Any:
         if not isinstance(value, data_type):
             raise TypeError(f'expected {data_type.__name__} or a substitution, got {value!r}')
         return value
-    return normalize_to_list_of_substitutions(value)
+    return normalize(value)
 
 
-def perform_typed_substitution(context, value: Any, data_type: type) -> Any:
+def perform_typed(context, value: Any, data_type: type) -> Any:
     """The value as `data_type`; text is read as a YAML scalar, else ValueError."""
     if not isinstance(value, list):
         return value
-    text = perform_substitutions(context, value)
+    text = perform(context, value)
     try:
         read = yaml.safe_load(text)
     except yaml.YAMLError:
@@ -131,4 +125,6 @@ def to_entity_list(entities: Any) -> list[LaunchDescriptionEntity]:
     return found
 
 
-__getattr__ = refusing_getattr(__name__)
+# The names of the real package, for actions and substitutions of users.
+normalize_to_list_of_substitutions, perform_substitutions = normalize, perform
+describe_substitutions = describe

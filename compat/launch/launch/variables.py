@@ -2,18 +2,16 @@
 """Actions on launch configurations and environment variables, and their scopes."""
 
 import os
-from collections.abc import Iterable
 
 from . import logging
 from .action import Action
 from .utilities import (
     LaunchDescriptionEntity,
     SomeSubstitutionsType,
-    normalize_optional,
-    normalize_to_list_of_substitutions,
-    normalize_typed_substitution,
-    perform_substitutions,
-    perform_typed_substitution,
+    normalize,
+    normalize_typed,
+    perform,
+    perform_typed,
 )
 
 
@@ -22,12 +20,12 @@ class SetLaunchConfiguration(Action):
 
     def __init__(self, name: SomeSubstitutionsType, value: SomeSubstitutionsType, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.name = normalize_to_list_of_substitutions(name)
-        self.value = normalize_to_list_of_substitutions(value)
+        self.name = normalize(name)
+        self.value = normalize(value)
 
     def execute(self, context) -> None:
-        name = perform_substitutions(context, self.name)
-        getattr(context, self._variables)[name] = perform_substitutions(context, self.value)
+        name = perform(context, self.name)
+        getattr(context, self._variables)[name] = perform(context, self.value)
 
 
 class SetEnvironmentVariable(SetLaunchConfiguration):
@@ -41,10 +39,10 @@ class UnsetLaunchConfiguration(Action):
 
     def __init__(self, name: SomeSubstitutionsType, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.name = normalize_to_list_of_substitutions(name)
+        self.name = normalize(name)
 
     def execute(self, context) -> None:
-        getattr(context, self._variables).pop(perform_substitutions(context, self.name), None)
+        getattr(context, self._variables).pop(perform(context, self.name), None)
 
 
 class UnsetEnvironmentVariable(UnsetLaunchConfiguration):
@@ -54,44 +52,31 @@ class UnsetEnvironmentVariable(UnsetLaunchConfiguration):
 class AppendEnvironmentVariable(SetEnvironmentVariable):
     """Appends (or prepends) to a value that is there, with a separator between; else sets."""
 
-    def __init__(
-        self,
-        name: SomeSubstitutionsType,
-        value: SomeSubstitutionsType,
-        prepend: bool | SomeSubstitutionsType = False,
-        separator: SomeSubstitutionsType = os.pathsep,
-        **kwargs,
-    ) -> None:
+    def __init__(self, name, value, prepend=False, separator=os.pathsep, **kwargs) -> None:
         super().__init__(name, value, **kwargs)
-        self.prepend = normalize_typed_substitution(prepend, bool)
-        self.separator = normalize_to_list_of_substitutions(separator)
+        self.prepend = normalize_typed(prepend, bool)
+        self.separator = normalize(separator)
 
     def execute(self, context) -> None:
-        name = perform_substitutions(context, self.name)
+        name = perform(context, self.name)
         present = context.environment.get(name)
         super().execute(context)
         if present is not None:
             parts = [present, context.environment[name]]
-            if perform_typed_substitution(context, self.prepend, bool):
+            if perform_typed(context, self.prepend, bool):
                 parts.reverse()
-            context.environment[name] = perform_substitutions(context, self.separator).join(parts)
+            context.environment[name] = perform(context, self.separator).join(parts)
 
 
 class DeclareLaunchArgument(Action):
     """Makes sure that the launch configuration `name` is set, and to one of `choices`."""
 
     def __init__(
-        self,
-        name: str,
-        *,
-        default_value: 'SomeSubstitutionsType | None' = None,
-        description: 'str | None' = None,
-        choices: 'list[str] | None' = None,
-        **kwargs,
+        self, name, *, default_value=None, description=None, choices=None, **kwargs
     ) -> None:
         super().__init__(**kwargs)
         self.name = name
-        self.default_value = normalize_optional(default_value)
+        self.default_value = normalize(default_value)
         self.choices = choices
         self.description = description or 'no description given'
         if choices is not None:
@@ -112,9 +97,6 @@ class DeclareLaunchArgument(Action):
         logging.get_logger('launch').error(message)
         return RuntimeError(message)
 
-    def describe(self) -> str:
-        return f"DeclareLaunchArgument('{self.name}')"
-
     def execute(self, context) -> None:
         configurations = context.launch_configurations
         if self.name not in configurations:
@@ -123,7 +105,7 @@ class DeclareLaunchArgument(Action):
                     f'Required launch argument "{self.name}" (description: '
                     f'"{self.description}") was not provided.'
                 )
-            configurations[self.name] = perform_substitutions(context, self.default_value)
+            configurations[self.name] = perform(context, self.default_value)
         value = configurations[self.name]
         if self.choices is not None and value not in self.choices:
             raise self._error(
@@ -158,13 +140,7 @@ class GroupAction(Action):
     """
 
     def __init__(
-        self,
-        actions: Iterable[Action],
-        *,
-        scoped: bool = True,
-        forwarding: bool = True,
-        launch_configurations: 'dict | None' = None,
-        **kwargs,
+        self, actions, *, scoped=True, forwarding=True, launch_configurations=None, **kwargs
     ) -> None:
         super().__init__(**kwargs)
         given = (launch_configurations or {}).items()
@@ -174,9 +150,6 @@ class GroupAction(Action):
         if scoped:
             content = [_Scope('_push_scope'), *content, _Scope('_pop_scope')]
         self._content = content
-
-    def describe(self) -> str:
-        return 'GroupAction()'
 
     def get_sub_entities(self) -> list[LaunchDescriptionEntity]:
         return self._content

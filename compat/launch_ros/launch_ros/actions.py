@@ -3,21 +3,18 @@
 
 import os
 import threading
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
-from launch._subset import refusing_getattr
 from launch.action import Action
 from launch.actions import ExecuteProcess
 from launch.event_handler import EventHandler
 from launch.utilities import (
     SomeSubstitutionsType,
     SubstitutionFailure,
-    normalize_optional,
-    normalize_to_list_of_substitutions,
-    perform_substitutions,
+    normalize,
+    perform,
 )
 
 from launch import logging
@@ -52,13 +49,13 @@ class PushRosNamespace(Action):
 
     def __init__(self, namespace: SomeSubstitutionsType, **kwargs) -> None:
         super().__init__(**kwargs)
-        self._namespace = normalize_to_list_of_substitutions(namespace)
+        self._namespace = normalize(namespace)
 
     def execute(self, context) -> None:
         from rclpy.exceptions import InvalidNamespaceException
         from rclpy.validate_namespace import validate_namespace
 
-        pushed = perform_substitutions(context, self._namespace)
+        pushed = perform(context, self._namespace)
         present = context.launch_configurations.get('ros_namespace')
         namespace = _absolute_namespace(present, pushed)
         try:
@@ -78,7 +75,7 @@ class SetParameter(Action):
 
     def __init__(self, name: SomeSubstitutionsType, value: Any, **kwargs) -> None:
         super().__init__(**kwargs)
-        name = tuple(normalize_to_list_of_substitutions(name))
+        name = tuple(normalize(name))
         self._pairs = normalize_parameter_dict({name: value})
 
     def execute(self, context) -> None:
@@ -97,10 +94,10 @@ class SetRemap(Action):
 
     def __init__(self, src: SomeSubstitutionsType, dst: SomeSubstitutionsType, **kwargs) -> None:
         super().__init__(**kwargs)
-        self._rule = [normalize_to_list_of_substitutions(part) for part in (src, dst)]
+        self._rule = [normalize(part) for part in (src, dst)]
 
     def execute(self, context) -> None:
-        src, dst = (perform_substitutions(context, part) for part in self._rule)
+        src, dst = (perform(context, part) for part in self._rule)
         _add_to_scope(context, 'ros_remaps', ['-r', f'{src}:={dst}'])
 
 
@@ -118,15 +115,15 @@ class Node(ExecuteProcess):
     def __init__(
         self,
         *,
-        executable: SomeSubstitutionsType,
-        package: 'SomeSubstitutionsType | None' = None,
-        name: 'SomeSubstitutionsType | None' = None,
-        namespace: 'SomeSubstitutionsType | None' = None,
-        exec_name: 'SomeSubstitutionsType | None' = None,
-        parameters: 'list | None' = None,
-        remappings: 'Iterable[tuple] | None' = None,
-        ros_arguments: 'Iterable[SomeSubstitutionsType] | None' = None,
-        arguments: 'Iterable[SomeSubstitutionsType] | None' = None,
+        executable,
+        package=None,
+        name=None,
+        namespace=None,
+        exec_name=None,
+        parameters=None,
+        remappings=None,
+        ros_arguments=None,
+        arguments=None,
         **kwargs,
     ) -> None:
         self.node_package = package
@@ -137,8 +134,8 @@ class Node(ExecuteProcess):
         if ros_arguments is not None:
             cmd += ['--ros-args', *ros_arguments]
         super().__init__(cmd=[*cmd, '--ros-args'], name=exec_name, **kwargs)
-        self._given_name = normalize_optional(name)
-        self._given_namespace = normalize_optional(namespace)
+        self._given_name = normalize(name)
+        self._given_namespace = normalize(namespace)
         self._parameters = normalize_parameters(parameters or [])
         self._remappings = [SetRemap(src, dst)._rule for src, dst in remappings or ()]
         self._node_name: str | None = None
@@ -164,16 +161,16 @@ class Node(ExecuteProcess):
             arguments += self._parameter_arguments(parameters)
         arguments += configurations.get('ros_remaps', [])
         for rule in self._remappings:
-            src, dst = (perform_substitutions(context, part) for part in rule)
+            src, dst = (perform(context, part) for part in rule)
             arguments += ['-r', f'{src}:={dst}']
-        self.cmd.extend(normalize_to_list_of_substitutions(argument) for argument in arguments)
+        self.cmd.extend(normalize(argument) for argument in arguments)
 
     def _expand_names(self, context) -> list[str]:
         from rclpy.validate_namespace import validate_namespace
         from rclpy.validate_node_name import validate_node_name
 
-        name = self._given_name and perform_substitutions(context, self._given_name)
-        namespace = self._given_namespace and perform_substitutions(context, self._given_namespace)
+        name = self._given_name and perform(context, self._given_name)
+        namespace = self._given_namespace and perform(context, self._given_namespace)
         base = context.launch_configurations.get('ros_namespace')
         namespace = _absolute_namespace(base, namespace)
         arguments = []
@@ -207,23 +204,12 @@ class Node(ExecuteProcess):
     def execute(self, context) -> None:
         self._perform_substitutions(context)
         super().execute(context)
-        if not self.is_node_name_fully_specified():
-            return
-        names = [*context.get_locals_as_dict().get('node_names', ()), self.node_name]
-        context.extend_globals({'node_names': names})
-        if names.count(self.node_name) > 1:
-            logging.get_logger(self.name).warning(
-                f'there are now at least {names.count(self.node_name)} nodes with the name '
-                f'{self.node_name} created within this launch context'
-            )
 
 
 class LifecycleNode(Node):
     """Emits StateTransition events, and changes state on ChangeState events that match it."""
 
-    def __init__(
-        self, *, name: SomeSubstitutionsType, namespace: SomeSubstitutionsType, **kwargs
-    ) -> None:
+    def __init__(self, *, name, namespace, **kwargs) -> None:
         super().__init__(name=name, namespace=namespace, **kwargs)
 
     def execute(self, context) -> None:
@@ -289,6 +275,3 @@ class LifecycleNode(Node):
                 return True
         self._log.warning(f'Abandoning wait for {what}, due to shutdown.')
         return False
-
-
-__getattr__ = refusing_getattr(__name__)

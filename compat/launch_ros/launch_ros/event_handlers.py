@@ -1,12 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Reactions to the events of nodes."""
 
-from collections.abc import Callable
-
-from launch._subset import refusing_getattr
 from launch.event_handler import EventHandler
 from launch.events import Event
-from launch.utilities import SomeEntitiesType
 
 from .actions import LifecycleNode
 from .events.lifecycle import StateTransition
@@ -21,12 +17,12 @@ class OnStateTransition(EventHandler):
     def __init__(
         self,
         *,
-        entities: SomeEntitiesType,
-        target_lifecycle_node: 'LifecycleNode | None' = None,
-        transition: 'str | None' = None,
-        start_state: 'str | None' = None,
-        goal_state: 'str | None' = None,
-        matcher: 'Callable[[Event], bool] | None' = None,
+        entities,
+        target_lifecycle_node=None,
+        transition=None,
+        start_state=None,
+        goal_state=None,
+        matcher=None,
         **kwargs,
     ) -> None:
         if not isinstance(target_lifecycle_node, (LifecycleNode, type(None))):
@@ -42,6 +38,3 @@ class OnStateTransition(EventHandler):
             )
 
         super().__init__(matcher=matcher or matches, entities=entities, **kwargs)
-
-
-__getattr__ = refusing_getattr(__name__)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import yaml
-from launch._subset import outside, refusing_getattr
+from launch._subset import outside
 from launch.substitutions import (
     EnvironmentVariable,
     LaunchConfiguration,
@@ -24,10 +24,10 @@ from launch.substitutions import (
 )
 from launch.utilities import (
     Substitution,
-    normalize_to_list_of_substitutions,
-    normalize_typed_substitution,
-    perform_substitutions,
-    perform_typed_substitution,
+    normalize,
+    normalize_typed,
+    perform,
+    perform_typed,
 )
 
 from .substitutions import FindPackagePrefix, FindPackageShare
@@ -90,7 +90,7 @@ def _expand(context, value: Any) -> Any:
     """Text from text and substitutions; other values, and lists of other values, as they are."""
     parts = value if isinstance(value, (list, tuple)) else [value]
     if parts and all(isinstance(part, (str, Substitution)) for part in parts):
-        return perform_substitutions(context, normalize_to_list_of_substitutions(parts))
+        return perform(context, normalize(parts))
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -98,13 +98,13 @@ class ParameterFile:
     """A parameter file; with `allow_substs` every `$(…)` in it is replaced by its text."""
 
     def __init__(self, param_file: Any, *, allow_substs: Any = False) -> None:
-        self._param_file = normalize_to_list_of_substitutions(param_file)
-        self._allow_substs = normalize_typed_substitution(allow_substs, bool)
+        self._param_file = normalize(param_file)
+        self._allow_substs = normalize_typed(allow_substs, bool)
 
     def evaluate(self, context) -> Path:
         """The path of the file, or of a temporary one with the substitutions performed."""
-        path = Path(perform_substitutions(context, self._param_file))
-        if not perform_typed_substitution(context, self._allow_substs, bool):
+        path = Path(perform(context, self._param_file))
+        if not perform_typed(context, self._allow_substs, bool):
             return path
         # In the text, before YAML is read: quotes around a substitution decide its type.
         text, count = path.read_text(encoding='utf-8'), 1
@@ -143,7 +143,7 @@ class _Text:
     """Substitutions whose joined text is read as YAML."""
 
     def __init__(self, value: Any) -> None:
-        self.subs = normalize_to_list_of_substitutions(value)
+        self.subs = normalize(value)
 
 
 def normalize_parameters(parameters: Sequence[Any]) -> list[Any]:
@@ -164,9 +164,9 @@ def normalize_parameter_dict(parameters: Mapping[Any, Any]) -> list[tuple[list, 
     """Flat (name, value) pairs; the name is a list of substitutions."""
     pairs = []
     for key, value in parameters.items():
-        name = normalize_to_list_of_substitutions(key)
+        name = normalize(key)
         if isinstance(value, Mapping):
-            dot = normalize_to_list_of_substitutions('.')
+            dot = normalize('.')
             pairs += [(name + dot + inner, v) for inner, v in normalize_parameter_dict(value)]
         else:
             pairs.append((name, _normalize_value(key, value)))
@@ -217,7 +217,7 @@ def evaluate_parameter_dict(context, parameters: list[tuple]) -> dict[str, Any]:
     """Normalized (name, value) pairs as a flat dict of plain values."""
     evaluated = {}
     for name_subs, value in parameters:
-        name = perform_substitutions(context, name_subs)
+        name = perform(context, name_subs)
         evaluated[name] = _evaluate_value(context, name, value)
     return evaluated
 
@@ -226,7 +226,7 @@ def _evaluate_value(context, name: str, value: Any) -> Any:
     if isinstance(value, ParameterValue):
         return value.evaluate(context)
     if isinstance(value, _Text):
-        return _read_yaml(name, perform_substitutions(context, value.subs))
+        return _read_yaml(name, perform(context, value.subs))
     if isinstance(value, list):
         return _check_uniform(name, [_evaluate_value(context, name, item) for item in value])
     return value
@@ -255,6 +255,3 @@ def _check_uniform(name: str, items: list[Any]) -> list[Any]:
             f'str). Got {items!r} for {name!r}'
         )
     return items
-
-
-__getattr__ = refusing_getattr(__name__)

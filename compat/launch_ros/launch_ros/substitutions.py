@@ -5,14 +5,13 @@ import os
 import shutil
 
 from ament_index_python.packages import get_package_prefix, get_package_share_directory
-from launch._subset import refusing_getattr
 from launch.utilities import (
     SomeSubstitutionsType,
     Substitution,
     SubstitutionFailure,
-    describe_substitutions,
-    normalize_to_list_of_substitutions,
-    perform_substitutions,
+    describe,
+    normalize,
+    perform,
 )
 
 
@@ -22,13 +21,13 @@ class FindPackagePrefix(Substitution):
     _find = staticmethod(get_package_prefix)
 
     def __init__(self, package: SomeSubstitutionsType) -> None:
-        self.package = normalize_to_list_of_substitutions(package)
+        self.package = normalize(package)
 
     def describe(self) -> str:
-        return f'{type(self).__name__}(pkg={describe_substitutions(self.package)})'
+        return f'{type(self).__name__}(pkg={describe(self.package)})'
 
     def perform(self, context) -> str:
-        return self._find(perform_substitutions(context, self.package))
+        return self._find(perform(context, self.package))
 
 
 class FindPackageShare(FindPackagePrefix):
@@ -42,15 +41,15 @@ class ExecutableInPackage(FindPackagePrefix):
 
     def __init__(self, executable: SomeSubstitutionsType, package: SomeSubstitutionsType) -> None:
         super().__init__(package)
-        self.executable = normalize_to_list_of_substitutions(executable)
+        self.executable = normalize(executable)
 
     def describe(self) -> str:
-        package, executable = map(describe_substitutions, (self.package, self.executable))
+        package, executable = map(describe, (self.package, self.executable))
         return f'ExecInPkg(pkg={package}, exec={executable})'
 
     def perform(self, context) -> str:
-        executable = perform_substitutions(context, self.executable)
-        package = perform_substitutions(context, self.package)
+        executable = perform(context, self.executable)
+        package = perform(context, self.package)
         libexec = os.path.join(super().perform(context), 'lib', package)
         if not os.path.exists(libexec):
             raise SubstitutionFailure(
@@ -60,6 +59,3 @@ class ExecutableInPackage(FindPackagePrefix):
         if found is None:
             raise SubstitutionFailure(f"executable '{executable}' not found in '{libexec}'")
         return found
-
-
-__getattr__ = refusing_getattr(__name__)

@@ -2,9 +2,11 @@
 """Stand-in for the ROS 2 package `launch_testing` (Jazzy): what tests of launch files use."""
 # ruff: noqa: F401
 
-from launch._subset import refusing_getattr
+import sys
+
+from launch._subset import refuse_unknown_names
 
 from . import actions, asserts, markers, util
 from .markers import parametrize, post_shutdown_test, ready_to_test_action_timeout
 
-__getattr__ = refusing_getattr(__name__)
+refuse_unknown_names(sys.modules[__name__], actions, asserts, markers, util)

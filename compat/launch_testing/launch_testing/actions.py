@@ -3,7 +3,6 @@
 
 from collections.abc import Callable
 
-from launch._subset import refusing_getattr
 from launch.action import Action
 
 
@@ -17,6 +16,3 @@ class ReadyToTest(Action):
     def execute(self, context) -> None:
         for callback in self.callbacks:
             callback()
-
-
-__getattr__ = refusing_getattr(__name__)

@@ -6,11 +6,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Union
 
-from launch._subset import refusing_getattr
-
 from .util import resolveProcesses
 
-ExpectedOutput = Union[str, re.Pattern, Iterable[Union[str, re.Pattern]]]
+ExpectedOutput = Union[str, re.Pattern, Iterable[str | re.Pattern]]
 
 EXIT_OK = 0
 # As a shell reports them: a process ended by signal N itself has the return code -N.
@@ -20,12 +18,12 @@ _ANSI_ESCAPE = re.compile(r'\x1b\[[0-9;]*[A-Za-z]')
 
 
 def assertExitCodes(
-    proc_info: Any,
-    allowable_exit_codes: Iterable[int] = (EXIT_OK,),
-    process: Any = None,
-    cmd_args: Any = None,
+    proc_info,
+    allowable_exit_codes=(EXIT_OK,),
+    process=None,
+    cmd_args=None,
     *,
-    strict_proc_matching: bool = True,
+    strict_proc_matching=True,
 ) -> None:
     """Of all processes, or of those that resolveProcesses finds."""
     allowed = list(allowable_exit_codes)
@@ -52,13 +50,13 @@ def _contains(text: str, expected: ExpectedOutput) -> bool:
 
 
 def assertInStream(
-    proc_output: Any,
-    expected_output: ExpectedOutput,
-    process: Any,
-    cmd_args: Any = None,
+    proc_output,
+    expected_output,
+    process,
+    cmd_args=None,
     *,
-    strict_proc_matching: bool = True,
-    stream: str = 'stderr',
+    strict_proc_matching=True,
+    stream='stderr',
 ) -> None:
     """One of the processes that resolveProcesses finds has written the output."""
     found = resolveProcesses(
@@ -99,13 +97,8 @@ class SequentialTextChecker:
 
 
 @contextmanager
-def assertSequentialStdout(
-    proc_output: Any, process: Any, cmd_args: Any = None
-) -> Iterator[SequentialTextChecker]:
+def assertSequentialStdout(proc_output, process, cmd_args=None) -> Iterator[SequentialTextChecker]:
     """A checker of all that one process has written."""
     found = resolveProcesses(proc_output, process=process, cmd_args=cmd_args)[0]
     pieces = [io.text for io in proc_output[found]]
     yield SequentialTextChecker(b''.join(pieces).decode(errors='replace'))
-
-
-__getattr__ = refusing_getattr(__name__)

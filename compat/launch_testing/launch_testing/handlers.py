@@ -58,13 +58,7 @@ class IoHandler(_Record):
         return self._of(key)
 
     def waitFor(
-        self,
-        expected_output: Any,
-        process: Any = None,
-        cmd_args: Any = None,
-        *,
-        timeout: float = 10,
-        **options: Any,
+        self, expected_output, process=None, cmd_args=None, *, timeout=10, **options
     ) -> bool:
         """Whether the output came within `timeout` seconds; options as of assertInStream.
 
@@ -97,9 +91,7 @@ class ProcInfoHandler(_Record):
     def __getitem__(self, key: Any) -> Any:
         return self._of(key)[-1]
 
-    def _wait_for_event(
-        self, process: Any, cmd_args: Any, timeout: float, event_type: type
-    ) -> bool:
+    def _wait_for_event(self, process, cmd_args, timeout, event_type) -> bool:
         def has_come() -> bool:
             try:
                 found = resolveProcesses(self, process=process, cmd_args=cmd_args)
@@ -109,14 +101,10 @@ class ProcInfoHandler(_Record):
 
         return self._wait_for(has_come, timeout)
 
-    def assertWaitForShutdown(
-        self, process: Any, cmd_args: Any = None, *, timeout: float = 10
-    ) -> None:
+    def assertWaitForShutdown(self, process, cmd_args=None, *, timeout=10) -> None:
         if not self._wait_for_event(process, cmd_args, timeout, ProcessExited):
             raise AssertionError(f"Timed out waiting for process '{process}' to finish")
 
-    def assertWaitForStartup(
-        self, process: Any, cmd_args: Any = None, *, timeout: float = 10
-    ) -> None:
+    def assertWaitForStartup(self, process, cmd_args=None, *, timeout=10) -> None:
         if not self._wait_for_event(process, cmd_args, timeout, object):
             raise AssertionError(f"Timed out waiting for process '{process}' to start")

@@ -5,8 +5,6 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from launch._subset import refusing_getattr
-
 
 def keep_alive(test_description: Callable) -> Callable:
     """Of generate_test_description: go on when all processes have ended."""
@@ -56,6 +54,3 @@ def parametrize(argnames: str, argvalues: Iterable[Any]) -> Callable[[Callable],
         return descriptions
 
     return decorate
-
-
-__getattr__ = refusing_getattr(__name__)

@@ -9,7 +9,7 @@ import functools
 import inspect
 import threading
 import unittest
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -47,9 +47,7 @@ class _PhaseLoader(unittest.TestLoader):
 class LaunchRun:
     """One launch with the tests during it and after it."""
 
-    def __init__(
-        self, module: ModuleType, name: str, description: Callable, param_args: dict[str, Any]
-    ) -> None:
+    def __init__(self, module, name, description, param_args) -> None:
         self._name = name
         self._description = description
         self._param_args = param_args

@@ -2,10 +2,7 @@
 """Finding processes, and keeping a launch alive."""
 
 import sys
-from collections.abc import Iterable
-from typing import Any
 
-from launch._subset import refusing_getattr
 from launch.actions import ExecuteLocal, ExecuteProcess
 
 _SLEEP = 'import signal; signal.signal(signal.SIGINT, lambda *_: exit(0)); signal.pause()'
@@ -21,11 +18,7 @@ class NoMatchingProcessException(Exception):
 
 
 def resolveProcesses(
-    info_obj: Any,
-    *,
-    process: 'ExecuteLocal | str | None' = None,
-    cmd_args: 'Iterable[str] | str | None' = None,
-    strict_proc_matching: bool = True,
+    info_obj, *, process=None, cmd_args=None, strict_proc_matching=True
 ) -> list[ExecuteLocal]:
     """The processes on record in `info_obj`: all, the given one, or those whose name contains
     a text and whose command has the arguments (with `strict_proc_matching` no more than one).
@@ -56,6 +49,3 @@ def resolveProcesses(
 
 def _arguments(process: ExecuteLocal) -> list[str]:
     return process.process_details['cmd'][1:]
-
-
-__getattr__ = refusing_getattr(__name__)

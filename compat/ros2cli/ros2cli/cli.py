@@ -26,11 +26,6 @@ def main(*, script_name: str = 'ros2', argv: list[str] | None = None) -> int | s
     parser = argparse.ArgumentParser(
         prog=script_name, description=f'{script_name} is an extensible command-line tool for ROS 2.'
     )
-    parser.add_argument(
-        '--use-python-default-buffering',
-        action='store_true',
-        help='leave stdout as Python buffers it instead of flushing every line',
-    )
     subparsers = parser.add_subparsers(
         title='Commands', metavar=f'Call `{script_name} <command> -h` for more detailed usage.'
     )
@@ -48,8 +43,7 @@ def main(*, script_name: str = 'ros2', argv: list[str] | None = None) -> int | s
     if extension is None:
         parser.print_help()
         return 0
-    if not args.use_python_default_buffering:
-        sys.stdout.reconfigure(line_buffering=True)
+    sys.stdout.reconfigure(line_buffering=True)
     return _run(extension, parser, args)
 
 

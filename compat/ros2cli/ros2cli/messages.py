@@ -161,26 +161,23 @@ def message_to_yaml(message: object) -> str:
     return to_yaml(Format().plain(message))
 
 
-def load_yaml(text: str) -> object:
-    """Parse the YAML that a user typed; RuntimeError if it is none."""
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RuntimeError(f'the passed values are not valid YAML: {error}') from None
-
-
-def set_message_fields(
-    message: object, values: object, *, expand_now: bool = False
+def fill_message(
+    message: object, text: str, *, what: str = 'field', expand_now: bool = False
 ) -> list[Callable[[object], None]]:
-    """Fill a message from nested dictionaries.
+    """Fill a message from the YAML that a user typed.
 
     Returns setters to call with the current time: with `expand_now` there is one for each header
-    given as `auto` and each time given as `now`. Raises FieldError, which begins with the field's
-    path. Values are converted as by the real `ros2` (an int for a float, a number for a
-    string), except where that loses or invents something: text for a bool, 1.5 for an int.
+    given as `auto` and each time given as `now`. RuntimeError names the path of a wrong field.
+    Values are converted as by the real `ros2` (an int for a float, a number for a string), except
+    where that loses or invents something: text for a bool, 1.5 for an int.
     """
     setters: list[Callable[[object], None]] = []
-    _fill(message, values, '', setters if expand_now else None)
+    try:
+        _fill(message, yaml.safe_load(text), '', setters if expand_now else None)
+    except yaml.YAMLError as error:
+        raise RuntimeError(f'the passed values are not valid YAML: {error}') from None
+    except FieldError as error:
+        raise RuntimeError(f'Failed to populate {what}: {error}') from None
     return setters
 
 
@@ -188,7 +185,7 @@ def _fill(message: object, values: object, path: str, setters: list | None) -> N
     kind = _type_name(message)
     if not isinstance(values, dict):
         raise FieldError(
-            f'{path or kind}: expected a dictionary with fields of {kind}, '
+            f'{path or kind}: the value needs to be a dictionary with fields of {kind}, '
             f'got {type(values).__name__} {values!r}'
         )
     slots = {name: (current, slot) for name, current, slot in _fields(message)}
@@ -273,3 +270,15 @@ def _scalar(slot: object, value: object, where: str) -> object:
     if isinstance(number, int) and isinstance(value, float) and number != value:
         raise wrong
     return number
+
+
+def message_filter(expression: str | None) -> Callable[[object], object]:
+    """Return a function of the message `m`; without an expression it accepts all."""
+    if expression is None:
+        return lambda m: True
+    try:
+        code = compile(expression, '<--filter>', 'eval')
+    except SyntaxError as error:
+        raise RuntimeError(f"--filter '{expression}' is not a Python expression: {error}") from None
+    # The user's own expression on the user's own machine, as in the real command.
+    return lambda m: eval(code, {'m': m})

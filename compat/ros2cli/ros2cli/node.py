@@ -22,6 +22,7 @@ from rclpy.topic_or_service_is_hidden import topic_or_service_is_hidden
 from rclpy.validate_full_topic_name import validate_full_topic_name
 
 from ros2cli.command import suggest
+from ros2cli.messages import get_interface
 
 Names = list[tuple[str, list[str]]]
 NODE_NAME_PREFIX = f'{HIDDEN_NODE_PREFIX}ros2cli'
@@ -215,6 +216,28 @@ class DirectNode:
             raise RuntimeError(f"'{name}' is not a valid name: {error}") from None
         return full
 
+    def topic_types(self, topic: str) -> list[str]:
+        return types_of(self.get_topic_names_and_types(), topic)
+
+    def suggest_topic(self, topic: str) -> str:
+        return suggest(topic, [name for name, _ in visible(self.get_topic_names_and_types())])
+
+    def message_type(self, topic: str, *, blocking: bool = False) -> type | None:
+        """Return the message class of a topic, or None if it has no publisher or subscription.
+
+        With `blocking` it waits as long as it takes.
+        """
+        if not self.discover_until(lambda: self.topic_types(topic)):
+            hint = self.suggest_topic(topic)
+            print(f'WARNING: topic [{topic}] does not appear to be published yet{hint}')
+            while blocking and rclpy.ok() and not self.topic_types(topic):
+                time.sleep(0.1)
+        found = self.topic_types(topic)
+        if len(found) > 1:
+            types = ', '.join(found)
+            raise RuntimeError(f"Topic '{topic}' contains more than one type: [{types}]")
+        return get_interface('msg', found[0]) if found else None
+
     def node_names(self, include_hidden: bool = False) -> list[str]:
         """Return the full names of the nodes, with repetitions, sorted."""
         return sorted(
@@ -256,18 +279,6 @@ def visible(names_and_types: Names, include_hidden: bool = False) -> Names:
 def types_of(names_and_types: Names, name: str) -> list[str]:
     """Return the types under a name; empty if there is none."""
     return next((types for known, types in names_and_types if known == name), [])
-
-
-def explain_absence(known: Names, name: str, kind: str, wanted: str) -> str:
-    """Why a client may have to wait: another type under the name, or a name misspelled."""
-    package, *_, interface = wanted.split('/')
-    full = f'{package}/{kind}/{interface}'
-    # The waiting client makes the name appear in the graph too, with its own type.
-    others = [found for found in types_of(known, name) if found != full]
-    if others:
-        return f"Note: '{name}' exists with type {', '.join(others)}, not {full}"
-    names = [found for found, _ in visible(known) if found != name]
-    return f"Note: no server offers '{name}' yet{suggest(name, names)}"
 
 
 def print_names(args: argparse.Namespace, found: Names) -> None:

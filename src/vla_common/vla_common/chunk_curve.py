@@ -118,7 +118,7 @@ class ChunkCurve:
 
     @cached_property
     def coefficients(self) -> np.ndarray:
-        """(segments, order+1, k), see `segment_coefficients`; the first leads from 0 to the points."""
+        """(segments, order+1, k), see `segment_coefficients`; the first leads from 0 to it."""
         own = segment_coefficients(self.times, self.positions, self.velocities, self.interpolation)
         if not self.times[0] > 0.0 and len(own):
             return own

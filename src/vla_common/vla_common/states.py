@@ -56,9 +56,7 @@ class EstopBehaviour(Enum):
 
         damping_over: the damped robot is at rest, or had its time, or does not slow down.
         """
-        return self is EstopBehaviour.OFF or (
-            self is EstopBehaviour.DAMP_THEN_OFF and damping_over
-        )
+        return self is EstopBehaviour.OFF or (self is EstopBehaviour.DAMP_THEN_OFF and damping_over)
 
 
 class FilterState(IntEnum):

@@ -25,11 +25,11 @@ from vla_deploy.exporting import FORMS, export
 from vla_deploy.onnx_files import write_optimised
 from vla_deploy.parity import EXACT
 from vla_deploy.reference_model import from_bundle, from_module
-from vla_policy.bundle.bundle import RUNTIMES
 from vla_policy.load import load_policy
+from vla_policy.registry import RUNTIMES
 from vla_policy.types import Observation
 
-OTHERS = [form for form in FORMS if FORMS[form].runtime in {*RUNTIMES} - {'onnx'}]
+OTHERS = [form for form in FORMS if FORMS[form].runtime in {*RUNTIMES.names()} - {'onnx'}]
 
 
 def look(robot, recording):

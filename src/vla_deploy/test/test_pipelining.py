@@ -30,7 +30,7 @@ from vla_deploy.pipelining.stages import neighbourly
 from vla_deploy.reference_model import ReferenceModel
 from vla_deploy.runners import EagerRunner, answers
 from vla_models.network.humanoid_vla import HumanoidVLAConfig
-from vla_policy.bundle.bundle import ActionOutput
+from vla_policy.bundle.model_spec import ActionOutput
 
 FLOW = {
     'image_size': 32, 'vision': 'convolutional', 'vision_width': 8, 'vision_layers': 1,

@@ -46,9 +46,12 @@ def test_an_engine_is_verified_told_what_it_was_built_on_and_answers_in_the_infe
     built = build_engine(bundles[kind], tmp_path / 'e', precision, proof, ranges, limits=wide)
     assert built.finding.passed
     bundle = load_bundle(tmp_path / 'e', robot)
-    assert bundle.runtime == 'tensorrt' and bundle.engine.precision == precision
-    assert (bundle.engine.gpu, bundle.engine.compute_capability) == ('Double 3000', '8.7')
-    assert bundle.engine.tensorrt == tensorrt.VERSION
+    assert bundle.runtime == 'tensorrt' and bundle.model.engine.precision == precision
+    assert (bundle.model.engine.gpu, bundle.model.engine.compute_capability) == (
+        'Double 3000',
+        '8.7',
+    )
+    assert bundle.model.engine.tensorrt == tensorrt.VERSION
     policy = load_policy(tmp_path / 'e', robot, device='cuda:0')
     chunk = policy.predict(look(robot, recording))
     assert chunk.positions.shape == (HORIZON, len(robot.groups['arms']))

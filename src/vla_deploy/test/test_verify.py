@@ -16,7 +16,8 @@ from vla_deploy.commands import verify
 from vla_deploy.observations import Recording, simulated, tensors_of
 from vla_deploy.parity import EXACT, LOSSY, compare
 from vla_deploy.publishing import reference_of
-from vla_policy.bundle.bundle import ActionOutput, load_bundle
+from vla_policy.bundle.bundle import load_bundle
+from vla_policy.bundle.model_spec import ActionOutput
 
 STD = np.array([0.5, 2.0])
 ACTION = ActionOutput('a', 'joint_position', ('one', 'two'), 3, 0.1, np.zeros(2), STD)

@@ -148,7 +148,7 @@ def run_episodes(
     runs = [(act or successes)(path, robot, scenes, seed, jobs=jobs) for path in (before, after)]
     loop = pair(*runs)
     first = load_bundle(before, accept_failed=True)
-    finding = replace(finding, against=first.files[first.model])
+    finding = replace(finding, against=first.files[first.model.file])
     shares = (round(loop.before, 4), round(loop.after, 4))
     said = f'{scenes} scenes in closed loop, seed {seed}: {loop.told}'
     if loop.equal:

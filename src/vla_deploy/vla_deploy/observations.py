@@ -19,6 +19,7 @@ import numpy as np
 from vla_common.errors import ConfigError
 from vla_policy.bundle.bundle import Bundle
 from vla_policy.model_policy import ModelPolicy
+from vla_policy.runtimes import Runtime
 from vla_policy.types import Observation, PolicyError
 from vla_robot import RobotModel
 from vla_sim import Renderer, Scene, World
@@ -171,11 +172,8 @@ def simulated(robot: RobotModel, tasks: Sequence[str], count: int, seed: int = 0
     )
 
 
-class _NoRuntime:
+class _NoRuntime(Runtime):
     name = 'none'
-
-    def close(self) -> None:
-        """Nothing is held."""
 
 
 def observations_of(recording: Recording, robot: RobotModel) -> list[Observation]:

@@ -22,7 +22,7 @@ def fetch_onnx(directory: Path, path: Path) -> None:
     """
     bundle = load_bundle(directory, accept_failed=True)
     if bundle.runtime == 'onnx':
-        path.write_bytes(bundle.read(bundle.model))
+        path.write_bytes(bundle.read(bundle.model.file))
     elif bundle.source is not None:
         write_onnx(from_bundle(directory), path)
     else:

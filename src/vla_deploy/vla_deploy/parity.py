@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vla_policy.bundle.bundle import ActionOutput
+from vla_policy.bundle.model_spec import ActionOutput
 
 
 @dataclass(frozen=True)

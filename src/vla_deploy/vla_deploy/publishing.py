@@ -26,7 +26,7 @@ from vla_deploy.verification import (
     save_worst,
     verify_policy,
 )
-from vla_policy.bundle.bundle import load_bundle
+from vla_policy.bundle.bundle import MODEL_KEYS, load_bundle
 from vla_policy.runtimes import Runtime
 from vla_robot import RobotModel
 
@@ -56,9 +56,8 @@ class Parts:
         bundle = load_bundle(directory, accept_failed=True)
         policy = load_yaml(bundle.file)
         source = policy.get('source')
-        gone = ('runtime', 'model', 'files', 'source', 'verification', 'engine')
-        kept = {key: value for key, value in policy.items() if key not in gone}
-        files = {name: bundle.read(name) for name in bundle.files if name != bundle.model}
+        kept = {key: value for key, value in policy.items() if key not in MODEL_KEYS}
+        files = {name: bundle.read(name) for name in bundle.files if name != bundle.model.file}
         return cls(kept, source, files)
 
 

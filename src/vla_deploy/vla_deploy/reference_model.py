@@ -25,10 +25,9 @@ from torch import nn
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import load_yaml
 from vla_deploy.silence import first_line
-from vla_policy.bundle.bundle import load_bundle
+from vla_policy.bundle.bundle import MODEL_KEYS, load_bundle
 
 WEIGHTS = 'source.safetensors'
-_OF_THE_MODEL = ('runtime', 'model', 'files', 'source', 'verification', 'engine')
 INPUTS = ('image', 'state', 'instruction', 'phase')
 
 
@@ -225,7 +224,7 @@ def from_bundle(directory: Path) -> ReferenceModel:
         )
     module = build(source.factory, source.config, str(bundle.file))
     module = fill(module, bundle.read(source.weights), str(directory / source.weights))
-    others = {name for name in bundle.files if name not in (bundle.model, source.weights)}
+    others = {name for name in bundle.files if name not in (bundle.model.file, source.weights)}
     return ReferenceModel(
         module,
         _without_model(load_yaml(bundle.file)),
@@ -244,4 +243,4 @@ def load_original(path: Path) -> ReferenceModel:
 
 
 def _without_model(policy: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in policy.items() if key not in _OF_THE_MODEL}
+    return {key: value for key, value in policy.items() if key not in MODEL_KEYS}

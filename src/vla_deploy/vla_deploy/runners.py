@@ -16,7 +16,7 @@ from vla_policy.bundle.bundle import Bundle, load_bundle
 from vla_policy.runtimes import Runtime, load_runtime
 
 
-class EagerRunner:
+class EagerRunner(Runtime):
     """The original's module, float32 or `dtype`, on the CPU or a CUDA device, not compiled."""
 
     name = 'eager'
@@ -48,8 +48,6 @@ def open_bundle(
 ) -> tuple[Bundle, Runtime]:
     """A bundle and what runs it. Raises ConfigError, also for one without a model file."""
     bundle = load_bundle(directory, accept_failed=accept_failed)
-    if bundle.action is None:
-        raise ConfigError(str(bundle.file), 'runtime', bundle.runtime, 'one with a model file')
     return bundle, load_runtime(bundle, threads, device)
 
 

@@ -70,8 +70,7 @@ def verify_policy(
         found = answers(runner, reference.inputs)
     finally:
         runner.close()
-    assert bundle.action is not None
-    parity = compare(reference.outputs, found, bundle.action)
+    parity = compare(reference.outputs, found, bundle.model.action)
     return VerificationResult(parity, limits, parity.reason(limits))
 
 
@@ -85,7 +84,7 @@ def record(
         'passed': finding.passed,
         'reason': finding.reason,
         'reference': reference.title,
-        'model_sha256': bundle.files[bundle.model],
+        'model_sha256': bundle.files[bundle.model.file],
         'observations': parity.observations,
         'max_error_rad': _rounded(parity.max_error_rad),
         'mean_error_rad': _rounded(parity.mean_error_rad),

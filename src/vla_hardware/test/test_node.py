@@ -109,7 +109,7 @@ def start_running(node, above) -> None:
     above.ask(Mode.READY, Behaviour.HOLD)
     node.status.wait_for(lambda m: m.behaviour_reason == 'mode READY')
     above.ask(Mode.RUNNING, Behaviour.TRACK)
-    node.status.wait_for(lambda m: 'no command yet' in m.behaviour_reason)
+    node.status.wait_for(lambda m: 'no command received yet' in m.behaviour_reason)
 
 
 def after(collected, condition, timeout=10.0):
@@ -363,7 +363,7 @@ def test_a_signal_brings_the_robot_to_rest_before_the_process_ends(ros, tmp_path
         above.ask(Mode.READY, Behaviour.HOLD)
         status.wait_for(lambda m: m.behaviour_reason == 'mode READY')
         above.ask(Mode.RUNNING, Behaviour.TRACK)
-        status.wait_for(lambda m: 'no command yet' in m.behaviour_reason)
+        status.wait_for(lambda m: 'no command received yet' in m.behaviour_reason)
         above.elbow_rate = -0.8
         status.wait_for(
             lambda m: m.behaviour == SupervisorState.BEHAVIOUR_TRACK and m.max_joint_speed > 0.5

@@ -16,9 +16,9 @@ from vla_inference.fallback import FallbackChain, PolicySlot
 from vla_inference.inference_step import InferenceStep, StepLimits
 from vla_inference.observation import ObservationAssembler, ObservationBounds
 from vla_inference.session import InstructionOutcome, Session
-from vla_policy.doubles import FaultyPolicy
 from vla_policy.load import load_policy
-from vla_policy.runtimes.scripted import HoldPolicy
+from vla_policy.scripted_policy import HoldPolicy
+from vla_policy.testing.faulty_policy import FaultyPolicy
 
 SCRIPTED = Path(__file__).parents[3] / 'models' / 'scripted'
 PERIOD = 0.1

@@ -21,9 +21,9 @@ from vla_common.testing import wait_until
 from vla_inference.node import InferenceNode
 from vla_interfaces.action import RunInstruction
 from vla_interfaces.msg import Cause, ChunkReport, InferenceStatus, SupervisorState
-from vla_policy.doubles import FaultyPolicy
 from vla_policy.load import load_policy
 from vla_policy.testing.bundles import write_bundle
+from vla_policy.testing.faulty_policy import FaultyPolicy
 
 SCRIPTED = str(Path(__file__).parents[3] / 'models' / 'scripted')
 S = SupervisorState

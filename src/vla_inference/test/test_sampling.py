@@ -198,7 +198,7 @@ def test_flow_head_that_does_not_fit_is_refused(tmp_path, robot):
             'runtime: pytorch', 'runtime: torchscript\nmodel: weights.safetensors'
         )
     )
-    with pytest.raises(ConfigError, match='do not show its velocity field'):
+    with pytest.raises(ConfigError, match='do not expose its velocity field'):
         load_policy(file.parent, robot)
 
 

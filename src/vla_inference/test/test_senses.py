@@ -18,9 +18,10 @@ from vla_inference.node import InferenceNode
 from vla_inference.observation import ObservationAssembler, ObservationBounds
 from vla_interfaces.msg import SupervisorState
 from vla_policy.bundle.bundle import load_bundle
-from vla_policy.bundle.inputs import DepthInput, History
+from vla_policy.bundle.model_inputs import DepthInput, History
 from vla_policy.model_policy import ModelPolicy
 from vla_policy.preprocess import DepthPreprocessor
+from vla_policy.runtimes import Runtime
 from vla_policy.testing.bundles import HORIZON, JOINTS, ONNX, SIZE, write_bundle
 from vla_policy.types import PolicyError
 
@@ -51,7 +52,7 @@ def rich(content) -> None:
     content['inputs']['history'] = {'frames': 3, 'step': 0.1}
 
 
-class Remembers:
+class Remembers(Runtime):
     """A runtime that keeps what it was asked with."""
 
     name = 'double'
@@ -59,8 +60,6 @@ class Remembers:
     def run(self, inputs):
         self.inputs = {name: tensor.copy() for name, tensor in inputs.items()}
         return np.zeros((1, HORIZON, 3), np.float32)
-
-    def close(self) -> None: ...
 
 
 @pytest.fixture
@@ -269,10 +268,10 @@ def test_bundles_of_one_chain_share_a_history(tmp_path, robot):
 def test_shipped_form_of_a_single_camera_is_as_it_was(tmp_path, robot):
     write_bundle(tmp_path)
     bundle = load_bundle(tmp_path, robot)
-    assert [part.tensor for part in bundle.inputs] == [
+    assert [part.tensor for part in bundle.model.inputs] == [
         part['tensor'] for part in ONNX['inputs'].values()
     ]
-    assert bundle.image.shape == (1, 3, SIZE, SIZE)
+    assert bundle.model.inputs.images[0].shape == (1, 3, SIZE, SIZE)
 
 
 def test_node_gives_the_policy_all_that_its_bundle_names(ros, robot, tmp_path):

@@ -13,8 +13,9 @@ import numpy as np
 from vla_common.errors import ConfigError
 from vla_inference.instruction_text import worded
 from vla_policy.bundle.bundle import Bundle
-from vla_policy.bundle.inputs import History
+from vla_policy.bundle.model_inputs import History
 from vla_policy.bundle.resolve_bundle import is_address, locate_bundle
+from vla_policy.bundle.scripted_spec import ScriptedSpec
 from vla_policy.load import warm_up
 from vla_policy.types import InstructionRefused, Observation, Policy, PolicyError
 
@@ -101,14 +102,14 @@ def warmed_up(policy: Policy, robot: Any, limit: float) -> tuple[float, float]:
     camera = robot.camera
     black = np.zeros((camera.height, camera.width, 3), np.uint8)
     far = np.ones((camera.height, camera.width), np.float32)
-    first = next(iter(bundle.motions.values()), None)
-    words = ' '.join(word.split('|')[0] for word in first.words) if first else ''
+    spec = bundle.spec
+    words = spec.example if isinstance(spec, ScriptedSpec) else 'hold still'
     observation = Observation(
         images={name: black for name in bundle.cameras},
         position=robot.poses['standing'].copy(),
         velocity=np.zeros(len(robot.joint_names)),
         orientation=np.array([1.0, 0.0, 0.0, 0.0]),
-        instruction=words or 'hold still',
+        instruction=words,
         stamp_ns=0,
         elapsed=0.0,
         depths={name: far for name in bundle.depth_cameras},

@@ -39,7 +39,7 @@ class PolicySlot:
     @property
     def leads(self) -> bool:
         """Whether the policy can be led by a prefix."""
-        return bool(getattr(self.policy, 'takes_prefix', False))
+        return self.policy.takes_prefix
 
     def begin(self) -> None:
         """A new instruction."""

@@ -251,7 +251,7 @@ class InferenceStep:
             self._used_ns = None
             return None
         self._judge(running, link, chunk, answer.observation)
-        model = float(getattr(link.policy, 'run_s', 0.0))
+        model = link.policy.run_s
         origin = Origin(self._chain.at, link.title, joined, answer.duration, model)
         return self._report(
             self._state,

@@ -50,7 +50,7 @@ from vla_inference.startup_instruction import Offer, StartupInstruction
 from vla_interfaces.action import RunInstruction
 from vla_interfaces.msg import InferenceStatus, SupervisorState
 from vla_policy.load import load_policy
-from vla_policy.runtimes.scripted import HoldPolicy
+from vla_policy.scripted_policy import HoldPolicy
 from vla_policy.types import InstructionRefused, Policy
 from vla_robot import load_robot
 
@@ -88,7 +88,7 @@ class InferenceNode(VlaLifecycleNode):
             self._chain = FallbackChain((*self._chain.links, self._load(key, name)))
         self._memory = MemoryWatch(
             p.memory.to(MemoryBudget),
-            [link.policy.memory for link in self._chain.links if hasattr(link.policy, 'memory')],
+            [link.policy.memory for link in self._chain.links],
         )
         self._memory.check()
         self._policy = self._chain.links[0].policy
@@ -153,7 +153,7 @@ class InferenceNode(VlaLifecycleNode):
                 policy.close()
                 raise
         self._tell_warm_up(policy, usual, worst)
-        led = bool(getattr(policy, 'takes_prefix', False))
+        led = policy.takes_prefix
         mode = chosen(p.blending.mode, policy.bundle.blending, led)
         return PolicySlot(
             policy,
@@ -240,8 +240,8 @@ class InferenceNode(VlaLifecycleNode):
             'messages_refused': str(self._assembler.refused),
             'last_result': self._session.last_result,
         }
-        if graph := getattr(self._policy, 'graph', ''):
-            values['cuda_graph'] = graph
+        if self._policy.graph:
+            values['cuda_graph'] = self._policy.graph
         host, device = self._memory.used()
         values['memory_mb'] = f'{host:.0f} ({device:.0f} on the device)'
         if not self.active:

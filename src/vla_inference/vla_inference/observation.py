@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vla_common.messages import JointOrder
-from vla_policy.bundle.inputs import History
+from vla_policy.bundle.model_inputs import History
 from vla_policy.types import Observation
 
 NS = 1e-9

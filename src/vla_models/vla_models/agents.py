@@ -17,19 +17,17 @@ GREY = 128
 TIMES = np.arange(1, HORIZON + 1) * STEP
 
 
-class ImageAblated:
+class ImageAblated(Policy):
     """A policy whose images are all grey."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy, self.bundle = policy, policy.bundle
-        self.takes_prefix = getattr(policy, 'takes_prefix', False)
+        self.takes_prefix = policy.takes_prefix
         self.check, self.reset = policy.check, policy.reset
 
     def predict(self, observation: Observation) -> ActionChunk:
         images = {name: np.full_like(image, GREY) for name, image in observation.images.items()}
         return self._policy.predict(replace(observation, images=images))
-
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -42,19 +40,13 @@ class ExpertBundle:
     blending: str = 'replace'
 
 
-class ExpertPolicy:
+class ExpertPolicy(Policy):
     """The expert with ground truth from the simulator: the upper bound."""
 
     bundle = ExpertBundle()
 
     def __init__(self, expert: Expert, world: World, renderer: Renderer, task: Task) -> None:
         self.expert, self.world, self.renderer, self.task = expert, world, renderer, task
-
-    def check(self, instruction: str) -> None: ...
-
-    def reset(self) -> None: ...
-
-    def close(self) -> None: ...
 
     def predict(self, observation: Observation) -> ActionChunk:
         target, world = None, self.world

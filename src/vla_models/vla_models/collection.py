@@ -28,7 +28,7 @@ from vla_models.rollout import TIMESTEP, Rollout
 from vla_models.scenes import named_colours, possible, sample_scene, sample_task, target_of
 from vla_models.success import SuccessCriterion
 from vla_models.tasks import ALL_TASKS, TASK_INDEX, Task, TaskKind
-from vla_policy.bundle.bundle import ImageInput
+from vla_policy.bundle.model_inputs import ImageInput
 from vla_policy.preprocess import ImagePreprocessor
 from vla_policy.types import ActionChunk, Observation
 from vla_robot import RobotModel

@@ -31,7 +31,7 @@ from vla_inference.scheduler import Scheduler
 from vla_inference.session import Phase, Session
 from vla_models.robot_stack import EARLY, USUAL, RobotStack, Timing
 from vla_models.success import SuccessCriterion
-from vla_policy.runtimes.scripted import HoldPolicy
+from vla_policy.scripted_policy import HoldPolicy
 from vla_policy.types import Policy
 from vla_robot import RobotModel
 from vla_safety.filter import Output
@@ -66,7 +66,7 @@ class Run:
 class Rollout:
     """One instruction in a world that has just been reset.
 
-    policy: see vla_policy's Policy; of its bundle are used title, goal_like, blending and cameras.
+    policy: of its bundle are used title, goal_like, blending and cameras.
     renderer: of the head camera, for a policy with cameras. blending: a mode, '' for that of the
     node. loop, filter: the servo loop and the filter of the episode. Raises ValueError for a
     timestep that does not divide the servo period.

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""policy.yaml: what is wrong is said, with file, key, found and wanted."""
+"""policy.yaml is read whole; every mistake is an error with file, key, found and wanted."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def test_good_bundle_is_read_whole(tmp_path, robot):
     write_bundle(tmp_path)
     bundle = load_bundle(tmp_path, robot)
     assert bundle.title == 'tiny 0.1.0'
-    assert bundle.image.shape == (1, 3, 8, 8)
-    assert bundle.state.joints == tuple(JOINTS)
-    assert bundle.action.shape == (1, 5, 3)
+    assert bundle.model.inputs.images[0].shape == (1, 3, 8, 8)
+    assert bundle.model.inputs.state.joints == tuple(JOINTS)
+    assert bundle.model.action.shape == (1, 5, 3)
     assert bundle.cameras == ('head',)
-    np.testing.assert_allclose(bundle.action.std, [1.0, 0.5, 0.25])
+    np.testing.assert_allclose(bundle.model.action.std, [1.0, 0.5, 0.25])
 
 
 def put(*path_and_value):
@@ -206,7 +206,7 @@ def test_malformed_motion_is_refused_by_key(tmp_path, robot, name):
 
 
 def test_shipped_scripted_bundle_fits_the_robot(robot):
-    assert set(load_bundle(SCRIPTED, robot).motions) == {
+    assert set(load_bundle(SCRIPTED, robot).spec.motions) == {
         'hold',
         'wave_left',
         'wave_right',

@@ -3,18 +3,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 
 import numpy as np
 import pytest
-import yaml
 
 from vla_common.errors import ConfigError
 from vla_policy.load import load_policy
 from vla_policy.testing import litert_double
-from vla_policy.testing.bundles import HORIZON, LENGTH, ONNX, SIZE, write_tokenizer
+from vla_policy.testing.bundles import HORIZON, LENGTH, ONNX, SIZE, write_policy, write_tokenizer
 
 
 def model(whole: bool, **changes) -> bytes:
@@ -44,12 +42,7 @@ def write(directory, content: bytes):
     (directory / 'model.tflite').write_bytes(content)
     write_tokenizer(directory / 'tokenizer.json')
     policy = {**ONNX, 'runtime': 'litert', 'model': 'model.tflite'}
-    policy['files'] = {
-        name: hashlib.sha256((directory / name).read_bytes()).hexdigest()
-        for name in ('model.tflite', 'tokenizer.json')
-    }
-    (directory / 'policy.yaml').write_text(yaml.safe_dump(policy, sort_keys=False))
-    return policy
+    return write_policy(directory, policy, 'model.tflite', 'tokenizer.json')
 
 
 @pytest.mark.parametrize('whole', [False, True])
@@ -77,7 +70,7 @@ def test_what_the_model_says_comes_out_in_radians(tmp_path, robot, observe, monk
         ({'inputs': {'language_features': {'dtype': 'float32'}}}, 'input language_features'),
         (
             {'inputs': {'depth': {'shape': [1], 'dtype': 'float32'}}},
-            'input depth: found there',
+            'input depth: found an input, wanted only those of policy.yaml',
         ),
         ({'inputs': {'image': {'quantization': (0.0, 0)}}}, 'image: found int8 without a scale'),
         ({'outputs': {'joint_targets': {'dtype': 'int32'}}}, 'output joint_targets: found int32'),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vla_policy.bundle.bundle import ImageInput, PhaseInput, StateInput
+from vla_policy.bundle.model_inputs import ImageInput, PhaseInput, StateInput
 from vla_policy.preprocess import ImagePreprocessor, PhasePreprocessor, StatePreprocessor
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)

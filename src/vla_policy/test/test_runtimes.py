@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from vla_common.errors import ConfigError
+from vla_policy.bundle.bundle import load_bundle
 from vla_policy.load import load_policy, warm_up
+from vla_policy.preprocess import InstructionTokenizer
 from vla_policy.testing.bundles import JOINTS, WORDS, expected, write_bundle
 from vla_policy.types import PolicyError
 
@@ -128,12 +130,9 @@ def test_precision_is_taken_from_the_parameter_or_refused(tmp_path, robot, obser
 
 
 def test_tokens_are_cut_and_padded(tmp_path):
-    from vla_policy.bundle.bundle import load_bundle
-    from vla_policy.tokenize import InstructionTokenizer
-
     write_bundle(tmp_path)
     bundle = load_bundle(tmp_path)
-    tokenize = InstructionTokenizer(bundle, bundle.instruction)
+    tokenize = InstructionTokenizer(bundle, bundle.model.inputs.instruction)
     assert tokenize('Wave left').tolist() == [[2, 3, 0, 0]]
     assert tokenize('wave wave wave wave right').tolist() == [[2, 2, 2, 2]]
     assert tokenize('quickly').tolist() == [[1, 0, 0, 0]]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vla_policy.load import load_policy
-from vla_policy.runtimes.scripted import HoldPolicy
+from vla_policy.scripted_policy import HoldPolicy
 from vla_policy.types import ChunkCheck, InstructionRefused
 
 SCRIPTED = Path(__file__).parents[3] / 'models' / 'scripted'

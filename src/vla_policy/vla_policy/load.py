@@ -10,6 +10,7 @@ from vla_common.errors import ConfigError
 from vla_policy.bundle.bundle import load_bundle, with_precision
 from vla_policy.bundle.resolve_bundle import is_address
 from vla_policy.model_policy import ModelPolicy
+from vla_policy.registry import POLICIES
 from vla_policy.runtimes import load_runtime
 from vla_policy.types import Observation, Policy, Robot
 
@@ -24,9 +25,9 @@ def load_policy(
     timeout: float = 0.5,
     precision: str = '',
 ) -> Policy:
-    """Load the bundle at `path`, or ask the server at ws://host:port what it needs. A bundle that
-    failed its verification is loaded only if `accept_failed`. timeout: s for one call of a remote
-    policy. precision: instead of the bundle's own, see `with_precision`. Raises ConfigError."""
+    """Load the bundle at `path`, or connect to the server at ws://host:port. A bundle that failed
+    its verification is loaded only if `accept_failed`. timeout: s for one call of a remote policy.
+    precision: replaces the bundle's own, see `with_precision`. Raises ConfigError."""
     if is_address(str(path)):
         if precision:
             raise ConfigError('parameters', 'precision', precision, 'none: the server has its own')
@@ -34,19 +35,14 @@ def load_policy(
 
         return load_address(str(path), robot, timeout)
     bundle = with_precision(load_bundle(path, robot, accept_failed=accept_failed), precision)
-    if bundle.remote is not None:
-        from vla_policy.remote.load import load_remote
-
-        return load_remote(bundle, robot, timeout)
-    if bundle.runtime == 'scripted':
-        from vla_policy.runtimes.scripted import ScriptedPolicy
-
-        return ScriptedPolicy(bundle, robot)
-    return ModelPolicy(bundle, robot, load_runtime(bundle, threads, device))
+    if bundle.has_model:
+        return ModelPolicy(bundle, robot, load_runtime(bundle, threads, device))
+    kind = POLICIES.load(bundle.runtime, str(bundle.file), 'runtime')
+    return kind.load(bundle, robot, timeout)
 
 
 def warm_up(policy: Policy, observation: Observation, times: int = 5) -> list[float]:
-    """Seconds that each of `times` predictions took. Raises PolicyError."""
+    """Durations (s) of `times` predictions. Raises PolicyError."""
     durations = []
     for _ in range(times):
         began = time.perf_counter()

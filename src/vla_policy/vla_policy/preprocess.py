@@ -1,8 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""From observed arrays to a model's input tensors.
+"""Preprocessing: from an observation to a model's input tensors.
 
-Each object owns its output buffer and fills it anew on every call: one copy between the camera's
-bytes and the tensor. Training must use these same functions, or the policy sees another world.
+Each object fills its own output buffer on every call: one copy between the camera's bytes and the
+tensor. Training must use the same functions, or the policy runs on other inputs than it was trained
+with.
 """
 
 from __future__ import annotations
@@ -13,16 +14,27 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from vla_policy.bundle.inputs import DepthInput, ImageInput, PhaseInput, StateInput
+from vla_common.errors import ConfigError
+from vla_policy.bundle.bundle import Bundle
+from vla_policy.bundle.model_inputs import (
+    DepthInput,
+    ImageInput,
+    InstructionInput,
+    PhaseInput,
+    StateInput,
+)
+
+PADDING = 0
+"""Token id."""
 
 
 class Resizer:
     """uint8 RGB (h, w, 3) -> uint8 RGB (height, width, 3).
 
-    resize: `stretch` ignores the aspect ratio; `crop` cuts the middle to the wanted aspect first;
-    `letterbox` keeps all and pads with black. What is at least twice too large is halved by
-    averaging 2 x 2 pixels until it is not, then resized bilinearly: close to a full area average
-    (no aliasing), at a tenth of its cost. The answer may be a view of the image given.
+    resize: `stretch` ignores the aspect ratio; `crop` cuts the center to the target aspect first;
+    `letterbox` pads with black. An image at least twice too large is halved by averages of 2 x 2
+    pixels until it is not, then resized bilinearly: close to a full area average (no aliasing), at
+    a tenth of its cost. The result may be a view of the input.
     """
 
     def __init__(self, width: int, height: int, resize: str) -> None:
@@ -32,10 +44,10 @@ class Resizer:
     def __call__(self, image: np.ndarray) -> np.ndarray:
         width, height = self._width, self._height
         if self._resize == 'crop':
-            image = _middle(image, width / height)
+            image = _center(image, width / height)
         h, w = image.shape[:2]
         if self._resize == 'letterbox':
-            left, top, inner_w, inner_h = _inside((h, w), width, height)
+            left, top, inner_w, inner_h = _letterbox((h, w), width, height)
             self._canvas[:] = 0
             self._canvas[top : top + inner_h, left : left + inner_w] = _scaled(
                 image, inner_w, inner_h
@@ -59,13 +71,11 @@ class ImagePreprocessor:
         self._resize = Resizer(spec.width, spec.height, spec.resize)
 
     def __call__(self, image: np.ndarray, past: Sequence[np.ndarray] = ()) -> np.ndarray:
-        """Fill and return the buffer. past: the images before it, oldest first, for an input with a
+        """Fill and return the buffer. past: earlier images, oldest first, for an input with a
         history. Raises ValueError for anything but uint8 (h, w, 3)."""
-        if self.spec.frames == 1:
-            self._fill(self.buffer[0], image)
-        else:
-            for out, one in zip(self.buffer[0], (*past, image), strict=True):
-                self._fill(out, one)
+        frames = self.buffer if self.spec.frames == 1 else self.buffer[0]
+        for out, one in zip(frames, (*past, image), strict=True):
+            self._fill(out, one)
         return self.buffer
 
     def _fill(self, to: np.ndarray, image: np.ndarray) -> None:
@@ -84,9 +94,9 @@ class ImagePreprocessor:
 
 
 class DepthPreprocessor:
-    """float32 (h, w) m -> float32 tensor of `spec.shape`: cut to the range, (x - mean) / std.
+    """float32 (h, w) m -> float32 tensor of `spec.shape`: clipped to the range, (x - mean) / std.
 
-    Not averaged where it is resized: between a near and a far surface there is none in the middle.
+    Resized without averages: between a near and a far surface there is no surface.
     """
 
     def __init__(self, spec: DepthInput) -> None:
@@ -110,20 +120,20 @@ class DepthPreprocessor:
             )
         left, top, width, height = 0, 0, spec.width, spec.height
         if spec.resize == 'crop':
-            depth = _middle(depth, width / height)
+            depth = _center(depth, width / height)
         elif spec.resize == 'letterbox':
-            left, top, width, height = _inside(depth.shape, width, height)
+            left, top, width, height = _letterbox(depth.shape, width, height)
             to[:] = far
         small = cv2.resize(depth, (width, height), interpolation=cv2.INTER_NEAREST)
-        # Where nothing was measured there is 0, or no number.
+        # 0 or NaN where nothing was measured.
         small = np.where(np.isfinite(small) & (small > 0.0), small, far)
         np.clip(small, near, far, out=to[top : top + height, left : left + width])
         to -= spec.mean
         to /= spec.std
 
 
-def _inside(shape: tuple[int, ...], width: int, height: int) -> tuple[int, int, int, int]:
-    """(left, top, width, height) of an image (h, w, ...) that is put whole into width x height."""
+def _letterbox(shape: tuple[int, ...], width: int, height: int) -> tuple[int, int, int, int]:
+    """(left, top, width, height) of an image (h, w, ...) scaled to fit into width x height."""
     h, w = shape[:2]
     scale = min(width / w, height / h)
     inner_w = max(1, min(width, round(w * scale)))
@@ -141,7 +151,7 @@ def _scaled(image: np.ndarray, width: int, height: int) -> np.ndarray:
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def _middle(image: np.ndarray, aspect: float) -> np.ndarray:
+def _center(image: np.ndarray, aspect: float) -> np.ndarray:
     h, w = image.shape[:2]
     if w / h > aspect:
         keep = max(1, round(h * aspect))
@@ -166,12 +176,10 @@ class StatePreprocessor:
         velocity: np.ndarray,
         past: Sequence[tuple[np.ndarray, np.ndarray]] = (),
     ) -> np.ndarray:
-        """Fill and return the buffer. past: (position, velocity) before, oldest first."""
-        if self.spec.frames == 1:
-            self._fill(self.buffer[0], position, velocity)
-        else:
-            for out, one in zip(self.buffer[0], (*past, (position, velocity)), strict=True):
-                self._fill(out, *one)
+        """Fill and return the buffer. past: earlier (position, velocity), oldest first."""
+        frames = self.buffer if self.spec.frames == 1 else self.buffer[0]
+        for out, one in zip(frames, (*past, (position, velocity)), strict=True):
+            self._fill(out, *one)
         return self.buffer
 
     def _fill(self, out: np.ndarray, position: np.ndarray, velocity: np.ndarray) -> None:
@@ -195,3 +203,40 @@ class PhasePreprocessor:
         self.buffer[0, 0] = math.sin(angle)
         self.buffer[0, 1] = math.cos(angle)
         return self.buffer
+
+
+class InstructionTokenizer:
+    """text -> int64 (1, length): ids, cut at the end or padded with 0.
+
+    The ids of the last text are cached: many chunks have the same instruction.
+    """
+
+    def __init__(self, bundle: Bundle, spec: InstructionInput) -> None:
+        """Raises ConfigError when the file is no tokenizer or `tokenizers` is not installed."""
+        self.spec = spec
+        key = 'inputs.instruction.tokenizer'
+        content = bundle.read(spec.tokenizer)
+        try:
+            from tokenizers import Tokenizer
+        except ImportError as error:
+            raise ConfigError(
+                str(bundle.file), key, 'a tokenizer', 'the Python package tokenizers installed'
+            ) from error
+        try:
+            self._tokenizer = Tokenizer.from_str(content.decode('utf-8'))
+        except Exception as error:  # tokenizers raises Exception itself
+            raise ConfigError(
+                str(bundle.directory / spec.tokenizer), key, str(error), 'a tokenizers JSON file'
+            ) from error
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self._text: str | None = None
+        self._ids = np.zeros(spec.shape, np.int64)
+
+    def __call__(self, text: str) -> np.ndarray:
+        if text != self._text:
+            ids = self._tokenizer.encode(text).ids[: self.spec.length]
+            self._ids[:] = PADDING
+            self._ids[0, : len(ids)] = ids
+            self._text = text
+        return self._ids

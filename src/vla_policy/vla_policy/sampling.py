@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Policies that draw their answer: several for one observation, and how far apart they are."""
+"""Sampling several answers for one observation, and the choice of one."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from vla_policy.bundle.bundle import Bundle
+from vla_policy.bundle.model_spec import ModelSpec
 from vla_policy.runtimes import Runtime
 
 
 class Sampler:
-    """Draws what a bundle asks for: with a flow-matching head whose velocity field is at hand, with
-    a tensor of noise, or once without either. The noise begins with the same seed each time."""
+    """Samples with a flow-matching head, with a noise tensor, or once without either. The noise
+    starts with the same seed in each process."""
 
-    def __init__(self, bundle: Bundle, runtime: Runtime) -> None:
-        assert bundle.action is not None
-        self._shape = bundle.action.shape
+    def __init__(self, spec: ModelSpec, runtime: Runtime) -> None:
+        self._shape = spec.action.shape
         self._random = np.random.default_rng(0)
-        self._tensor = bundle.noise.tensor if bundle.noise is not None else ''
-        head = bundle.noise or bundle.flow
+        self._tensor = spec.inputs.noise.tensor if spec.inputs.noise is not None else ''
+        head = spec.inputs.noise or spec.flow
         self._samples = head.samples if head is not None else 1
-        self._led = getattr(runtime, 'sample', None) if bundle.flow is not None else None
+        self._sample = runtime.sample if spec.flow is not None else None
 
     @property
-    def can_be_led(self) -> bool:
-        return self._led is not None
+    def guided(self) -> bool:
+        """Whether a target can be given."""
+        return self._sample is not None
 
     def noise(self) -> np.ndarray:
         """float32, standard normal, of the action's shape."""
@@ -37,13 +37,13 @@ class Sampler:
         self,
         run: Callable[[dict[str, np.ndarray]], np.ndarray],
         tensors: dict[str, np.ndarray],
-        wanted: tuple[np.ndarray, np.ndarray] | None,
+        target: tuple[np.ndarray, np.ndarray] | None,
     ) -> list[np.ndarray]:
-        """As many as are to be drawn, each of the action's shape. run: the model, asked with its
-        tensors. wanted: chunk (h, k) and weights (h,) that a flow head is led by."""
-        if self._led is not None:
+        """The samples, each of the action's shape. run: the model. target: chunk (h, k) and weights
+        (h,) that guide a flow head."""
+        if self._sample is not None:
             noise = np.concatenate([self.noise() for _ in range(self._samples)])
-            return [drawn[None] for drawn in self._led(tensors, noise, wanted)]
+            return [drawn[None] for drawn in self._sample(tensors, noise, target)]
         drawn = []
         for i in range(self._samples):
             if i > 0:
@@ -53,8 +53,8 @@ class Sampler:
 
 
 def nearest_to_all(chunks: Sequence[np.ndarray]) -> tuple[int, float]:
-    """Which of the chunks (h, k) rad is the nearest to all the others, and its RMS distance from
-    them (rad), -1 without others. Not their mean: half of them may pass an obstacle on the left."""
+    """Index of the chunk (h, k) rad nearest to all others, and its RMS distance to them (rad), -1
+    without others. Not their mean: half of them may pass an obstacle on the other side."""
     if len(chunks) == 1:
         return 0, -1.0
     flat = np.stack([chunk.ravel() for chunk in chunks])

@@ -1,31 +1,31 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Observation, action chunk and the interface of a policy."""
+"""Observation, action chunk, and the interface of a policy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from vla_policy.bundle.bundle import Bundle
 
-# Wider than any joint range: a target beyond this comes from a model with a wrong scale.
 PLAUSIBLE_RAD = 4.0 * np.pi
+"""Wider than any joint range: a target beyond it comes from a model with a wrong scale."""
 
 
 class PolicyError(RuntimeError):
-    """The policy could not answer, or its answer cannot be used."""
+    """The policy did not answer, or its answer cannot be used."""
 
 
-class InstructionRefused(ValueError):  # noqa: N818 - says what happened, like StopIteration
-    """The policy cannot carry out this instruction at all."""
+class InstructionRefused(ValueError):  # noqa: N818 - an event, like StopIteration
+    """The policy cannot carry out this instruction."""
 
 
 @dataclass(frozen=True)
 class ActionPrefix:
-    """What a chunk has to begin with, for policies that can be led (real-time chunking).
+    """The committed part of the motion, for policies that take a prefix (real-time chunking).
 
     positions rad (h, k) of `joints` at `times` s (h,) after the observation. weights (h,): 1 is
     committed, 0 is free.
@@ -39,13 +39,12 @@ class ActionPrefix:
 
 @dataclass(frozen=True)
 class Observation:
-    """Everything that was seen at one instant.
+    """Sensor readings of one instant, and the instruction.
 
     images: camera name -> uint8 RGB (h, w, 3). position rad (n,), velocity rad/s (n,): robot
     order. orientation: of the base, (w, x, y, z). stamp_ns: system clock. elapsed: s since the
-    instruction began. prefix: what is committed of the motion now under way, for `rtc`. depths:
-    camera name -> float32 (h, w) m. past: what was seen before, oldest first, as the bundle's
-    `history` asks for.
+    instruction began. prefix: for blending `rtc`. depths: camera name -> float32 (h, w) m. past:
+    earlier observations, oldest first, as the bundle's `history` requires.
     """
 
     images: Mapping[str, np.ndarray]
@@ -63,9 +62,9 @@ class Observation:
 @dataclass(frozen=True)
 class ActionChunk:
     """Joint targets: positions rad (h, k) of `joints` (k names), times s (h,) after the
-    observation, strictly rising. confidence 0..1, -1 unknown. done: the policy says whether the
-    instruction is carried out; None when it does not know. spread: rad, RMS between this and the
-    other chunks that a policy sampled for the same observation; -1 without others."""
+    observation, strictly rising. confidence 0..1, -1 unknown. done: whether the instruction is
+    carried out; None unknown. spread: rad, RMS distance to the other chunks sampled for the same
+    observation; -1 without others."""
 
     joints: tuple[str, ...]
     positions: np.ndarray
@@ -76,35 +75,50 @@ class ActionChunk:
 
 
 class Policy(Protocol):
-    """What the node runs. One thread calls it."""
+    """A policy as the inference node runs it; one thread calls it. Implementations inherit what
+    has a default here."""
 
     bundle: Bundle
+    takes_prefix: bool = False
+    """Whether `Observation.prefix` guides the chunk."""
+    run_s: float = 0.0
+    """s that the model took in the last prediction, 0 unknown."""
+    graph: str = ''
+    """Whether a CUDA graph was recorded, or why not; empty for runtimes without one."""
 
     def check(self, instruction: str) -> None:
-        """Raise InstructionRefused when this instruction means nothing to the policy."""
-        ...
+        """Raise InstructionRefused for an instruction that the policy cannot carry out."""
+        if not instruction.strip():
+            raise InstructionRefused('the instruction is empty')
 
     def reset(self) -> None:
-        """A new instruction begins: forget the last one."""
-        ...
+        """A new instruction begins: clear the state of the last one."""
 
     def predict(self, observation: Observation) -> ActionChunk:
-        """Raise PolicyError instead of answering something that cannot be used."""
+        """Raises PolicyError when there is no usable answer."""
         ...
 
-    def close(self) -> None: ...
+    def memory(self) -> int:
+        """Bytes on the device, 0 for the CPU."""
+        return 0
+
+    def close(self) -> None:
+        """Release model and connections."""
 
 
 class Robot(Protocol):
-    """As much of a robot as a policy has to know."""
+    """The part of a robot that policies use. limits: lower, upper, rad (n,). soft_margin: rad."""
 
     name: str
     joint_names: tuple[str, ...]
+    groups: Mapping[str, Sequence[int]]
+    limits: Any
+    soft_margin: np.ndarray
 
 
 def check_positions(positions: np.ndarray, joints: tuple[str, ...]) -> None:
     """Raise PolicyError unless every target is finite and plausible as an angle."""
-    if np.abs(positions).max(initial=0.0) <= PLAUSIBLE_RAD:  # not so where one is no number
+    if np.abs(positions).max(initial=0.0) <= PLAUSIBLE_RAD:  # false for NaN
         return
     finite = np.isfinite(positions)
     if not finite.all():
@@ -116,16 +130,16 @@ def check_positions(positions: np.ndarray, joints: tuple[str, ...]) -> None:
 
 
 class ChunkCheck:
-    """The node's own last check of what a policy answers: a policy may be anybody's code.
+    """The node's own check of a chunk: a policy may be third-party code.
 
     known: the robot's joints."""
 
     def __init__(self, known: Iterable[str]) -> None:
         self._known = frozenset(known)
-        self._good: tuple[tuple[str, ...], bytes] | None = None
+        self._checked: tuple[tuple[str, ...], bytes] | None = None
 
     def __call__(self, chunk: ActionChunk) -> None:
-        """Raise PolicyError unless the chunk is what a policy promises."""
+        """Raise PolicyError unless the chunk has the promised form."""
         positions, times = np.asarray(chunk.positions), np.asarray(chunk.times, float)
         k = len(chunk.joints)
         if positions.ndim != 2 or positions.shape[1] != k or len(positions) == 0 or k == 0:
@@ -133,9 +147,9 @@ class ChunkCheck:
         if times.shape != (len(positions),):
             raise PolicyError(f'{times.shape} times for {len(positions)} points')
         form = (tuple(chunk.joints), times.tobytes())
-        if form != self._good:  # else it has passed before
+        if form != self._checked:
             self._check_form(chunk.joints, times)
-            self._good = form
+            self._checked = form
         check_positions(positions, chunk.joints)
 
     def _check_form(self, joints: tuple[str, ...], times: np.ndarray) -> None:

@@ -2,15 +2,15 @@
 
 import pytest
 
+from vla_policy.testing.bundles import write_plus_bundle
 from vla_policy.testing.fixtures import observe, robot  # noqa: F401
-from vla_policy.testing.plus_bundle import write
 
 
 @pytest.fixture
 def bundle(tmp_path):
-    return write(tmp_path / 'plus', 'batch')
+    return write_plus_bundle(tmp_path / 'plus', 'batch')
 
 
 @pytest.fixture
 def fixed_bundle(tmp_path):
-    return write(tmp_path / 'fixed', 1)
+    return write_plus_bundle(tmp_path / 'fixed', 1)

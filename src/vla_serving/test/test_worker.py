@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vla_policy.testing.plus_bundle import JOINTS
+from vla_policy.testing.bundles import PLUS_JOINTS as JOINTS
 from vla_serving.served_policy import POSITION, VELOCITY
 from vla_serving.worker import REFUSED, Worker
 

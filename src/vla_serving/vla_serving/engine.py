@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from vla_common.errors import ConfigError
 from vla_policy.bundle.bundle import load_bundle
 from vla_policy.bundle.resolve_bundle import installed_models, locate_bundle
 from vla_robot import load_robot
@@ -39,8 +38,6 @@ def start_engine(
     """Raises ConfigError; for what is wrong with the bundle, before any worker is started."""
     path = str(locate_bundle(bundle, installed_models(), '--bundle').resolve())
     content = load_bundle(path, load_robot(robot))
-    if content.action is None:
-        raise ConfigError(path, 'runtime', content.runtime, 'a bundle with a model')
     check_served(content)
     if name == 'ray':
         return RayEngine(path, robot, device, parameters)

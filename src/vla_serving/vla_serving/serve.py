@@ -49,8 +49,6 @@ def main(arguments: list[str] | None = None) -> int:
         robot = load_robot(args.robot)
         path = locate_bundle(args.bundle, installed_models(), '--bundle')
         policy = load_policy(path, robot, threads=args.threads, device=args.device)
-        if policy.bundle.action is None:
-            raise ConfigError(str(path), 'runtime', policy.bundle.runtime, 'a bundle with a model')
         served = ServedPolicy(policy, robot)
     except ConfigError as error:
         print(error, file=sys.stderr)

@@ -10,7 +10,7 @@ import numpy as np
 
 from vla_common.errors import ConfigError
 from vla_policy.bundle.bundle import Bundle
-from vla_policy.bundle.remote import RemoteAction, RemoteImage, RemoteSpec, RemoteState, told
+from vla_policy.bundle.remote_spec import RemoteAction, RemoteImage, RemoteSpec, RemoteState
 from vla_policy.remote.wire import WireError
 from vla_policy.types import ActionPrefix, ChunkCheck, Observation, Policy
 
@@ -22,40 +22,39 @@ MAX_TEXT = 2000
 def specification(policy: Policy, robot: Any) -> RemoteSpec:
     """What a client has to send for a bundle with a model. Raises ConfigError for what the protocol
     has no words for."""
-    bundle = policy.bundle
-    assert bundle.action is not None
-    check_served(bundle)
+    model = policy.bundle.model
+    check_served(policy.bundle)
     joints = tuple(robot.joint_names)
     # The client resizes: what is sent is what the model sees, and no more.
     images = tuple(
         RemoteImage(f'observation/{i.camera}', i.camera, i.width, i.height, i.resize)
-        for i in bundle.images
+        for i in model.inputs.images
     )
     return RemoteSpec(
         images,
         (RemoteState(POSITION, joints, 'position'), RemoteState(VELOCITY, joints, 'velocity')),
         PROMPT,
         ELAPSED,
-        PREFIX if getattr(policy, 'takes_prefix', False) else '',
+        PREFIX if policy.takes_prefix else '',
         RemoteAction(
-            {ACTIONS: bundle.action.joints},
+            {ACTIONS: model.action.joints},
             'joint_position',
-            bundle.action.step,
-            bundle.action.horizon,
+            model.action.step,
+            model.action.horizon,
         ),
     )
 
 
 def check_served(bundle: Bundle) -> None:
     """Raises ConfigError for a bundle that wants what no request of ours holds."""
-    file = str(bundle.file)
+    file, inputs = str(bundle.file), bundle.model.inputs
     wanted = 'a bundle that runs where the robot is: a request here holds the present, in colour'
-    if bundle.depths:
-        found = ', '.join(depth.tensor for depth in bundle.depths)
+    if inputs.depths:
+        found = ', '.join(depth.tensor for depth in inputs.depths)
         raise ConfigError(file, 'inputs.depth', found, wanted)
-    if bundle.history.frames > 1:
-        raise ConfigError(file, 'inputs.history', f'{bundle.history.frames} frames', wanted)
-    cameras = [image.camera for image in bundle.images]
+    if inputs.history.frames > 1:
+        raise ConfigError(file, 'inputs.history', f'{inputs.history.frames} frames', wanted)
+    cameras = [image.camera for image in inputs.images]
     twice = sorted({camera for camera in cameras if cameras.count(camera) > 1})
     if twice:
         raise ConfigError(file, 'inputs.images', f'{twice[0]} twice', 'each camera once')
@@ -71,7 +70,7 @@ def metadata(policy: Policy, robot: Any, spec: RemoteSpec) -> dict[str, Any]:
             'description': bundle.description,
             'robot': robot.name,
             'goal_like': bundle.goal_like,
-            **told(spec),
+            **spec.described(),
         },
         'action_horizon': spec.action.horizon,
         'action_dim': len(spec.action.joints),
@@ -125,7 +124,7 @@ class ServedPolicy:
         chunk = self.policy.predict(observation)
         took = time.perf_counter() - began
         self._check(chunk)
-        model = getattr(self.policy, 'run_s', took)
+        model = self.policy.run_s or took
         return {
             ACTIONS: chunk.positions.astype(np.float32),
             'confidence': float(chunk.confidence),

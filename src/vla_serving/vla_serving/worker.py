@@ -84,7 +84,7 @@ class Worker:
         for row, observation in zip(raw, observations, strict=True):
             try:
                 positions = self._policy.targets(row, observation)
-                check_positions(positions, self._policy.bundle.action.joints)
+                check_positions(positions, self._policy.bundle.model.action.joints)
             except PolicyError as error:
                 answers.append({REFUSED: str(error)})
                 continue
@@ -95,16 +95,16 @@ class Worker:
 def _takes_batches(policy: ModelPolicy) -> bool:
     """Whether two at once give what each gives alone. Policies that sample draw and lead their
     samples themselves, one observation at a time."""
-    bundle = policy.bundle
-    if getattr(policy, 'takes_prefix', False) or getattr(bundle, 'noise', None) is not None:
+    inputs = policy.bundle.model.inputs
+    if policy.takes_prefix or inputs.noise is not None:
         return False
     rng = np.random.default_rng(0)
     one, other = (
         {
             part.tensor: np.ones(part.shape, np.int64)
-            if part is bundle.instruction
+            if part is inputs.instruction
             else rng.standard_normal(part.shape).astype(np.float32)
-            for part in bundle.inputs
+            for part in inputs
         }
         for _ in range(2)
     )

@@ -3,16 +3,15 @@
 
 from dataclasses import replace
 
-from vla_common.states import Behaviour, Mode
-from vla_supervisor.core import (
+from vla_common.states import Behaviour, EstopBehaviour, Mode
+from vla_supervisor.core import Supervisor
+from vla_supervisor.decision import (
     DriverReport,
-    EstopBehaviour,
+    OperatorStep,
     StopLimits,
-    Supervisor,
     SupervisorConfig,
     SupervisorInputs,
 )
-from vla_supervisor.core import OperatorStep as OperatorStep
 
 CONFIG = SupervisorConfig(
     safe_stop=StopLimits(0.3, 1.8, 1.5, 4.0, 0.2),
@@ -49,7 +48,7 @@ def supervisor_in(mode: Mode, config: SupervisorConfig = CONFIG, now: float = 0.
     supervisor = Supervisor(config)
     supervisor.update(now, FINE)
     for step in WAY[mode]:
-        _, answer = supervisor.ask(now, step, FINE)
+        _, answer = supervisor.request(now, step, FINE)
         assert answer.success, answer.message
     assert supervisor.mode is mode
     return supervisor

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from scenes import CONFIG, FINE, MOVING, STANDING, TRACKING, OperatorStep, but, supervisor_in
 
-from vla_common.states import Behaviour, Level, Mode
+from vla_common.states import Behaviour, EstopBehaviour, Level, Mode
 from vla_supervisor.conditions import Condition, Reaction, hard, refuse, soft
-from vla_supervisor.core import EstopBehaviour, Supervisor
+from vla_supervisor.core import Supervisor
 
 SOFT = soft('camera_frozen', 'camera', 'same image', 'the images change')
 HARD = hard('fall', 'balance_monitor', 'it fell', 'it stands')
@@ -25,7 +25,7 @@ def test_a_cause_that_is_gone_stays_listed_and_the_stop_stays_on():
     decision = supervisor.update(1.1, FINE)
     assert decision.mode is Mode.SAFE_STOP
     assert names(decision) == [('camera_frozen', False)]
-    decision, answer = supervisor.ask(1.2, OperatorStep.RESUME, FINE)
+    decision, answer = supervisor.request(1.2, OperatorStep.RESUME, FINE)
     assert answer.success
     assert decision.mode is Mode.READY
     assert names(decision) == []
@@ -46,13 +46,13 @@ def test_coming_back_from_an_estop_takes_reset_then_arm_then_start():
         (OperatorStep.START, True, Mode.RUNNING),
         (OperatorStep.START, False, Mode.RUNNING),
     ):
-        decision, answer = supervisor.ask(2.0, step, FINE)
+        decision, answer = supervisor.request(2.0, step, FINE)
         assert (answer.success, decision.mode) == (allowed, mode), answer.message
 
 
 def test_a_refusal_names_each_cause_that_is_present_and_how_it_clears():
     supervisor = supervisor_in(Mode.ESTOP)
-    _, answer = supervisor.ask(1.0, OperatorStep.RESET, but(conditions=(SOFT, HARD)))
+    _, answer = supervisor.request(1.0, OperatorStep.RESET, but(conditions=(SOFT, HARD)))
     assert not answer.success
     for word in ('camera_frozen', 'same image', 'the images change', 'fall', 'it stands'):
         assert word in answer.message
@@ -60,7 +60,7 @@ def test_a_refusal_names_each_cause_that_is_present_and_how_it_clears():
 
 def test_a_refused_step_is_forgotten_and_not_served_when_the_cause_goes():
     supervisor = supervisor_in(Mode.INACTIVE)
-    _, answer = supervisor.ask(1.0, OperatorStep.ARM, but(nodes_active=False))
+    _, answer = supervisor.request(1.0, OperatorStep.ARM, but(nodes_active=False))
     assert not answer.success
     assert supervisor.update(2.0, FINE).mode is Mode.INACTIVE
 
@@ -91,9 +91,9 @@ def test_a_stop_and_a_start_in_one_instant_is_a_stop():
 
 def test_reset_is_refused_while_a_soft_cause_is_present_but_not_while_nodes_come_up():
     supervisor = supervisor_in(Mode.ESTOP)
-    assert not supervisor.ask(1.0, OperatorStep.RESET, but(conditions=(SOFT,)))[1].success
+    assert not supervisor.request(1.0, OperatorStep.RESET, but(conditions=(SOFT,)))[1].success
     coming = refuse('node_inactive:camera', 'camera', 'configure under way', 'it is active')
-    assert supervisor.ask(1.1, OperatorStep.RESET, but(conditions=(coming,)))[1].success
+    assert supervisor.request(1.1, OperatorStep.RESET, but(conditions=(coming,)))[1].success
 
 
 def test_a_lost_driver_keeps_inactive_inactive_and_is_an_estop_anywhere_else():
@@ -109,7 +109,7 @@ def test_a_lost_driver_keeps_inactive_inactive_and_is_an_estop_anywhere_else():
 def test_an_estop_request_always_succeeds_and_is_listed_as_over():
     for mode in Mode:
         supervisor = supervisor_in(mode)
-        decision, answer = supervisor.ask(1.0, OperatorStep.ESTOP, FINE)
+        decision, answer = supervisor.request(1.0, OperatorStep.ESTOP, FINE)
         assert answer.success
         assert decision.mode is Mode.ESTOP
         assert ('estop_request', False) in names(decision)
@@ -188,7 +188,7 @@ def test_an_estop_of_a_robot_that_damps_stays_damped():
     supervisor = supervisor_in(Mode.ESTOP)
     decision = run(supervisor, MOVING, 0.0, 30.0)
     assert decision.behaviour is Behaviour.DAMP
-    assert not supervisor.ask(31.0, OperatorStep.RESET, but(driver=MOVING))[1].success
+    assert not supervisor.request(31.0, OperatorStep.RESET, but(driver=MOVING))[1].success
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_damp_then_off_goes_off_after_its_delay_or_at_once_if_it_does_not_slow(
     assert run(supervisor, driver, 0.0, damped_until).behaviour is Behaviour.DAMP
     assert run(supervisor, driver, damped_until, off_at).behaviour is Behaviour.OFF
     assert run(supervisor, STANDING, off_at, off_at + 1).behaviour is Behaviour.OFF
-    decision, answer = supervisor.ask(off_at + 2, OperatorStep.RESET, FINE)
+    decision, answer = supervisor.request(off_at + 2, OperatorStep.RESET, FINE)
     assert answer.success
     assert decision.behaviour is Behaviour.HOLD
 
@@ -228,15 +228,15 @@ def test_auto_arm_arms_once_when_everything_is_up_for_the_first_time():
     supervisor = auto()
     assert supervisor.update(1.0, FINE).mode is Mode.READY
     supervisor.update(2.0, but(conditions=(HARD,)))
-    supervisor.ask(3.0, OperatorStep.RESET, FINE)
+    supervisor.request(3.0, OperatorStep.RESET, FINE)
     assert supervisor.update(4.0, FINE).mode is Mode.INACTIVE
 
 
 @pytest.mark.parametrize('stop', [OperatorStep.ESTOP, OperatorStep.SAFE_STOP])
 def test_auto_arm_is_void_once_anyone_asked_for_a_stop(stop):
     supervisor = auto()
-    supervisor.ask(1.0, stop, but(nodes_active=False))
-    supervisor.ask(2.0, OperatorStep.RESET, FINE)
+    supervisor.request(1.0, stop, but(nodes_active=False))
+    supervisor.request(2.0, OperatorStep.RESET, FINE)
     assert supervisor.update(3.0, FINE).mode is Mode.INACTIVE
 
 
@@ -278,15 +278,15 @@ def test_time_that_cannot_be_believed_stops_the_robot_and_never_runs_back(bad):
     assert decision.mode is Mode.SAFE_STOP
     assert names(decision) == [('clock_invalid', True)]
     assert supervisor.update(2.0, FINE).mode is Mode.SAFE_STOP
-    assert supervisor.ask(2.1, OperatorStep.RESUME, FINE)[1].success
+    assert supervisor.request(2.1, OperatorStep.RESUME, FINE)[1].success
 
 
 def test_a_closed_supervisor_still_stops_and_grants_nothing():
     supervisor = supervisor_in(Mode.READY)
     supervisor.close()
-    _, answer = supervisor.ask(1.0, OperatorStep.START, FINE)
+    _, answer = supervisor.request(1.0, OperatorStep.START, FINE)
     assert 'shutting down' in answer.message
-    assert supervisor.ask(1.0, OperatorStep.ESTOP, FINE)[1].success
+    assert supervisor.request(1.0, OperatorStep.ESTOP, FINE)[1].success
 
 
 def test_changed_is_told_exactly_when_something_changed():

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from scenes import CONFIG, FINE, MOVING, STANDING, TRACKING, OperatorStep
 
-from vla_common.states import Behaviour, Level, Mode
+from vla_common.states import Behaviour, EstopBehaviour, Level, Mode
 from vla_supervisor.conditions import Condition, Reaction
-from vla_supervisor.core import EstopBehaviour, Supervisor
+from vla_supervisor.core import Supervisor
 
 ALLOWED = {
     Mode.INACTIVE: {Behaviour.HOLD},
@@ -121,7 +121,7 @@ class AnySequence(RuleBasedStateMachine):
         moment = self.now + jump
         if math.isfinite(jump) and jump >= 0.0:
             self.now = moment
-        decision, answer = self.supervisor.ask(moment, step, self.inputs)
+        decision, answer = self.supervisor.request(moment, step, self.inputs)
         if step is OperatorStep.ESTOP:
             assert decision.mode is Mode.ESTOP
             assert answer.success

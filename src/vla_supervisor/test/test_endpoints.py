@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vla_supervisor.conditions import Reaction
-from vla_supervisor.endpoints import MOST, Endpoints, answer_to
+from vla_supervisor.endpoints import MAX_ENDPOINTS, Endpoints, answer_to
 
 
 def endpoints(required=False):
@@ -174,7 +174,7 @@ def test_while_the_last_valid_word_was_pressed_the_estop_is_present(steps):
 
 def test_more_endpoints_than_the_supervisor_can_speak_of_are_refused():
     e = endpoints()
-    for i in range(MOST):
+    for i in range(MAX_ENDPOINTS):
         joined(e, name=f'pad{i}')
     refused = e.register(0.0, 'one more', 0.5, 1.0)
     assert not refused.accepted
@@ -187,10 +187,10 @@ def test_more_endpoints_than_the_supervisor_can_speak_of_are_refused():
 def test_every_strangers_press_stops_however_many_and_however_they_are_called():
     e = endpoints()
     told = set()
-    for i in range(3 * MOST):
+    for i in range(3 * MAX_ENDPOINTS):
         e.check_in(0.0, f'{i}\n' + 'x' * 1_000_000, 0, True, False, False)
         conditions = e.conditions(0.0)
         assert [c.reaction for c in conditions] == [Reaction.HARD_STOP]
         told.add(conditions[0].name)
-    assert len(told) <= MOST + 1
+    assert len(told) <= MAX_ENDPOINTS + 1
     assert all(len(name) < 100 and name.isprintable() for name in told)

@@ -14,7 +14,12 @@ from vla_common.topics import HEARTBEAT_TOPIC
 from vla_supervisor.core import Supervisor
 from vla_supervisor.endpoints import Endpoints
 from vla_supervisor.health_monitor import HealthLimits, HealthMonitor
-from vla_supervisor.lifecycle_manager import Ask, LifecycleManager, LifecycleState, Timing
+from vla_supervisor.lifecycle_manager import (
+    LifecycleManager,
+    LifecycleRequest,
+    LifecycleState,
+    Timing,
+)
 
 TIMEOUTS = {
     'hardware_driver': 0.1,
@@ -51,7 +56,7 @@ class Stack:
     def step(self, dt=0.02):
         self.now += dt
         for call in self.plan.calls(self.now):
-            if call.ask is Ask.STATE:
+            if call.request is LifecycleRequest.STATE:
                 self.plan.on_state(self.now, call, self.states[call.node])
             else:
                 self.states[call.node] = LifecycleState.ACTIVE
@@ -83,7 +88,7 @@ class Stack:
         return self.decision
 
     def ask(self, step):
-        self.decision, answer = self.core.ask(self.now, step, self.watch.inputs(self.now))
+        self.decision, answer = self.core.request(self.now, step, self.watch.inputs(self.now))
         self.watch.on_mode(self.decision.mode)
         return answer
 

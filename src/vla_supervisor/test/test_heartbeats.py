@@ -7,80 +7,80 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vla_supervisor.debounce import Debounce
 from vla_supervisor.heartbeats import Heartbeats
+from vla_supervisor.severity import Debounce
 
 
 @pytest.fixture
-def hearts():
+def heartbeats():
     return Heartbeats({'camera': 0.4, 'hardware_driver': 0.1})
 
 
-def test_a_source_never_heard_is_silent_and_says_so(hearts):
-    assert not hearts.fresh('camera', 0.0)
-    assert 'nothing heard on /camera/color/camera_info yet' in hearts.silence('camera', 0.0)
+def test_a_source_never_heard_is_silent_and_says_so(heartbeats):
+    assert not heartbeats.fresh('camera', 0.0)
+    assert 'nothing received on /camera/color/camera_info yet' in heartbeats.silence('camera', 0.0)
 
 
-def test_each_source_has_its_own_timeout(hearts):
+def test_each_source_has_its_own_timeout(heartbeats):
     for name in ('camera', 'hardware_driver'):
-        assert hearts.beat(name, 1.0, 1)
-    assert hearts.fresh('camera', 1.3)
-    assert not hearts.fresh('hardware_driver', 1.3)
-    assert 'silent for 300 ms (limit 100)' in hearts.silence('hardware_driver', 1.3)
+        assert heartbeats.beat(name, 1.0, 1)
+    assert heartbeats.fresh('camera', 1.3)
+    assert not heartbeats.fresh('hardware_driver', 1.3)
+    assert 'silent for 300 ms (limit 100)' in heartbeats.silence('hardware_driver', 1.3)
 
 
-def test_a_frozen_sequence_does_not_feed_even_though_messages_keep_coming(hearts):
-    assert hearts.beat('camera', 0.0, 7)
+def test_a_frozen_sequence_does_not_feed_even_though_messages_keep_coming(heartbeats):
+    assert heartbeats.beat('camera', 0.0, 7)
     for i in range(1, 50):
-        assert not hearts.beat('camera', 0.01 * i, 7)
-        assert not hearts.beat('camera', 0.01 * i, 6)
-    assert not hearts.fresh('camera', 0.49)
-    assert '98 messages that were not new' in hearts.silence('camera', 0.49)
+        assert not heartbeats.beat('camera', 0.01 * i, 7)
+        assert not heartbeats.beat('camera', 0.01 * i, 6)
+    assert not heartbeats.fresh('camera', 0.49)
+    assert '98 messages that were not new' in heartbeats.silence('camera', 0.49)
 
 
-def test_a_gap_that_closed_between_two_looks_is_still_told_and_only_once(hearts):
-    hearts.beat('camera', 0.0, 1)
-    hearts.beat('camera', 0.5, 2)
-    assert hearts.fresh('camera', 0.5)
-    assert hearts.silence('camera', 0.5) == '/camera/color/camera_info was silent for 500 ms'
-    assert hearts.silence('camera', 0.51) is None
+def test_a_gap_that_closed_between_two_looks_is_still_told_and_only_once(heartbeats):
+    heartbeats.beat('camera', 0.0, 1)
+    heartbeats.beat('camera', 0.5, 2)
+    assert heartbeats.fresh('camera', 0.5)
+    assert heartbeats.silence('camera', 0.5) == '/camera/color/camera_info was silent for 500 ms'
+    assert heartbeats.silence('camera', 0.51) is None
 
 
-def test_time_that_is_not_a_number_is_silence(hearts):
-    hearts.beat('camera', 0.0, 1)
-    assert not hearts.fresh('camera', math.nan)
+def test_time_that_is_not_a_number_is_silence(heartbeats):
+    heartbeats.beat('camera', 0.0, 1)
+    assert not heartbeats.fresh('camera', math.nan)
 
 
-def test_a_restarted_source_may_count_from_the_beginning(hearts):
-    hearts.beat('camera', 0.0, 1000)
-    hearts.restarted('camera')
-    assert hearts.beat('camera', 0.1, 1)
-    assert hearts.silence('camera', 0.1) is None
+def test_a_restarted_source_may_count_from_the_beginning(heartbeats):
+    heartbeats.beat('camera', 0.0, 1000)
+    heartbeats.restarted('camera')
+    assert heartbeats.beat('camera', 0.1, 1)
+    assert heartbeats.silence('camera', 0.1) is None
 
 
-def test_a_listener_that_stalls_again_and_again_still_finds_a_source_dead(hearts):
-    hearts.beat('hardware_driver', 0.0, 1)
+def test_a_listener_that_stalls_again_and_again_still_finds_a_source_dead(heartbeats):
+    heartbeats.beat('hardware_driver', 0.0, 1)
     for i in range(1, 10):
-        hearts.was_deaf(0.07, 0.08 * i)  # ... of each 80 ms
-    assert not hearts.fresh('hardware_driver', 9 * 0.08)
+        heartbeats.credit_stall(0.07, 0.08 * i)  # ... of each 80 ms
+    assert not heartbeats.fresh('hardware_driver', 9 * 0.08)
 
 
-def test_one_long_stall_of_the_listener_is_forgiven_whole(hearts):
-    hearts.beat('hardware_driver', 0.0, 1)
-    hearts.was_deaf(2.0, 2.0)
-    assert hearts.fresh('hardware_driver', 2.05)
-    assert not hearts.fresh('hardware_driver', 2.15)
+def test_one_long_stall_of_the_listener_is_forgiven_whole(heartbeats):
+    heartbeats.beat('hardware_driver', 0.0, 1)
+    heartbeats.credit_stall(2.0, 2.0)
+    assert heartbeats.fresh('hardware_driver', 2.05)
+    assert not heartbeats.fresh('hardware_driver', 2.15)
 
 
-def test_after_a_stall_beyond_the_lease_a_source_may_take_time_to_be_discovered(hearts):
-    hearts.beat('hardware_driver', 0.0, 1)
-    hearts.was_deaf(5.0, 5.0)
-    hearts.beat('hardware_driver', 5.001, 2)  # had been waiting; then it is sought
-    assert hearts.fresh('hardware_driver', 6.4)
-    assert not hearts.heard('hardware_driver', 6.4)
-    assert not hearts.fresh('hardware_driver', 6.6)
-    hearts.beat('hardware_driver', 6.6, 3)
-    assert hearts.heard('hardware_driver', 6.6)
+def test_after_a_stall_beyond_the_lease_a_source_may_take_time_to_be_discovered(heartbeats):
+    heartbeats.beat('hardware_driver', 0.0, 1)
+    heartbeats.credit_stall(5.0, 5.0)
+    heartbeats.beat('hardware_driver', 5.001, 2)  # had been waiting; then it is sought
+    assert heartbeats.fresh('hardware_driver', 6.4)
+    assert not heartbeats.received('hardware_driver', 6.4)
+    assert not heartbeats.fresh('hardware_driver', 6.6)
+    heartbeats.beat('hardware_driver', 6.6, 3)
+    assert heartbeats.received('hardware_driver', 6.6)
 
 
 # -- persistence: wrong time gathers, right time leaks

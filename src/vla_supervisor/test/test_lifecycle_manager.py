@@ -3,7 +3,12 @@
 
 import pytest
 
-from vla_supervisor.lifecycle_manager import Ask, LifecycleManager, LifecycleState, Timing
+from vla_supervisor.lifecycle_manager import (
+    LifecycleManager,
+    LifecycleRequest,
+    LifecycleState,
+    Timing,
+)
 
 NAMES = ('driver', 'camera', 'brain')
 TIMING = Timing(
@@ -33,16 +38,16 @@ class World:
         self.now += dt
         self.plan.on_graph(self.now, self.present)
         for call in self.plan.calls(self.now):
-            if call.ask is not Ask.STATE:
-                self.asked.append((call.node, call.ask.value))
+            if call.request is not LifecycleRequest.STATE:
+                self.asked.append((call.node, call.request.value))
             if call.node in self.mute or call.node not in self.present:
                 continue
-            if call.ask is Ask.STATE:
+            if call.request is LifecycleRequest.STATE:
                 self.plan.on_state(self.now, call, self.states[call.node])
             elif call.node in self.failing:
                 self.plan.on_transition(self.now, call, False, self.failing[call.node])
             else:
-                up = call.ask is Ask.CONFIGURE
+                up = call.request is LifecycleRequest.CONFIGURE
                 self.states[call.node] = LifecycleState.INACTIVE if up else LifecycleState.ACTIVE
                 self.plan.on_transition(self.now, call, True)
 
@@ -189,7 +194,7 @@ def test_a_node_deactivated_by_a_person_stays_so_until_an_operator_step():
     world.run(1.0)
     world.states['camera'] = LifecycleState.INACTIVE
     world.run(10.0)
-    assert world.why_not('camera') == 'deactivated by someone else'
+    assert world.why_not('camera') == 'deactivated by another client'
     world.plan.retry(world.now)
     world.run(1.0)
     assert world.plan.all_active
@@ -226,6 +231,6 @@ def test_states_in_between_and_unknown_ones_change_nothing():
     plan.on_graph(0.0, ('camera',))
     for now, state in enumerate((0, 10, 13, 255)):
         (query,) = plan.calls(2.0 * now)
-        assert query.ask is Ask.STATE
+        assert query.request is LifecycleRequest.STATE
         plan.on_state(2.0 * now, query, state)
         assert plan.why_not('camera') == 'does not answer'

@@ -356,7 +356,7 @@ def test_a_node_deactivated_by_hand_stops_the_robot_and_waits_for_the_operator(s
     s.running()
     ros.deactivate(s.robot.nodes['camera'])
     s.mode(S.SAFE_STOP)
-    s.until(lambda m: 'camera: deactivated by someone else' in list(m.nodes_missing))
+    s.until(lambda m: 'camera: deactivated by another client' in list(m.nodes_missing))
     assert not s.ask('resume').success  # and brings it up again
     s.until(lambda m: len(m.nodes_active) == 5 and not any(c.present for c in m.causes))
     assert s.ask('resume').success

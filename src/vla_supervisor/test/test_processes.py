@@ -16,12 +16,12 @@ from vla_common.testing import wait_until
 from vla_common.topics import HEARTBEAT_TOPIC
 from vla_supervisor.core import OperatorStep
 from vla_supervisor.processes import (
-    SPEAKS_AGAIN,
+    RESTART_TIME,
     Processes,
     ProcessProbe,
     ProcessState,
     StalePublishers,
-    life,
+    process_state,
 )
 
 
@@ -57,23 +57,23 @@ def causes(stack):
 
 def test_a_killed_node_is_lost_at_the_next_look_and_not_only_when_its_silence_is_due(stack):
     stack.kernel.shown[7] = ProcessState.GONE
-    assert stack.watch.processes.look(stack.now) == ['camera']
+    assert stack.watch.processes.check(stack.now) == ['camera']
     stack.step()
     assert stack.core.mode is Mode.SAFE_STOP
     assert causes(stack) == {'node_lost:camera': 'process 7 is gone'}
     assert 'camera' not in stack.watch.active(stack.now)
     assert 'camera: process 7 is gone' in stack.watch.missing(stack.now)
-    assert stack.watch.processes.look(stack.now) == []
+    assert stack.watch.processes.check(stack.now) == []
 
 
 def test_a_stopped_process_is_stale_while_it_is_stopped(stack):
     stack.kernel.shown[7] = ProcessState.STOPPED
-    stack.watch.processes.look(stack.now)
+    stack.watch.processes.check(stack.now)
     stack.step()
     assert stack.core.mode is Mode.SAFE_STOP
     assert causes(stack) == {'node_stale:camera': 'process 7 is stopped (SIGSTOP)'}
     stack.kernel.shown[7] = ProcessState.RUNS
-    stack.watch.processes.look(stack.now)
+    stack.watch.processes.check(stack.now)
     stack.step()
     assert causes(stack) == {}
     assert stack.core.mode is Mode.SAFE_STOP
@@ -81,10 +81,10 @@ def test_a_stopped_process_is_stale_while_it_is_stopped(stack):
 
 def test_the_last_words_of_a_dead_process_do_not_bring_it_back_but_a_new_one_does(stack):
     stack.kernel.shown[7] = ProcessState.GONE
-    stack.watch.processes.look(stack.now)
+    stack.watch.processes.check(stack.now)
     stack.step()  # its messages under way
     assert 'node_lost:camera' in causes(stack)
-    stack.run(SPEAKS_AGAIN + 0.1)
+    stack.run(RESTART_TIME + 0.1)
     assert causes(stack) == {}
     assert stack.watch.processes.gone('camera') == ''
 
@@ -92,7 +92,7 @@ def test_the_last_words_of_a_dead_process_do_not_bring_it_back_but_a_new_one_doe
 def test_a_process_that_was_never_there_is_not_watched():
     processes = Processes(Kernel())
     processes.on_process('camera', 12)
-    assert processes.look(0.0) == []
+    assert processes.check(0.0) == []
     assert processes.gone('camera') == ''
 
 
@@ -105,19 +105,19 @@ def python(*arguments):
 def test_a_process_runs_is_stopped_goes_on_and_is_killed_by_the_kernels_own_word():
     child = python()
     try:
-        look = ProcessProbe(child.pid)
-        assert look() is ProcessState.RUNS
+        probe = ProcessProbe(child.pid)
+        assert probe() is ProcessState.RUNS
         for _ in range(3):
             child.send_signal(signal.SIGSTOP)
-            wait_until(lambda: look() is ProcessState.STOPPED, 10.0, 'a stopped process')
+            wait_until(lambda: probe() is ProcessState.STOPPED, 10.0, 'a stopped process')
             child.send_signal(signal.SIGCONT)
-            wait_until(lambda: look() is ProcessState.RUNS, 10.0, 'a process that goes on')
+            wait_until(lambda: probe() is ProcessState.RUNS, 10.0, 'a process that goes on')
         child.kill()
-        wait_until(lambda: look() is ProcessState.GONE, 10.0, 'a process that is gone')
+        wait_until(lambda: probe() is ProcessState.GONE, 10.0, 'a process that is gone')
     finally:
         child.kill()
         child.wait()
-    assert look() is ProcessState.GONE
+    assert probe() is ProcessState.GONE
     with pytest.raises(FileNotFoundError):
         ProcessProbe(child.pid)
     assert ProcessProbe(os.getpid())() is ProcessState.RUNS
@@ -145,23 +145,29 @@ def status(state='S (sleeping)', own=(), shared=()):
 
 @pytest.mark.parametrize('state', ['R (running)', 'S (sleeping)', 'D (disk sleep)', 't (traced)'])
 def test_a_process_that_works_sleeps_waits_or_is_debugged_runs(state):
-    assert life(status(state)) is ProcessState.RUNS
-    assert life(status(state, own=[signal.SIGUSR1], shared=[signal.SIGINT])) is ProcessState.RUNS
+    assert process_state(status(state)) is ProcessState.RUNS
+    assert (
+        process_state(status(state, own=[signal.SIGUSR1], shared=[signal.SIGINT]))
+        is ProcessState.RUNS
+    )
 
 
 @pytest.mark.parametrize('state', ['Z (zombie)', 'X (dead)'])
 def test_a_zombie_is_gone(state):
-    assert life(status(state)) is ProcessState.GONE
+    assert process_state(status(state)) is ProcessState.GONE
 
 
 def test_a_process_without_memory_is_on_its_way_out():
-    assert life(status('R (running)').replace(b'VmSize', b'Kernel')) is ProcessState.GONE
+    assert process_state(status('R (running)').replace(b'VmSize', b'Kernel')) is ProcessState.GONE
 
 
 def test_a_process_that_gets_no_processor_is_lost_from_when_the_signal_was_sent():
-    assert life(status('R (running)', shared=[signal.SIGSTOP])) is ProcessState.STOPPED
-    assert life(status('R (running)', own=[signal.SIGKILL])) is ProcessState.GONE
-    assert life(status('T (stopped)', shared=[signal.SIGKILL, signal.SIGSTOP])) is ProcessState.GONE
+    assert process_state(status('R (running)', shared=[signal.SIGSTOP])) is ProcessState.STOPPED
+    assert process_state(status('R (running)', own=[signal.SIGKILL])) is ProcessState.GONE
+    assert (
+        process_state(status('T (stopped)', shared=[signal.SIGKILL, signal.SIGSTOP]))
+        is ProcessState.GONE
+    )
 
 
 def test_processes_of_one_machine_agree_on_what_it_is_called():
@@ -173,11 +179,11 @@ def test_processes_of_one_machine_agree_on_what_it_is_called():
 def test_the_publisher_of_a_dead_process_is_a_ghost_and_a_second_speaker_is_not():
     ghosts = StalePublishers()
     assert ghosts.alive([b'old', b'new']) == 2
-    ghosts.bury([b'old'])
+    ghosts.mark_dead([b'old'])
     assert ghosts.alive([b'old', b'new']) == 1
     assert ghosts.alive([b'old', b'new', b'stranger']) == 2
     # Two of one name: which of them died is not known, so both count.
-    ghosts.bury([b'new', b'stranger'])
+    ghosts.mark_dead([b'new', b'stranger'])
     assert ghosts.alive([b'new', b'stranger']) == 2
 
 

@@ -41,7 +41,7 @@ def make_happen(supervisor, event: Event, inputs):
         Event.START: OperatorStep.START,
     }
     if event in steps:
-        return supervisor.ask(1.0, steps[event], inputs)[0]
+        return supervisor.request(1.0, steps[event], inputs)[0]
     if event is Event.FINISHED:
         return supervisor.update(1.0, but(instruction_ended=True))
     bad = {Event.HARD_STOP: HARD, Event.SOFT_STOP: SOFT, Event.DRIVER_LOST: DRIVER_LOST}[event]
@@ -75,7 +75,7 @@ def test_a_step_is_refused_with_a_reason_while_any_one_guard_is_broken(row, guar
     (mode,) = row.modes
     supervisor = supervisor_in(mode)
     step = OperatorStep[row.event.name]
-    decision, answer = supervisor.ask(1.0, step, BROKEN[guard])
+    decision, answer = supervisor.request(1.0, step, BROKEN[guard])
     assert not answer.success
     assert answer.message.startswith(f'{step.value} refused: ')
     assert decision.mode is not row.to

@@ -1,9 +1,10 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What can be wrong, as values: a condition is there *now*, or not; latching is core's work."""
+"""Conditions (what is wrong now) and causes (conditions kept through the stop they made)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from vla_common.states import Level
@@ -12,7 +13,7 @@ from vla_common.states import Level
 class Reaction(IntEnum):
     """What a condition does while it is present, mildest first."""
 
-    TELL = 0  # listed, no more
+    REPORT = 0  # listed, no more
     REFUSE_START = 1  # READY is allowed, RUNNING is not
     REFUSE = 2  # arm, resume and start are refused
     SOFT_STOP = 3  # and out of READY and RUNNING: SAFE_STOP
@@ -22,10 +23,10 @@ class Reaction(IntEnum):
 
 @dataclass(frozen=True)
 class Condition:
-    """One fact that stands in the way of motion.
+    """One fact that prevents motion.
 
-    ``name`` is stable (programs match it), ``source`` is the node, endpoint or person it came from,
-    ``detail`` and ``clears`` are for a person: what was seen, and what makes it go away.
+    ``name`` is stable (programs match it), ``source`` is the node, endpoint or operator it came
+    from. ``detail`` (what was observed) and ``clears`` (what ends it) are texts for the operator.
     """
 
     name: str
@@ -47,5 +48,45 @@ def hard(name: str, source: str, detail: str, clears: str) -> Condition:
 
 
 def refuse(name: str, source: str, detail: str, clears: str) -> Condition:
-    """A condition that keeps the robot from being armed, but stops nothing."""
+    """A condition that prevents arming, but stops nothing."""
     return Condition(name, source, detail, clears, Reaction.REFUSE, Level.WARNING)
+
+
+@dataclass(frozen=True)
+class LatchedCause:
+    """A condition with its history: it stays listed through the stop it made, even when gone."""
+
+    condition: Condition
+    present: bool
+    since: float  # s, when it appeared first in this stop
+
+
+class CauseList:
+    """The causes of the present stop; outside of a stop, the present conditions."""
+
+    def __init__(self) -> None:
+        self._causes: dict[tuple[str, str], LatchedCause] = {}
+
+    def update(self, now: float, conditions: Iterable[Condition]) -> None:
+        """Add new conditions, mark the others as gone."""
+        present = {(c.name, c.source): c for c in conditions}
+        for key, cause in list(self._causes.items()):
+            if key not in present and cause.present:
+                self._causes[key] = replace(cause, present=False)
+        for key, condition in present.items():
+            old = self._causes.get(key)
+            since = old.since if old is not None else now
+            self._causes[key] = LatchedCause(condition, True, since)
+
+    def add_momentary(self, now: float, condition: Condition) -> None:
+        """Add what happened at one instant and is over."""
+        key = (condition.name, condition.source)
+        self._causes[key] = LatchedCause(condition, False, now)
+
+    def drop_gone(self) -> None:
+        """Keep the present ones only."""
+        self._causes = {key: cause for key, cause in self._causes.items() if cause.present}
+
+    def __call__(self) -> tuple[LatchedCause, ...]:
+        """Oldest first."""
+        return tuple(sorted(self._causes.values(), key=lambda cause: cause.since))

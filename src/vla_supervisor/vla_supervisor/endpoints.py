@@ -3,7 +3,7 @@
 
 Each check-in answers the last challenge with challenge + 1 (mod 2^64), so that a middleware that
 repeats an old request, or a proxy that answers for a dead button, is not taken for the button. A
-press counts whoever sends it and whatever else is wrong with the request: stopping asks for no
+press counts from any sender and whatever else is wrong with the request: a stop needs no
 credentials.
 """
 
@@ -18,9 +18,9 @@ from vla_supervisor.conditions import Condition, hard, refuse, soft
 
 _CHALLENGES = 1 << 64
 
-MOST = 32
-"""Endpoints that are known at a time, and strangers that are told by name: each may become a cause,
-and all causes are said 50 times a second. 177 of them made the supervisor too slow to be heard."""
+MAX_ENDPOINTS = 32
+"""Registered endpoints at a time, and unregistered ones reported by name: each may become a cause,
+and all causes are published 50 times a second. 177 of them made the supervisor miss its rate."""
 _LONGEST_NAME = 64
 
 
@@ -46,7 +46,7 @@ class _Endpoint:
     last_seen: float
     pressed: bool
     confirmed: bool  # has answered a challenge since it registered
-    worst_gap: float = 0.0  # s, longest silence not yet told
+    worst_gap: float = 0.0  # s, longest silence that is not yet a condition
 
 
 class Endpoints:
@@ -54,7 +54,7 @@ class Endpoints:
 
     Args:
         required: without at least one live endpoint the robot is not armed.
-        longest_timeout: s, upper bound of a hard timeout that an endpoint may ask for.
+        longest_timeout: s, upper bound of a hard timeout that an endpoint may register with.
         new_challenge: source of 64-bit challenges; replaced in tests.
     """
 
@@ -68,8 +68,8 @@ class Endpoints:
         self._longest = longest_timeout
         self._new_challenge = new_challenge
         self._endpoints: dict[str, _Endpoint] = {}
-        self._strangers: set[str] = set()  # that pressed and were not yet told
-        self._told: set[str] = set()
+        self._unregistered: set[str] = set()  # that pressed; not yet a condition
+        self._named: set[str] = set()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -80,8 +80,8 @@ class Endpoints:
         """An endpoint announces itself; the same name again replaces it, but releases nothing."""
         if not name or len(name) > _LONGEST_NAME or not name.isprintable():
             return Reply(False, f'name: wanted 1 to {_LONGEST_NAME} printable characters', 0)
-        if name not in self._endpoints and len(self._endpoints) >= MOST:
-            return Reply(False, f'{MOST} endpoints are registered already: forget some', 0)
+        if name not in self._endpoints and len(self._endpoints) >= MAX_ENDPOINTS:
+            return Reply(False, f'{MAX_ENDPOINTS} endpoints are registered already: forget some', 0)
         if not (0.0 < soft_timeout < hard_timeout <= self._longest):
             return Reply(
                 False,
@@ -92,7 +92,7 @@ class Endpoints:
         old = self._endpoints.get(name)
         new = _Endpoint(soft_timeout, hard_timeout, self._new_challenge(), now, False, False)
         if old is not None:
-            # A button that was down, or an endpoint that was lost, is so until it checks in.
+            # A pressed button stays pressed, and a lost endpoint lost, until it checks in.
             new.pressed = old.pressed
             new.worst_gap = max(old.worst_gap, now - old.last_seen)
         self._endpoints[name] = new
@@ -112,10 +112,10 @@ class Endpoints:
         if endpoint is None:
             name = ''.join(c if c.isprintable() else '?' for c in name[:_LONGEST_NAME])
             if pressed:
-                self._strangers.add(
-                    name if name in self._told or len(self._told) < MOST else 'others'
+                self._unregistered.add(
+                    name if name in self._named or len(self._named) < MAX_ENDPOINTS else 'others'
                 )
-                self._told |= self._strangers
+                self._named |= self._unregistered
             return Reply(False, f'{name!r} is not registered', 0)
         endpoint.pressed = endpoint.pressed or pressed
         if response != answer_to(endpoint.challenge):
@@ -136,17 +136,15 @@ class Endpoints:
         return Reply(True, '', endpoint.challenge)
 
     def conditions(self, now: float) -> list[Condition]:
-        """What the endpoints have to say now; a silence that just ended is told once."""
-        told: list[Condition] = []
-        for name in sorted(self._strangers):
-            told.append(
-                hard(f'estop_endpoint:{name}', name, 'pressed (not registered)', 'by itself; reset')
-            )
-        self._strangers.clear()
+        """What is true now; a silence that just ended is reported once."""
+        found: list[Condition] = []
+        for name in sorted(self._unregistered):
+            found.append(hard(f'estop_endpoint:{name}', name, 'pressed (not registered)', 'reset'))
+        self._unregistered.clear()
         alive = 0
         for name, e in self._endpoints.items():
             if e.pressed:
-                told.append(
+                found.append(
                     hard(f'estop_endpoint:{name}', name, 'the button is pressed', 'release it')
                 )
             silence = now - e.last_seen
@@ -158,7 +156,7 @@ class Endpoints:
             if not worst <= e.soft_timeout:
                 severity = soft if worst <= e.hard_timeout else hard
                 limit = e.soft_timeout if severity is soft else e.hard_timeout
-                told.append(
+                found.append(
                     severity(
                         f'endpoint_lost:{name}',
                         name,
@@ -167,7 +165,7 @@ class Endpoints:
                     )
                 )
         if self._required and not alive:
-            told.append(
+            found.append(
                 refuse(
                     'endpoint_required',
                     'supervisor',
@@ -175,4 +173,4 @@ class Endpoints:
                     'an e-stop endpoint registers and checks in',
                 )
             )
-        return told
+        return found

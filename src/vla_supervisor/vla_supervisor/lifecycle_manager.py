@@ -1,13 +1,13 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Taking the managed nodes up through their lifecycles, and noticing when one is gone.
+"""Bring-up of the managed nodes through their lifecycles, and detection of lost ones.
 
-Pure plan: facts in (who is on the graph, which state a node answered, how a transition ended), the
-next calls out. The shell makes the calls without waiting; a call that is not answered in time is
-abandoned here, because a dead process never answers.
+Pure: facts in (nodes on the graph, lifecycle states, results of transitions), the next calls out.
+`lifecycle_calls` makes the calls without waiting; a call that is not answered in time is abandoned
+here, because an ended process never answers.
 
-Nodes are configured side by side and activated in order. A node that fails, or does not come, does
-not hold up the ones after it for longer than ``order_patience``. Bringing a node up never moves
-the robot: that takes the operator's steps, whoever came back.
+Nodes are configured in parallel and activated in order. A node that fails or is absent delays the
+ones after it by at most ``order_patience``. Bringing a node up never moves the robot: that takes
+the operator's steps.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
-_LOOKS_UNTIL_GONE = 3  # the heartbeat tells of a death long before
+_CHECKS_UNTIL_GONE = 3  # the heartbeat is missed long before
 
 
 class LifecycleState(IntEnum):
@@ -30,8 +30,8 @@ class LifecycleState(IntEnum):
     FINALIZED = 4
 
 
-class Ask(Enum):
-    """What is asked of a node."""
+class LifecycleRequest(Enum):
+    """What is requested of a node."""
 
     STATE = 'get_state'
     CONFIGURE = 'configure'
@@ -45,8 +45,8 @@ class Timing:
     query_timeout: float
     configure_timeout: float
     activate_timeout: float
-    poll_period: float  # between two looks at a node's lifecycle state
-    order_patience: float  # how long an absent node holds up the activation of later ones
+    poll_period: float  # of lifecycle state queries
+    order_patience: float  # delay of later activations by an absent node
     backoff_first: float  # before a node that came back is brought up again ...
     backoff_longest: float  # ... doubling with each loss up to this
 
@@ -56,7 +56,7 @@ class Call:
     """One lifecycle service call to make, or to abandon."""
 
     node: str
-    ask: Ask
+    request: LifecycleRequest
     number: int  # tells the answer of an abandoned call from that of the next
 
 
@@ -70,13 +70,13 @@ class _Node:
     not_before: float = -math.inf  # backoff
     next_poll: float = -math.inf
     losses: int = 0
-    failed: str = ''  # why it is not brought up by itself any more
+    failed: str = ''  # why it is not brought up automatically any more
     was_active: bool = False  # since this process of it came up
     ever_active: bool = False
     appeared: float = -math.inf
     pid: str = ''
-    absent_looks: int = 0
-    asked_to_activate: bool = False
+    absent_checks: int = 0
+    activate_requested: bool = False
 
 
 class LifecycleManager:
@@ -110,63 +110,65 @@ class LifecycleManager:
                 if node.losses:
                     node.not_before = now + self._backoff(node)
             elif node.name not in seen and node.present:
-                # When a dead process's lease runs out, its successor of the same name flickers too.
-                node.absent_looks += 1
-                if node.absent_looks >= _LOOKS_UNTIL_GONE:
+                # A successor flickers when the lease of its ended predecessor runs out.
+                node.absent_checks += 1
+                if node.absent_checks >= _CHECKS_UNTIL_GONE:
                     node.present = False
                     self._lost(node)
             if node.name in seen:
-                node.absent_looks = 0
+                node.absent_checks = 0
 
     def on_state(self, now: float, call: Call, state: int) -> None:
-        """The answer to Ask.STATE."""
+        """The answer to LifecycleRequest.STATE."""
         node = self._answered(call)
         if node is None:
             return
         node.next_poll = now + self._timing.poll_period
-        # 10 and above are states in between: someone else's transition is on its way.
+        # 10 and above are transition states: another client's transition is in progress.
         if state not in tuple(LifecycleState) or state == LifecycleState.UNKNOWN:
             return
         new = LifecycleState(state)
-        if new is LifecycleState.ACTIVE and not (node.ever_active or node.asked_to_activate):
-            # Up before we were: this supervisor is a restarted one.
+        if new is LifecycleState.ACTIVE and not (node.ever_active or node.activate_requested):
+            # Active before this supervisor requested it: this one was restarted.
             self._found_active = True
         if new is LifecycleState.UNCONFIGURED and node.was_active:
-            # A fresh process under the old name, quicker than discovery noticed.
+            # A new process under the old name, before discovery noticed.
             self._lost(node)
             node.present = True
             node.not_before = now + self._backoff(node)
         elif new is LifecycleState.INACTIVE and node.was_active:
-            node.failed = 'deactivated by someone else'
+            node.failed = 'deactivated by another client'
         elif new is LifecycleState.FINALIZED:
             node.failed = 'finalized: its process has to be restarted'
         self._set(node, new)
 
     def on_transition(self, now: float, call: Call, success: bool, reason: str = '') -> None:
-        """The answer to CONFIGURE or ACTIVATE; ``reason`` is what the node said on /diagnostics."""
+        """The answer to CONFIGURE or ACTIVATE; ``reason`` is the node's own, from /diagnostics."""
         node = self._answered(call)
         if node is None:
             return
-        node.next_poll = now  # look at once: after a failure any state is possible
+        node.next_poll = now  # query at once: after a failure any state is possible
         if success:
             node.failed = ''
             self._set(
                 node,
-                LifecycleState.INACTIVE if call.ask is Ask.CONFIGURE else LifecycleState.ACTIVE,
+                LifecycleState.INACTIVE
+                if call.request is LifecycleRequest.CONFIGURE
+                else LifecycleState.ACTIVE,
             )
         else:
-            node.failed = reason or f'{call.ask.value} failed'
+            node.failed = reason or f'{call.request.value} failed'
 
     def on_reason(self, name: str, message: str) -> None:
-        """A node told (on /diagnostics) why it could not be brought up."""
+        """A node reported (on /diagnostics) why it could not be brought up."""
         node = self._nodes.get(name)
         if node is not None and node.failed.endswith('failed'):
             node.failed = message
 
     def on_process(self, now: float, name: str, pid: str) -> None:
-        """Which process speaks under this name (it says so on /diagnostics).
+        """The process of this node, as reported on /diagnostics.
 
-        A node that failed and was started again may look the same to discovery and by its state.
+        A node that failed and was restarted may look the same to discovery and by its state.
         """
         node = self._nodes.get(name)
         if node is None:
@@ -178,7 +180,7 @@ class LifecycleManager:
             node.next_poll = now
 
     def doubt(self, now: float, name: str) -> None:
-        """The node's heartbeat is missing: look at its state now rather than at the next turn."""
+        """The heartbeat of the node is missing: query its state now, not at the next poll."""
         node = self._nodes[name]
         node.next_poll = min(node.next_poll, now + 0.1)
 
@@ -201,51 +203,51 @@ class LifecycleManager:
             if node.pending is not None and not now < node.deadline:
                 self._abandon(now, node)
             if node.present and node.pending is None:
-                ask = self._next(now, node, earlier_up)
-                if ask is not None:
-                    made.append(self._ask(now, node, ask))
+                request = self._next(now, node, earlier_up)
+                if request is not None:
+                    made.append(self._call(now, node, request))
             earlier_up = earlier_up and (
-                node.state is LifecycleState.ACTIVE or not self._holds_up_others(now, node)
+                node.state is LifecycleState.ACTIVE or not self._delays_others(now, node)
             )
         return made
 
     def abandoned(self) -> list[Call]:
-        """Calls given up since last asked: the shell forgets their futures."""
-        told, self._abandoned = self._abandoned, []
-        return told
+        """Calls abandoned since the last call of this method."""
+        abandoned, self._abandoned = self._abandoned, []
+        return abandoned
 
     def restarted(self) -> list[str]:
-        """Nodes that were lost since last asked: what comes next is a new process."""
-        told, self._restarted = self._restarted, []
-        return told
+        """Nodes lost since the last call of this method: what comes next is a new process."""
+        restarted, self._restarted = self._restarted, []
+        return restarted
 
-    def _next(self, now: float, node: _Node, earlier_up: bool) -> Ask | None:
+    def _next(self, now: float, node: _Node, earlier_up: bool) -> LifecycleRequest | None:
         if now >= node.not_before and not node.failed:
             if node.state is LifecycleState.UNCONFIGURED:
-                return Ask.CONFIGURE
+                return LifecycleRequest.CONFIGURE
             if node.state is LifecycleState.INACTIVE and earlier_up:
-                return Ask.ACTIVATE
-        return Ask.STATE if now >= node.next_poll else None
+                return LifecycleRequest.ACTIVATE
+        return LifecycleRequest.STATE if now >= node.next_poll else None
 
-    def _holds_up_others(self, now: float, node: _Node) -> bool:
-        """Whether nodes after this one wait for it: only while it is likely to come up soon."""
+    def _delays_others(self, now: float, node: _Node) -> bool:
+        """Whether later nodes wait for this one: only while it is likely to come up soon."""
         if node.failed or (node.losses and not node.present):
             return False
         if node.state is not LifecycleState.UNKNOWN:
-            return True  # on its way: its calls have timeouts of their own
+            return True  # in progress: its calls have timeouts of their own
         return now - max(self._begin, node.appeared) < self._timing.order_patience
 
-    def _ask(self, now: float, node: _Node, ask: Ask) -> Call:
+    def _call(self, now: float, node: _Node, request: LifecycleRequest) -> Call:
         self._number += 1
-        node.asked_to_activate = node.asked_to_activate or ask is Ask.ACTIVATE
-        node.pending = Call(node.name, ask, self._number)
+        node.activate_requested = node.activate_requested or request is LifecycleRequest.ACTIVATE
+        node.pending = Call(node.name, request, self._number)
         node.deadline = (
             now
             + {
-                Ask.STATE: self._timing.query_timeout,
-                Ask.CONFIGURE: self._timing.configure_timeout,
-                Ask.ACTIVATE: self._timing.activate_timeout,
-            }[ask]
+                LifecycleRequest.STATE: self._timing.query_timeout,
+                LifecycleRequest.CONFIGURE: self._timing.configure_timeout,
+                LifecycleRequest.ACTIVATE: self._timing.activate_timeout,
+            }[request]
         )
         return node.pending
 
@@ -264,14 +266,14 @@ class LifecycleManager:
         self._abandoned.append(call)
         node.pending = None
         node.next_poll = now + self._timing.poll_period
-        if call.ask is not Ask.STATE:
-            # It may still succeed, late; the next look at its state tells.
-            node.failed = f'{call.ask.value} not answered in {self._limit(call.ask):g} s'
-        # An unanswered look changes nothing: whether the node lives, its heartbeat says.
+        if call.request is not LifecycleRequest.STATE:
+            # It may still succeed, late; the next query of its state will show.
+            node.failed = f'{call.request.value} not answered in {self._limit(call.request):g} s'
+        # An unanswered query changes nothing: the heartbeat says whether the node is alive.
 
-    def _limit(self, ask: Ask) -> float:
+    def _limit(self, request: LifecycleRequest) -> float:
         t = self._timing
-        return t.configure_timeout if ask is Ask.CONFIGURE else t.activate_timeout
+        return t.configure_timeout if request is LifecycleRequest.CONFIGURE else t.activate_timeout
 
     def _lost(self, node: _Node) -> None:
         if node.pending is not None:
@@ -294,11 +296,11 @@ class LifecycleManager:
         doubled = self._timing.backoff_first * 2.0 ** min(max(node.losses - 1, 0), 16)
         return min(doubled, self._timing.backoff_longest)
 
-    # -- the picture ----------------------------------------------------------------------------
+    # -- state ----------------------------------------------------------------------------------
 
     @property
     def found_active(self) -> bool:
-        """Some node was active before this supervisor asked it to: it is a restarted supervisor."""
+        """Some node was active before this supervisor requested it: this one was restarted."""
         return self._found_active
 
     @property
@@ -313,7 +315,7 @@ class LifecycleManager:
 
     @property
     def stuck(self) -> tuple[str, ...]:
-        """Nodes that failed, once nothing else is on its way: it is a person's turn."""
+        """Nodes that failed, once nothing else is in progress: the operator has to act."""
         failed = tuple(name for name, node in self._nodes.items() if node.failed)
         return failed if len(failed) + len(self.active) == len(self._nodes) else ()
 
@@ -327,11 +329,11 @@ class LifecycleManager:
         return self._nodes[name].present
 
     def was_up(self, name: str) -> bool:
-        """It has been active at some time under this supervisor."""
+        """Whether it has been active at some time under this supervisor."""
         return self._nodes[name].ever_active
 
     def why_not(self, name: str) -> str:
-        """Why this node is not active, for a person; empty if it is."""
+        """Why this node is not active, as a text; empty if it is."""
         node = self._nodes[name]
         if self.is_active(name):
             return ''
@@ -339,8 +341,8 @@ class LifecycleManager:
             return node.failed
         if not node.present:
             return 'gone' if node.ever_active or node.losses else 'not started yet'
-        if node.pending is not None and node.pending.ask is not Ask.STATE:
-            return f'{node.pending.ask.value} under way'
+        if node.pending is not None and node.pending.request is not LifecycleRequest.STATE:
+            return f'{node.pending.request.value} in progress'
         if node.state is LifecycleState.UNKNOWN:
             return 'does not answer'
         return node.state.name.lower()

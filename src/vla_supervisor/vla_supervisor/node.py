@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The supervisor's ROS shell: topics, services and timers around `watch` and `core`."""
+"""The node supervisor: topics, services and timers around `health_monitor` and `core`."""
 
 from __future__ import annotations
 
@@ -7,40 +7,32 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.serialization import deserialize_message
 from std_srvs.srv import Trigger
 
 from vla_common import topics
-from vla_common.cdr import Writer
-from vla_common.clock import first_sequence, steady_now
+from vla_common.clock import steady_now
 from vla_common.lifecycle import VlaLifecycleNode
-from vla_common.messages import ns_to_stamp
 from vla_common.node_main import run
-from vla_common.process import host_id
 from vla_common.scheduling import Priority
 from vla_common.scheduling_delay import SchedulingDelay
 from vla_common.states import Level, Mode
 from vla_common.topics import HEARTBEAT_TOPIC, SINGLE_PUBLISHER
-from vla_interfaces.msg import (
-    Cause,
-    SupervisorState,
-)
 from vla_interfaces.srv import EndpointCheckin, RegisterEndpoint
 from vla_robot import load_robot
 from vla_supervisor.conditions import Reaction
-from vla_supervisor.core import Decision, DriverReport, LatchedCause, OperatorStep, Supervisor
+from vla_supervisor.core import Decision, DriverReport, OperatorStep, Supervisor, SupervisorInputs
 from vla_supervisor.endpoints import Endpoints
 from vla_supervisor.health_monitor import HealthMonitor
 from vla_supervisor.lifecycle_calls import LifecycleCalls
 from vla_supervisor.lifecycle_manager import LifecycleManager
+from vla_supervisor.messages import StateMessages, lifecycle_reports
 from vla_supervisor.processes import StalePublishers
 from vla_supervisor.settings import settings
 
-_WAY_BACK = {Mode.SAFE_STOP: OperatorStep.RESUME, Mode.ESTOP: OperatorStep.RESET}
-"""The operator's next step, where the robot was stopped."""
+_RECOVERY_STEP = {Mode.SAFE_STOP: OperatorStep.RESUME, Mode.ESTOP: OperatorStep.RESET}
+"""The operator's next step after a stop."""
 
-# What is read of each report, in the order of the callbacks' and watch's arguments.
+# Fields read of each report, in the order of the arguments of `HealthMonitor`.
 _DRIVER_FIELDS = (
     'sequence', 'behaviour', 'behaviour_done', 'standing', 'at_rest', 'max_joint_speed',
     'behaviour_reason', 'fault', 'fault_detail',
@@ -51,18 +43,13 @@ _INFERENCE_FIELDS = (
     'sequence', 'state', 'reason', 'instructions_finished', 'camera_frozen',
 )  # fmt: skip
 
-_STATE_NUMBERS = (
-    'sequence', 'mode', 'behaviour', 'motion_epoch', 'speed_scale', 'level', 'armed',
-)  # fmt: skip
-
-_LONGEST_DIAGNOSTICS = 32_768  # bytes
 _FINISH_LATEST = 4.3  # s; the base ends the process at 4.5, launch kills at 5
-_FINISH_EARLIEST = 0.2  # s; until then the driver's word may be from before the stop
+_FINISH_EARLIEST = 0.2  # s; until then the driver's status may be from before the stop
 _RETRYING = (OperatorStep.ARM, OperatorStep.RESET, OperatorStep.RESUME)
 
 
 class SupervisorNode(VlaLifecycleNode):
-    """Decides at 50 Hz and at once on anything urgent; brings up the other five nodes."""
+    """Decides at 50 Hz and at once on anything urgent; brings up the other nodes."""
 
     def __init__(self, **node_options: Any) -> None:
         super().__init__('supervisor', 'vla_supervisor', **node_options)
@@ -77,22 +64,21 @@ class SupervisorNode(VlaLifecycleNode):
             self.params, robot.stops, f'parameters of {self.get_fully_qualified_name()}'
         )
         now = self._awake = steady_now()
-        self._standstill = SchedulingDelay()
-        self.track(self._standstill.close)
+        self._scheduling_delay = SchedulingDelay()
+        self.track(self._scheduling_delay.close)
         self._nodes = LifecycleManager(HEARTBEAT_TOPIC, all_settings.timing, now)
         endpoints = Endpoints(self.params.require_endpoint, self.params.longest_endpoint_timeout)
-        self._watch = HealthMonitor(all_settings.limits, endpoints, self._nodes)
-        self._ghosts = StalePublishers()
+        self._health = HealthMonitor(all_settings.limits, endpoints, self._nodes)
+        self._stale_publishers = StalePublishers()
         self._core = Supervisor(all_settings.core)
-        self._decision = self._core.update(now, self._watch.inputs(now))
+        self._decision = self._core.update(now, self._health.inputs(now))
         self._logged = self._decision.mode
-        self._told_stuck: tuple[str, ...] = ()
-        self._sequence = first_sequence()
-        self._usual_words: tuple[str, ...] | None = None
+        self._logged_stuck: tuple[str, ...] = ()
+        self._messages = StateMessages()
         self._calls = LifecycleCalls(self, HEARTBEAT_TOPIC, self._nodes, steady_now)
         self.track(self._calls.close)
 
-        # While this node is not active it says nothing but an e-stop; see _tick.
+        # While this node is not active it publishes nothing but an e-stop; see _tick.
         self._state = self.add_publisher(topics.SUPERVISOR_STATE, always=True)
         for topic, fields, callback in (
             (topics.HARDWARE_STATUS, _DRIVER_FIELDS, self._on_driver),
@@ -104,7 +90,7 @@ class SupervisorNode(VlaLifecycleNode):
             self.subscribe_fields(topic, fields, callback)
         self.subscribe(topics.DIAGNOSTICS, self._on_diagnostics, raw=True)
         for step in OperatorStep:
-            # Stops are heard even while this node is not active: they hold when it becomes so.
+            # Stops are accepted also while this node is not active: they hold once it is.
             stop = step in (OperatorStep.ESTOP, OperatorStep.SAFE_STOP)
             self.add_service(
                 Trigger, f'/supervisor/{step.value}', self._step_service(step), always=stop
@@ -114,17 +100,17 @@ class SupervisorNode(VlaLifecycleNode):
         )
         self.add_service(EndpointCheckin, '/supervisor/checkin', self._check_in, always=True)
         self.add_timer(1.0 / self.params.publish_rate, self._tick, always=True)
-        self.add_timer(self.params.graph_period, self._look_at_graph)
+        self.add_timer(self.params.graph_period, self._check_graph)
 
     def secure(self) -> None:
         if self._core is None:
             return
-        # Down by SIGINT, SIGTERM or deactivation: the robot stands, and stays until told again.
+        # SIGINT, SIGTERM or deactivation: the robot stands until the operator acts.
         self._core.forbid_auto_arm()
         now = steady_now()
         if self._core.mode in (Mode.READY, Mode.RUNNING):
-            decision, _ = self._core.ask(now, OperatorStep.SAFE_STOP, self._inputs(now))
-            self._take(decision)
+            decision, _ = self._core.request(now, OperatorStep.SAFE_STOP, self._inputs(now))
+            self._accept(decision)
         self._publish_state()
         self._log_change(leaving=True)
 
@@ -135,23 +121,23 @@ class SupervisorNode(VlaLifecycleNode):
         self._core.close()
         if elapsed < _FINISH_EARLIEST:
             return False
-        return elapsed > _FINISH_LATEST or self._watch.driver_at_rest(steady_now())
+        return elapsed > _FINISH_LATEST or self._health.driver_at_rest(steady_now())
 
     def teardown(self) -> None:
         self._core = None
 
     def diagnose(self) -> tuple[Level, str, dict[str, str]]:
-        d, watch, now = self._decision, self._watch, steady_now()
+        d, health, now = self._decision, self._health, steady_now()
         present = [c for c in d.causes if c.present]
         values = {
             'mode': d.mode.name,
             'behaviour': d.behaviour.name,
             'motion_epoch': str(d.motion_epoch),
             'speed_scale': f'{d.speed_scale:.2f}',
-            'nodes_active': ', '.join(self._watch.active(now)),
-            'nodes_missing': '; '.join(self._watch.missing(now)),
-            'endpoints': ', '.join(self._watch.endpoints.names),
-            'stalls': f'{watch.stalls}, the last {watch.last_stall}' if watch.stalls else '0',
+            'nodes_active': ', '.join(self._health.active(now)),
+            'nodes_missing': '; '.join(self._health.missing(now)),
+            'endpoints': ', '.join(self._health.endpoints.names),
+            'stalls': f'{health.stalls}, the last {health.last_stall}' if health.stalls else '0',
         }
         for c in d.causes:
             values[c.condition.name] = c.condition.detail + ('' if c.present else ' (gone)')
@@ -164,21 +150,21 @@ class SupervisorNode(VlaLifecycleNode):
     # -- deciding -----------------------------------------------------------------------------
 
     def _now(self) -> float:
-        """Steady seconds, at the begin of every callback: notices when this process was stalled."""
+        """Steady s, at the begin of every callback: detects stalls of this process."""
         now = steady_now()
         gap, self._awake = now - self._awake, now
         if gap > 2.5 / self.params.publish_rate:
-            self._watch.on_stall(gap, now, self._standstill.tell(gap))
-        self._standstill.mark(now)
+            self._health.on_stall(gap, now, self._scheduling_delay.tell(gap))
+        self._scheduling_delay.mark(now)
         return now
 
-    def _inputs(self, now: float) -> Any:
-        inputs = self._watch.inputs(now)
+    def _inputs(self, now: float) -> SupervisorInputs:
+        inputs = self._health.inputs(now)
         if not self._closing:
             return inputs
-        # Everybody is leaving. That is no news; what is dangerous in itself still counts.
+        # All nodes are shutting down: their loss is expected, other dangers still count.
         kept = tuple(c for c in inputs.conditions if c.reaction is Reaction.HARD_STOP)
-        return type(inputs)(conditions=kept, driver=inputs.driver)
+        return SupervisorInputs(conditions=kept, driver=inputs.driver)
 
     def _decide(self) -> None:
         """Decide now; publish at once if anything changed."""
@@ -186,36 +172,36 @@ class SupervisorNode(VlaLifecycleNode):
         assert self._core is not None
         if self._nodes.found_active:
             self._core.forbid_auto_arm()
-        self._take(self._core.update(now, self._inputs(now)))
+        self._accept(self._core.update(now, self._inputs(now)))
         if self._decision.changed:
             self._publish()
 
-    def _take(self, decision: Decision) -> None:
+    def _accept(self, decision: Decision) -> None:
         self._decision = decision
-        self._watch.on_mode(decision.mode)
+        self._health.on_mode(decision.mode)
 
     def _log_change(self, leaving: bool = False) -> None:
-        """After publishing: a line in the log costs more time than all of a stop's way to here."""
+        """After publishing: one log line takes longer than the whole stop path up to here."""
         d, before = self._decision, self._logged
         if d.mode is before:
             return
         self._logged = d.mode
         why = '; '.join(f'{c.condition.name} ({c.condition.detail})' for c in d.causes)
         text = f'{before.name} -> {d.mode.name}' + (f': {why}' if why else '')
-        if step := _WAY_BACK.get(d.mode):
-            way_back = '' if leaving else f' (next: ros2 run vla_supervisor command {step.value})'
-            self.get_logger().warning(text + way_back)
+        if step := _RECOVERY_STEP.get(d.mode):
+            next_step = '' if leaving else f' (next: ros2 run vla_supervisor command {step.value})'
+            self.get_logger().warning(text + next_step)
         else:
             self.get_logger().info(text)
 
     def _tick(self) -> None:
         if not self.active:
-            # Deactivated by someone: the driver has made its protective stop, and stands. An e-stop
-            # that is asked for now is more than that, and must reach it.
+            # Deactivated by another client: the driver has made its protective stop, and stands.
+            # An e-stop that is requested now is more than that, and must reach it.
             self._publish_state()
             return
-        for died in self._watch.processes.look(self._now()):
-            self._bury(died)
+        for name in self._health.processes.check(self._now()):
+            self._mark_dead(name)
         self._calls.step()
         self._decide()
         if not self._decision.changed:
@@ -229,82 +215,48 @@ class SupervisorNode(VlaLifecycleNode):
         d, now = self._decision, steady_now()
         if not self.active and d.mode is not Mode.ESTOP:
             return
-        self._sequence += 1
-        missing = self._watch.missing(now)
-        words = tuple(self._watch.active(now))
-        stamp = self.get_clock().now().nanoseconds
-        numbers = (
-            self._sequence,
-            int(d.mode),
-            int(d.behaviour),
-            d.motion_epoch & 0xFFFFFFFF,
-            d.speed_scale,
-            int(d.level),
-            d.armed,
-        )
-        usual = not (d.causes or missing)
-        if usual and words == self._usual_words:
-            self._state.publish(self._usual.write(stamp, *numbers))
-            return
-        message = SupervisorState(
-            causes=[self._cause(c) for c in d.causes], nodes_active=words, nodes_missing=missing
-        )
-        message.header.stamp = ns_to_stamp(stamp)
-        for name, value in zip(_STATE_NUMBERS, numbers, strict=True):
-            setattr(message, name, value)
-        self._state.publish(message)
-        if usual:  # what is said 50 times a second, for minutes
-            self._usual = Writer(message, 'header.stamp', *_STATE_NUMBERS)
-            self._usual_words = words
+        active, missing = tuple(self._health.active(now)), self._health.missing(now)
+        wall_ns = self.get_clock().now().nanoseconds
+        self._state.publish(self._messages.create(d, active, missing, wall_ns, now))
 
-    def _cause(self, cause: LatchedCause) -> Cause:
-        c = cause.condition
-        # By the wall clock, which may be anything: a clock that begins at 0 has no time before it.
-        since = self.get_clock().now().nanoseconds - round(1e9 * (steady_now() - cause.since))
-        return Cause(
-            name=c.name,
-            source=c.source,
-            detail=c.detail,
-            clears=c.clears,
-            level=int(c.level),
-            present=cause.present,
-            since=ns_to_stamp(max(0, since)),
-        )
-
-    def _look_at_graph(self) -> None:
+    def _check_graph(self) -> None:
         now = self._now()
-        self._nodes.on_graph(now, self._calls.present(lambda name: self._watch.heard(name, now)))
+        self._nodes.on_graph(
+            now, self._calls.present(lambda name: self._health.received(name, now))
+        )
         counts = {topic: self._count_publishers(topic) for topic in SINGLE_PUBLISHER}
-        if self._watch.on_publishers(counts):
+        if self._health.on_publishers(counts):
             self._decide()
         self._log_stuck()
 
     def _log_stuck(self) -> None:
-        """The last line of a bring-up that came to nothing: who is missing, and what to do."""
+        """The last line of a failed bring-up: which nodes are missing, and what to do."""
         stuck = self._nodes.stuck if self._decision.mode is Mode.INACTIVE else ()
-        if stuck and stuck != self._told_stuck:
+        if stuck and stuck != self._logged_stuck:
             why = '; '.join(f'{name} is not up: {self._nodes.why_not(name)}' for name in stuck)
             self.get_logger().warning(
-                f'INACTIVE: {why}. Mend it (a parameter: ros2 param set), then: '
+                f'INACTIVE: {why}. Fix it (a parameter: ros2 param set), then: '
                 'ros2 run vla_supervisor command arm'
             )
-        self._told_stuck = stuck
+        self._logged_stuck = stuck
 
     def _count_publishers(self, topic: str) -> int:
         listed = self.count_publishers(topic)
         if listed < 2:
             return listed
-        return self._ghosts.alive(gid for _, gid in self._listed(topic))
+        return self._stale_publishers.alive(gid for _, gid in self._listed(topic))
 
     def _listed(self, topic: str) -> list[tuple[str, bytes]]:
         """Node name and GID of each publisher that discovery lists."""
         found = self.get_publishers_info_by_topic(topic)
         return [(info.node_name, bytes(info.endpoint_gid)) for info in found]
 
-    def _bury(self, name: str) -> None:
-        """A node's process is gone; discovery lists its publishers until their lease runs out."""
+    def _mark_dead(self, name: str) -> None:
+        """The process of a node is gone; discovery lists its publishers until their lease ends."""
         for topic in SINGLE_PUBLISHER:
-            self._ghosts.bury(gid for node, gid in self._listed(topic) if node == name)
+            self._stale_publishers.mark_dead(
+                gid for node, gid in self._listed(topic) if node == name
+            )
 
     # -- reports ------------------------------------------------------------------------------
 
@@ -322,65 +274,54 @@ class SupervisorNode(VlaLifecycleNode):
     ) -> None:
         report = DriverReport(behaviour, behaviour_done, standing, at_rest, max_joint_speed)
         detail = fault_detail if fault else None
-        if self._watch.on_driver(self._now(), sequence, report, behaviour_reason, detail):
+        if self._health.on_driver(self._now(), sequence, report, behaviour_reason, detail):
             self._decide()
 
     def _on_balance(self, *state: Any) -> None:
-        if self._watch.on_balance(self._now(), *state):
+        if self._health.on_balance(self._now(), *state):
             self._decide()
 
     def _on_filter(self, *status: Any) -> None:
-        if self._watch.on_filter(self._now(), *status):
+        if self._health.on_filter(self._now(), *status):
             self._decide()
 
     def _on_inference(self, *status: Any) -> None:
-        if self._watch.on_inference(self._now(), *status):
+        if self._health.on_inference(self._now(), *status):
             self._decide()
 
     def _on_camera(self, stamp_ns: int) -> None:
-        self._watch.on_camera(self._now(), stamp_ns)
+        self._health.on_camera(self._now(), stamp_ns)
 
     def _on_diagnostics(self, serialized: bytes) -> None:
-        # Everybody speaks here, of anything and at any length, and to read it takes the thread that
-        # stops the robot: only what our nodes say of their lifecycles, 2 kB or so, is read.
-        if len(serialized) > _LONGEST_DIAGNOSTICS or b': lifecycle\0' not in serialized:
-            return
-        for status in deserialize_message(serialized, DiagnosticArray).status:
-            name, _, task = status.name.partition(': ')
-            if task != 'lifecycle':
-                continue
-            name = name.lstrip('/')
-            values = {value.key: value.value for value in status.values}
-            if 'pid' in values:
-                self._nodes.on_process(self._now(), name, values['pid'])
-                # An id of another machine, or of another container, names some other process here.
-                here = name in HEARTBEAT_TOPIC and values.get('machine') == host_id() != ''
-                if here and values['pid'].isdecimal():
-                    self._watch.processes.on_process(name, int(values['pid']))
-            if status.level == DiagnosticStatus.ERROR:
-                self._calls.reason(name, status.message)
+        for report in lifecycle_reports(serialized):
+            if report.pid:
+                self._nodes.on_process(self._now(), report.node, report.pid)
+            if report.local_pid is not None and report.node in HEARTBEAT_TOPIC:
+                self._health.processes.on_process(report.node, report.local_pid)
+            if report.error:
+                self._calls.reason(report.node, report.error)
 
     # -- services -----------------------------------------------------------------------------
 
     def _step_service(self, step: OperatorStep) -> Callable[[Any, Any], Any]:
-        def answer(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        def serve(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
             assert self._core is not None
             now = self._now()
-            decision, told = self._core.ask(now, step, self._inputs(now))
-            self._take(decision)
+            decision, answer = self._core.request(now, step, self._inputs(now))
+            self._accept(decision)
             self._publish()  # before anything else: this is the stop path
-            response.success, response.message = told.success, told.message
+            response.success, response.message = answer.success, answer.message
             if step in _RETRYING:
                 self._nodes.retry(now)
-            self.get_logger().info(f'{step.value}: {told.message}')
+            self.get_logger().info(f'{step.value}: {answer.message}')
             return response
 
-        return answer
+        return serve
 
     def _register(
         self, request: RegisterEndpoint.Request, response: RegisterEndpoint.Response
     ) -> RegisterEndpoint.Response:
-        reply = self._watch.endpoints.register(
+        reply = self._health.endpoints.register(
             self._now(), request.name, request.soft_timeout, request.hard_timeout
         )
         response.accepted, response.reason = reply.accepted, reply.reason
@@ -390,7 +331,7 @@ class SupervisorNode(VlaLifecycleNode):
     def _check_in(
         self, request: EndpointCheckin.Request, response: EndpointCheckin.Response
     ) -> EndpointCheckin.Response:
-        reply = self._watch.endpoints.check_in(
+        reply = self._health.endpoints.check_in(
             self._now(),
             request.name,
             request.response,

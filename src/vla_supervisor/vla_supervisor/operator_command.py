@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """``ros2 run vla_supervisor command <what>``: the operator's steps from a terminal.
 
-Exit status 0: the step was granted (`status`: alive, and READY or RUNNING); 1: refused, or the mode
-is another; 2: no supervisor answered. With `--json` one object is the last line of stdout.
+Exit status 0: the step was granted (`status`: alive, and READY or RUNNING); 1: refused, or another
+mode; 2: no supervisor answered. With `--json` the last line of stdout is one object.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from vla_supervisor.endpoints import answer_to
 
 GRANTED, REFUSED, NO_SUPERVISOR = 0, 1, 2
 
-_READY_WITHIN = 1.0  # s; 0.2 s where discovery is not confused
-_ANSWER_WITHIN = 1.5  # s; some milliseconds where the service is there
+_READY_WITHIN = 1.0  # s; usually 0.2 s
+_ANSWER_WITHIN = 1.5  # s; usually some milliseconds
 
 _HELP = {
-    'estop': 'stop hard, now: ESTOP, latched',
-    'safe_stop': 'stop standing: SAFE_STOP',
+    'estop': 'emergency stop: ESTOP, latched',
+    'safe_stop': 'stop and stand: SAFE_STOP',
     'reset': 'leave ESTOP for INACTIVE, when every cause is gone',
     'resume': 'leave SAFE_STOP for READY, when standing and every cause is gone',
     'arm': 'leave INACTIVE for READY, when every node is active',
     'start': 'leave READY for RUNNING (the inference node does this for an accepted instruction)',
-    'status': 'say mode, causes and how each clears (--any-mode: alive is enough for success)',
-    'forget': 'deregister the e-stop endpoint --endpoint NAME, which was lost for good',
+    'status': 'print mode, causes and what clears each (--any-mode: succeed in every mode)',
+    'forget': 'deregister the lost e-stop endpoint --endpoint NAME',
 }
 
 
-class _Asker:
-    """One short-lived node with blocking calls."""
+class ServiceClient:
+    """A short-lived node with blocking calls."""
 
     def __init__(self, timeout: float) -> None:
         self._node = Node(
@@ -66,11 +66,10 @@ class _Asker:
     def call(self, kind: Any, name: str, request: Any) -> Any | None:
         """The answer of a service, None if none came in time.
 
-        A service that does not count as ready is called all the same: rmw_fastrtps calls it ready
-        when discovery lists as many readers of requests as writers of answers, and what an ended
-        process left in that list keeps it from being so, for minutes. Without an answer it is asked
-        again by new endpoints. Every step may be asked for twice: the second is granted too, or
-        refused because the first was carried out.
+        A service that is not "ready" is called all the same: rmw_fastrtps calls it ready when
+        discovery lists as many request readers as response writers, and remains of an ended process
+        prevent that for minutes. Without an answer it is called again by new endpoints. Every step
+        may be requested twice: the second is granted too, or refused because the first was made.
         """
         while time.monotonic() < self._deadline:
             client = self._node.create_client(kind, name)
@@ -91,7 +90,7 @@ class _Asker:
         self._node.destroy_node()
 
 
-def picture(state: SupervisorState) -> dict[str, Any]:
+def summary(state: SupervisorState) -> dict[str, Any]:
     """A state as plain values."""
     return {
         'mode': Mode(state.mode).name,
@@ -114,30 +113,30 @@ def picture(state: SupervisorState) -> dict[str, Any]:
     }
 
 
-def text(seen: dict[str, Any]) -> str:
-    """A picture for a person."""
+def text(state: dict[str, Any]) -> str:
+    """A summary for the terminal."""
     lines = [
-        f'mode {seen["mode"]}, behaviour {seen["behaviour"]}, speed {seen["speed_scale"]:.0%}, '
-        f'epoch {seen["motion_epoch"]}'
+        f'mode {state["mode"]}, behaviour {state["behaviour"]}, speed {state["speed_scale"]:.0%}, '
+        f'epoch {state["motion_epoch"]}'
     ]
-    for c in seen['causes']:
+    for c in state['causes']:
         lines.append(f'  {"now " if c["present"] else "gone"} {c["name"]}: {c["detail"]}')
         if c['present']:
             lines.append(f'       clears when: {c["clears"]}')
-    lines += [f'  node {missing}' for missing in seen['nodes_missing']]
+    lines += [f'  node {missing}' for missing in state['nodes_missing']]
     return '\n'.join(lines)
 
 
-def _forget(asker: _Asker, name: str) -> tuple[bool, str] | None:
-    """Register in the endpoint's name and leave in good order."""
+def _forget(client: ServiceClient, name: str) -> tuple[bool, str] | None:
+    """Register under the name of the endpoint and leave."""
     request = RegisterEndpoint.Request(name=name, soft_timeout=0.9, hard_timeout=1.0)
-    entered = asker.call(RegisterEndpoint, '/supervisor/register_endpoint', request)
+    entered = client.call(RegisterEndpoint, '/supervisor/register_endpoint', request)
     if entered is None or not entered.accepted:
         return None if entered is None else (False, entered.reason)
     leave = EndpointCheckin.Request(
         name=name, response=answer_to(entered.challenge), pressed=False, leaving=True
     )
-    left = asker.call(EndpointCheckin, '/supervisor/checkin', leave)
+    left = client.call(EndpointCheckin, '/supervisor/checkin', leave)
     return None if left is None else (left.accepted, left.reason or f'{name} deregistered')
 
 
@@ -145,29 +144,29 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='command',
         description="The operator's steps: reset, arm, start; and the stops.",
-        epilog='\n'.join(f'{what:10} {told}' for what, told in _HELP.items()),
+        epilog='\n'.join(f'{what:10} {text}' for what, text in _HELP.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('what', choices=tuple(_HELP))
-    parser.add_argument('--any-mode', action='store_true', help='status: every mode is success')
-    parser.add_argument('--endpoint', metavar='NAME', help='forget: which one')
+    parser.add_argument('--any-mode', action='store_true', help='status: succeed in every mode')
+    parser.add_argument('--endpoint', metavar='NAME', help='forget: the endpoint')
     parser.add_argument('--timeout', type=float, default=5.0, metavar='S', help='default 5 s')
     parser.add_argument('--json', action='store_true', help='one object as the last line')
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Carry out one command and exit."""
+    """Run one command and exit."""
     parser = _parser()
     arguments = parser.parse_args(rclpy.utilities.remove_ros_args(argv or sys.argv)[1:])
     if arguments.what == 'forget' and not arguments.endpoint:
         parser.error('forget needs --endpoint NAME')
     rclpy.init()
-    asker = _Asker(arguments.timeout)
+    client = ServiceClient(arguments.timeout)
     try:
-        code, result = _carry_out(asker, arguments)
+        code, result = _carry_out(client, arguments)
     finally:
-        asker.close()
+        client.close()
         rclpy.try_shutdown()
     if arguments.json:
         print(json.dumps(result))
@@ -179,22 +178,22 @@ def main(argv: list[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _carry_out(asker: _Asker, arguments: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+def _carry_out(client: ServiceClient, arguments: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     answer: tuple[bool, str] | None = (True, '')
     if arguments.what == 'forget':
-        answer = _forget(asker, arguments.endpoint)
+        answer = _forget(client, arguments.endpoint)
     elif arguments.what != 'status':
         name = f'/supervisor/{OperatorStep(arguments.what).value}'
-        response = asker.call(Trigger, name, Trigger.Request())
+        response = client.call(Trigger, name, Trigger.Request())
         answer = None if response is None else (response.success, response.message)
     if answer is None:
         message = f'no supervisor answered in {arguments.timeout:g} s'
         return NO_SUPERVISOR, {'success': False, 'message': message}
     success, message = answer
-    state = asker.state()
+    state = client.state()
     result: dict[str, Any] = {'success': success, 'message': message}
     if state is not None:
-        result.update(picture(state))
+        result.update(summary(state))
     if arguments.what == 'status':
         if state is None:
             result.update(success=False, message=f'no /supervisor/state in {arguments.timeout:g} s')

@@ -8,8 +8,9 @@ from typing import Any
 
 from vla_common.errors import ConfigError
 from vla_common.parameters import Parameters
+from vla_common.states import EstopBehaviour
 from vla_common.topics import HEARTBEAT_TOPIC
-from vla_supervisor.core import EstopBehaviour, StopLimits, SupervisorConfig
+from vla_supervisor.decision import StopLimits, SupervisorConfig
 from vla_supervisor.health_monitor import HealthLimits
 from vla_supervisor.lifecycle_manager import Timing
 

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The one table of modes. Everything else (core, README, diagram, tests) reads it from here.
+"""The table of modes; core, README, diagram and tests read it from here.
 
 A row fires when its event happens in one of its modes and all its guards hold. Between two events
 of one instant the earlier member of :class:`Event` wins, so the harder stop always comes first.
@@ -15,7 +15,7 @@ from vla_common.states import Behaviour, Mode
 
 
 class Event(Enum):
-    """What can move the supervisor, hardest first; the value says it to a person."""
+    """What changes the mode, hardest first; the value is its text in the table."""
 
     HARD_STOP = (
         'EMERGENCY violation, e-stop button, service or endpoint, keepalive lost for long, '
@@ -34,7 +34,7 @@ class Event(Enum):
 
 
 class Guard(Enum):
-    """What must hold for an operator's step to be granted."""
+    """What must hold for an operator step to be granted."""
 
     NODES_ACTIVE = 'every node active'
     CAUSES_GONE = 'every cause gone'
@@ -76,7 +76,7 @@ TABLE: tuple[Row, ...] = (
         Mode.READY,
     ),
     Row(ALL, Event.HARD_STOP, (), Mode.ESTOP),
-    # Not in INACTIVE: there the driver may still be on its way up, and nothing is allowed to move.
+    # Not in INACTIVE: there the driver may still be starting, and motion is not allowed.
     Row(
         (Mode.READY, Mode.RUNNING, Mode.SAFE_STOP, Mode.ESTOP),
         Event.DRIVER_LOST,
@@ -109,7 +109,7 @@ def _modes_text(modes: tuple[Mode, ...]) -> str:
 
 
 def markdown_table() -> str:
-    """The table for people, one line per row."""
+    """The table as Markdown, one line per row."""
     lines = ['| from | event | if | to | behaviour |', '|---|---|---|---|---|']
     for r in TABLE:
         guards = '; '.join(g.value for g in r.guards) or '–'

@@ -202,26 +202,26 @@ def test_unguided_samples_are_of_both_modes_and_guided_ones_of_the_committed_one
     rng = np.random.default_rng(3)
     mode = field._means[0]
     weights = soft_mask(TIMES, 0.3, 1.0)
-    plain, led = [], []
+    plain, guided = [], []
     for _ in range(40):
         noise = rng.standard_normal((HORIZON, 2))
         plain.append(np.sign(np.sum(mode * sample(field, noise, 10))))
         end = sample(field, noise, 10, mode, weights)
-        led.append(np.abs(end - mode)[TIMES <= 0.3].max())
+        guided.append(np.abs(end - mode)[TIMES <= 0.3].max())
     assert 5 <= plain.count(1.0) <= 35
-    assert np.median(led) < 0.15
+    assert np.median(guided) < 0.15
 
 
 @pytest.mark.parametrize('delay', [0.1, 0.2, 0.3, 0.4])
 def test_late_rtc_tracks_better_and_smoother_than_replace(robot, filter_parameters, delay):
-    def outcome(mode, led):
-        return run(robot, filter_parameters, BlendingParameters(mode), delay, 6.0, 1, led)
+    def outcome(mode, guided):
+        return run(robot, filter_parameters, BlendingParameters(mode), delay, 6.0, 1, guided)
 
-    replaced, led = outcome(Blending.REPLACE, False), outcome(Blending.RTC, True)
-    assert led.error < replaced.error
-    assert led.jerk < replaced.jerk
-    assert np.percentile(led.jumps[:, 0], 95) < np.percentile(replaced.jumps[:, 0], 95)
-    assert led.beyond == replaced.beyond == 0.0
+    replaced, guided = outcome(Blending.REPLACE, False), outcome(Blending.RTC, True)
+    assert guided.error < replaced.error
+    assert guided.jerk < replaced.jerk
+    assert np.percentile(guided.jumps[:, 0], 95) < np.percentile(replaced.jumps[:, 0], 95)
+    assert guided.beyond == replaced.beyond == 0.0
 
 
 @given(st.integers(0, 10**6), st.sampled_from(list(Blending)))

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The parts of the drill that need no robot: tampering, lies, witness, catalogue, judging."""
+"""The parts of a fault campaign that need no robot."""
 
 import math
 from types import SimpleNamespace
@@ -19,14 +19,10 @@ from vla_robot import load_robot
 from vla_validation.faults.campaign import Campaign, _tracks
 from vla_validation.faults.catalogue import FAULTS
 from vla_validation.faults.command import chosen, line, markdown
-from vla_validation.faults.corrupted_messages import LIES, drift
+from vla_validation.faults.corrupted_messages import CORRUPTIONS, drift
 from vla_validation.faults.fault import ALONE, STOPS, Fault, FaultOutcome
-from vla_validation.faults.message_faults import DELAY, HOWS, MessageFaults
+from vla_validation.faults.message_faults import DELAY, HOWS, MODE_WITHOUT, MessageFaults
 from vla_validation.faults.observer import Observer
-from vla_validation.faults.topics import TOPICS
-from vla_validation.stops.measure_stops import result, table, verdict
-from vla_validation.stops.stopwatch import STAGES, StopTimes
-from vla_validation.system_harness.metrics import distribution, machine
 from vla_validation.system_harness.robot import NODES
 
 ROBOT = load_robot('humanoid32')
@@ -40,12 +36,12 @@ MESSAGES = [bytes([i]) for i in range(6)]
 
 def through(how, messages=MESSAGES):
     """What comes out at 0.1 s per message, and whatever is late."""
-    tampering = MessageFaults(how)
-    out = [told for i, m in enumerate(messages) for told in tampering.take(0.1 * i, m)]
-    return out + tampering.due(0.1 * len(messages) + DELAY)
+    faults = MessageFaults(how)
+    out = [altered for i, m in enumerate(messages) for altered in faults.take(0.1 * i, m)]
+    return out + faults.due(0.1 * len(messages) + DELAY)
 
 
-def test_each_tampering_does_to_a_stream_what_it_is_called():
+def test_each_message_fault_does_to_a_stream_what_its_name_says():
     a, b, c, d, e, f = MESSAGES
     assert through('none') == MESSAGES
     assert through('silence') == []
@@ -53,23 +49,23 @@ def test_each_tampering_does_to_a_stream_what_it_is_called():
     assert through('reorder') == [b, a, d, c, f, e]
     assert through('replay') == [a] * 6
     assert through('delay') == MESSAGES
-    tampering = MessageFaults('delay')
-    assert tampering.take(0.0, a) == []
-    assert tampering.due(DELAY - 0.01) == []
-    assert tampering.due(DELAY) == [a]
+    faults = MessageFaults('delay')
+    assert faults.take(0.0, a) == []
+    assert faults.due(DELAY - 0.01) == []
+    assert faults.due(DELAY) == [a]
 
 
 @given(st.lists(st.binary(max_size=3), max_size=20), st.sampled_from(HOWS))
-def test_no_tampering_invents_a_message(messages, how):
+def test_no_message_fault_invents_a_message(messages, how):
     assert set(through(how, messages)) <= set(messages)
 
 
-def test_a_lie_may_also_say_nothing():
-    assert MessageFaults('a lie', lambda message: None).take(0.0, b'x') == []
-    assert MessageFaults('a lie', lambda message: b'y').take(0.0, b'x') == [b'y']
+def test_a_corruption_may_also_drop_the_message():
+    assert MessageFaults('corrupted', lambda message: None).take(0.0, b'x') == []
+    assert MessageFaults('corrupted', lambda message: b'y').take(0.0, b'x') == [b'y']
 
 
-# -- lies -----------------------------------------------------------------------------------------
+# -- corruptions ----------------------------------------------------------------------------------
 
 
 def chunk():
@@ -86,39 +82,39 @@ def joints():
 
 
 @pytest.mark.parametrize('make', [chunk, joints])
-@pytest.mark.parametrize(
-    'how', ['nan', 'inf', 'wrong_size', 'unknown_joint', 'jump', 'back_in_time']
-)
-def test_each_lie_about_joints_is_one(make, how):
-    told = LIES[how]()(make(), 0.5)
-    positions = [list(p.positions) for p in told.points] if make is chunk else [list(told.position)]
-    names = list(told.joint_names) if make is chunk else list(told.name)
+@pytest.mark.parametrize('how', BAD)
+def test_each_corruption_of_joint_messages_does_what_its_name_says(make, how):
+    altered = CORRUPTIONS[how]()(make(), 0.5)
+    positions = (
+        [list(p.positions) for p in altered.points] if make is chunk else [list(altered.position)]
+    )
+    names = list(altered.joint_names) if make is chunk else list(altered.name)
     assert {
         'nan': lambda: all(math.isnan(p[1]) for p in positions),
         'inf': lambda: all(math.isinf(p[1]) for p in positions),
         'wrong_size': lambda: all(len(p) == 2 for p in positions),
         'unknown_joint': lambda: names[0] == 'left_antenna',
         'jump': lambda: all(p[0] > 3.0 for p in positions),
-        'back_in_time': lambda: stamp_to_ns(told.header.stamp) < 10**12 - 10**9,
+        'back_in_time': lambda: stamp_to_ns(altered.header.stamp) < 10**12 - 10**9,
     }[how]()
 
 
-def test_stamps_go_on_going_back():
-    lie = LIES['back_in_time']()
-    stamps = [stamp_to_ns(lie(joints(), t).header.stamp) for t in (0.0, 0.1, 0.2)]
+def test_stamps_keep_going_back():
+    corrupt = CORRUPTIONS['back_in_time']()
+    stamps = [stamp_to_ns(corrupt(joints(), t).header.stamp) for t in (0.0, 0.1, 0.2)]
     assert stamps == sorted(stamps, reverse=True)
 
 
 def test_a_leaping_clock_leaps_both_ways():
-    lie = LIES['leaping_clock']()
-    times = [lie(WorldState(time=5000.0, header=joints().header), t).time for t in (0.05, 0.25)]
+    corrupt = CORRUPTIONS['leaping_clock']()
+    times = [corrupt(WorldState(time=5000.0, header=joints().header), t).time for t in (0.05, 0.25)]
     assert times[0] < 5000.0 < times[1]
 
 
-def test_a_still_world_keeps_its_picture_under_stamps_that_go_on():
-    lie = LIES['still']()
-    first = lie(WorldState(qpos=[1.0], sequence=1), 0.0)
-    second = lie(WorldState(qpos=[2.0], sequence=2), 0.1)
+def test_a_still_world_keeps_its_image_under_stamps_that_advance():
+    corrupt = CORRUPTIONS['still']()
+    first = corrupt(WorldState(qpos=[1.0], sequence=1), 0.0)
+    second = corrupt(WorldState(qpos=[2.0], sequence=2), 0.1)
     assert list(second.qpos) == list(first.qpos) == [1.0]
     assert second.sequence == 2
 
@@ -128,8 +124,8 @@ def test_a_still_world_keeps_its_picture_under_stamps_that_go_on():
 def test_a_drift_begins_where_the_joints_are_and_ends_beyond_their_limits(group, upwards):
     index = ROBOT.groups[group]
     limit = (ROBOT.limits.upper if upwards else ROBOT.limits.lower)[index]
-    lie = drift(ROBOT, group, upwards, ROBOT.poses['standing'])
-    soon, late = lie(chunk(), 0.0), lie(chunk(), 60.0)
+    corrupt = drift(ROBOT, group, upwards, ROBOT.poses['standing'])
+    soon, late = corrupt(chunk(), 0.0), corrupt(chunk(), 60.0)
     assert list(soon.joint_names) == [ROBOT.joint_names[j] for j in index]
     assert np.abs(np.array(soon.points[0].positions) - ROBOT.poses['standing'][index]).max() < 0.1
     beyond = np.array(late.points[-1].positions) - limit
@@ -142,13 +138,13 @@ def test_a_drift_begins_where_the_joints_are_and_ends_beyond_their_limits(group,
 def test_the_catalogue_breaks_every_node_and_every_topic_in_every_way():
     assert {f'{how}:{node}' for how in ('killed', 'frozen', 'slowed') for node in NODES} <= NAMES
     hows = ('silenced', 'delayed', 'duplicated', 'reordered', 'replayed')
-    assert {f'{how}:{topic.name}' for how in hows for topic in TOPICS} <= NAMES
+    assert {f'{how}:{topic.name}' for how in hows for topic in MODE_WITHOUT} <= NAMES
     assert {f'push:{side}' for side in ('front', 'back', 'left', 'right')} <= NAMES
     assert len(NAMES) == len(FAULTS), 'two faults of one name'
 
 
 def test_the_relay_stands_in_every_heartbeat_and_every_single_publisher():
-    topics = {topic.name for topic in TOPICS}
+    topics = {topic.name for topic in MODE_WITHOUT}
     assert set(HEARTBEAT_TOPIC.values()) <= topics
     assert set(SINGLE_PUBLISHER) <= topics
 
@@ -168,18 +164,18 @@ def test_faults_are_chosen_by_pattern():
     assert chosen(['nothing_like_this'], short=False) == []
 
 
-# -- the witness ----------------------------------------------------------------------------------
+# -- the observer ---------------------------------------------------------------------------------
 
 
 class Node:
-    """Takes subscriptions and hears nothing."""
+    """Accepts subscriptions and receives nothing."""
 
     def create_subscription(self, kind, topic, callback, profile):
         pass
 
 
 @pytest.fixture
-def witness():
+def observer():
     return Observer(Node(), ROBOT)
 
 
@@ -198,76 +194,76 @@ def driver(behaviour, ns, speed=0.0):
 MS = 1_000_000
 
 
-def test_detection_and_rest_are_counted_from_the_injection(witness):
+def test_detection_and_rest_are_counted_from_the_injection(observer):
     begin = 10**15
-    witness.hear(state(Mode.RUNNING, begin - MS))
-    witness.hear(driver(Behaviour.TRACK, begin - MS, 1.0))
-    assert witness.detection_ms(begin) is None
-    witness.hear(state(Mode.SAFE_STOP, begin + 30 * MS))
-    witness.hear(driver(Behaviour.STAND, begin + 35 * MS, 1.0))
-    assert witness.detection_ms(begin) == pytest.approx(30.0)
-    assert witness.rest_ms(begin) is None
-    witness.hear(driver(Behaviour.STAND, begin + 1500 * MS, 0.5))
-    witness.hear(driver(Behaviour.STAND, begin + 1700 * MS, 0.1))
-    assert witness.rest_ms(begin) is None
-    witness.hear(driver(Behaviour.STAND, begin + 1900 * MS, 0.1))
-    assert witness.rest_ms(begin) == pytest.approx(1500.0)
+    observer.record(state(Mode.RUNNING, begin - MS))
+    observer.record(driver(Behaviour.TRACK, begin - MS, 1.0))
+    assert observer.detection_ms(begin) is None
+    observer.record(state(Mode.SAFE_STOP, begin + 30 * MS))
+    observer.record(driver(Behaviour.STAND, begin + 35 * MS, 1.0))
+    assert observer.detection_ms(begin) == pytest.approx(30.0)
+    assert observer.rest_ms(begin) is None
+    observer.record(driver(Behaviour.STAND, begin + 1500 * MS, 0.5))
+    observer.record(driver(Behaviour.STAND, begin + 1700 * MS, 0.1))
+    assert observer.rest_ms(begin) is None
+    observer.record(driver(Behaviour.STAND, begin + 1900 * MS, 0.1))
+    assert observer.rest_ms(begin) == pytest.approx(1500.0)
 
 
-def test_a_nan_speed_is_no_rest(witness):
-    witness.hear(driver(Behaviour.STAND, 10**15, math.nan))
-    assert witness.rest_ms(10**15) is None
+def test_a_nan_speed_is_no_rest(observer):
+    observer.record(driver(Behaviour.STAND, 10**15, math.nan))
+    assert observer.rest_ms(10**15) is None
 
 
-def test_excess_counts_while_the_servos_are_stiff(witness):
+def test_excess_counts_while_the_servos_are_stiff(observer):
     position = ROBOT.poses['standing'].copy()
     position[0] = ROBOT.limits.upper[0] + 0.05
-    witness.hear(driver(Behaviour.DAMP, 1))
-    witness._on_joints(JointState(position=position.tolist()))
-    assert witness.worst_excess == 0.0
-    witness.hear(driver(Behaviour.TRACK, 2))
-    witness._on_joints(JointState(position=position.tolist()))
-    assert witness.worst_excess == pytest.approx(0.05)
+    observer.record(driver(Behaviour.DAMP, 1))
+    observer._on_joints(JointState(position=position.tolist()))
+    assert observer.worst_excess == 0.0
+    observer.record(driver(Behaviour.TRACK, 2))
+    observer._on_joints(JointState(position=position.tolist()))
+    assert observer.worst_excess == pytest.approx(0.05)
 
 
-def test_going_down_stiff_is_a_fall_and_going_down_damped_is_not(witness):
+def test_going_down_stiff_is_a_fall_and_going_down_damped_is_not(observer):
     up, down = WorldState(qpos=[0, 0, 0.8, 1, 0, 0, 0]), WorldState(qpos=[0, 0, 0.3, 1, 0, 0, 0])
-    witness._on_world(up)
-    witness.hear(driver(Behaviour.DAMP, 1))
-    witness._on_world(down)
-    assert (witness.fell, witness.sank) == (False, True)
-    witness.begin()
-    witness.hear(driver(Behaviour.TRACK, 2))
-    witness._on_world(down)
-    assert witness.fell
+    observer._on_world(up)
+    observer.record(driver(Behaviour.DAMP, 1))
+    observer._on_world(down)
+    assert (observer.fell, observer.sank) == (False, True)
+    observer.begin()
+    observer.record(driver(Behaviour.TRACK, 2))
+    observer._on_world(down)
+    assert observer.fell
 
 
-# -- judging --------------------------------------------------------------------------------------
+# -- assessing ------------------------------------------------------------------------------------
 
 
-def judged(witness, observed, expected=('SAFE_STOP',), note=''):
-    stage = SimpleNamespace(
-        witness=witness, injected=0, robot=SimpleNamespace(behaviour=Behaviour.STAND)
+def assessed(observer, observed, expected=('SAFE_STOP',), note=''):
+    harness = SimpleNamespace(observer=observer, injected=0, behaviour=Behaviour.STAND)
+    return Campaign._assess(
+        harness, Fault('a_fault', expected, lambda harness: None), observed, note
     )
-    return Campaign._judge(stage, Fault('a_fault', expected, lambda s: None), observed, note)
 
 
-def test_a_fault_is_not_ok_in_the_wrong_mode_after_a_fall_or_beyond_a_limit(witness):
-    assert judged(witness, 'SAFE_STOP').note == 'it had stopped before'
-    witness.hear(state(Mode.SAFE_STOP, MS))
-    assert judged(witness, 'SAFE_STOP').ok
-    wrong = judged(witness, 'RUNNING')
+def test_a_fault_is_not_ok_in_the_wrong_mode_after_a_fall_or_beyond_a_limit(observer):
+    assert assessed(observer, 'SAFE_STOP').note == 'it had stopped before'
+    observer.record(state(Mode.SAFE_STOP, MS))
+    assert assessed(observer, 'SAFE_STOP').ok
+    wrong = assessed(observer, 'RUNNING')
     assert not wrong.ok
     assert 'RUNNING' in wrong.note
-    assert not judged(witness, 'SAFE_STOP', note='moves again by itself').ok
-    witness.fell = True
-    assert 'fell' in judged(witness, 'SAFE_STOP').note
-    witness.fell, witness.worst_excess = False, 0.2
-    assert 'beyond its limit' in judged(witness, 'SAFE_STOP').note
+    assert not assessed(observer, 'SAFE_STOP', note='moves again by itself').ok
+    observer.fell = True
+    assert 'fell' in assessed(observer, 'SAFE_STOP').note
+    observer.fell, observer.worst_excess = False, 0.2
+    assert 'beyond its limit' in assessed(observer, 'SAFE_STOP').note
     assert {'SAFE_STOP', 'ESTOP'} <= set(STOPS)
 
 
-def test_an_outcome_has_what_programs_read_and_a_line_for_people():
+def test_an_outcome_has_the_json_fields_and_a_line_for_the_operator():
     outcome = FaultOutcome(
         'a', 'ESTOP', 'RUNNING', 'TRACK', False, None, 12.0, 0.1, False, False, (), 'why'
     )
@@ -278,18 +274,18 @@ def test_an_outcome_has_what_programs_read_and_a_line_for_people():
     assert '**RUNNING**' in markdown([outcome])
 
 
-def test_the_last_word_of_a_frozen_driver_is_no_motion_by_itself():
-    stage = SimpleNamespace(robot=SimpleNamespace(driver=None))
-    assert not _tracks(stage, 5)
-    stage.robot.driver = driver(Behaviour.TRACK, 4)
-    assert not _tracks(stage, 5)
-    stage.robot.driver = driver(Behaviour.TRACK, 5)
-    assert _tracks(stage, 5)
-    stage.robot.driver = driver(Behaviour.DAMP, 6)
-    assert not _tracks(stage, 5)
+def test_the_last_message_of_a_frozen_driver_is_no_motion_by_itself():
+    harness = SimpleNamespace(driver=None)
+    assert not _tracks(harness, 5)
+    harness.driver = driver(Behaviour.TRACK, 4)
+    assert not _tracks(harness, 5)
+    harness.driver = driver(Behaviour.TRACK, 5)
+    assert _tracks(harness, 5)
+    harness.driver = driver(Behaviour.DAMP, 6)
+    assert not _tracks(harness, 5)
 
 
-def test_a_fault_that_ends_otherwise_is_tried_again_and_why_is_told(tmp_path):
+def test_a_fault_that_ends_otherwise_is_tried_again_and_the_reason_is_reported(tmp_path):
     class Scripted(Campaign):
         def _one(self, fault):
             ok = bool(self.ends.pop(0))
@@ -299,38 +295,16 @@ def test_a_fault_that_ends_otherwise_is_tried_again_and_why_is_told(tmp_path):
             )
 
     fault = next(f for f in FAULTS if f.name == 'disk_full')
-    told = []
+    reported = []
     campaign = Scripted({}, tmp_path / 'log', tries=3)
     campaign.ends = [0, 0, 1]
-    (second,) = campaign.run([fault], told.append)
+    (second,) = campaign.run([fault], reported.append)
     assert second.ok
     assert (second.tries, second.before) == (3, ('2 left', '1 left'))
-    assert told == ['disk_full', 'disk_full, once more', 'disk_full, once more']
+    assert reported == ['disk_full', 'disk_full, once more', 'disk_full, once more']
     assert '(before: 2 left) (before: 1 left)' in line(second)
     assert '(before: 1 left)' in markdown([second])
     campaign.ends = [0, 0, 0, 1]
-    (never,) = campaign.run([fault], told.append)
+    (never,) = campaign.run([fault], reported.append)
     assert not never.ok
     assert never.tries == 3
-
-
-# -- figures --------------------------------------------------------------------------------------
-
-
-def test_a_distribution_has_p50_p99_max_and_n():
-    assert distribution(range(101)) == {'p50': 50.0, 'p99': 99.0, 'max': 100.0, 'n': 101}
-    assert distribution([]) == {'p50': None, 'p99': None, 'max': None, 'n': 0}
-    assert 'cores' in machine()
-
-
-def test_figures_of_stops_are_told_by_stage_and_judged_by_what_was_promised():
-    times = StopTimes()
-    for name in STAGES:
-        times.stages[name] = [1.0, 2.0, 9.0]
-    times.losses = {'camera': [20.0], 'supervisor': [200.0]}
-    told = {'idle': result(times)}
-    assert told['idle']['request_to_damped_ms']['n'] == 3
-    assert [f.split(',')[0] for f in verdict(told)] == ['idle: node_loss_to_stop_ms p99 198.20']
-    assert '| … camera | idle | 20.0 |' in table(told)
-    times.losses = {}
-    assert verdict({'idle': result(times)}) == []

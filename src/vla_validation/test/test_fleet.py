@@ -18,7 +18,7 @@ from vla_serving.engine import start_engine
 from vla_serving.gateway import Gateway
 from vla_serving.local_engine import LocalEngine
 from vla_serving.ray_engine import RayParameters, within
-from vla_validation.fleet import benchmark
+from vla_validation.fleet import command
 from vla_validation.fleet.robots import SimulatedRobot
 from vla_validation.fleet.running import load, running
 from vla_validation.fleet.worker_failures import kept, kill
@@ -47,33 +47,33 @@ def wait_until(condition, what):
 def test_engine_that_dies_loses_no_robot_and_serves_them_again(bundle, robot):
     engine = MortalEngine(bundle, ROBOT)
     batches = Batches(engine.run, 4, engine.workers, limit=1.0)
-    front = Gateway(batches.ask, Admission(64, 4), timeout=3.0)
-    with running(front.infer, engine.metadata) as url:
+    gateway = Gateway(batches.ask, Admission(64, 4), timeout=3.0)
+    with running(gateway.infer, engine.metadata) as url:
         fleet = [SimulatedRobot(f'{url}/robot{i}', robot, 1.0) for i in range(4)]
         for one in fleet:
             one.start()
-        wait_until(lambda: all(one.life.chunks > 3 for one in fleet), 'every robot is served')
+        wait_until(lambda: all(one.record.chunks > 3 for one in fleet), 'every robot is served')
         engine.dead = True
         for one in fleet:
-            one.life.mark()
-        wait_until(lambda: all(one.life.fell_back for one in fleet), 'every robot falls back')
-        wait_until(lambda: all(one.life.ready for one in fleet), 'instructions end: READY')
-        assert all(one.life.aborted and one.life.ready > one.life.fell_back for one in fleet)
+            one.record.mark()
+        wait_until(lambda: all(one.record.fell_back for one in fleet), 'every robot falls back')
+        wait_until(lambda: all(one.record.ready for one in fleet), 'instructions end: READY')
+        assert all(one.record.aborted and one.record.ready > one.record.fell_back for one in fleet)
         engine.dead = False
-        wait_until(lambda: all(one.life.served for one in fleet), 'every robot is served again')
+        wait_until(lambda: all(one.record.served for one in fleet), 'every robot is served again')
         for one in fleet:
             one.halt()
         for one in fleet:
             one.join(10.0)
             assert not one.is_alive()
     engine.close()
-    assert set(front.figures.table()) == {f'robot{i}' for i in range(4)}
+    assert set(gateway.figures.table()) == {f'robot{i}' for i in range(4)}
 
 
 def test_benchmark_prints_a_table_and_where_batching_lost(bundle, capsys):
     arguments = ['--bundle', bundle, '--engine', 'local', '--workers', '1', '--batch', '4']
     arguments += ['--timeout', '60']
-    benchmark.main([*arguments, '--robots', '4', '--seconds', '1', '--rounds', '1', '--json'])
+    command.main([*arguments, '--robots', '4', '--seconds', '1', '--rounds', '1', '--json'])
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     rows = [(row['engine'], row['batch']) for row in found['table']]
     assert rows == [('vla_serving serve', 1), ('local', 1), ('local', 4)]
@@ -94,10 +94,10 @@ def row(batch, calls, p99, engine='ray'):
 
 def test_batching_loses_by_fewer_calls_or_by_longer_ones():
     base = row(1, 100.0, 50.0)
-    assert benchmark.losses([base, row(16, 200.0, 30.0), row(4, 98.0, 51.0)]) == []
-    assert 'batch 16: 90 calls/s' in benchmark.losses([base, row(16, 90.0, 30.0)])[0]
-    assert 'p99 80 ms' in benchmark.losses([base, row(16, 100.0, 80.0)])[0]
-    assert benchmark.losses([base, row(1, 10.0, 500.0, 'local')]) == []
+    assert command.losses([base, row(16, 200.0, 30.0), row(4, 98.0, 51.0)]) == []
+    assert 'batch 16: 90 calls/s' in command.losses([base, row(16, 90.0, 30.0)])[0]
+    assert 'p99 80 ms' in command.losses([base, row(16, 100.0, 80.0)])[0]
+    assert command.losses([base, row(1, 10.0, 500.0, 'local')]) == []
 
 
 def test_robot_is_lost_that_is_silent_for_too_long_or_does_not_come_back():
@@ -149,8 +149,8 @@ def test_ray_serves_a_fleet_and_outlives_its_killed_workers(bundle):
     engine = start_engine('ray', bundle, ROBOT, 'cpu', RayParameters(2))
     try:
         batches = Batches(engine.run, 4, engine.workers)
-        front = Gateway(batches.ask, Admission(64, 4), timeout=0.4)
-        with running(front.infer, engine.metadata) as url:
+        gateway = Gateway(batches.ask, Admission(64, 4), timeout=0.4)
+        with running(gateway.infer, engine.metadata) as url:
             found = load(url, engine.metadata, ROBOT, 4, 2.0, 20.0)
             assert found['throughput_hz'] > 1.0
             for count in (1, 2):

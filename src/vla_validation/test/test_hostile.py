@@ -27,10 +27,9 @@ from vla_policy.load import load_policy
 from vla_policy.remote.groot_client import GrootClient
 from vla_policy.remote.openpi_client import OpenPiClient, RemoteError
 from vla_policy.remote.wire import pack
-from vla_policy.runtimes.scripted import HoldPolicy
+from vla_policy.scripted_policy import HoldPolicy
 from vla_policy.testing import peers
-from vla_policy.testing.bundles import HORIZON, JOINTS, write_bundle
-from vla_policy.testing.remote_bundles import groot_bundle
+from vla_policy.testing.bundles import HORIZON, JOINTS, groot_bundle, write_bundle
 from vla_policy.types import PolicyError
 from vla_serving.openpi_server import ROOM, UNTOLD, RequestBounds, request_limit
 from vla_serving.served_policy import ServedPolicy

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What operators are told would follow is what the supervisor's own core and watch decide."""
+"""What-if: the simulated decisions are those of the supervisor's own core and health monitor."""
 
 import json
 import subprocess
@@ -21,12 +21,12 @@ CONFIGURATION = configuration([SHIPPED], None)
 
 def modes_after(*events: str, begin: Mode = Mode.RUNNING, then: float = 3.0) -> list[Mode]:
     """Modes in their order, each once per stay."""
-    told = [m.decision.mode for m in Simulation(CONFIGURATION, begin).run(parse(events), then)]
-    return [mode for i, mode in enumerate(told) if i == 0 or told[i - 1] is not mode]
+    modes = [m.decision.mode for m in Simulation(CONFIGURATION, begin).run(parse(events), then)]
+    return [mode for i, mode in enumerate(modes) if i == 0 or modes[i - 1] is not mode]
 
 
 @pytest.mark.parametrize('begin', [Mode.INACTIVE, Mode.READY, Mode.RUNNING])
-def test_a_play_begins_in_the_mode_asked_for_and_stays_there_while_nothing_happens(begin):
+def test_a_script_begins_in_the_requested_mode_and_stays_there_while_nothing_happens(begin):
     # auto_arm is on in the shipped file: INACTIVE becomes READY by itself there.
     wanted = [Mode.READY] if begin is Mode.INACTIVE else [begin]
     assert modes_after('wait', begin=begin) == wanted
@@ -45,13 +45,15 @@ def test_a_silent_node_stops_the_robot_standing_after_its_timeout(how, node):
 
 
 def test_the_way_back_is_refused_until_the_cause_is_gone_and_then_never_moves_by_itself():
-    told = modes_after('kill inference', '+3 resume', '+1 restart inference', '+3 resume', then=5.0)
-    assert told == [Mode.RUNNING, Mode.SAFE_STOP, Mode.READY]
+    modes = modes_after(
+        'kill inference', '+3 resume', '+1 restart inference', '+3 resume', then=5.0
+    )
+    assert modes == [Mode.RUNNING, Mode.SAFE_STOP, Mode.READY]
 
 
 def test_an_estop_takes_reset_arm_and_start():
-    told = modes_after('estop', '+2 start', 'arm', 'reset', 'arm', 'start')
-    assert told == [Mode.RUNNING, Mode.ESTOP, Mode.INACTIVE, Mode.READY, Mode.RUNNING]
+    modes = modes_after('estop', '+2 start', 'arm', 'reset', 'arm', 'start')
+    assert modes == [Mode.RUNNING, Mode.ESTOP, Mode.INACTIVE, Mode.READY, Mode.RUNNING]
 
 
 @pytest.mark.parametrize(
@@ -82,8 +84,8 @@ def test_each_kind_of_event_leads_where_the_table_says(events, wanted):
 
 
 def test_an_endpoint_that_falls_silent_stops_softly_first():
-    told = modes_after('endpoint b register', '+0.5 endpoint b lose', then=3.0)
-    assert told == [Mode.RUNNING, Mode.SAFE_STOP, Mode.ESTOP]
+    modes = modes_after('endpoint b register', '+0.5 endpoint b lose', then=3.0)
+    assert modes == [Mode.RUNNING, Mode.SAFE_STOP, Mode.ESTOP]
 
 
 @pytest.mark.parametrize(
@@ -133,10 +135,10 @@ def test_a_value_that_the_node_would_refuse_is_refused_here_with_its_file(tmp_pa
 
 
 def test_the_command_prints_one_json_object_and_needs_no_ros_graph(capsys):
-    command.main(['--params', str(SHIPPED), '--json', 'estop', 'reset'])
-    told = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert told['final']['mode'] == 'INACTIVE'
-    assert [m['event'] for m in told['moments'] if m['event']] == ['estop', 'reset']
+    assert command.main(['--params', str(SHIPPED), '--json', 'estop', 'reset']) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert result['final']['mode'] == 'INACTIVE'
+    assert [m['event'] for m in result['moments'] if m['event']] == ['estop', 'reset']
     code = 'import sys, vla_validation.what_if.command; print("rclpy" in sys.modules)'
     out = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == 'False'

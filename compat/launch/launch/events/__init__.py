@@ -3,8 +3,6 @@
 
 from collections.abc import Callable
 
-from .._subset import refusing_getattr
-
 
 class Event:
     """The base of everything in the event queue; logs show its `name`."""
@@ -47,6 +45,3 @@ class TimerEvent(Event):
 def matches_action(target_action) -> Callable[[object], bool]:
     """A matcher of exactly this action."""
     return lambda action: action is target_action
-
-
-__getattr__ = refusing_getattr(__name__)

@@ -4,16 +4,13 @@
 import signal
 from collections.abc import Callable
 
-from .._subset import refusing_getattr
 from . import Event
 
 
 class RunningProcessEvent(Event):
     """Carries the action, the unique process name and what was executed."""
 
-    def __init__(
-        self, *, action, name: str, cmd: list[str], cwd: 'str | None', env: dict, pid: int
-    ) -> None:
+    def __init__(self, *, action, name, cmd, cwd, env, pid) -> None:
         self.action = action
         self.process_name = name
         self.cmd = cmd
@@ -61,18 +58,10 @@ class SignalProcess(ProcessTargetedEvent):
     Other texts are rejected: the real package takes them and then fails to send the signal.
     """
 
-    def __init__(
-        self,
-        *,
-        signal_number: str | int | signal.Signals,
-        process_matcher: Callable[[object], bool],
-    ) -> None:
+    def __init__(self, *, signal_number, process_matcher) -> None:
         super().__init__(process_matcher=process_matcher)
         if signal_number == 'SIGKILL':
             signal_number = signal.SIGKILL
         elif isinstance(signal_number, str):
             raise TypeError(f'signal_number {signal_number!r}: give signal.{signal_number} instead')
         self.signal = signal.Signals(signal_number)
-
-
-__getattr__ = refusing_getattr(__name__)

@@ -1,9 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The events of lifecycle nodes."""
 
-from collections.abc import Callable
-
-from launch._subset import refusing_getattr
 from launch.events import Event
 from lifecycle_msgs.msg import Transition
 
@@ -19,9 +16,7 @@ class ChangeState(Event):
         )
     }
 
-    def __init__(
-        self, *, lifecycle_node_matcher: Callable[[object], bool], transition_id: int
-    ) -> None:
+    def __init__(self, *, lifecycle_node_matcher, transition_id) -> None:
         if transition_id not in self.valid_transitions:
             raise ValueError(
                 f"given transition_id of '{transition_id}', expected one of "
@@ -40,6 +35,3 @@ class StateTransition(Event):
         self.transition = msg.transition.label
         self.start_state = msg.start_state.label
         self.goal_state = msg.goal_state.label
-
-
-__getattr__ = refusing_getattr(__name__)

@@ -71,7 +71,7 @@ def _write_graph(
         kept = write_typed(a.bundle, partial, a.precision, ranges, judged, limits)
         finding = None
         if not a.no_verify:
-            action = load_bundle(a.bundle, accept_failed=True).action
+            action = load_bundle(a.bundle, accept_failed=True).model.action
             assert action is not None
             found = run_typed(partial, action.tensor, reference.inputs)
             parity = compare(reference.outputs, found, action)

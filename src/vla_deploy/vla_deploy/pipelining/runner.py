@@ -27,7 +27,7 @@ from vla_deploy.pipelining.worker import StagePlan, work
 from vla_deploy.reference_model import ReferenceModel
 from vla_deploy.runners import EagerRunner
 from vla_deploy.timing.interleaved import time_interleaved
-from vla_policy.bundle.bundle import ActionOutput
+from vla_policy.bundle.model_spec import ActionOutput
 
 GRACE_S = 1.0
 TIMEOUT_S = 300.0  # for a stage to begin, and for any one message

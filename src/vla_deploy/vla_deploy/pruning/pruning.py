@@ -98,7 +98,7 @@ def prune(
         open_dataset(tuning.data)  # a wrong one is told now
     original = from_bundle(directory)
     reference = reference or reference_of(directory, proof, original)
-    action = load_bundle(directory, accept_failed=True).action
+    action = load_bundle(directory, accept_failed=True).model.action
     assert action is not None
     before = count(original.module)
     current, steps, stopped, groups = original, [], '', 0

@@ -71,7 +71,6 @@ def quantise(
         open_dataset(tuning.data)  # a wrong one is told now
     reference = reference or reference_of(directory, proof)
     bundle = load_bundle(directory, accept_failed=True)
-    assert bundle.action is not None
     if chosen.calibrated:
         recording = calibration or _other_observations(proof, list(bundle.tasks))
         settings = replace(settings, calibration=tensors_of(recording, bundle, proof.robot))
@@ -91,7 +90,15 @@ def quantise(
         layers: list[Layer] = []
         if search:
             kept, layers = _searched(
-                chosen, source, target, settings, kept, reference, bundle.action, limits, advance
+                chosen,
+                source,
+                target,
+                settings,
+                kept,
+                reference,
+                bundle.model.action,
+                limits,
+                advance,
             )
         chosen.apply(source, target, settings, kept)
         finding = publish(

@@ -14,7 +14,7 @@ from vla_deploy.observations import Tensors
 from vla_deploy.onnx_files import load_onnx
 from vla_deploy.parity import Parity, compare
 from vla_deploy.quantisation.schemes import QuantisationSettings, Scheme
-from vla_policy.bundle.bundle import ActionOutput
+from vla_policy.bundle.model_spec import ActionOutput
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,9 @@ def _refusal(parser: Any, graph: Path) -> ConfigError:
 def _add_profile(
     builder: Any, config: Any, network: Any, bundle: Bundle, batches: tuple[int, int, int]
 ) -> None:
-    shapes: Mapping[str, tuple[int, ...]] = {part.tensor: part.shape for part in bundle.inputs}
+    shapes: Mapping[str, tuple[int, ...]] = {
+        part.tensor: part.shape for part in bundle.model.inputs
+    }
     free = False
     profile = builder.create_optimization_profile()
     for i in range(network.num_inputs):

@@ -149,7 +149,7 @@ def _search(
     judged: VerificationReference,
     limits: ParityLimits,
 ) -> list[str]:
-    action = load_bundle(directory, accept_failed=True).action
+    action = load_bundle(directory, accept_failed=True).model.action
     assert action is not None
 
     def attempt(more: list[str]) -> Parity:

@@ -67,7 +67,7 @@ class Entry:
 def model_size_mb(directory: Path) -> float:
     """Of the model file: what the robot loads (the source's weights stay at home)."""
     bundle = load_bundle(directory, accept_failed=True)
-    return (directory / bundle.model).stat().st_size / 1e6
+    return (directory / bundle.model.file).stat().st_size / 1e6
 
 
 def unique_names(bundles: Sequence[Path]) -> dict[str, Path]:
@@ -133,7 +133,7 @@ def benchmark(
             sizes[name] = model_size_mb(path)
         # Set last: loading a bundle sets it too, for the whole process.
         torch.set_num_threads(threads)
-        action = load_bundle(first, accept_failed=True).action
+        action = load_bundle(first, accept_failed=True).model.action
         assert action is not None
         parities = {}
         for name, runner in runners.items():
@@ -169,7 +169,7 @@ def _acted(path: Path) -> float | None:
     found = bundle.verification
     if found is None or found.success is None:
         return None
-    return found.success[1] if found.model_sha256 == bundle.files[bundle.model] else None
+    return found.success[1] if found.model_sha256 == bundle.files[bundle.model.file] else None
 
 
 def _acts_as_well(path: Path, reference: Path) -> tuple[bool, str]:
@@ -179,10 +179,10 @@ def _acts_as_well(path: Path, reference: Path) -> tuple[bool, str]:
     found = bundle.verification
     if found is None or not found.passed or 'judged' not in found.rest:
         return False, ''
-    if found.model_sha256 != bundle.files[bundle.model]:
+    if found.model_sha256 != bundle.files[bundle.model.file]:
         return False, '; its closed loop judged another model than it has now'
     beside = load_bundle(reference, accept_failed=True)
-    here, there = beside.files[beside.model], str(found.rest.get('judged_against', ''))
+    here, there = beside.files[beside.model.file], str(found.rest.get('judged_against', ''))
     if here == there:
         return True, ''
     other = f'model {there[:12]}' if there else 'a model that it does not name'

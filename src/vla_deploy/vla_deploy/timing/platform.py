@@ -55,8 +55,7 @@ from vla_policy.runtimes import load_runtime
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 bundle = load_bundle(Path(sys.argv[1]), accept_failed=True)
 runner = load_runtime(bundle, int(sys.argv[2]), sys.argv[3])
-inputs = {p.tensor: np.zeros(p.shape, np.int64 if p is bundle.instruction else np.float32)
-          for p in bundle.inputs}
+inputs = bundle.model.inputs.zeros()
 for _ in range(5):
     runner.run(inputs)
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

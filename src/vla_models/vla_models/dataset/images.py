@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vla_policy.bundle.bundle import ImageInput
+from vla_policy.bundle.model_inputs import ImageInput
 from vla_policy.preprocess import ImagePreprocessor
 
 _SIGNATURE = b'\x89PNG\r\n\x1a\n'

@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Where a bundle's model comes from, and whether it was found to be the same policy.
+"""Provenance of a model file: sections `source`, `verification` and `engine` of policy.yaml.
 
-`source` names the PyTorch module that a model file was made from (`vla_models` converts, prunes and
-verifies from it); `verification` is what `ros2 run vla_deploy verify` found. Both are optional: a
-bundle without them is one that nobody verified, not one that failed.
+`source` names the PyTorch module that the file was converted from, `verification` is the result of
+`ros2 run vla_deploy verify`, `engine` the computer that a TensorRT engine was built for. A bundle
+without a verification is not verified; it has not failed.
 """
 
 from __future__ import annotations
@@ -11,32 +11,38 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import ConfigReader
 
 FACTORY = re.compile(r'[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*')
+SHA256 = re.compile('[0-9a-f]{64}')
 
 
 @dataclass(frozen=True)
 class ModelSource:
-    """`factory(**config)` makes the torch module; `weights` is its safetensors file.
+    """`factory(**config)` creates the torch module; `weights` is its safetensors file.
 
-    The factory is `package.module:function` of something installed: a bundle brings no code.
+    The factory is `package.module:function` of an installed package: a bundle contains no code.
     """
 
     factory: str
     config: Mapping[str, Any]
     weights: str
 
+    def section(self) -> dict[str, Any]:
+        """As written to policy.yaml."""
+        return {'factory': self.factory, 'config': dict(self.config), 'weights': self.weights}
+
 
 @dataclass(frozen=True)
 class Verification:
-    """What comparing with `reference` over `observations` said: errors in rad, smallest cosine
-    of an observation. It holds for the model file with that SHA-256 and for no other. success:
-    closed loop in simulation, before and after the conversion, None where that was not run."""
+    """Comparison with `reference` over `observations`: errors in rad, smallest cosine of an
+    observation. Valid for the model file with that SHA-256 only. success: rates in closed loop in
+    simulation, before and after the conversion; None where that was not run. rest: the section
+    `details`."""
 
     passed: bool
     reason: str
@@ -48,6 +54,12 @@ class Verification:
     cosine: float
     success: tuple[float, float] | None = None
     rest: Mapping[str, Any] = field(default_factory=dict)
+
+    def section(self) -> dict[str, Any]:
+        """As written to policy.yaml."""
+        content = {**asdict(self), 'details': dict(self.rest)}
+        del content['rest'], content['success']
+        return content | ({'success': list(self.success)} if self.success is not None else {})
 
 
 def read_source(top: ConfigReader, files: Mapping[str, str]) -> ModelSource | None:
@@ -93,7 +105,7 @@ def read_verification(top: ConfigReader) -> Verification | None:
 
 
 def _measured(section: ConfigReader, key: str) -> float:
-    # A model that answered NaN has an error of infinity: that too can be written and read.
+    # The error of a model that returned NaN is infinite, and has to be readable.
     value = section.raw(key, wanted='a number')
     if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
         raise section.error(key, value, 'a number')
@@ -101,7 +113,7 @@ def _measured(section: ConfigReader, key: str) -> float:
 
 
 def check_verification(file: str, verification: Verification | None, model_sha256: str) -> None:
-    """Raise ConfigError for a model that failed, or is another than the one that was verified."""
+    """Raise ConfigError for a model that failed, or that is not the verified one."""
     if verification is None:
         return
     if verification.model_sha256 != model_sha256:
@@ -118,3 +130,49 @@ def check_verification(file: str, verification: Verification | None, model_sha25
             f'false ({verification.reason})',
             'a model that passed; or accept_failed_verification: true, knowing why',
         )
+
+
+@dataclass(frozen=True)
+class EngineMetadata:
+    """An engine runs on the computer that it was built for only; TensorRT's own error does not say
+    why. gpu: its name. compute_capability: as in 8.7. tensorrt: version. precision: of the matrix
+    products. onnx_sha256: of the graph that it was built from."""
+
+    gpu: str
+    compute_capability: str
+    tensorrt: str
+    precision: str
+    onnx_sha256: str
+
+    def section(self) -> dict[str, Any]:
+        """As written to policy.yaml."""
+        return asdict(self)
+
+    def check(self, file: str, gpu: str, compute_capability: str, tensorrt: str) -> None:
+        """Raise ConfigError for another kind of GPU, or another TensorRT than the builder's."""
+        for key, built, here in (
+            ('compute_capability', self.compute_capability, compute_capability),
+            ('gpu', self.gpu, gpu),
+            ('tensorrt', self.tensorrt, tensorrt),
+        ):
+            if built != here:
+                again = 'build it again on this computer (ros2 run vla_deploy build-engine)'
+                raise ConfigError(file, f'engine.{key}', built, f'{here}, as here: {again}')
+
+
+def read_engine(top: ConfigReader) -> EngineMetadata | None:
+    """The section `engine`, if there is one. Raises ConfigError."""
+    if not top.has('engine'):
+        return None
+    section = top.section('engine')
+    capability = section.text('compute_capability')
+    if not re.fullmatch(r'\d+\.\d+', capability):
+        raise section.error('compute_capability', capability, 'a text such as "8.7"')
+    digest = section.text('onnx_sha256').lower()
+    if not SHA256.fullmatch(digest):
+        raise section.error('onnx_sha256', digest, 'a SHA-256: 64 hexadecimal digits')
+    found = EngineMetadata(
+        section.text('gpu'), capability, section.text('tensorrt'), section.text('precision'), digest
+    )
+    section.close()
+    return found

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Where a bundle is, from the parameter `policy`."""
+"""The bundle that the parameter `policy` names: an address, a directory, or a name in models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vla_common.errors import ConfigError
 
 
 def is_address(policy: str) -> bool:
-    """Whether the parameter names a remote policy: ws://host:port."""
+    """Whether the parameter names a policy server: ws://host:port."""
     return policy.strip().startswith(('ws://', 'wss://'))
 
 
@@ -24,9 +24,9 @@ def installed_models() -> Path:
 
 
 def locate_bundle(policy: str, models: Path, key: str = 'policy') -> Path:
-    """A directory as it stands (absolute, ~ or with a slash), or a name in `models`.
+    """A directory as given (absolute, ~ or with a slash), or a name in `models`.
 
-    Raises ConfigError, listing the bundles that there are.
+    Raises ConfigError with a list of the bundles in `models`.
     """
     if not policy.strip():
         raise ConfigError('parameters', key, 'nothing', 'a bundle name or directory')

@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A client of GR00T's ZeroMQ protocol (REQ/REP, msgpack), with a deadline on everything.
+"""A client of GR00T's ZeroMQ protocol (REQ/REP, msgpack), with a deadline on every step.
 
-A connection on which a call failed is of no more use: it is closed, the late answer with it, and
-the next call takes a new one.
+After a failed call the connection is closed, and a late answer with it; the next call opens a new
+one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from vla_policy.remote.openpi_client import MAX_ANSWER, RemoteError
 from vla_policy.remote.wire import Encoding, WireError, pack, unpack
-from vla_policy.remote.zmtp import Requests
+from vla_policy.remote.zmtp import RequestSocket
 
 
 class GrootClient:
@@ -31,7 +31,7 @@ class GrootClient:
         self._encoding = encoding
         self._limit = limit
         self._token = api_token
-        self._requests: Requests | None = None
+        self._socket: RequestSocket | None = None
 
     def call(self, endpoint: str, given: dict[str, Any] | None, timeout: float) -> Any:
         """Raises RemoteError within about `timeout` s, whatever the peer does."""
@@ -42,7 +42,7 @@ class GrootClient:
             request['api_token'] = self._token
         deadline = time.monotonic() + timeout
         try:
-            content = self._open(deadline).ask(pack(request, self._encoding), deadline)
+            content = self._open(deadline).request(pack(request, self._encoding), deadline)
         except TimeoutError as error:
             self.close()
             raise RemoteError(f'{self.url}: no answer within {timeout:.3f} s') from error
@@ -61,17 +61,17 @@ class GrootClient:
         return answer
 
     def close(self) -> None:
-        """At once; nobody waits for the peer."""
-        if self._requests is not None:
-            self._requests.close()
-            self._requests = None
+        """At once, without waiting for the peer."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
-    def _open(self, deadline: float) -> Requests:
-        if self._requests is not None and not self._requests.usable:
-            self.close()  # the server was started anew meanwhile
-        if self._requests is None:
+    def _open(self, deadline: float) -> RequestSocket:
+        if self._socket is not None and not self._socket.usable:
+            self.close()  # the server was restarted
+        if self._socket is None:
             address = urlsplit(self.url)
-            self._requests = Requests(
+            self._socket = RequestSocket(
                 address.hostname or '', address.port or 0, self._limit, deadline
             )
-        return self._requests
+        return self._socket

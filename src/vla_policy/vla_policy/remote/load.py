@@ -1,37 +1,64 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""From a bundle with runtime openpi or groot, or from an address alone, to a policy."""
+"""Remote policies: from a bundle with runtime openpi or groot, or from an address alone."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import importlib
+from dataclasses import replace
 from typing import Any
 
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import ConfigReader
 from vla_policy.bundle.bundle import Bundle, check_joints
-from vla_policy.bundle.remote import read_spec
-from vla_policy.remote.groot_client import GrootClient
-from vla_policy.remote.openpi_client import OpenPiClient, RemoteError
-from vla_policy.remote.policy import GrootWire, OpenPiWire, RemotePolicy
-from vla_policy.remote.wire import Encoding
+from vla_policy.bundle.remote_spec import RemoteSpec, read_described, read_remote
+from vla_policy.types import Policy, Robot
 
 CONNECT_TIMEOUT = 5.0
 CALL_TIMEOUT = 0.5
 
 
-def load_remote(bundle: Bundle, robot: Any, timeout: float = CALL_TIMEOUT) -> RemotePolicy:
-    """Raises ConfigError when a package is missing. Whether the server is there, the first call
-    says."""
-    _require(bundle)
-    if bundle.runtime == 'groot':
-        client = GrootClient(bundle.url, Encoding(bundle.encoding))
-        return RemotePolicy(bundle, robot, GrootWire(client, bundle.dialect), timeout)
-    return RemotePolicy(bundle, robot, OpenPiWire(OpenPiClient(bundle.url)), timeout)
+class OpenPi:
+    """The runtime `openpi` of policy.yaml. The first call connects to the server."""
+
+    @staticmethod
+    def read(top: ConfigReader) -> RemoteSpec:
+        return read_remote(top, ('ws://', 'wss://'))
+
+    @staticmethod
+    def load(bundle: Bundle, robot: Robot, timeout: float = CALL_TIMEOUT) -> Policy:
+        _require(bundle, 'msgpack', 'websockets')
+        from vla_policy.remote.openpi_client import OpenPiClient
+        from vla_policy.remote.policy import OpenPiProtocol, RemotePolicy
+
+        client = OpenPiClient(bundle.spec.url)
+        return RemotePolicy(bundle, robot, OpenPiProtocol(client), timeout)
 
 
-def load_address(url: str, robot: Any, timeout: float = CALL_TIMEOUT) -> RemotePolicy:
-    """Ask the server at ws://host:port what it needs. Raises ConfigError when it is not there or
-    does not say so (an openpi server of others: write a bundle with runtime openpi)."""
+class Groot:
+    """The runtime `groot` of policy.yaml. The first call connects to the server."""
+
+    @staticmethod
+    def read(top: ConfigReader) -> RemoteSpec:
+        return read_remote(top, ('tcp://',), groot=True)
+
+    @staticmethod
+    def load(bundle: Bundle, robot: Robot, timeout: float = CALL_TIMEOUT) -> Policy:
+        _require(bundle, 'msgpack')
+        from vla_policy.remote.groot_client import GrootClient
+        from vla_policy.remote.policy import GrootProtocol, RemotePolicy
+        from vla_policy.remote.wire import Encoding
+
+        spec = bundle.spec
+        client = GrootClient(spec.url, Encoding(spec.encoding))
+        return RemotePolicy(bundle, robot, GrootProtocol(client, spec.dialect), timeout)
+
+
+def load_address(url: str, robot: Robot, timeout: float = CALL_TIMEOUT) -> Policy:
+    """Read the description of the server at ws://host:port. Raises ConfigError when there is no
+    server or no description (other openpi servers: write a bundle with runtime openpi)."""
+    from vla_policy.remote.openpi_client import OpenPiClient, RemoteError
+    from vla_policy.remote.policy import OpenPiProtocol, RemotePolicy
+
     url = url.strip()
     client = OpenPiClient(url)
     try:
@@ -46,50 +73,37 @@ def load_address(url: str, robot: Any, timeout: float = CALL_TIMEOUT) -> RemoteP
     except ConfigError:
         client.drop()
         raise
-    return RemotePolicy(bundle, robot, OpenPiWire(client), timeout)
+    return RemotePolicy(bundle, robot, OpenPiProtocol(client), timeout)
 
 
 def _described(url: str, metadata: dict[str, Any]) -> Bundle:
-    """What a server of ours says of itself. Raises ConfigError."""
-    said = metadata.get('vla')
-    if not isinstance(said, dict):
+    """The bundle that one of our servers describes. Raises ConfigError."""
+    description = metadata.get('vla')
+    if not isinstance(description, dict):
         raise ConfigError(
             url,
             'metadata',
             f'no description (only {", ".join(sorted(map(str, metadata))) or "nothing"})',
-            'a server of ours, or a bundle with runtime: openpi that says what this one needs',
+            'a server of ours, or a bundle with runtime: openpi that describes this one',
         )
-    top = ConfigReader(url, said)
-    spec = read_spec(top.section('inputs'), top.section('outputs'))
+    top = ConfigReader(url, description)
     bundle = Bundle(
-        directory=Path(),
         name=top.text('name', default='remote'),
         version=top.text('version', default='0'),
-        description=top.text('description', default=''),
-        licence='',
         runtime='openpi',
+        spec=replace(read_described(top), url=url),
+        description=top.text('description', default=''),
         robot=top.text('robot', default=''),
-        model='',
-        image=None,
-        state=None,
-        instruction=None,
-        phase=None,
-        action=None,
-        tasks=(),
         goal_like=top.flag('goal_like', default=False),
-        motions={},
-        chunk=None,
-        remote=spec,
-        url=url,
     )
     top.close()
     return bundle
 
 
-def _require(bundle: Bundle) -> None:
-    for package in ('msgpack',) if bundle.runtime == 'groot' else ('msgpack', 'websockets'):
+def _require(bundle: Bundle, *packages: str) -> None:
+    for package in packages:
         try:
-            __import__(package)
+            importlib.import_module(package)
         except ImportError as error:
             raise ConfigError(
                 str(bundle.file), 'runtime', bundle.runtime, f'the Python package {package}'

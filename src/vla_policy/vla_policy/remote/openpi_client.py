@@ -1,10 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A client of the openpi websocket protocol, with a deadline on everything.
+"""A client of the openpi websocket protocol, with a deadline on every step.
 
-The server speaks first: its metadata. Then one request, one answer; a text frame instead of an
-answer is the server's error, after which it closes with 1011. A call that failed in any way drops
-the connection, so that an answer that comes late has nowhere to arrive; the next call connects
-anew, inside its own deadline.
+The server sends its metadata first, then one answer per request; a text frame instead of an answer
+is the server's error, after which it closes with 1011. After a failed call the connection is
+closed, and a late answer with it; the next call connects again within its own deadline.
 """
 
 from __future__ import annotations
@@ -15,18 +14,19 @@ import struct
 import time
 from typing import Any
 
-from vla_policy.remote.wire import Encoding, WireError, pack, unpack
+from vla_common.errors import first_line
+from vla_policy.remote.wire import Encoding, WireError, pack, time_left, unpack
 
 MAX_ANSWER = 16 * 2**20
 """bytes of an answer or of the metadata; a chunk of 50 x 32 numbers has 13 kB."""
 
 QUIET = logging.getLogger('vla_inference.websockets')
-"""For websockets, which logs a traceback for whatever a peer does; it is told as an error, once."""
+"""For websockets, which logs a traceback for every error of a peer; it is reported once, here."""
 QUIET.setLevel(logging.CRITICAL)
 
 
 class RemoteError(RuntimeError):
-    """The call failed; why."""
+    """A call of a remote policy failed."""
 
 
 class OpenPiClient:
@@ -63,13 +63,13 @@ class OpenPiClient:
                 additional_headers=self._headers,
                 proxy=None,
             )
-            # Its __exit__, which would wait for the peer, is never called: `drop` closes.
+            # __exit__ would wait for the peer; `drop` closes instead.
             self._connection = opening.__enter__()
             _bound_sending(self._connection.socket, timeout)
-            first = self._connection.recv(timeout=_left(deadline))
+            first = self._connection.recv(timeout=time_left(deadline))
         except (OSError, TimeoutError, WebSocketException, ValueError) as error:
             self.drop()
-            raise RemoteError(f'{self.url}: {_said(error)}') from error
+            raise RemoteError(f'{self.url}: {first_line(error)[:200]}') from error
         self.metadata = self._mapping(first, 'metadata')
         return self.metadata
 
@@ -81,29 +81,29 @@ class OpenPiClient:
         if self._connection is None:
             self.connect(timeout)
         try:
-            _bound_sending(self._connection.socket, _left(deadline))
+            _bound_sending(self._connection.socket, time_left(deadline))
             self._connection.send(pack(request, Encoding.OPENPI))
-            answer = self._connection.recv(timeout=_left(deadline))
+            answer = self._connection.recv(timeout=time_left(deadline))
         except TimeoutError as error:
             self.drop()
             raise RemoteError(f'{self.url}: no answer within {timeout:.3f} s') from error
         except (OSError, WebSocketException, TypeError) as error:
             self.drop()
-            raise RemoteError(f'{self.url}: {_said(error)}') from error
+            raise RemoteError(f'{self.url}: {first_line(error)[:200]}') from error
         if isinstance(answer, str):
             self.drop()
             raise RemoteError(f'{self.url}: the server failed: {_last_line(answer)}')
         return self._mapping(answer, 'answer')
 
     def drop(self) -> None:
-        """Close at once; nobody waits for the peer."""
+        """Close at once, without waiting for the peer."""
         connection, self._connection = self._connection, None
         if connection is None:
             return
         try:
             connection.socket.shutdown(socket.SHUT_RDWR)
         except OSError:
-            pass  # the peer was faster
+            pass  # closed by the peer
         connection.close_socket()
 
     def _mapping(self, content: Any, what: str) -> dict[str, Any]:
@@ -120,21 +120,10 @@ class OpenPiClient:
 
 
 def _bound_sending(connection: socket.socket, seconds: float) -> None:
-    """A peer that no longer reads must not hold the sender: websockets has no timeout for that."""
+    """A peer that no longer reads must not block the sender: websockets has no timeout for that."""
     whole = int(seconds)
     value = struct.pack('ll', whole, max(1000, int((seconds - whole) * 1e6)))
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0.0:
-        raise TimeoutError
-    return left
-
-
-def _said(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
 
 
 def _last_line(text: str) -> str:

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A policy that is asked over the network: a Policy like any other, and a PolicyError in time."""
+"""A policy on another machine, with a PolicyError within the timeout of a call."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from typing import Any, Protocol
 import numpy as np
 
 from vla_policy.bundle.bundle import Bundle
-from vla_policy.bundle.remote import RemoteSpec
+from vla_policy.bundle.remote_spec import RemoteSpec
 from vla_policy.preprocess import Resizer
 from vla_policy.remote.groot_client import GrootClient
 from vla_policy.remote.openpi_client import OpenPiClient, RemoteError
 from vla_policy.types import (
     ActionChunk,
-    InstructionRefused,
     Observation,
+    Policy,
     PolicyError,
+    Robot,
     check_positions,
 )
 
 
-class Wire(Protocol):
-    """How one protocol asks. Raises RemoteError within about `timeout` s."""
+class PolicyProtocol(Protocol):
+    """A protocol of policy servers. Raises RemoteError within about `timeout` s."""
 
-    def ask(
+    def infer(
         self,
         images: Mapping[str, np.ndarray],
         states: Mapping[str, np.ndarray],
@@ -38,23 +39,23 @@ class Wire(Protocol):
     def close(self) -> None: ...
 
 
-class OpenPiWire:
+class OpenPiProtocol:
     """One flat mapping each way."""
 
     def __init__(self, client: OpenPiClient) -> None:
         self._client = client
 
-    def ask(self, images, states, extra, timeout):
+    def infer(self, images, states, extra, timeout):
         return self._client.infer({**images, **states, **extra}, timeout)
 
     def reset(self, timeout: float) -> None:
-        """The protocol has no word for it: every request stands alone."""
+        """Not part of the protocol: requests are independent."""
 
     def close(self) -> None:
         self._client.drop()
 
 
-class GrootWire:
+class GrootProtocol:
     """nested (N1.6): video, state, language, each with batch and time axes; flat (N1.5):
     video.x, state.x and action.x, with a time axis alone."""
 
@@ -62,7 +63,7 @@ class GrootWire:
         self._client = client
         self._nested = dialect == 'nested'
 
-    def ask(self, images, states, extra, timeout):
+    def infer(self, images, states, extra, timeout):
         if self._nested:
             observation: dict[str, Any] = {
                 'video': {key: image[None, None] for key, image in images.items()},
@@ -76,7 +77,7 @@ class GrootWire:
             given |= {key: [text] for key, text in extra.items()}
         answer = self._client.call('get_action', given, timeout)
         if isinstance(answer, (list, tuple)) and answer:
-            answer = answer[0]  # with some information beside it
+            answer = answer[0]  # (action, information)
         if not isinstance(answer, dict):
             raise RemoteError(f'{self._client.url}: the answer is a {type(answer).__name__}')
         return {str(key).removeprefix('action.'): value for key, value in answer.items()}
@@ -89,17 +90,19 @@ class GrootWire:
         self._client.close()
 
 
-class RemotePolicy:
+class RemotePolicy(Policy):
     """timeout: s for one call, connecting included."""
 
-    def __init__(self, bundle: Bundle, robot: Any, wire: Wire, timeout: float) -> None:
-        spec = bundle.remote
-        assert spec is not None
+    def __init__(
+        self, bundle: Bundle, robot: Robot, protocol: PolicyProtocol, timeout: float
+    ) -> None:
+        spec = bundle.spec
+        assert isinstance(spec, RemoteSpec)
         names = tuple(robot.joint_names)
         self.bundle = bundle
         self.takes_prefix = bool(spec.prefix)
-        self._spec: RemoteSpec = spec
-        self._wire = wire
+        self._spec = spec
+        self._protocol = protocol
         self._timeout = timeout
         self._resizers = {i.key: Resizer(i.width, i.height, i.resize) for i in spec.images}
         self._states = {
@@ -107,25 +110,18 @@ class RemotePolicy:
             for s in spec.states
         }
         self._action = np.array([names.index(joint) for joint in spec.action.joints], np.intp)
-        self._resets = False
-        self.run_s = 0.0
-        self.preprocess_s = 0.0
-
-    def check(self, instruction: str) -> None:
-        if not instruction.strip():
-            raise InstructionRefused('the instruction is empty')
+        self._reset_pending = False
 
     def reset(self) -> None:
-        self._resets = True
+        self._reset_pending = True
 
     def predict(self, observation: Observation) -> ActionChunk:
         spec = self._spec
         images = {}
         for image in spec.images:
-            seen = observation.images.get(image.camera)
-            if seen is None:
+            if image.camera not in observation.images:
                 raise PolicyError(f'no image of camera {image.camera}')
-            images[image.key] = self._resizers[image.key](seen)
+            images[image.key] = self._resizers[image.key](observation.images[image.camera])
         states = {}
         for state in spec.states:
             source = observation.velocity if state.quantity == 'velocity' else observation.position
@@ -143,10 +139,10 @@ class RemotePolicy:
                 'weights': prefix.weights.astype(np.float32),
             }
         try:
-            if self._resets:
-                self._wire.reset(self._timeout)
-                self._resets = False
-            answer = self._wire.ask(images, states, extra, self._timeout)
+            if self._reset_pending:
+                self._protocol.reset(self._timeout)
+                self._reset_pending = False
+            answer = self._protocol.infer(images, states, extra, self._timeout)
         except RemoteError as error:
             raise PolicyError(str(error)) from error
         timing = answer.get('server_timing')
@@ -155,7 +151,7 @@ class RemotePolicy:
         return self._chunk(answer, observation)
 
     def close(self) -> None:
-        self._wire.close()
+        self._protocol.close()
 
     def _chunk(self, answer: Mapping[str, Any], observation: Observation) -> ActionChunk:
         action = self._spec.action
@@ -185,8 +181,8 @@ def _part(answer: Mapping[str, Any], key: str, width: int) -> np.ndarray:
     """(h, k) float64 from an answer's array of (h, k) or (1, h, k)."""
     found = answer.get(key)
     if not isinstance(found, np.ndarray):
-        there = ', '.join(sorted(str(name) for name in answer)[:8])
-        raise PolicyError(f'the answer has no array {key}, only {there}')
+        names = ', '.join(sorted(str(name) for name in answer)[:8])
+        raise PolicyError(f'the answer has no array {key}, only {names}')
     if found.ndim == 3 and found.shape[0] == 1:
         found = found[0]
     if found.ndim != 2 or found.shape[1] != width:

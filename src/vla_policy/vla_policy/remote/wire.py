@@ -1,42 +1,53 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""msgpack with arrays, in the three encodings that are in the field. What is read is bounded.
+"""msgpack with arrays, in the three encodings in use; the size of a message is bounded.
 
 - openpi: {b'__ndarray__': true, b'data', b'dtype', b'shape'}, numbers {b'__npgeneric__': true, ...}
 - GR00T N1.6: {'__ndarray_class__': true, 'as_npy': the bytes of a .npy file}
 - msgpack-numpy (other GR00T servers): {b'nd': true, b'type', b'kind', b'shape', b'data'}
 
-Only booleans, integers and floats are arrays here: an object array would need pickle.
+Arrays are of booleans, integers or floats: an object array would need pickle.
 """
 
 from __future__ import annotations
 
 import io
+import time
 from enum import Enum
 from typing import Any
 
 import msgpack
 import numpy as np
 
+from vla_common.errors import first_line
+
 MAX_DIMENSIONS = 8
 MAX_ITEMS = 100_000
-"""of any list or mapping in a message; arrays are one item."""
+"""of any list or mapping in a message; an array is one item."""
 MAX_NPY_HEADER = 4096
 
 
 class WireError(ValueError):
-    """A message that is none."""
+    """A message that cannot be decoded."""
 
 
 class Encoding(str, Enum):
-    """Of arrays in what is sent."""
+    """Of arrays in requests."""
 
     OPENPI = 'openpi'
     NPY = 'npy'
     MSGPACK_NUMPY = 'msgpack_numpy'
 
 
+def time_left(deadline: float) -> float:
+    """s until the deadline (time.monotonic). Raises TimeoutError after it."""
+    left = deadline - time.monotonic()
+    if left <= 0.0:
+        raise TimeoutError
+    return left
+
+
 def pack(message: Any, encoding: Encoding = Encoding.OPENPI) -> bytes:
-    """Raises TypeError for what has no encoding (object arrays, classes)."""
+    """Raises TypeError for values without an encoding (object arrays, classes)."""
 
     def encode(value: Any) -> Any:
         if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind not in 'biuf':
@@ -51,7 +62,7 @@ def pack(message: Any, encoding: Encoding = Encoding.OPENPI) -> bytes:
 
 
 def unpack(content: bytes, limit: int) -> Any:
-    """A message of at most `limit` bytes. Raises WireError, whatever is wrong with it."""
+    """A message of at most `limit` bytes. Raises WireError for any other."""
     if len(content) > limit:
         raise WireError(f'{len(content)} bytes, limit {limit}')
     try:
@@ -65,10 +76,7 @@ def unpack(content: bytes, limit: int) -> Any:
     except WireError:
         raise
     except Exception as error:  # msgpack raises a dozen types, RecursionError among them
-        text = str(error).splitlines()
-        raise WireError(
-            f'no msgpack message: {text[0] if text else type(error).__name__}'
-        ) from error
+        raise WireError(f'no msgpack message: {first_line(error)}') from error
 
 
 def _array(value: np.ndarray, encoding: Encoding) -> dict:
@@ -131,7 +139,7 @@ def _from_bytes(content: Any, dtype: Any, shape: Any) -> np.ndarray:
     if not isinstance(content, bytes) or not isinstance(shape, (list, tuple)):
         raise WireError('an array without content or shape')
     if len(shape) > MAX_DIMENSIONS or not all(type(n) is int and n >= 0 for n in shape):
-        raise WireError('an array whose shape is none')
+        raise WireError('an array without a valid shape')
     wanted = kind.itemsize
     for n in shape:
         wanted *= n

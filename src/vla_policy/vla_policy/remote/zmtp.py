@@ -1,39 +1,41 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A ZeroMQ REQ socket over one plain TCP connection (ZMTP 3.0, RFC 23, mechanism NULL).
 
-libzmq bounds a part of a message, but not how many parts one has: it takes them in until the last,
-300 MB in a call of half a second that a peer does not end. Here a message has a size, every step
-has the call's deadline, and what was closed is gone: no thread goes on with it.
+Not pyzmq: libzmq bounds a part of a message (ZMQ_MAXMSGSIZE) but not the number of parts, and
+receives all of them before the message is delivered: 300 MB in a call of half a second from a peer
+that never sends the last part. Here a message has a size, every step has the call's deadline, and a
+closed connection has no thread that goes on with it.
 """
 
 from __future__ import annotations
 
 import socket
 import struct
-import time
+
+from vla_policy.remote.wire import time_left
 
 MORE, LONG, COMMAND = 1, 2, 4
 GREETING = 64
 SIGNATURE = b'\xff' + bytes(8) + b'\x7f'
 NULL = b'NULL'.ljust(20, b'\0')
 COMMANDS = 64 * 2**10
-"""bytes of commands (heartbeats, properties) that a peer may say besides its answer."""
+"""bytes of commands (heartbeats, properties) that a peer may send besides its answer."""
 
 
 class ZmtpError(ConnectionError):
-    """The peer speaks something else, or too much."""
+    """The peer uses another protocol, or sends too much."""
 
 
-class Requests:
+class RequestSocket:
     """One request, one answer. limit: bytes of an answer. Not thread-safe.
 
-    Every method raises TimeoutError at the deadline (time.monotonic), and OSError, of which
-    ZmtpError is one, for whatever else the peer or the network does; it is of no more use then."""
+    Every method raises TimeoutError at the deadline (time.monotonic), and OSError (among them
+    ZmtpError) for any other failure of peer or network; the socket cannot be used afterwards."""
 
     def __init__(self, host: str, port: int, limit: int, deadline: float) -> None:
         self._limit = limit
         self._budget = 0
-        self._socket = socket.create_connection((host, port), _left(deadline))
+        self._socket = socket.create_connection((host, port), time_left(deadline))
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._greet(deadline)
@@ -42,12 +44,12 @@ class Requests:
             raise
 
     def close(self) -> None:
-        """At once; nobody waits for the peer."""
+        """At once, without waiting for the peer."""
         self._socket.close()
 
     @property
     def usable(self) -> bool:
-        """Whether the peer has neither gone nor said anything while it was not asked."""
+        """Whether the peer has neither closed nor sent anything without a request."""
         self._socket.settimeout(0.0)
         try:
             self._socket.recv(1, socket.MSG_PEEK)
@@ -57,11 +59,11 @@ class Requests:
             pass
         return False
 
-    def ask(self, content: bytes, deadline: float) -> bytes:
+    def request(self, content: bytes, deadline: float) -> bytes:
         """The answer to one request."""
         flags = LONG if len(content) > 255 else 0
         length = struct.pack('>Q' if flags else 'B', len(content))
-        # An empty part first: what a REP socket takes for the way back.
+        # An empty part first: a REP socket reads it as the return address.
         self._send(bytes([MORE, 0, flags]) + length + content, deadline)
         self._budget = self._limit + COMMANDS
         flags, empty = self._message_part(deadline)
@@ -93,7 +95,7 @@ class Requests:
             raise ZmtpError('no REP socket')
 
     def _message_part(self, deadline: float) -> tuple[int, bytes]:
-        """(flags, content) of the next part that is no command."""
+        """(flags, content) of the next part that is not a command."""
         while True:
             flags, content = self._part(deadline)
             if not flags & COMMAND:
@@ -110,13 +112,13 @@ class Requests:
         return flags, self._take(length, deadline)
 
     def _take(self, count: int, deadline: float) -> bytes:
-        """So many bytes. What the peer announces is not reserved before it has come."""
+        """`count` bytes. Memory is allocated as they arrive, not as the peer announces them."""
         self._budget -= count
         if self._budget < 0:
             raise ZmtpError(f'more than {self._limit} bytes')
         content = bytearray()
         while len(content) < count:
-            self._socket.settimeout(_left(deadline))
+            self._socket.settimeout(time_left(deadline))
             got = self._socket.recv(min(count - len(content), 2**20))
             if not got:
                 raise ZmtpError('the peer has closed the connection')
@@ -124,15 +126,8 @@ class Requests:
         return bytes(content)
 
     def _send(self, content: bytes, deadline: float) -> None:
-        self._socket.settimeout(_left(deadline))
-        self._socket.sendall(content)  # the timeout is that of the whole
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0.0:
-        raise TimeoutError
-    return left
+        self._socket.settimeout(time_left(deadline))
+        self._socket.sendall(content)  # the timeout covers the whole call
 
 
 def _property(name: bytes, value: bytes) -> bytes:
@@ -140,6 +135,6 @@ def _property(name: bytes, value: bytes) -> bytes:
 
 
 def _reason(content: bytes) -> str:
-    """What an ERROR command gives as reason: one byte of length, then the words."""
+    """The reason in an ERROR command: one byte of length, then text."""
     words = content[7:200].decode('ascii', 'replace')
     return ''.join(c for c in words if c.isprintable()) or 'no reason given'

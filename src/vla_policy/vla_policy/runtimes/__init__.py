@@ -1,54 +1,98 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What runs a model file: one file each, behind one small interface.
+"""Runtimes of model files, one module each, behind one interface.
 
-A runtime is imported only when a bundle asks for it: a machine that runs ONNX needs no torch.
+A runtime is imported only when a bundle names it: a machine that runs ONNX needs no torch.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from vla_common.errors import ConfigError
 from vla_policy.bundle.bundle import Bundle
+from vla_policy.bundle.model_spec import ModelSpec
+from vla_policy.registry import RUNTIMES
 
 
 class Runtime(Protocol):
-    """A loaded model: named tensors in, the action tensor out."""
+    """A loaded model. Implementations inherit what has a default here."""
 
     name: str
+    graph: str = ''
+    """See `Policy.graph`."""
 
     def run(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
-        """The action tensor, float. Inputs are not kept and not changed."""
+        """The action tensor, float, from named input tensors, which are not kept or changed."""
         ...
 
-    def close(self) -> None: ...
+    def sample(
+        self,
+        inputs: dict[str, np.ndarray],
+        noise: np.ndarray,
+        target: tuple[np.ndarray, np.ndarray] | None,
+    ) -> list[np.ndarray]:
+        """Only for `outputs.action.flow`: a chunk (h, k) for each noise of (n, h, k), guided to
+        the target (h, k) with weights (h,)."""
+        raise NotImplementedError
+
+    def memory(self) -> int:
+        """Bytes on the device, 0 for the CPU."""
+        return 0
+
+    def close(self) -> None:
+        """Release the model."""
 
 
 def load_runtime(bundle: Bundle, threads: int = 1, device: str = 'cpu') -> Runtime:
     """Raises ConfigError: file, key, found, wanted."""
-    if bundle.runtime == 'onnx':
-        from vla_policy.runtimes.onnx import OnnxRuntime
+    return RUNTIMES.load(bundle.runtime, str(bundle.file), 'runtime')(bundle, threads, device)
 
-        return OnnxRuntime(bundle, threads, device)
-    if bundle.runtime == 'torchscript':
-        from vla_policy.runtimes.torchscript import load_torchscript
 
-        return load_torchscript(bundle, threads, device)
-    if bundle.runtime == 'torch_export':
-        from vla_policy.runtimes.torch_export import load_torch_export
+class TensorInfo(NamedTuple):
+    """kind: name of the dtype. shape: -1 for a free dimension."""
 
-        return load_torch_export(bundle, threads, device)
-    if bundle.runtime == 'pytorch':
-        from vla_policy.runtimes.pytorch import load_pytorch
+    kind: str
+    shape: tuple[int, ...]
 
-        return load_pytorch(bundle, threads, device)
-    if bundle.runtime == 'tensorrt':
-        from vla_policy.runtimes.tensorrt import TensorRtEngine
 
-        return TensorRtEngine(bundle, threads, device)
-    if bundle.runtime == 'litert':
-        from vla_policy.runtimes.litert import LiteRt
+def check_tensors(
+    file: str,
+    spec: ModelSpec,
+    inputs: Mapping[str, TensorInfo],
+    outputs: Mapping[str, TensorInfo],
+    floats: Sequence[str],
+    integers: Sequence[str] = ('int64',),
+) -> None:
+    """Compare a model's tensors with policy.yaml. Raises ConfigError.
 
-        return LiteRt(bundle, threads, device)
-    raise ValueError(f'{bundle.runtime} runs no model file')
+    floats, integers: types that the runtime converts from and to float32 and int64.
+    """
+    for part in spec.inputs:
+        kinds = integers if part.dtype is np.int64 else floats
+        _check_tensor(file, 'input', part.tensor, inputs, kinds, part.shape)
+    for name in inputs:
+        if name not in spec.inputs.tensors:
+            wanted = f'only those of policy.yaml: {", ".join(spec.inputs.tensors)}'
+            raise ConfigError(file, f'input {name}', 'an input', wanted)
+    _check_tensor(file, 'output', spec.action.tensor, outputs, floats, spec.action.shape)
+
+
+def _check_tensor(
+    file: str,
+    side: str,
+    name: str,
+    there: Mapping[str, TensorInfo],
+    kinds: Sequence[str],
+    shape: tuple[int, ...],
+) -> None:
+    wanted = f'{" or ".join(kinds)} {shape}'
+    if name not in there:
+        found = f'only {", ".join(there)}' if there else 'none'
+        raise ConfigError(file, f'{side} {name}', found, wanted)
+    kind, found = there[name]
+    fits = len(found) == len(shape) and all(a in (-1, b) for a, b in zip(found, shape, strict=True))
+    if kind not in kinds or not fits:
+        raise ConfigError(file, f'{side} {name}', f'{kind} {found}', wanted)

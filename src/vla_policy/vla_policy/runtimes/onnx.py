@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from vla_common.errors import ConfigError
+from vla_common.errors import ConfigError, first_line
 from vla_policy.bundle.bundle import Bundle
+from vla_policy.runtimes import Runtime, TensorInfo, check_tensors
 
+FLOATS = ('float32', 'float16')
 TYPES = {'tensor(float)': 'float32', 'tensor(float16)': 'float16', 'tensor(int64)': 'int64'}
 PROVIDERS = {
     'cpu': ('CPUExecutionProvider',),
@@ -19,8 +21,8 @@ PROVIDERS = {
 
 
 def providers(ort: Any, device: str) -> list[Any]:
-    """For cpu, cuda:N or tensorrt:N. Raises ConfigError for one that is not there: ONNX Runtime
-    itself would take the CPU in silence."""
+    """Execution providers for cpu, cuda:N or tensorrt:N. Raises ConfigError for one that is not
+    available: ONNX Runtime itself would use the CPU without an error."""
     kind, _, index = device.partition(':')
     if kind not in PROVIDERS or (index and not index.isdigit()) or (kind == 'cpu' and index):
         raise ConfigError('parameters', 'device', device, 'cpu, cuda:N or tensorrt:N')
@@ -42,13 +44,13 @@ def providers(ort: Any, device: str) -> list[Any]:
     ]
 
 
-class OnnxRuntime:
+class OnnxRuntime(Runtime):
     """A single-file ONNX model, its inputs and outputs checked against policy.yaml at load."""
 
     name = 'onnx'
 
     def __init__(self, bundle: Bundle, threads: int = 1, device: str = 'cpu') -> None:
-        file = str(bundle.directory / bundle.model)
+        file = str(bundle.directory / bundle.model.file)
         try:
             import onnxruntime as ort
         except ImportError as error:
@@ -59,22 +61,23 @@ class OnnxRuntime:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        # Spinning workers would take the cores that the control loops need.
+        # Spinning workers would occupy the cores that the control loops need.
         options.add_session_config_entry('session.intra_op.allow_spinning', '0')
         options.log_severity_level = 3
-        content = bundle.read(bundle.model)
+        content = bundle.read(bundle.model.file)
         try:
             self._session = ort.InferenceSession(content, options, providers=wanted)
         except Exception as error:  # onnxruntime raises several types without a common base
-            raise ConfigError(file, 'model', _first_line(error), 'an ONNX model') from error
+            raise ConfigError(file, 'model', first_line(error), 'an ONNX model') from error
         used = self._session.get_providers()
         first = wanted[0] if isinstance(wanted[0], str) else wanted[0][0]
         if first not in used:
             raise ConfigError('parameters', 'device', device, f'one of {", ".join(used)}')
-        self._halves: tuple[str, ...] = ()
-        self._check(bundle, file)
-        assert bundle.action is not None
-        self._outputs = [bundle.action.tensor]
+        found = {node.name: _info(node) for node in self._session.get_inputs()}
+        outputs = {node.name: _info(node) for node in self._session.get_outputs()}
+        check_tensors(file, bundle.model, found, outputs, FLOATS)
+        self._halves = [name for name, info in found.items() if info.kind == 'float16']
+        self._outputs = [bundle.model.action.tensor]
 
     def run(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
         if self._halves:
@@ -87,48 +90,7 @@ class OnnxRuntime:
     def close(self) -> None:
         self._session = None
 
-    def _check(self, bundle: Bundle, file: str) -> None:
-        found = {node.name: node for node in self._session.get_inputs()}
-        wanted = {part.tensor: part for part in bundle.inputs}
-        for tensor, part in wanted.items():
-            kinds = ('int64',) if part is bundle.instruction else ('float32', 'float16')
-            if tensor not in found:
-                raise ConfigError(
-                    file, f'input {tensor}', _names(found), f'{kinds[0]} {part.shape}'
-                )
-            kind = _check_tensor(file, f'input {tensor}', found[tensor], kinds, part.shape)
-            if kind == 'float16':
-                self._halves = (*self._halves, tensor)
-        extra = [name for name in found if name not in wanted]
-        if extra:
-            raise ConfigError(
-                file, f'input {extra[0]}', 'an input', f'only what policy.yaml has: {list(wanted)}'
-            )
-        outputs = {node.name: node for node in self._session.get_outputs()}
-        action = bundle.action
-        assert action is not None
-        if action.tensor not in outputs:
-            raise ConfigError(file, f'output {action.tensor}', _names(outputs), str(action.shape))
-        key = f'output {action.tensor}'
-        _check_tensor(file, key, outputs[action.tensor], ('float32', 'float16'), action.shape)
 
-
-def _check_tensor(
-    file: str, key: str, node: Any, kinds: tuple[str, ...], shape: tuple[int, ...]
-) -> str:
-    found_kind = TYPES.get(node.type, node.type)
-    fits = len(node.shape) == len(shape) and all(
-        not isinstance(found, int) or found == wanted  # a name or None is a free dimension
-        for found, wanted in zip(node.shape, shape, strict=True)
-    )
-    if found_kind not in kinds or not fits:
-        raise ConfigError(file, key, f'{found_kind} {tuple(node.shape)}', f'{kinds[0]} {shape}')
-    return found_kind
-
-
-def _names(nodes: dict) -> str:
-    return 'only ' + ', '.join(nodes) if nodes else 'none'
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+def _info(node: Any) -> TensorInfo:
+    shape = (size if isinstance(size, int) else -1 for size in node.shape)
+    return TensorInfo(TYPES.get(node.type, node.type), tuple(shape))

@@ -2,32 +2,32 @@
 """TensorRT engines, with the API of TensorRT 10 and later: tensors by name, execute_async_v3 on a
 stream of our own.
 
-TensorRT is imported when a bundle asks for it, and torch for memory and streams. What the tests run
-is a double of that API (`test/tensorrt_double.py`); on a GPU this file was never executed.
+torch provides memory and streams. The tests use a double of the API
+(`testing/tensorrt_double.py`); this file was never executed on a GPU.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from vla_common.errors import ConfigError
 from vla_policy.bundle.bundle import Bundle
+from vla_policy.runtimes import Runtime, TensorInfo, check_tensors
 
-TYPES = {'FLOAT': 'float32', 'HALF': 'float16', 'BF16': 'bfloat16', 'INT64': 'int64'}
 FLOATS = ('float32', 'float16', 'bfloat16')
+TYPES = {'FLOAT': 'float32', 'HALF': 'float16', 'BF16': 'bfloat16', 'INT64': 'int64'}
 
 
-class TensorRtEngine:
-    """Raises ConfigError for what it cannot use: an engine runs on the kind of GPU and with the
-    version of TensorRT that it was built for, and on no other."""
+class TensorRtEngine(Runtime):
+    """An engine runs on the kind of GPU and with the version of TensorRT that it was built for, and
+    on no other. Raises ConfigError for one that cannot be used."""
 
     name = 'tensorrt'
 
     def __init__(self, bundle: Bundle, threads: int = 1, device: str = 'cuda:0') -> None:
-        file = str(bundle.directory / bundle.model)
+        file = str(bundle.directory / bundle.model.file)
         try:
             import tensorrt
             import torch
@@ -42,19 +42,19 @@ class TensorRtEngine:
         self._torch = torch
         self._device = torch.device(device)
         gpu = torch.cuda.get_device_name(self._device)
-        if bundle.engine is not None:
+        if bundle.model.engine is not None:
             major, minor = torch.cuda.get_device_capability(self._device)
             version = str(tensorrt.__version__)
-            bundle.engine.check(str(bundle.file), gpu, f'{major}.{minor}', version)
+            bundle.model.engine.check(str(bundle.file), gpu, f'{major}.{minor}', version)
         self._log = tensorrt.Logger(tensorrt.Logger.ERROR)
         self._runtime = tensorrt.Runtime(self._log)
         with torch.cuda.device(self._device):
-            engine = self._runtime.deserialize_cuda_engine(bundle.read(bundle.model))
+            engine = self._runtime.deserialize_cuda_engine(bundle.read(bundle.model.file))
             if engine is None:
                 raise ConfigError(
                     file,
                     'model',
-                    'an engine that TensorRT refuses (its words are above)',
+                    'an engine that TensorRT rejects (its message is above)',
                     f'one built for this GPU ({gpu}) with TensorRT {tensorrt.__version__}',
                 )
             self._engine = engine
@@ -64,8 +64,7 @@ class TensorRtEngine:
             raise ConfigError(file, 'model', 'no execution context', 'enough memory on the GPU')
         self._buffers: dict[str, Any] = {}
         self._pinned: dict[str, Any] = {}
-        assert bundle.action is not None
-        self._output = bundle.action.tensor
+        self._output = bundle.model.action.tensor
         self._bind(tensorrt, bundle, file)
 
     def run(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
@@ -86,7 +85,7 @@ class TensorRtEngine:
         return own + int(getattr(self._engine, 'device_memory_size_v2', 0))
 
     def close(self) -> None:
-        # In this order: a context must not outlive its engine, an engine not its runtime.
+        # A context must not outlive its engine, an engine not its runtime.
         self._context = None
         self._engine = None
         self._runtime = None
@@ -94,44 +93,32 @@ class TensorRtEngine:
         self._pinned.clear()
 
     def _bind(self, tensorrt: Any, bundle: Bundle, file: str) -> None:
-        torch, engine = self._torch, self._engine
-        wanted = {part.tensor: part for part in bundle.inputs}
-        assert bundle.action is not None
-        shapes = {name: part.shape for name, part in wanted.items()}
-        shapes[self._output] = bundle.action.shape
-        found: dict[str, str] = {}
+        torch, engine, spec = self._torch, self._engine, bundle.model
+        inputs: dict[str, TensorInfo] = {}
+        outputs: dict[str, TensorInfo] = {}
         for i in range(engine.num_io_tensors):
             name = engine.get_tensor_name(i)
             is_input = engine.get_tensor_mode(name) == tensorrt.TensorIOMode.INPUT
-            kind = TYPES.get(engine.get_tensor_dtype(name).name, '')
-            found[name] = kind
-            shape = tuple(engine.get_tensor_shape(name))
-            key = f'{"input" if is_input else "output"} {name}'
-            if is_input != (name in wanted):
-                raise ConfigError(file, key, 'there', f'inputs {list(wanted)} only')
-            if name not in shapes:
-                # An output nobody asked for still needs somewhere to be written.
-                shapes[name] = shape
-                if -1 in shape:
-                    raise ConfigError(file, key, shape, 'a fixed shape')
-            fits = len(shape) == len(shapes[name]) and all(
-                a in (-1, b) for a, b in zip(shape, shapes[name], strict=True)
+            kind = engine.get_tensor_dtype(name).name
+            info = TensorInfo(TYPES.get(kind, kind), tuple(engine.get_tensor_shape(name)))
+            (inputs if is_input else outputs)[name] = info
+        check_tensors(file, spec, inputs, outputs, FLOATS)
+        shapes = {part.tensor: part.shape for part in spec.inputs}
+        for name, (kind, shape) in inputs.items():
+            if -1 in shape and not self._context.set_input_shape(name, shapes[name]):
+                raise ConfigError(file, f'input {name}', shape, f'a profile with {shapes[name]}')
+            self._pinned[name] = torch.zeros(
+                shapes[name],
+                dtype=torch.int64 if kind == 'int64' else torch.float32,
+                pin_memory=self._device.type == 'cuda',
             )
-            number = 'int64' if name in wanted and wanted[name] is bundle.instruction else 'float'
-            if not fits or not (kind in FLOATS if number == 'float' else kind == number):
-                raise ConfigError(file, key, f'{kind} {shape}', f'{number} {shapes[name]}')
-            if is_input and -1 in shape and not self._context.set_input_shape(name, shapes[name]):
-                raise ConfigError(file, key, shape, f'a profile with {shapes[name]}')
-        for name in (*wanted, self._output):
-            if name not in found:
-                raise ConfigError(file, name, f'only {", ".join(found)}', f'{shapes[name]}')
-        for name, kind in found.items():
-            buffer = torch.zeros(shapes[name], dtype=getattr(torch, kind), device=self._device)
-            assert buffer.numel() == math.prod(shapes[name])
+        shapes[self._output] = spec.action.shape
+        for name, (kind, shape) in (inputs | outputs).items():
+            # An output that is not used still needs a buffer.
+            if name not in shapes and (-1 in shape or kind not in TYPES.values()):
+                raise ConfigError(file, f'output {name}', f'{kind} {shape}', 'a fixed shape')
+            buffer = torch.zeros(
+                shapes.get(name, shape), dtype=getattr(torch, kind), device=self._device
+            )
             self._buffers[name] = buffer
             self._context.set_tensor_address(name, buffer.data_ptr())
-            if name in wanted:
-                plain = torch.int64 if kind == 'int64' else torch.float32
-                self._pinned[name] = torch.zeros(
-                    shapes[name], dtype=plain, pin_memory=self._device.type == 'cuda'
-                )

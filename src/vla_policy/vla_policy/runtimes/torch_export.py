@@ -1,9 +1,10 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Programs that torch.export wrote (.pt2).
+"""Programs written by torch.export (.pt2).
 
-torch.export.load unpickles what an archive marks as pickled, and its sample inputs without bounds
-when the bounded way fails. So an archive is looked through first: what is marked is refused, and
-the sample inputs must load the bounded way (tensors and plain containers, no code).
+torch.export.load unpickles entries that an archive marks as pickled, and its sample inputs without
+restriction when the restricted loader fails. So an archive is checked first: marked entries are
+rejected, and the sample inputs must load with the restricted loader (tensors and plain containers,
+no code).
 """
 
 from __future__ import annotations
@@ -14,29 +15,23 @@ import warnings
 import zipfile
 from typing import Any
 
-from vla_common.errors import ConfigError
+from vla_common.errors import ConfigError, first_line
 from vla_policy.bundle.bundle import Bundle
-from vla_policy.runtimes.torch_module import TorchModule, import_torch, torch_device
+from vla_policy.runtimes.torch_module import TorchModule, open_torch
 
 CODE = ('custom_obj', 'opaque_obj')
 MAX_UNPACKED = 64 * 2**30
 
 
 def load_torch_export(bundle: Bundle, threads: int = 1, device: str = 'cpu') -> TorchModule:
-    """Raises ConfigError for what cannot be used."""
-    torch = import_torch(bundle)
-    where = torch_device(torch, device)
-    file = str(bundle.directory / bundle.model)
-    if bundle.precision:
-        raise ConfigError(
-            str(bundle.file),
-            'precision',
-            bundle.precision,
-            'none: a program has the precision in which it was exported',
-        )
-    torch.set_num_threads(threads)
-    content = bundle.read(bundle.model)
-    look_through(torch, content, file)
+    """Raises ConfigError for a file that cannot be used."""
+    torch, where = open_torch(bundle, threads, device)
+    spec, file = bundle.model, str(bundle.directory / bundle.model.file)
+    if spec.precision:
+        wanted = 'none: a program has the precision in which it was exported'
+        raise ConfigError(str(bundle.file), 'precision', spec.precision, wanted)
+    content = bundle.read(spec.file)
+    check_archive(torch, content, file)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
@@ -46,16 +41,13 @@ def load_torch_export(bundle: Bundle, threads: int = 1, device: str = 'cpu') -> 
 
                 program = move_to_device_pass(program, str(where))
             module = program.module()
-    except Exception as error:  # torch raises many types here
-        text = str(error).strip().splitlines()
-        raise ConfigError(
-            file, 'model', text[0] if text else type(error).__name__, 'a torch.export program'
-        ) from error
+    except Exception as error:  # torch raises many types
+        raise ConfigError(file, 'model', first_line(error), 'a torch.export program') from error
     return TorchModule(bundle, 'torch_export', module, where, torch.float32)
 
 
-def look_through(torch: Any, content: bytes, file: str) -> None:
-    """Raise ConfigError unless nothing in the archive would run code when it is read."""
+def check_archive(torch: Any, content: bytes, file: str) -> None:
+    """Raise ConfigError for an archive that would run code when it is read."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
     except zipfile.BadZipFile as error:
@@ -76,7 +68,7 @@ def look_through(torch: Any, content: bytes, file: str) -> None:
             if '/sample_inputs/' in name:
                 try:
                     torch.load(io.BytesIO(archive.read(name)), weights_only=True)
-                except Exception as error:  # pickle's, torch's: whatever it says, it is refused
+                except Exception as error:  # of pickle or of torch
                     raise ConfigError(
                         file, 'model', f'{name}, which would run code', 'tensors only'
                     ) from error

@@ -1,10 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A torch module of any origin, called as a Runtime. With its siblings the only code here that
-imports torch.
+"""A torch module of any origin as a Runtime.
 
-The module takes its inputs by position, in the order that policy.yaml gives them: image, state,
-instruction, phase (those that are there). It returns the action tensor, or a dictionary or named
-tuple that has it under its name, or a tuple that begins with it.
+The module takes its inputs by position: images, depth images, state, instruction, phase, noise
+(those in policy.yaml). It returns the action tensor, or a dictionary or named tuple with that name,
+or a tuple that begins with it.
 """
 
 from __future__ import annotations
@@ -13,25 +12,28 @@ from typing import Any
 
 import numpy as np
 
-from vla_common.errors import ConfigError
+from vla_common.errors import ConfigError, first_line
 from vla_policy.bundle.bundle import Bundle
+from vla_policy.runtimes import Runtime
 
 WARM_UP_BEFORE_GRAPH = 3
 
 
-def import_torch(bundle: Bundle) -> Any:
-    """Raises ConfigError when torch is not installed."""
+def open_torch(bundle: Bundle, threads: int, device: str) -> tuple[Any, Any]:
+    """The module torch, and the device. Raises ConfigError when one of them is not there."""
     try:
         import torch
     except ImportError as error:
         raise ConfigError(
             str(bundle.file), 'runtime', bundle.runtime, 'the Python package torch installed'
         ) from error
-    return torch
+    where = torch_device(torch, device)
+    torch.set_num_threads(threads)
+    return torch, where
 
 
 def torch_device(torch: Any, device: str) -> Any:
-    """Raises ConfigError for one that is not there; it is never replaced by another in silence."""
+    """Raises ConfigError for a device that is not there; there is no silent replacement."""
     key = 'device'
     try:
         found = torch.device(device)
@@ -48,26 +50,25 @@ def torch_device(torch: Any, device: str) -> Any:
     return found
 
 
-class TorchModule:
-    """module: on `device` and in its precision already. dtype: of the float inputs.
+class TorchModule(Runtime):
+    """module: on `device` and in its precision. dtype: of the float inputs.
 
-    On a CUDA device inputs go through pinned buffers into fixed tensors, and the call is recorded
-    once as a CUDA graph and replayed; a module that cannot be recorded is called as it is, and
-    `graph` says why.
+    On a CUDA device inputs are copied through pinned buffers into fixed tensors, and the call is
+    recorded once as a CUDA graph and replayed. A module that cannot be recorded is called directly,
+    and `graph` has the reason.
     """
 
     def __init__(self, bundle: Bundle, name: str, module: Any, device: Any, dtype: Any) -> None:
         import torch
 
-        assert bundle.action is not None
         self.name = name
         self.graph = 'none: no CUDA device'
         self._torch = torch
         self._module = module
         self._device = device
         self._dtype = dtype
-        self._order = [part.tensor for part in bundle.inputs]
-        self._output = bundle.action.tensor
+        self._order = bundle.model.inputs.tensors
+        self._output = bundle.model.action.tensor
         self._fixed: dict[str, Any] = {}
         self._recorded: Any = None
         self._answer: Any = None
@@ -79,7 +80,7 @@ class TorchModule:
         torch = self._torch
         with torch.inference_mode():
             if self._device.type == 'cuda':
-                return self._run_there(inputs)
+                return self._run_on_device(inputs)
             tensors = []
             for name in self._order:
                 tensor = torch.from_numpy(inputs[name])
@@ -87,16 +88,13 @@ class TorchModule:
             return self._pick(self._module(*tensors)).float().numpy()
 
     def memory(self) -> int:
-        """Bytes that torch holds on the device; 0 for the CPU."""
-        if self._device.type != 'cuda':
-            return 0
-        return int(self._torch.cuda.memory_reserved(self._device))
+        return reserved_memory(self._torch, self._device)
 
     def close(self) -> None:
         self._module = self._recorded = self._answer = None
         self._fixed.clear()
 
-    def _run_there(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+    def _run_on_device(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
         torch = self._torch
         for name in self._order:
             source = torch.from_numpy(inputs[name])
@@ -120,13 +118,13 @@ class TorchModule:
             stream = torch.cuda.Stream(self._device)
             with torch.inference_mode(), torch.cuda.stream(stream):
                 for _ in range(WARM_UP_BEFORE_GRAPH):
-                    self._run_there(zeros(bundle))
+                    self._run_on_device(bundle.model.inputs.zeros())
             stream.synchronize()
             graph = torch.cuda.CUDAGraph()
             with torch.inference_mode(), torch.cuda.graph(graph):
                 self._answer = self._pick(self._module(*(self._fixed[n][1] for n in self._order)))
         except RuntimeError as error:
-            self.graph = f'none: {str(error).splitlines()[0]}'
+            self.graph = f'none: {first_line(error)}'
             self._recorded = None
             return
         self._recorded, self.graph = graph, 'recorded'
@@ -139,32 +137,33 @@ class TorchModule:
         return answer
 
     def _check(self, bundle: Bundle) -> None:
-        """Run once on zeros: a torch module carries no shapes that could be read."""
-        action, file = bundle.action, str(bundle.directory / bundle.model)
-        assert action is not None
-        black = zeros(bundle)
+        """Run once on zeros: a torch module has no shapes that could be read."""
+        action, file = bundle.model.action, str(bundle.directory / bundle.model.file)
+        black = bundle.model.inputs.zeros()
         shapes = ', '.join(f'{name} {tensor.shape}' for name, tensor in black.items())
         wanted = f'output {action.tensor} {action.shape} for inputs {shapes}'
         try:
             found = self.run(black)
-        except Exception as error:  # whatever the module raises for inputs that do not fit
-            lines = [line for line in str(error).splitlines() if line.strip()]
-            raise ConfigError(file, 'model', lines[-1] if lines else repr(error), wanted) from error
+        except Exception as error:  # the type depends on the module
+            raise ConfigError(file, 'model', last_line(error), wanted) from error
         if found.shape != action.shape:
             raise ConfigError(file, f'output {action.tensor}', found.shape, wanted)
 
 
-def zeros(bundle: Bundle) -> dict[str, np.ndarray]:
-    """Inputs of the right names, types and shapes."""
-    return {
-        part.tensor: np.zeros(part.shape, np.int64 if part is bundle.instruction else np.float32)
-        for part in bundle.inputs
-    }
+def reserved_memory(torch: Any, device: Any) -> int:
+    """Bytes that torch has reserved on the device; 0 for the CPU."""
+    return int(torch.cuda.memory_reserved(device)) if device.type == 'cuda' else 0
+
+
+def last_line(error: Exception) -> str:
+    """The last line of an exception's message: where torch has the cause."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else repr(error)
 
 
 def cast(torch: Any, module: Any, precision: str) -> tuple[Any, Any]:
-    """The module in float32, float16 or bfloat16, and the dtype of its inputs; without a precision
-    as it is, with inputs in float32."""
+    """The module in float32, float16 or bfloat16, and the dtype of its inputs; unchanged and with
+    float32 inputs without a precision."""
     if not precision:
         return module, torch.float32
     dtype = getattr(torch, precision)

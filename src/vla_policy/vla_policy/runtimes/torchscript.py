@@ -5,27 +5,20 @@ from __future__ import annotations
 
 import io
 
-from vla_common.errors import ConfigError
+from vla_common.errors import ConfigError, first_line
 from vla_policy.bundle.bundle import Bundle
-from vla_policy.runtimes.torch_module import TorchModule, cast, import_torch, torch_device
+from vla_policy.runtimes.torch_module import TorchModule, cast, open_torch
 
 
 def load_torchscript(bundle: Bundle, threads: int = 1, device: str = 'cpu') -> TorchModule:
-    """Raises ConfigError for what cannot be used."""
-    torch = import_torch(bundle)
-    where = torch_device(torch, device)
-    torch.set_num_threads(threads)
-    content = bundle.read(bundle.model)
+    """Raises ConfigError for a file that cannot be used."""
+    torch, where = open_torch(bundle, threads, device)
+    content = bundle.read(bundle.model.file)
     try:
-        # Loaded to the CPU first: a module traced on a GPU must load where there is none.
+        # To the CPU first: a module traced on a GPU must load on a machine without one.
         module = torch.jit.load(io.BytesIO(content), map_location='cpu')
-    except Exception as error:  # torch raises RuntimeError, ValueError and others here
-        text = str(error).strip().splitlines()
-        raise ConfigError(
-            str(bundle.directory / bundle.model),
-            'model',
-            text[0] if text else type(error).__name__,
-            'a TorchScript module',
-        ) from error
-    module, dtype = cast(torch, module.eval(), bundle.precision)
+    except Exception as error:  # torch raises RuntimeError, ValueError and others
+        file = str(bundle.directory / bundle.model.file)
+        raise ConfigError(file, 'model', first_line(error), 'a TorchScript module') from error
+    module, dtype = cast(torch, module.eval(), bundle.model.precision)
     return TorchModule(bundle, 'torchscript', module.to(where), where, dtype)

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Writes tiny policy bundles: the model is known, so its answers can be told by hand."""
+"""Writes small policy bundles with known models, whose answers can be computed by hand."""
 
 from __future__ import annotations
 
@@ -153,8 +153,20 @@ def write_tokenizer(path: Path) -> None:
     )
 
 
-def write_bundle(directory: Path, change=None, runtime: str = 'onnx', hashes=True, **model) -> dict:
-    """Write a whole bundle; `change(mapping)` may spoil policy.yaml before it is written."""
+def write_policy(directory: Path, content: dict, *names: str, change=None) -> dict:
+    """Write policy.yaml with the hashes of the files `names` there; `change(content)` may corrupt
+    it before."""
+    directory.mkdir(parents=True, exist_ok=True)
+    digests = {n: hashlib.sha256((directory / n).read_bytes()).hexdigest() for n in names}
+    content = copy.deepcopy(content) | ({'files': digests} if names else {})
+    if change is not None:
+        change(content)
+    (directory / 'policy.yaml').write_text(yaml.safe_dump(content, sort_keys=False))
+    return content
+
+
+def write_bundle(directory: Path, change=None, runtime: str = 'onnx', **model) -> dict:
+    """Write a whole bundle; `change(content)` may corrupt policy.yaml before it is written."""
     directory.mkdir(parents=True, exist_ok=True)
     content = copy.deepcopy(ONNX)
     if runtime == 'torchscript':
@@ -163,12 +175,82 @@ def write_bundle(directory: Path, change=None, runtime: str = 'onnx', hashes=Tru
     else:
         write_onnx_model(directory / 'model.onnx', **model)
     write_tokenizer(directory / 'tokenizer.json')
-    if hashes:
-        content['files'] = {
-            name: hashlib.sha256((directory / name).read_bytes()).hexdigest()
-            for name in (content['model'], 'tokenizer.json')
-        }
-    if change is not None:
-        change(content)
-    (directory / 'policy.yaml').write_text(yaml.safe_dump(content, sort_keys=False))
-    return content
+    return write_policy(directory, content, content['model'], 'tokenizer.json', change=change)
+
+
+# --- a model that adds 0.1 to the state ---
+
+PLUS_JOINTS = ['left_elbow', 'head_yaw']
+
+
+def write_plus_bundle(directory: Path, batch: int | str) -> str:
+    """targets = state + 0.1, six points; `batch` names the first dimension or fixes it."""
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    grid = numpy_helper.from_array(np.full((1, 6, 2), 0.1, np.float32), 'grid')
+    axis = numpy_helper.from_array(np.int64([1]), 'axis')
+    graph = helper.make_graph(
+        [
+            helper.make_node('Unsqueeze', ['state', 'axis'], ['row']),
+            helper.make_node('Add', ['row', 'grid'], ['targets']),
+        ],
+        'plus',
+        [helper.make_tensor_value_info('state', TensorProto.FLOAT, [batch, 2])],
+        [helper.make_tensor_value_info('targets', TensorProto.FLOAT, [batch, 6, 2])],
+        [grid, axis],
+    )
+    directory.mkdir(exist_ok=True)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+    save(model, str(directory / 'model.onnx'))
+    joints = {'joints': PLUS_JOINTS, 'mean': [0.0, 0.0], 'std': [1.0, 1.0]}
+    action = {'tensor': 'targets', 'kind': 'joint_position', 'horizon': 6, 'step': 0.1} | joints
+    content = {
+        'format': 1,
+        'name': 'plus',
+        'version': '1',
+        'runtime': 'onnx',
+        'model': 'model.onnx',
+        'inputs': {'state': {'tensor': 'state'} | joints},
+        'outputs': {'action': action},
+    }
+    write_policy(directory, content, 'model.onnx')
+    return str(directory)
+
+
+# --- policies on servers of others ---
+
+REMOTE = {
+    'format': 1,
+    'name': 'pi',
+    'version': '1',
+    'runtime': 'openpi',
+    'inputs': {
+        'images': {'observation/image': {'camera': 'head', 'width': 12, 'height': 8}},
+        'states': {'observation/state': {'joints': JOINTS}},
+        'instruction': 'prompt',
+    },
+    'outputs': {
+        'action': {'parts': {'actions': JOINTS}, 'kind': 'joint_delta', 'step': STEP, 'horizon': 5}
+    },
+}
+
+
+def remote_bundle(directory: Path, url: str, **changes) -> Path:
+    write_policy(directory, REMOTE | {'url': url} | changes)
+    return directory
+
+
+def groot_bundle(directory: Path, url: str, dialect='nested', encoding='npy') -> Path:
+    return remote_bundle(
+        directory,
+        url,
+        runtime='groot',
+        dialect=dialect,
+        encoding=encoding,
+        inputs={
+            'images': {'ego_view': {'camera': 'head', 'width': 12, 'height': 8}},
+            'states': {'left_arm': {'joints': JOINTS[:2]}, 'head': {'joints': JOINTS[2:]}},
+            'instruction': 'annotation.human.task_description',
+        },
+        outputs={'action': {'parts': {'left_arm': JOINTS[:2], 'head': JOINTS[2:]}, 'step': STEP}},
+    )

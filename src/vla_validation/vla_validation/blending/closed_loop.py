@@ -23,8 +23,8 @@ ARM = ('left_shoulder_pitch', 'left_shoulder_roll', 'left_elbow', 'left_wrist_pi
 
 @dataclass(frozen=True)
 class TrackingOutcome:
-    """What one run came to. error: rad, RMS to the nearer of the expert's motions. jumps (b, 3):
-    position rad, velocity rad/s, acceleration rad/s^2 of each border as asked for. acceleration,
+    """The outcome of one run. error: rad, RMS to the nearer of the expert's motions. jumps (b, 3):
+    position rad, velocity rad/s, acceleration rad/s^2 of each border as requested. acceleration,
     jerk: of what the filter sent, the largest acceleration rad/s^2 and the RMS jerk rad/s^3.
     beyond: how far a command went beyond the filter's own limits, 0 if never."""
 
@@ -44,9 +44,9 @@ def run(
     delay: float,
     duration: float = 20.0,
     seed: int = 0,
-    led: bool = True,
+    guided: bool = True,
 ) -> TrackingOutcome:
-    """delay: s from a frame to its chunk; one call at a time, as in the node. led: the policy is
+    """delay: s from a frame to its chunk; one call at a time, as in the node. guided: the policy is
     given the prefix, as flow-matching heads can be."""
     pipeline = SafetyPipeline(robot, parameters, DT)
     indices = np.array([robot.index[name] for name in ARM])
@@ -74,7 +74,7 @@ def run(
                         step = joined.jump
                         jumps.append((step.position, step.velocity, step.acceleration))
         if pending is None and now >= next_frame - 1e-9:
-            prefix = blender.prefix(_ns(now)) if led else None
+            prefix = blender.prefix(_ns(now)) if guided else None
             seen = Observation({}, position, velocity, UPRIGHT, '', _ns(now), now, prefix)
             # The answer is computed now from what is seen now, and held back for the delay.
             pending = (now, now + delay, policy.predict(seen))

@@ -1,25 +1,24 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""`ros2 run vla_validation blending [--json]`: the blending modes side by side, for delays."""
+"""``ros2 run vla_validation blending``: the blending modes side by side, for delays of a chunk."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
+from typing import Any
 
 import numpy as np
 
-from vla_common.errors import ConfigError
 from vla_inference.blending.blender import Blending, BlendingParameters
 from vla_robot import load_robot
 from vla_safety.parameters import FilterParameters, load_parameters
+from vla_validation import report
 from vla_validation.blending.closed_loop import TrackingOutcome, run
 
 DELAYS = (0.1, 0.2, 0.3, 0.4)
 MODES = (
     ('replace', Blending.REPLACE, False),
     ('ensemble', Blending.ENSEMBLE, False),
-    # What rtc is for a policy that takes no prefix: the committed part and the lead-over only.
+    # rtc for a policy that takes no prefix: the committed part and the blend time only.
     ('rtc, unled', Blending.RTC, False),
     ('rtc', Blending.RTC, True),
 )
@@ -52,49 +51,57 @@ def study(
         table[f'{1e3 * delay:.0f}'] = {
             name: row(
                 [
-                    run(robot, parameters, BlendingParameters(mode), delay, duration, seed, led)
+                    run(robot, parameters, BlendingParameters(mode), delay, duration, seed, guided)
                     for seed in range(seeds)
                 ]
             )
-            for name, mode, led in MODES
+            for name, mode, guided in MODES
         }
     return table
 
 
+COLUMNS = {
+    'error_rad': 'error',
+    'position_p95': 'dpos',
+    'velocity_p95': 'dvel',
+    'acceleration_p95': 'dacc',
+    'sent_acceleration_max': 'acc max',
+    'sent_jerk_rms': 'jerk',
+    'beyond_limits': 'beyond',
+    'starved_s': 'starved s',
+    'borders': 'borders',
+}
+
+
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog='blending', description=__doc__)
+    parser = report.parser(
+        'blending',
+        'Compare the blending modes in simulation, for delays of a chunk.',
+        'error: RMS to the expert. At the borders between chunks, as requested: 95th percentile\n'
+        'of the step in rad (dpos), rad/s (dvel), rad/s^2 (dacc). Sent by the filter: largest\n'
+        'acceleration, RMS jerk, excess over the limits (beyond).\n\n'
+        'Exit status 0: measured; 1: not.\n\n'
+        'example:\n  ros2 run vla_validation blending --delay 0.1 0.3 --seeds 10',
+    )
     parser.add_argument('--robot', default='humanoid32', help='robot name or directory')
     parser.add_argument('--delay', type=float, nargs='+', default=DELAYS, help='s')
     parser.add_argument('--duration', type=float, default=20.0, help='simulated s of each run')
     parser.add_argument('--seeds', type=int, default=5, help='runs of each mode and delay')
-    parser.add_argument('--json', action='store_true', help='one JSON object as the last line')
     args = parser.parse_args(arguments)
-    try:
+
+    def work() -> tuple[dict[str, Any], int]:
         robot = load_robot(args.robot)
-        table = study(robot, load_parameters(), args.delay, args.duration, max(1, args.seeds))
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        if args.json:
-            print(json.dumps({'error': str(error)}))
-        return 1
-    if args.json:
-        print(json.dumps(table))
-        return 0
-    print('error: RMS to the expert. Borders, as asked for: 95th percentile of the step in rad,')
-    print('rad/s, rad/s^2. Sent by the filter: largest acceleration, RMS jerk, excess over limits.')
-    print(
-        f'{"delay":>6s} {"mode":10s} {"error":>7s} {"dpos":>7s} {"dvel":>7s} {"dacc":>7s} '
-        f'{"acc max":>8s} {"jerk":>7s} {"beyond":>7s} {"starved":>8s} {"borders":>8s}'
-    )
-    for delay, modes in table.items():
-        for mode, r in modes.items():
-            print(
-                f'{delay:>4s}ms {mode:10s} {r["error_rad"]:7.4f} {r["position_p95"]:7.4f} '
-                f'{r["velocity_p95"]:7.3f} {r["acceleration_p95"]:7.2f} '
-                f'{r["sent_acceleration_max"]:8.2f} {r["sent_jerk_rms"]:7.1f} '
-                f'{r["beyond_limits"]:7.0e} {r["starved_s"]:7.2f}s {r["borders"]:8d}'
-            )
-    return 0
+        found = study(robot, load_parameters(), args.delay, args.duration, max(1, args.seeds))
+        if not args.json:
+            rows = [
+                (f'{delay} ms', mode, *(f'{row[key]:g}' for key in COLUMNS))
+                for delay, modes in found.items()
+                for mode, row in modes.items()
+            ]
+            print(report.table(('delay', 'mode', *COLUMNS.values()), rows))
+        return found, 0
+
+    return report.run('blending', work, args.json, failed=1)
 
 
 if __name__ == '__main__':

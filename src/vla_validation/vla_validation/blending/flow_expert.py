@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A flow-matching head whose velocity field is known exactly, so that no training hides a mistake.
+"""A flow-matching head with an exactly known velocity field, so that no training hides an error.
 
 The chunks that it samples are a mixture of Gaussians: around each of two motions (an obstacle may
 be passed on either side) smooth deviations, correlated over `LENGTH` s. For a Gaussian mode with
@@ -90,7 +90,7 @@ class MixtureField:
 
 
 class FlowPolicy:
-    """Samples a chunk for the joints `indices` of the robot. takes_prefix: can be led."""
+    """Samples a chunk for the joints `indices` of the robot. takes_prefix: can be guided."""
 
     takes_prefix = True
 

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Messages that arrive on time and say something that cannot be, or must not be followed."""
+"""Corrupted messages: on time, with content that is impossible or must not be followed."""
 
 from __future__ import annotations
 
@@ -8,58 +8,49 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from builtin_interfaces.msg import Duration
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from vla_common.messages import ns_to_stamp, stamp_to_ns
+from vla_common.messages import ns_to_stamp, seconds_to_duration, stamp_to_ns
 from vla_robot import RobotModel
 
 _JUMP = 3.0  # rad
-_SWING, _BEAT = 0.5, 3.0  # rad and Hz of an oscillating policy
-_DRIFT, _BEYOND = 0.5, 0.5  # rad/s, and rad past the limit that it goes on to
+_AMPLITUDE, _FREQUENCY = 0.5, 3.0  # rad and Hz of an oscillating policy
+_DRIFT, _BEYOND = 0.5, 0.5  # rad/s, and rad past the limit at which the drift ends
 _POINTS, _STEP = 16, 0.1  # of a drifting chunk
-_BACK = 1_000_000_000  # ns: how far time goes back ...
-_LEAP = 1_000_000_000_000  # ... and leaps
+_BACK = 1_000_000_000  # ns that stamps go back at first
+_LEAP = 1_000_000_000_000  # ns of a leaping clock
 
-Lie = Callable[[Any, float], Any]
-"""(message, s since the lie began) -> message."""
-
-
-def _texts(message: Any) -> list[str]:
-    return list(message.joint_names if isinstance(message, JointTrajectory) else message.name)
+Corruption = Callable[[Any, float], Any]
+"""(message, s since the fault began) -> message."""
 
 
-def _rows(message: Any) -> list[Any]:
-    """What holds the positions: the points of a trajectory, or the message itself."""
-    return list(message.points) if isinstance(message, JointTrajectory) else [message]
+def _positions(change: Callable[[np.ndarray, float], Sequence[float]]) -> Corruption:
+    """Change each array of positions of a JointTrajectory or a JointState."""
 
-
-def _attribute(row: Any) -> str:
-    return 'positions' if isinstance(row, JointTrajectoryPoint) else 'position'
-
-
-def _each(change: Callable[[np.ndarray, float], Sequence[float]]) -> Lie:
-    def lie(message: Any, t: float) -> Any:
-        for row in _rows(message):
-            name = _attribute(row)
-            setattr(row, name, list(change(np.array(getattr(row, name)), t)))
+    def corrupt(message: Any, t: float) -> Any:
+        if isinstance(message, JointTrajectory):
+            for point in message.points:
+                point.positions = list(change(np.array(point.positions), t))
+        else:
+            message.position = list(change(np.array(message.position), t))
         return message
 
-    return lie
+    return corrupt
 
 
-def _one(value: float) -> Lie:
+def _one(value: float) -> Corruption:
+    """One position becomes ``value``."""
+
     def change(position: np.ndarray, t: float) -> Sequence[float]:
         position[len(position) // 2] = value
         return position.tolist()
 
-    return _each(change)
+    return _positions(change)
 
 
-def _unknown(message: Any, t: float) -> Any:
-    names = _texts(message)
-    names[0] = 'left_antenna'
-    setattr(message, 'joint_names' if isinstance(message, JointTrajectory) else 'name', names)
+def _unknown_joint(message: Any, t: float) -> Any:
+    field = 'joint_names' if isinstance(message, JointTrajectory) else 'name'
+    setattr(message, field, ['left_antenna', *getattr(message, field)[1:]])
     return message
 
 
@@ -76,36 +67,36 @@ def _leaping_clock(message: Any, t: float) -> Any:
     return message
 
 
-def _still() -> Lie:
-    """The world as it was, under stamps that go on: a camera that shows one picture for ever."""
-    seen: list[tuple[Any, Any]] = []
+def _frozen() -> Corruption:
+    """The first world state under stamps that advance: the camera shows one image for ever."""
+    first: list[tuple[Any, Any]] = []
 
-    def lie(message: Any, t: float) -> Any:
-        if not seen:
-            seen.append((message.qpos, message.qvel))
-        message.qpos, message.qvel = seen[0]
+    def corrupt(message: Any, t: float) -> Any:
+        if not first:
+            first.append((message.qpos, message.qvel))
+        message.qpos, message.qvel = first[0]
         return message
 
-    return lie
+    return corrupt
 
 
-LIES: dict[str, Callable[[], Lie]] = {
+CORRUPTIONS: dict[str, Callable[[], Corruption]] = {
     'nan': lambda: _one(math.nan),
     'inf': lambda: _one(math.inf),
-    'wrong_size': lambda: _each(lambda position, t: position[:-1].tolist()),
-    'unknown_joint': lambda: _unknown,
-    'jump': lambda: _each(lambda position, t: (position + _JUMP).tolist()),
-    'oscillation': lambda: _each(
-        lambda position, t: (position + _SWING * math.sin(2 * math.pi * _BEAT * t)).tolist()
+    'wrong_size': lambda: _positions(lambda position, t: position[:-1].tolist()),
+    'unknown_joint': lambda: _unknown_joint,
+    'jump': lambda: _positions(lambda position, t: (position + _JUMP).tolist()),
+    'oscillation': lambda: _positions(
+        lambda position, t: (position + _AMPLITUDE * math.sin(math.tau * _FREQUENCY * t)).tolist()
     ),
     'back_in_time': lambda: _back_in_time,
     'leaping_clock': lambda: _leaping_clock,
-    'still': _still,
+    'still': _frozen,
 }
 
 
-def drift(robot: RobotModel, group: str, upwards: bool, start: np.ndarray) -> Lie:
-    """Chunks that move a group of joints steadily into their limits, and on.
+def drift(robot: RobotModel, group: str, upwards: bool, start: np.ndarray) -> Corruption:
+    """Chunks that move a group of joints steadily into their limits, and beyond.
 
     Args:
         start: (n,) rad, where the joints are.
@@ -116,18 +107,13 @@ def drift(robot: RobotModel, group: str, upwards: bool, start: np.ndarray) -> Li
     goal = limit + (_BEYOND if upwards else -_BEYOND)
     begin = start[joints]
 
-    def lie(message: JointTrajectory, t: float) -> JointTrajectory:
-        told = JointTrajectory(header=message.header, joint_names=names)
+    def corrupt(message: JointTrajectory, t: float) -> JointTrajectory:
+        chunk = JointTrajectory(header=message.header, joint_names=names)
         for i in range(1, _POINTS + 1):
-            far = _DRIFT * (t + i * _STEP)
-            reach = np.clip(goal - begin, -far, far)
-            ns = round(i * _STEP * 1e9)
-            told.points.append(
-                JointTrajectoryPoint(
-                    positions=(begin + reach).tolist(),
-                    time_from_start=Duration(sec=ns // 10**9, nanosec=ns % 10**9),
-                )
-            )
-        return told
+            most = _DRIFT * (t + i * _STEP)
+            positions = (begin + np.clip(goal - begin, -most, most)).tolist()
+            due = seconds_to_duration(i * _STEP)
+            chunk.points.append(JointTrajectoryPoint(positions=positions, time_from_start=due))
+        return chunk
 
-    return lie
+    return corrupt

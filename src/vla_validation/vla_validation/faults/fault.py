@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""One fault: what is done, and in which modes the robot may end."""
+"""A fault: how it is injected, and in which modes the robot may end."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from vla_validation.faults.harness import FaultHarness
 RUNNING, READY, INACTIVE = 'RUNNING', 'READY', 'INACTIVE'
 SAFE_STOP, ESTOP = 'SAFE_STOP', 'ESTOP'
 ALONE = 'STAND by the driver alone'
-"""The supervisor says nothing any more; the driver has stopped by itself."""
+"""The supervisor is silent; the driver has stopped by itself."""
 
 STOPS = (SAFE_STOP, ESTOP, ALONE)
 
 
-class WentWrongError(AssertionError):
-    """Something on the way went otherwise than it must; the text says what."""
+class UnexpectedError(AssertionError):
+    """The robot did not react to a step of the injection as it must; the text says how."""
 
 
 @dataclass(frozen=True)
@@ -28,27 +28,25 @@ class Fault:
     Args:
         name: stable, for programs and `--only`.
         expected: outcomes that are right: a mode, or `ALONE`.
-        do: makes the fault while its context lasts, and mends it after.
+        inject: the fault lasts as long as its context.
         moving: whether the robot carries out an instruction when it begins.
-        watched: s that it is watched where no stop has to follow.
+        observed_for: s, where no stop has to follow.
         short: part of the short form, for CI.
-        relayed: needs the relay in the middle of the topics; the others do without, because it
-            costs time on their way.
+        relayed: needs the relay. The others do without: it adds latency to every topic.
     """
 
     name: str
     expected: tuple[str, ...]
-    do: Callable[[FaultHarness], AbstractContextManager[None]]
+    inject: Callable[[FaultHarness], AbstractContextManager[None]]
     moving: bool = True
-    watched: float = 2.5
+    observed_for: float = 2.5
     short: bool = False
     relayed: bool = False
 
 
 @dataclass(frozen=True)
 class FaultOutcome:
-    """What came of one fault; `note` says why it is not ok, `before` why the tries before were
-    not."""
+    """The outcome of one fault. `note`: why it is not ok; `before`: why earlier tries were not."""
 
     name: str
     expected: str

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What the robot really did during one fault, from what its nodes published unaltered."""
+"""What the robot did during one fault, from the unaltered messages of its nodes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from sensor_msgs.msg import JointState
 
-from vla_common import qos
+from vla_common import qos, topics
 from vla_common.messages import stamp_to_ns
 from vla_common.states import Behaviour, Mode
 from vla_interfaces.msg import DriverStatus, SupervisorState, WorldState
 from vla_robot import RobotModel
+from vla_validation.system_harness.robot import PASSIVE
 
-LIMP = (Behaviour.DAMP, Behaviour.OFF)
 LOW = 0.6
 """Share of the standing pelvis height below which the robot is down."""
 LYING = 0.9  # rad
@@ -25,52 +25,55 @@ RESTING_NS = 300_000_000
 
 
 class Observer:
-    """Listens all the time, remembers from `begin` on.
+    """Subscribes all the time, records from `begin` on.
 
     Args:
-        node: to listen with.
-        robot: its joints' limits.
-        prefix: of the topics, where a relay stands in their middle.
+        node: for the subscriptions.
+        robot: for its joint limits.
+        prefix: of the topics, where they pass through a relay.
     """
 
     def __init__(self, node: Any, robot: RobotModel, prefix: str = '') -> None:
         self._lower, self._upper = robot.limits.lower, robot.limits.upper
         self._joint_names = list(robot.joint_names)
         self._height: float | None = None
-        self._limp = False
+        self._passive = False
         self.begin()
-        listen = node.create_subscription
-        listen(JointState, f'{prefix}/joint_states', self._on_joints, qos.STATE_SUB)
-        listen(WorldState, f'{prefix}/sim/world_state', self._on_world, qos.STATE_SUB)
+        for topic, callback in (
+            (topics.JOINT_STATES, self._on_joints),
+            (topics.WORLD_STATE, self._on_world),
+        ):
+            kind, profile = topic.message_type(), qos.subscriber(topic)
+            node.create_subscription(kind, prefix + topic.name, callback, profile)
 
     def begin(self) -> None:
-        """Forget; what comes now counts."""
+        """Clear the record."""
         self.states: list[tuple[int, Mode]] = []  # ns, mode: where it changed
         self.behaviours: list[tuple[int, Behaviour]] = []
-        self._last_fast = self._last_heard = 0  # ns
+        self._last_fast = self._last_report = 0  # ns
         self.causes: set[str] = set()
         self.worst_excess = 0.0  # rad beyond a joint's limit, while the servos are stiff
         self.fell = False  # went down while the servos were stiff
         self.sank = False  # went down after it was damped
 
-    def hear(self, message: Any) -> None:
-        """A SupervisorState or DriverStatus."""
+    def record(self, message: Any) -> None:
+        """Record a SupervisorState or DriverStatus."""
         ns = stamp_to_ns(message.header.stamp)
         if isinstance(message, SupervisorState):
             _note(self.states, ns, Mode(message.mode))
             self.causes.update(c.name for c in message.causes)
         elif isinstance(message, DriverStatus):
             behaviour = Behaviour(message.behaviour)
-            self._limp = behaviour in LIMP
+            self._passive = behaviour in PASSIVE
             _note(self.behaviours, ns, behaviour)
-            self._last_heard = ns
+            self._last_report = ns
             if not message.max_joint_speed <= REST_SPEED:
                 self._last_fast = ns
 
     def _on_joints(self, message: JointState) -> None:
         q = np.array(message.position)
-        if self._limp or len(q) != len(self._lower):
-            return  # a limp joint lies on its mechanical stop
+        if self._passive or len(q) != len(self._lower):
+            return  # a passive joint rests on its mechanical stop
         excess = float(np.maximum(q - self._upper, self._lower - q).max())
         if excess > self.worst_excess:
             self.worst_excess = excess
@@ -81,23 +84,23 @@ class Observer:
             self._height = height
         tilt = math.acos(min(max(1.0 - 2.0 * (x * x + y * y), -1.0), 1.0))
         if height < LOW * self._height or tilt > LYING:
-            if self._limp:
+            if self._passive:
                 self.sank = True
             elif not self.sank:
                 self.fell = True
 
-    # -- what is asked of it ----------------------------------------------------------------------
-
     def detection_ms(self, since: int) -> float | None:
-        """Until the mode was a stop, or the driver left TRACK by itself."""
+        """ms until the mode was a stop, or the driver left TRACK by itself."""
         stops = [ns for ns, mode in self.states if mode in (Mode.SAFE_STOP, Mode.ESTOP)]
-        stops += [ns for ns, behaviour in self.behaviours if behaviour in (Behaviour.STAND, *LIMP)]
+        stops += [
+            ns for ns, behaviour in self.behaviours if behaviour in (Behaviour.STAND, *PASSIVE)
+        ]
         later = [ns for ns in stops if ns >= since]
         return (min(later) - since) * 1e-6 if later else None
 
     def rest_ms(self, since: int) -> float | None:
-        """Until the joints came to the rest that they are in now; None while they are not."""
-        if self._last_heard - self._last_fast < RESTING_NS:
+        """ms until the joints came to rest; None while they move."""
+        if self._last_report - self._last_fast < RESTING_NS:
             return None
         return max((self._last_fast - since) * 1e-6, 0.0)
 

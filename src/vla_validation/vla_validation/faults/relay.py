@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The man in the middle: a process through which every topic of the control path goes.
+"""The relay: a process through which the topics of the control path pass.
 
-`python -m vla_validation.faults.relay ROBOT`. In faults.launch.py each publisher publishes under
-`/drill/raw`; this passes it on under the name that everybody listens to, untouched or not.
-`/drill/tamper` says what to do: JSON `{"topic": ..., "how": ...}`.
+`python -m vla_validation.faults.relay ROBOT`. With faults.launch.py each publisher publishes under
+`/fault_injection/raw`; the relay publishes the messages under the topic's own name, altered as the
+last order for the topic says.
 """
 
 from __future__ import annotations
@@ -20,81 +20,83 @@ from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message, serialize_message
 from rclpy.task import Future
-from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
-from vla_common import qos
+from vla_common import qos, topics
 from vla_common.clock import steady_now
 from vla_common.scheduling import Priority, request_realtime
 from vla_robot import load_robot
-from vla_validation.faults.corrupted_messages import LIES, Lie, drift
-from vla_validation.faults.message_faults import HOWS, MessageFaults
-from vla_validation.faults.topics import BY_NAME, TOPICS, Topic
+from vla_validation.faults.corrupted_messages import CORRUPTIONS, Corruption, drift
+from vla_validation.faults.message_faults import (
+    HOWS,
+    MODE_WITHOUT,
+    ORDER_TOPIC,
+    RAW,
+    MessageFaults,
+)
 
 
 class Relay(Node):
     """See the module."""
 
     def __init__(self, robot: str) -> None:
-        super().__init__('drill_relay', start_parameter_services=False)
+        super().__init__('fault_injection_relay', start_parameter_services=False)
         self._robot = load_robot(robot)
-        self._tampering = {topic.name: MessageFaults() for topic in TOPICS}
-        self._out = {
-            topic.name: self.create_publisher(topic.kind, topic.name, topic.profile)
-            for topic in TOPICS
-        }
+        self._faults = {topic.name: MessageFaults() for topic in MODE_WITHOUT}
+        self._publishers_by_topic: dict[str, Any] = {}
         self._joints: bytes | None = None
-        for topic in TOPICS:
-            listener = qos.IMAGE if topic.profile is qos.IMAGE else qos.EVENT
-            self.create_subscription(topic.kind, topic.raw, self._passes(topic), listener, raw=True)
-        self.create_subscription(String, '/drill/tamper', self._on_order, qos.EVENT)
-        self.create_timer(0.005, self._late)
+        for topic in MODE_WITHOUT:
+            kind, profile = topic.message_type(), qos.publisher(topic)
+            self._publishers_by_topic[topic.name] = self.create_publisher(kind, topic.name, profile)
+            listener = qos.IMAGE if profile is qos.IMAGE else qos.EVENT
+            self.create_subscription(
+                kind, RAW + topic.name, self._relay(topic.name), listener, raw=True
+            )
+        self.create_subscription(String, ORDER_TOPIC, self._on_order, qos.EVENT)
+        self.create_timer(0.005, self._publish_late)
 
-    def _passes(self, topic: Topic) -> Callable[[bytes], None]:
-        name, out = topic.name, self._out[topic.name]
+    def _relay(self, name: str) -> Callable[[bytes], None]:
+        publisher = self._publishers_by_topic[name]
 
-        def pass_on(message: bytes) -> None:
-            if name == '/joint_states':
+        def relay(message: bytes) -> None:
+            if name == topics.JOINT_STATES.name:
                 self._joints = message
-            for told in self._tampering[name].take(steady_now(), message):
-                out.publish(told)
+            for altered in self._faults[name].take(steady_now(), message):
+                publisher.publish(altered)
 
-        return pass_on
+        return relay
 
-    def _late(self) -> None:
+    def _publish_late(self) -> None:
         now = steady_now()
-        for name, tampering in self._tampering.items():
-            for told in tampering.due(now):
-                self._out[name].publish(told)
+        for name, fault in self._faults.items():
+            for message in fault.due(now):
+                self._publishers_by_topic[name].publish(message)
 
     def _on_order(self, message: String) -> None:
         order = json.loads(message.data)
-        topic, how = BY_NAME[order['topic']], order['how']
-        if how in HOWS:
-            self._tampering[topic.name] = MessageFaults(how)
-        else:
-            self._tampering[topic.name] = MessageFaults(how, self._liar(topic, how))
+        topic, how = topics.BY_NAME[order['topic']], order['how']
+        corrupt = None if how in HOWS else self._corrupt(topic, self._corruption(how))
+        self._faults[topic.name] = MessageFaults(how, corrupt)
 
-    def _liar(self, topic: Topic, how: str) -> Callable[[bytes], bytes]:
-        begin = steady_now()
-        lie = self._lie(how)
+    def _corrupt(self, topic: topics.Topic, corruption: Corruption) -> Callable[[bytes], bytes]:
+        begin, kind = steady_now(), topic.message_type()
 
-        def told(serialised: bytes) -> bytes:
-            message = deserialize_message(serialised, topic.kind)
-            return serialize_message(lie(message, steady_now() - begin))
+        def corrupt(serialised: bytes) -> bytes:
+            message = deserialize_message(serialised, kind)
+            return serialize_message(corruption(message, steady_now() - begin))
 
-        return told
+        return corrupt
 
-    def _lie(self, how: str) -> Lie:
+    def _corruption(self, how: str) -> Corruption:
         if not how.startswith('drift'):
-            return LIES[how]()
+            return CORRUPTIONS[how]()
         _, group, way = how.split(':')
-        joints: Any = deserialize_message(self._joints, JointState)
+        joints: Any = deserialize_message(self._joints, topics.JOINT_STATES.message_type())
         return drift(self._robot, group, way == 'up', np.array(joints.position))
 
 
 def main() -> None:
-    """Run until told to stop."""
+    """Relay until SIGINT or SIGTERM."""
     request_realtime(Priority.FILTER)
     rclpy.init()
     relay = Relay(sys.argv[1])

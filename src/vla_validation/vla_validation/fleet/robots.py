@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Simulated robots for measuring: callers that only ask, and cycles that also fall back."""
+"""Simulated robots: clients that only send requests, and inference cycles that also fall back."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from vla_inference.policy_worker import ThreadWorker
 from vla_inference.session import Session
 from vla_policy.load import load_policy
 from vla_policy.remote.wire import pack, unpack
-from vla_policy.runtimes.scripted import HoldPolicy
+from vla_policy.scripted_policy import HoldPolicy
 
 
-async def ask_for(
+async def request_repeatedly(
     url: str, metadata: dict[str, Any], robot: Any, name: str, seconds: float, rate: float
 ) -> tuple[list[float], int]:
     """(s of each answered call, failed calls) of one robot that asks `rate` times a second, or as
@@ -67,9 +67,9 @@ async def ask_for(
 
 @dataclass
 class RobotRun:
-    """What became of a robot; times of the monotonic clock, 0 for never. fell_back, ready, served:
-    when its fallback first spoke, when it was next in READY, when the policy next spoke, each
-    since `mark`. silence: the longest time without a chunk while an instruction ran since then."""
+    """The record of a robot; times of the monotonic clock, 0 for never. fell_back, ready, served:
+    when its fallback first sent a chunk, when it was next in READY, when the policy next sent one,
+    each since `mark`. silence: the longest time without a chunk while an instruction ran since."""
 
     chunks: int = 0
     fallback_chunks: int = 0
@@ -103,8 +103,8 @@ class RobotRun:
 
 
 class SimulatedRobot(threading.Thread):
-    """The inference node's cycle with a remote policy, without ROS: joints at 50 Hz, pictures of
-    noise at `rate` Hz, an instruction that somebody gives again whenever it has ended."""
+    """The inference node's cycle with a remote policy, without ROS: joints at 50 Hz, images of
+    noise at `rate` Hz, an instruction that is repeated whenever it has ended."""
 
     def __init__(self, url: str, robot: Any, timeout: float = 0.5, rate: float = 8.0) -> None:
         super().__init__(name=url.rsplit('/', 1)[-1], daemon=True)
@@ -115,11 +115,11 @@ class SimulatedRobot(threading.Thread):
         )
         self._session = Session(3600.0, 5.0)
         self._wake = threading.Event()
-        self._caller = ThreadWorker(self._policy, steady_now, self._wake.set)
+        self._worker = ThreadWorker(self._policy, steady_now, self._wake.set)
         self._period = 1.0 / rate
         self._limits = StepLimits(policy_timeout=timeout, settle_time=0.0)
-        self._cycle = InferenceStep(
-            FallbackChain([PolicySlot(self._policy, self._caller)]),
+        self._inference = InferenceStep(
+            FallbackChain([PolicySlot(self._policy, self._worker)]),
             HoldPolicy(robot),
             self._assembler,
             self._session,
@@ -130,12 +130,12 @@ class SimulatedRobot(threading.Thread):
             time.time_ns,
         )
         self._halt = threading.Event()
-        self.life = RobotRun()
+        self.record = RobotRun()
 
     @property
     def falls_back_within(self) -> float:
-        """s from the last chunk before something went wrong to the fallback's first: so many calls
-        may fail, each at its deadline, with a picture to wait for before each and after."""
+        """s from the last chunk before a failure to the fallback's first: so many calls may fail,
+        each at its deadline, with an image to wait for before each and after."""
         limits = self._limits
         return limits.fallback_after * (limits.policy_timeout + self._period) + self._period
 
@@ -174,14 +174,14 @@ class SimulatedRobot(threading.Thread):
             if self._session.running(now) is None:
                 last = 0.0
                 self._begin(now, now_ns)
-            attempt = self._cycle.attempt()
-            if attempt.chunk is not None:
+            step = self._inference.attempt()
+            if step.chunk is not None:
                 moment = time.monotonic()
-                self.life.note_chunk(attempt.state is InferenceState.FALLBACK, moment, last)
+                self.record.note_chunk(step.state is InferenceState.FALLBACK, moment, last)
                 last = moment
             self._wake.clear()
             self._wake.wait(0.02)
-        self._caller.close()
+        self._worker.close()
 
     def _begin(self, now: float, now_ns: int) -> None:
         """READY; the supervisor here starts the next instruction by itself."""
@@ -190,6 +190,6 @@ class SimulatedRobot(threading.Thread):
             aborted += not self._session.results.popleft().success
         self._session.accept('wave', now)
         self._session.on_mode(Mode.READY, '', now_ns, now)
-        self.life.note_ready(aborted, time.monotonic())
+        self.record.note_ready(aborted, time.monotonic())
         self._session.wants_start()
         self._session.on_mode(Mode.RUNNING, '', now_ns, now)

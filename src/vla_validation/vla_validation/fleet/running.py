@@ -1,6 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A server in this process, and those who ask it in another: they would share its interpreter's
-lock otherwise, and be measured with it."""
+"""A policy server in this process, and its clients in another, so that they do not share its
+interpreter's lock and are not measured with it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 from vla_common.errors import ConfigError
 from vla_robot import load_robot
 from vla_serving.openpi_server import Infer, OpenPiServer
-from vla_validation.fleet.robots import ask_for
+from vla_validation.fleet.robots import request_repeatedly
 
 SPAWN = multiprocessing.get_context('spawn')
 
@@ -56,7 +56,10 @@ def load(
 
     async def together() -> list[tuple[list[float], int]]:
         return await asyncio.gather(
-            *(ask_for(url, metadata, body, f'robot{i}', seconds, rate) for i in range(robots))
+            *(
+                request_repeatedly(url, metadata, body, f'robot{i}', seconds, rate)
+                for i in range(robots)
+            )
         )
 
     results = asyncio.run(together())

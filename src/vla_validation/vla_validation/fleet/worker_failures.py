@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Workers are killed under robots that run the inference node's cycle: how does each go on?"""
+"""Killed workers: how robots that run the inference node's cycle go on."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ SERVED, KILL, MARKED = 'served', 'kill', 'marked'
 
 
 def fleet(link: Any, url: str, robot: str, robots: int, seconds: float) -> None:
-    """In a process of its own. Says when all are served, hears when workers are killed, and tells
-    what became of the robots when all are served again, or after `seconds`."""
+    """In a process of its own. Sends SERVED when all are served, receives KILL before workers are
+    killed, and sends the robots' outcomes when all are served again, or after `seconds`."""
     body = load_robot(robot)
     members = [SimulatedRobot(f'{url}/robot{i}', body) for i in range(robots)]
     for one in members:
         one.start()
-    _wait(lambda: all(one.life.chunks > 3 for one in members), seconds)
-    link.send([SERVED, sum(one.life.chunks > 3 for one in members)])
+    _wait(lambda: all(one.record.chunks > 3 for one in members), seconds)
+    link.send([SERVED, sum(one.record.chunks > 3 for one in members)])
     link.recv()
     for one in members:
-        one.life.mark()
+        one.record.mark()
     killed = time.monotonic()
     link.send(MARKED)
 
     def settled(one: SimulatedRobot) -> bool:
-        life = one.life
+        record = one.record
         fine = time.monotonic() - killed > 2.0 * one.falls_back_within
-        return bool(life.served and (life.ready or (fine and not life.fell_back)))
+        return bool(record.served and (record.ready or (fine and not record.fell_back)))
 
     _wait(lambda: all(settled(one) for one in members), seconds)
     for one in members:
         one.halt()
     for one in members:
         one.join(10.0)
-    lives = [one.life for one in members]
-    fell = [life for life in lives if life.fell_back]
+    records = [one.record for one in members]
+    fell = [record for record in records if record.fell_back]
     link.send(
         {
             'robots': robots,
             'fell_back': len(fell),
-            'silence_s': round(max(life.silence for life in lives), 3),
+            'silence_s': round(max(record.silence for record in records), 3),
             'falls_back_within_s': round(members[0].falls_back_within, 3),
-            'in_ready_again': sum(bool(life.ready) for life in fell),
-            'served_again': sum(bool(life.served) for life in lives),
-            'served_again_s': round(max(life.served - killed for life in lives), 3),
+            'in_ready_again': sum(bool(record.ready) for record in fell),
+            'served_again': sum(bool(record.served) for record in records),
+            'served_again_s': round(max(record.served - killed for record in records), 3),
         }
     )
 
@@ -65,21 +65,21 @@ def kill(
     process = SPAWN.Process(target=fleet, args=(theirs, url, robot, robots, seconds), daemon=True)
     process.start()
     try:
-        _, served = _heard(ours, 3.0 * seconds)
+        _, served = _receive(ours, 3.0 * seconds)
         if served < robots:
-            raise ConfigError('drill', 'robots', f'{served} served', f'{robots} served')
+            raise ConfigError('fleet', 'robots', f'{served} served', f'{robots} served')
         ours.send(KILL)
-        _heard(ours, seconds)
+        _receive(ours, seconds)
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
-        return {'killed': len(pids)} | _heard(ours, 3.0 * seconds)
+        return {'killed': len(pids)} | _receive(ours, 3.0 * seconds)
     finally:
         process.kill()
         process.join()
 
 
 def kept(found: dict[str, Any]) -> bool:
-    """Was no robot lost?"""
+    """Whether no robot was lost."""
     return (
         found['served_again'] == found['robots']
         and found['in_ready_again'] == found['fell_back']
@@ -87,9 +87,9 @@ def kept(found: dict[str, Any]) -> bool:
     )
 
 
-def _heard(link: Any, seconds: float) -> Any:
+def _receive(link: Any, seconds: float) -> Any:
     if not link.poll(seconds):
-        raise ConfigError('drill', 'robots', f'silent for {seconds:g} s', 'a less loaded machine')
+        raise ConfigError('fleet', 'robots', f'silent for {seconds:g} s', 'a less loaded machine')
     return link.recv()
 
 

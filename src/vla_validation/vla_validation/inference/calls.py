@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Times of a policy asked directly, and of the same bundle behind the openpi protocol."""
+"""Times of a policy called directly, and of the same bundle behind the openpi protocol."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vla_common.errors import ConfigError
-from vla_policy.bundle.bundle import ImageInput
+from vla_policy.bundle.model_inputs import ImageInput
 from vla_policy.load import load_policy
 from vla_policy.preprocess import ImagePreprocessor
 from vla_policy.types import Observation, Policy
@@ -40,7 +40,7 @@ def observations(policy: Policy, robot: Any, width: int, height: int):
         i += 1
 
 
-def outside(policy: Policy, robot: Any, times: int, size: tuple[int, int], pause: float = 0.0):
+def call_times(policy: Policy, robot: Any, times: int, size: tuple[int, int], pause: float = 0.0):
     """(outside, inside): s outside and inside the model of each call, one after the other."""
     without, within = [], []
     for i, observation in enumerate(observations(policy, robot, *size)):
@@ -51,7 +51,7 @@ def outside(policy: Policy, robot: Any, times: int, size: tuple[int, int], pause
         policy.predict(observation)
         took = time.perf_counter() - began
         if i >= WARM_UP:
-            model = min(took, getattr(policy, 'run_s', 0.0))
+            model = min(took, policy.run_s)
             without.append(took - model)
             within.append(model)
 
@@ -86,7 +86,7 @@ def openpi_loopback(
             raise ConfigError(bundle, 'serve', server.stderr.read().strip(), 'a server')
         url = line.split(' at ')[1].strip()
         policy = load_policy(url, robot, timeout=5.0)
-        without, _ = outside(policy, robot, times, size)
+        without, _ = call_times(policy, robot, times, size)
         policy.close()
         return without
     finally:

@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The node in a process of its own, between a camera and a filter that are played here.
+"""The inference node in a process of its own, between a simulated camera and filter.
 
-What counts is from the moment before a frame is published until the chunk of that frame (it has
-the frame's stamp) is received, without the time that the model itself took.
+Measured: from the moment before a frame is published until the chunk of that frame (it has the
+frame's stamp) is received, without the model's own time.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ from typing import Any
 
 import numpy as np
 import rclpy
-from lifecycle_msgs.msg import State, Transition
-from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.logging import LoggingSeverity
 from rclpy.serialization import serialize_message
 from rclpy.task import Future
 from sensor_msgs.msg import Image, Imu, JointState
@@ -33,64 +32,75 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from vla_common import qos
+from vla_common import qos, topics
 from vla_common.cdr import HEADER, Reader, Writer
+from vla_common.clock import steady_now
 from vla_common.errors import ConfigError
 from vla_common.messages import stamp_to_ns
 from vla_common.scheduling import NormalPriority, Priority, Scheduled
 from vla_interfaces.msg import ChunkReport, InferenceStatus, SupervisorState
-from vla_validation.inference.scheduling_observer import SchedulingObserver
+from vla_supervisor.lifecycle_calls import LifecycleCalls
+from vla_supervisor.lifecycle_manager import LifecycleManager, Timing
+from vla_validation.inference.calls import WARM_UP
 from vla_validation.inference.stages import FILE, table
+from vla_validation.system_harness.machine import SchedulingObserver
 
 START_TIMEOUT = 60.0
-FIRST_PATIENCE = 10.0
-ANSWER_TIMEOUT = 20.0
-_THERE = {
-    Transition.TRANSITION_CONFIGURE: State.PRIMARY_STATE_INACTIVE,
-    Transition.TRANSITION_ACTIVATE: State.PRIMARY_STATE_ACTIVE,
-}
 STATE_PERIOD = 0.01
+BRING_UP = Timing(
+    query_timeout=2.0,
+    configure_timeout=20.0,
+    activate_timeout=20.0,
+    poll_period=1.0,
+    order_patience=1.0,
+    backoff_first=1.0,
+    backoff_longest=1.0,
+)
 PROFILE = 'FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'
 
 
 def send_images_as_the_robot_does() -> None:
-    """Have this process and its children use the transport that the launch file gives to camera and
-    inference; the one that setup.bash sets loses half of the images. Call before rclpy.init. A
-    user's own profile is left alone."""
+    """Use the transport that the launch file gives to camera and inference, here and in children.
+
+    The one that setup.bash sets loses half of the images. Call before rclpy.init. A user's own
+    profile is left alone.
+    """
     ours = Path(os.environ.get(PROFILE[0], ''))
     images = ours.with_name('fastdds_images.xml')
     if ours.name == 'fastdds.xml' and images.is_file():
         os.environ.update(dict.fromkeys(PROFILE, str(images)))
 
 
-class Surroundings:
-    """Camera, driver and supervisor as far as the inference node hears them."""
+class Environment:
+    """Camera, driver and supervisor as far as the inference node subscribes to them."""
 
     def __init__(self, robot: Any, size: tuple[int, int]) -> None:
-        self.node = rclpy.create_node('inference_benchmark')
+        self.node = node = rclpy.create_node('inference_benchmark')
+        node.get_logger().set_level(LoggingSeverity.WARN)
         self.executor = EventsExecutor()
-        self.executor.add_node(self.node)
-        node = self.node
-        self._image = node.create_publisher(Image, '/camera/color/image_raw', qos.IMAGE)
-        self._joints = node.create_publisher(JointState, '/joint_states', qos.STATE)
-        self._imu = node.create_publisher(Imu, '/imu/data', qos.STATE)
-        self._state = node.create_publisher(SupervisorState, '/supervisor/state', qos.STATE)
-        self._words = node.create_publisher(String, '/vla/instruction', qos.COMMAND)
+        self.executor.add_node(node)
+
+        def publisher(topic: topics.Topic) -> Any:
+            return node.create_publisher(topic.message_type(), topic.name, qos.publisher(topic))
+
+        self._image = publisher(topics.COLOR_IMAGE)
+        self._joints = publisher(topics.JOINT_STATES)
+        self._imu = publisher(topics.IMU)
+        self._state = publisher(topics.SUPERVISOR_STATE)
+        self._instruction = publisher(topics.INSTRUCTION)
         # Read as the robot's nodes read: what rclpy takes to make objects is not the pipeline's.
         self._read_chunk = Reader(JointTrajectory, 'header.stamp')
         self._read_report = Reader(ChunkReport, 'header.stamp', 'model_ms')
+        for topic, callback in (
+            (topics.ACTION_CHUNK, self._on_chunk),
+            (topics.CHUNK_REPORT, self._on_report),
+        ):
+            kind, profile = topic.message_type(), qos.publisher(topic)
+            node.create_subscription(kind, topic.name, callback, profile, raw=True)
         node.create_subscription(
-            JointTrajectory, '/vla/action_chunk', self._on_chunk, qos.COMMAND, raw=True
-        )
-        node.create_subscription(
-            ChunkReport, '/vla/chunk_report', self._on_report, qos.EVENT, raw=True
-        )
-        node.create_subscription(
-            InferenceStatus, '/vla/inference_status', self._on_status, qos.STATE_SUB
+            InferenceStatus, topics.INFERENCE_STATUS.name, self._on_status, qos.STATE_SUB
         )
         node.create_service(Trigger, '/supervisor/start', self._start)
-        self._change = node.create_client(ChangeState, '/inference/change_state')
-        self._get = node.create_client(GetState, '/inference/get_state')
         self._mode = SupervisorState.READY
         self._sequence = 0
         width, height = size
@@ -124,45 +134,21 @@ class Surroundings:
         self.executor.shutdown()
         self.node.destroy_node()
 
-    def change(self, transition: int) -> None:
-        """Raises ConfigError when the node refuses.
-
-        Requests and answers get lost while the two do not know each other yet, so the node that
-        gives no answer is asked where it is, and asked again if it is still where it was.
-        """
-        end = time.monotonic() + START_TIMEOUT
-        request = ChangeState.Request()
-        request.transition.id = transition
-        patience = FIRST_PATIENCE
-        while time.monotonic() < end:
-            changed = self._ask(self._change, request, patience)
-            if changed is not None and changed.success:
-                return
-            state = self._ask(self._get, GetState.Request(), 1.0)
-            if state is not None and state.current_state.id == _THERE[transition]:
-                return
-            if changed is not None:
-                why = 'a refusal'
-                raise ConfigError('benchmark', 'node', why, 'a configured node (see above)')
-            patience = ANSWER_TIMEOUT
-        raise ConfigError('benchmark', 'node', 'no answer', 'the inference node')
-
-    def _ask(self, client: Any, request: Any, patience: float) -> Any:
-        """The answer, or None."""
-        end = time.monotonic() + patience
-        # Not longer: discovery may go on saying no where the other side is long there.
-        while not client.service_is_ready() and time.monotonic() < end - 0.5 * patience:
+    def bring_up(self) -> None:
+        """Configure and activate the inference node, as the supervisor does. Raises ConfigError."""
+        name, end = 'inference', steady_now() + START_TIMEOUT
+        plan = LifecycleManager([name], BRING_UP, steady_now())
+        calls = LifecycleCalls(self.node, [name], plan, steady_now)
+        while not plan.all_active:
+            if plan.stuck or steady_now() > end:
+                raise ConfigError('inference', 'node', plan.why_not(name), 'an active node')
+            plan.on_graph(steady_now(), calls.present(lambda _: False))
+            calls.step()
             self.spin(0.02)
-        future = client.call_async(request)
-        while not future.done():
-            if time.monotonic() > end:
-                client.remove_pending_request(future)
-                return None
-            self.spin(0.01)
-        return future.result()
+        calls.close()
 
-    def say(self, text: str) -> None:
-        self._words.publish(String(data=text))
+    def instruct(self, text: str) -> None:
+        self._instruction.publish(String(data=text))
 
     def spin(self, seconds: float) -> None:
         """Receive, and publish joints, IMU and the supervisor's state at 100 Hz."""
@@ -204,59 +190,67 @@ class Surroundings:
 
 
 @dataclass(frozen=True)
-class Found:
-    """overheads: s. undisturbed: of those frames during which the machine ran. lost: frames without
-    a chunk. witness: see machine.Witness. stages: see stages; empty if not asked for."""
+class PipelineTimes:
+    """overheads: ms. undisturbed: of the frames during which the machine did not stall. lost:
+    frames without a chunk. machine: see SchedulingObserver.summary. stages: see `stages`; empty
+    unless requested."""
 
     overheads: list[float]
     undisturbed: list[float]
     lost: int
-    witness: dict[str, float]
-    stages: dict[str, dict[str, float]]
+    machine: dict[str, Any]
+    stages: dict[str, dict[str, Any]]
 
 
 def measure(
     bundle: str,
     robot_name: str,
     robot: Any,
-    words: str,
+    instruction: str,
     times: int,
     size: tuple[int, int],
     threads: int,
     rate: float = 20.0,
     by_stage: bool = False,
-) -> Found:
-    """by_stage: where the time goes; it costs some itself. Raises ConfigError when the node does
-    not run."""
+) -> PipelineTimes:
+    """Times of a frame's way through the node.
+
+    Args:
+        by_stage: also stage by stage; that costs some time itself.
+
+    Raises:
+        ConfigError: the node does not run.
+    """
     # What the filter and the driver, whose place this process takes, have at least.
     with (
         Scheduled(Priority.MONITOR),
-        TemporaryDirectory(prefix='vla_benchmark_') as folder,
+        TemporaryDirectory(prefix='vla_inference_') as folder,
     ):
-        around, told = Surroundings(robot, size), Path(folder) / 'stages.json'
-        with _node(bundle, robot_name, threads, 1.5 * rate, told if by_stage else None):
+        environment, file = Environment(robot, size), Path(folder) / 'stages.json'
+        with _node(bundle, robot_name, threads, 1.5 * rate, file if by_stage else None):
             try:
-                asked, waking, stalls = _play(around, words, times, rate)
+                keys, machine, stalls = _publish(environment, instruction, times, rate)
             finally:
                 gc.unfreeze()
-                around.close()
-        sent = {key: around.sent[key] for key in asked}
-        stages = table(told, sent, around.chunks) if by_stage else {}
-    answered = [key for key in asked if key in around.chunks and key in around.model]
-    took = {key: around.chunks[key] - around.sent[key] - around.model[key] for key in answered}
+                environment.close()
+        sent, received = {key: environment.sent[key] for key in keys}, environment.chunks
+        stages = table(file, sent, received) if by_stage else {}
+    answered = [key for key in keys if key in received and key in environment.model]
+    took = {key: 1e3 * (received[key] - sent[key] - environment.model[key]) for key in answered}
     undisturbed = [
-        seconds
-        for key, seconds in took.items()
-        if not any(begin < around.chunks[key] and end > around.sent[key] for begin, end in stalls)
+        ms
+        for key, ms in took.items()
+        if not any(begin < received[key] and end > sent[key] for begin, end in stalls)
     ]
-    return Found(list(took.values()), undisturbed, len(asked) - len(answered), waking, stages)
+    lost = len(keys) - len(answered)
+    return PipelineTimes(list(took.values()), undisturbed, lost, machine, stages)
 
 
 @contextmanager
 def _node(
-    bundle: str, robot_name: str, threads: int, frequency: float, told: Path | None
+    bundle: str, robot_name: str, threads: int, frequency: float, stages: Path | None
 ) -> Iterator[None]:
-    """The node in its process. told: where it writes the times of its stages, None for no times."""
+    """The node in its process. stages: where it writes the times of its stages, None for none."""
     parameters = {
         'policy': bundle,
         'robot': robot_name,
@@ -268,13 +262,13 @@ def _node(
         'policy_timeout': 5.0,
         'blocked_timeout': 30.0,
     }
-    module = 'vla_inference.node' if told is None else 'vla_validation.inference.stages'
+    module = 'vla_inference.node' if stages is None else 'vla_validation.inference.stages'
     command = [sys.executable, '-m', module, '--ros-args']
     for name, value in parameters.items():
         command += ['-p', f'{name}:={value}']
-    environment = os.environ | ({FILE: str(told)} if told is not None else {})
-    with NormalPriority():  # it asks for its own priority
-        node = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
+    variables = os.environ | ({FILE: str(stages)} if stages is not None else {})
+    with NormalPriority():  # the node requests its own priority
+        node = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=variables)
     try:
         yield
     finally:
@@ -286,32 +280,29 @@ def _node(
             node.wait()
 
 
-def _play(
-    around: Surroundings, words: str, times: int, rate: float
-) -> tuple[list[int], dict[str, float], list[tuple[float, float]]]:
-    """(stamps of the frames that count, what the witness saw meanwhile, when it saw stalls)."""
-    around.change(Transition.TRANSITION_CONFIGURE)
-    around.change(Transition.TRANSITION_ACTIVATE)
-    around.spin(1.0)
+def _publish(
+    environment: Environment, instruction: str, times: int, rate: float
+) -> tuple[list[int], dict[str, Any], list[tuple[float, float]]]:
+    """(stamps of the frames that count, the machine's lateness, its stalls)."""
+    environment.bring_up()
+    environment.spin(1.0)
     # As the nodes do: this process must not walk through all its modules while it measures.
     gc.collect()
     gc.freeze()
-    around.say(words)
+    environment.instruct(instruction)
     end = time.monotonic() + START_TIMEOUT
-    while not around.chunks:
+    while not environment.chunks:
         if time.monotonic() > end:
-            said = around.status.reason or around.status.last_result if around.status else ''
-            raise ConfigError('benchmark', 'chunks', f'none ({said})', 'one per frame')
-        around.publish_frame()
-        around.spin(1.0 / rate)
-    with SchedulingObserver() as witness:
-        around.spin(0.5)
-        asked = []
-        for i in range(10 + times):
-            asked.append(around.publish_frame())
-            around.spin(1.0 / rate)
-            if i < 10:
-                asked.clear()
-        around.spin(0.5)
-        waking = witness.found()
-        return asked, waking, witness.stalls
+            status = environment.status
+            reason = status.reason or status.last_result if status else ''
+            raise ConfigError('inference', 'chunks', f'none ({reason})', 'one per frame')
+        environment.publish_frame()
+        environment.spin(1.0 / rate)
+    with SchedulingObserver() as observer:
+        environment.spin(0.5)
+        keys = []
+        for _ in range(WARM_UP + times):
+            keys.append(environment.publish_frame())
+            environment.spin(1.0 / rate)
+        environment.spin(0.5)
+        return keys[WARM_UP:], *observer.summary()

@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Where a chunk's time goes: the inference node with a clock at each hand-over.
+"""The inference node with a clock at each hand-over, for the stages of a chunk's time.
 
-Run as a module it is the node, and writes the times of each frame to the file that VLA_STAGES names
-when it ends. The clock is the machine's monotonic one, so other processes' times compare with them.
+Run as a module it is the node, and when it ends it writes the times of each frame to the file that
+VLA_STAGES names. The clock is the machine's monotonic one, comparable across processes.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vla_common.distribution import distribution
 from vla_inference.node import InferenceNode, main
-from vla_validation.inference.distribution import distribution
 
 FILE = 'VLA_STAGES'
 STAGES = (
-    ('image: from its publication to the node', 'sent', 'heard'),
-    ('observation, asking', 'heard', 'asked'),
-    ("to the policy's thread", 'asked', 'begun'),
+    ('image: from its publication to the node', 'sent', 'arrived'),
+    ('observation, asking', 'arrived', 'requested'),
+    ("to the policy's thread", 'requested', 'begun'),
     ('preprocessing', 'begun', 'ready'),
     ('(the model)', 'ready', 'ran'),
-    ('its answer as joint targets', 'ran', 'answered'),
-    ('checking, blending, judging', 'answered', 'joined'),
+    ('its answer as joint targets', 'ran', 'returned'),
+    ('checking, blending, judging', 'returned', 'joined'),
     ('writing the message', 'joined', 'written'),
     ('chunk: from its publication to a listener', 'written', 'received'),
 )
@@ -42,7 +42,7 @@ class TimedNode(InferenceNode):
         self.times.setdefault(stamp_ns, {})[moment] = time.perf_counter() if at is None else at
 
     def _on_image(self, camera, add, image) -> None:
-        self._note(image.stamp_ns, 'heard')
+        self._note(image.stamp_ns, 'arrived')
         super()._on_image(camera, add, image)
 
     def _load(self, key, name):
@@ -50,7 +50,7 @@ class TimedNode(InferenceNode):
         submit, predict = link.caller.submit, link.policy.predict
 
         def timed_submit(observation, reset=False):
-            self._note(observation.stamp_ns, 'asked')
+            self._note(observation.stamp_ns, 'requested')
             submit(observation, reset)
 
         def timed_predict(observation):
@@ -60,7 +60,7 @@ class TimedNode(InferenceNode):
             ready = begun + link.policy.preprocess_s
             ran = ready + link.policy.run_s
             for moment, at in zip(
-                ('begun', 'ready', 'ran', 'answered'), (begun, ready, ran, answered), strict=True
+                ('begun', 'ready', 'ran', 'returned'), (begun, ready, ran, answered), strict=True
             ):
                 self._note(observation.stamp_ns, moment, at)
             return chunk
@@ -98,7 +98,7 @@ def table(
         if key in sent and key in received and 'written' in times:
             frames.append(times | {'sent': sent[key], 'received': received[key]})
     return {
-        name: distribution([frame[end] - frame[begin] for frame in frames])
+        name: distribution([1e3 * (frame[end] - frame[begin]) for frame in frames])
         for name, begin, end in STAGES
     }
 

@@ -1,44 +1,31 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""``ros2 run vla_validation pushes``: how hard a push of 0.1 s at the chest the robot survives.
+"""``ros2 run vla_validation pushes``: how hard a push of 0.1 s at the chest the robot withstands.
 
-For each direction: standing still, with both arms swinging (the worst moment of the swing), still
-after a push of 20 N·s to the other side, and still with position servos alone. In simulated time;
-no ROS graph.
+In simulated time; no ROS graph.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 from typing import Any
 
 from vla_balance.gains import BalanceGains
-from vla_common.errors import ConfigError
+from vla_common.terminal import progress
 from vla_robot import load_robot
+from vla_validation import report
 
 WANTED = 20.0
-"""N·s that has to be survived from every side while the arms move."""
+"""N·s that must not bring the robot down, from every side, while the arms move."""
 
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog='pushes',
-        description=__doc__.split(': ', 1)[1]
-        + f' Exit status 0: {WANTED:g} N·s are survived from every side; 1: not; 2: not tried.',
-    )
-    parser.add_argument('--robot', default='humanoid32', help='name or path')
-    parser.add_argument('--link', default='torso_roll_link', help='that is pushed')
-    parser.add_argument(
-        '--directions', type=int, default=4, help='4: front, left, back, right; 8: and between'
-    )
-    parser.add_argument(
-        '--phases', type=int, default=4, help='moments of the swing that are tried (default 4)'
-    )
-    parser.add_argument('--resolution', type=float, default=0.5, help='N·s (default 0.5)')
-    parser.add_argument('--json', action='store_true', help='one JSON object as the last line')
-    return parser
+COLUMNS = {
+    'direction': 'pushed to',
+    'still': 'still, N·s',
+    'arms_swinging': 'arms swinging, N·s',
+    'after_a_push': 'after a push to the other side, N·s',
+    'servos_alone': 'position servos alone, N·s',
+}
 
 
 def name_of(heading: float) -> str:
@@ -55,60 +42,67 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
     robot = load_robot(options.robot)
     gains = BalanceGains.load(robot)
     swings = [swinging_arms(robot, 2 * math.pi * i / options.phases) for i in range(options.phases)]
+    step = options.resolution
+
+    def robot_stands() -> Standing:
+        return Standing(robot, gains)
+
     rows = []
-    for i in range(options.directions):
-        heading = 2 * math.pi * i / options.directions
-        still = Push(heading, options.link)
-        moving = [Push(heading, options.link, swing) for swing in swings]
-        step = options.resolution
-        rows.append(
-            {
-                'direction': name_of(heading),
-                'still': largest(lambda: Standing(robot, gains), still, step),
-                'arms_swinging': worst(lambda: Standing(robot, gains), moving, step),
-                'after_a_push': largest(
-                    lambda: Standing(robot, gains),
-                    Push(heading, options.link, former=WANTED),
-                    step,
-                ),
-                'servos_alone': largest(lambda: Standing(robot, gains, False), still, step),
-            }
-        )
-        if sys.stderr.isatty():
-            print(f'\r{i + 1} of {options.directions}', end='\r', file=sys.stderr)
+    headings = [2 * math.pi * i / options.directions for i in range(options.directions)]
+    with progress('directions', passing=True) as bar:
+        for heading in bar.track(headings):
+            still = Push(heading, options.link)
+            moving = [Push(heading, options.link, swing) for swing in swings]
+            second = Push(heading, options.link, former=WANTED)
+            rows.append(
+                {
+                    'direction': name_of(heading),
+                    'still': largest(robot_stands, still, step),
+                    'arms_swinging': worst(robot_stands, moving, step),
+                    'after_a_push': largest(robot_stands, second, step),
+                    'servos_alone': largest(lambda: Standing(robot, gains, False), still, step),
+                }
+            )
     return rows
 
 
 def table(rows: list[dict[str, Any]]) -> str:
     """As Markdown."""
-    lines = [
-        '| pushed to | still, N·s | arms swinging, N·s | after a push to the other side, N·s '
-        '| position servos alone, N·s |',
-        '|---|---|---|---|---|',
-    ]
-    for row in rows:
-        lines.append(
-            f'| {row["direction"]} | {row["still"]:g} | {row["arms_swinging"]:g} '
-            f'| {row["after_a_push"]:g} | {row["servos_alone"]:g} |'
-        )
-    return '\n'.join(lines)
+    cells = [[row['direction'], *(f'{row[key]:g}' for key in list(COLUMNS)[1:])] for row in rows]
+    return report.table(tuple(COLUMNS.values()), cells)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Push and exit."""
-    options = _parser().parse_args(sys.argv[1:] if argv is None else argv)
-    try:
+def main(argv: list[str] | None = None) -> int:
+    parser = report.parser(
+        'pushes',
+        'Find the largest push of 0.1 s at the chest that the robot withstands.\n\n'
+        'For each direction: standing still; with both arms swinging (the worst moment of the\n'
+        f'swing); still, after a push of {WANTED:g} N·s to the other side; still, with position\n'
+        'servos alone. In simulated time; no ROS graph.',
+        f'Exit status 0: {WANTED:g} N·s never bring it down; 1: they do; 2: not tried.\n\n'
+        'examples:\n  ros2 run vla_validation pushes\n'
+        '  ros2 run vla_validation pushes --robot my_robot --directions 8 --json',
+    )
+    parser.add_argument('--robot', default='humanoid32', help='name or path')
+    parser.add_argument('--link', default='torso_roll_link', help='that is pushed')
+    parser.add_argument(
+        '--directions', type=int, default=4, help='4: front, left, back, right; 8: and between'
+    )
+    parser.add_argument(
+        '--phases', type=int, default=4, help='moments of the swing that are tried (default 4)'
+    )
+    parser.add_argument('--resolution', type=float, default=0.5, help='N·s (default 0.5)')
+    options = parser.parse_args(argv)
+
+    def work() -> tuple[dict[str, Any], int]:
         rows = measure(options)
-    except (ConfigError, ImportError) as error:
-        print(f'survival: {error}', file=sys.stderr)
-        sys.exit(2)
-    print(table(rows), file=sys.stderr if options.json else sys.stdout)
-    if options.json:
-        print(json.dumps({'directions': rows}))
-    tried = ('still', 'arms_swinging', 'after_a_push')
-    enough = all(row[what] >= WANTED for row in rows for what in tried)
-    sys.exit(0 if enough else 1)
+        print(table(rows), file=sys.stderr if options.json else sys.stdout)
+        tried = ('still', 'arms_swinging', 'after_a_push')
+        enough = all(row[key] >= WANTED for row in rows for key in tried)
+        return {'directions': rows}, 0 if enough else 1
+
+    return report.run('pushes', work, options.json)
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The largest push that is survived, by direction and by what the arms do meanwhile."""
+"""Push recovery: the largest push that the robot withstands, in simulated time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ import numpy as np
 
 from vla_balance.testing import Motion, Standing
 from vla_robot import RobotModel
-
-SIDES = {'front': 0.0, 'left': 0.5 * math.pi, 'back': math.pi, 'right': -0.5 * math.pi}
-"""rad about the vertical, from straight ahead: where the push pushes to."""
 
 SWING_RATE = 2.0  # rad/s of the arms' phase
 _SWING, _BEND, _ELBOW = 0.5, 0.4, -0.35  # rad: shoulders, elbows, and where those swing about
@@ -42,8 +39,8 @@ def swinging_arms(robot: RobotModel, phase: float) -> Motion:
 
 @dataclass(frozen=True)
 class Push:
-    """Where to, on which link, what the arms do meanwhile, and the impulse (N·s) of a push to the
-    other side that the robot has had before: it has shifted its feet then."""
+    """A push: heading, link, motion of the arms, and impulse (N·s) of a former push to the other
+    side, which has shifted the feet."""
 
     heading: float  # rad
     link: str
@@ -51,7 +48,7 @@ class Push:
     former: float = 0.0
 
 
-def survives(make: Callable[[], Standing], push: Push, impulse: float) -> bool:
+def recovers(make: Callable[[], Standing], push: Push, impulse: float) -> bool:
     """Whether the robot still stands some seconds after the push (N·s)."""
     s = make()
     s.run(_BEFORE, push.motion)
@@ -70,7 +67,7 @@ def survives(make: Callable[[], Standing], push: Push, impulse: float) -> bool:
 
 
 def largest(make: Callable[[], Standing], push: Push, resolution: float) -> float:
-    """The largest impulse survived, N·s, on a grid of ``resolution``; by bisection.
+    """The largest impulse that the robot recovers from, N·s; by bisection on a grid.
 
     Args:
         make: a robot that stands.
@@ -78,7 +75,7 @@ def largest(make: Callable[[], Standing], push: Push, resolution: float) -> floa
     low, high = 0, math.ceil(_TOO_MUCH / resolution)
     while high - low > 1:
         middle = (low + high) // 2
-        if survives(make, push, middle * resolution):
+        if recovers(make, push, middle * resolution):
             low = middle
         else:
             high = middle
@@ -86,11 +83,11 @@ def largest(make: Callable[[], Standing], push: Push, resolution: float) -> floa
 
 
 def worst(make: Callable[[], Standing], pushes: Sequence[Push], resolution: float) -> float:
-    """The smallest of the largest: what is survived at every one of these."""
+    """The smallest of the largest: what the robot withstands in every one of these cases."""
     least = math.inf
     for push in pushes:
-        # Already survived at the least so far: this one is no worse, and its own figure no news.
-        if math.isfinite(least) and survives(make, push, least):
+        # It recovers at the least so far: this case is no worse.
+        if math.isfinite(least) and recovers(make, push, least):
             continue
         least = min(least, largest(make, push, resolution))
     return least

@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""One stop, timed by the stamps of those who carry it out.
+"""Times of one stop, from the stamps of the nodes that carry it out.
 
-Every process here stamps with the same clock of the same machine, so a stage's time is the
-difference of two stamps; the way of a message to the one who measures counts for nothing.
+All processes stamp with the same clock, so a stage's time is the difference of two stamps; the
+latency of a message to the observer does not count.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from typing import Any
 from vla_common.messages import stamp_to_ns
 from vla_common.states import Behaviour, Mode
 from vla_interfaces.msg import DriverStatus, SupervisorState
-from vla_validation.system_harness.robot import LaunchedRobot
+from vla_validation.system_harness.robot import PASSIVE, LaunchedRobot
 
-LIMP = (Behaviour.DAMP, Behaviour.OFF)
 _LONG = 10.0  # s, for a stop that takes some milliseconds
 _LOSS = 3.0
 
@@ -41,24 +40,24 @@ class StopTimes:
 
 
 class Stopwatch:
-    """Presses, waits for the stamps, writes down.
+    """Requests stops and appends their times.
 
     Args:
-        robot: that is up.
-        times: to write into.
+        robot: launched.
+        times: appended to.
     """
 
     def __init__(self, robot: LaunchedRobot, times: StopTimes) -> None:
         self._robot, self._times = robot, times
         self._states: list[SupervisorState] = []
         self._drivers: list[DriverStatus] = []
-        robot.listen(self._note)
+        robot.add_listener(self._note)
 
     def _note(self, message: SupervisorState | DriverStatus) -> None:
         (self._states if isinstance(message, SupervisorState) else self._drivers).append(message)
 
     def _begin(self) -> int:
-        # Not in step with anybody's tick.
+        # Not in step with any node's tick.
         time.sleep(random.uniform(0.0, 0.04))
         self._states.clear()
         self._drivers.clear()
@@ -73,29 +72,27 @@ class Stopwatch:
         what: str,
     ) -> Any:
         """The first message stamped after ``since`` that is wanted."""
-        seen = 0
-        found: list[Any] = []
+        seen, found = 0, None
 
         def look() -> bool:
-            nonlocal seen
-            while seen < len(messages):
+            nonlocal seen, found
+            while found is None and seen < len(messages):
                 message = messages[seen]
                 seen += 1
                 if stamp_to_ns(message.header.stamp) >= since and wanted(message):
-                    found.append(message)
-                    return True
-            return False
+                    found = message
+            return found is not None
 
         self._robot.wait(look, timeout, what)
-        return found[0]
+        return found
 
     def estop(self, until_rest: bool) -> None:
-        """Request an e-stop, time its way, and (if asked for) wait until nothing moves."""
+        """Request an e-stop and time its stages, the last one (rest) on demand."""
         begin = self._begin()
-        answer = self._robot.ask('/supervisor/estop')
+        answer = self._robot.request('/supervisor/estop')
         mode = self._first(self._states, lambda m: m.mode == Mode.ESTOP, begin, _LONG, 'mode ESTOP')
         damped = self._first(
-            self._drivers, lambda m: m.behaviour in LIMP, begin, _LONG, 'a damped robot'
+            self._drivers, lambda m: m.behaviour in PASSIVE, begin, _LONG, 'a damped robot'
         )
         stages = self._times.stages
         at = stamp_to_ns(damped.header.stamp)
@@ -115,20 +112,20 @@ class Stopwatch:
         self._robot.wait(answer.done, _LONG, 'the answer of the e-stop service')
 
     def loss(self, node: str, number: signal.Signals) -> None:
-        """Freeze or kill a node; time until somebody has begun the stop that has to follow."""
+        """Freeze or kill a node; time until the stop that has to follow has begun."""
         pid = self._robot.pid(node)
         begin = self._begin()
         os.kill(pid, number)
         try:
             if node == 'hardware_driver':
-                # It cannot act any more, dead or frozen: the rest of the robot knows.
+                # Dead or frozen, it cannot act: the supervisor has to know.
                 stop = self._first(
                     self._states, lambda m: m.mode == Mode.ESTOP, begin, _LOSS, 'mode ESTOP'
                 )
             else:
                 stop = self._first(
                     self._drivers,
-                    lambda m: m.behaviour in (Behaviour.STAND, *LIMP),
+                    lambda m: m.behaviour in (Behaviour.STAND, *PASSIVE),
                     begin,
                     _LOSS,
                     f'a stop without {node}',

@@ -1,2 +1,2 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The whole robot, brought up in simulation, broken on purpose and measured from outside."""
+"""The whole robot in simulation, launched, operated and observed from outside."""

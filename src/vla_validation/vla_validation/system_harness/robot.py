@@ -1,19 +1,22 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""One launched robot: `ros2 launch vla_bringup humanoid.launch.py` in a domain of its own.
+"""A robot under measurement: one that is up (`RobotClient`) or one that is launched here.
 
-It is watched from outside by one node, and its processes are found by their command lines, so that
-they can be stopped and killed. Nothing in here belongs to a test framework.
+It is observed from outside by one node. The processes of a launched robot are found by their
+command lines, so that they can be stopped and killed.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import signal
 import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psutil
@@ -21,134 +24,112 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.task import Future
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-from vla_common import qos
+from vla_common import qos, topics
+from vla_common.domains import domain_of_this_process, reserve_domain
 from vla_common.executor_thread import ExecutorThread, destroy_later
 from vla_common.process import end_with_parent
 from vla_common.scheduling import Priority, request_realtime
 from vla_common.states import Behaviour, Mode
 from vla_interfaces.msg import DriverStatus, SupervisorState
+from vla_validation.faults.message_faults import ORDER_TOPIC, RAW
+from vla_validation.report import NotMeasuredError
 
-NODES = (
-    'hardware_driver',
-    'balance_monitor',
-    'camera',
-    'safety_filter',
-    'inference',
-    'supervisor',
-)
+NODES = (*topics.HEARTBEAT_TOPIC, 'supervisor')
+
+PASSIVE = (Behaviour.DAMP, Behaviour.OFF)
+"""Behaviours in which the joints are not held."""
 
 BRING_UP = 120.0
 """s that a bring-up may take; 5 to 8 s alone on two cores."""
 
-_LAUNCH = ('ros2', 'launch', 'vla_bringup', 'humanoid.launch.py')
+INSTRUCTION = 'wave with your left hand'
+
+_LIE_DOWN = 'lies'  # in the driver's reason, where the robot is on the floor
 
 
-def _end_with_the_parent() -> None:
-    """A robot that nobody watches would go on."""
-    end_with_parent(signal.SIGINT)
+class HarnessError(NotMeasuredError):
+    """The robot did not reach a state; the text says what was waited for."""
 
 
-class HarnessError(RuntimeError):
-    """The robot did not come up, or did not come back; the text says what was waited for."""
+@contextmanager
+def own_domain() -> Iterator[int]:
+    """Use a ROS domain in which no other robot of this machine is up."""
+    os.environ['ROS_DOMAIN_ID'], lock = reserve_domain(domain_of_this_process())
+    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    try:
+        yield int(os.environ['ROS_DOMAIN_ID'])
+    finally:
+        lock.__exit__(None, None, None)
 
 
-def own_domain() -> Any:
-    """Take a ROS domain that nobody on this machine holds; keep the return value alive."""
-    import domain_coordinator
-
-    users = os.environ.get('ROS_DOMAIN_ID')
-    while True:
-        lock = domain_coordinator.domain_id()
-        number = str(lock.__enter__())
-        if number != users:
-            os.environ['ROS_DOMAIN_ID'] = number
-            os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-            return lock
-
-
-class LaunchedRobot:
-    """The robot and its watcher. Use it as a context; leaving it takes everything down.
+class RobotClient:
+    """A node that observes and operates a robot. Use it as a context.
 
     Args:
-        log: file for what the launch prints.
-        arguments: of the launch file.
-        launch: command line before the arguments, where another launch file wraps the robot's.
-        priority: of the watcher. One that measures times must not be kept from running.
-        prefix: of the topics that are listened to, where what is said is not what is heard.
+        executor: class of the executor that spins the node in a thread.
+        prefix: of the observed topics, where a relay publishes altered ones under their names.
     """
 
-    def __init__(
-        self,
-        log: pathlib.Path,
-        arguments: Mapping[str, object],
-        launch: Sequence[str] = _LAUNCH,
-        priority: Priority = Priority.NORMAL,
-        prefix: str = '',
-    ) -> None:
-        self._log = log
-        self._output = open(log, 'ab')  # noqa: SIM115  closed in close()
-        command = [*launch, *(f'{name}:={value}' for name, value in arguments.items())]
-        self.process = subprocess.Popen(
-            command,
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=_end_with_the_parent,
-        )
-        # Only now: its processes would inherit the priority. Threads made from here on do.
-        request_realtime(priority)
+    def __init__(self, executor: Any = SingleThreadedExecutor, prefix: str = '') -> None:
         self._context = rclpy.Context()
-        self._context.init(args=[])  # the command line here is the launch file's
-        self.node = Node('rehearsal', context=self._context, start_parameter_services=False)
+        self._context.init(args=[])  # this process's command line is not the node's
+        self.node = Node('vla_validation', context=self._context, start_parameter_services=False)
         self.state: SupervisorState | None = None
         self.driver: DriverStatus | None = None
         self._listeners: list[Callable[[Any], None]] = []
         self._clients: dict[str, Any] = {}
-        self.node.create_subscription(
-            SupervisorState, f'{prefix}/supervisor/state', self._on_state, qos.EVENT
-        )
-        self.node.create_subscription(
-            DriverStatus, f'{prefix}/hardware/status', self._on_driver, qos.EVENT
-        )
-        executor = SingleThreadedExecutor(context=self._context)
-        self._spinning = ExecutorThread(self.node, executor)
+        for topic in (topics.SUPERVISOR_STATE, topics.HARDWARE_STATUS):
+            self.node.create_subscription(
+                topic.message_type(), prefix + topic.name, self._on_message, qos.EVENT
+            )
+        self._instructions = self.publisher(topics.INSTRUCTION)
+        self._thread = ExecutorThread(self.node, executor(context=self._context))
 
-    def __enter__(self) -> LaunchedRobot:
+    def __enter__(self) -> Any:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    # -- what it says -----------------------------------------------------------------------------
+    def close(self) -> None:
+        """End the node."""
+        self._thread.close(5.0)
+        self.node.destroy_node()
+        self._context.try_shutdown()
 
-    def _on_state(self, message: SupervisorState) -> None:
-        self.state = message
+    def publisher(self, topic: topics.Topic) -> Any:
+        """A publisher of a topic of the workspace."""
+        return self.node.create_publisher(topic.message_type(), topic.name, qos.publisher(topic))
+
+    # -- its state --------------------------------------------------------------------------------
+
+    def _on_message(self, message: SupervisorState | DriverStatus) -> None:
+        if isinstance(message, SupervisorState):
+            self.state = message
+        else:
+            self.driver = message
         for listener in self._listeners:
             listener(message)
 
-    def _on_driver(self, message: DriverStatus) -> None:
-        self.driver = message
-        for listener in self._listeners:
-            listener(message)
-
-    def listen(self, listener: Callable[[Any], None]) -> None:
-        """Have every SupervisorState and DriverStatus given to ``listener``, as they come."""
+    def add_listener(self, listener: Callable[[Any], None]) -> None:
+        """Call ``listener`` with every SupervisorState and DriverStatus."""
         self._listeners.append(listener)
 
-    def deafen(self, listener: Callable[[Any], None]) -> None:
-        """Undo `listen`."""
+    def remove_listener(self, listener: Callable[[Any], None]) -> None:
+        """Undo `add_listener`."""
         self._listeners.remove(listener)
 
     @property
     def mode(self) -> Mode | None:
-        """The mode last heard."""
+        """The mode received last."""
         return Mode(self.state.mode) if self.state is not None else None
 
     @property
     def behaviour(self) -> Behaviour | None:
-        """The driver's behaviour last heard."""
+        """The driver's behaviour received last."""
         return Behaviour(self.driver.behaviour) if self.driver is not None else None
 
     @property
@@ -156,61 +137,206 @@ class LaunchedRobot:
         """Names of the causes that are present."""
         return [c.name for c in self.state.causes if c.present] if self.state is not None else []
 
-    def tail(self, lines: int = 30) -> str:
-        """The last lines that the launch printed."""
-        self._output.flush()
-        return '\n'.join(self._log.read_text(errors='replace').splitlines()[-lines:])
+    @property
+    def moves(self) -> bool:
+        """Whether it follows its policy, and its joints move."""
+        return (
+            self.mode is Mode.RUNNING
+            and self.behaviour is Behaviour.TRACK
+            and self.driver.max_joint_speed > 0.15
+        )
 
     # -- waiting ----------------------------------------------------------------------------------
 
-    def wait(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
-        """Return when the condition holds. Raises RehearsalError."""
-        deadline = time.monotonic() + timeout
-        while not condition():
-            if self.process.poll() is not None:
-                raise HarnessError(f'the launch ended while waiting for {what}:\n{self.tail()}')
-            if self._spinning.failure is not None:
-                raise HarnessError('the watcher ended') from self._spinning.failure
-            if time.monotonic() > deadline:
-                raise HarnessError(
-                    f'waited {timeout:g} s in vain for {what}; mode {self.mode}, behaviour '
-                    f'{self.behaviour}, causes {self.causes}:\n{self.tail()}'
-                )
-            time.sleep(0.002)
+    def failure(self) -> str:
+        """Why no message can arrive any more; empty while they can."""
+        error = self._thread.failure
+        return '' if error is None else f'the observing node ended: {error!r}'
 
-    def holds(self, condition: Callable[[], bool], timeout: float) -> bool:
-        """Whether the condition comes true in time."""
+    def describe(self) -> str:
+        """The robot's state in words, for errors."""
+        missing = list(self.state.nodes_missing) if self.state is not None else None
+        return (
+            f'mode {self.mode}, behaviour {self.behaviour}, causes {self.causes}, '
+            f'missing nodes {missing}'
+        )
+
+    def poll_until(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """Whether the condition becomes true in time."""
         deadline = time.monotonic() + timeout
         while not condition():
-            if time.monotonic() > deadline or self.process.poll() is not None:
+            if time.monotonic() > deadline or self.failure():
                 return condition()
             time.sleep(0.002)
         return True
 
-    # -- what is done to it -----------------------------------------------------------------------
+    def wait(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
+        """Return when the condition holds. Raises HarnessError."""
+        if not self.poll_until(condition, timeout):
+            why = self.failure() or f'{timeout:g} s passed'
+            raise HarnessError(f'{why} while waiting for {what}; {self.describe()}')
 
-    def ask(self, service: str) -> Future:
-        """Call a Trigger service without waiting for its answer."""
+    def wait_mode(self, mode: Mode, timeout: float = BRING_UP) -> None:
+        """Wait for a mode. Raises HarnessError."""
+        self.wait(lambda: self.mode is mode, timeout, f'mode {mode.name}')
+
+    def wait_behaviour(self, behaviour: Behaviour, timeout: float = 10.0) -> None:
+        """Wait for a behaviour. Raises HarnessError."""
+        self.wait(lambda: self.behaviour is behaviour, timeout, f'behaviour {behaviour.name}')
+
+    # -- operating it -----------------------------------------------------------------------------
+
+    def request(self, service: str, kind: Any = Trigger, request: Any = None) -> Future:
+        """Call a service without waiting for its response."""
         client = self._clients.get(service)
         if client is None:
-            client = self._clients[service] = self.node.create_client(Trigger, service)
+            client = self._clients[service] = self.node.create_client(kind, service)
             client.wait_for_service(1.0)
-        return client.call_async(Trigger.Request())
+        return client.call_async(request or kind.Request())
 
     def call(self, service: str, timeout: float = 5.0) -> tuple[bool, str]:
-        """Call a Trigger service: whether it was granted, and what it said."""
-        future = self.ask(service)
-        if not self.holds(future.done, timeout):
+        """Call a Trigger service: whether it succeeded, and its message."""
+        future = self.request(service)
+        if not self.poll_until(future.done, timeout):
             client = self._clients.pop(service)
             # Its server may be another process by now.
             destroy_later(self.node, lambda: self.node.destroy_client(client))
             return False, f'{service} did not answer in {timeout:g} s'
-        answer = future.result()
-        return answer.success, answer.message
+        return future.result().success, future.result().message
+
+    def instruct(self, text: str = INSTRUCTION) -> None:
+        """Publish an instruction."""
+        self._instructions.publish(String(data=text))
+
+    def recover(self, timeout: float = 60.0) -> None:
+        """To READY, on its feet, by the operator's own steps. Raises HarnessError."""
+        deadline = time.monotonic() + timeout
+        refusal = ''
+        while self.mode is not Mode.READY:
+            if self.failure() or time.monotonic() > deadline:
+                raise HarnessError(f'not READY after {timeout:g} s: {refusal}; {self.describe()}')
+            refusal = self._recovery_step() or refusal
+
+    def _recovery_step(self) -> str:
+        mode = self.mode
+        steps = {
+            Mode.ESTOP: ('/sim/reset', '/supervisor/reset'),
+            Mode.INACTIVE: ('/supervisor/arm',),
+            Mode.SAFE_STOP: ('/supervisor/resume',),
+            Mode.RUNNING: ('/supervisor/safe_stop',),
+        }.get(mode, ())
+        for service in steps:
+            success, message = self.call(service)
+            if not success:
+                # A robot on the floor is not stood up: after an e-stop the simulation resets it.
+                if (
+                    mode is Mode.SAFE_STOP
+                    and 'standing pose' in message
+                    and self.driver is not None
+                    and _LIE_DOWN in self.driver.behaviour_reason
+                ):
+                    self.call('/supervisor/estop')
+                time.sleep(0.05)
+                return message
+        self.poll_until(lambda: self.mode is not mode, 1.0)
+        return ''
+
+    def recover_to_hold(self) -> None:
+        """READY and holding its pose. Raises HarnessError."""
+        self.recover()
+        self.wait_behaviour(Behaviour.HOLD)
+
+    def start_motion(self, attempts: int = 5, timeout: float = 60.0) -> None:
+        """Have the robot carry out `INSTRUCTION` until it moves. Raises HarnessError.
+
+        On a crowded machine it may stop before it moves: a camera or policy without processor time
+        has to stop it. Then it is recovered and instructed again.
+        """
+        stops = []
+        for _ in range(attempts):
+            self.recover(timeout)
+            for _ in range(6):
+                self.instruct()
+                if self.poll_until(lambda: self.behaviour is Behaviour.TRACK, 1.0):
+                    break
+            if self.poll_until(lambda: self.moves, 6.0):
+                return
+            stops.append(self.causes)
+        raise HarnessError(f'no motion after {attempts} instructions: {stops}; {self.describe()}')
+
+
+class LaunchedRobot(RobotClient):
+    """The simulated robot in processes of its own, and its client; leaving it takes them down.
+
+    Args:
+        arguments: of the launch file.
+        log: file for what the launch prints; None: one in a temporary directory.
+        priority: of this process's threads that are started from here on. One that measures times
+            must not be kept from running.
+        relayed: whether a relay stands in the middle of the topics, for `message_fault`.
+        executor: see RobotClient.
+    """
+
+    def __init__(
+        self,
+        arguments: Mapping[str, object],
+        log: pathlib.Path | None = None,
+        priority: Priority = Priority.NORMAL,
+        relayed: bool = False,
+        executor: Any = SingleThreadedExecutor,
+    ) -> None:
+        self.log = log or pathlib.Path(tempfile.mkdtemp(prefix='vla_validation_')) / 'launch.log'
+        self._output = open(self.log, 'ab')  # noqa: SIM115  closed in close()
+        self._relay: subprocess.Popen[bytes] | None = None
+        launch = ('vla_bringup', 'humanoid.launch.py')
+        if relayed:
+            launch = ('vla_validation', 'faults.launch.py')
+            self._relay = self._start(
+                sys.executable, '-m', 'vla_validation.faults.relay',
+                str(arguments.get('robot', 'humanoid32')),
+            )  # fmt: skip
+        self.process = self._start(
+            'ros2', 'launch', *launch, *(f'{name}:={value}' for name, value in arguments.items())
+        )
+        # Only now: the robot's processes would inherit the priority.
+        request_realtime(priority)
+        super().__init__(executor, RAW if relayed else '')
+        self.prefix = RAW if relayed else ''
+        self._orders = self.node.create_publisher(String, ORDER_TOPIC, qos.EVENT)
+
+    def _start(self, *command: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,
+        )
+
+    def failure(self) -> str:
+        return 'the launch ended' if self.process.poll() is not None else super().failure()
+
+    def describe(self) -> str:
+        return f'{super().describe()}:\n{self.tail()}'
+
+    def output(self) -> str:
+        """All that the launch printed."""
+        self._output.flush()
+        return self.log.read_text(errors='replace')
+
+    def tail(self, lines: int = 30) -> str:
+        """The last lines that the launch printed."""
+        return '\n'.join(self.output().splitlines()[-lines:])
+
+    def children(self) -> list[psutil.Process]:
+        """All processes below the launch."""
+        with suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.process.pid).children(recursive=True)
+        return []
 
     def pid(self, node: str) -> int:
-        """Process id of a node. Raises RehearsalError."""
-        for child in psutil.Process(self.process.pid).children(recursive=True):
+        """Process id of a node. Raises HarnessError."""
+        for child in self.children():
             with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
                 if f'__node:={node}' in child.cmdline():
                     return child.pid
@@ -220,57 +346,39 @@ class LaunchedRobot:
         """Send a signal to a node's process."""
         os.kill(self.pid(node), number)
 
-    def bring_back(self, timeout: float = 60.0) -> None:
-        """To READY, on its feet, by the operator's own steps. Raises RehearsalError."""
-        deadline = time.monotonic() + timeout
-        said = ''
-        while self.mode is not Mode.READY:
-            if time.monotonic() > deadline:
-                raise HarnessError(
-                    f'not READY after {timeout:g} s (mode {self.mode}, causes {self.causes}, '
-                    f'missing {self.state.nodes_missing if self.state else None}): {said}'
-                )
-            if self.process.poll() is not None:
-                raise HarnessError(f'the launch ended:\n{self.tail()}')
-            said = self._one_step_back() or said
+    def order(self, topic: str, how: str) -> None:
+        """Have the relay alter a topic; see faults.relay."""
+        self._orders.publish(String(data=json.dumps({'topic': topic, 'how': how})))
 
-    def _one_step_back(self) -> str:
-        mode = self.mode
-        steps = {
-            Mode.ESTOP: ('/sim/reset', '/supervisor/reset'),
-            Mode.INACTIVE: ('/supervisor/arm',),
-            Mode.SAFE_STOP: ('/supervisor/resume',),
-            Mode.RUNNING: ('/supervisor/safe_stop',),
-        }.get(mode, ())
-        for service in steps:
-            granted, said = self.call(service)
-            if not granted:
-                if mode is Mode.SAFE_STOP and 'standing pose' in said:
-                    lies = self.driver is not None and 'lies' in self.driver.behaviour_reason
-                    if lies:  # a robot on the floor is not stood up; it is put on its feet
-                        self.call('/supervisor/estop')
-                time.sleep(0.05)
-                return said
-        self.holds(lambda: self.mode is not mode, 1.0)
-        return ''
+    @contextmanager
+    def message_fault(self, topic: str, how: str) -> Iterator[None]:
+        """Have the relay alter a topic while the context lasts."""
+        self.order(topic, how)
+        try:
+            yield
+        finally:
+            self.order(topic, 'none')
 
     def close(self) -> None:
         """Take everything down."""
-        self._spinning.stop()
+        self._thread.stop()
         if os.sched_getscheduler(0) != os.SCHED_OTHER:
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-        with suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(self.process.pid).children(recursive=True):
-                with suppress(psutil.NoSuchProcess):
-                    child.send_signal(signal.SIGCONT)  # a frozen process cannot end
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-            try:
-                self.process.wait(25)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait(10)
-        self._spinning.close(5.0)
-        self.node.destroy_node()
-        self._context.try_shutdown()
+        for child in self.children():
+            with suppress(psutil.NoSuchProcess):
+                child.send_signal(signal.SIGCONT)  # a frozen process cannot end
+        for process, number in ((self.process, signal.SIGINT), (self._relay, signal.SIGTERM)):
+            if process is not None and process.poll() is None:
+                process.send_signal(number)
+                try:
+                    process.wait(25)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait(10)
+        super().close()
         self._output.close()
+
+
+def _end_with_parent() -> None:
+    """A robot without its observer would go on."""
+    end_with_parent(signal.SIGINT)

@@ -1,14 +1,11 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""``ros2 run vla_validation what_if``: which mode follows, and what the robot then does.
+"""``ros2 run vla_validation what_if``: which mode follows an event, and what the robot then does.
 
-Events in, modes and behaviours out, from your own configuration. No ROS graph, no robot: the
-supervisor's own core and watch run here on a clock of their own.
+No ROS graph, no robot: the supervisor's own core runs here on a clock of its own.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import pathlib
 import sys
 from typing import Any
@@ -16,46 +13,17 @@ from typing import Any
 from vla_common.errors import ConfigError
 from vla_common.states import Mode
 from vla_supervisor.core import Decision
+from vla_validation import report
 from vla_validation.what_if.configuration import configuration, shipped_file
 from vla_validation.what_if.script import parse, parse_one, usage
 from vla_validation.what_if.simulation import Moment, Simulation
 
-EXAMPLE = """examples:
-  what_if "kill camera" "+3 restart camera" "+2 resume"
-  what_if --begin INACTIVE --params my_supervisor.yaml "arm, start, 4 balance danger"
-  what_if < script.txt          one event per line
-  what_if                       (in a terminal) asks for one event after the other
+EXAMPLES = """examples:
+  ros2 run vla_validation what_if "kill camera" "+3 restart camera" "+2 resume"
+  ros2 run vla_validation what_if --begin INACTIVE --params my.yaml "arm, start, 4 balance danger"
+  ros2 run vla_validation what_if < script.txt     one event per line
+  ros2 run vla_validation what_if                  in a terminal: one event after the other
 """
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog='what_if',
-        description=__doc__.split('\n\n', 1)[1],
-        epilog=f'events (a time in s may stand before: "2.5 kill camera", "+0.3 resume"):\n'
-        f'{usage()}\n\n{EXAMPLE}',
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument('events', nargs='*', metavar='EVENT')
-    parser.add_argument(
-        '--params',
-        action='append',
-        type=pathlib.Path,
-        metavar='FILE',
-        help='a ROS parameter file; more than one: later ones win. Default: config/supervisor.yaml',
-    )
-    parser.add_argument('--robot', help='name or path, instead of the one in the file')
-    parser.add_argument(
-        '--begin',
-        default='RUNNING',
-        choices=('INACTIVE', 'READY', 'RUNNING'),
-        help='mode at time 0, all nodes active (default RUNNING)',
-    )
-    parser.add_argument(
-        '--then', type=float, default=8.0, metavar='S', help='s after the last event (default 8)'
-    )
-    parser.add_argument('--json', action='store_true', help='one object as the last line')
-    return parser
 
 
 def plain(decision: Decision) -> dict[str, Any]:
@@ -80,7 +48,7 @@ def plain(decision: Decision) -> dict[str, Any]:
 
 
 class Printer:
-    """Moments for a person: what happened, and what of the decision is new."""
+    """Moments as text: the event, and what is new in the decision."""
 
     def __init__(self) -> None:
         self._state: tuple[object, ...] = ()
@@ -116,14 +84,14 @@ class Printer:
         return lines
 
 
-def _converse(play: Simulation, printer: Printer) -> None:
-    """One event after the other from a person; the time stands still in between."""
+def _converse(simulation: Simulation, printer: Printer) -> None:
+    """One event after the other from the operator; time stands still in between."""
     print('One event per line (help: all of them; end: Ctrl-D). "wait" lets a second pass.')
     shown = 0
     while True:
-        for moment in play.moments[shown:]:
+        for moment in simulation.moments[shown:]:
             print('\n'.join(printer.lines(moment)))
-        shown = len(play.moments)
+        shown = len(simulation.moments)
         try:
             words = input('what if? ').split()
         except (EOFError, KeyboardInterrupt):
@@ -133,36 +101,56 @@ def _converse(play: Simulation, printer: Printer) -> None:
             print(usage())
         elif words:
             try:
-                play.happen(parse_one(words, play.now, 'what if', 'event'))
+                simulation.play(parse_one(words, simulation.now, 'what if', 'event'))
             except ConfigError as error:
                 print(error)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Play and exit: 0, or 2 where the configuration or the script cannot be used."""
-    arguments = _parser().parse_args(sys.argv[1:] if argv is None else argv)
-    try:
-        chosen = configuration(arguments.params or [shipped_file()], arguments.robot)
-        play = Simulation(chosen, Mode[arguments.begin])
-        if not arguments.events and sys.stdin.isatty():
-            _converse(play, Printer())
-            return
-        script = parse(arguments.events or sys.stdin)
-    except ConfigError as error:
-        print(f'what_if: {error}', file=sys.stderr)
-        sys.exit(2)
-    moments = play.run(script, arguments.then)
-    if arguments.json:
-        told = [{'t': round(m.t, 4), 'event': m.event, 'answer': m.answer, **plain(m.decision)}
-                for m in moments]  # fmt: skip
-        print(json.dumps({'moments': told, 'final': plain(moments[-1].decision)}))
-        return
-    printer = Printer()
-    print('configuration: ' + ', '.join(str(file) for file in chosen.files))
-    for moment in moments:
-        for line in printer.lines(moment):
-            print(line)
+def main(argv: list[str] | None = None) -> int:
+    parser = report.parser(
+        'what_if',
+        "Play events to the supervisor's own core: modes and behaviours out, from your own\n"
+        'configuration. No ROS graph, no robot.',
+        f'events (a time in s may precede: "2.5 kill camera", "+0.3 resume"):\n{usage()}\n\n'
+        f'Exit status 0: played; 2: the configuration or the script cannot be used.\n\n{EXAMPLES}',
+    )
+    parser.add_argument('events', nargs='*', metavar='EVENT')
+    parser.add_argument(
+        '--params', action='append', type=pathlib.Path, metavar='FILE',
+        help='a ROS parameter file; later ones override. Default: config/supervisor.yaml',
+    )  # fmt: skip
+    parser.add_argument('--robot', help='name or path, instead of the one in the file')
+    parser.add_argument(
+        '--begin', default='RUNNING', choices=('INACTIVE', 'READY', 'RUNNING'),
+        help='mode at time 0, all nodes active (default RUNNING)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--then', type=float, default=8.0, metavar='S', help='s after the last event (default 8)'
+    )
+    options = parser.parse_args(argv)
+
+    def work() -> tuple[dict[str, Any], int]:
+        chosen = configuration(options.params or [shipped_file()], options.robot)
+        simulation = Simulation(chosen, Mode[options.begin])
+        if not options.events and sys.stdin.isatty():
+            _converse(simulation, Printer())
+            moments = simulation.moments
+        else:
+            moments = simulation.run(parse(options.events or sys.stdin), options.then)
+            if not options.json:
+                printer = Printer()
+                print('configuration: ' + ', '.join(str(file) for file in chosen.files))
+                for moment in moments:
+                    for line in printer.lines(moment):
+                        print(line)
+        found = [
+            {'t': round(m.t, 4), 'event': m.event, 'answer': m.answer, **plain(m.decision)}
+            for m in moments
+        ]
+        return {'moments': found, 'final': plain(moments[-1].decision)}, 0
+
+    return report.run('what_if', work, options.json)
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -19,7 +19,7 @@ NODE = 'supervisor'
 
 @dataclass(frozen=True)
 class Configuration:
-    """What the supervisor decides by, and how long the robot takes to stand."""
+    """The supervisor's configuration, and how long the robot takes to stand."""
 
     params: Parameters
     settings: Settings
@@ -62,7 +62,7 @@ def configuration(files: Iterable[pathlib.Path], robot: str | None) -> Configura
 
     Args:
         files: ROS parameter files.
-        robot: over what they say, if given.
+        robot: instead of theirs, if given.
 
     Raises:
         ConfigError: as the node would at configure.
@@ -75,7 +75,7 @@ def configuration(files: Iterable[pathlib.Path], robot: str | None) -> Configura
         values['robot'] = robot
     schema = ParameterSchema.load('vla_supervisor')
     known = {entry.name for entry in schema.entries}
-    # As rcl: what the schema does not know is not declared, and has no effect.
+    # As in rcl: a value that the schema does not name is not declared, and has no effect.
     declared = {name: value for name, value in values.items() if name in known}
     place = ', '.join(str(file) for file in files) or 'parameters'
     params = schema.check(declared, place)

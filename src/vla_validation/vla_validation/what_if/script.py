@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The events that a person may let happen, and how they are written.
+"""The events of a what-if script, and how they are written.
 
 One event is a time and some words: ``2.5 kill camera`` (at 2.5 s), ``+0.3 resume`` (0.3 s after the
 event before), ``estop`` (1 s after the event before).
@@ -28,11 +28,11 @@ ANY, SECONDS, COUNT = 'TEXT', 'S', 'N'
 
 @dataclass(frozen=True)
 class ScriptEventKind:
-    """One kind of event: its first word, what follows it, and what it means."""
+    """One kind of event: its first word, its arguments, and its meaning."""
 
     name: str
     words: tuple[str | tuple[str, ...], ...]
-    told: str
+    meaning: str
 
     @property
     def usage(self) -> str:
@@ -45,24 +45,24 @@ KINDS = (
     *(ScriptEventKind(step.value, (), f"operator step {step.value}") for step in OperatorStep),
     ScriptEventKind('finish', (), 'the instruction is done'),
     ScriptEventKind('kill', (_NODES,), 'the node\'s process is gone'),
-    ScriptEventKind('freeze', (_NODES,), 'the node hangs: on the graph, saying nothing'),
+    ScriptEventKind('freeze', (_NODES,), 'the node hangs: on the graph, silent'),
     ScriptEventKind('thaw', (_NODES,), 'the frozen node goes on'),
     ScriptEventKind('restart', (_NODES,), 'a new process of the node, unconfigured'),
     ScriptEventKind('balance', (_LEVELS,), 'the balance monitor\'s level'),
     ScriptEventKind('filter', (('ok', 'infeasible', 'starved', *_LEVELS),),
          'the safety filter\'s state, or level'),
-    ScriptEventKind('fall', (), 'the robot lies'),
+    ScriptEventKind('fall', (), 'the robot is on the floor'),
     ScriptEventKind('get_up', (), 'the robot is on its feet again'),
-    ScriptEventKind('camera', (('frozen', 'moving'),), 'whether the pictures change'),
+    ScriptEventKind('camera', (('frozen', 'moving'),), 'whether the images change'),
     ScriptEventKind('policy', (('loaded', 'unloaded', 'blocked'),), 'the policy\'s state'),
     ScriptEventKind('driver', (('ok', 'fault', 'disobeys', 'obeys', 'limp', 'stiff'),),
-         'what the driver does'),
+         'the driver\'s state'),
     ScriptEventKind('endpoint', (ANY, ('register', 'press', 'release', 'lose', 'find', 'leave')),
          'an e-stop endpoint (register: 0.5 s soft, 1 s hard; alive until lost)'),
     ScriptEventKind('publishers', (ANY, COUNT), 'how many publishers the topic has'),
-    ScriptEventKind('stall', (SECONDS,), 'the supervisor itself does not run for so long'),
-    ScriptEventKind('clock_back', (SECONDS,), 'the steady clock runs backwards by so much, once'),
-    ScriptEventKind('wait', (), 'nothing; only the time'),
+    ScriptEventKind('stall', (SECONDS,), 'the supervisor does not run for S'),
+    ScriptEventKind('clock_back', (SECONDS,), 'the steady clock goes back by S, once'),
+    ScriptEventKind('wait', (), 'nothing; time passes'),
 )  # fmt: skip
 
 _BY_NAME = {kind.name: kind for kind in KINDS}
@@ -87,15 +87,15 @@ def parse(lines: Iterable[str], place: str = 'script') -> list[ScriptEvent]:
     """Read a script: one event per line, or several separated by commas; # begins a comment.
 
     Raises:
-        ConfigError: naming the line, what stands there and what may.
+        ConfigError: with the event, what was found and what is wanted.
     """
-    told: list[ScriptEvent] = []
+    events: list[ScriptEvent] = []
     for line in lines:
         for part in line.split('#', 1)[0].split(','):
             if part.strip():
-                before = told[-1].at if told else 0.0
-                told.append(parse_one(part.split(), before, place, f'event {len(told) + 1}'))
-    return told
+                before = events[-1].at if events else 0.0
+                events.append(parse_one(part.split(), before, place, f'event {len(events) + 1}'))
+    return events
 
 
 def parse_one(words: list[str], before: float, place: str, where: str) -> ScriptEvent:
@@ -134,4 +134,4 @@ def _fits(given: str, wanted: str | tuple[str, ...]) -> bool:
 
 def usage() -> str:
     """All events, one per line."""
-    return '\n'.join(f'  {kind.usage}\n      {kind.told}' for kind in KINDS)
+    return '\n'.join(f'  {kind.usage}\n      {kind.meaning}' for kind in KINDS)

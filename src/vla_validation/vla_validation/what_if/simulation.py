@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Plays a script to the supervisor's own core and notes what it decides."""
+"""The supervisor's own core on a simulated clock: plays a script and records the decisions."""
 
 from __future__ import annotations
 
@@ -16,16 +16,26 @@ from vla_validation.what_if.configuration import Configuration
 from vla_validation.what_if.robot import ScriptedRobot
 from vla_validation.what_if.script import ScriptEvent
 
-STEP = 0.005  # s; the pure parts take any time, this is how finely the play looks
-_BRING_UP = 20.0  # s at most, before the play begins
-_SOFT, _HARD, _CHECK_IN = 0.5, 1.0, 0.1  # s, of the endpoints in the play
+STEP = 0.005  # s; resolution of the simulated clock
+_BRING_UP = 20.0  # s at most, before the script begins
+_SOFT, _HARD, _CHECK_IN = 0.5, 1.0, 0.1  # s, of scripted endpoints
 _STEPS = {step.value: step for step in OperatorStep}
 _LEVELS = {level.name.lower(): level for level in Level}
+_FILTER_STATES = {
+    'ok': None,
+    'infeasible': FilterState.INFEASIBLE,
+    'starved': FilterState.NO_CHUNK,
+}
+_POLICY_STATES = {
+    'loaded': InferenceState.IDLE,
+    'unloaded': InferenceState.UNLOADED,
+    'blocked': InferenceState.BLOCKED,
+}
 
 
 @dataclass(frozen=True)
 class Moment:
-    """Something happened, or the decision changed. ``t``: s since the play began."""
+    """An event, or a change of the decision. ``t``: s since the script began."""
 
     t: float
     event: str  # '' where the decision changed by itself
@@ -34,7 +44,7 @@ class Moment:
 
 
 @dataclass
-class _Button:
+class _Endpoint:
     challenge: int
     pressed: bool = False
     lost: bool = False
@@ -42,7 +52,7 @@ class _Button:
 
 
 class Simulation:
-    """The supervisor as the node builds it, with a told robot and a clock of its own."""
+    """The supervisor as the node builds it, with a scripted robot and a clock of its own."""
 
     def __init__(self, configuration: Configuration, begin: Mode = Mode.READY) -> None:
         params, chosen = configuration.params, configuration.settings
@@ -54,12 +64,12 @@ class Simulation:
         self._endpoints = Endpoints(
             params.require_endpoint, params.longest_endpoint_timeout, lambda: next(numbers)
         )
-        self._watch = HealthMonitor(chosen.limits, self._endpoints, plan)
+        self._health = HealthMonitor(chosen.limits, self._endpoints, plan)
         self._core = Supervisor(chosen.core)
         self.robot = ScriptedRobot(
-            self._watch, plan, configuration.stand_duration, params.graph_period
+            self._health, plan, configuration.stand_duration, params.graph_period
         )
-        self._buttons: dict[str, _Button] = {}
+        self._states: dict[str, _Endpoint] = {}
         self._stalled_until = 0.0
         self._stall = 0.0
         self.moments: list[Moment] = []
@@ -68,10 +78,10 @@ class Simulation:
 
     def _bring_up(self, begin: Mode, with_endpoint: bool) -> None:
         if with_endpoint and begin is not Mode.INACTIVE:
-            self._button('button', 'register')
-        while not self._watch.nodes.all_active and self._now < _BRING_UP:
+            self._endpoint('button', 'register')
+        while not self._health.nodes.all_active and self._now < _BRING_UP:
             self._advance(self._now + STEP)
-        self._advance(self._now + 0.2)  # everybody is heard
+        self._advance(self._now + 0.2)  # every node has reported
         if begin is not Mode.INACTIVE and self._core.mode is Mode.INACTIVE:
             self._ask(OperatorStep.ARM)
         if begin is Mode.RUNNING:
@@ -89,13 +99,13 @@ class Simulation:
 
     @property
     def now(self) -> float:
-        """s since the play began."""
+        """s since the script began."""
         return self._now - self._origin
 
     def run(self, script: Iterable[ScriptEvent], then: float) -> list[Moment]:
-        """Let all of it happen, and ``then`` s more; every moment since the begin."""
-        for happening in script:
-            self.happen(happening)
+        """Play a script, and ``then`` s more; every moment since the begin."""
+        for event in script:
+            self.play(event)
         self.wait(then)
         return self.moments
 
@@ -103,102 +113,89 @@ class Simulation:
         """Let time pass."""
         self._advance(self._now + seconds)
 
-    def happen(self, happening: ScriptEvent) -> None:
-        """Let time pass until the event, and let it happen."""
-        self._advance(self._origin + happening.at)
-        answer = self._do(happening.kind, happening.words)
-        self._decide(event=happening.text, answer=answer)
+    def play(self, event: ScriptEvent) -> None:
+        """Let time pass until the event, and apply it."""
+        self._advance(self._origin + event.at)
+        answer = self._apply(event.kind, event.words)
+        self._decide(event=event.text, answer=answer)
 
     # -- events -----------------------------------------------------------------------------------
 
-    def _do(self, kind: str, words: tuple[str, ...]) -> str:
+    def _apply(self, kind: str, words: tuple[str, ...]) -> str:
         robot = self.robot
         if kind in _STEPS:
             return self._ask(_STEPS[kind])
-        if kind == 'finish':
-            robot.finish()
-        elif kind == 'kill':
-            robot.kill(self._now, words[0])
-        elif kind in ('freeze', 'thaw'):
-            robot.nodes[words[0]].frozen = kind == 'freeze'
-        elif kind == 'restart':
-            robot.restart(words[0])
-        elif kind == 'balance':
-            robot.balance, robot.balance_cause = _LEVELS[words[0]], 'as told'
-        elif kind == 'filter':
-            self._filter(words[0])
-        elif kind in ('fall', 'get_up'):
-            robot.fallen = kind == 'fall'
-        elif kind == 'camera':
-            robot.camera_frozen = words[0] == 'frozen'
-        elif kind == 'policy':
-            robot.policy = {
-                'loaded': InferenceState.IDLE,
-                'unloaded': InferenceState.UNLOADED,
-                'blocked': InferenceState.BLOCKED,
-            }[words[0]]
-        elif kind == 'driver':
-            self._driver(words[0])
-        elif kind == 'endpoint':
-            return self._button(words[0], words[1])
-        elif kind == 'publishers':
-            robot.publishers[words[0]] = int(words[1])
-        elif kind == 'stall':
-            self._stall = float(words[0])
-            self._stalled_until = self._now + self._stall
-        elif kind == 'clock_back':
-            self._take(self._core.update(self._now - float(words[0]), self._inputs()))
-            self._note('', '')
+        match (kind, *words):
+            case ('finish',):
+                robot.finish()
+            case ('kill', node):
+                robot.kill(self._now, node)
+            case ('freeze' | 'thaw', node):
+                robot.nodes[node].frozen = kind == 'freeze'
+            case ('restart', node):
+                robot.restart(node)
+            case ('balance', level):
+                robot.balance, robot.balance_cause = _LEVELS[level], 'scripted'
+            case ('filter', state) if state in _FILTER_STATES:
+                robot.filter_state, robot.filter_level = _FILTER_STATES[state], Level.SAFE
+            case ('filter', level):
+                robot.filter_level = _LEVELS[level]
+            case ('fall' | 'get_up',):
+                robot.fallen = kind == 'fall'
+            case ('camera', images):
+                robot.camera_frozen = images == 'frozen'
+            case ('policy', state):
+                robot.policy = _POLICY_STATES[state]
+            case ('driver', 'ok' | 'fault' as state):
+                robot.driver_fault = 'scripted' if state == 'fault' else None
+            case ('driver', 'obeys' | 'disobeys' as state):
+                robot.driver_obeys = state == 'obeys'
+            case ('driver', state):
+                robot.driver_passive = state == 'limp'
+            case ('endpoint', name, what):
+                return self._endpoint(name, what)
+            case ('publishers', topic, count):
+                robot.publishers[topic] = int(count)
+            case ('stall', seconds):
+                self._stall = float(seconds)
+                self._stalled_until = self._now + self._stall
+            case ('clock_back', seconds):
+                self._take(self._core.update(self._now - float(seconds), self._inputs()))
+                self._note('', '')
         return ''
 
-    def _filter(self, word: str) -> None:
-        states = {'ok': None, 'infeasible': FilterState.INFEASIBLE, 'starved': 0}
-        if word in states:
-            self.robot.filter_state, self.robot.filter_level = states[word], Level.SAFE
-        else:
-            self.robot.filter_level = _LEVELS[word]
-
-    def _driver(self, word: str) -> None:
-        robot = self.robot
-        if word in ('ok', 'fault'):
-            robot.driver_fault = 'as told' if word == 'fault' else None
-        elif word in ('obeys', 'disobeys'):
-            robot.driver_obeys = word == 'obeys'
-        else:
-            robot.driver_limp = word == 'limp'
-
-    def _button(self, name: str, what: str) -> str:
+    def _endpoint(self, name: str, what: str) -> str:
         if what == 'register':
             reply = self._endpoints.register(self._now, name, _SOFT, _HARD)
             if reply.accepted:
-                self._buttons[name] = _Button(reply.challenge)
+                self._states[name] = _Endpoint(reply.challenge)
             return reply.reason
-        button = self._buttons.get(name)
-        if button is None:
+        endpoint = self._states.get(name)
+        if endpoint is None:
             return f'{name} is not registered'
         if what in ('lose', 'find'):
-            button.lost = what == 'lose'
+            endpoint.lost = what == 'lose'
         elif what == 'leave':
-            reason = self._check_in(name, button, leaving=True)
+            reason = self._check_in(name, endpoint, leaving=True)
             if not reason:
-                del self._buttons[name]
+                del self._states[name]
             return reason
         else:
-            button.pressed = what == 'press'
-            return self._check_in(name, button)
+            endpoint.pressed = what == 'press'
+            return self._check_in(name, endpoint)
         return ''
 
-    def _check_in(self, name: str, button: _Button, leaving: bool = False) -> str:
+    def _check_in(self, name: str, endpoint: _Endpoint, leaving: bool = False) -> str:
         reply = self._endpoints.check_in(
             self._now,
             name,
-            answer_to(button.challenge),
-            button.pressed,
+            answer_to(endpoint.challenge),
+            endpoint.pressed,
             leaving,
             motion_allowed=self.mode in (Mode.READY, Mode.RUNNING),
         )
         if reply.accepted:
-            button.challenge = reply.challenge
+            endpoint.challenge = reply.challenge
         return reply.reason
 
     # -- time -------------------------------------------------------------------------------------
@@ -206,14 +203,14 @@ class Simulation:
     def _advance(self, until: float) -> None:
         while self._now < until - 1e-9:
             self._now = min(self._now + STEP, until)
-            for name, button in self._buttons.items():
-                if not button.lost and self._now >= button.next_check_in:
-                    button.next_check_in = self._now + _CHECK_IN
-                    self._check_in(name, button)
+            for name, endpoint in self._states.items():
+                if not endpoint.lost and self._now >= endpoint.next_check_in:
+                    endpoint.next_check_in = self._now + _CHECK_IN
+                    self._check_in(name, endpoint)
             if self._now < self._stalled_until:
                 continue
             if self._stall:
-                self._watch.on_stall(self._stall, self._now)
+                self._health.on_stall(self._stall, self._now)
                 self._stall = 0.0
             self.robot.report(self._now)
             if self._now >= self._next_tick:
@@ -223,7 +220,7 @@ class Simulation:
     # -- deciding, as the node does ---------------------------------------------------------------
 
     def _inputs(self) -> SupervisorInputs:
-        return self._watch.inputs(self._now)
+        return self._health.inputs(self._now)
 
     def _decide(self, event: str = '', answer: str = '') -> None:
         if self._now >= self._stalled_until:
@@ -231,14 +228,14 @@ class Simulation:
         self._note(event, answer)
 
     def _ask(self, step: OperatorStep) -> str:
-        decision, answer = self._core.ask(self._now, step, self._inputs())
+        decision, answer = self._core.request(self._now, step, self._inputs())
         self._take(decision)
-        self._watch.nodes.retry(self._now)
+        self._health.nodes.retry(self._now)
         return answer.message
 
     def _take(self, decision: Decision) -> None:
         self._decision = decision
-        self._watch.on_mode(decision.mode)
+        self._health.on_mode(decision.mode)
         self.robot.obey(self._now, decision)
 
     def _note(self, event: str, answer: str) -> None:

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""All faults, by what they break."""
+"""All faults, by what they affect."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The section `inputs` of policy.yaml: what a model is given, tensor by tensor.
+"""The section `inputs` of policy.yaml: the input tensors of a model.
 
-With a `history` of n frames, images, depth images and states have a further axis behind the first,
-n long, oldest first.
+With a `history` of n frames, images, depth images and states have a second axis of length n, oldest
+first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ QUANTITIES = ('position', 'position_velocity')
 
 @dataclass(frozen=True)
 class History:
-    """Observations that a model is given: `frames` of them, `step` s apart, the newest last."""
+    """`frames` observations, `step` s apart, the newest last."""
 
     frames: int = 1
     step: float = 0.1
@@ -33,10 +33,14 @@ class History:
         return (self.frames - 1) * self.step
 
 
+SINGLE = History()
+
+
 @dataclass(frozen=True)
 class ImageInput:
     """float32 (1, 3, height, width) or (1, height, width, 3): (range(uint8 RGB) - mean) / std."""
 
+    dtype = np.float32
     tensor: str
     camera: str
     width: int
@@ -56,8 +60,9 @@ class ImageInput:
 @dataclass(frozen=True)
 class DepthInput:
     """float32 (1, 1, height, width) or (1, height, width, 1): (depth - mean) / std, depth in m and
-    within `range`; where nothing was measured it is the far end of it."""
+    clipped to `range`; the far end of it where nothing was measured."""
 
+    dtype = np.float32
     tensor: str
     camera: str
     width: int
@@ -78,6 +83,7 @@ class DepthInput:
 class StateInput:
     """float32 (1, width): positions (rad), then velocities (rad/s) if asked, (x - mean) / std."""
 
+    dtype = np.float32
     tensor: str
     joints: tuple[str, ...]
     quantity: str
@@ -94,6 +100,8 @@ class StateInput:
 class InstructionInput:
     """int64 (1, length) token ids, 0 = padding, from a tokenizers file."""
 
+    dtype = np.int64
+
     tensor: str
     tokenizer: str
     length: int
@@ -107,6 +115,7 @@ class InstructionInput:
 class PhaseInput:
     """float32 (1, 2): sine and cosine of 2 pi elapsed / period, elapsed since the start, s."""
 
+    dtype = np.float32
     tensor: str
     period: float
     shape: tuple[int, ...] = (1, 2)
@@ -114,9 +123,10 @@ class PhaseInput:
 
 @dataclass(frozen=True)
 class NoiseInput:
-    """float32, the shape of the action: standard normal, drawn anew for each of `samples` calls.
-    Samples that contradict each other lower the confidence."""
+    """float32, the shape of the action: standard normal, drawn for each of `samples` calls. The
+    further apart the samples, the lower the confidence."""
 
+    dtype = np.float32
     tensor: str
     samples: int
     shape: tuple[int, ...]
@@ -126,8 +136,8 @@ Input = ImageInput | DepthInput | StateInput | InstructionInput | PhaseInput | N
 
 
 @dataclass(frozen=True)
-class BundleInputs:
-    """All of them. A tensor is used once."""
+class ModelInputs:
+    """All inputs; iterates over those that are there, in the order of a module's arguments."""
 
     images: tuple[ImageInput, ...] = ()
     depths: tuple[DepthInput, ...] = ()
@@ -135,15 +145,29 @@ class BundleInputs:
     instruction: InstructionInput | None = None
     phase: PhaseInput | None = None
     noise: NoiseInput | None = None
-    history: History = History()
+    history: History = SINGLE
+
+    def __iter__(self) -> Iterator[Input]:
+        yield from (*self.images, *self.depths)
+        others = (self.state, self.instruction, self.phase, self.noise)
+        yield from (part for part in others if part is not None)
+
+    @property
+    def tensors(self) -> list[str]:
+        """Names of the tensors."""
+        return [part.tensor for part in self]
+
+    def zeros(self) -> dict[str, np.ndarray]:
+        """Tensors of the right names, types and shapes."""
+        return {part.tensor: np.zeros(part.shape, part.dtype) for part in self}
 
 
 def read_inputs(
     f: ConfigReader, action_shape: tuple[int, ...], listed: Callable[[ConfigReader, str], str]
-) -> BundleInputs:
-    """listed: the name of a file under a key, after it was found to be among the bundle's files.
-    Raises ConfigError."""
-    history = _history(f.section('history')) if f.has('history') else History()
+) -> ModelInputs:
+    """listed: returns the file name under a key if it is one of the bundle's files. Raises
+    ConfigError."""
+    history = _history(f.section('history')) if f.has('history') else SINGLE
     frames = history.frames
     if f.has('image') and f.has('images'):
         raise f.error('images', 'image too', 'one of the two')
@@ -158,12 +182,11 @@ def read_inputs(
         raise ConfigError(
             f.file, 'inputs', 'neither image nor state', 'at least one thing that is observed'
         )
-    parts = [*images, *depths, *(p for p in (state, words, phase, noise) if p is not None)]
-    tensors = [part.tensor for part in parts]
-    for name in tensors:
-        if tensors.count(name) > 1:
+    inputs = ModelInputs(images, depths, state, words, phase, noise, history)
+    for name in inputs.tensors:
+        if inputs.tensors.count(name) > 1:
             raise ConfigError(f.file, 'inputs', f'tensor {name} used twice', 'one input per tensor')
-    return BundleInputs(images, depths, state, words, phase, noise, history)
+    return inputs
 
 
 def read_joints(f: ConfigReader) -> tuple[str, ...]:
@@ -195,7 +218,7 @@ def _stacked(frames: int, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _parts(f: ConfigReader, one: str, many: str) -> list[ConfigReader]:
-    """The section `one`, or those of `many`, whose names are for people."""
+    """The section `one`, or those of `many`; the names of the latter have no meaning."""
     if f.has(one):
         return [f.section(one)]
     return list(f.sections(many).values()) if f.has(many) else []

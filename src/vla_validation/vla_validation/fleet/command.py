@@ -1,6 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""`ros2 run vla_serving benchmark [--json]`: sixteen robots at one server, by engine, number of
-workers and batch size, and what becomes of them when workers are killed."""
+"""``ros2 run vla_validation fleet``: robots at one policy server, by engine, number of workers and
+batch size, and how they go on when workers are killed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import contextlib
 import datetime
-import json
 import os
 import platform
 import sys
@@ -17,7 +16,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from vla_common.errors import ConfigError
 from vla_policy.bundle.resolve_bundle import installed_models, locate_bundle
 from vla_policy.load import load_policy
 from vla_robot import load_robot
@@ -27,16 +25,17 @@ from vla_serving.engine import ENGINES, Engine, start_engine
 from vla_serving.gateway import Gateway
 from vla_serving.ray_engine import RayEngine, RayParameters
 from vla_serving.served_policy import ServedPolicy
+from vla_validation import report
 from vla_validation.fleet.running import elsewhere, load, running
 from vla_validation.fleet.worker_failures import kept, kill
 
 ANSWER_WITHIN = 0.4
-"""s, as `serve` has it: a robot's own deadline is 0.5."""
+"""s, as for `serve`: a robot's own deadline is 0.5."""
 NOISE = 0.05
-"""Share by which two runs of the same thing differ here; less is not called a loss."""
+"""Share by which two runs of the same setting differ; less is not called a loss."""
 
 
-class Sizes:
+class SizedEngine:
     """An engine behind the openpi protocol, whose batch size can be changed while it runs."""
 
     def __init__(self, engine: Engine, robots: int, timeout: float) -> None:
@@ -49,10 +48,10 @@ class Sizes:
         """timeout: s for one answer, 0 for what it was."""
         self._timeout = timeout or self._timeout
         self.batches = Batches(self._engine.run, size, self._engine.workers)
-        self._front = Gateway(self.batches.ask, self._admission, self._timeout)
+        self._gateway = Gateway(self.batches.ask, self._admission, self._timeout)
 
     async def infer(self, client: str, request: dict[str, Any]) -> dict[str, Any]:
-        return await self._front.infer(client, request)
+        return await self._gateway.infer(client, request)
 
     def mean(self) -> float:
         """Requests in a batch."""
@@ -65,11 +64,11 @@ def measured(
     url: str,
     metadata: dict[str, Any],
     args: argparse.Namespace,
-    sizes: Sizes | None,
+    sizes: SizedEngine | None,
     workers: int,
     engine: str,
 ) -> list[dict[str, Any]]:
-    """A row for each batch size: in turns, so that what else the machine does meets them all."""
+    """A row for each batch size: in turns, so that other load on the machine meets them all."""
     batches = args.batch if sizes else [1]
     rounds: dict[int, list[dict[str, Any]]] = {batch: [] for batch in batches}
     for round_ in range(args.rounds + 1):
@@ -135,7 +134,7 @@ def losses(table: list[dict[str, Any]]) -> list[str]:
 def run(args: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
     """Raises ConfigError."""
     table: list[dict[str, Any]] = []
-    drills: list[dict[str, Any]] = []
+    kills: list[dict[str, Any]] = []
     started: dict[str, float] = {}
     with elsewhere() as call:
         with alone(args) as (url, metadata):
@@ -149,7 +148,7 @@ def run(args: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
                 started.setdefault(name, round(time.monotonic() - began, 1))
                 last = workers == args.workers[-1]
                 try:
-                    sizes = Sizes(engine, args.robots, args.timeout)
+                    sizes = SizedEngine(engine, args.robots, args.timeout)
                     with running(sizes.infer, engine.metadata) as url:
                         rows = measured(call, url, engine.metadata, args, sizes, workers, name)
                         for row in rows:
@@ -158,9 +157,9 @@ def run(args: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
                         if last and isinstance(engine, RayEngine) and not args.no_kill:
                             sizes.set(args.batch[-1], ANSWER_WITHIN)
                             for count in sorted({1, workers}):
-                                drill = kill(url, engine.pids()[:count], args.robot, args.robots)
-                                drills.append({'workers': workers} | drill)
-                                say(_told(drills[-1]))
+                                outcome = kill(url, engine.pids()[:count], args.robot, args.robots)
+                                kills.append({'workers': workers} | outcome)
+                                say(_kill_line(kills[-1]))
                 finally:
                     if isinstance(engine, RayEngine):
                         engine.close(keep_ray=not last)
@@ -174,8 +173,8 @@ def run(args: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
         'started_s': started,
         'table': table,
         'batching_lost': losses(table),
-        'kill': drills,
-        'robots_lost': sum(not kept(drill) for drill in drills),
+        'kill': kills,
+        'robots_lost': sum(not kept(outcome) for outcome in kills),
     }
 
 
@@ -192,7 +191,7 @@ def _line(row: dict[str, Any]) -> str:
     )
 
 
-def _told(d: dict[str, Any]) -> str:
+def _kill_line(d: dict[str, Any]) -> str:
     return (
         f'{d["killed"]} of {d["workers"]} workers killed under {d["robots"]} robots: '
         f'{d["fell_back"]} fell back; longest without a chunk {d["silence_s"]:g} s '
@@ -202,25 +201,30 @@ def _told(d: dict[str, Any]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog='fleet',
-        description=__doc__.split('\n')[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    parser = report.parser(
+        'fleet',
+        'Measure robots at one policy server, by engine, number of workers and batch size, and\n'
+        'how they go on when workers are killed.',
+        'Exit status 0: neither batching nor a robot lost; 1: otherwise, or not measured.\n\n'
+        'examples:\n  ros2 run vla_validation fleet --engine local --robots 4\n'
+        '  ros2 run vla_validation fleet --engine ray --workers 1 2 --json',
     )
+    parser.formatter_class = _Help
     parser.add_argument('--bundle', default='humanoid_vla', help='name in models/ or directory')
     parser.add_argument('--robot', default='humanoid32', help='robot name or directory')
-    parser.add_argument('--robots', type=int, default=16)
+    parser.add_argument('--robots', type=int, default=16, help='number of robots')
     parser.add_argument('--rate', type=float, default=1000.0, help='calls/s of a robot at most')
-    parser.add_argument('--engine', nargs='+', choices=ENGINES, default=['local', 'ray'])
-    parser.add_argument('--workers', type=int, nargs='+', default=[1, 2])
-    parser.add_argument('--batch', type=int, nargs='+', default=[1, 4, 16])
+    parser.add_argument(
+        '--engine', nargs='+', choices=ENGINES, default=['local', 'ray'], help='engines'
+    )
+    parser.add_argument('--workers', type=int, nargs='+', default=[1, 2], help='of an engine')
+    parser.add_argument('--batch', type=int, nargs='+', default=[1, 4, 16], help='batch sizes')
     parser.add_argument('--seconds', type=float, default=9.0, help='of each row')
     parser.add_argument('--rounds', type=int, default=3, help='that these are measured in')
     parser.add_argument('--timeout', type=float, default=2.0, help='s for one answer')
-    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--device', default='cpu', help='of the policy')
     parser.add_argument('--gpus', type=float, default=0.0, help='of each worker')
     parser.add_argument('--no-kill', action='store_true', help='leave the workers alone')
-    parser.add_argument('--json', action='store_true', help='one JSON object as the last line')
     args = parser.parse_args(arguments)
     args.batch = sorted({1, *args.batch})
 
@@ -228,22 +232,21 @@ def main(arguments: list[str] | None = None) -> int:
         if not args.json:
             print(line, flush=True)
 
-    say(f'{args.robots} robots, {args.bundle} on {args.device}\n{HEAD}')
-    try:
+    def work() -> tuple[dict[str, Any], int]:
+        say(f'{args.robots} robots, {args.bundle} on {args.device}\n{HEAD}')
         found = run(args, say)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        if args.json:
-            print(json.dumps({'error': str(error)}))
-        return 1
-    say(f'{found["date"]}, {found["machine"]}, load {found["load"]:g}')
-    for line in found['batching_lost']:
-        say(f'batching lost: {line}')
-    if not found['batching_lost']:
-        say(f'batching never lost to one by one by more than {100.0 * NOISE:g} %')
-    if args.json:
-        print(json.dumps(found))
-    return 1 if found['batching_lost'] or found['robots_lost'] else 0
+        say(f'{found["date"]}, {found["machine"]}, load {found["load"]:g}')
+        for line in found['batching_lost']:
+            say(f'batching lost: {line}')
+        if not found['batching_lost']:
+            say(f'batching never lost to one by one by more than {100.0 * NOISE:g} %')
+        return found, 1 if found['batching_lost'] or found['robots_lost'] else 0
+
+    return report.run('fleet', work, args.json, failed=1)
+
+
+class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    """Line breaks as written, and the default of each option."""
 
 
 if __name__ == '__main__':

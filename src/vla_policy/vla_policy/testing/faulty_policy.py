@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Policies that fail on purpose, for tests and drills. Each wraps a policy that works."""
+"""A policy that fails on purpose, for tests. It wraps a policy that works."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 from vla_policy.types import ActionChunk, Observation, Policy
 
 
-class FaultyPolicy:
-    """Works until `fault` is set to one of FAULTS; then fails that way until it is set to ''.
+class FaultyPolicy(Policy):
+    """Fails as `fault` says, one of FAULTS; works while it is ''.
 
-    hang: waits until `release` is set. sleep: answers after `delay` s. raise: an exception that is
-    no PolicyError. nan, shape, unknown, empty, far: an answer that cannot be used.
+    hang: waits until `release` is set. sleep: answers after `delay` s. raise: an exception other
+    than PolicyError. nan, shape, unknown, empty, far: an answer that cannot be used.
     """
 
     FAULTS = ('hang', 'sleep', 'raise', 'nan', 'shape', 'unknown', 'empty', 'far')

@@ -20,13 +20,20 @@ from hypothesis import strategies as st
 
 from vla_common.errors import ConfigError
 from vla_policy.bundle.bundle import load_bundle
-from vla_policy.bundle.inputs import DepthInput, History
+from vla_policy.bundle.model_inputs import DepthInput, History
 from vla_policy.load import load_policy
 from vla_policy.remote.groot_client import GrootClient
 from vla_policy.remote.openpi_client import OpenPiClient, RemoteError
 from vla_policy.remote.wire import Encoding, WireError, pack, unpack
-from vla_policy.testing.bundles import HORIZON, JOINTS, STEP, write_bundle
-from vla_policy.testing.remote_bundles import REMOTE, groot_bundle, remote_bundle
+from vla_policy.testing.bundles import (
+    HORIZON,
+    JOINTS,
+    REMOTE,
+    STEP,
+    groot_bundle,
+    remote_bundle,
+    write_bundle,
+)
 from vla_policy.types import PolicyError
 from vla_serving.served_policy import ServedPolicy, specification
 from vla_serving.testing import GrootDouble, arrays, openpi_server
@@ -155,11 +162,18 @@ def test_server_speaks_first_and_says_that_it_is_well(tiny, robot):
         client.drop()
 
 
-def test_every_camera_of_a_served_bundle_is_asked_for(tiny, robot):
-    image = tiny.bundle.image
+def with_inputs(policy, **changes):
+    """A policy whose bundle has other inputs."""
+    model = policy.bundle.model
+    model = dataclasses.replace(model, inputs=dataclasses.replace(model.inputs, **changes))
+    bundle = dataclasses.replace(policy.bundle, spec=model)
+    return SimpleNamespace(bundle=bundle, takes_prefix=False)
+
+
+def test_every_camera_of_a_served_bundle_is_requested(tiny, robot):
+    image = tiny.bundle.model.inputs.images[0]
     wrist = dataclasses.replace(image, camera='wrist', tensor='wrist', width=4)
-    two = dataclasses.replace(tiny.bundle, more_images=(wrist,))
-    found = specification(SimpleNamespace(bundle=two), robot)
+    found = specification(with_inputs(tiny, images=(image, wrist)), robot)
     assert [(i.key, i.camera, i.width) for i in found.images] == [
         ('observation/head', 'head', 8),
         ('observation/wrist', 'wrist', 4),
@@ -167,16 +181,15 @@ def test_every_camera_of_a_served_bundle_is_asked_for(tiny, robot):
 
 
 def test_bundle_that_wants_what_no_request_holds_is_not_served(tiny, robot):
-    image = tiny.bundle.image
+    image = tiny.bundle.model.inputs.images[0]
     depth = DepthInput('depth', 'head', 8, 8, 'nchw', (0.1, 4.0), 0.0, 1.0, 'stretch')
     for changes, told in (
         ({'depths': (depth,)}, 'inputs.depth: found depth, wanted .* in colour'),
         ({'history': History(3, 0.1)}, 'inputs.history: found 3 frames, wanted .* the present'),
-        ({'more_images': (image,)}, 'inputs.images: found head twice, wanted each camera once'),
+        ({'images': (image, image)}, 'inputs.images: found head twice, wanted each camera once'),
     ):
-        bundle = dataclasses.replace(tiny.bundle, **changes)
         with pytest.raises(ConfigError, match=told):
-            ServedPolicy(SimpleNamespace(bundle=bundle), robot)
+            ServedPolicy(with_inputs(tiny, **changes), robot)
 
 
 def test_policy_error_closes_with_1011_and_the_next_call_connects_anew():

@@ -4,25 +4,16 @@
 import json
 import os
 
-import domain_coordinator
-
-from vla_common.testing import own_domain
 from vla_policy.testing.bundles import write_bundle
+from vla_validation.inference.command import main
 
 
-def test_benchmark_prints_one_json_object_last(tmp_path, capfd, monkeypatch):
-    """The node, a server and a loop, each really run, with a tiny model."""
-    from vla_validation.inference.command import main
-
+def test_benchmark_prints_one_json_object_last(tmp_path, capfd):
+    """The node, a server and a loop, each in operation, with a tiny model."""
     write_bundle(tmp_path / 'tiny')
     before = os.sched_getscheduler(0)
-    own_domain()  # or it would be chosen now and forgotten with the patch
-    # In the domain of this process's other tests, what their ended nodes left in discovery hides
-    # the service of this one.
-    with domain_coordinator.domain_id() as domain:
-        monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
-        told = ['--bundle', str(tmp_path / 'tiny'), '--times', '5', '--stages', '--json']
-        assert main(told) == 0
+    options = ['--bundle', str(tmp_path / 'tiny'), '--times', '5', '--stages', '--json']
+    assert main(options) == 0
     table = json.loads(capfd.readouterr().out.strip().splitlines()[-1])
     for name in ('overhead_ms', 'preprocess_ms', 'openpi_loopback_ms', 'bare_loop_ms'):
         row = table[name]

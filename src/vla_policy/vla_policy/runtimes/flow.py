@@ -1,12 +1,12 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A torch module with a flow-matching head whose velocity field is at hand (`outputs.action.flow`),
-so that sampling can be guided by what is committed of the motion under way: real-time chunking as
-in blending/flow.py, with the gradient by torch's autograd.
+"""Torch modules with a flow-matching head (`outputs.action.flow`), whose sampling can be guided by
+the committed part of the motion: real-time chunking as in guided_sampling.py, with the gradient by
+torch's autograd.
 
-Two methods of the module are called; x is normalised as the action is, t is 0 for noise and 1 for
+Two methods of the module are called; x is normalised like the action, t is 0 for noise and 1 for
 chunks:
 
-    context(image, state, ...) -> anything   the inputs in the order of policy.yaml, once a chunk
+    context(image, state, ...) -> anything   the inputs in the order of policy.yaml, once per chunk
     velocity(x (1, h, k), t (1,), context) -> (1, h, k)
 """
 
@@ -18,23 +18,26 @@ import numpy as np
 
 from vla_common.errors import ConfigError
 from vla_policy.bundle.bundle import Bundle
+from vla_policy.bundle.model_spec import FlowSampling
 from vla_policy.guided_sampling import sample
-from vla_policy.runtimes.torch_module import zeros
+from vla_policy.runtimes import Runtime
+from vla_policy.runtimes.torch_module import last_line, reserved_memory
 
 
-class FlowHead:
-    """A Runtime that can also be led. module: on `device` and in its precision `dtype`."""
+class FlowRuntime(Runtime):
+    """module: on `device` and in its precision `dtype`."""
 
     name = 'pytorch'
     graph = 'none: a flow head is sampled step by step'
 
-    def __init__(self, bundle: Bundle, module: Any, device: Any, dtype: Any) -> None:
-        """Raises ConfigError for a module without those methods, or of other shapes."""
+    def __init__(
+        self, bundle: Bundle, flow: FlowSampling, module: Any, device: Any, dtype: Any
+    ) -> None:
+        """Raises ConfigError for a module without those methods, or with other shapes."""
         import torch
 
-        assert bundle.action is not None
-        assert bundle.flow is not None
-        file = str(bundle.directory / bundle.model)
+        spec = bundle.model
+        file = str(bundle.directory / spec.file)
         for method in ('context', 'velocity'):
             if not callable(getattr(module, method, None)):
                 assert bundle.source is not None
@@ -45,23 +48,20 @@ class FlowHead:
                     'a module with context() and velocity()',
                 )
         self._torch, self._module, self._device, self._dtype = torch, module, device, dtype
-        self._order = [part.tensor for part in bundle.inputs]
-        self._shape = bundle.action.shape
-        self._steps, self._guidance = bundle.flow.steps, bundle.flow.guidance
+        self._order = spec.inputs.tensors
+        self._shape = spec.action.shape
+        self._steps, self._guidance = flow.steps, flow.guidance
         self._random = np.random.default_rng(0)
         for parameter in module.parameters():
             parameter.requires_grad_(False)
         try:
-            self.run(zeros(bundle))
-        except Exception as error:  # whatever the module raises for inputs that do not fit
-            lines = [line for line in str(error).splitlines() if line.strip()]
-            found = lines[-1] if lines else repr(error)
-            raise ConfigError(
-                file, 'model', found, f'velocities {self._shape} for inputs {self._order}'
-            ) from error
+            self.run(spec.inputs.zeros())
+        except Exception as error:  # the type depends on the module
+            wanted = f'velocities {self._shape} for inputs {self._order}'
+            raise ConfigError(file, 'model', last_line(error), wanted) from error
 
     def run(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
-        """One chunk (1, h, k), not led."""
+        """One chunk (1, h, k), not guided."""
         noise = self._random.standard_normal(self._shape)
         return self.sample(inputs, noise, None)[0][None]
 
@@ -69,10 +69,8 @@ class FlowHead:
         self,
         inputs: dict[str, np.ndarray],
         noise: np.ndarray,
-        wanted: tuple[np.ndarray, np.ndarray] | None,
+        target: tuple[np.ndarray, np.ndarray] | None,
     ) -> list[np.ndarray]:
-        """A chunk (h, k) for each noise of (n, h, k). wanted: what they are led to, (h, k), and how
-        much at each point, (h,)."""
         torch = self._torch
         tensors = []
         for name in self._order:
@@ -80,8 +78,8 @@ class FlowHead:
             tensors.append(tensor.to(self._dtype) if tensor.is_floating_point() else tensor)
         with torch.no_grad():
             context = self._module.context(*tensors)
-        field = _Field(self, context, led=wanted is not None)
-        to, weights = wanted if wanted is not None else (None, None)
+        field = _Field(self, context, guided=target is not None)
+        to, weights = target if target is not None else (None, None)
         return [sample(field, one, self._steps, to, weights, self._guidance) for one in noise]
 
     def end(self, x: Any, t: float, context: Any) -> Any:
@@ -98,30 +96,27 @@ class FlowHead:
         return self._torch.from_numpy(np.asarray(x, np.float32)[None]).to(self._device)
 
     def memory(self) -> int:
-        """Bytes that torch holds on the device; 0 for the CPU."""
-        if self._device.type != 'cuda':
-            return 0
-        return int(self._torch.cuda.memory_reserved(self._device))
+        return reserved_memory(self._torch, self._device)
 
     def close(self) -> None:
         self._module = None
 
 
 class _Field:
-    """The head's VelocityField for one observation. led: `pull_back` will be asked for, always at
-    the x of the last `end`."""
+    """The head's VelocityField for one observation. guided: `pull_back` is called, always at the x
+    of the last `end`."""
 
-    def __init__(self, head: FlowHead, context: Any, led: bool) -> None:
+    def __init__(self, head: FlowRuntime, context: Any, guided: bool) -> None:
         import torch
 
-        self._torch, self._head, self._context, self._led = torch, head, context, led
+        self._torch, self._head, self._context, self._guided = torch, head, context, guided
         self._x: Any = None
         self._end: Any = None
 
     def end(self, x: np.ndarray, t: float) -> np.ndarray:
         head, given = self._head, self._head.tensor(x)
-        with self._torch.set_grad_enabled(self._led):
-            if self._led:
+        with self._torch.set_grad_enabled(self._guided):
+            if self._guided:
                 given.requires_grad_(True)
             end = head.end(given, t, self._context)
         self._x, self._end = given, end

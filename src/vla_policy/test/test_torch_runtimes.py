@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import copy
-import hashlib
 import io
 import json
 import pickle
@@ -32,6 +30,7 @@ from vla_policy.testing.bundles import (
     SIZE,
     expected,
     write_bundle,
+    write_policy,
     write_tokenizer,
 )
 from vla_policy.types import PolicyError
@@ -65,13 +64,8 @@ def write(directory, runtime, name, content, **changes):
     directory.mkdir(parents=True, exist_ok=True)
     (directory / name).write_bytes(content)
     write_tokenizer(directory / 'tokenizer.json')
-    policy = copy.deepcopy(ONNX) | {'runtime': runtime, 'model': name} | changes
-    policy['files'] = {
-        file: hashlib.sha256((directory / file).read_bytes()).hexdigest()
-        for file in (name, 'tokenizer.json')
-    }
-    (directory / 'policy.yaml').write_text(yaml.safe_dump(policy, sort_keys=False))
-    return policy
+    policy = ONNX | {'runtime': runtime, 'model': name} | changes
+    return write_policy(directory, policy, name, 'tokenizer.json')
 
 
 def program() -> bytes:
@@ -168,11 +162,14 @@ def test_program_that_would_run_code_is_refused_before_it_is_read(tmp_path, robo
     ('changes', 'told'),
     [
         ({'source': {'factory': 'nowhere:make'}}, 'source.factory: found nowhere:make'),
-        ({'source': {'factory': f'{__name__}:make_nothing', 'config': {}}}, 'what makes a Module'),
+        (
+            {'source': {'factory': f'{__name__}:make_nothing', 'config': {}}},
+            'of a torch Module',
+        ),
         ({'source': {'config': {'size': 3}}}, 'source.config'),
         ({'weights': b'garbage'}, 'a safetensors file'),
-        ({'weights': save({'other': torch.zeros(2)})}, 'tensor by tensor'),
-        ({'weights': save({'scale': torch.zeros(5)})}, 'tensor by tensor'),
+        ({'weights': save({'other': torch.zeros(2)})}, 'the tensors of'),
+        ({'weights': save({'scale': torch.zeros(5)})}, 'the tensors of'),
         ({'precision': 'int8'}, 'precision: found int8'),
     ],
 )
@@ -328,7 +325,7 @@ def test_engine_runs_by_named_tensors(tmp_path, robot, observe, monkeypatch):
         ({'tensors': {'attention': {'shape': [-1, 4]}}}, 'output attention'),
         (
             {'tensors': {'depth': {'mode': 'INPUT', 'dtype': 'FLOAT', 'shape': [1]}}},
-            'input depth: found there',
+            'input depth: found an input, wanted only those of policy.yaml',
         ),
     ],
 )

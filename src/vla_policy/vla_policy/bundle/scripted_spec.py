@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The motions of a scripted bundle: smooth functions of time, chosen by words.
+"""Scripted bundles: motions as smooth functions of time, chosen by words.
 
-A motion goes from where the joints are to a pose (minimum jerk, Flash and Hogan 1985: the quintic
-10 s^3 - 15 s^4 + 6 s^5), swings there for a while, and goes back to where it began. All that is a
-function of the time since it began, so chunks made at different moments agree with each other.
+A motion goes from the start positions to a pose (minimum jerk, Flash and Hogan 1985: the quintic
+10 s^3 - 15 s^4 + 6 s^5), swings there, and returns. It is a function of the time since its start,
+so chunks of different moments agree.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vla_common.yaml_file import ConfigReader
+from vla_policy.bundle.model_inputs import SINGLE, History
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,9 @@ class Motion:
     words: all of them must be in the instruction; 'hand|arm' means either.
     pose: joint -> rad, reached after reach_time s.
     swing: joint -> (amplitude rad, period s), around the pose.
-    hold: joints kept where they are.
-    duration: s in the pose; 0 means for ever.
-    return_time: s for the way back; 0 means that it stays in the pose.
+    hold: joints kept at their start positions.
+    duration: s in the pose; 0 means without end.
+    return_time: s of the return; 0 means that it stays in the pose.
     """
 
     name: str
@@ -64,7 +65,7 @@ class Motion:
         return len(self.words) if hit else 0
 
     def positions(self, start: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Targets (h, k) rad of `joints` at `times` (h,) s since it began at `start` (k,) rad."""
+        """Targets (h, k) rad of `joints` at `times` (h,) s since the start at `start` (k,) rad."""
         names = self.joints
         target = np.array([self.pose.get(n, start[i]) for i, n in enumerate(names)])
         there = minimum_jerk(times / self.reach_time)
@@ -82,7 +83,7 @@ class Motion:
     def _swing_window(self, times: np.ndarray) -> np.ndarray:
         if not math.isfinite(self.total):
             return np.ones_like(times)
-        # Faded out before the way back begins, over a second at most.
+        # Faded out before the return begins, over a second at most.
         fade = min(1.0, self.duration)
         end = self.reach_time + self.duration
         return 1.0 - minimum_jerk((times - (end - fade)) / fade)
@@ -99,17 +100,37 @@ def words_of(text: str) -> set[str]:
     return set(re.findall(r'[a-z]+', text.lower()))
 
 
-def choose(motions: Mapping[str, Motion], text: str) -> Motion | None:
-    """The motion with the most of its words in the text; the first one listed wins a tie."""
-    words = words_of(text)
-    best = max(motions.values(), key=lambda motion: motion.fits(words), default=None)
-    if best is None or best.fits(words) == 0:
-        return None
-    return best
+@dataclass(frozen=True)
+class ScriptedSpec:
+    """motions: by name."""
+
+    motions: Mapping[str, Motion]
+    chunk: ChunkShape = ChunkShape()
+    cameras: tuple[str, ...] = ()
+    depth_cameras: tuple[str, ...] = ()
+    history: History = SINGLE
+
+    @property
+    def named_joints(self) -> dict[str, tuple[str, ...]]:
+        return {f'motions.{name}': motion.joints for name, motion in self.motions.items()}
+
+    @property
+    def example(self) -> str:
+        """An instruction for the first motion."""
+        first = next(iter(self.motions.values()))
+        return ' '.join(word.split('|')[0] for word in first.words)
+
+    def choose(self, text: str) -> Motion | None:
+        """The motion with the most of its words in the text; the first one listed wins a tie."""
+        words = words_of(text)
+        best = max(self.motions.values(), key=lambda motion: motion.fits(words), default=None)
+        if best is None or best.fits(words) == 0:
+            return None
+        return best
 
 
-def read_motions(top: ConfigReader) -> tuple[dict[str, Motion], ChunkShape]:
-    """The `motions` and `chunk` of a scripted policy.yaml. Raises ConfigError."""
+def read_scripted(top: ConfigReader) -> ScriptedSpec:
+    """The sections `motions` and `chunk` of policy.yaml. Raises ConfigError."""
     chunk = ChunkShape()
     if top.has('chunk'):
         f = top.section('chunk')
@@ -118,7 +139,7 @@ def read_motions(top: ConfigReader) -> tuple[dict[str, Motion], ChunkShape]:
     motions = {name: _motion(name, f) for name, f in top.sections('motions').items()}
     if not motions:
         raise top.error('motions', 'none', 'at least one motion')
-    return motions, chunk
+    return ScriptedSpec(motions, chunk)
 
 
 def _motion(name: str, f: ConfigReader) -> Motion:
