@@ -13,10 +13,10 @@ from vla_common.parameters import Parameters, ParameterSchema, flatten
 from vla_common.yaml_file import load_yaml
 from vla_hardware.limits import ServoLimits
 from vla_hardware.simulation import balance_correction
-from vla_inference.blending.blender import BlendingParameters, chosen
+from vla_inference.blender import BlendingParameters, chosen
 from vla_inference.confidence import ConfidenceLimits
 from vla_inference.fallback import PolicySlot
-from vla_inference.policy_worker import PolicyAnswer, ask
+from vla_inference.policy_worker import PolicyAnswer, call
 from vla_policy.types import Observation, Policy
 from vla_robot import RobotModel
 from vla_safety.coupled.build import braking_barriers
@@ -96,7 +96,7 @@ class SimulatedWorker:
         self.since: float | None = None
 
     def submit(self, observation: Observation, reset: bool = False) -> None:
-        answer = ask(self._policy, observation, reset, self._clock)
+        answer = call(self._policy, observation, reset, self._clock)
         self._answer = replace(answer, duration=self._latency)
         self.since = self._clock()
 

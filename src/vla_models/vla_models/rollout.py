@@ -25,10 +25,9 @@ from vla_hardware.command_gate import Rejection
 from vla_hardware.simulation import PERIOD, SimulatedServo
 from vla_inference.fallback import FallbackChain
 from vla_inference.inference_step import InferenceStep, StepLimits, StepResult
-from vla_inference.instruction_text import worded
 from vla_inference.observation import ObservationAssembler, ObservationBounds
 from vla_inference.scheduler import Scheduler
-from vla_inference.session import Phase, Session
+from vla_inference.session import Phase, Session, instruction_text
 from vla_models.robot_stack import EARLY, USUAL, RobotStack, Timing
 from vla_models.success import SuccessCriterion
 from vla_policy.scripted_policy import HoldPolicy
@@ -95,7 +94,7 @@ class Rollout:
             p.observation.select(ObservationBounds, frozen_after=p.frozen_after),
         )
         slot = stack.slot(policy, self._clock, timing.inference, blending)
-        self._worker = slot.caller
+        self._worker = slot.worker
         self._inference = InferenceStep(
             FallbackChain((slot,)),
             HoldPolicy(robot),
@@ -108,7 +107,7 @@ class Rollout:
             lambda: self._servo.wall_ns,
         )
         self._scheduler = Scheduler(
-            self._inference.attempt, self._publish, _raise, p.inference_frequency, self._clock
+            self._inference.run, self._publish, _raise, p.inference_frequency, self._clock
         )
         self._images: deque[tuple[float, int, np.ndarray | None]] = deque()
         self._frames = self._sequence = 0
@@ -127,7 +126,7 @@ class Rollout:
         watch: Callable[[World, float], None] | None = None,
     ) -> Run:
         """For `duration` s, or until `finished` or a fall."""
-        self._start(worded(instruction))
+        self._start(instruction_text(instruction))
         now = 0.0
         for tick in range(round(duration / PERIOD)):
             self._servo.cycle()
@@ -171,7 +170,7 @@ class Rollout:
     def _send_mode(self, mode: Mode) -> None:
         self._sequence += 1
         state = SupervisorCommand(mode, 1, 1.0, self._servo.wall_ns, self._sequence)
-        self.filter.hear_supervisor(state, self._clock())
+        self.filter.on_supervisor(state, self._clock())
 
     def _supervise(self) -> None:
         """RUNNING until the instruction has ended."""
@@ -187,9 +186,9 @@ class Rollout:
         reading, motion = self._servo.reading, self.loop.motion
         self._assembler.add_joints(stamp, now, names, reading.position, reading.velocity)
         self._assembler.add_imu(stamp, now, reading.orientation)
-        self.filter.measured.hear(reading.position, reading.velocity, stamp, now)
-        self.filter.reference.hear(motion.position, motion.velocity, stamp, now)
-        self.filter.hear_imu(reading.orientation, stamp, now)
+        self.filter.measured.update(reading.position, reading.velocity, stamp, now)
+        self.filter.reference.update(motion.position, motion.velocity, stamp, now)
+        self.filter.on_imu(reading.orientation, stamp, now)
 
     def _receive_image(self) -> None:
         """Expose, deliver, and attempt an inference step on an image or an answer."""
@@ -210,7 +209,7 @@ class Rollout:
                     camera, stamp, now, height, width, 3 * width, 'rgb8', image.tobytes()
                 )
         if news:
-            self._scheduler.take(wait=True)
+            self._scheduler.run_step(wait=True)
 
     def _publish(self, result: StepResult) -> None:
         chunk, joined = result.chunk, result.origin and result.origin.joined
@@ -222,7 +221,7 @@ class Rollout:
                 step = joined.jump
                 self._borders.append((step.position, step.velocity, step.acceleration))
         age = (self._servo.wall_ns - result.stamp_ns) * 1e-9
-        self.filter.hear_chunk(
+        self.filter.on_chunk(
             chunk.joints, chunk.times, chunk.positions, None, result.stamp_ns, age, self._clock()
         )
 
