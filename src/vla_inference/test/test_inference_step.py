@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""One attempt after the other, with policies that fail on purpose and a clock moved by hand."""
+"""One step after the other, with policies that fail on purpose and a clock moved by hand."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Bench:
         self.session = Session(60.0, 5.0)
         self.lock = threading.RLock()
         self.position = robot.poses['standing'].copy()
-        links = [PolicySlot.inline(self.policy, self.clock)]
+        slots = [PolicySlot.inline(self.policy, self.clock)]
         self.second = second
         if second is not None:
-            links.append(PolicySlot.inline(second, self.clock))
-        self.chain = FallbackChain(links)
-        self.cycle = InferenceStep(
+            slots.append(PolicySlot.inline(second, self.clock))
+        self.chain = FallbackChain(slots)
+        self.core = InferenceStep(
             self.chain,
             HoldPolicy(robot),
             self.assembler,
@@ -69,7 +69,7 @@ class Bench:
                 self.wall(), now, self.robot.joint_names, self.position, zeros
             )
             self.assembler.add_imu(self.wall(), now, (1.0, 0.0, 0.0, 0.0))
-        return self.cycle.attempt()
+        return self.core.run()
 
     @property
     def result(self):
@@ -78,10 +78,10 @@ class Bench:
 
 def test_good_policy_gives_a_chunk_stamped_with_the_observation(robot):
     bench = Bench(robot)
-    attempt = bench.step()
-    assert attempt.state is InferenceState.ACTIVE
-    assert attempt.chunk is not None
-    assert attempt.stamp_ns == bench.wall()
+    result = bench.step()
+    assert result.state is InferenceState.ACTIVE
+    assert result.chunk is not None
+    assert result.stamp_ns == bench.wall()
 
 
 def test_the_same_observation_is_used_once(robot):
@@ -107,9 +107,9 @@ def test_observation_from_before_the_start_is_not_acted_on(robot):
     bench.session.on_mode(Mode.READY, '', bench.wall(), bench.clock())
     bench.session.wants_start()
     bench.session.on_mode(Mode.RUNNING, '', bench.wall(), bench.clock())
-    attempt = bench.cycle.attempt()
-    assert attempt.chunk is None
-    assert attempt.reason == 'waiting for an observation since the start'
+    result = bench.core.run()
+    assert result.chunk is None
+    assert result.reason == 'waiting for an observation since the start'
     assert bench.policy.calls == 0
 
 
@@ -119,15 +119,15 @@ def test_unusable_answer_is_dropped_counted_then_held_then_aborted(robot, fault)
     bench.step()
     bench.policy.fault = fault
     for errors in (1, 2):
-        attempt = bench.step()
-        assert attempt.state is InferenceState.BLOCKED
-        assert attempt.chunk is None
-        assert attempt.reason
-        assert bench.cycle.policy_errors == errors
-    attempt = bench.step()
-    assert attempt.state is InferenceState.FALLBACK
-    index = [robot.index[name] for name in attempt.chunk.joints]
-    np.testing.assert_array_equal(attempt.chunk.positions[0], bench.position[index])
+        result = bench.step()
+        assert result.state is InferenceState.BLOCKED
+        assert result.chunk is None
+        assert result.reason
+        assert bench.core.policy_errors == errors
+    result = bench.step()
+    assert result.state is InferenceState.FALLBACK
+    index = [robot.index[name] for name in result.chunk.joints]
+    np.testing.assert_array_equal(result.chunk.positions[0], bench.position[index])
     bench.policy.fault = ''  # recovered: that alone must not bring it back
     calls = bench.policy.calls
     while bench.result is None:
@@ -156,9 +156,9 @@ def test_late_answer_is_dropped(robot):
         return predict(observation)
 
     bench.policy.predict = slow
-    attempt = bench.step()
-    assert attempt.chunk is None
-    assert attempt.reason == 'answered after 0.060 s, limit 0.05'
+    result = bench.step()
+    assert result.chunk is None
+    assert result.reason == 'answered after 0.060 s, limit 0.05'
 
 
 def test_without_observations_it_is_blocked_by_name_and_then_aborted(robot):
@@ -166,24 +166,24 @@ def test_without_observations_it_is_blocked_by_name_and_then_aborted(robot):
     bench.step()
     states = []
     while bench.result is None:
-        attempt = bench.step(observe=False)
-        states.append(attempt.state)
+        result = bench.step(observe=False)
+        states.append(result.state)
         assert len(states) < 50
     assert InferenceState.BLOCKED in states
     assert 'observation: joint_states is' in bench.result.reason
-    assert bench.cycle.observations_rejected > 0
+    assert bench.core.observations_rejected > 0
 
 
 def test_done_of_the_policy_ends_it_as_success(robot):
     bench = Bench(robot)
     for _ in range(150):
-        attempt = bench.step()
-        if attempt.chunk is not None:
-            index = [robot.index[name] for name in attempt.chunk.joints]
-            bench.position[index] = attempt.chunk.positions[0]
+        result = bench.step()
+        if result.chunk is not None:
+            index = [robot.index[name] for name in result.chunk.joints]
+            bench.position[index] = result.chunk.positions[0]
     assert bench.result.success
     assert bench.result.reason == 'done'
-    assert attempt.state is InferenceState.IDLE
+    assert result.state is InferenceState.IDLE
 
 
 @pytest.mark.parametrize('goal_like', [True, False])
@@ -204,9 +204,9 @@ def test_answer_for_an_instruction_that_ended_meanwhile_is_nobodys(robot):
         return predict(observation)
 
     bench.policy.predict = stopped
-    attempt = bench.step()
-    assert attempt.chunk is None
-    assert attempt.state is InferenceState.IDLE
+    result = bench.step()
+    assert result.chunk is None
+    assert result.state is InferenceState.IDLE
 
 
 def test_hung_policy_holds_no_lock(robot):
@@ -219,8 +219,8 @@ def test_hung_policy_holds_no_lock(robot):
     assert bench.lock.acquire(timeout=5.0)
     bench.session.cancel(bench.id, bench.clock())
     bench.lock.release()
-    assert bench.cycle.calling_since is not None
+    assert bench.core.calling_since is not None
     bench.policy.release.set()
     worker.join(5.0)
     assert not worker.is_alive()
-    assert bench.cycle.calling_since is None
+    assert bench.core.calling_since is None

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What may come in as an instruction."""
+"""Text and time limit of instructions."""
 
 from __future__ import annotations
 
@@ -7,31 +7,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vla_inference.instruction_text import LONGEST, LONGEST_TIME, check_time_limit, worded
+from vla_inference.session import LONGEST, LONGEST_TIME, check_time_limit, instruction_text
 
 
 def test_line_breaks_and_spaces_become_one_space():
-    assert worded('  wave\nwith your\t left  hand \r\n') == 'wave with your left hand'
-    assert worded(' \n ') == ''
-    assert worded('winke mit der linken Hand, 请挥手') == 'winke mit der linken Hand, 请挥手'
+    assert instruction_text('  wave\nwith your\t left  hand \r\n') == 'wave with your left hand'
+    assert instruction_text(' \n ') == ''
+    assert (
+        instruction_text('winke mit der linken Hand, 请挥手') == 'winke mit der linken Hand, 请挥手'
+    )
 
 
 @given(st.text(max_size=40))
 def test_whatever_comes_through_is_one_printable_line(text):
     try:
-        words = worded(text)
+        words = instruction_text(text)
     except ValueError:
         return
     assert words.isprintable() and words == words.strip() and len(words) <= LONGEST
 
 
 @pytest.mark.parametrize(
-    ('text', 'said'),
+    ('text', 'message'),
     [('x' * (LONGEST + 1), '1001 characters, wanted at most 1000'), ('wave\x1b[2J', 'printed')],
 )
-def test_what_is_no_instruction_is_refused(text, said):
-    with pytest.raises(ValueError, match=said):
-        worded(text)
+def test_what_is_no_instruction_is_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        instruction_text(text)
 
 
 @pytest.mark.parametrize('seconds', [float('nan'), float('inf'), -1.0, 1e300])

@@ -6,12 +6,12 @@ from __future__ import annotations
 import pytest
 
 from vla_common.errors import ConfigError
-from vla_inference.memory import MEGABYTE, MemoryBudget, MemoryWatch
+from vla_inference.configure import MEGABYTE, MemoryBudget, MemoryMonitor
 
 
 def test_what_is_beyond_its_budget_is_told_by_name():
     used = [100 * MEGABYTE, 50 * MEGABYTE]
-    watch = MemoryWatch(MemoryBudget(200.0, 80.0), [lambda: used[1]], lambda: used[0])
+    watch = MemoryMonitor(MemoryBudget(200.0, 80.0), [lambda: used[1]], lambda: used[0])
     watch.check()
     assert watch.beyond() is None
     used[1] = 90 * MEGABYTE
@@ -22,6 +22,6 @@ def test_what_is_beyond_its_budget_is_told_by_name():
 
 
 def test_without_a_budget_anything_goes_and_is_measured():
-    watch = MemoryWatch(MemoryBudget(), [])
+    watch = MemoryMonitor(MemoryBudget(), [])
     watch.check()
     assert watch.used()[0] > 1.0

@@ -263,7 +263,7 @@ def test_hung_policy_is_told_held_and_ended_while_the_heart_goes_on(world, bring
     ros.deactivate(node)
     assert not ros.change(node, Transition.TRANSITION_ACTIVATE)  # the call is still out
     policy.release.set()
-    wait_until(lambda: node._cycle.calling_since is None, what='the call')
+    wait_until(lambda: node._step.calling_since is None, what='the call')
     policy.fault = ''
     ros.activate(node)
     world.status_where(lambda s: s.state == s.IDLE)

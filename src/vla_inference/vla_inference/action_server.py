@@ -1,41 +1,73 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""`/vla/run_instruction`: the action behind which an instruction of the session runs."""
+"""Instructions over ROS: the action `/vla/run_instruction`, the topic `/vla/instruction`, and the
+start request to the supervisor."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.task import Future
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
 
+from vla_common import topics
+from vla_common.clock import steady_now
 from vla_common.lifecycle import VlaLifecycleNode
-from vla_inference.instruction_text import check_time_limit, worded
-from vla_inference.session import InstructionOutcome, Result
+from vla_common.messages import stamp_to_ns
+from vla_common.states import Mode
+from vla_inference.session import (
+    InstructionOutcome,
+    Offer,
+    Phase,
+    Result,
+    Session,
+    StartupInstruction,
+    check_time_limit,
+    instruction_text,
+)
 from vla_interfaces.action import RunInstruction
+from vla_interfaces.msg import SupervisorState
+from vla_policy.types import InstructionRefused
+
+FOUND_WITHIN = 1.0
+"""s in which discovery normally lists a service."""
 
 
-class InstructionActionServer:
-    """The goals that wait for their instructions. All of it in the executor's thread.
+class InstructionServer:
+    """Passes instructions to the session and results to their goals, in the executor's thread.
 
     Args:
-        node: goals are refused while it is not active.
-        accept: (text, time_limit in s) of an instruction; its id in the session.
-        cancel: id.
+        node: goals are rejected while it is not active.
+        session: guarded by `lock`.
+        check: raises InstructionRefused for an instruction that the policy cannot carry out.
+        startup, text: the parameter `instruction`, empty for none.
     """
 
     def __init__(
         self,
         node: VlaLifecycleNode,
-        accept: Callable[[str, float], int],
-        cancel: Callable[[int], None],
+        session: Session,
+        lock: AbstractContextManager,
+        check: Callable[[str], None],
+        startup: StartupInstruction,
+        text: str,
     ) -> None:
         self._node = node
-        self._accept = accept
-        self._cancel = cancel
+        self._session = session
+        self._lock = lock
+        self._check = check
+        self._startup = startup
+        self._text = text
         self._ends: dict[int, Future] = {}
-        self._running: dict[int, Any] = {}
-        self._server = ActionServer(
+        self._goals: dict[int, Any] = {}
+        node.subscribe(topics.SUPERVISOR_STATE, self._on_supervisor)
+        node.subscribe(topics.INSTRUCTION, self._on_instruction)
+        self._start_client = node.create_client(Trigger, '/supervisor/start')
+        node.track(lambda: node.destroy_client(self._start_client))
+        server = ActionServer(
             node,
             RunInstruction,
             '/vla/run_instruction',
@@ -44,29 +76,114 @@ class InstructionActionServer:
             handle_accepted_callback=self._on_accepted,
             cancel_callback=self._on_cancel,
         )
+        node.track(server.destroy)
 
-    def destroy(self) -> None:
-        """Give the action up."""
-        self._server.destroy()
+    def deliver(self) -> None:
+        """Give the results of ended instructions to their goals."""
+        while True:
+            with self._lock:
+                if not self._session.results:
+                    return
+                result = self._session.results.popleft()
+            self._node.get_logger().info(
+                f'instruction {result.id} ended after {result.duration:.1f} s: '
+                f'{result.outcome.value}' + ('' if result.success else f' ({result.reason})')
+            )
+            self._goals.pop(result.id, None)
+            end = self._ends.get(result.id)
+            if end is not None:
+                end.set_result(result)
 
-    def ended(self, result: Result) -> None:
-        """An instruction has ended; a goal that waits for it gets its result."""
-        self._running.pop(result.id, None)
-        end = self._ends.get(result.id)
-        if end is not None:
-            end.set_result(result)
-
-    def tell(self, id_: int, feedback: RunInstruction.Feedback) -> None:
-        """To the goal of that instruction, if it has one."""
-        goal = self._running.get(id_)
+    def publish_feedback(self, confidence: float, speed_scale: float) -> None:
+        """To the goal of the current instruction, if it has one."""
+        with self._lock:
+            id_, phase = self._session.id, self._session.phase.value
+            elapsed = self._session.elapsed(steady_now())
+        goal = self._goals.get(id_)
         if goal is not None and goal.is_active:
+            feedback = RunInstruction.Feedback(
+                phase=phase, confidence=confidence, speed_scale=speed_scale, elapsed=elapsed
+            )
             goal.publish_feedback(feedback)
+
+    # -- instructions ----------------------------------------------------------------------------
+
+    def _accept(self, text: str, time_limit: float = 0.0, patient: bool = False) -> int:
+        with self._lock:
+            now = steady_now()
+            id_ = self._session.accept(text, now, time_limit, patient)
+            self._node.get_logger().info(f'instruction {id_}: "{text}"')
+            try:
+                self._check(text)
+            except InstructionRefused as error:
+                self._session.end(id_, InstructionOutcome.ABORTED, str(error), now)
+        return id_
+
+    def _cancel(self, id_: int) -> None:
+        with self._lock:
+            self._session.cancel(id_, steady_now())
+
+    def _on_instruction(self, message: String) -> None:
+        """An empty text cancels the current instruction."""
+        try:
+            text = instruction_text(message.data)
+        except ValueError as error:
+            self._node.get_logger().warning(f'rejected: {error}', throttle_duration_sec=1.0)
+            return
+        if text:
+            self._accept(text)
+        else:
+            self._cancel(self._session.id)
+
+    # -- supervisor ------------------------------------------------------------------------------
+
+    def _on_supervisor(self, message: SupervisorState) -> None:
+        mode = Mode(message.mode)
+        # The cause of a stop may be gone by now, as a stall is.
+        causes = [cause for cause in message.causes if cause.present] or message.causes
+        why = ', '.join(cause.name for cause in causes)
+        if self._text:
+            self._offer_startup(mode, message.motion_epoch)
+        with self._lock:
+            now = steady_now()
+            self._session.on_mode(mode, why, stamp_to_ns(message.header.stamp), now)
+            # Requested once the service is discovered. rmw_fastrtps can deny that for minutes, as
+            # long as it lists entities of ended processes; the supervisor is received, so request
+            # anyway after a while.
+            ready = self._session.starting_for(now) > FOUND_WITHIN or (
+                self._session.phase is Phase.STARTING and self._start_client.service_is_ready()
+            )
+            id_ = self._session.wants_start() if ready else None
+        if id_ is not None:
+            future = self._start_client.call_async(Trigger.Request())
+            future.add_done_callback(lambda done: self._on_start_answer(id_, done))
+
+    def _offer_startup(self, mode: Mode, motion_epoch: int) -> None:
+        offer = self._startup.offer(mode, motion_epoch)
+        if offer is Offer.NOW:
+            self._accept(self._text, patient=True)
+        elif offer is Offer.TOO_LATE:
+            self._node.get_logger().warning(
+                f'instruction "{self._text}" from the parameter is not carried out: the robot has '
+                f'run or been stopped before (motion epoch {motion_epoch}); send it again'
+            )
+
+    def _on_start_answer(self, id_: int, future: Future) -> None:
+        try:
+            answer = future.result()
+            granted, message = answer.success, answer.message
+        except Exception as error:  # the middleware's errors have no common base
+            granted, message = False, f'{type(error).__name__}: {error}'
+        with self._lock:
+            self._session.start_answered(id_, granted, message, steady_now())
+
+    # -- action ----------------------------------------------------------------------------------
 
     def _on_goal(self, goal: RunInstruction.Goal) -> GoalResponse:
         reason = ''
         try:
             check_time_limit(goal.time_limit)
-            if not worded(goal.instruction):
+            if not instruction_text(goal.instruction):
                 reason = 'the instruction is empty'
         except ValueError as error:
             reason = str(error)
@@ -74,13 +191,14 @@ class InstructionActionServer:
             reason = 'the inference node is not active'
         if not reason:
             return GoalResponse.ACCEPT
-        self._node.get_logger().warning(f'goal refused: {reason}')
+        self._node.get_logger().warning(f'goal rejected: {reason}')
         return GoalResponse.REJECT
 
     def _on_accepted(self, goal: Any) -> None:
-        id_ = self._accept(worded(goal.request.instruction), goal.request.time_limit)
+        request = goal.request
+        id_ = self._accept(instruction_text(request.instruction), request.time_limit)
         self._ends[id_] = Future()
-        self._running[id_] = goal
+        self._goals[id_] = goal
         goal.instruction_id = id_
         goal.execute()
 

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""From how much chunks contradict each other to how fast they may be followed."""
+"""Confidence from the disagreement of chunks, and the speed that it allows."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class ConfidenceLimits:
     """half: rad, the disagreement at which confidence is 0.5. slow_below: below it the speed falls,
-    in proportion, to slowest. fallback_below: below it for `patience` chunks in a row, the next of
-    the chain takes over."""
+    in proportion, to slowest. fallback_below: below it for `patience` chunks in a row, the next
+    policy of the chain takes over."""
 
     half: float = 0.3
     slow_below: float = 0.4
@@ -26,14 +26,14 @@ def from_disagreement(disagreement: float, half: float) -> float:
     return 1.0 / (1.0 + (disagreement / half) ** 2)
 
 
-def together(*confidences: float) -> float:
-    """The lowest; an unknown one (-1) says nothing."""
+def lowest(*confidences: float) -> float:
+    """The lowest known one; -1 if all are unknown (-1)."""
     known = [value for value in confidences if value >= 0.0]
     return min(known, default=-1.0)
 
 
 class ConfidenceMonitor:
-    """What confidence does to the speed, and when it is lost. One per policy and instruction."""
+    """Speed from the confidence, and its loss. One per policy and instruction."""
 
     def __init__(self, limits: ConfidenceLimits) -> None:
         self._limits = limits
@@ -49,10 +49,10 @@ class ConfidenceMonitor:
         return self._low >= self._limits.patience
 
     def update(self, own: float, disagreement: float, spread: float = -1.0) -> float:
-        """own: what the policy says of itself, 0..1 or -1. disagreement, spread: rad, RMS, between
+        """own: the policy's confidence, 0..1 or -1. disagreement, spread: rad, RMS, between
         overlapping chunks and between samples for one observation. Returns the speed, 0..1."""
         limits = self._limits
-        self.confidence = together(
+        self.confidence = lowest(
             own,
             from_disagreement(disagreement, limits.half),
             from_disagreement(spread, limits.half),

@@ -1,23 +1,26 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What the node does with a bundle before it may run: find, load, look through it, warm it up."""
+"""Configuration of the inference node: bundles, cameras, warm-up, memory budget."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from vla_common.errors import ConfigError
-from vla_inference.instruction_text import worded
+from vla_inference.session import instruction_text
 from vla_policy.bundle.bundle import Bundle
-from vla_policy.bundle.model_inputs import History
+from vla_policy.bundle.model_inputs import SINGLE, History
 from vla_policy.bundle.resolve_bundle import is_address, locate_bundle
 from vla_policy.bundle.scripted_spec import ScriptedSpec
 from vla_policy.load import warm_up
 from vla_policy.types import InstructionRefused, Observation, Policy, PolicyError
+
+MEGABYTE = 2**20
 
 
 def load_named(
@@ -30,7 +33,7 @@ def load_named(
 
 @dataclass(frozen=True)
 class CameraTopics:
-    """Where a camera's images come from; no depth: empty."""
+    """Image topics of a camera; depth is empty without one."""
 
     color: str
     depth: str = ''
@@ -51,7 +54,7 @@ def read_cameras(
 
 
 def check_cameras(bundle: Bundle, known: Mapping[str, CameraTopics]) -> None:
-    """Raise ConfigError unless there is a topic for everything that the bundle looks at."""
+    """Raise ConfigError unless every camera of the bundle has a topic."""
     for cameras, kind, key in (
         (bundle.cameras, 'color', 'inputs.image.camera'),
         (bundle.depth_cameras, 'depth', 'inputs.depth.camera'),
@@ -66,8 +69,8 @@ def check_cameras(bundle: Bundle, known: Mapping[str, CameraTopics]) -> None:
 
 
 def common_history(bundles: Sequence[Bundle]) -> History:
-    """The one that the observations must have for all of them. Raises ConfigError when two differ;
-    a bundle without a history does not mind one."""
+    """The history that observations need for all bundles. Raises ConfigError when two differ; a
+    bundle without a history ignores it."""
     wanted = [bundle.history for bundle in bundles if bundle.history.frames > 1]
     for bundle in bundles:
         if bundle.history.frames > 1 and bundle.history != wanted[0]:
@@ -77,14 +80,14 @@ def common_history(bundles: Sequence[Bundle]) -> History:
                 bundle.history,
                 f'that of the policy, {wanted[0]}',
             )
-    return wanted[0] if wanted else History()
+    return wanted[0] if wanted else SINGLE
 
 
 def check_instruction(policy: Policy, text: str) -> str:
-    """The parameter `instruction` as it will be given. Raises ConfigError when it is none, or
-    means nothing to the policy."""
+    """The parameter `instruction` on one line. Raises ConfigError when it is invalid, or refused by
+    the policy."""
     try:
-        words = worded(text)
+        words = instruction_text(text)
     except ValueError as error:
         raise ConfigError('parameters', 'instruction', str(error), 'words') from error
     try:
@@ -96,8 +99,8 @@ def check_instruction(policy: Policy, text: str) -> str:
 
 
 def warmed_up(policy: Policy, robot: Any, limit: float) -> tuple[float, float]:
-    """The usual and the worst time (s) of a call on black images, so that the first real call is
-    not the slow one. Raises ConfigError beyond `limit` s, and for an unusable answer."""
+    """Median and worst time (s) of a call on black images; without it the first real call would be
+    slow. Raises ConfigError beyond `limit` s, and for an unusable answer."""
     bundle = policy.bundle
     camera = robot.camera
     black = np.zeros((camera.height, camera.width, 3), np.uint8)
@@ -127,3 +130,50 @@ def warmed_up(policy: Policy, robot: Any, limit: float) -> tuple[float, float]:
             f'at most policy_timeout, {limit} s',
         )
     return usual, worst
+
+
+@dataclass(frozen=True)
+class MemoryBudget:
+    """MB of this process (resident) and of the models on their device; 0 for no limit."""
+
+    host: float = 0.0
+    device: float = 0.0
+
+
+class MemoryMonitor:
+    """on_device: bytes of each policy on its device."""
+
+    def __init__(
+        self,
+        budget: MemoryBudget,
+        on_device: Iterable[Callable[[], int]],
+        resident: Callable[[], int] = lambda: psutil.Process().memory_info().rss,
+    ) -> None:
+        self._budget = budget
+        self._on_device = tuple(on_device)
+        self._resident = resident
+
+    def used(self) -> tuple[float, float]:
+        """MB of the process and on devices."""
+        there = sum(measure() for measure in self._on_device)
+        return self._resident() / MEGABYTE, there / MEGABYTE
+
+    def beyond(self) -> tuple[str, float, float] | None:
+        """(parameter, MB found, MB allowed) of an exceeded budget."""
+        host, device = self.used()
+        for name, found, allowed in (
+            ('memory.host', host, self._budget.host),
+            ('memory.device', device, self._budget.device),
+        ):
+            if allowed > 0.0 and not found <= allowed:
+                return name, found, allowed
+        return None
+
+    def check(self) -> None:
+        """Raise ConfigError when a budget is exceeded."""
+        found = self.beyond()
+        if found is not None:
+            name, used, allowed = found
+            raise ConfigError(
+                'parameters', name, f'{used:.0f} MB in use', f'at most {allowed:.0f} MB'
+            )

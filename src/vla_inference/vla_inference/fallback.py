@@ -1,34 +1,34 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The fallback chain: the policy, a second bundle if there is one, the scripted hold, the end.
+"""The fallback chain: the policy, an optional second bundle, the hold, the end.
 
-It only ever goes down within an instruction. The next instruction begins at the top again, and no
-instruction begins by itself: what returns is READY, never motion.
+It only advances within an instruction. The next instruction begins with the first policy, and none
+begins without a request: the robot returns to READY, never to motion.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from vla_inference.blending.blender import Blender, BlendingParameters
+from vla_inference.blender import Blender, BlendingParameters
 from vla_inference.confidence import ConfidenceLimits, ConfidenceMonitor
 from vla_inference.policy_worker import InlineWorker, PolicyWorker
 from vla_policy.types import InstructionRefused, Policy
 
 
 class PolicySlot:
-    """One policy of the chain, with what is remembered of its chunks."""
+    """One policy of the chain, with the state of its chunks within one instruction."""
 
     def __init__(
         self,
         policy: Policy,
-        caller: PolicyWorker,
+        worker: PolicyWorker,
         blending: BlendingParameters = BlendingParameters(),  # noqa: B008
         confidence: ConfidenceLimits = ConfidenceLimits(),  # noqa: B008
     ) -> None:
         self.policy = policy
-        self.caller = caller
+        self.worker = worker
         self.blender = Blender(blending)
-        self.judge = ConfidenceMonitor(confidence)
+        self.monitor = ConfidenceMonitor(confidence)
         self.errors = 0
         self.begins = True
 
@@ -36,65 +36,61 @@ class PolicySlot:
     def title(self) -> str:
         return self.policy.bundle.title
 
-    @property
-    def leads(self) -> bool:
-        """Whether the policy can be led by a prefix."""
-        return self.policy.takes_prefix
-
     def begin(self) -> None:
         """A new instruction."""
-        self.caller.abandon()
+        self.worker.abandon()
         self.blender.reset()
-        self.judge.reset()
+        self.monitor.reset()
         self.errors = 0
         self.begins = True
 
     @classmethod
     def inline(cls, policy: Policy, now: Callable[[], float], **settings) -> PolicySlot:
+        """With a worker that calls the policy in the caller's thread."""
         return cls(policy, InlineWorker(policy, now), **settings)
 
 
 class FallbackChain:
-    """Which link is to answer. `at` is its place; len(links) means the hold."""
+    """`at` is the index of the slot in use; len(slots) is the hold."""
 
-    def __init__(self, links: Sequence[PolicySlot]) -> None:
-        self.links = tuple(links)
+    def __init__(self, slots: Sequence[PolicySlot]) -> None:
+        self.slots = tuple(slots)
         self.at = 0
         self.reason = ''
 
     @property
-    def link(self) -> PolicySlot | None:
-        """None: nothing is left but to hold."""
-        return self.links[self.at] if self.at < len(self.links) else None
+    def slot(self) -> PolicySlot | None:
+        """None: only the hold is left."""
+        return self.slots[self.at] if self.at < len(self.slots) else None
 
     def begin(self) -> None:
         self.at = 0
         self.reason = ''
-        for link in self.links:
-            link.begin()
+        for slot in self.slots:
+            slot.begin()
 
-    def fall(self, why: str, instruction: str) -> None:
-        """The next link that can take over. Each step is added to the reason."""
-        failed = self.link
+    def advance(self, why: str, instruction: str) -> None:
+        """To the next slot that can take over. Each step is added to the reason."""
+        failed = self.slot
         if failed is None:
             return
-        failed.caller.abandon()
+        failed.worker.abandon()
         who = 'policy' if self.at == 0 else failed.title
         reasons = [self.reason] if self.reason else []
         reasons.append(f'{who} failed: {why}')
         while True:
             self.at += 1
-            link = self.link
-            if link is None:
+            slot = self.slot
+            if slot is None:
                 break
-            if link.caller.since is not None:
-                reasons.append(f'{link.title} has a call out')
+            if slot.worker.since is not None:
+                reasons.append(f'{slot.title} has a call pending')
                 continue
             try:
-                link.policy.check(instruction)
+                slot.policy.check(instruction)
             except InstructionRefused as refusal:
-                reasons.append(f'{link.title}: {refusal}')
+                reasons.append(f'{slot.title}: {refusal}')
                 continue
-            reasons.append(f'{link.title} took over')
+            reasons.append(f'{slot.title} took over')
             break
         self.reason = '; '.join(reasons)

@@ -1,13 +1,14 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""One inference attempt: observe, ask the policy, take its answer, or say why there is none.
+"""One inference step: observe, call the policy or take its answer, and the chunk or the reason why
+there is none.
 
-A call is out while others go on: an attempt asks, a later one takes the answer. The chain when
-things go wrong, each step visible in the status: an observation that cannot be trusted gives
-BLOCKED and no chunk (the filter brakes when the last chunk runs out). `fallback_after` policy
-errors in a row, a call that is out for longer than `policy_timeout`, or lost confidence give
-FALLBACK: the next link of the chain, at its end a hold that lasts `fallback_duration`. Then, or
-when BLOCKED lasts `blocked_timeout`, the instruction ends as aborted and the robot is back in
-READY. Nothing goes from the fallback back to the policy by itself.
+A call is pending over several steps: one begins it, a later one takes the answer. Failures, each
+visible in the status: an observation that cannot be trusted gives BLOCKED and no chunk (the filter
+brakes when the last chunk ends). `fallback_after` policy errors in a row, a call pending for longer
+than `policy_timeout`, or lost confidence give FALLBACK: the next policy of the chain, at its end a
+hold of `fallback_duration`. After the hold, or when BLOCKED lasts `blocked_timeout`, the
+instruction ends as aborted and the robot is in READY. The chain does not return to the policy
+within an instruction.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vla_common.states import InferenceState
-from vla_inference.blending.blender import Joined
+from vla_inference.blender import UNKNOWN, Joined, Playback
 from vla_inference.fallback import FallbackChain, PolicySlot
 from vla_inference.observation import ObservationAssembler, ObservationResult
 from vla_inference.policy_worker import PolicyAnswer
@@ -44,9 +45,9 @@ class StepLimits:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a chunk comes from. link: place in the chain. call, model: s, 0 where not known."""
+    """Origin of a chunk. slot: index in the chain. call, model: s, 0 where not known."""
 
-    link: int
+    slot: int
     source: str
     joined: Joined | None
     call: float
@@ -55,7 +56,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one attempt came to. Times in s; -1 where there is none. asked: a call was begun."""
+    """Result of one step. Times in s; -1 where there is none. called: a call was begun."""
 
     state: InferenceState
     reason: str
@@ -67,15 +68,29 @@ class StepResult:
     skew: float
     inference: float
     duration: float
-    asked: bool = False
+    called: bool = False
     origin: Origin | None = None
 
 
-class InferenceStep:
-    """Runs in one thread; `lock` guards assembler and session, which others change.
+@dataclass(frozen=True)
+class _Step:
+    """The inputs of one step. began: s."""
 
-    The lock is never held while a policy runs: a hung policy blocks nobody. scale: the speed scale
-    in force in the filter, 0..1.
+    began: float
+    running: Running | None
+    observed: ObservationResult
+
+    @property
+    def observation(self) -> Observation:
+        assert self.observed.observation is not None
+        return self.observed.observation
+
+
+class InferenceStep:
+    """Runs in one thread at a time; `lock` guards assembler and session, which others change.
+
+    The lock is not held during a policy call: a hung policy blocks nothing else. playback: the
+    filter's status.
     """
 
     def __init__(
@@ -89,7 +104,7 @@ class InferenceStep:
         lock: AbstractContextManager,
         now: Callable[[], float],
         now_ns: Callable[[], int],
-        scale: Callable[[], float] = lambda: 1.0,
+        playback: Callable[[], Playback] = lambda: UNKNOWN,
     ) -> None:
         self._chain = chain
         self._hold_policy = hold
@@ -101,13 +116,13 @@ class InferenceStep:
         self._lock = lock
         self._now = now
         self._now_ns = now_ns
-        self._scale = scale
+        self._playback = playback
         self._id = 0
         self._holding_since: float | None = None
         self._blocked_since: float | None = None
         self._settled_since: float | None = None
         self._used_ns: int | None = None
-        self._asked = False
+        self._called = False
         self._confidence = -1.0
         self.policy_errors = 0
         self.observations_rejected = 0
@@ -117,39 +132,34 @@ class InferenceStep:
 
     @property
     def calling_since(self) -> float | None:
-        """When the oldest call that is out began."""
-        since = [link.caller.since for link in self._chain.links]
+        """When the oldest pending call began."""
+        since = [slot.worker.since for slot in self._chain.slots]
         return min((s for s in since if s is not None), default=None)
 
-    def attempt(self, may_ask: bool = True) -> StepResult:
-        """may_ask: whether a new call may begin; answers are taken in any case."""
+    def run(self, may_call: bool = True) -> StepResult:
+        """may_call: whether a new call may begin; answers are taken in any case."""
         began = self._now()
-        self._asked = False
+        self._called = False
         with self._lock:
             self._session.tick(began)
             running = self._session.running(began)
             text = running.text if running else ''
             elapsed = running.elapsed if running else 0.0
-            seen = self._assembler.assemble(began, self._now_ns(), text, elapsed)
+            observed = self._assembler.assemble(began, self._now_ns(), text, elapsed)
+        step = _Step(began, running, observed)
         if running is None:
-            return self._report(InferenceState.IDLE, '', None, seen, began)
+            return self._result(step, InferenceState.IDLE)
         if running.id != self._id:
             self._begin(running)
-        if seen.observation is None:
-            return self._blocked(running, seen, began)
+        if observed.observation is None:
+            return self._blocked(step)
         self._blocked_since = None
-        while (link := self._chain.link) is not None:
+        while (slot := self._chain.slot) is not None:
             at = self._chain.at
-            attempt = self._ask(link, running, seen, began, may_ask)
-            if attempt is not None or self._chain.at == at:
-                return attempt or self._report(
-                    self._state, self._chain.reason, running, seen, began
-                )
-        return self._hold(running, seen, began)
-
-    @property
-    def _state(self) -> InferenceState:
-        return InferenceState.FALLBACK if self._chain.at else InferenceState.ACTIVE
+            result = self._call(slot, step, may_call)
+            if result is not None or self._chain.at == at:
+                return result or self._result(step)
+        return self._hold(step)
 
     def _begin(self, running: Running) -> None:
         self._id = running.id
@@ -160,148 +170,123 @@ class InferenceStep:
         self._chain.begin()
         self._hold_policy.reset()
 
-    def _blocked(self, running: Running, seen: ObservationResult, began: float) -> StepResult:
+    def _blocked(self, step: _Step) -> StepResult:
+        reason = step.observed.reason
         self.observations_rejected += 1
         self._settled_since = None
         if self._blocked_since is None:
-            self._blocked_since = began
-        elif began - self._blocked_since >= self._limits.blocked_timeout:
-            self._end(running, InstructionOutcome.ABORTED, f'observation: {seen.reason}')
-        return self._report(InferenceState.BLOCKED, seen.reason, running, seen, began)
+            self._blocked_since = step.began
+        elif step.began - self._blocked_since >= self._limits.blocked_timeout:
+            self._end(step, InstructionOutcome.ABORTED, f'observation: {reason}')
+        return self._result(step, InferenceState.BLOCKED, reason)
 
-    def _ask(
-        self,
-        link: PolicySlot,
-        running: Running,
-        seen: ObservationResult,
-        began: float,
-        may_ask: bool,
-    ) -> StepResult | None:
-        """Take the link's answer or give it the next observation. None: look at the chain again."""
-        answer = link.caller.take()
-        if answer is None and link.caller.since is not None:
-            out = self._now() - link.caller.since
-            if out > self._limits.policy_timeout:
+    def _call(self, slot: PolicySlot, step: _Step, may_call: bool) -> StepResult | None:
+        """Take the slot's answer, or begin a call. None: look at the chain again."""
+        answer = slot.worker.take()
+        if answer is None and slot.worker.since is not None:
+            pending = self._now() - slot.worker.since
+            if pending > self._limits.policy_timeout:
                 self.policy_errors += 1
-                self._fall(f'no answer for {out:.3f} s', running)
+                self._advance(step, f'no answer for {pending:.3f} s')
             return None
         if answer is None:
-            waiting = self._waiting(running, seen)
-            if waiting is not None or not may_ask:
-                reason = self._chain.reason or waiting or ''
-                return self._report(self._state, reason, running, seen, began)
-            self._submit(link, seen.observation)
-            answer = link.caller.take()
+            waiting = self._waiting(step)
+            if waiting is not None or not may_call:
+                return self._result(step, reason=self._chain.reason or waiting or '')
+            self._submit(slot, step.observation)
+            answer = slot.worker.take()
             if answer is None:
                 return None
-        return self._answered(link, answer, running, seen, began)
+        return self._answered(slot, answer, step)
 
-    def _waiting(self, running: Running, seen: ObservationResult) -> str | None:
-        """None: this observation may be asked about. Else why not, empty for what is usual: it was
-        asked about already."""
-        assert seen.observation is not None
-        if seen.observation.stamp_ns < running.began_ns:
+    def _waiting(self, step: _Step) -> str | None:
+        """None: the policy can be called with this observation. Otherwise the reason; empty for an
+        observation that was used already."""
+        assert step.running is not None
+        stamp_ns = step.observation.stamp_ns
+        if stamp_ns < step.running.began_ns:
             return 'waiting for an observation since the start'
-        if seen.observation.stamp_ns == self._used_ns:
-            # The same picture again gives the same chunk, which the filter refuses as replayed.
-            return ''
-        return None
+        # The same image again gives the same chunk, which the filter rejects as replayed.
+        return '' if stamp_ns == self._used_ns else None
 
-    def _submit(self, link: PolicySlot, observation: Observation) -> None:
+    def _submit(self, slot: PolicySlot, observation: Observation) -> None:
         self._used_ns = observation.stamp_ns
-        if link.leads:
-            prefix = link.blender.prefix(observation.stamp_ns, self._scale())
+        if slot.policy.takes_prefix:
+            prefix = slot.blender.prefix(observation.stamp_ns, self._playback())
             observation = replace(observation, prefix=prefix)
-        self._asked = True
-        reset, link.begins = link.begins, False
-        link.caller.submit(observation, reset)
+        self._called = True
+        reset, slot.begins = slot.begins, False
+        slot.worker.submit(observation, reset)
 
-    def _answered(
-        self,
-        link: PolicySlot,
-        answer: PolicyAnswer,
-        running: Running,
-        seen: ObservationResult,
-        began: float,
-    ) -> StepResult | None:
+    def _answered(self, slot: PolicySlot, answer: PolicyAnswer, step: _Step) -> StepResult | None:
         self.last_inference = answer.duration
+        stamp_ns = answer.observation.stamp_ns
         try:
             chunk = self._checked(answer)
         except PolicyError as error:
-            return self._failed(link, str(error), running, seen, began)
-        joined = link.blender.join(
+            return self._failed(slot, str(error), step)
+        joined = slot.blender.join(
             chunk,
-            answer.observation.stamp_ns,
+            stamp_ns,
             self._now_ns(),
-            self._scale(),
-            lambda disagreement: link.judge.update(chunk.confidence, disagreement, chunk.spread),
+            self._playback(),
+            lambda disagreement: slot.monitor.update(chunk.confidence, disagreement, chunk.spread),
         )
         if joined.chunk is None:
             self.late_chunks += 1
-            why = (
-                f'chunk of {chunk.times[-1]:.2f} s came {joined.delay:.2f} s after its observation'
-            )
-            return self._failed(link, why, running, seen, began)
-        link.errors = 0
+            horizon, delay = chunk.times[-1], joined.delay
+            late = f'chunk of {horizon:.2f} s came {delay:.2f} s after its observation'
+            return self._failed(slot, late, step)
+        slot.errors = 0
         self.starvation += joined.starved
-        self._confidence = link.judge.confidence
-        if link.judge.lost:
-            self._fall(f'confidence {self._confidence:.2f}', running)
-            # The observation was used up by the answer that nobody believes.
+        self._confidence = slot.monitor.confidence
+        if slot.monitor.lost:
+            self._advance(step, f'confidence {self._confidence:.2f}')
+            # The next policy may use the observation of the rejected answer.
             self._used_ns = None
             return None
-        self._judge(running, link, chunk, answer.observation)
-        model = link.policy.run_s
-        origin = Origin(self._chain.at, link.title, joined, answer.duration, model)
-        return self._report(
-            self._state,
-            self._chain.reason,
-            running,
-            seen,
-            began,
-            joined.chunk,
-            answer.observation.stamp_ns,
-            origin,
-        )
+        self._update_done(step, slot, chunk, answer.observation)
+        origin = Origin(self._chain.at, slot.title, joined, answer.duration, slot.policy.run_s)
+        return self._result(step, chunk=joined.chunk, stamp_ns=stamp_ns, origin=origin)
 
     def _checked(self, answer: PolicyAnswer) -> ActionChunk:
-        if not answer.duration <= self._limits.policy_timeout:
-            raise PolicyError(
-                f'answered after {answer.duration:.3f} s, limit {self._limits.policy_timeout}'
-            )
+        limit = self._limits.policy_timeout
+        if not answer.duration <= limit:
+            raise PolicyError(f'answered after {answer.duration:.3f} s, limit {limit}')
         if answer.chunk is None:
             raise PolicyError(answer.error)
         self._check(answer.chunk)
         return answer.chunk
 
-    def _failed(
-        self, link: PolicySlot, why: str, running: Running, seen: ObservationResult, began: float
-    ) -> StepResult | None:
+    def _failed(self, slot: PolicySlot, why: str, step: _Step) -> StepResult | None:
         self.policy_errors += 1
-        link.errors += 1
+        slot.errors += 1
         self._settled_since = None
-        if link.errors < self._limits.fallback_after:
-            return self._report(InferenceState.BLOCKED, why, running, seen, began)
-        self._fall(why, running)
+        if slot.errors < self._limits.fallback_after:
+            return self._result(step, InferenceState.BLOCKED, why)
+        self._advance(step, why)
         self._used_ns = None
         return None
 
-    def _fall(self, why: str, running: Running) -> None:
+    def _advance(self, step: _Step, why: str) -> None:
+        """To the next policy of the chain."""
+        assert step.running is not None
         self._settled_since = None
         self._confidence = -1.0
-        self._chain.fall(why, running.text)
-        if self._chain.link is None:
+        self._chain.advance(why, step.running.text)
+        if self._chain.slot is None:
             self._holding_since = self._now()
 
-    def _judge(
-        self, running: Running, link: PolicySlot, chunk: ActionChunk, observation: Observation
+    def _update_done(
+        self, step: _Step, slot: PolicySlot, chunk: ActionChunk, observation: Observation
     ) -> None:
-        """Is the instruction carried out?"""
+        """End the instruction when the policy reports it done, or the robot has settled."""
+        assert step.running is not None
         if chunk.done:
-            self._end(running, InstructionOutcome.DONE, 'done')
+            self._end(step, InstructionOutcome.DONE, 'done')
             return
-        limits = self._limits
-        if not (link.policy.bundle.goal_like and limits.settle_time > 0.0):
+        limits, elapsed = self._limits, step.running.elapsed
+        if not (slot.policy.bundle.goal_like and limits.settle_time > 0.0):
             return
         joints = [self._index[name] for name in chunk.joints]
         off = np.abs(chunk.positions - observation.position[joints]).max()
@@ -309,63 +294,57 @@ class InferenceStep:
         if not (off <= limits.settle_epsilon and speed <= limits.settle_velocity):
             self._settled_since = None
         elif self._settled_since is None:
-            self._settled_since = running.elapsed
-        elif running.elapsed - self._settled_since >= limits.settle_time:
-            self._end(running, InstructionOutcome.DONE, 'done')
+            self._settled_since = elapsed
+        elif elapsed - self._settled_since >= limits.settle_time:
+            self._end(step, InstructionOutcome.DONE, 'done')
 
-    def _hold(self, running: Running, seen: ObservationResult, began: float) -> StepResult:
-        assert seen.observation is not None
+    def _hold(self, step: _Step) -> StepResult:
         assert self._holding_since is not None
-        reason = self._chain.reason
         if self._now() - self._holding_since >= self._limits.fallback_duration:
-            self._end(running, InstructionOutcome.ABORTED, reason)
-        if self._waiting(running, seen) is not None:
-            return self._report(InferenceState.FALLBACK, reason, running, seen, began)
-        self._used_ns = seen.observation.stamp_ns
-        chunk = self._hold_policy.predict(seen.observation)
-        origin = Origin(len(self._chain.links), self._hold_policy.bundle.title, None, 0.0, 0.0)
-        return self._report(
-            InferenceState.FALLBACK,
-            reason,
-            running,
-            seen,
-            began,
-            chunk,
-            seen.observation.stamp_ns,
-            origin,
-        )
+            self._end(step, InstructionOutcome.ABORTED, self._chain.reason)
+        if self._waiting(step) is not None:
+            return self._result(step)
+        self._used_ns = step.observation.stamp_ns
+        chunk = self._hold_policy.predict(step.observation)
+        origin = Origin(len(self._chain.slots), self._hold_policy.bundle.title, None, 0.0, 0.0)
+        return self._result(step, chunk=chunk, stamp_ns=self._used_ns, origin=origin)
 
-    def _end(self, running: Running, outcome: InstructionOutcome, reason: str) -> None:
+    def _end(self, step: _Step, outcome: InstructionOutcome, reason: str) -> None:
+        assert step.running is not None
         with self._lock:
-            self._session.end(running.id, outcome, reason, self._now())
+            self._session.end(step.running.id, outcome, reason, self._now())
 
-    def _report(
+    def _result(
         self,
-        state: InferenceState,
-        reason: str,
-        running: Running | None,
-        seen: ObservationResult,
-        began: float,
+        step: _Step,
+        state: InferenceState | None = None,
+        reason: str | None = None,
         chunk: ActionChunk | None = None,
         stamp_ns: int = 0,
         origin: Origin | None = None,
     ) -> StepResult:
+        """state, reason: by default those of the chain."""
+        if state is None:
+            state = InferenceState.FALLBACK if self._chain.at else InferenceState.ACTIVE
+            reason = self._chain.reason if reason is None else reason
+        running, observed = step.running, step.observed
         with self._lock:
-            # The answer of an instruction that ended meanwhile is nobody's.
+            # The instruction may have ended meanwhile: its answer is dropped.
             now_running = self._session.running(self._now())
             if running is not None and (now_running is None or now_running.id != running.id):
                 state, reason, running, chunk, origin = InferenceState.IDLE, '', None, None, None
+        seen_ns = observed.observation.stamp_ns if observed.observation else 0
         return StepResult(
             state=state,
-            reason=reason,
+            reason=reason or '',
             running=running,
             chunk=chunk,
-            stamp_ns=stamp_ns or (seen.observation.stamp_ns if seen.observation else 0),
+            stamp_ns=stamp_ns or seen_ns,
             confidence=self._confidence if running is not None else -1.0,
-            age=seen.age,
-            skew=seen.skew,
+            age=observed.age,
+            skew=observed.skew,
             inference=self.last_inference,
-            duration=self._now() - began,
-            asked=self._asked,
+            duration=self._now() - step.began,
+            called=self._called,
             origin=origin,
         )

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Attempts as messages."""
+"""Messages of inference steps."""
 
 from __future__ import annotations
 
@@ -16,20 +16,19 @@ from vla_policy.types import ActionChunk
 
 
 class ChunkWriter:
-    """Chunks as serialised JointTrajectory messages. Usually a policy's chunks differ in positions
-    only; from the second of a form on they are written in place, in a hundredth of the time that
-    rclpy takes."""
+    """Chunks as serialised JointTrajectory messages. A policy's chunks usually differ in positions
+    only; from the second of a form on they are written in place, in a hundredth of rclpy's time."""
 
     def __init__(self) -> None:
         self._form: tuple[tuple[str, ...], bytes] | None = None
         self._writer: Writer | None = None
 
     def write(self, chunk: ActionChunk, stamp_ns: int) -> bytes:
-        """The chunk, stamped with the observation's time; what `publish` takes."""
+        """The serialised message, stamped with the observation's time."""
         times = np.asarray(chunk.times, float)
         form = (chunk.joints, times.tobytes())
         if form != self._form:
-            # One that is slowed down has times of its own: not worth a writer.
+            # A slowed chunk has its own times: the next one differs again.
             self._form, self._writer = form, None
             return serialize_message(chunk_message(chunk, stamp_ns))
         if self._writer is None:
@@ -39,7 +38,7 @@ class ChunkWriter:
 
 
 def chunk_message(chunk: ActionChunk, stamp_ns: int) -> JointTrajectory:
-    """The same as a message."""
+    """The chunk as a message."""
     message = JointTrajectory(joint_names=list(chunk.joints))
     message.header.stamp = ns_to_stamp(stamp_ns)
     message.points = [
@@ -49,50 +48,50 @@ def chunk_message(chunk: ActionChunk, stamp_ns: int) -> JointTrajectory:
     return message
 
 
-def chunk_report(attempt: StepResult, cycle: InferenceStep, blending: str) -> ChunkReport:
-    """How that chunk came about."""
+def chunk_report(result: StepResult, step: InferenceStep, blending: str) -> ChunkReport:
+    """Origin, timing and border of the result's chunk."""
     message = ChunkReport(blending=blending)
-    message.header.stamp = ns_to_stamp(attempt.stamp_ns)
-    origin = attempt.origin
+    message.header.stamp = ns_to_stamp(result.stamp_ns)
+    origin = result.origin
     message.source = origin.source
-    message.link = origin.link
+    message.link = origin.slot
     message.call_ms = 1e3 * origin.call
     message.model_ms = 1e3 * origin.model
-    message.starvation = cycle.starvation
-    message.late_chunks = cycle.late_chunks
-    message.confidence = attempt.confidence
+    message.starvation = step.starvation
+    message.late_chunks = step.late_chunks
+    message.confidence = result.confidence
     message.speed, message.disagreement = 1.0, -1.0
     joined = origin.joined
     if joined is not None:
         message.delay = joined.delay
-        step = joined.jump
-        message.discontinuity_position = step.position
-        message.discontinuity_velocity = step.velocity
-        message.discontinuity_acceleration = step.acceleration
+        jump = joined.jump
+        message.discontinuity_position = jump.position
+        message.discontinuity_velocity = jump.velocity
+        message.discontinuity_acceleration = jump.acceleration
         message.disagreement = joined.disagreement
         message.speed = joined.speed
     return message
 
 
 def status_message(
-    attempt: StepResult, cycle: InferenceStep, session: Session, now: float
+    result: StepResult, step: InferenceStep, session: Session, now: float
 ) -> InferenceStatus:
-    """What the attempt, its cycle and the session say; under the lock that they share. Stamp,
-    sequence and what only the node knows are its own to add. now: steady s."""
+    """The status of step and session, under their lock; without stamp, sequence and the fields of
+    the node. now: steady s."""
     message = InferenceStatus()
-    message.state = int(attempt.state)
-    message.reason = attempt.reason
+    message.state = int(result.state)
+    message.reason = result.reason
     message.instruction = session.instruction
     message.instruction_id = session.id
     message.instructions_finished = session.finished
     message.last_result = session.last_result
     message.phase = session.phase.value
     message.elapsed = session.elapsed(now)
-    message.confidence = attempt.confidence
-    message.observation_age = attempt.age
-    message.observation_skew = attempt.skew
-    message.inference_ms = 1e3 * attempt.inference
-    message.cycle_ms = 1e3 * attempt.duration
-    message.observations_rejected = cycle.observations_rejected
-    message.policy_errors = cycle.policy_errors
+    message.confidence = result.confidence
+    message.observation_age = result.age
+    message.observation_skew = result.skew
+    message.inference_ms = 1e3 * result.inference
+    message.cycle_ms = 1e3 * result.duration
+    message.observations_rejected = step.observations_rejected
+    message.policy_errors = step.policy_errors
     return message

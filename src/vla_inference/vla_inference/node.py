@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The node `inference`: wires topics, the action and the clocks to cycle, turns and session."""
+"""The node `inference`: connects topics, action and clocks to the inference step."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ from typing import Any
 import cv2
 import numpy as np
 from ament_index_python.packages import PackageNotFoundError
-from rclpy.task import Future
 from sensor_msgs.msg import Image
-from std_msgs.msg import String
-from std_srvs.srv import Trigger
 
 from vla_common import qos, topics
+from vla_common.chunk_curve import Interpolation
 from vla_common.clock import RateMeter, first_sequence, steady_now
 from vla_common.errors import ConfigError
 from vla_common.image_cdr import WireImage, read_image
 from vla_common.lifecycle import VlaLifecycleNode
-from vla_common.messages import stamp_to_ns
 from vla_common.node_main import run
 from vla_common.scheduling import NormalPriority, Priority
-from vla_common.states import InferenceState, Level, Mode
-from vla_inference.action_server import InstructionActionServer
-from vla_inference.blending.blender import BlendingParameters, chosen
+from vla_common.states import InferenceState, Level
+from vla_inference.action_server import InstructionServer
+from vla_inference.blender import UNKNOWN, BlendingParameters, Playback, chosen
 from vla_inference.confidence import ConfidenceLimits
 from vla_inference.configure import (
+    MemoryBudget,
+    MemoryMonitor,
     check_cameras,
     check_instruction,
     common_history,
@@ -39,27 +38,20 @@ from vla_inference.configure import (
 )
 from vla_inference.fallback import FallbackChain, PolicySlot
 from vla_inference.inference_step import InferenceStep, StepLimits, StepResult
-from vla_inference.instruction_text import worded
-from vla_inference.memory import MemoryBudget, MemoryWatch
 from vla_inference.messages import ChunkWriter, chunk_report, status_message
 from vla_inference.observation import ObservationAssembler, ObservationBounds
 from vla_inference.policy_worker import ThreadWorker
 from vla_inference.scheduler import Scheduler
-from vla_inference.session import InstructionOutcome, Phase, Session
-from vla_inference.startup_instruction import Offer, StartupInstruction
-from vla_interfaces.action import RunInstruction
-from vla_interfaces.msg import InferenceStatus, SupervisorState
+from vla_inference.session import Session, StartupInstruction
+from vla_interfaces.msg import InferenceStatus
 from vla_policy.load import load_policy
 from vla_policy.scripted_policy import HoldPolicy
-from vla_policy.types import InstructionRefused, Policy
+from vla_policy.types import Policy
 from vla_robot import load_robot
-
-FOUND_WITHIN = 1.0
-"""s in which discovery normally lists a service."""
 
 
 class InferenceNode(VlaLifecycleNode):
-    """make_policy: what loads the bundle; tests put in a policy that fails."""
+    """make_policy: loads a bundle; tests replace it."""
 
     def __init__(
         self, make_policy: Callable[..., Policy] = load_policy, **node_options: Any
@@ -68,42 +60,42 @@ class InferenceNode(VlaLifecycleNode):
         self._make_policy = make_policy
         self._policy: Policy | None = None
         self._chain: FallbackChain | None = None
-        self._initial = StartupInstruction()
+        self._startup = StartupInstruction()
 
     # -- lifecycle -----------------------------------------------------------------------------
 
     def setup(self) -> None:
         p = self.params
-        # OpenCV would otherwise take every core for a resize, from the control loops.
+        # OpenCV would otherwise use every core for a resize, and delay the control loops.
         cv2.setNumThreads(p.threads)
         self._topics = read_cameras(p.cameras.names, p.cameras.color, p.cameras.depth)
         self._robot = load_robot(p.robot)
-        self._warm_up_told = ''
-        names = [('policy', p.policy)]
+        self._warm_up_ms = ''
+        bundles = [('policy', p.policy)]
         if p.fallback_policy:
-            names.append(('fallback_policy', p.fallback_policy))
-        # Torn down with whatever was built when a later one is refused.
+            bundles.append(('fallback_policy', p.fallback_policy))
+        # Teardown closes the loaded ones when a later one is rejected.
         self._chain = FallbackChain(())
-        for key, name in names:
-            self._chain = FallbackChain((*self._chain.links, self._load(key, name)))
-        self._memory = MemoryWatch(
-            p.memory.to(MemoryBudget),
-            [link.policy.memory for link in self._chain.links],
+        for key, name in bundles:
+            self._chain = FallbackChain((*self._chain.slots, self._load(key, name)))
+        policies = [slot.policy for slot in self._chain.slots]
+        self._memory = MemoryMonitor(
+            p.memory.to(MemoryBudget), [policy.memory for policy in policies]
         )
         self._memory.check()
-        self._policy = self._chain.links[0].policy
+        self._policy = policies[0]
         self._instruction = check_instruction(self._policy, p.instruction)
         self._lock = threading.RLock()
         self._session = Session(p.time_limit, p.start_timeout)
         bounds = p.observation.select(ObservationBounds, frozen_after=p.frozen_after)
         names = self._robot.joint_names
-        bundles = [link.policy.bundle for link in self._chain.links]
-        self._cameras = _each_once(camera for b in bundles for camera in b.cameras)
-        self._depths = _each_once(camera for b in bundles for camera in b.depth_cameras)
-        history = common_history(bundles)
+        self._cameras = _each_once(c for policy in policies for c in policy.bundle.cameras)
+        self._depths = _each_once(c for policy in policies for c in policy.bundle.depth_cameras)
+        history = common_history([policy.bundle for policy in policies])
         self._assembler = ObservationAssembler(names, self._cameras, bounds, self._depths, history)
+        self._playback = UNKNOWN
         self._speed_scale = 0.0
-        self._cycle = InferenceStep(
+        self._step = InferenceStep(
             self._chain,
             HoldPolicy(self._robot),
             self._assembler,
@@ -113,18 +105,17 @@ class InferenceNode(VlaLifecycleNode):
             self._lock,
             steady_now,
             lambda: self.get_clock().now().nanoseconds,
-            # Until the filter has said its scale, nothing is scaled.
-            lambda: self._speed_scale or 1.0,
+            lambda: self._playback,
         )
-        self._attempt: StepResult | None = None
+        self._result: StepResult | None = None
         self._rate = RateMeter(2.0)
         self._sequence = first_sequence()
         self._chunks = 0
         self._writer = ChunkWriter()
-        self._turns = Scheduler(
-            self._cycle.attempt,
+        self._scheduler = Scheduler(
+            self._step.run,
             self._publish,
-            lambda: self.report_error('attempt'),
+            lambda: self.report_error('inference step'),
             p.inference_frequency,
         )
         self._wire()
@@ -132,7 +123,7 @@ class InferenceNode(VlaLifecycleNode):
     def _load(self, key: str, name: str) -> PolicySlot:
         """One bundle of the chain, warmed up."""
         p = self.params
-        # The model and the threads that it makes compute beside others, not before them.
+        # The threads of the model run at normal priority, not before others.
         with NormalPriority():
             policy = load_named(
                 key,
@@ -152,9 +143,8 @@ class InferenceNode(VlaLifecycleNode):
             except ConfigError:
                 policy.close()
                 raise
-        self._tell_warm_up(policy, usual, worst)
-        led = policy.takes_prefix
-        mode = chosen(p.blending.mode, policy.bundle.blending, led)
+        self._report_warm_up(policy, usual, worst)
+        mode = chosen(p.blending.mode, policy.bundle.blending, policy.takes_prefix)
         return PolicySlot(
             policy,
             ThreadWorker(policy, steady_now, self._on_answer),
@@ -162,31 +152,48 @@ class InferenceNode(VlaLifecycleNode):
             p.confidence.to(ConfidenceLimits),
         )
 
+    def _models(self) -> Path:
+        try:
+            return self.share('vla_bringup', 'models')
+        except PackageNotFoundError as error:
+            policy = self.params.policy
+            if '/' in policy:
+                return Path()
+            wanted = 'a directory: vla_bringup, which has the named bundles, is not built'
+            raise ConfigError('parameters', 'policy', policy, wanted) from error
+
+    def _report_warm_up(self, policy: Policy, usual: float, worst: float) -> None:
+        took = f'{1e3 * usual:.1f} (worst {1e3 * worst:.1f})'
+        self._warm_up_ms = self._warm_up_ms or took
+        period = 1.0 / self.params.inference_frequency
+        text = f'{policy.bundle.title} ({policy.bundle.runtime}): {took} ms a call'
+        if usual > period:
+            self.get_logger().warning(
+                f'{text}, longer than the period of {1e3 * period:.0f} ms: chunks come slower'
+            )
+        else:
+            self.get_logger().info(f'{text}, period {1e3 * period:.0f} ms')
+
     def _wire(self) -> None:
         self._chunk_out = self.add_publisher(topics.ACTION_CHUNK)
         self._status_out = self.add_publisher(topics.INFERENCE_STATUS)
         self._report_out = self.add_publisher(topics.CHUNK_REPORT)
         for camera in self._cameras:
-            self._see(self._topics[camera].color, camera, self._assembler.add_image)
+            self._subscribe_image(self._topics[camera].color, camera, self._assembler.add_image)
         for camera in self._depths:
-            self._see(self._topics[camera].depth, camera, self._assembler.add_depth)
-        joints, imu = (
-            ('header.stamp', 'name', 'position', 'velocity'),
-            ('header.stamp', 'orientation'),
-        )
+            self._subscribe_image(self._topics[camera].depth, camera, self._assembler.add_depth)
+        joints = ('header.stamp', 'name', 'position', 'velocity')
         self.subscribe_fields(topics.JOINT_STATES, joints, self._on_joints)
-        self.subscribe_fields(topics.IMU, imu, self._on_imu)
-        self.subscribe(topics.SUPERVISOR_STATE, self._on_supervisor)
-        self.subscribe_fields(topics.SAFETY_STATUS, ('speed_scale',), self._on_safety)
-        self.subscribe(topics.INSTRUCTION, self._on_instruction)
-        self._start_client = self.create_client(Trigger, '/supervisor/start')
-        self.track(lambda: self.destroy_client(self._start_client))
-        self._goals = InstructionActionServer(self, self._accept, self._cancel)
-        self.track(self._goals.destroy)
-        self.add_timer(0.02, self._deliver, always=True)
-        self.add_timer(0.2, self._send_feedback)
+        self.subscribe_fields(topics.IMU, ('header.stamp', 'orientation'), self._on_imu)
+        status = ('header.stamp', 'speed_scale', 'interpolation', 'chunk_stamp', 'playback_time')
+        self.subscribe_fields(topics.SAFETY_STATUS, status, self._on_safety)
+        self._instructions = InstructionServer(
+            self, self._session, self._lock, self._policy.check, self._startup, self._instruction
+        )
+        self.add_timer(0.02, self._instructions.deliver, always=True)
+        self.add_timer(0.2, self._publish_feedback)
 
-    def _see(self, topic: str, camera: str, add: Callable[..., bool]) -> None:
+    def _subscribe_image(self, topic: str, camera: str, add: Callable[..., bool]) -> None:
         """Like `subscribe`, for images, which are read in place."""
         guarded = self.guard(
             lambda serialized: self._on_image(camera, add, read_image(serialized)),
@@ -197,96 +204,69 @@ class InferenceNode(VlaLifecycleNode):
         self.track(lambda: self.destroy_subscription(subscription))
 
     def start(self) -> None:
-        if self._cycle.calling_since is not None:
+        if self._step.calling_since is not None:
             raise RuntimeError('the last policy call has not returned yet')
         with self._lock:
             self._assembler.clear()
-        self._turns.start()
+        self._scheduler.start()
 
     def secure(self) -> None:
-        """No chunk leaves from here on; whoever waits for a result gets it."""
+        """No chunk is published from here on; waiting goals get their result."""
         if not self.configured:
             return
         with self._lock:
             self._session.abandon('the inference node was taken out of service', steady_now())
-        self._deliver()
+        self._instructions.deliver()
 
     def stop(self) -> None:
-        self._turns.stop()
-        if self._cycle.calling_since is not None:
-            self.get_logger().warning('a policy call is still out; its answer will be dropped')
+        self._scheduler.stop()
+        if self._step.calling_since is not None:
+            self.get_logger().warning('a policy call is pending; its answer will be dropped')
 
     def teardown(self) -> None:
         chain, self._chain, self._policy = self._chain, None, None
         if chain is not None:
-            for link in chain.links:
-                link.caller.close()
+            for slot in chain.slots:
+                slot.worker.close()
 
     def finish(self, elapsed: float) -> bool:
-        # A few turns of the executor, so that results reach whoever waits for them.
+        # A few turns of the executor, so that results reach their goals.
         return elapsed > 0.1
 
     def diagnose(self) -> tuple[Level, str, dict[str, str]]:
-        bundle, cycle, attempt = self._policy.bundle, self._cycle, self._attempt
+        policy, step, result = self._policy, self._step, self._result
         now = steady_now()
+        host, device = self._memory.used()
         values = {
-            'policy': bundle.title,
-            'runtime': bundle.runtime,
-            'warm_up_ms': self._warm_up_told,
+            'policy': policy.bundle.title,
+            'runtime': policy.bundle.runtime,
+            'warm_up_ms': self._warm_up_ms,
             'rate_hz': f'{self._rate.rate(now):.1f}',
             'chunks_published': str(self._chunks),
-            'policy_errors': str(cycle.policy_errors),
-            'observations_rejected': str(cycle.observations_rejected),
+            'policy_errors': str(step.policy_errors),
+            'observations_rejected': str(step.observations_rejected),
             'messages_refused': str(self._assembler.refused),
             'last_result': self._session.last_result,
+            'memory_mb': f'{host:.0f} ({device:.0f} on the device)',
         }
-        if self._policy.graph:
-            values['cuda_graph'] = self._policy.graph
-        host, device = self._memory.used()
-        values['memory_mb'] = f'{host:.0f} ({device:.0f} on the device)'
+        if policy.graph:
+            values['cuda_graph'] = policy.graph
         if not self.active:
             return Level.WARNING, 'inactive', values
-        since = cycle.calling_since
+        since = step.calling_since
         if since is not None and now - since > self.params.policy_timeout:
-            return Level.DANGER, f'policy call out for {now - since:.1f} s', values
+            return Level.DANGER, f'policy call pending for {now - since:.1f} s', values
         if self._assembler.camera_frozen:
             return Level.DANGER, 'camera frozen', values
-        if attempt is None:
-            return Level.WARNING, 'no attempt yet', values
-        values['inference_ms'] = f'{1e3 * attempt.inference:.1f}'
-        if attempt.state in (InferenceState.BLOCKED, InferenceState.FALLBACK):
-            return Level.WARNING, f'{attempt.state.name}: {attempt.reason}', values
+        if result is None:
+            return Level.WARNING, 'no inference step yet', values
+        values['inference_ms'] = f'{1e3 * result.inference:.1f}'
+        if result.state in (InferenceState.BLOCKED, InferenceState.FALLBACK):
+            return Level.WARNING, f'{result.state.name}: {result.reason}', values
         beyond = self._memory.beyond()
         if beyond is not None:
             return Level.WARNING, f'{beyond[0]}: {beyond[1]:.0f} MB of {beyond[2]:.0f}', values
-        return Level.SAFE, attempt.state.name, values
-
-    # -- configure -----------------------------------------------------------------------------
-
-    def _models(self) -> Path:
-        try:
-            return self.share('vla_bringup', 'models')
-        except PackageNotFoundError as error:
-            if '/' in self.params.policy:
-                return Path()
-            raise ConfigError(
-                'parameters',
-                'policy',
-                self.params.policy,
-                'a directory: vla_bringup, which has the named bundles, is not built',
-            ) from error
-
-    def _tell_warm_up(self, policy: Policy, usual: float, worst: float) -> None:
-        took = f'{1e3 * usual:.1f} (worst {1e3 * worst:.1f})'
-        self._warm_up_told = self._warm_up_told or took
-        budget = 1.0 / self.params.inference_frequency
-        told = f'{policy.bundle.title} ({policy.bundle.runtime}): {took} ms a call'
-        if usual > budget:
-            self.get_logger().warning(
-                f'{told}, longer than the period of {1e3 * budget:.0f} ms: chunks come slower'
-            )
-        else:
-            self.get_logger().info(f'{told}, period {1e3 * budget:.0f} ms')
+        return Level.SAFE, result.state.name, values
 
     # -- messages (executor's thread) ------------------------------------------------------------
 
@@ -302,7 +282,7 @@ class InferenceNode(VlaLifecycleNode):
                 image.encoding,
                 image.content,
             )
-        self._turns.take(wait=False)
+        self._scheduler.run_step(wait=False)
 
     def _on_joints(
         self, stamp_ns: int, names: list[str], position: np.ndarray, velocity: np.ndarray
@@ -314,143 +294,56 @@ class InferenceNode(VlaLifecycleNode):
         with self._lock:
             self._assembler.add_imu(stamp_ns, steady_now(), xyzw[[3, 0, 1, 2]])
 
-    def _on_safety(self, speed_scale: float) -> None:
-        self._speed_scale = speed_scale
+    def _on_safety(
+        self, stamp_ns: int, scale: float, interpolation: str, chunk_ns: int, time: float
+    ) -> None:
+        self._speed_scale = scale
+        # A scale of 0 is that of a filter that has not tracked a chunk yet.
+        curve = Interpolation(interpolation) if interpolation else UNKNOWN.interpolation
+        self._playback = Playback(scale or 1.0, curve, chunk_ns, stamp_ns, time)
 
-    def _on_supervisor(self, message: SupervisorState) -> None:
-        mode = Mode(message.mode)
-        # What stopped it may be gone by now, as a stall is.
-        causes = [cause for cause in message.causes if cause.present] or message.causes
-        why = ', '.join(cause.name for cause in causes)
-        self._offer_initial(mode, message.motion_epoch)
-        with self._lock:
-            now = steady_now()
-            self._session.on_mode(mode, why, stamp_to_ns(message.header.stamp), now)
-            # Asked for once the service is discovered. rmw_fastrtps can deny that for minutes, as
-            # long as it lists what ended processes left; the supervisor is heard, so ask anyway.
-            ready = self._session.starting_for(now) > FOUND_WITHIN or (
-                self._session.phase is Phase.STARTING and self._start_client.service_is_ready()
-            )
-            asked = self._session.wants_start() if ready else None
-        if asked is not None:
-            future = self._start_client.call_async(Trigger.Request())
-            future.add_done_callback(lambda done: self._on_start_answer(asked, done))
+    def _publish_feedback(self) -> None:
+        confidence = self._result.confidence if self._result else -1.0
+        self._instructions.publish_feedback(confidence, self._speed_scale)
 
-    def _offer_initial(self, mode: Mode, motion_epoch: int) -> None:
-        text = self._instruction
-        if not text:
-            return
-        offer = self._initial.offer(mode, motion_epoch)
-        if offer is Offer.NOW:
-            self._accept(text, 0.0, patient=True)
-        elif offer is Offer.TOO_LATE:
-            self.get_logger().warning(
-                f'instruction "{text}" from the parameter is not carried out: the robot has run '
-                f'or been stopped before (motion epoch {motion_epoch}); send it again'
-            )
-
-    def _on_start_answer(self, id_: int, future: Future) -> None:
-        try:
-            answer = future.result()
-            granted, message = answer.success, answer.message
-        except Exception as error:  # the middleware's errors have no common base
-            granted, message = False, f'{type(error).__name__}: {error}'
-        with self._lock:
-            self._session.start_answered(id_, granted, message, steady_now())
-
-    def _on_instruction(self, message: String) -> None:
-        """The quick way in. Empty words end what is running."""
-        try:
-            text = worded(message.data)
-        except ValueError as error:
-            self.get_logger().warning(f'refused: {error}', throttle_duration_sec=1.0)
-            return
-        if text:
-            self._accept(text, 0.0)
-            return
-        self._cancel(self._session.id)
-
-    def _accept(self, text: str, time_limit: float, patient: bool = False) -> int:
-        with self._lock:
-            now = steady_now()
-            id_ = self._session.accept(text, now, time_limit, patient)
-            self.get_logger().info(f'instruction {id_}: "{text}"')
-            try:
-                self._policy.check(text)
-            except InstructionRefused as error:
-                self._session.end(id_, InstructionOutcome.ABORTED, str(error), now)
-        return id_
-
-    def _cancel(self, id_: int) -> None:
-        with self._lock:
-            self._session.cancel(id_, steady_now())
-
-    def _deliver(self) -> None:
-        """Hand ended instructions to the goals that wait for them."""
-        while True:
-            with self._lock:
-                if not self._session.results:
-                    return
-                result = self._session.results.popleft()
-            self.get_logger().info(
-                f'instruction {result.id} ended after {result.duration:.1f} s: '
-                f'{result.outcome.value}' + ('' if result.success else f' ({result.reason})')
-            )
-            self._goals.ended(result)
-
-    def _send_feedback(self) -> None:
-        with self._lock:
-            id_, phase = self._session.id, self._session.phase.value
-            elapsed = self._session.elapsed(steady_now())
-        attempt = self._attempt
-        feedback = RunInstruction.Feedback(
-            phase=phase,
-            confidence=attempt.confidence if attempt else -1.0,
-            speed_scale=self._speed_scale,
-            elapsed=elapsed,
-        )
-        self._goals.tell(id_, feedback)
-
-    # -- attempts (whose turn it is) ---------------------------------------------------------------
+    # -- inference steps (thread of the scheduler's choice) ----------------------------------------
 
     def _on_answer(self) -> None:
         """In the policy's thread."""
         if self.active:
-            self._turns.take(wait=True)
+            self._scheduler.run_step(wait=True)
 
-    def _publish(self, attempt: StepResult) -> None:
-        if attempt.chunk is not None:
-            message = self._writer.write(attempt.chunk, attempt.stamp_ns)
+    def _publish(self, result: StepResult) -> None:
+        if result.chunk is not None:
+            message = self._writer.write(result.chunk, result.stamp_ns)
             with self._lock:
-                # Under the lock that a change of mode takes: nothing leaves after it.
+                # Under the lock that a change of mode takes: no chunk leaves after it.
                 running = self._session.running(steady_now())
-                sent = running is not None and running.id == attempt.running.id
+                sent = running is not None and running.id == result.running.id
                 if sent:
                     self._chunk_out.publish(message)
                     self._chunks += 1
             if sent:
-                report = chunk_report(attempt, self._cycle, self._mode(attempt))
+                slots, at = self._chain.slots, result.origin.slot
+                mode = slots[at].blender.mode.value if at < len(slots) else ''
+                report = chunk_report(result, self._step, mode)
                 report.sequence = self._chunks
                 self._report_out.publish(report)
-            if attempt.origin.joined is not None:
-                attempt.origin.joined.prepare()
-        self._attempt = attempt
+            if result.origin.joined is not None:
+                result.origin.joined.prepare()
+        self._result = result
         self._rate.tick(steady_now())
-        self._status_out.publish(self._status(attempt))
+        self._status_out.publish(self._status(result))
 
-    def _mode(self, attempt: StepResult) -> str:
-        links, at = self._chain.links, attempt.origin.link
-        return links[at].blender.mode.value if at < len(links) else ''
-
-    def _status(self, attempt: StepResult) -> InferenceStatus:
+    def _status(self, result: StepResult) -> InferenceStatus:
         with self._lock:
-            message = status_message(attempt, self._cycle, self._session, steady_now())
+            message = status_message(result, self._step, self._session, steady_now())
             message.camera_frozen = self._assembler.camera_frozen
         self._sequence += 1
         message.header.stamp = self.stamp()
         message.sequence = self._sequence
         message.chunks_published = self._chunks
-        bundle = (self._chain.link or self._chain.links[0]).policy.bundle
+        bundle = (self._chain.slot or self._chain.slots[0]).policy.bundle
         message.policy, message.runtime = bundle.title, bundle.runtime
         return message
 
@@ -461,7 +354,7 @@ def _each_once(names: Iterable[str]) -> tuple[str, ...]:
 
 def main(make_node: Callable[[], InferenceNode] = InferenceNode) -> None:
     # A chunk passes through two threads; with the default of 5 ms each may wait that long for the
-    # interpreter while another one runs.
+    # interpreter lock.
     sys.setswitchinterval(0.0002)
     sys.exit(run(make_node, priority=Priority.INFERENCE))
 

@@ -1,12 +1,12 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""One observation of one instant, from images, joints and IMU, or the reason why there is none.
+"""Observations of one instant, from images, joints and IMU, or the reason why there is none.
 
 The instant is the oldest of the cameras' newest images, so that each camera has one near it (for a
-policy without images: the newest joint sample's stamp). Of all sources the sample nearest to that
-instant is taken; what is left between the parts is the skew. Ages are counted on the steady clock
-from reception, and not below what the header stamps say, so that neither a late network nor a late
-camera looks fresh. Too old, too skewed, from the future or not valid: no observation, and a named
-reason; never a guess. The same holds for each of the moments before, if a history is asked for.
+policy without images: the stamp of the newest joint sample). Of each source the sample nearest to
+that instant is used; the skew is the largest difference of stamps. An age is the time since
+reception on the steady clock, and at least the age of the header stamp, so that neither a late
+network nor a late camera looks fresh. Parts too old, too skewed, from the future or invalid: no
+observation, and a reason. The same holds for each earlier instant of a history.
 
 All methods are called under the caller's lock.
 """
@@ -21,13 +21,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vla_common.messages import JointOrder
-from vla_policy.bundle.model_inputs import History
+from vla_policy.bundle.model_inputs import SINGLE, History
 from vla_policy.types import Observation
 
 NS = 1e-9
-SINGLE = History()
-# A camera 300 ms late at most, and joints at 200 Hz: so many samples reach back far enough, and so
-# many for each second of history; of images, at up to 60 a second.
+# Samples for a camera up to 300 ms late with joints at 200 Hz, and per second of history; of images
+# at up to 60 Hz.
 JOINTS_KEPT, JOINTS_PER_SECOND = 64, 250
 IMAGES_KEPT, IMAGES_PER_SECOND = 4, 70
 
@@ -44,7 +43,7 @@ class ObservationBounds:
 
 @dataclass(frozen=True)
 class ObservationResult:
-    """What an attempt found. observation is None exactly when reason is not empty."""
+    """observation is None exactly when reason is not empty. age, skew: s, -1 unknown."""
 
     observation: Observation | None
     reason: str
@@ -53,14 +52,14 @@ class ObservationResult:
 
 
 class FrozenImages:
-    """Images that keep arriving, with stamps that advance, and are byte for byte the same.
+    """Detects images that are equal byte for byte while their stamps advance.
 
-    A real sensor has noise: two equal frames in a row are already rare. So a few bytes all over the
-    buffer tell most of the time, and only where they agree everything is compared.
+    A real sensor has noise: two equal frames in a row are rare. So a few bytes of the buffer are
+    compared first, and the rest only where they agree.
     """
 
     STRIDE = 4099
-    """A prime, so that the bytes looked at first are of all columns and channels."""
+    """A prime, so that the compared bytes are of all columns and channels."""
 
     def __init__(self, frozen_after: float) -> None:
         self._after = frozen_after
@@ -83,7 +82,7 @@ class FrozenImages:
 
     @property
     def same_for(self) -> float:
-        """Seconds, by the stamps, for which the images have been the same."""
+        """s, by the stamps, for which the images have been equal."""
         return (self._newest_ns - self._since_ns) * NS
 
     @property
@@ -120,7 +119,7 @@ class _History:
         self.refusals += 1
 
     def nearest(self, stamp_ns: int) -> _Sample:
-        """There must be one."""
+        """The sample nearest to a stamp; there must be one."""
         samples = self.samples
         after = bisect_left(samples, stamp_ns, key=lambda sample: sample.stamp_ns)
         if after == len(samples):
@@ -134,10 +133,10 @@ class _History:
 
 
 class ObservationAssembler:
-    """Collects what arrives and gives out observations.
+    """Collects samples and assembles observations.
 
-    cameras, depths: names of the cameras whose colour and depth images the policy looks at.
-    history: how far back it looks.
+    cameras, depths: names of the cameras whose color and depth images the policy uses. history: of
+    the observations.
     """
 
     def __init__(
@@ -169,11 +168,11 @@ class ObservationAssembler:
 
     @property
     def refused(self) -> int:
-        """Messages that could not be used, since the beginning."""
+        """Rejected messages since the start."""
         return sum(history.refusals for history in self._every)
 
     def clear(self) -> None:
-        """Forget what was received: before every activation."""
+        """Drop all samples: before every activation."""
         for history in self._every:
             history.samples.clear()
             history.refused = ''
@@ -218,16 +217,12 @@ class ObservationAssembler:
         encoding: str,
         content: bytes | memoryview,
     ) -> bool:
-        """Take one sensor_msgs/Image's fields; the buffer is kept, not copied."""
+        """Add the fields of a sensor_msgs/Image; the buffer is kept, not copied."""
         history = self._images[camera]
         if encoding not in ('rgb8', 'bgr8'):
             history.refuse(f'{history.name} sends {encoding or "no encoding"}, wanted rgb8')
             return False
-        fits = height > 0 and width > 0 and step >= 3 * width and len(content) == step * height
-        if not fits:
-            history.refuse(
-                f'{history.name}: {len(content)} bytes for {width} x {height}, step {step}'
-            )
+        if not _fits(history, 3, height, width, step, content):
             return False
         rows = np.frombuffer(content, np.uint8).reshape(height, step)
         image = rows[:, : 3 * width].reshape(height, width, 3)
@@ -249,18 +244,14 @@ class ObservationAssembler:
         encoding: str,
         content: bytes | memoryview,
     ) -> bool:
-        """Likewise a depth image: 32FC1 in m, or 16UC1 in mm; 0 or no number: nothing measured."""
+        """Add a depth image: 32FC1 in m, or 16UC1 in mm; 0 or NaN: nothing measured."""
         history = self._depths[camera]
         kind = {'32FC1': '<f4', '16UC1': '<u2'}.get(encoding)
         if kind is None:
             history.refuse(f'{history.name} sends {encoding or "no encoding"}, wanted 32FC1')
             return False
         size = np.dtype(kind).itemsize
-        fits = height > 0 and width > 0 and step >= size * width and step % size == 0
-        if not fits or len(content) != step * height:
-            history.refuse(
-                f'{history.name}: {len(content)} bytes for {width} x {height}, step {step}'
-            )
+        if not _fits(history, size, height, width, step, content):
             return False
         depth = np.frombuffer(content, kind).reshape(height, step // size)[:, :width]
         if encoding == '16UC1':
@@ -270,7 +261,7 @@ class ObservationAssembler:
     def assemble(
         self, now: float, now_ns: int, instruction: str, elapsed: float
     ) -> ObservationResult:
-        """now: steady, s. now_ns: system clock. The newest instant that is good, or the reason."""
+        """The newest valid instant, or the reason. now: steady, s. now_ns: system clock."""
         bounds = self._bounds
         for history in self._every:
             if not history.samples:
@@ -278,15 +269,15 @@ class ObservationAssembler:
             age = self._age(history.samples[-1], now, now_ns)
             if age > bounds.max_age:
                 return _old(history.name, age, bounds.max_age)
-        seeing = self._every[:-2] or (self._joints,)
-        instant = min(h.samples[-1].stamp_ns for h in seeing)
+        timed = self._every[:-2] or (self._joints,)
+        instant = min(h.samples[-1].stamp_ns for h in timed)
         parts = self._nearest(instant)
         age = 0.0
         for name, sample in parts.items():
             ahead = (sample.stamp_ns - now_ns) * NS
             if not ahead <= bounds.max_future:
                 return _none(f'{name} is {ahead:.3f} s in the future')
-            # A stream that stopped must not look fresh because an old sample fits best.
+            # A stopped stream must not look fresh because an old sample is the nearest.
             part_age = self._age(sample, now, now_ns)
             if not part_age <= bounds.max_age:
                 return _old(name, part_age, bounds.max_age)
@@ -323,7 +314,7 @@ class ObservationAssembler:
         return max(now - sample.received, (now_ns - sample.stamp_ns) * NS)
 
     def _nearest(self, instant: int) -> dict[str, _Sample]:
-        """Of each source the sample nearest to the instant."""
+        """The sample of each source nearest to the instant."""
         return {history.name: history.nearest(instant) for history in self._every}
 
     def _observed(
@@ -342,12 +333,29 @@ class ObservationAssembler:
         )
 
 
+def _fits(
+    history: _History,
+    pixel: int,
+    height: int,
+    width: int,
+    step: int,
+    content: bytes | memoryview,
+) -> bool:
+    """Whether the buffer has the announced size. pixel: bytes."""
+    fits = height > 0 and width > 0 and step >= pixel * width and len(content) == step * height
+    if not fits or (pixel != 3 and step % pixel):
+        size = f'{len(content)} bytes for {width} x {height}, step {step}'
+        history.refuse(f'{history.name}: {size}')
+        return False
+    return True
+
+
 def _old(name: str, age: float, limit: float) -> ObservationResult:
     return ObservationResult(None, f'{name} is {age:.3f} s old, limit {limit}', age, -1.0)
 
 
 def _skew(parts: Mapping[str, _Sample]) -> tuple[float, str]:
-    """s between the oldest and the newest part, and which is the oldest."""
+    """s between the oldest and the newest part, and the name of the oldest."""
     oldest = min(parts, key=lambda name: parts[name].stamp_ns)
     newest = max(sample.stamp_ns for sample in parts.values())
     return (newest - parts[oldest].stamp_ns) * NS, oldest

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Asking a policy without waiting for it: one call at a time, its answer taken when it is there."""
+"""Policy calls without waiting: one at a time, its answer taken when it has arrived."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class PolicyAnswer:
 
 
 class PolicyWorker(Protocol):
-    """One thread uses it."""
+    """Used by one thread."""
 
     @property
     def since(self) -> float | None:
-        """When the call that is out began, abandoned ones included; None when none is out."""
+        """Start of the pending call, also an abandoned one; None without one."""
         ...
 
     def submit(self, observation: Observation, reset: bool = False) -> None:
-        """Begin a call; none may be out. reset: a new instruction begins with it."""
+        """Begin a call; none may be pending. reset: a new instruction begins with it."""
         ...
 
     def take(self) -> PolicyAnswer | None:
@@ -40,18 +40,18 @@ class PolicyWorker(Protocol):
         ...
 
     def abandon(self) -> None:
-        """Nobody wants the answer of the call that is out: it is dropped when it comes."""
+        """Drop the answer of the pending call when it arrives."""
         ...
 
     def close(self) -> None:
-        """Close the policy, unless a call is out: then it is left to the process's end."""
+        """Close the policy, unless a call is pending: then the process's end releases it."""
         ...
 
 
-def ask(
+def call(
     policy: Policy, observation: Observation, reset: bool, now: Callable[[], float]
 ) -> PolicyAnswer:
-    """One call, whatever comes of it."""
+    """One call; an exception becomes the error of its answer."""
     began = now()
     chunk, error = None, ''
     try:
@@ -60,13 +60,13 @@ def ask(
         chunk = policy.predict(observation)
     except PolicyError as problem:
         error = str(problem) or 'PolicyError'
-    except Exception as problem:  # a policy may be anybody's code
+    except Exception as problem:  # a policy may be third-party code
         error = f'{type(problem).__name__}: {problem}'
     return PolicyAnswer(observation, chunk, error, began, now() - began)
 
 
 class InlineWorker:
-    """Calls in `submit`: for policies that cannot take long, and for tests with a clock."""
+    """Calls in `submit`: for policies that are always fast, and for tests with a clock."""
 
     def __init__(self, policy: Policy, now: Callable[[], float]) -> None:
         self._policy = policy
@@ -76,7 +76,7 @@ class InlineWorker:
 
     def submit(self, observation: Observation, reset: bool = False) -> None:
         self.since = self._now()
-        self._answer = ask(self._policy, observation, reset, self._now)
+        self._answer = call(self._policy, observation, reset, self._now)
         self.since = None
 
     def take(self) -> PolicyAnswer | None:
@@ -92,7 +92,7 @@ class InlineWorker:
 
 
 class ThreadWorker:
-    """Calls in a thread of its own. on_answer: told from that thread when an answer is there."""
+    """Calls in its own thread. on_answer: called in that thread for each answer."""
 
     def __init__(
         self, policy: Policy, now: Callable[[], float], on_answer: Callable[[], None]
@@ -101,7 +101,7 @@ class ThreadWorker:
         self._now = now
         self._on_answer = on_answer
         self._lock = threading.Lock()
-        self._asked: queue.SimpleQueue[tuple[Observation, bool] | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[tuple[Observation, bool] | None] = queue.SimpleQueue()
         self._answer: PolicyAnswer | None = None
         self._since: float | None = None
         self._wanted = False
@@ -115,10 +115,10 @@ class ThreadWorker:
     def submit(self, observation: Observation, reset: bool = False) -> None:
         with self._lock:
             if self._since is not None:
-                raise RuntimeError('a policy call is out already')
+                raise RuntimeError('a policy call is pending')
             self._since = self._now()
             self._answer, self._wanted = None, True
-        self._asked.put((observation, reset))
+        self._calls.put((observation, reset))
 
     def take(self) -> PolicyAnswer | None:
         with self._lock:
@@ -132,15 +132,15 @@ class ThreadWorker:
     def close(self) -> None:
         self.abandon()
         idle = self._since is None
-        self._asked.put(None)
+        self._calls.put(None)
         if idle:
             self._thread.join(1.0)
             if not self._thread.is_alive():
                 self._policy.close()
 
     def _work(self) -> None:
-        while (asked := self._asked.get()) is not None:
-            answer = ask(self._policy, *asked, self._now)
+        while (pending := self._calls.get()) is not None:
+            answer = call(self._policy, *pending, self._now)
             with self._lock:
                 self._since = None
                 if self._wanted:

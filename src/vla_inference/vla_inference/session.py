@@ -1,27 +1,52 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The life of an instruction; pure, with the time as an argument.
+"""Instructions: their text, their life, and the one in the parameter `instruction`. Pure, with the
+time as an argument.
 
-    accept -> WAITING (for mode READY) -> STARTING (the supervisor is asked) -> RUNNING -> ended
+    accept -> WAITING (for mode READY) -> STARTING (start requested) -> RUNNING -> ended
 
-One at a time: a new instruction ends the one before it. Whatever takes the supervisor out of
-RUNNING ends the instruction too, and an ended one is never taken up again: the next motion needs
-the next instruction.
+One at a time: a new instruction ends the one before it. When the supervisor leaves RUNNING, the
+instruction ends, and an ended one is never resumed: the next motion needs the next instruction.
 
-An instruction that is to end while the supervisor's answer to the start is still out waits for
-that answer, because the supervisor would otherwise begin RUNNING for nobody.
+An instruction that is to end while the start request is pending waits for its answer: the
+supervisor would otherwise begin RUNNING without an instruction.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 
 from vla_common.states import Mode
 
+LONGEST = 1000
+"""Characters. A text of 1 MB kept the node from its images until the robot was stopped."""
+LONGEST_TIME = 3600.0
+"""s; as for the parameter time_limit."""
+
+
+def instruction_text(text: str) -> str:
+    """`text` on one line, as policies and logs take it; empty where there are no words.
+
+    Raises ValueError: too long, or with characters that cannot be printed.
+    """
+    if len(text) > LONGEST:
+        raise ValueError(f'the instruction has {len(text)} characters, wanted at most {LONGEST}')
+    words = ' '.join(text.split())
+    if not words.isprintable():
+        raise ValueError('the instruction has characters that cannot be printed')
+    return words
+
+
+def check_time_limit(seconds: float) -> None:
+    """Raise ValueError unless it is 0, for the node's default, or in the range of a time limit."""
+    if not (math.isfinite(seconds) and 0.0 <= seconds <= LONGEST_TIME):
+        raise ValueError(f'time_limit is {seconds:g} s, wanted 0 to {LONGEST_TIME:g}')
+
 
 class Phase(Enum):
-    """Where an instruction stands; the value is what the status says, for a person."""
+    """Where an instruction stands; the value is published in the status."""
 
     IDLE = 'idle'
     WAITING = 'waiting for mode READY'
@@ -54,8 +79,8 @@ class Result:
 
 @dataclass(frozen=True)
 class Running:
-    """The instruction that may be acted on now. began_ns: stamp of the first RUNNING state; what
-    was seen before it says nothing about this motion."""
+    """The instruction in RUNNING. began_ns: stamp of the first RUNNING state; observations from
+    before it are of another motion."""
 
     id: int
     text: str
@@ -76,7 +101,7 @@ class Session:
         self._limit = 0.0
         self._patient = False
         self._since = 0.0
-        self._asked = False
+        self._requested = False
         self._granted = False
         self._start_id = 0
         self._began_ns = 0
@@ -96,7 +121,7 @@ class Session:
 
     @property
     def id(self) -> int:
-        """Of the instruction accepted last; 0 before the first."""
+        """Of the last accepted instruction; 0 before the first."""
         return self._id
 
     @property
@@ -112,7 +137,7 @@ class Session:
         return now - self._since if self._phase is Phase.RUNNING else 0.0
 
     def starting_for(self, now: float) -> float:
-        """Seconds in which the supervisor could be asked for a start; 0 if it need not be."""
+        """s since a start could be requested; 0 in another phase."""
         return now - self._since if self._phase is Phase.STARTING else 0.0
 
     def accept(self, text: str, now: float, time_limit: float = 0.0, patient: bool = False) -> int:
@@ -120,8 +145,8 @@ class Session:
 
         time_limit: s, 0 takes the default. patient: wait for READY without a time limit.
         """
-        # An answer that is still out will be for whoever is next in line.
-        inherits = self._phase is Phase.STARTING and self._asked
+        # The answer to a pending request is then for the new instruction.
+        inherits = self._phase is Phase.STARTING and self._requested
         since = self._since if inherits else now
         if self._phase is not Phase.IDLE:
             replaced = (InstructionOutcome.CANCELLED, 'replaced by a newer instruction')
@@ -133,13 +158,13 @@ class Session:
         self._patient = patient
         self._since = since
         if not inherits:
-            self._asked = self._granted = False
+            self._requested = self._granted = False
         return self._id
 
     def wants_start(self) -> int | None:
-        """The id to ask the supervisor for, once, when the mode allows it."""
-        if self._phase is Phase.STARTING and not self._asked:
-            self._asked = True
+        """The id to request a start for, once, when the mode allows it."""
+        if self._phase is Phase.STARTING and not self._requested:
+            self._requested = True
             self._start_id = self._id
             return self._id
         return None
@@ -149,8 +174,8 @@ class Session:
         self._mode = mode
         if self._phase is Phase.WAITING and mode is Mode.READY:
             self._phase, self._since = Phase.STARTING, now
-        elif self._phase is Phase.STARTING and mode is Mode.RUNNING and self._asked:
-            # May come before the service's answer.
+        elif self._phase is Phase.STARTING and mode is Mode.RUNNING and self._requested:
+            # May arrive before the service's answer.
             self._phase, self._since, self._began_ns = Phase.RUNNING, now, stamp_ns
             if self._ending is not None:
                 self._end(*self._ending, now)
@@ -158,7 +183,7 @@ class Session:
             self._end(InstructionOutcome.ABORTED, f'mode {mode.name}{_because(why)}', now)
 
     def _allowed(self) -> tuple[Mode, ...]:
-        """The modes that the phase can live in."""
+        """Modes in which the phase continues."""
         if self._phase is Phase.STARTING:
             return (Mode.READY, Mode.RUNNING)
         if self._phase is Phase.RUNNING:
@@ -178,7 +203,7 @@ class Session:
         self._end(outcome, reason, now)
 
     def tick(self, now: float) -> None:
-        """Time limits."""
+        """Apply the time limits."""
         if self._phase is Phase.RUNNING and now - self._since >= self._limit:
             self._end(InstructionOutcome.TIME_LIMIT, 'time limit', now)
         late = now - self._since >= self._start_timeout
@@ -194,16 +219,16 @@ class Session:
         self.end(id_, InstructionOutcome.CANCELLED, reason, now)
 
     def end(self, id_: int, outcome: InstructionOutcome, reason: str, now: float) -> None:
-        """End the instruction with this id; another one stays untouched."""
+        """End the instruction with this id; another one is not affected."""
         if id_ != self._id or self._phase is Phase.IDLE:
             return
-        if self._phase is Phase.STARTING and self._asked:
+        if self._phase is Phase.STARTING and self._requested:
             self._ending = self._ending or (outcome, reason)
             return
         self._end(outcome, reason, now)
 
     def abandon(self, reason: str, now: float) -> None:
-        """The node goes out of service: end at once, whatever is pending."""
+        """The node is being deactivated: end at once, also with a request pending."""
         if self._phase is not Phase.IDLE:
             self._end(InstructionOutcome.ABORTED, reason, now)
         self._mode = None
@@ -222,3 +247,32 @@ class Session:
 
 def _because(why: str) -> str:
     return f': {why}' if why else ''
+
+
+class Offer(Enum):
+    """Whether to carry out the parameter `instruction`, after a state of the supervisor."""
+
+    NOW = 'carry it out'
+    TOO_LATE = 'the first READY, but the robot has moved before'
+    NOT_NOW = 'before or after the first READY'
+
+
+class StartupInstruction:
+    """The parameter `instruction`: carried out once, at the first READY, on a robot that has not
+    moved. One per process: a new configuration or activation does not offer it again.
+
+    The supervisor's motion epoch is above 0 after RUNNING or a stop: a node that is restarted after
+    a crash never resumes motion.
+    """
+
+    def __init__(self) -> None:
+        self._offered = False
+        self._moved = False
+
+    def offer(self, mode: Mode, motion_epoch: int) -> Offer:
+        """NOW or TOO_LATE is returned once."""
+        self._moved = self._moved or motion_epoch > 0
+        if self._offered or mode is not Mode.READY:
+            return Offer.NOT_NOW
+        self._offered = True
+        return Offer.TOO_LATE if self._moved else Offer.NOW

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vla_inference.blending.blender import Blending
+from vla_inference.blender import Blending
 from vla_models.agents import TIMES, ExpertBundle
 from vla_models.robot_stack import USUAL, RobotStack, Timing
 from vla_models.rollout import TIMESTEP, Rollout, rms_jerk
@@ -55,8 +55,8 @@ def run(stack, policy, seconds=0.6, timing=USUAL, mode=''):
     world.reset('ready')
     criterion = SuccessCriterion(world, Task(TaskKind.STAND), None, 'ready')
     rollout = Rollout(stack, world, policy, None, timing, mode)
-    chunks, receive = [], rollout.filter.hear_chunk
-    rollout.filter.hear_chunk = lambda *chunk: chunks.append(chunk) or receive(*chunk)
+    chunks, receive = [], rollout.filter.on_chunk
+    rollout.filter.on_chunk = lambda *chunk: chunks.append(chunk) or receive(*chunk)
     return rollout.run('stand still', criterion, seconds), chunks, rollout
 
 

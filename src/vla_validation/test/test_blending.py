@@ -14,9 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vla_inference.blending.blender import Blender, Blending, BlendingParameters, chosen
-from vla_inference.blending.mask import soft_mask
-from vla_inference.blending.plan import Plan
+from vla_inference.blender import (
+    Blender,
+    Blending,
+    BlendingParameters,
+    Plan,
+    Playback,
+    chosen,
+    soft_mask,
+)
 from vla_policy.guided_sampling import sample
 from vla_policy.types import ActionChunk
 from vla_safety.parameters import load_parameters
@@ -138,9 +144,9 @@ def test_time_without_anything_to_play_is_starvation():
 
 def test_at_a_quarter_of_the_speed_plans_are_aligned_by_what_was_really_played():
     blender = Blender(BlendingParameters(Blending.RTC))
-    blender.join(chunk_of(smooth, 0.0), 0, ns(0.2), scale=0.25)
+    blender.join(chunk_of(smooth, 0.0), 0, ns(0.2), Playback(0.25))
     # 0.8 s later the robot is 0.2 s further in the motion.
-    joined = blender.join(chunk_of(smooth, 0.2), ns(0.8), ns(1.0), scale=0.25)
+    joined = blender.join(chunk_of(smooth, 0.2), ns(0.8), ns(1.0), Playback(0.25))
     assert joined.jump.position < 1e-3
     assert joined.disagreement < 1e-3
 

@@ -422,7 +422,7 @@ def test_robot_of_a_server_that_turns_hostile_falls_back_and_is_ready_again(
                 now_ns, now, robot.joint_names, robot.poses['standing'], np.zeros(robot.n)
             )
             assembler.add_imu(now_ns, now, (1.0, 0.0, 0.0, 0.0))
-            attempt = cycle.attempt()
+            attempt = cycle.run()
             states.append((attempt.state, attempt.reason))
             wake.wait(0.02)
             wake.clear()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vla_inference.blending.blender import Blender, BlendingParameters
+from vla_inference.blender import Blender, BlendingParameters
 from vla_policy.types import Observation
 from vla_safety.parameters import FilterParameters
 from vla_safety.pipeline import Chunk, SafetyPipeline

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vla_inference.blending.blender import Blending, BlendingParameters
+from vla_inference.blender import Blending, BlendingParameters
 from vla_robot import load_robot
 from vla_safety.parameters import FilterParameters, load_parameters
 from vla_validation import report

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vla_inference.blending.blender import Blending
+from vla_inference.blender import Blending
 from vla_models.evaluation import Episodes
 from vla_models.robot_stack import Timing
 from vla_models.rollout import Run

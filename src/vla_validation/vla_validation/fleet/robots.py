@@ -174,7 +174,7 @@ class SimulatedRobot(threading.Thread):
             if self._session.running(now) is None:
                 last = 0.0
                 self._begin(now, now_ns)
-            step = self._inference.attempt()
+            step = self._inference.run()
             if step.chunk is not None:
                 moment = time.monotonic()
                 self.record.note_chunk(step.state is InferenceState.FALLBACK, moment, last)

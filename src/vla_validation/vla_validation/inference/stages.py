@@ -47,7 +47,7 @@ class TimedNode(InferenceNode):
 
     def _load(self, key, name):
         link = super()._load(key, name)
-        submit, predict = link.caller.submit, link.policy.predict
+        submit, predict = link.worker.submit, link.policy.predict
 
         def timed_submit(observation, reset=False):
             self._note(observation.stamp_ns, 'requested')
@@ -65,7 +65,7 @@ class TimedNode(InferenceNode):
                 self._note(observation.stamp_ns, moment, at)
             return chunk
 
-        link.caller.submit, link.policy.predict = timed_submit, timed_predict
+        link.worker.submit, link.policy.predict = timed_submit, timed_predict
         return link
 
     def _wire(self) -> None:

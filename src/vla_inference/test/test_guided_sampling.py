@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Policies that draw their answers: confidence from several, and heads that can be led."""
+"""Policies that draw their answers: confidence from several, and heads that can be guided."""
 
 from __future__ import annotations
 
@@ -14,11 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from vla_common.clock import ManualClock
 from vla_common.errors import ConfigError
-from vla_inference.blending.blender import Blender, Blending, BlendingParameters
+from vla_inference.blender import Blender, Blending, BlendingParameters
 from vla_inference.confidence import ConfidenceLimits, ConfidenceMonitor
-from vla_inference.fallback import PolicySlot
 from vla_policy.load import load_policy
 from vla_policy.sampling import nearest_to_all
 from vla_policy.testing.bundles import HORIZON, JOINTS, ONNX, STEP, write_tokenizer
@@ -87,7 +85,6 @@ def write_flow(directory, make='make_two_ways', **flow):
 def test_head_is_led_by_the_prefix_through_its_velocity_field(tmp_path, robot, observe):
     policy = load_policy(write_flow(tmp_path, steps=20, guidance=20.0), robot)
     assert policy.takes_prefix
-    assert PolicySlot.inline(policy, ManualClock()).leads
     free = [policy.predict(observe()).positions[:, 0] for _ in range(12)]
     np.testing.assert_allclose(np.abs(free), 0.5, atol=0.4)
     assert {float(np.sign(one.mean())) for one in free} == {1.0, -1.0}
@@ -133,12 +130,12 @@ def test_samples_that_contradict_each_other_lower_the_confidence(tmp_path, robot
     prefix = ActionPrefix(tuple(JOINTS), committed, TIMES, np.ones(HORIZON))
     agreed = policy.predict(observe(prefix=prefix))
     assert 0.0 <= agreed.spread < 0.1
-    judge = ConfidenceMonitor(ConfidenceLimits())
-    speed = judge.update(-1.0, -1.0, max(spreads))
+    monitor = ConfidenceMonitor(ConfidenceLimits())
+    speed = monitor.update(-1.0, -1.0, max(spreads))
     assert speed < 1.0
-    unsure = judge.confidence
-    assert judge.update(-1.0, -1.0, agreed.spread) == 1.0
-    assert unsure < 0.5 < 0.9 < judge.confidence
+    unsure = monitor.confidence
+    assert monitor.update(-1.0, -1.0, agreed.spread) == 1.0
+    assert unsure < 0.5 < 0.9 < monitor.confidence
 
 
 @given(st.lists(st.floats(-1.0, 1.0), min_size=2, max_size=8))

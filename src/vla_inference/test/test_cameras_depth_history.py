@@ -132,7 +132,7 @@ def test_depth_is_never_averaged_and_what_was_not_measured_is_far(resize):
 
 
 class Stream:
-    """Joints and IMU at 200 Hz, images whenever told."""
+    """Joints and IMU at 200 Hz, images by `image`."""
 
     def __init__(self, cameras=('head',), depths=(), history=History()):  # noqa: B008
         bounds = ObservationBounds(max_skew=0.03)
@@ -165,7 +165,7 @@ def test_two_cameras_are_seen_at_one_instant():
     stream.body(0.4, 0.42)
     found = stream.see(0.41).observation
     assert found is None or int(found.images['head'][0, 0, 0]) == 4
-    # It stays away: told, never guessed.
+    # It stays away: reported, never guessed.
     stream.body(0.42, 0.7)
     stream.image('head', 0.68, 6)
     assert stream.see(0.7).reason.startswith('camera wrist is 0.4')
