@@ -9,6 +9,7 @@ import math
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -66,36 +67,23 @@ def parser(name: str, description: str, epilog: str) -> argparse.ArgumentParser:
     )
 
 
-def positive(text: str) -> int:
-    """A whole number of at least 1, for argparse."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f'found {text}, wanted at least 1')
-    return number
+def _bounded(name: str, kind: type, lo: float, hi: float, wanted: str) -> Callable[[str], Any]:
+    """An argparse type: a finite number from `lo` to `hi`."""
+
+    def read(text: str) -> Any:
+        number = kind(text)
+        if not (lo <= number <= hi and math.isfinite(number)):
+            raise argparse.ArgumentTypeError(f'found {text}, wanted {wanted}')
+        return number
+
+    read.__name__ = name  # argparse shows it for a text that is not a number
+    return read
 
 
-def not_negative(text: str) -> int:
-    """A whole number of at least 0, for argparse."""
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f'found {text}, wanted at least 0')
-    return number
-
-
-def at_least_zero(text: str) -> float:
-    """A number of at least 0, for argparse; NaN, which no comparison finds, is rejected."""
-    number = float(text)
-    if not 0.0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f'found {text}, wanted a number of at least 0')
-    return number
-
-
-def a_cosine(text: str) -> float:
-    """A number from -1 to 1, for argparse."""
-    number = float(text)
-    if not -1.0 <= number <= 1.0:
-        raise argparse.ArgumentTypeError(f'found {text}, wanted a number from -1 to 1')
-    return number
+positive = _bounded('positive', int, 1, math.inf, 'at least 1')
+not_negative = _bounded('not_negative', int, 0, math.inf, 'at least 0')
+at_least_zero = _bounded('at_least_zero', float, 0, math.inf, 'a number of at least 0')
+a_cosine = _bounded('a_cosine', float, -1, 1, 'a number from -1 to 1')
 
 
 def guarded(command: Callable[[list[str] | None], int], arguments: list[str] | None) -> int:

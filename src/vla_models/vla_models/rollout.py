@@ -170,7 +170,7 @@ class Rollout:
     def _send_mode(self, mode: Mode) -> None:
         self._sequence += 1
         state = SupervisorCommand(mode, 1, 1.0, self._servo.wall_ns, self._sequence)
-        self.filter.hear_supervisor(state, self._clock())
+        self.filter.on_supervisor(state, self._clock())
 
     def _supervise(self) -> None:
         """RUNNING until the instruction has ended."""
@@ -186,9 +186,9 @@ class Rollout:
         reading, motion = self._servo.reading, self.loop.motion
         self._assembler.add_joints(stamp, now, names, reading.position, reading.velocity)
         self._assembler.add_imu(stamp, now, reading.orientation)
-        self.filter.measured.hear(reading.position, reading.velocity, stamp, now)
-        self.filter.reference.hear(motion.position, motion.velocity, stamp, now)
-        self.filter.hear_imu(reading.orientation, stamp, now)
+        self.filter.measured.update(reading.position, reading.velocity, stamp, now)
+        self.filter.reference.update(motion.position, motion.velocity, stamp, now)
+        self.filter.on_imu(reading.orientation, stamp, now)
 
     def _receive_image(self) -> None:
         """Expose, deliver, and attempt an inference step on an image or an answer."""
@@ -221,7 +221,7 @@ class Rollout:
                 step = joined.jump
                 self._borders.append((step.position, step.velocity, step.acceleration))
         age = (self._servo.wall_ns - result.stamp_ns) * 1e-9
-        self.filter.hear_chunk(
+        self.filter.on_chunk(
             chunk.joints, chunk.times, chunk.positions, None, result.stamp_ns, age, self._clock()
         )
 
