@@ -215,7 +215,7 @@ def test_the_command_measures_speed_stops_early_and_rejects_another_policy(
     [
         (['--amount', '1.5'], '--amount: found 1.5, wanted a share between 0 and 1'),
         (['--parts', 'nowhere'], "--parts: found ['nowhere'], wanted a part with channels"),
-        (['--data', 'DATA'], 'wanted HumanoidVLA: the trainer knows no other network'),
+        (['--data', 'DATA'], 'wanted HumanoidVLA: the trainer trains no other network'),
     ],
 )
 def test_what_cannot_be_pruned_is_one_clear_error(
