@@ -1,11 +1,11 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Bring the robot up: five nodes, and the supervisor that takes them through their lifecycle.
+"""Bring the robot up: five nodes, and the supervisor that manages their lifecycle.
 
     ros2 launch vla_bringup humanoid.launch.py instruction:="wave with your left hand"
     ros2 launch vla_bringup humanoid.launch.py --show-args
 
-The defaults are the simulated robot. Nothing of the lifecycle is driven from here: the supervisor
-activates itself, configures and activates the others, and decides when anything may move.
+The defaults are the simulated robot. The launch file does not drive the lifecycle: the supervisor
+activates itself, configures and activates the others, and decides when the robot may move.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ from launch_ros.actions import LifecycleNode, Node
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription
+from vla_camera.sources import SOURCES
 from vla_common.domains import domain_of_this_process, take_domain
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import load_yaml
+from vla_hardware.drivers import DRIVERS
 
 TRUTH = ['true', 'false']
 FIRST = 'wave with your left hand'
@@ -43,14 +45,14 @@ ARGUMENTS = [
     (
         'driver',
         'mujoco',
-        ['mujoco', 'mock'],
-        'What moves: the simulated robot, or a joint model without physics.',
+        list(DRIVERS.names()),
+        'Driver: mujoco is the simulated robot, mock a joint model without physics.',
     ),
     (
         'camera',
         'mujoco',
-        ['mujoco', 'replay', 'usb', 'realsense'],
-        'Where images come from.',
+        list(SOURCES.names()),
+        'Camera source: mujoco is the simulated camera, replay a recording.',
     ),
     (
         'camera_path',
@@ -75,26 +77,26 @@ ARGUMENTS = [
         'instruction',
         'auto',
         None,
-        'Carried out once, when the robot is first READY. none: wait for /vla/run_instruction. '
-        f'auto: "{FIRST}", but with auto_arm:=false none, so that arming moves nothing.',
+        'Executed once, when the robot is first READY. none: wait for /vla/run_instruction. '
+        f'auto: "{FIRST}"; with auto_arm:=false none, so that arming does not start motion.',
     ),
     (
         'time_limit',
         '20.0',
         None,
-        'Seconds after which an instruction without a limit of its own ends.',
+        'Time limit (s) of an instruction without its own.',
     ),
     (
         'stage',
         'sim',
         ['sim', 'slow', 'fast'],
-        'Deployment stage; scales the speed: sim 1.0, slow 0.25, fast 1.0.',
+        'Deployment stage, which scales the speed: sim 1.0, slow 0.25, fast 1.0.',
     ),
     (
         'control_frequency',
         '100.0',
         None,
-        'Rate of the safety filter in Hz.',
+        'Rate of the safety filter (Hz).',
     ),
     (
         'scene',
@@ -106,13 +108,14 @@ ARGUMENTS = [
         'auto_arm',
         'true',
         TRUTH,
-        'Arm by itself at the first bring-up. false: "ros2 run vla_supervisor command arm" does.',
+        'Arm automatically at the first bring-up. false: the operator arms with '
+        '"ros2 run vla_supervisor command arm".',
     ),
     (
         'respawn',
         'true',
         TRUTH,
-        'Start a node that died again. Motion never resumes by itself.',
+        'Restart a node that died. Motion never resumes automatically.',
     ),
     (
         'headless',
@@ -124,7 +127,7 @@ ARGUMENTS = [
         'params_file',
         'none',
         None,
-        'A ROS parameter file whose values come after those in config/.',
+        'A ROS parameter file whose values override those in config/.',
     ),
     (
         'log_level',
@@ -144,10 +147,10 @@ NODES = {
     'supervisor': 'vla_supervisor',
 }
 
-# They pass images on: shared memory, where the control path keeps to UDP (see config/fastdds.xml).
+# Nodes with images use shared memory; the control path uses UDP only (see config/fastdds.xml).
 WITH_IMAGES = ('camera', 'inference')
 
-# The driver brings the robot to rest before it ends (at most 4.5 s): launch must not hurry it.
+# The driver brings the robot to rest before it ends (at most 4.5 s): launch must wait for it.
 SECONDS_TO_STOP = '6.0'
 
 
@@ -160,13 +163,13 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def bring_up(context: LaunchContext) -> list:
-    """Return the actions for the arguments given; here they are plain texts."""
+    """Return the actions for the given arguments."""
     given = {name: LaunchConfiguration(name).perform(context) for name, *_ in ARGUMENTS}
     # ros2 launch refuses an empty value on its command line: 'none' stands for it.
     given = {name: '' if value == 'none' else value for name, value in given.items()}
     share = FindPackageShare('vla_bringup').perform(context)
     if given['camera'] == 'mujoco' and given['driver'] != 'mujoco':
-        found = f'mujoco, with driver:={given["driver"]} that simulates no scene'
+        found = f'mujoco, with driver:={given["driver"]}, which simulates no scene'
         raise ConfigError('launch arguments', 'camera', found, 'replay, usb or realsense')
 
     def number(name: str) -> float:
@@ -214,8 +217,8 @@ def bring_up(context: LaunchContext) -> list:
                 {'robot': given['robot'], **parameters[name]},
                 *overrides,
             ],
-            # What a node says goes to the screen and to launch's log. A log file of its own would
-            # have it wait for the disk, in the middle of a control cycle.
+            # A node logs to the screen and to launch's log. With a log file of its own it would
+            # wait for the disk during a control cycle.
             ros_arguments=['--log-level', given['log_level'], '--disable-external-lib-logs'],
             respawn=given['respawn'] == 'true',
             respawn_delay=1.0,
@@ -231,18 +234,18 @@ def bring_up(context: LaunchContext) -> list:
 
 
 def misspelt(context: LaunchContext) -> list:
-    """Return a warning for each argument nobody declared: ros2 launch takes any name silently."""
+    """Return a warning for each undeclared argument: ros2 launch accepts every name."""
     known = [name for name, *_ in ARGUMENTS]
     warnings = []
     for name in context.launch_configurations:
         near = difflib.get_close_matches(name, known, n=1)
         if name not in known and near:
-            warnings.append(LogInfo(msg=f'{name}:= is no argument here; is {near[0]}:= meant?'))
+            warnings.append(LogInfo(msg=f'{name}:= is not an argument; did you mean {near[0]}:=?'))
     return warnings
 
 
 def transport(share: str) -> dict[str, str]:
-    """Return the environment of a process that passes images on; a user's own profile is left."""
+    """Return the environment of a process with images; a user's own profile is kept."""
     ours = os.path.join('config', 'fastdds.xml')
     if not os.environ.get('FASTDDS_DEFAULT_PROFILES_FILE', ours).endswith(ours):
         return {}
@@ -252,9 +255,9 @@ def transport(share: str) -> dict[str, str]:
 
 
 def checked(file: str) -> str:
-    """Return the path of a ROS parameter file that can be read.
+    """Return the path of a ROS parameter file, checked.
 
-    rcl would end each node with a message that names neither the line nor what it wanted.
+    rcl would end each node with a message that names neither the line nor the expected value.
     """
     for node, content in load_yaml(file).items():
         if not isinstance(content, dict) or not isinstance(content.get('ros__parameters'), dict):
@@ -263,9 +266,9 @@ def checked(file: str) -> str:
 
 
 def viewer(configuration: str) -> list:
-    """Return rviz2, or where it is not installed a line that says so: the robot runs without it."""
+    """Return rviz2, or a log line where it is not installed: the robot runs without it."""
     if shutil.which('rviz2') is None:
-        return [LogInfo(msg='headless:=false, but rviz2 is not installed; going on without it.')]
+        return [LogInfo(msg='headless:=false, but rviz2 is not installed; continuing without it.')]
     actions = [ExecuteProcess(cmd=['rviz2', '-d', configuration], output='log', name='rviz2')]
     if find_spec('tf2_msgs') is not None:
         actions.append(Node(package='vla_hardware', executable='state_publisher', output='log'))

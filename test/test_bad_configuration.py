@@ -176,7 +176,7 @@ class TestABadRobot:
     )
     def test_a_bad_robot_is_refused_and_nothing_starts(self, with_a_bad_robot, damage):
         robot, folder = with_a_bad_robot
-        # The supervisor reads it first, and without one nobody is configured.
+        # The supervisor reads it first, and without one no node is configured.
         assert_contains(refusal(robot, 'supervisor'), 'robot.yaml')
         words = damaged(ROBOT, folder, damage)
         assert_contains(configure_again(robot, 'hardware_driver'), *words)

@@ -27,7 +27,11 @@ def counters(robot: WholeRobot) -> dict[str, int]:
 def shared(tmp_path_factory):
     folder = tmp_path_factory.mktemp('robot')
     robot = SharedRobot(
-        folder, relayed=True, policy='scripted', instruction='none', time_limit=120.0
+        folder,
+        relayed=(topics.ACTION_CHUNK,),
+        policy='scripted',
+        instruction='none',
+        time_limit=120.0,
     )
     yield robot
     robot.close()
@@ -92,7 +96,7 @@ def test_a_second_publisher_on_the_command_topic_stops_the_robot(shared):
 
 def test_a_frozen_camera_stops_the_robot(tmp_path):
     arguments = {'policy': 'humanoid_vla', 'instruction': 'none', 'respawn': 'false'}
-    with WholeRobot(tmp_path, relayed=True, **arguments) as robot:
+    with WholeRobot(tmp_path, relayed=(topics.WORLD_STATE,), **arguments) as robot:
         robot.wait_mode(Mode.READY, BRING_UP)
         with robot.message_fault(topics.WORLD_STATE.name, 'still'):
             robot.wait_cause('camera_frozen', BRING_UP)

@@ -11,7 +11,7 @@ import pathlib
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
@@ -45,7 +45,9 @@ supervisor_stalls: list[tuple[float, str]] = []
 class WholeRobot(LaunchedRobot):
     """One `ros2 launch vla_bringup humanoid.launch.py`, and what tests check on it."""
 
-    def __init__(self, folder: pathlib.Path, relayed: bool = False, **arguments: object) -> None:
+    def __init__(
+        self, folder: pathlib.Path, relayed: Sequence[topics.Topic] = (), **arguments: object
+    ) -> None:
         own_domain()
         patient = folder / 'patient.yaml'
         patient.write_text(PATIENT)

@@ -20,7 +20,24 @@ NOT_HERE = (
 
 def main(*, script_name: str = 'ros2', argv: list[str] | None = None) -> int | str | None:
     """Run the command line; returns what `sys.exit` takes."""
-    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        return _main(script_name, sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:
+        return int(signal.SIGINT)
+    except BrokenPipeError:
+        # The reader of a pipe (`| head`) has gone; without this Python reports it once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except RuntimeError as error:
+        return str(error)
+    except Exception as error:
+        # By its name: importing rclpy takes longer than most commands run.
+        if type(error).__name__ == 'ExternalShutdownException':
+            return int(error.args[0] if error.args else signal.SIGTERM)
+        raise
+
+
+def _main(script_name: str, arguments: list[str]) -> int | str | None:
     commands = {point.name: point for point in entry_points(group='ros2cli.command')}
     chosen = next((word for word in arguments if not word.startswith('-')), None)
     parser = argparse.ArgumentParser(
@@ -44,7 +61,7 @@ def main(*, script_name: str = 'ros2', argv: list[str] | None = None) -> int | s
         parser.print_help()
         return 0
     sys.stdout.reconfigure(line_buffering=True)
-    return _run(extension, parser, args)
+    return extension.main(parser=parser, args=args)
 
 
 def _add_command(subparsers: object, script_name: str, point: EntryPoint) -> None:
@@ -60,26 +77,6 @@ def _add_command(subparsers: object, script_name: str, point: EntryPoint) -> Non
     parser = subparsers.add_parser(point.name, help=line, description=line)
     parser.set_defaults(_command=extension)
     extension.add_arguments(parser, f'{script_name} {point.name}')
-
-
-def _run(
-    extension: object, parser: argparse.ArgumentParser, args: argparse.Namespace
-) -> int | str | None:
-    try:
-        return extension.main(parser=parser, args=args)
-    except KeyboardInterrupt:
-        return int(signal.SIGINT)
-    except BrokenPipeError:
-        # The reader of a pipe (`| head`) has gone; without this Python reports it once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except RuntimeError as error:
-        return str(error)
-    except Exception as error:
-        # By its name: importing rclpy takes longer than most commands run.
-        if type(error).__name__ == 'ExternalShutdownException':
-            return int(error.args[0] if error.args else signal.SIGTERM)
-        raise
 
 
 if __name__ == '__main__':

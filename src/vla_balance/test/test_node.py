@@ -108,9 +108,9 @@ def test_a_tilted_robot_is_an_emergency_with_its_cause(rig):
 
 
 def blind_ticks_more_than(node, count):
-    """Returns after as many blind ticks from now on; there may have been some before."""
-    before = node._blind_ticks
-    wait_until(lambda: node._blind_ticks > before + count, what='blind ticks')
+    """Returns after as many skipped ticks from now on; there may have been some before."""
+    before = node._skipped_ticks
+    wait_until(lambda: node._skipped_ticks > before + count, what='skipped ticks')
 
 
 @pytest.mark.parametrize('lost', ['joints', 'imu', 'left'])
@@ -122,8 +122,8 @@ def test_without_one_of_its_inputs_it_falls_silent_and_comes_back(rig, lost):
     wait_until(lambda: node._missing(time.monotonic()) == [topic], what=f'{topic} to be missed')
     blind_ticks_more_than(node, 1)
     quiet, said = len(node.states), node._sequence
-    ticks = node._blind_ticks
-    wait_until(lambda: node._blind_ticks > ticks + 10, what='more blind ticks')
+    ticks = node._skipped_ticks
+    wait_until(lambda: node._skipped_ticks > ticks + 10, what='more skipped ticks')
     assert node._sequence == said, 'it said something without knowing'
     robot.silent.clear()
     wait_until(lambda: len(node.states) > quiet, what='its voice')

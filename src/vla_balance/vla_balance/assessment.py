@@ -1,13 +1,12 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""How bad an estimate is: levels, a cause, and whether the robot falls or has fallen."""
+"""Assessment of balance estimates: level, cause, and whether the robot falls or has fallen."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from vla_balance.estimator import BalanceEstimate
-from vla_common.levels import Hysteresis
-from vla_common.states import Level
+from vla_common.states import Hysteresis, Level
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class AssessmentParams:
     fall_horizon: s that the tilt is extrapolated, beyond tilt_emergency it predicts a fall.
     fallen_tilt: rad, fallen_height: m of the base above the lower sole; beyond either it has
     fallen. no_contact_time: s without a foot on the ground until that is an emergency.
-    level_fall_after: s that a lower level must last until it is told.
+    level_fall_after: s that a lower level must last until it is reported.
     """
 
     tilt_warning: float
@@ -38,7 +37,7 @@ class AssessmentParams:
 
 @dataclass(frozen=True)
 class BalanceFinding:
-    """One unsafe fact: the value seen and the limit that it broke (unit by kind)."""
+    """One violation: value and limit (unit by kind)."""
 
     kind: str
     value: float
@@ -58,7 +57,7 @@ class BalanceVerdict:
 
 
 class BalanceAssessment:
-    """Judges a stream of estimates."""
+    """Assesses a sequence of estimates."""
 
     def __init__(self, params: AssessmentParams) -> None:
         self._p = params
@@ -71,7 +70,7 @@ class BalanceAssessment:
         """now: s, steady."""
         p = self._p
         findings = list(self._tilt(estimate.tilt))
-        # Positive tests of what is good, here and below: a NaN is the worst there is.
+        # Positive tests of what is good, here and below, so that NaN is the worst.
         by_tilt = not estimate.tilt < p.fallen_tilt
         fallen = by_tilt or not estimate.base_height > p.fallen_height
         if fallen:
@@ -148,7 +147,7 @@ class BalanceAssessment:
         elif self._outside_since is None:
             self._outside_since = now
         outside = self._outside_since is not None and now - self._outside_since >= p.fall_time
-        # The extrapolation alone would take every quick bow for a fall: the capture point must
+        # The extrapolation alone would report every quick bow as a fall: the capture point must
         # have left the feet too.
         ahead = estimate.tilt + estimate.tilt_rate * p.fall_horizon
         leaning = ahead >= p.tilt_emergency and estimate.margin <= 0.0

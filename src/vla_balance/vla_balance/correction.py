@@ -1,17 +1,17 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Keeps a standing humanoid over its feet, as a joint offset on whatever is being tracked.
+"""Balance correction of a standing humanoid, as a joint offset on any reference.
 
 The error is that of the capture point (instantaneous capture point of the linear inverted
-pendulum, Pratt et al. 2006: c + ċ/ω) against a wanted place between the soles. Five answers:
+pendulum, Pratt et al. 2006: c + ċ/ω) against a target between the soles. Five strategies:
 
 * ankles: an offset that makes the ankle servos push with ankle · m·g·error;
 * shift: the body is moved over the feet against the error, through the legs' Jacobians;
 * integral: the slow part of that shift takes out what gravity and the arms leave;
 * hips: beyond a dead zone, where the ankles' torque ends at the soles' edges, the upper body
   bends towards the error, which pushes the feet the other way;
-* carry: on one foot the hip that bears the robot alone gives way by some degrees, and the foot in
-  the air would land that much nearer to the other, where friction keeps it: a narrower stance for
-  the next push. It is carried outwards by what the bearing hip gives way.
+* carry: on one foot the stance hip yields by some degrees, and the swing foot would land that much
+  nearer to the other, where friction keeps it: a narrower stance for the next push. It is carried
+  outwards by what the stance hip yields.
 
 Which joint is an ankle follows from the legs' groups and the joints' axes, not from names.
 """
@@ -27,8 +27,8 @@ from vla_balance.gains import BalanceGains
 from vla_balance.stance import FEET, GRAVITY, Stance
 from vla_robot import RobotModel
 
-CONTACT_FORCE = 30.0  # N, below which a foot's share of the load says nothing
-SAG_TIME = 0.01  # s, time constant of the low-pass on what a hip gives way
+CONTACT_FORCE = 30.0  # N, below which the load of a foot is ignored
+SAG_TIME = 0.01  # s, time constant of the low-pass on the yield of a hip
 DAMPING = 1e-3  # of the least squares: the knee is nearly singular when stretched
 IDENTITY = np.eye(6)
 
@@ -39,7 +39,7 @@ def bounded(value: float, limit: float) -> float:
 
 
 class BalanceCorrection:
-    """See the module. One object per control loop; not thread-safe."""
+    """See the module docstring. One object per control loop; not thread-safe."""
 
     def __init__(self, robot: RobotModel, gains: BalanceGains) -> None:
         self._robot, self._gains = robot, gains
@@ -59,13 +59,14 @@ class BalanceCorrection:
         self.error = np.zeros(2)
 
     def reset(self) -> None:
-        """Forgets velocity and integral: the robot was elsewhere since."""
+        """Forget velocity and integral: the robot was moved by something else."""
         self._velocity[:] = 0.0
         self._integral[:] = 0.0, 0.0
         self._sag[:] = 0.0, 0.0
         self._commanded = None
         self._offset[:] = 0.0
         self._inverses = [None, None]
+        self._turn = 0
         self._fresh = True
 
     def update(
@@ -94,14 +95,14 @@ class BalanceCorrection:
         else:
             self._velocity += (speed - self._velocity) * (dt / (g.filter_time + dt))
         self._offset[:] = 0.0
-        self._learn_sag(dt, q)
+        self._update_sag(dt, q)
         if not stance.contacts.any():
-            # In the air nothing of this acts on the body; what was learned stays.
+            # In the air none of this acts on the body; the integral stays.
             self._commanded = None
             return self._offset
-        place = stance.com[:2] - stance.point[:2]
-        place[0] -= g.ahead
-        error = self.error = place + self._velocity / stance.omega
+        offset = stance.com[:2] - stance.point[:2]
+        offset[0] -= g.ahead
+        error = self.error = offset + self._velocity / stance.omega
         # Two numbers each: plain Python takes a tenth of NumPy's time for them.
         shift, bend = [0.0, 0.0], [0.0, 0.0]
         for k, e in enumerate(error.tolist()):
@@ -117,9 +118,9 @@ class BalanceCorrection:
         return self._offset
 
     def _move_body(self, shift: Sequence[float], bend: Sequence[float]) -> None:
-        """Moves the base by shift (2,) m and turns it by bend (2,) rad, feet still."""
-        # The legs' inverses are renewed in turn, each in every fourth call: a leg hardly moves in
-        # 20 ms, and this was half of the whole correction's cost.
+        """Move the base by shift (2,) m and turn it by bend (2,) rad, with the feet fixed."""
+        # Each leg's inverse is updated in every fourth call, in turn: a leg hardly moves in 20 ms,
+        # and this was half of the cost of the correction.
         self._turn = (self._turn + 1) % 4
         for i in (0, 1):
             if self._inverses[i] is not None and self._turn != 2 * i:
@@ -145,8 +146,8 @@ class BalanceCorrection:
             self._offset[pitch] += pitch_sign * forward
             self._offset[roll] -= roll_sign * sideways
 
-    def _learn_sag(self, dt: float, q: np.ndarray) -> None:
-        """What each hip's roll, rad about x, is beyond what it was last told."""
+    def _update_sag(self, dt: float, q: np.ndarray) -> None:
+        """By how much each hip roll (rad about x) is beyond its last command."""
         if self._commanded is None:
             return
         for i, (joint, sign) in enumerate(self._hip_rolls):
@@ -154,16 +155,16 @@ class BalanceCorrection:
             self._sag[i] += (beyond - self._sag[i]) * (dt / (SAG_TIME + dt))
 
     def _carry_foot(self) -> None:
-        """The leg in the air keeps the angle to the other that was commanded."""
+        """The swing leg keeps its commanded angle to the stance leg."""
         left, right = self._stance.contacts.tolist()
         if left is right:
             return
-        bears, hovers = (0, 1) if left else (1, 0)
-        turn = bounded(self._gains.carry * self._sag[bears], self._gains.carry_limit)
-        hip, sign = self._hip_rolls[hovers]
+        stance, swing = (0, 1) if left else (1, 0)
+        turn = bounded(self._gains.carry * self._sag[stance], self._gains.carry_limit)
+        hip, sign = self._hip_rolls[swing]
         self._offset[hip] += sign * turn
         # The sole keeps its angle to the body.
-        ankle, sign = self._ankles[hovers][1]
+        ankle, sign = self._ankles[swing][1]
         self._offset[ankle] -= sign * turn
 
     def _find_ankle(

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Where the robot's mass is over its feet, from IMU, encoders and foot wrenches."""
+"""Balance estimate of a standing robot from IMU, encoders and foot wrenches."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class BalanceEstimate:
     -inf without contact. reach_margin: the same with a foot that hovers less than LIFTED over the
     ground counted in: where the robot, tipping back, puts it down. base_height: above the lower
     sole. omega: rad/s of the pendulum.
-    base_rotation, origin: base axes to "support" axes, and the base's origin in "support".
+    base_rotation, base_position: base axes to "support" axes, and the base's origin in "support".
     """
 
     orientation: np.ndarray
@@ -66,7 +66,7 @@ class BalanceEstimator:
         self._last: float | None = None
 
     def reset(self) -> None:
-        """Forgets the filter's past."""
+        """Forget the filter state."""
         self._last = None
         self._contact = [False, False]
 

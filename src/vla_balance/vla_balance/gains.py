@@ -18,8 +18,8 @@ class BalanceGains:
     shift: m that the body is moved over its feet per m of error; shift_limit: m, at most.
     integral: 1/s, of the slow part of that shift.
     hip: rad of hip bend per m of error beyond hip_dead_zone (m); hip_limit: rad, at most.
-    carry: rad that the foot in the air is carried outwards per rad that the hip which bears the
-    robot gives way; carry_limit: rad, at most.
+    carry: rad that the swing foot is carried outwards per rad that the stance hip yields;
+    carry_limit: rad, at most.
     ahead: m, where the capture point is wanted, ahead of the middle of the soles.
     filter_time: s, time constant of the low-pass on the centre of mass's velocity.
     """
@@ -38,7 +38,7 @@ class BalanceGains:
 
     @classmethod
     def load(cls, robot: RobotModel) -> BalanceGains:
-        """Reads the section `balance` of the robot's file. Raises ConfigError."""
+        """From the section `balance` of robot.yaml. Raises ConfigError."""
         file = robot.directory / 'robot.yaml'
         content = load_yaml(file)
         if 'balance' not in content:

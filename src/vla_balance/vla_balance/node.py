@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The node balance_monitor: wires estimator and verdict to topics."""
+"""The node balance_monitor: estimator and assessment with topics and timers."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class BalanceMonitor(VlaLifecycleNode):
                 'tilt_warning <= tilt_danger <= tilt_emergency <= fallen_tilt',
             )  # fmt: skip
         self._estimator_params = p.select(EstimatorParams)
-        self._judge_params = p.select(AssessmentParams)
+        self._assessment_params = p.select(AssessmentParams)
         self._order = JointOrder(robot.joint_names)
         self._q, self._v = np.zeros(robot.n), np.zeros(robot.n)
         self._orientation = np.array([1.0, 0.0, 0.0, 0.0])
@@ -73,13 +73,13 @@ class BalanceMonitor(VlaLifecycleNode):
             name: Watchdog(name, p.input_timeout) for name in (JOINTS, IMU, LEFT, RIGHT)
         }
         self._rejected = dict.fromkeys((JOINTS, IMU, LEFT, RIGHT), 0)
-        self._blind_ticks = 0
+        self._skipped_ticks = 0
         self._sequence = first_sequence()
-        self._forget()
+        self._reset_state()
 
         self._state_out = self.add_publisher(topics.BALANCE_STATE)
         self._markers_out = self.add_publisher(topics.BALANCE_MARKERS)
-        # They come at 200 Hz each; what is looked at is the newest at each tick.
+        # They arrive at 200 Hz each; each tick reads the latest.
         self._inputs = (
             (self.subscribe_latest(topics.JOINT_STATES, _JOINT_FIELDS), self._on_joints),
             (self.subscribe_latest(topics.IMU, _IMU_FIELDS), self._on_imu),
@@ -92,14 +92,14 @@ class BalanceMonitor(VlaLifecycleNode):
         self.add_timer(MARKER_PERIOD, self._publish_markers)
 
     def start(self) -> None:
-        # What was heard before a pause is no knowledge after it.
+        # What was received before a pause does not count after it.
         for watchdog in self._watchdogs.values():
             watchdog.reset()
-        self._forget()
+        self._reset_state()
 
     def diagnose(self) -> tuple[Level, str, dict[str, str]]:
         values = {f'rejected {name}': str(n) for name, n in self._rejected.items() if n}
-        values['ticks without input'] = str(self._blind_ticks)
+        values['ticks without input'] = str(self._skipped_ticks)
         missing = self._missing(steady_now())
         if self.active and missing:
             return Level.DANGER, f'no fresh {", ".join(missing)}', values
@@ -111,11 +111,11 @@ class BalanceMonitor(VlaLifecycleNode):
 
     # -- inputs ----------------------------------------------------------------------------
 
-    def _look(self) -> None:
-        for newest, use in self._inputs:
-            values = newest.take()
+    def _read_inputs(self) -> None:
+        for latest, callback in self._inputs:
+            values = latest.take()
             if values is not None:
-                use(newest.arrived, *values)
+                callback(latest.arrived, *values)
 
     def _on_joints(
         self, arrived: float, stamp: int, names: list[str], q: np.ndarray, v: np.ndarray
@@ -126,7 +126,7 @@ class BalanceMonitor(VlaLifecycleNode):
         except (KeyError, ValueError):
             self._rejected[JOINTS] += 1
             return
-        self._note(JOINTS, arrived, stamp, self._q, self._v)
+        self._accept(JOINTS, arrived, stamp, self._q, self._v)
 
     def _on_imu(
         self, arrived: float, stamp: int, xyzw: np.ndarray, angular_velocity: np.ndarray
@@ -137,14 +137,14 @@ class BalanceMonitor(VlaLifecycleNode):
             self._rejected[IMU] += 1
             self._watchdogs[IMU].reset()
             return
-        self._note(IMU, arrived, stamp, self._angular_velocity)
+        self._accept(IMU, arrived, stamp, self._angular_velocity)
 
     def _on_wrench(self, name: str, arrived: float, stamp: int, wrench: np.ndarray) -> None:
         self._wrenches[name][:] = wrench
-        self._note(name, arrived, stamp, wrench)
+        self._accept(name, arrived, stamp, wrench)
 
-    def _note(self, name: str, arrived: float, stamp: int, *values: np.ndarray) -> None:
-        """Feeds the input's watchdog, unless a value is not finite: then it is not there."""
+    def _accept(self, name: str, arrived: float, stamp: int, *values: np.ndarray) -> None:
+        """Feed the watchdog of the input; one with a value that is not finite counts as missing."""
         if all(np.isfinite(value).all() for value in values):
             self._watchdogs[name].beat(arrived, stamp)
         else:
@@ -156,18 +156,18 @@ class BalanceMonitor(VlaLifecycleNode):
 
     # -- work ------------------------------------------------------------------------------
 
-    def _forget(self) -> None:
+    def _reset_state(self) -> None:
         self._estimator = BalanceEstimator(self._robot, self._estimator_params)
-        self._judge = BalanceAssessment(self._judge_params)
+        self._assessment = BalanceAssessment(self._assessment_params)
         self._estimate: BalanceEstimate | None = None
         self._verdict = None
 
     def _tick(self) -> None:
-        self._look()
+        self._read_inputs()
         now = steady_now()
         if self._missing(now):
-            # Nothing is said rather than something old: the supervisor sees this node go stale.
-            self._blind_ticks += 1
+            # No estimate rather than an old one: the supervisor sees this node go stale.
+            self._skipped_ticks += 1
             self._estimator.reset()
             self._estimate = None
             return
@@ -175,12 +175,12 @@ class BalanceMonitor(VlaLifecycleNode):
             now, self._q, self._v, self._orientation, self._angular_velocity,
             self._wrenches[LEFT], self._wrenches[RIGHT],
         )  # fmt: skip
-        self._verdict = self._judge.update(self._estimate, now)
+        self._verdict = self._assessment.update(self._estimate, now)
         self._sequence += 1
-        self._state_out.publish(self._serialized(self._estimate, self._verdict))
+        self._state_out.publish(self._serialize(self._estimate, self._verdict))
 
-    def _serialized(self, e: BalanceEstimate, verdict: BalanceVerdict) -> BalanceState | bytes:
-        """The message; of a kind that was sent before, serialised with the numbers put in."""
+    def _serialize(self, e: BalanceEstimate, verdict: BalanceVerdict) -> BalanceState | bytes:
+        """The message; one of a known kind as a serialised template with new numbers."""
         if verdict.findings or not len(e.polygon):
             return self._message(e, verdict)
         kind = verdict.cause, len(e.polygon)
@@ -247,7 +247,7 @@ class BalanceMonitor(VlaLifecycleNode):
         stamp = self.stamp()
 
         def place(x: float, y: float, z: float) -> Point:
-            """From "support" to base_link, which is in the TF tree without a localisation."""
+            """From "support" to base_link, which is in the TF tree without localization."""
             return point(estimate.base_rotation.T @ (np.array([x, y, z]) - estimate.base_position))
 
         def marker(number: int, kind: int, size: float, color: tuple[float, ...]) -> Marker:

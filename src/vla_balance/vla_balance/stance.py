@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The robot over its feet: what estimator and correction both compute from one reading.
+"""Kinematics of the robot over its feet, used by estimator and correction.
 
 All vectors are in a frame with the base's origin, z up and x along the base's heading: gravity is
 known from the IMU, the position and heading in the world are not needed to balance.
@@ -102,8 +102,8 @@ class Stance:
         left, right = self.loads.tolist()
         share = left / (left + right) if left + right > self._contact_force else 0.5
         self.weights[:] = share, 1.0 - share
-        # The load says which sole stands still, but not where the robot should be: over the more
-        # loaded foot it always is. That is the middle of the feet that are on the ground's level.
+        # The load says which sole stands still, not where the robot should be: it always is over
+        # the more loaded foot. The target is the middle of the feet on the level of the ground.
         higher = float(soles[0, 2] - soles[1, 2])
         if abs(higher) < LIFTED:
             self.point = 0.5 * (soles[0] + soles[1])

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The simulated robot under the correction, as the driver runs it, in simulated time."""
+"""The simulated robot with the balance correction, in simulated time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Motion = Callable[[float], np.ndarray]
 
 
 def free_floor() -> Scene:
-    """Nothing within reach to lean on."""
+    """A scene with nothing within reach to lean on."""
     scene = Scene.default()
     return dataclasses.replace(
         scene, table=dataclasses.replace(scene.table, position=(5.0, 0.0)), cubes=()
@@ -61,7 +61,7 @@ class Standing:
         motion: Motion | None = None,
         watch: Callable[[float, tuple[np.ndarray, ...]], None] | None = None,
     ) -> None:
-        """Let time pass; `watch` is given the time and what the sensors say in each period."""
+        """Run for some seconds; `watch` receives time and sensor values of each period."""
         for _ in range(round(seconds / PERIOD)):
             reference = self.standing if motion is None else motion(self.time)
             r = self.world.read()

@@ -212,14 +212,14 @@ def test_each_state_of_the_world_is_drawn_once_and_carries_its_own_time(robot):
     # CameraInfo counts from the centre of the first pixel: the middle of 32 pixels is 15.5.
     assert (facts.calibration.cx, facts.calibration.cy) == (15.5, 11.5)
     assert source.grab(0.05) is None
-    source.scene_arrived(scene.to_json())
-    source.state_arrived(qpos, scene.digest, 1000)
+    source.on_scene(scene.to_json())
+    source.on_state(qpos, scene.digest, 1000)
     frame = source.grab(1.0)
     assert frame.stamp_ns == 1000
     assert frame.color.shape == (24, 32, 3)
     assert frame.depth.shape == (24, 32)
     assert source.grab(0.05) is None, 'the same state again is no new picture'
-    source.state_arrived(qpos, scene.digest, 1001)
+    source.on_state(qpos, scene.digest, 1001)
     assert source.grab(1.0).stamp_ns == 1001
     source.close()
 
@@ -228,8 +228,8 @@ def test_a_state_from_before_a_pause_is_not_drawn(robot):
     scene = Scene.default()
     source = MujocoSource(robot, 32, 24, 100.0, backend='raycast')
     source.open()
-    source.scene_arrived(scene.to_json())
-    source.state_arrived(World(robot, scene).qpos, scene.digest, 1000)
+    source.on_scene(scene.to_json())
+    source.on_state(World(robot, scene).qpos, scene.digest, 1000)
     source.discard()
     assert source.grab(0.05) is None
     assert 'no /sim/world_state received' in source.waiting_for

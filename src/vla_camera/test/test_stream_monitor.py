@@ -13,9 +13,9 @@ def frame(value: int) -> np.ndarray:
 
 
 def watched() -> StreamMonitor:
-    vigilance = StreamMonitor(frozen_after=0.5, stall_after=1.0)
-    vigilance.begin(10.0)
-    return vigilance
+    monitor = StreamMonitor(frozen_after=0.5, stall_after=1.0)
+    monitor.begin(10.0)
+    return monitor
 
 
 def test_new_pictures_are_neither_frozen_nor_stalled():

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Calibrations as camera_calibration writes them (camera_info YAML)."""
+"""Calibration files as written by camera_calibration (camera_info YAML)."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from vla_camera.source import Calibration
 from vla_common.yaml_file import ConfigReader, load_yaml
 
 MODELS = ('plumb_bob', 'rational_polynomial', 'equidistant')
-# In the file, but this package has no rectification: not read.
+# Not used: this package does not rectify.
 UNUSED = ('camera_name', 'rectification_matrix', 'projection_matrix')
 
 
 def read_calibration(path: str | Path, width: int, height: int) -> Calibration:
-    """Read the file for pictures of width x height pixels. Raises ConfigError."""
+    """Read the file for images of width x height pixels. Raises ConfigError."""
     top = ConfigReader(path, load_yaml(path))
     for key, size in (('image_width', width), ('image_height', height)):
         found = top.integer(key)
         if found != size:
-            raise top.error(key, found, f'{size}, what the camera gives')
+            raise top.error(key, found, f'{size}, the size of the images')
     k = _matrix(top, 'camera_matrix', 9)
     if not (k[0] > 0.0 and k[4] > 0.0):
         raise top.error('camera_matrix.data', k, 'focal lengths > 0 at [0] and [4]')

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A camera that fails on purpose, for tests and drills."""
+"""A camera that fails on command, for tests and fault injection."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ from vla_camera.source import (
     DeviceLostError,
     DeviceMissingError,
     Frame,
+    Source,
     SourceEndedError,
 )
 
 
 class Fault(Enum):
-    """What goes wrong; the value says how it looks."""
+    """Faults; the value describes them."""
 
-    NONE = 'gives a new picture each time'
-    FREEZE = 'the same picture again and again, with new stamps'
+    NONE = 'delivers a new image each time'
+    FREEZE = 'the same image again and again, with new stamps'
     STALL = 'nothing, without an error'
-    DIE = 'raises that it was unplugged, and is not there when it is opened again'
+    DIE = 'raises that it was unplugged, and is missing when it is opened again'
     HANG = 'does not return from its driver until let_go()'
     BUG = "raises an exception of its driver's own"
-    OLD_STAMP = 'new pictures with a time that does not advance'
-    RESIZE = 'pictures of another size'
-    SHAPE = 'a picture that is none'
+    OLD_STAMP = 'new images with a time that does not advance'
+    RESIZE = 'images of another size'
+    SHAPE = 'an array that is no image'
     END = 'raises that the recording is over'
 
 
-class FaultySource:
-    """A camera whose pictures count up: all pixels of picture n have the value n % 251.
+class FaultySource(Source):
+    """A camera whose images count up: all pixels of image n have the value n % 251.
 
     `fault` may be set from any thread at any time. Counted are opened, closed, discarded and
     touched_after_close: grabs from a device that is not open.
@@ -59,7 +60,7 @@ class FaultySource:
         self._stamp_ns = 0
 
     def let_go(self) -> None:
-        """The driver that hangs returns at last, with a picture."""
+        """Let the hanging driver return, with an image."""
         self._released.set()
 
     def open(self) -> CameraFacts:
@@ -96,10 +97,10 @@ class FaultySource:
         width, height = self.size
         if fault is Fault.RESIZE:
             width += 8
-        picture = np.full((height, width, 3), self.number % 251, np.uint8)
+        image = np.full((height, width, 3), self.number % 251, np.uint8)
         if fault is Fault.SHAPE:
-            picture = picture[:, :, 0]
-        return Frame(picture, None, self._stamp_ns)
+            image = image[:, :, 0]
+        return Frame(image, None, self._stamp_ns)
 
     def discard(self) -> None:
         self.threads.add(threading.get_ident())

@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The thread that opens, grabs and delivers: all of a source's life in one thread.
+"""Grabber thread: opens a source, grabs and delivers frames.
 
-The camera's heartbeat is what this thread delivers. When the device hangs, it hangs, and nothing
-leaves; nothing is ever delivered a second time to look alive. A lost device is closed and opened
-again, with growing pauses; a device that stalls without an error counts as lost as well.
+The delivered frames are the camera's heartbeat: when the device hangs, nothing is delivered, and no
+frame is delivered twice. A lost device is closed and opened again, with growing pauses; a device
+that stalls without an error counts as lost.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from vla_common.clock import steady_now
 
 @dataclass(frozen=True)
 class Health:
-    """For diagnostics, readable from any thread. problem is empty while frames come."""
+    """For diagnostics, readable from any thread. problem is empty while frames arrive."""
 
     problem: str
     ended: bool
@@ -42,11 +42,8 @@ class Health:
 
 
 class Grabber:
-    """deliver(frame, facts) is called in the grabbing thread. grab_timeout: s.
-
-    reopen_silent: a source that is silent longer than stall_after is closed and opened again; not
-    for sources where silence says nothing about the device (the simulated one).
-    """
+    """deliver(frame, facts) is called in the grabbing thread. grab_timeout: s. reopen_silent: see
+    Source."""
 
     def __init__(
         self,
@@ -63,7 +60,7 @@ class Grabber:
         self._source = source
         self._deliver = deliver
         self._log = log
-        self._vigilance = StreamMonitor(frozen_after, stall_after)
+        self._monitor = StreamMonitor(frozen_after, stall_after)
         self._reopen_silent = reopen_silent
         self._grab_timeout = grab_timeout
         self._backoff = backoff or Backoff()
@@ -103,27 +100,24 @@ class Grabber:
         return self.facts
 
     def run(self) -> None:
-        """Frames that are seen from now on are delivered."""
+        """Deliver the frames from now on."""
         with self._gate:
             self._session += 1
             self._fresh = False
             with self._lock:
-                self._vigilance.begin(self._now())
+                self._monitor.begin(self._now())
             self._running.set()
         self._wake.set()
 
     def pause(self) -> None:
-        """Once this returned, nothing is delivered, not even by a grab that returns later."""
+        """After this returns nothing is delivered, not even by a grab that returns later."""
         with self._gate:
             self._session += 1
             self._running.clear()
 
     def close(self, timeout: float = 2.0) -> bool:
-        """Whether the thread ended; a device may hang in its driver.
-
-        Then the thread is left behind with its own source. It delivers nothing any more, and when
-        the driver lets go of it, it closes that source and ends.
-        """
+        """Whether the thread ended. One that hangs in its driver is abandoned with its source: it
+        delivers nothing, and when the driver returns it closes that source and ends."""
         self._halt.set()
         self.pause()
         self._wake.set()
@@ -135,7 +129,7 @@ class Grabber:
     def health(self) -> Health:
         now = self._now()
         with self._lock:
-            v = self._vigilance
+            v = self._monitor
             since = self._busy_since
             silent = v.silent_for(now)
             stalled = self._running.is_set() and not self._ended and v.stalled(now)
@@ -161,8 +155,6 @@ class Grabber:
                 busy_for=busy_for,
             )
 
-    # -- the thread ------------------------------------------------------------------------------
-
     def _run(self) -> None:
         try:
             self.facts = self._source.open()
@@ -187,7 +179,7 @@ class Grabber:
         self._busy_since = self._now()
         try:
             if not self._fresh:
-                # What the device buffered while nobody asked is old, and would be stamped now.
+                # Frames that the device buffered are old, and would be stamped now.
                 self._source.discard()
                 self._fresh = True
             frame = self._source.grab(self._grab_timeout)
@@ -197,8 +189,8 @@ class Grabber:
                 return
             now = self._now()
             with self._lock:
-                stalled = self._vigilance.stalled(now)
-                silent = self._vigilance.silent_for(now)
+                stalled = self._monitor.stalled(now)
+                silent = self._monitor.silent_for(now)
             if stalled and self._reopen_silent:
                 self._reopen(f'no frame for {silent:.1f} s')
         except SourceEndedError as error:
@@ -208,7 +200,7 @@ class Grabber:
         except CameraError as error:
             self._reopen(str(error))
         except Exception as error:
-            # A driver's own exceptions, or a frame that could not be delivered.
+            # Raised by a driver, or a frame that could not be delivered.
             self._reopen(f'{type(error).__name__}: {error}')
         finally:
             self._busy_since = None
@@ -221,22 +213,22 @@ class Grabber:
                 f'a frame of {width} x {height}, '
                 f'the camera was opened with {self.facts.width} x {self.facts.height}'
             )
-        # Held while delivering, so that pause() can promise that nothing comes after it.
+        # Held while delivering, so that nothing is delivered after pause().
         with self._gate:
             if session != self._session or self._halt.is_set():
                 return
             if frame.stamp_ns <= self._last_ns:
-                # Listeners take the stamp as the sequence. One that does not advance is no news,
-                # and no sign of life either: when that goes on, it is a stall.
+                # Subscribers take the stamp as the sequence. One that does not advance is neither
+                # a new frame nor a heartbeat: if that continues, it is a stall.
                 with self._lock:
                     self._repeated += 1
                     self._repeated_running += 1
                 return
             self._last_ns = frame.stamp_ns
             self._deliver(frame, self.facts)
-            # Only what could be delivered is a sign of life.
+            # Only a delivered frame is a heartbeat.
             with self._lock:
-                self._vigilance.frame(frame.color, self._now())
+                self._monitor.frame(frame.color, self._now())
                 self._problem = ''
                 self._repeated_running = 0
             self._backoff.succeed()
@@ -248,7 +240,7 @@ class Grabber:
             self._log(f'closing the camera: {type(error).__name__}: {error}')
 
     def _reopen(self, why: str) -> None:
-        """Close, wait, open, until it works or the grabber is halted."""
+        """Close, wait, open, until it works or the grabber is stopped."""
         with self._lock:
             self._problem = why
         self._log(f'camera lost: {why}')
@@ -259,7 +251,7 @@ class Grabber:
                 return
             try:
                 self.facts = self._source.open()
-            except Exception as error:  # whatever its driver raises, it is not there yet
+            except Exception as error:  # a driver may raise anything
                 with self._lock:
                     self._problem = f'{why}; opening again: {error}'
                 self._log(f'camera still lost: {error}')
@@ -267,6 +259,6 @@ class Grabber:
             self._fresh = True
             with self._lock:
                 self._reopened += 1
-                self._vigilance.begin(self._now())
+                self._monitor.begin(self._now())
             self._log(f'camera opened again: {self.facts.device}')
             return

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The node `camera`: one source, one grabbing thread that publishes, parameters and diagnostics."""
+"""The node `camera`: one source, one grabbing thread that publishes, and diagnostics."""
 
 from __future__ import annotations
 
@@ -19,52 +19,14 @@ from vla_common.node_main import run
 from vla_common.states import Level
 from vla_robot import RobotModel, load_robot
 
-SIM_RATE = 16.0  # Hz; at least 15 are promised
-RECORDING = '.db3'  # of a RealSense
-# The parameter that says which device, and what it may say.
-WANTED = {
-    'mujoco': ('source', 'a simulated camera'),
-    'replay': ('path', 'a folder of images of one size, or a video file'),
-    'usb': ('device', 'index or path of a USB camera'),
-    'realsense': ('device', 'serial number of a RealSense, or a recording (.db3)'),
-}
-
 
 def make_source(params: Any, robot: RobotModel) -> Source:
-    """The source that the parameters name; its module, and what it needs, is imported only now."""
-    p = params
-    if p.source == 'mujoco':
-        from vla_camera.sources.mujoco import MujocoSource
-
-        width = p.width or robot.camera.width
-        height = p.height or robot.camera.height
-        rate = p.rate or SIM_RATE
-        return MujocoSource(robot, width, height, rate, backend=p.backend, depth=p.depth)
-    if p.source == 'replay':
-        from vla_camera.sources.replay import ReplaySource
-
-        return ReplaySource(p.path, p.rate, p.loop)
-    if p.source == 'usb':
-        from vla_camera.sources.usb import UsbSource
-
-        return UsbSource(p.device, p.width, p.height, p.rate)
-    if p.source == 'realsense':
-        from vla_camera.sources.realsense import RealSenseSource
-
-        return RealSenseSource(
-            '' if p.device.endswith(RECORDING) else p.device,
-            p.width,
-            p.height,
-            p.rate,
-            recording=p.path or (p.device if p.device.endswith(RECORDING) else ''),
-            loop=p.loop,
-            depth=p.depth,
-        )
-    raise ConfigError('parameters', 'source', p.source, 'one of ' + ', '.join(SOURCES))
+    """The source named by the parameters; its module, with its libraries, is imported only now."""
+    return SOURCES.load(params.source, 'parameters', 'source').from_parameters(params, robot)
 
 
 class CameraNode(VlaLifecycleNode):
-    """make_source: tests put in a source that fails."""
+    """make_source: creates the source; tests pass one that fails."""
 
     def __init__(self, make_source: Any = make_source, **node_options: Any) -> None:
         super().__init__('camera', 'vla_camera', **node_options)
@@ -76,22 +38,19 @@ class CameraNode(VlaLifecycleNode):
         robot = load_robot(p.robot)
         self._frame_id = p.frame_id or robot.frames['head_camera']
         self._source = self._make_source(p, robot)
-        simulated = hasattr(self._source, 'state_arrived')
         grabber = Grabber(
             self._source,
             self._publish,
             self.get_logger().warning,
             p.frozen_after,
             p.stall_after,
-            reopen_silent=not simulated,
+            reopen_silent=self._source.reopen_silent,
         )
         self._grabber = grabber
         try:
             facts = grabber.open(p.open_timeout)
         except (CameraError, TimeoutError) as error:
-            key, wanted = WANTED[p.source]
-            if p.source == 'realsense' and p.path:
-                key, wanted = 'path', 'a recording (.db3)'
+            key, wanted = self._source.device_parameter(p)
             place = f'parameters of {self.get_fully_qualified_name()}'
             raise ConfigError(place, key, str(error), wanted) from error
         self._size = (facts.width, facts.height)
@@ -104,30 +63,24 @@ class CameraNode(VlaLifecycleNode):
         self._depth_out = None
         if facts.depth:
             self._depth_out = self.add_publisher(topics.DEPTH_IMAGE)
-        if simulated:
-            self.subscribe(
-                topics.SCENE,
-                lambda message: self._source.scene_arrived(message.data),
-                always=True,
-            )
-            state = ('qpos', 'scene_digest', 'header.stamp')
-            arrived = self._source.state_arrived
-            self.subscribe_fields(topics.WORLD_STATE, state, arrived)
+        self._source.connect(self)
         self.get_logger().info(
             f'{facts.device}: {facts.width} x {facts.height} at {facts.rate:g} Hz'
             + (', with depth' if facts.depth else '')
         )
 
     def _check_facts(self, facts: CameraFacts) -> None:
-        """Tell what the device made of what was asked for."""
+        """Warn where the device did not take a requested setting."""
         p = self.params
-        for name, asked, got in (
+        for name, requested, actual in (
             ('width', p.width, facts.width),
             ('height', p.height, facts.height),
             ('rate', p.rate, facts.rate),
         ):
-            if asked and got and abs(asked - got) > 0.5:
-                self.get_logger().warning(f'{name} {asked:g} was asked for, the camera has {got:g}')
+            if requested and actual and abs(requested - actual) > 0.5:
+                self.get_logger().warning(
+                    f'{name} {requested:g} was requested, the camera has {actual:g}'
+                )
 
     def start(self) -> None:
         self._grabber.run()
@@ -138,7 +91,7 @@ class CameraNode(VlaLifecycleNode):
     def teardown(self) -> None:
         grabber, self._grabber = self._grabber, None
         if grabber is not None and not grabber.close():
-            self.get_logger().error('the device hangs in its driver; its thread is left behind')
+            self.get_logger().error('the device hangs in its driver; its thread is abandoned')
 
     def diagnose(self) -> tuple[Level, str, dict[str, str]]:
         health = self._grabber.health()
@@ -161,21 +114,19 @@ class CameraNode(VlaLifecycleNode):
             return Level.WARNING, 'inactive', values
         if health.ended:
             return Level.DANGER, health.problem, values
-        waiting = getattr(self._source, 'waiting_for', '')
-        if waiting:
-            return Level.DANGER, waiting, values
+        if self._source.waiting_for:
+            return Level.DANGER, self._source.waiting_for, values
         if health.problem:
             return Level.DANGER, health.problem, values
         if health.frozen:
-            told = f'frozen: the same image for {health.same_for:.1f} s'
-            return Level.DANGER, told, values
+            return Level.DANGER, f'frozen: the same image for {health.same_for:.1f} s', values
         return Level.SAFE, f'{health.rate:.1f} Hz', values
 
     def _calibration_now(self, facts: CameraFacts) -> Calibration:
         return self._calibration or facts.calibration
 
     def _publish(self, frame: Frame, facts: CameraFacts) -> None:
-        """In the grabbing thread. camera_info comes last: it is the heartbeat."""
+        """Called in the grabbing thread. camera_info comes last: it is the heartbeat."""
         stamp = ns_to_stamp(frame.stamp_ns)
         height, width = frame.color.shape[:2]
         if (width, height) != self._size:

@@ -1,16 +1,16 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What sources give, and how they fail."""
+"""Interface of camera sources: frames, calibration, errors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 
 class CameraError(RuntimeError):
-    """A source failed; the message says what was found and what to do."""
+    """A source failed; the message names what was found and what to do."""
 
 
 class DeviceMissingError(CameraError):
@@ -18,16 +18,16 @@ class DeviceMissingError(CameraError):
 
 
 class DeviceLostError(CameraError):
-    """The device was there and is gone, or gives nothing usable any more."""
+    """The device was open and is gone, or delivers nothing usable."""
 
 
 class SourceEndedError(CameraError):
-    """A recording is over: nothing is wrong, and nothing more will come."""
+    """A recording is over; this is not a fault."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Pixels; REP-104. fx 0 means that nobody calibrated this camera."""
+    """Pixels; REP-104. fx 0: not calibrated."""
 
     fx: float = 0.0
     fy: float = 0.0
@@ -39,7 +39,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class CameraFacts:
-    """What the device really gives, read back after it was opened. rate: Hz, 0 unknown."""
+    """The actual settings of the device, read back after opening. rate: Hz, 0 unknown."""
 
     device: str
     width: int
@@ -52,8 +52,8 @@ class CameraFacts:
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture. color: uint8 RGB (h, w, 3). depth: float32 (h, w) m along the optical axis,
-    aligned to color, NaN or inf where unknown. stamp_ns: system clock, when the light was seen."""
+    """One image. color: uint8 RGB (h, w, 3). depth: float32 (h, w) m along the optical axis,
+    aligned to color, NaN or inf where unknown. stamp_ns: system clock, at exposure."""
 
     color: np.ndarray
     depth: np.ndarray | None
@@ -61,26 +61,48 @@ class Frame:
 
 
 class Source(Protocol):
-    """One kind of camera. One thread calls everything here."""
+    """One kind of camera, registered by name in `vla_camera.sources`; derive from this class. One
+    thread calls open, grab, discard and close.
+
+    Attributes:
+        reopen_silent: close and open the device again when it is silent; False where silence says
+            nothing about the device.
+        waiting_for: input without which there is no image, for diagnostics; empty for none.
+    """
+
+    reopen_silent: bool = True
+    waiting_for: str = ''
+
+    @classmethod
+    def from_parameters(cls, params: Any, robot: Any) -> Source:
+        """The source that the node's parameters describe, for a vla_robot RobotModel."""
+        ...
+
+    @classmethod
+    def device_parameter(cls, params: Any) -> tuple[str, str]:
+        """The parameter that names the device, and its allowed values, for errors."""
+        return 'source', 'a camera that opens'
+
+    def connect(self, node: Any) -> None:
+        """Subscribe to what the source needs, at configure."""
 
     def open(self) -> CameraFacts:
         """Raise DeviceMissingError, or DeviceLostError, naming what was found."""
         ...
 
     def grab(self, timeout: float) -> Frame | None:
-        """The next new frame, None if none came within timeout s. Never the same frame twice.
+        """The next new frame, None if none arrived within timeout s. Never the same frame twice.
 
         Raises DeviceLostError (worth reopening) or SourceEndedError (not worth it).
         """
         ...
 
     def discard(self) -> None:
-        """Forget what waits in the device: it was seen before anybody asked for it."""
-        ...
+        """Drop frames that the device buffered: they are old."""
 
     def notes(self) -> dict[str, str]:
-        """What is particular to this source, for diagnostics. Called from another thread."""
-        ...
+        """Values of this source for diagnostics. Called from another thread."""
+        return {}
 
     def close(self) -> None:
         """Idempotent."""

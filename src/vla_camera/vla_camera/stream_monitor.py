@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Is the camera seeing? Frozen pictures, stalls and how long to wait before trying again; pure."""
+"""Frozen images, stalls, and the pause before a device is opened again."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from vla_common.clock import RateMeter
 
 
 class StreamMonitor:
-    """Fed with every frame that leaves; times are steady, s.
+    """Watches every delivered frame; times are steady, s.
 
-    frozen_after: the device keeps delivering, and it is byte for byte the same picture.
-    stall_after: the device delivers nothing.
+    frozen_after: of byte-identical images. stall_after: without any.
     """
 
     def __init__(self, frozen_after: float, stall_after: float) -> None:
@@ -30,7 +29,7 @@ class StreamMonitor:
         self._stalled = False
 
     def begin(self, now: float) -> None:
-        """The device was opened, or the node activated: silence counts from here."""
+        """The device was opened or the node activated: silence counts from here."""
         self._begun = now
         self._last = None
         self._crc = None

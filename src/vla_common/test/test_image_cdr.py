@@ -41,5 +41,5 @@ def test_cut_message_is_refused():
         Image(height=1, width=4, step=12, encoding='rgb8', data=b'x' * 12)
     )
     for length in range(4, len(serialized) - 4, 3):
-        with pytest.raises(ValueError, match='no sensor_msgs/Image'):
+        with pytest.raises(ValueError, match='not a sensor_msgs/Image'):
             read_image(serialized[:length])

@@ -48,7 +48,7 @@ class Counter(VlaLifecycleNode):
     def setup(self):
         self.calls.append('setup')
         self.count = 0
-        self.out = self.add_publisher(Topic('/count', 'std_msgs/msg/Int64', 'counter'))
+        self.out = self.add_publisher(Topic('/count', 'std_msgs/msg/Int64', '', 'counter'))
         self.add_timer(self.params.period, self.tick)
         self.add_service(Trigger, '/count/touch', lambda request, response: response)
         if self.broken_setup:

@@ -31,7 +31,7 @@ def test_the_tables_are_written_once_and_then_unchanged(tmp_path):
     assert '| `command_timeout` | double | s | 0.01 … 1 | **must be given** |' in text
     inputs, outputs = text.split('<!-- inputs of safety_filter: end -->')
     assert '| `/vla/action_chunk` | `trajectory_msgs/msg/JointTrajectory` | COMMAND |' in inputs
-    assert '| `/safety/status` | `vla_interfaces/msg/SafetyStatus` | STATE | heartbeat' in outputs
+    assert '| `/safety/status` | `vla_interfaces/msg/SafetyStatus` | STATE | state, ' in outputs
     assert markers('transitions') in text
     assert not write_tables(tmp_path)
 

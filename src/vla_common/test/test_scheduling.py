@@ -7,12 +7,12 @@ import sys
 from vla_common.scheduling import Priority, request_realtime
 
 
-def test_the_one_that_can_stop_the_robot_comes_first():
+def test_the_process_that_can_stop_the_robot_has_the_highest_priority():
     assert max(Priority) == Priority.SUPERVISOR
     assert max(Priority) < 50, 'above the kernel threads that serve interrupts'
 
 
-def test_without_permission_the_process_goes_on_and_is_told_what_to_do(monkeypatch):
+def test_without_permission_the_process_continues_and_reports_what_to_do(monkeypatch):
     def refuse(*arguments):
         raise PermissionError(errno.EPERM, 'Operation not permitted')
 
@@ -23,31 +23,34 @@ def test_without_permission_the_process_goes_on_and_is_told_what_to_do(monkeypat
     assert 'limits.d' in told
 
 
-def test_threads_made_after_it_inherit_the_priority():
-    script = (
-        'import os, threading\n'
-        'from vla_common.scheduling import Priority, request_realtime\n'
-        'said = request_realtime(Priority.DRIVER)\n'
+def run(script):
+    """Run a script with an assertion in a process of its own."""
+    prelude = (
+        'import os, pathlib, re, threading\n'
+        'from vla_common.scheduling import NormalPriority, Priority, Scheduled, request_realtime\n'
         'seen = []\n'
-        't = threading.Thread(target=lambda: seen.append(os.sched_getparam(0).sched_priority))\n'
-        't.start(); t.join()\n'
-        'assert seen == [30 if "SCHED_FIFO" in said and "no real" not in said else 0], (said, seen)'
+        'def look(): seen.append(os.sched_getparam(0).sched_priority)\n'
+        'def look_from_thread(): t = threading.Thread(target=look); t.start(); t.join()\n'
     )
     environment = {name: value for name, value in os.environ.items() if name != 'VLA_REALTIME'}
-    subprocess.run([sys.executable, '-c', script], check=True, env=environment)
+    subprocess.run([sys.executable, '-c', prelude + script], check=True, env=environment)
 
 
-def test_with_the_priority_its_memory_stays_or_it_says_that_it_does_not():
-    script = (
-        'import pathlib, re\n'
-        'from vla_common.scheduling import Priority, request_realtime\n'
+def test_threads_created_after_it_inherit_the_priority():
+    run(
+        'said = request_realtime(Priority.DRIVER)\n'
+        'look_from_thread()\n'
+        'assert seen == [30 if "SCHED_FIFO" in said and "no real" not in said else 0], (said, seen)'
+    )
+
+
+def test_with_the_priority_its_memory_is_locked_or_it_reports_that_it_is_not():
+    run(
         'said = request_realtime(Priority.DRIVER)\n'
         'locked = re.search(r"VmLck:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())\n'
         'wanted = "SCHED_FIFO" in said and "not locked" not in said\n'
         'assert (int(locked[1]) > 0) == wanted, (said, locked[0])'
     )
-    environment = {name: value for name, value in os.environ.items() if name != 'VLA_REALTIME'}
-    subprocess.run([sys.executable, '-c', script], check=True, env=environment)
 
 
 def test_it_can_be_switched_off(monkeypatch):
@@ -56,21 +59,15 @@ def test_it_can_be_switched_off(monkeypatch):
     assert request_realtime(Priority.DRIVER) == 'default scheduling'
 
 
-def test_what_may_take_long_and_the_threads_it_makes_run_at_default_priority():
-    script = (
-        'import os, threading\n'
-        'from vla_common.scheduling import NormalPriority, Priority, Scheduled, request_realtime\n'
+def test_long_work_and_the_threads_it_creates_run_at_default_priority():
+    run(
         'said = request_realtime(Priority.INFERENCE)\n'
-        'seen = []\n'
-        'def look(): seen.append(os.sched_getparam(0).sched_priority)\n'
         'with NormalPriority():\n'
         '    look()\n'
-        '    t = threading.Thread(target=look); t.start(); t.join()\n'
+        '    look_from_thread()\n'
         'look()\n'
         'with Scheduled(Priority.MONITOR): look()\n'
         'look()\n'
         'granted = 10 if "SCHED_FIFO" in said and "no real" not in said else 0\n'
         'assert seen == [0, 0, granted, 2 * granted, granted], (said, seen)'
     )
-    environment = {name: value for name, value in os.environ.items() if name != 'VLA_REALTIME'}
-    subprocess.run([sys.executable, '-c', script], check=True, env=environment)

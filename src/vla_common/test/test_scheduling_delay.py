@@ -16,7 +16,7 @@ def account():
 
 
 def told(account, duration):
-    said = account.tell(duration)
+    said = account.describe(duration)
     found = re.match(r'worked (\d+), waited (\d+) for a processor, slept (\d+) ms', said)
     return [int(number) for number in found.groups()]
 
@@ -43,11 +43,11 @@ def test_a_thread_that_works_is_said_to_have_worked(account):
 def test_what_the_host_took_is_said(account, monkeypatch):
     stolen = account._steal()
     monkeypatch.setattr(account, '_steal', lambda: stolen + 0.12)
-    assert 'the host took 120 ms of this virtual machine' in account.tell(0.15)
+    assert 'the host took 120 ms of this virtual machine' in account.describe(0.15)
 
 
 def test_a_kernel_without_the_account_is_no_error(monkeypatch):
     monkeypatch.setattr(scheduling_delay, '_open', lambda path: None)
     account = SchedulingDelay()
     account.mark(1.0)
-    assert account.tell(0.2) == ''
+    assert account.describe(0.2) == ''

@@ -14,8 +14,8 @@ from vla_common.testing import wait_until
 from vla_common.topics import Topic
 
 FIELDS = ('name', 'position')
-HEARD = Topic('/heard', 'sensor_msgs/msg/JointState', '', qos='EVENT')
-LOOKED_AT = Topic('/looked_at', 'sensor_msgs/msg/JointState', '', qos='EVENT')
+HEARD = Topic('/heard', 'sensor_msgs/msg/JointState', '', '', qos='EVENT')
+LOOKED_AT = Topic('/looked_at', 'sensor_msgs/msg/JointState', '', '', qos='EVENT')
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vla_common.clock import ManualClock, RateMeter, first_sequence
-from vla_common.levels import Hysteresis
-from vla_common.states import Level
+from vla_common.states import Hysteresis, Level
 from vla_common.watchdog import Watchdog
 
 

@@ -1,18 +1,17 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Serialised messages, read and written in place.
+"""Serialized messages read and written in place.
 
-A control loop that hears 200 messages a second wants a stamp and some arrays of each, yet rclpy
-makes a Python object of every field, 32 joint names included: most of a node's CPU time. But from
-one message to the next only the numbers change. So the first message is read in full by rclpy, and
-with it the places of its numbers are learned; a later one is read in place if everything that is
-not a number (text, the lengths of sequences, the encoding, the size) is the same, bit for bit,
-and in full by rclpy otherwise. So whatever a standard publisher sends is understood, and whatever
-rclpy would refuse is refused.
+A control loop that receives 200 messages a second needs a stamp and some arrays of each, but rclpy
+creates a Python object for every field, 32 joint names included: most of a node's CPU time. From
+one message to the next only the numbers change. So rclpy deserializes the first message, and the
+places of its numbers are learned from it. A later one is read in place if everything else (text,
+lengths of sequences, encoding, size) is equal bit for bit, and by rclpy otherwise. So every
+standard publisher is understood, and what rclpy rejects is rejected.
 
-The format is CDR as ROS 2 has it (OMG DDSI-RTPS 2.2 §10, "plain CDR"): four bytes that tell the
-encoding, then the fields in order, each number aligned to its own size counted from there, text as
-uint32 length with the closing zero, a sequence as uint32 count and its elements. Little endian is
-read in place; big endian goes through rclpy.
+The format is the CDR of ROS 2 (OMG DDSI-RTPS 2.2 §10, "plain CDR"): four bytes for the encoding,
+then the fields in order, each number aligned to its own size counted from there, text as uint32
+length with the closing zero, a sequence as uint32 count and its elements. Little endian is read in
+place; big endian goes through rclpy.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ _CODES = {
 
 @dataclass(frozen=True)
 class Slot:
-    """One place: `count` numbers (None: a single one) of struct's format `code` from `offset`."""
+    """A place: `count` numbers (None: a single one) of struct's format `code` from `offset`."""
 
     offset: int
     code: str
@@ -62,9 +61,9 @@ class Slot:
 
 @dataclass
 class Layout:
-    """Where what is in one serialised message.
+    """The places of the fields in one serialized message.
 
-    slots: by path ('header.stamp.sec', 'position'). fixed: spans that are no numbers. flags:
+    slots: by path ('header.stamp.sec', 'position'). fixed: spans that are not numbers. flags:
     offsets of booleans, which have two values only.
     """
 
@@ -75,10 +74,10 @@ class Layout:
 
     @classmethod
     def of(cls, kind: type, serialized: bytes) -> Layout:
-        """The layout of one message, which rclpy must have accepted (or made) before.
+        """The layout of one message, which rclpy must have accepted (or created).
 
         Raises:
-            ValueError: not plain little-endian CDR, or a type of field that is not read here.
+            ValueError: not plain little-endian CDR, or a field of an unsupported type.
         """
         if serialized[:2] != LITTLE_ENDIAN:
             raise ValueError('not little-endian CDR')
@@ -102,7 +101,7 @@ class Layout:
         elif isinstance(kind, definition.AbstractSequence):
             self._elements(kind.value_type, self._count(serialized), serialized, path)
         else:
-            raise ValueError(f'{path}: {kind} is not read here')
+            raise ValueError(f'{path}: {kind} is not supported')
 
     def _elements(self, kind: Any, count: int, serialized: bytes, path: str) -> None:
         if isinstance(kind, definition.BasicType):
@@ -112,7 +111,7 @@ class Layout:
             self._value(kind, serialized, f'{path}.{i}')
 
     def _number(self, path: str, code: str, count: int | None) -> None:
-        if count != 0:  # nothing is aligned for no elements
+        if count != 0:  # an empty sequence is not aligned
             self._align(struct.calcsize(code))
         slot = self.slots[path] = Slot(self.end, code, count)
         self.end = slot.stop
@@ -137,7 +136,7 @@ class Layout:
     def mask(self, size: int) -> int:
         """An integer with ones at every bit that two messages of this layout share.
 
-        What only fills up to an alignment is left out: writers leave there what they find.
+        Padding is left out: writers do not initialize it.
         """
         bits = bytearray(size)
         for start, stop in self.fixed:
@@ -147,17 +146,17 @@ class Layout:
         return int.from_bytes(bits, 'little')
 
     def without_padding(self, serialized: bytes) -> bytearray:
-        """A copy with zeros where rclpy's serialiser leaves what it found in memory."""
+        """A copy with zeros for the padding, which rclpy's serializer does not initialize."""
         clean = bytearray(self.end)
         for start, stop in (*self.fixed, *((s.offset, s.stop) for s in self.slots.values())):
             clean[start:stop] = serialized[start:stop]
         return clean
 
     def numbers(self, path: str) -> Slot:
-        """The slot of a field, or of a message that has nothing but numbers of one type.
+        """The slot of a field, or of a message that consists of numbers of one type.
 
         Raises:
-            KeyError: there is no such field, or it is something else.
+            KeyError: there is no such field, or it is of another kind.
         """
         if path in self.slots:
             return self.slots[path]
@@ -171,7 +170,7 @@ class Layout:
 
 
 def _fields(kind: type) -> list[tuple[str, Any]]:
-    # Of an instance: what SLOT_TYPES belongs to are the slots, with an underscore before.
+    # SLOT_TYPES belongs to __slots__, whose names have an underscore before.
     names = kind.get_fields_and_field_types()
     return list(zip(names, kind.SLOT_TYPES, strict=True))
 
@@ -180,7 +179,7 @@ def _code(kind: definition.BasicType) -> str:
     try:
         return _CODES[kind.typename]
     except KeyError:
-        raise ValueError(f'{kind.typename} is not read here') from None
+        raise ValueError(f'{kind.typename} is not supported') from None
 
 
 def _class(kind: definition.NamespacedType) -> type:
@@ -216,8 +215,8 @@ class Reader:
 
     Args:
         kind: the message's class.
-        fields: paths, 'header.stamp', 'position'. What `read` gives for each: a Time in ns (int);
-            a number; an array, or a message of nothing but numbers of one type, as a read-only
+        fields: paths, 'header.stamp', 'position'. `read` returns for each: a Time in ns (int); a
+            number; an array, or a message that consists of numbers of one type, as a read-only
             NumPy array (a Quaternion as x y z w); text and sequences of text as they are (the
             same object as long as the text is the same).
 
@@ -230,7 +229,7 @@ class Reader:
         self._fields = fields
         for path in fields:
             if any(name.isdecimal() for name in path.split('.')):
-                raise KeyError(path)  # it would be there in some messages only
+                raise KeyError(path)  # not every message has this element
         self._types = [_kind_of(kind, path) for path in fields]
         self._size = -1
         self._mask = self._fixed = 0
@@ -240,13 +239,13 @@ class Reader:
         self._scalars: list[tuple[int, int]] = []
         self._struct = struct.Struct('<')
         self.read_in_full = 0
-        """How many messages were not read in place."""
+        """Number of messages that were not read in place."""
 
     def read(self, serialized: bytes) -> list[Any]:
-        """The fields' values, in the order asked for. Arrays look into `serialized`.
+        """The fields' values, in order. Arrays are views of `serialized`.
 
         Raises:
-            Exception: whatever rclpy raises for a message that it cannot deserialise.
+            Exception: as rclpy raises for a message that it cannot deserialize.
         """
         if (
             len(serialized) != self._size
@@ -264,7 +263,7 @@ class Reader:
         return values
 
     def _learn(self, serialized: bytes) -> bytes:
-        """Have rclpy read the message, learn its layout; return it in little-endian CDR."""
+        """Deserialize with rclpy, learn the layout; return the message in little-endian CDR."""
         self._size = -1
         self.read_in_full += 1
         message = deserialize_message(serialized, self._kind)
@@ -289,7 +288,7 @@ class Reader:
                 else:
                     dtype = np.dtype(slot.code).newbyteorder('<')
                     self._arrays.append((place, dtype, slot.count, slot.offset))
-        # All single numbers in one go, in the order in which they stand.
+        # One struct for all single numbers, in the order of their places.
         pattern, at, count = '<', 0, 0
         for offset, code, goes_to, place in sorted(singles, key=lambda single: single[0]):
             pattern += f'{offset - at}x{code}'
@@ -304,7 +303,7 @@ class Reader:
 
 
 class Writer:
-    """Serialises messages that differ in some numbers only. Not thread-safe.
+    """Serializes messages that differ in some numbers only. Not thread-safe.
 
     Args:
         template: the message with everything else in it; its sequences have the length that is
@@ -327,7 +326,7 @@ class Writer:
         ]
 
     def write(self, *values: Any) -> bytes:
-        """The message with these values, in the order of the fields: what `publish` takes.
+        """The serialized message with these values, in the order of the fields, for `publish`.
 
         Raises:
             ValueError: an array of another length than the template's.

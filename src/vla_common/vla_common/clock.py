@@ -11,7 +11,7 @@ steady_now = time.monotonic
 
 
 class ManualClock:
-    """A steady clock that a test moves by hand."""
+    """A steady clock that a test advances."""
 
     def __init__(self, now: float = 0.0) -> None:
         self.now = now
@@ -20,16 +20,16 @@ class ManualClock:
         return self.now
 
     def advance(self, seconds: float) -> float:
-        """Move on by so many seconds; return the new time (s)."""
+        """Advance by `seconds`; return the new time (s)."""
         self.now += seconds
         return self.now
 
 
 class RateMeter:
-    """How often something happens, over a sliding window.
+    """Rate of an event over a sliding window.
 
     Args:
-        window: seconds looked back.
+        window: s.
     """
 
     def __init__(self, window: float = 1.0) -> None:
@@ -37,7 +37,7 @@ class RateMeter:
         self._ticks: deque[float] = deque()
 
     def tick(self, now: float) -> None:
-        """Note that it happened at steady time `now` (s)."""
+        """Count an event at steady time `now` (s)."""
         self._ticks.append(now)
         self._forget(now)
 
@@ -55,9 +55,9 @@ class RateMeter:
 
 
 def first_sequence() -> int:
-    """Where a publisher starts its `sequence`: microseconds of the wall clock, then +1 a message.
+    """The first `sequence` of a publisher: microseconds of the wall clock, then +1 per message.
 
-    So the count goes on increasing when the publisher is restarted, and a listener can tell its
-    new messages from replayed old ones without being told of the restart.
+    So the sequence also increases over a restart of the publisher, and a subscriber distinguishes
+    new messages from replayed ones without knowledge of the restart.
     """
     return time.time_ns() // 1000

@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """ROS domains of this machine: one launched robot in each.
 
-A second one would be heard by the nodes of the first, and both would stop: two supervisors, two
-drivers, and lifecycle calls that reach whichever node answers sooner.
+The nodes of two robots in one domain would receive each other's messages and both would stop: two
+supervisors, two drivers, and lifecycle calls that reach either node.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _held: dict[str, socket.socket] = {}
 
 
 def take_domain(domain: str) -> None:
-    """Hold `domain` until this process ends. It may launch in it again: one after the other.
+    """Hold `domain` until this process ends. The same process may take it again.
 
-    A name in Linux's abstract namespace: it reaches as far as discovery on localhost does (all
-    users of the machine, not another container), and a process that was killed leaves nothing.
+    The lock is a name in Linux's abstract namespace: it reaches as far as discovery on localhost
+    (all users of the machine, not another container), and a killed process leaves none.
 
     Raises:
         ConfigError: another process holds it; the message names that process.
@@ -38,40 +38,40 @@ def take_domain(domain: str) -> None:
         raise ConfigError(
             'environment',
             'ROS_DOMAIN_ID',
-            f'{domain}, in which {_holder(name)} has a robot up',
-            'a domain without a robot: end that launch, or export another ROS_DOMAIN_ID',
+            f'{domain}, where {_holder(name)} runs a robot',
+            'a free domain: end that launch, or export another ROS_DOMAIN_ID',
         ) from None
     _held[domain] = held
 
 
 def release_domains() -> None:
-    """Give up what this process holds: where launch ran in one that goes on, as in a test."""
+    """Release all domains of this process, for a process that continues after a launch (a test)."""
     while _held:
         _held.popitem()[1].close()
 
 
 def has_robot(domain: str) -> bool:
-    """Whether a process, be it this one, holds it."""
+    """Whether any process, also this one, holds it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
         try:
-            asking.bind(_name(domain))  # to connect would leave an entry in the holder's queue
+            asking.bind(_name(domain))  # connecting would leave an entry in the holder's queue
         except OSError:
             return True
         return False
 
 
 def reserve_domain(*taken: str) -> tuple[str, Any]:
-    """A domain for a robot of one's own, where none is up and none of `taken`, and what reserves
-    it, by the port lock with which launch tests do so, as long as that object lives."""
+    """A free domain other than `taken`, and the object that reserves it during its lifetime (the
+    port lock of launch tests)."""
     import domain_coordinator
 
-    refused = []
+    rejected = []
     while True:
         lock = domain_coordinator.domain_id()
         domain = str(lock.__enter__())
         if domain not in taken and not has_robot(domain):
             return domain, lock
-        refused.append(lock)  # held, so that the next is another
+        rejected.append(lock)  # held, so that the next is another
 
 
 def _name(domain: str) -> str:
@@ -79,7 +79,7 @@ def _name(domain: str) -> str:
 
 
 def _holder(name: str) -> str:
-    """The process that listens at `name`, in words."""
+    """The process that listens at `name`, for an error message."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
         asking.settimeout(1.0)
         try:
@@ -92,5 +92,5 @@ def _holder(name: str) -> str:
 
 
 def domain_of_this_process() -> str:
-    """The ROS domain that nodes started from here will be in."""
+    """The ROS domain of the nodes that this process starts."""
     return os.environ.get('ROS_DOMAIN_ID') or '0'

@@ -1,10 +1,10 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A node that a thread of its own spins, while others ask things of it.
+"""A node that a thread of its own spins while other threads use it.
 
-rclpy's executors gather what they wait for while other threads run. A subscription, client or
-publisher that another thread destroys in that moment makes the executor raise InvalidHandle, and
-the thread that spins it ends: the node is deaf from then on, and nothing says so. So what is to go
-goes by `destroy_later`, and whoever waits for something looks at `failure`.
+rclpy's executors collect their entities while other threads run. If another thread destroys a
+subscription, client or publisher in that moment, the executor raises InvalidHandle and the thread
+that spins it ends: the node receives nothing from then on, without any report. So entities are
+destroyed by `destroy_later`, and a waiting thread checks `failure`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from rclpy.node import Node
 from rclpy.task import Future
 
 _SLICE = 0.05
-"""s between two looks at whether it is over."""
+"""s between two checks for the end."""
 
 
 def destroy_later(node: Node, destroy: Callable[[], object]) -> None:
-    """Call ``destroy`` in the thread that spins the node: soon, or now if nobody spins it."""
+    """Call ``destroy`` in the thread that spins the node: soon, or now if no executor spins it."""
     executor = node.executor
     if executor is None:
         destroy()
@@ -57,10 +57,10 @@ class ExecutorThread:
         self._executor.shutdown()
 
     def stop(self) -> None:
-        """Ask it to end, without waiting."""
+        """Request the end, without waiting."""
         self._stop = True
 
     def close(self, timeout: float = 10.0) -> None:
-        """Ask it to end, and wait for it."""
+        """Request the end, and wait for it."""
         self.stop()
         self.thread.join(timeout)

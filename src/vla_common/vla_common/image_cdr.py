@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""sensor_msgs/Image read in place from its serialised form.
+"""sensor_msgs/Image read in place from its serialized form.
 
-rclpy makes an array of each image: 2.4 ms for 640 x 480, with the interpreter's lock held. The
-pixels are wanted as bytes only. The format is plain CDR (OMG DDSI-RTPS 2.2, section 10), little
+rclpy creates an array for each image: 2.4 ms for 640 x 480, with the interpreter's lock held. Only
+the bytes of the pixels are needed. The format is plain CDR (OMG DDSI-RTPS 2.2, section 10), little
 endian; anything else goes through rclpy.
 """
 
@@ -17,7 +17,7 @@ LITTLE_ENDIAN = b'\x00\x01'
 
 @dataclass(frozen=True)
 class WireImage:
-    """The fields of the message; content is a view into what was received."""
+    """The fields of the message; content is a view into the received bytes."""
 
     stamp_ns: int
     height: int
@@ -28,7 +28,7 @@ class WireImage:
 
 
 def read_image(serialized: bytes) -> WireImage:
-    """Raises ValueError for what is no such message."""
+    """The image in a serialized message. Raises ValueError for another message."""
     if serialized[:2] != LITTLE_ENDIAN:
         return _through_rclpy(serialized)
     body = memoryview(serialized)[HEADER:]
@@ -37,14 +37,14 @@ def read_image(serialized: bytes) -> WireImage:
         at = _aligned(12 + length)
         height, width, length = struct.unpack_from('<III', body, at)
         encoding = bytes(body[at + 12 : at + 12 + length]).rstrip(b'\0').decode('ascii')
-        # is_bigendian, one byte, is behind the text.
+        # is_bigendian, one byte, follows the text.
         at = _aligned(at + 12 + length + 1)
         step, count = struct.unpack_from('<II', body, at)
     except (struct.error, UnicodeDecodeError) as error:
-        raise ValueError(f'no sensor_msgs/Image: {error}') from error
+        raise ValueError(f'not a sensor_msgs/Image: {error}') from error
     content = body[at + 8 : at + 8 + count]
     if len(content) != count:
-        raise ValueError(f'no sensor_msgs/Image: {len(content)} bytes of {count}')
+        raise ValueError(f'not a sensor_msgs/Image: {len(content)} bytes of {count}')
     return WireImage(sec * 10**9 + nanosec, height, width, encoding, step, content)
 
 
@@ -59,7 +59,7 @@ def _through_rclpy(serialized: bytes) -> WireImage:
     try:
         m = deserialize_message(serialized, Image)
     except Exception as error:  # rclpy's own type, which it does not export
-        raise ValueError(f'no sensor_msgs/Image: {error}') from error
+        raise ValueError(f'not a sensor_msgs/Image: {error}') from error
     stamp = m.header.stamp
     stamp_ns = stamp.sec * 10**9 + stamp.nanosec
     return WireImage(stamp_ns, m.height, m.width, m.encoding, m.step, memoryview(m.data))

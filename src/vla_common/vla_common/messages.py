@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Conversions between message fields and plain numbers."""
+"""Conversion between message fields and numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NANOSECONDS = 1_000_000_000
 
 
 def stamp_to_ns(stamp: Time) -> int:
-    """Return a stamp in ns: exact, where a float of seconds is not (0.2 µs for today's dates)."""
+    """Return a stamp in ns: exact, unlike a float of seconds (0.2 µs for today's dates)."""
     return stamp.sec * NANOSECONDS + stamp.nanosec
 
 
@@ -34,9 +34,9 @@ def duration_to_seconds(duration: Duration) -> float:
 
 
 class JointOrder:
-    """Brings named joint values into the robot's order.
+    """Permutes named joint values into the robot's order.
 
-    The permutation is remembered: publishers send the same names each time.
+    The permutation is cached: publishers send the same names each time.
 
     Args:
         names: all joints, in the robot's order.
@@ -52,7 +52,7 @@ class JointOrder:
         """Return the robot's index of each of `names`.
 
         Raises:
-            KeyError: a name is unknown or stands twice.
+            KeyError: a name is unknown or repeated.
         """
         unknown = [name for name in names if name not in self._index]
         if unknown:
@@ -66,7 +66,7 @@ class JointOrder:
         """Write `values` (one per name, all joints) into `out` (n,) in the robot's order.
 
         Raises:
-            KeyError: unknown, missing or double names.
+            KeyError: unknown, missing or repeated names.
             ValueError: another number of values than names.
         """
         if names != self._cached_names:

@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""QoS profiles by name; the only place where the workspace chooses one.
+"""QoS profiles by name.
 
-No DDS deadline or liveliness is asked for: a publisher that does not offer it (a user with
-`ros2 topic pub`, a bag) would then be silently incompatible. Watchdogs sit in the listener and
-measure the age of the payload (`vla_common.watchdog`).
+No DDS deadline or liveliness is requested: a publisher that does not offer it (`ros2 topic pub`, a
+bag) would be incompatible without a report. Watchdogs are in the subscriber and measure the age of
+the payload (`vla_common.watchdog`).
 """
 
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -21,18 +21,18 @@ def _profile(
     )
 
 
-# Commands: only the newest counts, and it should arrive.
+# Commands: only the newest matters, and it must arrive.
 COMMAND = _profile(ReliabilityPolicy.RELIABLE)
-# State, for publishers: reliable, so that any reader can match.
+# State, for publishers: reliable, which matches every subscriber.
 STATE = _profile(ReliabilityPolicy.RELIABLE)
-# State, for readers on the control path: best effort, so that a frozen reader never holds up
-# a writer.
+# State, for subscribers on the control path: best effort, so that a frozen subscriber never blocks
+# a publisher.
 STATE_SUB = _profile(ReliabilityPolicy.BEST_EFFORT)
-# Camera images: a late one is worthless.
+# Camera images: a late one is useless.
 IMAGE = _profile(ReliabilityPolicy.BEST_EFFORT)
-# Facts that hold until replaced: a late joiner gets the last one.
+# Facts that hold until replaced: a late subscriber receives the last one.
 LATCHED = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
-# Things of which each one counts.
+# Events, of which each one matters.
 EVENT = _profile(ReliabilityPolicy.RELIABLE, depth=10)
 
 _PROFILES = {

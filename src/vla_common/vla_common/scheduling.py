@@ -1,16 +1,16 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Real-time priority for the processes that keep the robot on its feet.
+"""Real-time priority for the processes that keep the robot balanced.
 
 With both cores busy, a 100 Hz timer at default priority is late by 3.8 ms (p99), under SCHED_FIFO
-by 0.3 ms; and a driver that a renderer or a policy keeps off the CPU for 50 ms lets a biped fall.
-A page that has to come back from the disk takes as long: what these processes touched stays.
+by 0.3 ms. A biped falls if its driver gets no CPU for 50 ms because of a renderer or a policy. A
+page fault from disk takes as long, so the pages of these processes are locked in memory.
 
 The inference node has the lowest of these priorities for the work around its model; the model runs
-at the default one (`NormalPriority`). A chunk leaves in time while other processes compute, and a
-slow model does not keep the others from the CPU.
+at the default priority (`NormalPriority`). So a chunk is published in time while other processes
+compute, and a slow model does not block the others.
 
-The camera has none: on two full cores what it gained the model lost, and the robot stopped more
-often (measured; vla_supervisor/README.md, Known limits).
+The camera has none: with two busy cores its gain was the model's loss, and the robot stopped more
+often (measured; see vla_supervisor, Known limits).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from enum import IntEnum
 
 
 class Priority(IntEnum):
-    """SCHED_FIFO priorities; the one that can stop the robot comes first.
+    """SCHED_FIFO priorities; the process that can stop the robot has the highest.
 
     All stay below the kernel's own interrupt threads (50).
     """
@@ -37,14 +37,14 @@ class Priority(IntEnum):
 
 
 WITNESS = 45
-"""Of no part of the robot: of what measures how late the machine lets anybody run."""
+"""Priority of an observer that measures scheduling delays; not of a part of the robot."""
 
 
 def request_realtime(priority: Priority) -> str:
-    """Ask for real-time priority for this process; return in words what came of it.
+    """Request real-time priority for this process; return the result in words.
 
-    Call it before any thread is made: threads inherit it (the middleware's receive threads are
-    what carries an e-stop). `VLA_REALTIME=0` in the environment leaves the process as it is.
+    Call it before any thread is created: threads inherit it (an e-stop passes through the
+    middleware's receive threads). `VLA_REALTIME=0` in the environment disables it.
     """
     if priority == Priority.NORMAL or os.environ.get('VLA_REALTIME') == '0':
         return 'default scheduling'
@@ -55,18 +55,20 @@ def request_realtime(priority: Priority) -> str:
             f'no real-time priority ({error.strerror}): late ticks under load. To allow it: a line '
             f'"@realtime - rtprio 40" in /etc/security/limits.d, and the user in that group'
         )
-    told = f'real-time priority {int(priority)} (SCHED_FIFO)'
+    result = f'real-time priority {int(priority)} (SCHED_FIFO)'
     if not _keep_in_memory():
-        told += (
+        result += (
             '; memory not locked: late ticks when it gets short ("@realtime - memlock unlimited")'
         )
-    return told
+    return result
 
 
 class Scheduled:
-    """`with Scheduled(priority):` the calling thread has that priority, and afterwards the one from
-    before; the threads that are made meanwhile have it for good. Nothing changes where it may not,
-    or where `VLA_REALTIME` is 0."""
+    """`with Scheduled(priority):` gives the calling thread that priority, then the previous one.
+
+    Threads created inside keep it. Without permission, or where `VLA_REALTIME` is 0, nothing
+    changes.
+    """
 
     def __init__(self, priority: Priority) -> None:
         self._policy = os.SCHED_OTHER if priority == Priority.NORMAL else os.SCHED_FIFO
@@ -87,13 +89,13 @@ class Scheduled:
 
     def __exit__(self, *raised: object) -> None:
         if self._before is not None:
-            # Refused if the permission was taken away meanwhile: then it stays as it is.
+            # Rejected if the permission was withdrawn meanwhile: the priority stays.
             with suppress(PermissionError):
                 os.sched_setscheduler(0, *self._before)
 
 
 class NormalPriority(Scheduled):
-    """The default priority for what may take long, where the process has a real-time one."""
+    """The default priority for long work in a real-time process."""
 
     def __init__(self) -> None:
         super().__init__(Priority.NORMAL)
@@ -103,9 +105,9 @@ _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
 
 
 def _keep_in_memory() -> bool:
-    """Pin every page of this process once it was touched. False if the user may not (memlock)."""
-    # Under a limit, an allocation beyond it would fail later, in the middle of the work.
+    """Lock every touched page of this process. False without permission (memlock)."""
+    # With a limit, an allocation beyond it would fail later, during operation.
     if os.geteuid() and resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] != resource.RLIM_INFINITY:
         return False
-    # Not the pages that nobody touched: a robot model's libraries reserve gigabytes.
+    # Not untouched pages: a robot model's libraries reserve gigabytes.
     return ctypes.CDLL(None).mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) == 0

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Why did this thread not get on? Worked, waited for a processor, slept; and what the host took."""
+"""Scheduling delay of a thread: running, waiting for a processor, sleeping, taken by the host."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from contextlib import suppress
 from typing import NamedTuple
 
 _TICKS = os.sysconf('SC_CLK_TCK')
-_STEAL = 8  # which number of a processor's line in /proc/stat
+_STEAL = 8  # column of a processor's line in /proc/stat
 _LOOK_AT_HOST = 0.25
-"""s between two looks at /proc/stat, which cost 15 us each; the thread's own account costs 2."""
+"""s between two reads of /proc/stat, which take 15 µs each; the thread's own account takes 2."""
 
 
 class _Account(NamedTuple):
-    worked: float  # s on a processor; a virtual machine counts what its host took as worked
-    waited: float  # s ready to run, with no processor free for it
+    worked: float  # s on a processor; in a virtual machine including the time that the host took
+    waited: float  # s ready to run without a free processor
 
 
 class SchedulingDelay:
-    """The kernel's account of the thread that makes this object.
+    """The kernel's account of the thread that creates this object.
 
     From Linux's /proc/thread-self/schedstat (ns on the processor, ns on the run queue) and the
-    steal column of /proc/stat. Where the kernel has neither, nothing is said.
+    steal column of /proc/stat. Without them the description is empty.
     """
 
     def __init__(self) -> None:
@@ -32,29 +32,29 @@ class SchedulingDelay:
         self._looked, self._stolen = 0.0, self._steal()
 
     def mark(self, now: float) -> None:
-        """Begin to count here; ``now`` in steady seconds."""
+        """Begin to count at steady time ``now`` (s)."""
         self._account = self._read()
         if now - self._looked > _LOOK_AT_HOST:
             self._looked, self._stolen = now, self._steal()
 
-    def tell(self, duration: float) -> str:
-        """What became of the ``duration`` (s) since the last `mark`; empty if nobody knows."""
+    def describe(self, duration: float) -> str:
+        """Where the ``duration`` (s) since the last `mark` went; empty if unknown."""
         before, after = self._account, self._read()
         if before is None or after is None:
             return ''
         worked, waited = after.worked - before.worked, after.waited - before.waited
         slept = max(0.0, duration - worked - waited)
-        told = (
+        text = (
             f'worked {1e3 * worked:.0f}, waited {1e3 * waited:.0f} for a processor, '
             f'slept {1e3 * slept:.0f} ms'
         )
-        steal_time_ms = self._steal() - self._stolen
-        if steal_time_ms > 0.0:
-            told += f'; the host took {1e3 * steal_time_ms:.0f} ms of this virtual machine'
-        return told
+        stolen = self._steal() - self._stolen
+        if stolen > 0.0:
+            text += f'; the host took {1e3 * stolen:.0f} ms of this virtual machine'
+        return text
 
     def close(self) -> None:
-        """Give the files back."""
+        """Close the files."""
         for file in (self._scheduler, self._machine):
             if file is not None:
                 os.close(file)
@@ -67,14 +67,14 @@ class SchedulingDelay:
         return _Account(1e-9 * int(worked), 1e-9 * int(waited))
 
     def _steal(self) -> float:
-        """Seconds, of all processors together, that the host gave to others. 0 on bare metal."""
+        """s that the host took from all processors together; 0 on bare metal."""
         if self._machine is None:
             return 0.0
-        return steal_time_ms(os.pread(self._machine, 200, 0).split(b'\n', 1)[0])
+        return stolen_time(os.pread(self._machine, 200, 0).split(b'\n', 1)[0])
 
 
-def steal_time_ms(line: bytes) -> float:
-    """Seconds that the host gave to others, of a line of /proc/stat: one processor's, or all's."""
+def stolen_time(line: bytes) -> float:
+    """s that the host took, from a line of /proc/stat: of one processor, or of all."""
     columns = line.split()
     return int(columns[_STEAL]) / _TICKS if len(columns) > _STEAL else 0.0
 

@@ -1,8 +1,10 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Modes, behaviours, levels and states, as the constants of the messages in vla_interfaces.
+"""Levels, modes, behaviours and states, as the constants of the messages in vla_interfaces.
 
 A test compares each enumeration with its .msg file.
 """
+
+from __future__ import annotations
 
 from enum import Enum, IntEnum
 
@@ -14,6 +16,42 @@ class Level(IntEnum):
     WARNING = 1
     DANGER = 2
     EMERGENCY = 3
+
+
+class Hysteresis:
+    """A level that rises at once and falls only after a time with lower input.
+
+    It falls to the worst level of that time, so that an input that alternates between two levels
+    holds the upper one.
+
+    Args:
+        fall_after: s for which the input has to stay lower.
+    """
+
+    def __init__(self, fall_after: float) -> None:
+        self._fall_after = fall_after
+        self._level = Level.SAFE
+        self._lower_since: float | None = None
+        self._worst_since = Level.SAFE
+
+    @property
+    def level(self) -> Level:
+        """The level in force since the last update."""
+        return self._level
+
+    def update(self, level: Level, now: float) -> Level:
+        """Update with the input at steady time `now` (s); return the level in force."""
+        if level >= self._level:
+            self._level = level
+            self._lower_since = None
+            return self._level
+        if self._lower_since is None:
+            self._lower_since, self._worst_since = now, level
+        self._worst_since = max(self._worst_since, level)
+        if now - self._lower_since >= self._fall_after:
+            self._level = self._worst_since
+            self._lower_since = None
+        return self._level
 
 
 class Mode(IntEnum):

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What the commands share: progress bars, and errors as one line."""
+"""Shared by the commands: progress bars, argument types, errors as one line."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import math
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -27,7 +28,7 @@ console = Console(stderr=True)  # stdout belongs to results
 
 
 def progress(unit: str, *, passing: bool = False) -> Progress:
-    """A bar that counts `unit`, with time gone and time to go. passing: nothing of it stays."""
+    """A bar that counts `unit`, with elapsed and remaining time. passing: removed at the end."""
     return Progress(
         TextColumn('{task.description}'),
         BarColumn(),
@@ -44,8 +45,10 @@ def progress(unit: str, *, passing: bool = False) -> Progress:
 
 @contextlib.contextmanager
 def working() -> Iterator[Callable[[str], None]]:
-    """On a terminal, a line that says what is being done and for how long; what is yielded changes
-    it. It is gone at the end, and stdout (results) does not go through it."""
+    """On a terminal, a line with the current work and its duration, removed at the end.
+
+    Yields a function that changes the text. stdout (results) does not pass through it.
+    """
     columns = SpinnerColumn(), TextColumn('{task.description}'), TimeElapsedColumn()
     plain = {'redirect_stdout': False, 'redirect_stderr': False}
     mute = not console.is_terminal
@@ -64,52 +67,39 @@ def parser(name: str, description: str, epilog: str) -> argparse.ArgumentParser:
     )
 
 
-def positive(text: str) -> int:
-    """A whole number of at least 1, for argparse."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f'found {text}, wanted at least 1')
-    return number
+def _bounded(name: str, kind: type, lo: float, hi: float, wanted: str) -> Callable[[str], Any]:
+    """An argparse type: a finite number from `lo` to `hi`."""
+
+    def read(text: str) -> Any:
+        number = kind(text)
+        if not (lo <= number <= hi and math.isfinite(number)):
+            raise argparse.ArgumentTypeError(f'found {text}, wanted {wanted}')
+        return number
+
+    read.__name__ = name  # argparse shows it for a text that is not a number
+    return read
 
 
-def not_negative(text: str) -> int:
-    """A whole number of at least 0, for argparse."""
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f'found {text}, wanted at least 0')
-    return number
-
-
-def at_least_zero(text: str) -> float:
-    """A number of at least 0, for argparse: with NaN nothing would ever pass or fail."""
-    number = float(text)
-    if not 0.0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f'found {text}, wanted a number of at least 0')
-    return number
-
-
-def a_cosine(text: str) -> float:
-    """A number from -1 to 1, for argparse."""
-    number = float(text)
-    if not -1.0 <= number <= 1.0:
-        raise argparse.ArgumentTypeError(f'found {text}, wanted a number from -1 to 1')
-    return number
+positive = _bounded('positive', int, 1, math.inf, 'at least 1')
+not_negative = _bounded('not_negative', int, 0, math.inf, 'at least 0')
+at_least_zero = _bounded('at_least_zero', float, 0, math.inf, 'a number of at least 0')
+a_cosine = _bounded('a_cosine', float, -1, 1, 'a number from -1 to 1')
 
 
 def guarded(command: Callable[[list[str] | None], int], arguments: list[str] | None) -> int:
-    """Run `command`; a wrong file or a full disk is one line and exit code 2, Ctrl-C is 130."""
+    """Run `command`; an invalid file or a full disk is one line and exit code 2, Ctrl-C is 130."""
     try:
         return command(arguments)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
-    except OSError as error:  # a full disk, a file that may not be read or written
+    except OSError as error:  # a full disk, a file without permission
         if error.errno is None:
             raise
-        # A write says not of which file: the temporary ones are as large as any.
+        # The error of a write names no file; it may be a temporary one.
         where = error.filename or f'writing (temporary files are in {tempfile.gettempdir()})'
         print(f'{where}: {error.strerror}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print('interrupted; what was finished is kept', file=sys.stderr)
+        print('interrupted; finished results are kept', file=sys.stderr)
         return 130

@@ -1,19 +1,19 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A pytest fixture that gives each test a ROS of its own.
+"""The pytest fixture `ros`: a separate ROS context and domain for tests.
 
     from vla_common.testing import ros  # noqa: F401   (in conftest.py)
 
-    def test_the_filter_says_so_when_it_has_no_chunk(ros):
+    def test_the_filter_reports_a_missing_chunk(ros):
         node = ros.node(SafetyFilterNode, robot='humanoid32')
         probe = ros.probe()
         status = probe.subscribe(SafetyStatus, '/safety/status', qos.STATE)
         ros.configure(node); ros.activate(node)
         status.wait(1)
 
-Importing it also settles hypothesis for all tests of the process.
+Importing it also configures hypothesis for all tests of the process.
 
-Every test process gets a domain id that no other process on the machine holds (a port lock, as the
-real launch tests do it), so that tests can run twice at once and hear nobody else.
+Every test process gets a domain id that no other process on the machine holds (a port lock, as in
+launch tests), so that tests can run in parallel.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ from vla_common.executor_thread import ExecutorThread, destroy_later
 from vla_common.lifecycle import VlaLifecycleNode, reject_impossible_transitions
 
 PATIENCE = 30.0
-"""s to wait for what comes within one: the machine may be a crowded one."""
+"""s to wait for an event that takes less than one: the machine may be overloaded."""
 
 _domain_lock: Any = None
 
 if 'PYTEST_VERSION' in os.environ and find_spec('hypothesis'):
     from hypothesis import HealthCheck, settings
 
-    # The same examples each run, and none fails for being slow on a busy machine.
+    # The same examples in each run; none fails for being slow on a busy machine.
     settings.register_profile(
         'vla',
         deadline=None,
@@ -77,7 +77,7 @@ def wait_until(condition: Callable[[], bool], timeout: float = PATIENCE, what: s
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f'waited {timeout} s in vain for {what or condition}')
+            raise AssertionError(f'not within {timeout} s: {what or condition}')
         time.sleep(0.005)
 
 
@@ -114,7 +114,7 @@ class Collected:
         return self.messages
 
     def wait_for(self, condition: Callable[[Any], bool], timeout: float = PATIENCE) -> Any:
-        """Return the first message, from the ones already here on, for which `condition` holds."""
+        """Return the first message, received before or from now on, for which `condition` holds."""
         deadline = time.monotonic() + timeout
         seen = 0
         while True:
@@ -126,19 +126,19 @@ class Collected:
             if time.monotonic() > deadline:
                 last = self.messages[-1] if self.messages else 'none'
                 raise AssertionError(
-                    f'{self.topic}: none of {seen} messages in {timeout} s fits; last: {last}'
+                    f'{self.topic}: none of {seen} messages in {timeout} s matches; last: {last}'
                 )
             time.sleep(0.005)
 
 
 FOUND_WITHIN = 3.0
-"""s after which a service is called though it does not count as there. rmw_fastrtps calls it there
-when discovery lists as many readers of requests as writers of answers; what a process that ended
-left in that list can keep it so for minutes, while the server hears and answers all the same."""
+"""s after which a service is called though it is not reported as available. rmw_fastrtps reports it
+when discovery lists as many readers of requests as writers of responses. Entries of an ended
+process can delay that for minutes, while the server responds."""
 
 
 class Probe:
-    """A plain node that listens, publishes and calls services for a test."""
+    """A plain node that subscribes, publishes and calls services for a test."""
 
     def __init__(self, session: RosSession, node: Node) -> None:
         self._session = session
@@ -174,7 +174,7 @@ class Probe:
 
 
 ASK_AGAIN_AFTER = 10.0
-"""s without an answer from a node that is not in a transition."""
+"""s without a response from a node that is not in a transition."""
 
 _GOALS = {
     Transition.TRANSITION_CONFIGURE: 'inactive',
@@ -195,7 +195,7 @@ class RosSession:
         self._spinning: list[ExecutorThread] = []
 
     def node(self, make: type, **parameters: Any) -> Any:
-        """Make a node under test and spin it; `a__b=1` sets the parameter `a.b`."""
+        """Create a node under test and spin it; `a__b=1` sets the parameter `a.b`."""
         overrides = [
             Parameter(name.replace('__', '.'), value=value) for name, value in parameters.items()
         ]
@@ -217,16 +217,15 @@ class RosSession:
 
     @property
     def _escaped(self) -> list[Exception]:
-        """What ended a thread that spun a node."""
+        """The exceptions that ended a thread that spun a node."""
         return [spinning.failure for spinning in self._spinning if spinning.failure is not None]
 
     def change(self, node: Any, transition: int, timeout: float = 120.0) -> bool:
-        """Ask for a lifecycle transition through the service, as the supervisor does.
+        """Request a lifecycle transition through the service, as the supervisor does.
 
-        An answer can get lost (the server does not know the client's reader yet), and on a crowded
-        machine endpoints of one process were seen not to find each other: a node that gives no
-        answer and is not busy is asked again by a new client, and then its own state says whether
-        it is there.
+        A response can be lost (the server does not know the client's reader yet), and on an
+        overloaded machine endpoints of one process did not find each other. A node that gives no
+        response and is not busy is requested again by a new client; then its state decides.
         """
         asker = Node(f'asker_{time.monotonic_ns()}', context=self.context)
         executor = SingleThreadedExecutor(context=self.context)
@@ -239,7 +238,7 @@ class RosSession:
                 if not answer.done():
                     asked += 1
                     continue
-                # Asked again, a node that is there already refuses.
+                # A node that has reached the state already rejects the second request.
                 there = asked > 0 and self.state(node) == _GOALS.get(transition)
                 return bool(answer.result().success) or there
             raise AssertionError(
@@ -254,7 +253,7 @@ class RosSession:
     def _ask(
         self, asker: Node, executor: Any, node: Any, transition: int, deadline: float
     ) -> Future:
-        """One call; its future, done if it was answered."""
+        """One call; its future, done if a response came."""
         from lifecycle_msgs.srv import ChangeState
 
         name = f'{node.get_fully_qualified_name()}/change_state'
@@ -272,7 +271,7 @@ class RosSession:
             asker.destroy_client(client)
 
     def _whereabouts(self) -> str:
-        """Where the threads that spin the nodes are: the last lines of their stacks."""
+        """The ends of the stacks of the threads that spin the nodes."""
         frames = sys._current_frames()
         stacks = [
             ' < '.join(
@@ -314,9 +313,9 @@ class RosSession:
         escaped = self._escaped
         self._nodes.clear()
         self._spinning.clear()
-        # A lifecycle node's participant lives until the node is collected. Now, while nothing of
-        # this process speaks: in the middle of a later test it was seen to wait for ever in Fast
-        # DDS. An active node had frozen itself and all that was there (vla_common.lifecycle).
+        # A lifecycle node's participant lives until the node is collected. Collect it now: during
+        # a later test it once waited forever in Fast DDS. Activation had frozen all objects
+        # (vla_common.lifecycle).
         gc.unfreeze()
         gc.collect()
         if escaped:
@@ -325,7 +324,7 @@ class RosSession:
 
 @pytest.fixture
 def ros() -> Iterator[RosSession]:
-    """A ROS of the test's own; its nodes are taken down when the test ends."""
+    """A ROS session for one test; its nodes are destroyed when the test ends."""
     session = RosSession()
     yield session
     session.close()

@@ -20,20 +20,20 @@ class Topic:
     Args:
         name: absolute topic name.
         type: message type as `ros2 interface` writes it, e.g. 'sensor_msgs/msg/JointState'.
+        content: for the tables in the READMEs.
         publisher: node that publishes it; empty where users do.
         subscribers: nodes of this workspace that subscribe to it.
         qos: name of the publisher's profile in `vla_common.qos`.
-        heartbeat: the supervisor judges from it whether the publisher is alive.
         single_publisher: a second publisher is a fault: two commanders, or two sources of truth.
     """
 
     name: str
     type: str
+    content: str
     publisher: str
     subscribers: tuple[str, ...] = ()
     qos: str = 'STATE'
-    heartbeat: bool = False
-    single_publisher: bool = False
+    single_publisher: bool = True
 
     def message_type(self) -> type[Any]:
         """Import the message class."""
@@ -41,129 +41,73 @@ class Topic:
         return getattr(importlib.import_module(f'{package}.msg'), name)
 
 
-JOINT_COMMAND = Topic(
-    '/joint_command',
-    'sensor_msgs/msg/JointState',
-    'safety_filter',
-    ('hardware_driver',),
-    qos='COMMAND',
-    single_publisher=True,
-)
-SUPERVISOR_STATE = Topic(
-    '/supervisor/state',
-    'vla_interfaces/msg/SupervisorState',
-    'supervisor',
-    ('hardware_driver', 'safety_filter', 'inference'),
-    single_publisher=True,
-)
-ACTION_CHUNK = Topic(
-    '/vla/action_chunk',
-    'trajectory_msgs/msg/JointTrajectory',
-    'inference',
-    ('safety_filter',),
-    qos='COMMAND',
-    single_publisher=True,
-)
-JOINT_STATES = Topic(
-    '/joint_states',
-    'sensor_msgs/msg/JointState',
-    'hardware_driver',
-    ('inference', 'safety_filter', 'balance_monitor', 'state_publisher'),
-    single_publisher=True,
-)
-IMU = Topic(
-    '/imu/data',
-    'sensor_msgs/msg/Imu',
-    'hardware_driver',
-    ('inference', 'safety_filter', 'balance_monitor', 'state_publisher'),
-    single_publisher=True,
-)
-LEFT_FOOT_WRENCH = Topic(
-    '/foot_wrenches/left',
-    'geometry_msgs/msg/WrenchStamped',
-    'hardware_driver',
-    ('balance_monitor',),
-    single_publisher=True,
-)
-RIGHT_FOOT_WRENCH = Topic(
-    '/foot_wrenches/right',
-    'geometry_msgs/msg/WrenchStamped',
-    'hardware_driver',
-    ('balance_monitor',),
-    single_publisher=True,
-)
-HARDWARE_STATUS = Topic(
-    '/hardware/status',
-    'vla_interfaces/msg/DriverStatus',
-    'hardware_driver',
-    ('supervisor',),
-    heartbeat=True,
-    single_publisher=True,
-)
-JOINT_REFERENCE = Topic(
-    '/hardware/joint_reference',
-    'sensor_msgs/msg/JointState',
-    'hardware_driver',
-    ('safety_filter',),
-    single_publisher=True,
-)
-BATTERY = Topic('/battery_state', 'sensor_msgs/msg/BatteryState', 'hardware_driver')
-ROBOT_DESCRIPTION = Topic(
-    '/robot_description', 'std_msgs/msg/String', 'hardware_driver', qos='LATCHED'
-)
-WORLD_STATE = Topic(
-    '/sim/world_state', 'vla_interfaces/msg/WorldState', 'hardware_driver', ('camera',)
-)
-SCENE = Topic('/sim/scene', 'std_msgs/msg/String', 'hardware_driver', ('camera',), qos='LATCHED')
-PUSH = Topic('/sim/push', 'geometry_msgs/msg/WrenchStamped', '', ('hardware_driver',), 'COMMAND')
-SIM_FAULT = Topic('/sim/fault', 'std_msgs/msg/String', '', ('hardware_driver',), qos='COMMAND')
-BALANCE_STATE = Topic(
-    '/balance/state',
-    'vla_interfaces/msg/BalanceState',
-    'balance_monitor',
-    ('supervisor', 'safety_filter'),
-    heartbeat=True,
-    single_publisher=True,
-)
-BALANCE_MARKERS = Topic('/balance/markers', 'visualization_msgs/msg/MarkerArray', 'balance_monitor')
-COLOR_IMAGE = Topic(
-    '/camera/color/image_raw', 'sensor_msgs/msg/Image', 'camera', ('inference',), qos='IMAGE'
-)
-CAMERA_INFO = Topic(
-    '/camera/color/camera_info',
-    'sensor_msgs/msg/CameraInfo',
-    'camera',
-    ('supervisor',),
-    heartbeat=True,
-    single_publisher=True,
-)
-DEPTH_IMAGE = Topic(
-    '/camera/depth/image_raw', 'sensor_msgs/msg/Image', 'camera', ('inference',), qos='IMAGE'
-)
-SAFETY_STATUS = Topic(
-    '/safety/status',
-    'vla_interfaces/msg/SafetyStatus',
-    'safety_filter',
-    ('supervisor', 'inference'),
-    heartbeat=True,
-    single_publisher=True,
-)
-PROXIMITY = Topic('/proximity', 'sensor_msgs/msg/Range', '', ('safety_filter',))
-INSTRUCTION = Topic('/vla/instruction', 'std_msgs/msg/String', '', ('inference',), qos='COMMAND')
-INFERENCE_STATUS = Topic(
-    '/vla/inference_status',
-    'vla_interfaces/msg/InferenceStatus',
-    'inference',
-    ('supervisor',),
-    heartbeat=True,
-    single_publisher=True,
-)
-CHUNK_REPORT = Topic(
-    '/vla/chunk_report', 'vla_interfaces/msg/ChunkReport', 'inference', qos='EVENT'
-)
-DIAGNOSTICS = Topic(
-    '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', 'all nodes', ('supervisor',), qos='EVENT'
-)
+# fmt: off
+JOINT_COMMAND = Topic('/joint_command', 'sensor_msgs/msg/JointState',
+    'command to all joints; feed-forward effort', 'safety_filter', ('hardware_driver',),
+    qos='COMMAND')
+SUPERVISOR_STATE = Topic('/supervisor/state', 'vla_interfaces/msg/SupervisorState',
+    'mode, behaviour, motion epoch, speed scale, causes', 'supervisor',
+    ('hardware_driver', 'safety_filter', 'inference'))
+ACTION_CHUNK = Topic('/vla/action_chunk', 'trajectory_msgs/msg/JointTrajectory',
+    'joint targets over the horizon, stamped with the time of the observation', 'inference',
+    ('safety_filter',), qos='COMMAND')
+JOINT_STATES = Topic('/joint_states', 'sensor_msgs/msg/JointState',
+    'measured position, velocity and effort of all joints', 'hardware_driver',
+    ('inference', 'safety_filter', 'balance_monitor', 'state_publisher'))
+IMU = Topic('/imu/data', 'sensor_msgs/msg/Imu',
+    'orientation, angular velocity, linear acceleration', 'hardware_driver',
+    ('inference', 'safety_filter', 'balance_monitor', 'state_publisher'))
+LEFT_FOOT_WRENCH = Topic('/foot_wrenches/left', 'geometry_msgs/msg/WrenchStamped',
+    'wrench of the ground on the left foot', 'hardware_driver', ('balance_monitor',))
+RIGHT_FOOT_WRENCH = Topic('/foot_wrenches/right', 'geometry_msgs/msg/WrenchStamped',
+    'wrench of the ground on the right foot', 'hardware_driver', ('balance_monitor',))
+HARDWARE_STATUS = Topic('/hardware/status', 'vla_interfaces/msg/DriverStatus',
+    'behaviour, rest, standing, rejections, faults', 'hardware_driver', ('supervisor',))
+JOINT_REFERENCE = Topic('/hardware/joint_reference', 'sensor_msgs/msg/JointState',
+    'reference that the servos track', 'hardware_driver', ('safety_filter',))
+BATTERY = Topic('/battery_state', 'sensor_msgs/msg/BatteryState',
+    'battery', 'hardware_driver', single_publisher=False)
+ROBOT_DESCRIPTION = Topic('/robot_description', 'std_msgs/msg/String',
+    'URDF', 'hardware_driver', qos='LATCHED', single_publisher=False)
+WORLD_STATE = Topic('/sim/world_state', 'vla_interfaces/msg/WorldState',
+    'state of the simulated world', 'hardware_driver', ('camera',), single_publisher=False)
+SCENE = Topic('/sim/scene', 'std_msgs/msg/String',
+    'scene of the simulated world, JSON', 'hardware_driver', ('camera',), qos='LATCHED',
+    single_publisher=False)
+PUSH = Topic('/sim/push', 'geometry_msgs/msg/WrenchStamped',
+    'force on a link of the simulated robot', '', ('hardware_driver',), qos='COMMAND',
+    single_publisher=False)
+SIM_FAULT = Topic('/sim/fault', 'std_msgs/msg/String',
+    'fault to inject, with `sim.faults` only', '', ('hardware_driver',), qos='COMMAND',
+    single_publisher=False)
+BALANCE_STATE = Topic('/balance/state', 'vla_interfaces/msg/BalanceState',
+    'centre of mass, capture point, margin, level', 'balance_monitor',
+    ('supervisor', 'safety_filter'))
+BALANCE_MARKERS = Topic('/balance/markers', 'visualization_msgs/msg/MarkerArray',
+    'support polygon, centre of mass and capture point for rviz', 'balance_monitor',
+    single_publisher=False)
+COLOR_IMAGE = Topic('/camera/color/image_raw', 'sensor_msgs/msg/Image',
+    'color image, rgb8', 'camera', ('inference',), qos='IMAGE', single_publisher=False)
+CAMERA_INFO = Topic('/camera/color/camera_info', 'sensor_msgs/msg/CameraInfo',
+    'calibration, after each image and with its stamp', 'camera', ('supervisor',))
+DEPTH_IMAGE = Topic('/camera/depth/image_raw', 'sensor_msgs/msg/Image',
+    'depth image, 32FC1 in m or 16UC1 in mm', 'camera', ('inference',), qos='IMAGE',
+    single_publisher=False)
+SAFETY_STATUS = Topic('/safety/status', 'vla_interfaces/msg/SafetyStatus',
+    'state, violations, speed scale, counters', 'safety_filter', ('supervisor', 'inference'))
+PROXIMITY = Topic('/proximity', 'sensor_msgs/msg/Range',
+    'distance sensors', '', ('safety_filter',), single_publisher=False)
+INSTRUCTION = Topic('/vla/instruction', 'std_msgs/msg/String',
+    'instruction; empty ends the current one', '', ('inference',), qos='COMMAND',
+    single_publisher=False)
+INFERENCE_STATUS = Topic('/vla/inference_status', 'vla_interfaces/msg/InferenceStatus',
+    'state, instruction, latencies, confidence', 'inference', ('supervisor',))
+CHUNK_REPORT = Topic('/vla/chunk_report', 'vla_interfaces/msg/ChunkReport',
+    'delay, starvation, border and confidence of each chunk', 'inference', qos='EVENT',
+    single_publisher=False)
+DIAGNOSTICS = Topic('/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray',
+    'lifecycle state and status', 'all nodes', ('supervisor',), qos='EVENT', single_publisher=False)
+# fmt: on
 
 TOPICS: tuple[Topic, ...] = tuple(value for value in globals().values() if isinstance(value, Topic))
 BY_NAME: dict[str, Topic] = {topic.name: topic for topic in TOPICS}
@@ -172,7 +116,7 @@ HEARTBEAT_TOPIC: dict[str, str] = {
     topic.publisher: topic.name
     for topic in (HARDWARE_STATUS, BALANCE_STATE, CAMERA_INFO, SAFETY_STATUS, INFERENCE_STATUS)
 }
-"""The supervised nodes in bring-up order, each with the topic whose messages are its heartbeat."""
+"""The supervised nodes in bring-up order, each with the topic of its heartbeat."""
 
 SINGLE_PUBLISHER: tuple[str, ...] = tuple(t.name for t in TOPICS if t.single_publisher)
 
@@ -188,8 +132,8 @@ def outputs_table(node: str) -> str:
 
 
 def _table(topics: list[Topic]) -> str:
-    rows = ['| topic | type | QoS | |', '|---|---|---|---|']
+    rows = ['| topic | type | QoS | content |', '|---|---|---|---|']
     for t in topics:
-        notes = ['heartbeat'] * t.heartbeat + ['one publisher only'] * t.single_publisher
-        rows.append(f'| `{t.name}` | `{t.type}` | {t.qos} | {", ".join(notes)} |')
+        beat = '; heartbeat' * (t.name in HEARTBEAT_TOPIC.values())
+        rows.append(f'| `{t.name}` | `{t.type}` | {t.qos} | {t.content}{beat} |')
     return '\n'.join(rows)

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The watchdog that sits in the listener."""
+"""The watchdog in the subscriber."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import math
 
 
 class Watchdog:
-    """Age of the newest message of one source, fed only by messages that are really new.
+    """Age of the newest message of one source. Only new messages feed it.
 
-    A process that hangs while another of its threads goes on publishing the last value, a replayed
-    message or one out of order does not feed it: the sequence (a counter, or the stamp in
-    nanoseconds) has to advance.
+    The sequence (a counter, or the stamp in nanoseconds) must increase: a hanging process whose
+    other thread repeats the last value, a replayed message and one out of order do not feed it.
 
     Args:
         name: of the source, for reports.
@@ -28,11 +27,11 @@ class Watchdog:
 
     @property
     def alive_once(self) -> bool:
-        """Whether anything was ever received."""
+        """Whether a message was ever received."""
         return self._last_beat > -math.inf
 
     def beat(self, now: float, sequence: int | None = None) -> bool:
-        """Take one message at steady time `now` (s); return whether it was a new one."""
+        """Receive a message at steady time `now` (s); return whether it is new."""
         if sequence is not None:
             if self._last_sequence is not None and sequence <= self._last_sequence:
                 self.replayed += 1
@@ -47,11 +46,11 @@ class Watchdog:
         return now - self._last_beat
 
     def expired(self, now: float) -> bool:
-        """Return whether nothing new came for longer than the timeout, or nothing at all."""
+        """Return whether no new message came for longer than the timeout, or none at all."""
         # Written so that a NaN age counts as expired.
         return not self.age(now) <= self.timeout
 
     def reset(self) -> None:
-        """Forget everything, e.g. when the source was restarted and counts from zero again."""
+        """Forget everything, e.g. after a restart of the source, which counts from zero."""
         self._last_beat = -math.inf
         self._last_sequence = None

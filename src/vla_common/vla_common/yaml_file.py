@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Reading our YAML files: every mistake is one `ConfigError` with file, key, found and wanted."""
+"""Reading YAML files: every error is one `ConfigError` with file, key, found and wanted."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def load_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 class ConfigReader:
-    """Typed access to one mapping of a file; remembers what was read, to name what is unknown.
+    """Typed access to one mapping of a file. It records the keys read, to report unknown ones.
 
     Args:
         file: shown in errors.
@@ -86,7 +86,7 @@ class ConfigReader:
     ) -> float:
         wanted = 'a finite number' + _range(lo, hi)
         value = self.raw(key, default, wanted)
-        if value is default and key not in self._mapping:
+        if key not in self._mapping:
             return value
         return self._number(key, value, lo, hi, wanted)
 
@@ -95,7 +95,7 @@ class ConfigReader:
     ) -> int:
         wanted = 'a whole number' + _range(lo, hi)
         value = self.raw(key, default, wanted)
-        if value is default and key not in self._mapping:
+        if key not in self._mapping:
             return value
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.error(key, value, wanted)
@@ -104,7 +104,7 @@ class ConfigReader:
     def text(self, key: str, default: Any = REQUIRED, choices: Sequence[str] | None = None) -> str:
         wanted = 'one of ' + ', '.join(choices) if choices else 'a text'
         value = self.raw(key, default, wanted)
-        if value is default and key not in self._mapping:
+        if key not in self._mapping:
             return value
         if not isinstance(value, str) or (choices is not None and value not in choices):
             raise self.error(key, value, wanted)
@@ -112,7 +112,7 @@ class ConfigReader:
 
     def flag(self, key: str, default: Any = REQUIRED) -> bool:
         value = self.raw(key, default, 'true or false')
-        if value is default and key not in self._mapping:
+        if key not in self._mapping:
             return value
         if not isinstance(value, bool):
             raise self.error(key, value, 'true or false')
@@ -129,7 +129,7 @@ class ConfigReader:
         count = '' if length is None else f'{length} '
         wanted = f'a list of {count}finite numbers' + _range(lo, hi)
         value = self.raw(key, default, wanted)
-        if value is default and key not in self._mapping:
+        if key not in self._mapping:
             return value
         if not isinstance(value, list):
             raise self.error(key, value, wanted)
@@ -145,7 +145,7 @@ class ConfigReader:
     ) -> list[str]:
         wanted = 'a list of texts'
         value = self.raw(key, default, wanted)
-        if value is default and key not in self._mapping:
+        if key not in self._mapping:
             return value
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise self.error(key, value, wanted)
@@ -165,7 +165,7 @@ class ConfigReader:
         return {name: outer.section(name) for name in outer.keys()}  # noqa: SIM118
 
     def close(self) -> None:
-        """Raise for the first key that nobody read: a typo is never ignored."""
+        """Raise for the first key that was not read: a misspelt key is never ignored."""
         for key in self._mapping:
             if key not in self._read:
                 near = difflib.get_close_matches(str(key), sorted(self._read), n=1)

@@ -18,11 +18,13 @@ from onnx import numpy_helper
 
 from vla_common.testing import ros  # noqa: F401  a fixture
 from vla_common.yaml_file import load_yaml
+from vla_deploy.architectures import humanoid_vla
+from vla_deploy.atomic_io import write_policy
 from vla_deploy.exporting import export
 from vla_deploy.observations import Recording
 from vla_deploy.publishing import VerificationOptions
-from vla_deploy.reference_model import from_module
-from vla_deploy.staging import write_policy
+from vla_deploy.reference_model import HUMANOID_VLA, ReferenceModel, from_module
+from vla_models.network.humanoid_vla import HumanoidVLAConfig
 from vla_models.testing import layout, noise_dataset  # noqa: F401
 from vla_robot import load_robot
 
@@ -63,12 +65,48 @@ def recording(robot) -> Recording:
 
 
 @pytest.fixture(scope='session')
-def proof(robot, recording) -> VerificationOptions:
+def observed(recording, tmp_path_factory) -> list[str]:
+    """The recording as options of a verb."""
+    path = tmp_path_factory.mktemp('observed') / 'recording.npz'
+    recording.save(path)
+    return ['--observations', str(path)]
+
+
+@pytest.fixture
+def json_of(capsys):
+    """Run a verb that has to succeed; its JSON, which is all of stdout."""
+
+    def run(main, *arguments, code=0):
+        assert main([str(argument) for argument in (*arguments, '--json')]) == code
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def humanoid_reference(**settings) -> ReferenceModel:
+    """A HumanoidVLA with initial weights."""
+    config = HumanoidVLAConfig(**settings)
+    side = config.image_size
+    inputs = {
+        'image': {'tensor': 'image', 'width': side, 'height': side},
+        'state': {'tensor': 'state', 'mean': [0.0] * 32},
+        'instruction': {'tensor': 'words', 'length': config.tokens},
+        'phase': {'tensor': 'phase'},
+    }
+    policy = {'inputs': inputs, 'outputs': {'action': {'tensor': 'targets'}}}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = humanoid_vla(**config.to_dict()).eval()
+    return ReferenceModel(module, policy, HUMANOID_VLA, config.to_dict())
+
+
+@pytest.fixture(scope='session')
+def options(robot, recording) -> VerificationOptions:
     return VerificationOptions(robot, recording)
 
 
 def policy_of(robot, kind: str) -> dict:
-    """What a user writes of a policy of `kind`: act or diffusion."""
+    """policy.yaml of a policy of `kind`: act or diffusion."""
     joints = [robot.joint_names[i] for i in robot.groups['arms']]
     normal = {'mean': [0.0] * len(joints), 'std': [0.5] * len(joints)}
     image = {'tensor': 'image', 'camera': 'head', 'width': SIDE, 'height': SIDE}
@@ -101,7 +139,7 @@ def policy_of(robot, kind: str) -> dict:
 
 
 def describe(directory: Path, robot, kind: str) -> Path:
-    """policy.yaml and tokenizer of a module of the user's own."""
+    """Write policy.yaml and tokenizer of a module of a user."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / 'policy.yaml'
     path.write_text(yaml.safe_dump(policy_of(robot, kind), sort_keys=False))
@@ -116,7 +154,7 @@ def describe(directory: Path, robot, kind: str) -> Path:
 
 
 def tiny(directory: Path, robot, kind: str):
-    """The original of a tiny policy."""
+    """The reference model of a tiny policy."""
     factory = {'act': ACT, 'diffusion': DIFFUSION}[kind]
     config = {'joints': len(robot.groups['arms']), 'horizon': HORIZON}
     if kind == 'diffusion':
@@ -125,17 +163,17 @@ def tiny(directory: Path, robot, kind: str):
 
 
 @pytest.fixture(scope='session')
-def originals(tmp_path_factory, robot):
+def references(tmp_path_factory, robot):
     return {kind: tiny(tmp_path_factory.mktemp(kind), robot, kind) for kind in ('act', 'diffusion')}
 
 
 @pytest.fixture(scope='session')
-def bundles(tmp_path_factory, originals, proof):
+def bundles(tmp_path_factory, references, options):
     """ONNX bundles of both, exported and verified once."""
     out = tmp_path_factory.mktemp('bundles')
-    for kind, original in originals.items():
-        export(original, out / kind, 'onnx', proof)
-    return {kind: out / kind for kind in originals}
+    for kind, reference in references.items():
+        export(reference, out / kind, 'onnx', options)
+    return {kind: out / kind for kind in references}
 
 
 @pytest.fixture

@@ -1,17 +1,14 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A TensorRT of the size that is used, with ONNX Runtime behind it.
+"""Double of the builder of TensorRT, with ONNX Runtime behind it.
 
-It has what TensorRT 10 and 11 have both, and nothing that 11 took away: no precision flags, no
-calibrators, no implicit batch; to use one is an AttributeError. As the real one it wants networks
-that are strongly typed, quantisation that is symmetric, and a profile where a dimension is free. An
-engine is the graph with the name of the GPU that it was built for; running it reads and writes
-through the addresses that were set.
+It has what TensorRT 10 and 11 both have: a precision flag, a calibrator or an implicit batch is an
+AttributeError. Like the real one it needs strongly typed networks, symmetric quantisation, and a
+profile where a dimension is free. An engine is the graph with the name of its GPU.
 """
 
 from __future__ import annotations
 
 import base64
-import ctypes
 import json
 import sys
 import types
@@ -20,11 +17,14 @@ from enum import Enum, IntEnum
 import numpy as np
 import onnx
 import onnxruntime
+import torch
 from onnx import numpy_helper
 
-GPU, CAPABILITY, VERSION = 'Double 3000', (8, 7), '10.13.3'
-KINDS = {1: 'FLOAT', 10: 'HALF', 7: 'INT64', 16: 'BF16'}
-TYPES = {'FLOAT': np.float32, 'HALF': np.float16, 'INT64': np.int64}
+from vla_policy.testing import tensorrt_double
+from vla_policy.testing.tensorrt_double import Context, Engine
+
+GPU, VERSION = 'Double 3000', '10.13.3'
+KINDS = {1: 'FLOAT', 10: 'HALF', 7: 'INT64'}
 builds: list = []  # the configurations that engines were built with
 
 
@@ -38,14 +38,6 @@ class MemoryPoolType(Enum):
 
 class BuilderFlag(Enum):
     TF32 = 7
-
-
-class TensorIOMode(Enum):
-    INPUT = 1
-    OUTPUT = 2
-
-
-DataType = Enum('DataType', list(KINDS.values()))
 
 
 class Logger:
@@ -183,35 +175,24 @@ class Builder:
         return memoryview(json.dumps({'gpu': GPU, 'graph': graph}).encode())
 
 
-class _Engine:
+class _Engine(Engine):
     def __init__(self, model):
+        tensors = {}
+        for mode, values in (('INPUT', model.graph.input), ('OUTPUT', model.graph.output)):
+            for value in values:
+                kind = value.type.tensor_type
+                shape = [d.dim_value or -1 for d in kind.shape.dim]
+                tensors[value.name] = {'mode': mode, 'dtype': KINDS[kind.elem_type], 'shape': shape}
+        super().__init__({'tensors': tensors})
         self.model = model
-        self._values = {v.name: v for v in (*model.graph.input, *model.graph.output)}
-        self._inputs = {v.name for v in model.graph.input}
-
-    @property
-    def num_io_tensors(self):
-        return len(self._values)
-
-    def get_tensor_name(self, i):
-        return list(self._values)[i]
-
-    def get_tensor_mode(self, name):
-        return TensorIOMode.INPUT if name in self._inputs else TensorIOMode.OUTPUT
-
-    def get_tensor_dtype(self, name):
-        return DataType[KINDS[self._values[name].type.tensor_type.elem_type]]
-
-    def get_tensor_shape(self, name):
-        return tuple(d.dim_value or -1 for d in self._values[name].type.tensor_type.shape.dim)
 
     def create_execution_context(self):
         return _Context(self)
 
 
-class _Context:
+class _Context(Context):
     def __init__(self, engine):
-        self._engine, self._addresses, self._shapes = engine, {}, {}
+        super().__init__(engine)
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.intra_op_num_threads, options.log_severity_level = 1, 4
@@ -220,30 +201,18 @@ class _Context:
         )
 
     def set_input_shape(self, name, shape):
-        self._shapes[name] = tuple(shape)
-        return True
-
-    def set_tensor_address(self, name, address):
-        self._addresses[name] = address
+        self.shapes[name] = tuple(shape)
         return True
 
     def execute_async_v3(self, stream):
-        names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
-        reads = [n for n in names if self._engine.get_tensor_mode(n) is TensorIOMode.INPUT]
-        writes = [n for n in names if n not in reads]
-        fed = {name: self._view(name, self._shape(name)).copy() for name in reads}
+        tensors = self._engine.tensors
+        reads = [name for name, tensor in tensors.items() if tensor['mode'] == 'INPUT']
+        writes = [name for name in tensors if name not in reads]
+        fed = {name: self._view(name, tensors[name]).copy() for name in reads}
         for name, answer in zip(writes, self._session.run(writes, fed), strict=True):
-            self._view(name, answer.shape)[...] = answer
+            self.shapes[name] = answer.shape
+            self._view(name, tensors[name])[...] = answer
         return True
-
-    def _shape(self, name):
-        return self._shapes.get(name) or self._engine.get_tensor_shape(name)
-
-    def _view(self, name, shape):
-        kind = TYPES[self._engine.get_tensor_dtype(name).name]
-        size = int(np.prod(shape)) * np.dtype(kind).itemsize
-        buffer = (ctypes.c_char * size).from_address(self._addresses[name])
-        return np.frombuffer(buffer, kind).reshape(shape)
 
 
 class Runtime:
@@ -257,42 +226,11 @@ class Runtime:
         return _Engine(onnx.load_from_string(base64.b64decode(engine['graph'])))
 
 
-THINGS = (NetworkDefinitionCreationFlag, MemoryPoolType, BuilderFlag, TensorIOMode, DataType)
-THINGS += (Logger, OnnxParser, Builder, Runtime)
-
-
 def install(monkeypatch, version=VERSION):
     """Put the double into sys.modules, and a torch whose GPU is the CPU."""
-    import torch
-
-    module = types.ModuleType('tensorrt')
-    module.__version__ = version
-    for thing in THINGS:
-        setattr(module, thing.__name__, thing)
-    monkeypatch.setitem(sys.modules, 'tensorrt', module)
-    builds.clear()
-
-    class Nothing:
-        cuda_stream = 0
-
-        def __init__(self, *_):
-            pass
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            return None
-
-        def synchronize(self):
-            pass
-
-    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    tensorrt_double.install(monkeypatch, version)
+    for thing in (NetworkDefinitionCreationFlag, MemoryPoolType, BuilderFlag, Logger, OnnxParser):
+        setattr(sys.modules['tensorrt'], thing.__name__, thing)
+    sys.modules['tensorrt'].Builder, sys.modules['tensorrt'].Runtime = Builder, Runtime
     monkeypatch.setattr(torch.cuda, 'get_device_name', lambda device: GPU)
-    monkeypatch.setattr(torch.cuda, 'get_device_capability', lambda device: CAPABILITY)
-    for name in ('device', 'Stream', 'stream'):
-        monkeypatch.setattr(torch.cuda, name, Nothing)
-    real = torch.device
-    monkeypatch.setattr(
-        torch, 'device', lambda name: real('cpu' if 'cuda' in str(name) else str(name))
-    )
+    builds.clear()

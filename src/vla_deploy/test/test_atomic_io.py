@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Results are written whole or not at all, and other people's tools keep quiet."""
+"""Results are written whole or not at all, and third-party tools are silenced."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import pytest
 from rich.console import Console
 
 from vla_common.terminal import progress, working
-from vla_deploy.atomic_io import as_json, write_picture, write_whole
-from vla_deploy.charts import Bar, draw_bars
+from vla_deploy.atomic_io import as_json, write_whole
+from vla_deploy.charts import Bar, draw_bars, new_chart, write_chart
 from vla_deploy.silence import silence
 from vla_models.parallel import each
 
@@ -34,14 +34,15 @@ def test_json_has_null_where_a_number_is_not_finite():
 def test_a_disk_that_is_full_leaves_the_old_file_and_names_it(tmp_path):
     report, picture = tmp_path / 'report.md', tmp_path / 'times.png'
     write_whole(report, 'old')
-    noise = np.random.default_rng(0).integers(0, 255, (99, 99, 3), np.uint8)
+    noisy, axes = new_chart(300, 300, 'noise')
+    axes.imshow(np.random.default_rng(0).random((99, 99)))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
     try:
         with pytest.raises(OSError, match='report.md'):
             write_whole(report, 'new' * 9000)
         with pytest.raises(OSError, match='times.png'):
-            write_picture(picture, noise)
+            write_chart(picture, noisy)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [path.name for path in tmp_path.iterdir()] == ['report.md']
@@ -60,7 +61,7 @@ def test_a_tail_beyond_the_picture_is_drawn_as_such(tmp_path):
     assert len({*drawn}) == 3
 
 
-def test_quiet_swallows_what_tools_say_but_no_exception_and_no_bar_of_ours(capsys):
+def test_silence_discards_the_output_of_tools_but_passes_exceptions_and_our_bars(capsys):
     def tool() -> None:
         print('on stdout')
         print('on stderr', file=sys.stderr)
@@ -75,7 +76,7 @@ def test_quiet_swallows_what_tools_say_but_no_exception_and_no_bar_of_ours(capsy
     assert logging.root.manager.disable == logging.NOTSET
 
 
-def test_who_stops_asking_several_processes_does_not_wait_for_what_they_do():
+def test_closing_the_results_of_several_processes_does_not_wait_for_their_work():
     began = time.monotonic()
     answers = each(functools.partial, (time.sleep,), [0.0, 600.0, 601.0, 602.0], 2)
     assert next(answers) == (0.0, None)
@@ -84,7 +85,7 @@ def test_who_stops_asking_several_processes_does_not_wait_for_what_they_do():
 
 
 def test_off_a_terminal_no_bar_of_what_is_passing_is_printed(capsys):
-    with working() as say, progress('layers', passing=True) as bar:
-        say('quantising')
+    with working() as log, progress('layers', passing=True) as bar:
+        log('quantising')
         bar.add_task('sensitivity', total=None)
     assert capsys.readouterr() == ('', '')

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Two policies on the same observations, scenes, and topics; the shadow never acts."""
+"""Two policies on the same observations, scenes and topics; shadow mode publishes nothing."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_export import look
+from test_export import observation_from
 
 from vla_common.errors import ConfigError
 from vla_deploy.commands import compare
-from vla_deploy.comparing.chunks import apart, interval
-from vla_deploy.comparing.closed_loop import compare_closed_loop
-from vla_deploy.comparing.recorded import compare_recorded
-from vla_deploy.comparing.shadow import Shadow, Told
+from vla_deploy.comparing.comparison import (
+    chunk_difference,
+    compare_closed_loop,
+    compare_recorded,
+    interval,
+)
+from vla_deploy.comparing.shadow import ActiveStatus, Shadow
 from vla_deploy.comparing.shadow_node import CAMERA_TOPIC, ShadowNode
 from vla_deploy.observations import Recording
 from vla_models.statistics import EpisodeOutcome
@@ -35,13 +38,13 @@ def chunk(joints, values, step=0.1):
 def test_chunks_are_compared_at_the_joints_and_moments_of_both():
     a = chunk('xyz', [[0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 0, 0]])
     b = chunk('zx', [[0.5, 0], [0.5, 2], [0.5, 4]], 0.2)  # x: 10 rad/s either way
-    found = apart(a, b)
+    found = chunk_difference(a, b)
     assert found.joints == ('x', 'z')
     np.testing.assert_allclose(found.times, [0.2, 0.3, 0.4])
     np.testing.assert_allclose(found.difference, [[-1, 0.5], [-1, 0.5], [-1, 0.5]], atol=1e-12)
     assert found.largest == 1.0
     with pytest.raises(ValueError, match='no joint or no moment'):
-        apart(a, chunk('q', [[0]]))
+        chunk_difference(a, chunk('q', [[0]]))
 
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=40))
@@ -60,17 +63,14 @@ def test_a_policy_differs_from_itself_by_nothing(bundles, kind, recording, robot
     assert found.saved_ms.low <= found.saved_ms.high and min(found.latency_ms) > 0
 
 
-def test_policies_of_other_networks_are_compared_and_reported(bundles, recording, tmp_path, capsys):
-    recording.save(tmp_path / 'r.npz')
+def test_policies_of_other_networks_are_compared_and_reported(bundles, observed, tmp_path, json_of):
     out = tmp_path / 'out'
-    arguments = [str(bundles['act']), str(bundles['diffusion']), '--rounds', '5', '--json']
-    arguments += ['--observations', str(tmp_path / 'r.npz'), '--out', str(out)]
-    assert compare.main(arguments) == 0
-    said = json.loads(capsys.readouterr().out)
-    rms = said['recorded']['rms_rad']
-    assert 0 < rms['ci95'][0] <= rms['mean'] <= rms['ci95'][1] <= said['recorded']['largest_rad']
-    assert len(said['recorded']['joints']) == 14
-    assert json.loads((out / 'compare.json').read_text()) == said
+    two = (bundles['act'], bundles['diffusion'])
+    output = json_of(compare.main, *two, '--rounds', 5, *observed, '--out', out)
+    rms = output['recorded']['rms_rad']
+    assert 0 < rms['ci95'][0] <= rms['mean'] <= rms['ci95'][1] <= output['recorded']['largest_rad']
+    assert len(output['recorded']['joints']) == 14
+    assert json.loads((out / 'compare.json').read_text()) == output
     assert '(joints.png)' in (out / 'report.md').read_text()
     assert cv2.imread(str(out / 'joints.png')).std() > 1
 
@@ -79,7 +79,7 @@ def test_what_cannot_be_compared_is_refused_in_one_line(
     bundles, recording, robot, tmp_path, capsys
 ):
     one = str(bundles['act'])
-    for wrong, told in (
+    for wrong, text in (
         ([one], 'two bundles, A and B'),
         ([one, one, '--shadow', '5'], 'B alone'),
         ([one, '--shadow', '-1'], '--shadow'),
@@ -88,8 +88,8 @@ def test_what_cannot_be_compared_is_refused_in_one_line(
         ([one, one, '--observations', str(tmp_path / 'none.npz')], 'none.npz'),
     ):
         assert compare.main([*wrong, '--out', str(tmp_path / 'o')]) == 2
-        said = capsys.readouterr().err.strip().splitlines()
-        assert told in said[-1], said
+        output = capsys.readouterr().err.strip().splitlines()
+        assert text in output[-1], output
     dark = type(recording)(*[*vars(recording).values()][:5], {}, 'dark')
     with pytest.raises(ConfigError, match='dark: observation 0: found no image of camera head'):
         compare_recorded(bundles['act'], bundles['act'], dark, robot)
@@ -113,7 +113,7 @@ def test_scenes_are_compared_one_by_one():
 
 
 class Candidate:
-    """Answers the elbow's position plus 0.1, and remembers what it was asked."""
+    """Answers the position of the elbow plus 0.1, and keeps the observations."""
 
     def __init__(self):
         self.bundle = SimpleNamespace(cameras=('head',))
@@ -140,11 +140,11 @@ def fed(candidate, log, instruction='wave'):
         shadow.imu(stamp * MS, [1.0, 0.0, 0.0, 0.0])
         if stamp % 100 == 0:
             shadow.image('head', stamp * MS, np.full((2, 2, 3), stamp // 100, np.uint8))
-    shadow.status(Told(instruction, 0.9, 990 * MS))
+    shadow.status(ActiveStatus(instruction, 0.9, 990 * MS))
     return shadow
 
 
-def test_the_shadow_is_asked_about_what_the_active_policy_saw_and_writes_both():
+def test_the_shadow_gets_the_observation_of_the_active_policy_and_logs_both_chunks():
     candidate, log = Candidate(), io.StringIO()
     shadow = fed(candidate, log)
     assert shadow.chunk(300 * MS, chunk(['elbow'], [[0.3]] * 3))
@@ -168,7 +168,7 @@ def test_what_the_shadow_cannot_compare_is_counted_by_reason():
     assert not shadow.chunk(2000 * MS, active)  # the joints are too old
     candidate.fails = True
     assert not shadow.chunk(300 * MS, active)
-    shadow.status(Told('', 0.0, 0))
+    shadow.status(ActiveStatus('', 0.0, 0))
     assert not shadow.chunk(300 * MS, active)
     shadow.joints(0, ['knee'], [0.0], [0.0])
     skipped = shadow.summary().skipped
@@ -180,7 +180,7 @@ def test_a_new_instruction_begins_the_candidate_anew():
     candidate, log = Candidate(), io.StringIO()
     shadow = fed(candidate, log)
     for words in ('wave', 'wave', 'look'):
-        shadow.status(Told(words, 0.9, 990 * MS))
+        shadow.status(ActiveStatus(words, 0.9, 990 * MS))
         shadow.chunk(300 * MS, chunk(['elbow'], [[0.3]] * 3))
     assert candidate.resets == 2
 
@@ -189,7 +189,7 @@ def test_a_long_shadow_keeps_some_of_what_it_saw_from_all_of_the_time(monkeypatc
     monkeypatch.setattr('vla_deploy.comparing.shadow.SEEN_KEPT', 8)
     shadow = Shadow(Candidate(), ['shoulder', 'elbow'], io.StringIO())
     assert shadow.recording() is None
-    shadow.status(Told('wave', 0.0, 0))
+    shadow.status(ActiveStatus('wave', 0.0, 0))
     for stamp in range(100):
         shadow.joints(stamp * MS, ['elbow', 'shoulder'], [stamp, 0.0], [0.0, 0.0])
         shadow.imu(stamp * MS, [1.0, 0.0, 0.0, 0.0])
@@ -201,7 +201,7 @@ def test_a_long_shadow_keeps_some_of_what_it_saw_from_all_of_the_time(monkeypatc
     assert seen.images['head'][:, 0, 0, 0].tolist() == [16 * i for i in range(len(seen))]
 
 
-def test_the_shadow_reads_the_topics_and_has_nothing_to_speak_with(
+def test_the_shadow_subscribes_the_topics_and_publishes_nothing(
     ros, bundles, robot, recording, tmp_path
 ):
     from rclpy.serialization import serialize_message
@@ -218,8 +218,8 @@ def test_the_shadow_reads_the_topics_and_has_nothing_to_speak_with(
     node = ros.node(lambda **options: ShadowNode(shadow, topics, **options))
     assert {p.topic_name for p in node.publishers} <= {'/rosout', '/parameter_events'}
     assert not [*node.clients]
-    heard = {s.topic_name for s in node.subscriptions}
-    assert {CAMERA_TOPIC, '/joint_states', '/imu/data', '/vla/action_chunk'} <= heard
+    subscribed = {s.topic_name for s in node.subscriptions}
+    assert {CAMERA_TOPIC, '/joint_states', '/imu/data', '/vla/action_chunk'} <= subscribed
     # What DDS would deliver, handed over directly: the test is of what is read, not of discovery.
     stamp = ns_to_stamp(5_000 * MS)
     rgb = recording.images['head'][0]
@@ -237,7 +237,7 @@ def test_the_shadow_reads_the_topics_and_has_nothing_to_speak_with(
     status = InferenceStatus(instruction=recording.instruction[0], elapsed=0.0)
     status.header.stamp = stamp
     node._on_status(status)
-    wanted = policy.predict(look(robot, recording))
+    wanted = policy.predict(observation_from(robot, recording))
     sent = JointTrajectory(joint_names=list(wanted.joints))
     sent.header.stamp = stamp
     for time, row in zip(wanted.times, wanted.positions, strict=True):

@@ -9,17 +9,17 @@ import os
 import stat
 import sys
 import types
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from conftest import HORIZON, describe
-from test_export import look
+from test_export import observation_from
 
 from vla_common.errors import ConfigError
 from vla_deploy.commands import edge
-from vla_deploy.edge.coral import compile_for_edge_tpu, off_chip
-from vla_deploy.edge.litert import write_litert
+from vla_deploy.edge.litert import compile_for_edge_tpu, off_chip, write_litert
 from vla_deploy.edge.targets import port, targets
 from vla_deploy.parity import ParityLimits
 from vla_deploy.reference_model import from_module
@@ -106,7 +106,7 @@ def litert(monkeypatch, tmp_path):
 def answers(directory, robot, recording):
     policy = load_policy(directory, robot)
     try:
-        return policy.predict(look(robot, recording)).positions
+        return policy.predict(observation_from(robot, recording)).positions
     finally:
         policy.close()
 
@@ -116,22 +116,22 @@ def answers(directory, robot, recording):
     ('name', 'mode'), [('raspberry_pi_5', 'float'), ('intel_n100', 'int8'), ('jetson_thor', 'fp16')]
 )
 def test_targets_of_onnx_runtime_get_a_verified_bundle_that_answers(
-    bundles, proof, robot, recording, tmp_path, kind, name, mode
+    bundles, options, robot, recording, tmp_path, kind, name, mode
 ):
-    made = port(bundles[kind], tmp_path / 'b', name, proof, mode=mode)
-    assert made.finding.passed and made.runtime == 'onnx'
+    made = port(bundles[kind], tmp_path / 'b', name, options, mode=mode)
+    assert made.result.passed and made.runtime == 'onnx'
     assert any(note.startswith('not: ') for note in made.notes)
     assert answers(tmp_path / 'b', robot, recording).shape == (HORIZON, 14)
 
 
 @pytest.mark.parametrize('kind', ['act', 'diffusion'])
 def test_a_litert_bundle_is_verified_and_answers_as_the_original(
-    litert, bundles, proof, robot, recording, tmp_path, kind
+    litert, bundles, options, robot, recording, tmp_path, kind
 ):
     made = port(
-        bundles[kind], tmp_path / 'b', 'raspberry_pi_4', proof, runtime='litert', converter=litert
+        bundles[kind], tmp_path / 'b', 'raspberry_pi_4', options, runtime='litert', converter=litert
     )
-    assert made.finding.passed and made.operators == {'CONV_2D': 2, 'GELU': 3}
+    assert made.result.passed and made.operators == {'CONV_2D': 2, 'GELU': 3}
     np.testing.assert_allclose(
         answers(tmp_path / 'b', robot, recording),
         answers(bundles[kind], robot, recording),
@@ -139,10 +139,10 @@ def test_a_litert_bundle_is_verified_and_answers_as_the_original(
     )
 
 
-def test_coral_is_told_what_its_chip_lacks_and_that_nothing_was_compiled(
-    litert, bundles, proof, tmp_path
+def test_coral_notes_list_unsupported_operators_and_that_nothing_was_compiled(
+    litert, bundles, options, tmp_path
 ):
-    made = port(bundles['act'], tmp_path / 'b', 'coral', proof, converter=litert)
+    made = port(bundles['act'], tmp_path / 'b', 'coral', options, converter=litert)
     assert made.mode == 'int8'
     assert 'not on the Edge TPU: 3 GELU' in made.notes[0]
     assert 'without edgetpu_compiler' in made.notes[1]
@@ -153,22 +153,25 @@ def test_coral_is_told_what_its_chip_lacks_and_that_nothing_was_compiled(
 @pytest.mark.parametrize('kind', ['act', 'diffusion'])
 @pytest.mark.parametrize('mode', ['float', 'dynamic', 'int8'])
 def test_the_real_converter_makes_what_the_real_runtime_answers_from(
-    bundles, proof, robot, recording, tmp_path, kind, mode
+    bundles, options, robot, recording, tmp_path, kind, mode
 ):
     wide = ParityLimits(0.3, 0.97)  # untrained networks bear eight bits badly
-    arguments = {'runtime': 'litert', 'mode': mode, 'converter': REAL, 'limits': wide}
-    made = port(bundles[kind], tmp_path / 'b', 'raspberry_pi_5', proof, **arguments)
-    assert made.finding.passed
+    options = replace(options, limits=wide)
+    arguments = {'runtime': 'litert', 'mode': mode, 'converter': REAL}
+    made = port(bundles[kind], tmp_path / 'b', 'raspberry_pi_5', options, **arguments)
+    assert made.result.passed
     assert answers(tmp_path / 'b', robot, recording).shape == (HORIZON, 14)
 
 
-def test_what_is_missing_is_told_with_the_way_to_it(bundles, proof, tmp_path, monkeypatch, capsys):
+def test_a_missing_tool_is_reported_with_how_to_get_it(
+    bundles, options, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setitem(sys.modules, 'ai_edge_litert', None)
     arguments = ['--bundle', str(bundles['act']), '--out', str(tmp_path / 'b')]
     assert edge.main([*arguments, '--target', 'coral']) == 2
-    told = capsys.readouterr().err.strip()
-    assert 'environment/edge.in' in told and len(told.splitlines()) == 1
-    for wrong, said in (
+    text = capsys.readouterr().err.strip()
+    assert 'environment/edge.in' in text and len(text.splitlines()) == 1
+    for wrong, output in (
         ([], '--target'),
         (['--target', 'abacus'], 'one of coral, intel_n100'),
         (['--target', 'coral', '--runtime', 'onnx'], 'litert for coral'),
@@ -176,7 +179,7 @@ def test_what_is_missing_is_told_with_the_way_to_it(bundles, proof, tmp_path, mo
         (['--target', 'raspberry_pi_5', '--compile'], 'wanted coral'),
     ):
         assert edge.main([*arguments, *wrong]) == 2
-        assert said in capsys.readouterr().err
+        assert output in capsys.readouterr().err
     assert not (tmp_path / 'b').exists()
     assert edge.main(['--list']) == 0
     listed = capsys.readouterr().out
@@ -184,32 +187,32 @@ def test_what_is_missing_is_told_with_the_way_to_it(bundles, proof, tmp_path, mo
 
 
 @pytest.mark.parametrize(
-    ('body', 'told'),
+    ('body', 'text'),
     [
         ('print(\'{"error": "no module x", "missing": "litert_torch"}\')', 'litert_torch'),
         ('import sys; sys.exit("Killed")', 'Killed'),
         ('print("not JSON")', 'exit code 0'),
     ],
 )
-def test_a_converter_that_fails_is_told_in_one_line(originals, tmp_path, body, told):
+def test_a_converter_that_fails_is_reported_in_one_line(references, tmp_path, body, text):
     python = script(tmp_path / 'python', body)
-    with pytest.raises(ConfigError, match=told) as error:
-        write_litert(originals['diffusion'], tmp_path / 'm.tflite', 'float', python=python)
+    with pytest.raises(ConfigError, match=text) as error:
+        write_litert(references['diffusion'], tmp_path / 'm.tflite', 'float', python=python)
     assert '\n' not in str(error.value)
 
 
-def test_an_interpreter_that_is_not_there_is_told(originals, tmp_path):
+def test_a_missing_interpreter_is_reported(references, tmp_path):
     nowhere = str(tmp_path / 'none')
     with pytest.raises(ConfigError, match='No such file'):
-        write_litert(originals['diffusion'], tmp_path / 'm.tflite', 'float', python=nowhere)
+        write_litert(references['diffusion'], tmp_path / 'm.tflite', 'float', python=nowhere)
 
 
 def test_an_operator_that_is_not_lowered_is_named_with_its_module(robot, tmp_path):
-    original = from_module('test_export:odd', {}, None, describe(tmp_path, robot, 'diffusion'))
-    said = {'error': 'RuntimeError: Lowering not found: aten.special_bessel_j0.default'}
-    python = REAL or script(tmp_path / 'python', f'print({json.dumps(json.dumps(said))})')
+    reference = from_module('test_export:odd', {}, None, describe(tmp_path, robot, 'diffusion'))
+    output = {'error': 'RuntimeError: Lowering not found: aten.special_bessel_j0.default'}
+    python = REAL or script(tmp_path / 'python', f'print({json.dumps(json.dumps(output))})')
     with pytest.raises(ConfigError) as error:
-        write_litert(original, tmp_path / 'm.tflite', 'float', python=python)
+        write_litert(reference, tmp_path / 'm.tflite', 'float', python=python)
     assert 'aten.special_bessel_j0, from bend (Bessel)' in str(error.value)
 
 

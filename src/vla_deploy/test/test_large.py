@@ -1,18 +1,15 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Networks that are larger than the memory that they may have."""
+"""Networks larger than the memory that they may use."""
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import torch
+from conftest import humanoid_reference
 
-from vla_deploy.architectures import HUMANOID_VLA, humanoid_vla
+from vla_deploy.architectures import humanoid_vla
 from vla_deploy.commands import benchmark
-from vla_deploy.partitioning import PartitionedRunner, resident_mb
-from vla_deploy.reference_model import ReferenceModel
-from vla_deploy.runners import EagerRunner
+from vla_deploy.runners import EagerRunner, PartitionedRunner, resident_mb
 from vla_models.network.humanoid_vla import HumanoidVLAConfig
 from vla_models.network.layers import checkpoint_activations
 
@@ -20,37 +17,24 @@ LARGE = {'image_size': 64, 'vision': 'transformer', 'vision_layers': 4, 'head': 
 
 
 def test_a_model_four_times_its_budget_gives_the_very_same_answers():
-    config = HumanoidVLAConfig(**LARGE).to_dict()
-    policy = {
-        'inputs': {
-            'image': {'tensor': 'image', 'width': 64, 'height': 64},
-            'state': {'tensor': 'state', 'mean': [0.0] * 32},
-            'instruction': {'tensor': 'words', 'length': 24},
-            'phase': {'tensor': 'phase'},
-        },
-        'outputs': {'action': {'tensor': 'targets'}},
-    }
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        original = ReferenceModel(humanoid_vla(**config).eval(), policy, HUMANOID_VLA, config)
-    inputs = dict(zip(original.inputs, (x.numpy() for x in original.sample(1)), strict=True))
-    whole = resident_mb(original.module)
-    runner = PartitionedRunner(original, whole / 4)
+    reference = humanoid_reference(**LARGE)
+    inputs = dict(zip(reference.inputs, (x.numpy() for x in reference.sample(1)), strict=True))
+    whole = resident_mb(reference.module)
+    runner = PartitionedRunner(reference, whole / 4)
     try:
         assert 0 < runner.resident_mb <= whole / 4 and runner.places['disk'] > 2
         for _ in range(2):  # what was fetched went back
-            np.testing.assert_array_equal(runner.run(inputs), EagerRunner(original).run(inputs))
+            np.testing.assert_array_equal(runner.run(inputs), EagerRunner(reference).run(inputs))
             assert resident_mb(runner._module) == runner.resident_mb
     finally:
         runner.close()
-    assert resident_mb(original.module) == whole
+    assert resident_mb(reference.module) == whole
 
 
-def test_the_benchmark_tells_what_a_budget_costs(bundles, recording, tmp_path, capsys):
-    recording.save(tmp_path / 'r.npz')
-    arguments = [str(bundles['act']), '--observations', str(tmp_path / 'r.npz')]
-    assert benchmark.main([*arguments, '--rounds', '2', '--budget', '0.1', '--json']) == 0
-    eager, within, _ = json.loads(capsys.readouterr().out)['bundles']
+def test_the_benchmark_reports_the_cost_of_a_budget(bundles, observed, json_of, capsys):
+    arguments = [str(bundles['act']), *observed]
+    found = json_of(benchmark.main, *arguments, '--rounds', 2, '--budget', 0.1)
+    eager, within, _ = found['bundles']
     assert within['name'] == 'within 0.1 MB' and within['cosine'] > 0.999999
     assert within['size_mb'] <= 0.1 < eager['size_mb']
     assert benchmark.main([*arguments, '--budget', '0.001']) == 2

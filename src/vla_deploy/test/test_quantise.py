@@ -1,7 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Optimised and quantised bundles answer as the original does, or are not there."""
+"""Optimised and quantised bundles give the answers of the reference model, or are not written."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import onnx
 import pytest
@@ -14,7 +16,7 @@ from vla_deploy.exporting import export
 from vla_deploy.optimising import optimise_onnx, optimise_torchscript
 from vla_deploy.parity import LOSSY, Parity, ParityLimits
 from vla_deploy.quantisation.quantising import quantise
-from vla_deploy.quantisation.schemes import WAYS, QuantisationSettings
+from vla_deploy.quantisation.schemes import SCHEMES, QuantisationSettings
 from vla_deploy.quantisation.sensitivity import Layer, fewest_in_float
 from vla_deploy.verification import VerificationFailed
 from vla_policy.bundle.bundle import load_bundle
@@ -24,76 +26,87 @@ WIDE = ParityLimits(0.5, 0.9)  # random weights are less forgiving than trained 
 
 @pytest.mark.parametrize('level', ['basic', 'extended'])
 @pytest.mark.parametrize('kind', ['act', 'diffusion'])
-def test_an_optimised_graph_is_smaller_and_the_same(bundles, kind, level, proof, tmp_path):
-    assert optimise_onnx(bundles[kind], tmp_path / 'b', proof, level=level).passed
+def test_an_optimised_graph_is_smaller_and_the_same(bundles, kind, level, options, tmp_path):
+    assert optimise_onnx(bundles[kind], tmp_path / 'b', options, level=level).passed
     before, after = (onnx.load(p / 'model.onnx') for p in (bundles[kind], tmp_path / 'b'))
     assert len(after.graph.node) < len(before.graph.node)
     assert load_bundle(tmp_path / 'b').verification.passed
 
 
-def test_channels_last_torchscript_is_the_same_policy(bundles, proof, tmp_path):
-    made = optimise_torchscript(bundles['diffusion'], tmp_path / 'b', proof, channels_last=True)
+def test_channels_last_torchscript_is_the_same_policy(bundles, options, tmp_path):
+    made = optimise_torchscript(bundles['diffusion'], tmp_path / 'b', options, channels_last=True)
     assert made.passed
 
 
-@pytest.mark.parametrize('way', WAYS)
+@pytest.mark.parametrize('scheme', SCHEMES)
 @pytest.mark.parametrize('kind', ['act', 'diffusion'])
-def test_every_way_gives_a_bundle_that_inference_loads(bundles, kind, way, proof, robot, tmp_path):
-    operators = WAYS[way]
-    if kind == 'diffusion' and way.endswith('weights'):
-        with pytest.raises(ConfigError, match=f'nothing for {way}'):
-            quantise(bundles[kind], tmp_path / 'b', way, proof, limits=WIDE)
+def test_every_scheme_gives_a_bundle_that_inference_loads(
+    bundles, kind, scheme, options, robot, tmp_path
+):
+    operators = SCHEMES[scheme]
+    if kind == 'diffusion' and scheme.endswith('weights'):
+        with pytest.raises(ConfigError, match=f'nothing for {scheme}'):
+            quantise(bundles[kind], tmp_path / 'b', scheme, replace(options, limits=WIDE))
         return
-    made = quantise(bundles[kind], tmp_path / 'b', way, proof, search=True, limits=WIDE)
-    assert made.quantised > 0 and made.finding.passed
+    made = quantise(
+        bundles[kind], tmp_path / 'b', scheme, replace(options, limits=WIDE), search=True
+    )
+    assert made.quantised > 0 and made.result.passed
     bundle = load_bundle(tmp_path / 'b', robot)
     assert bundle.verification.passed and bundle.source is not None
     assert operators.title
 
 
-def test_what_suffers_stays_in_float_until_the_policy_is_the_same(bundles, proof, tmp_path):
+def test_sensitive_layers_stay_in_float_until_the_policy_is_the_same(bundles, options, tmp_path):
     with pytest.raises(VerificationFailed):
-        quantise(bundles['act'], tmp_path / 'b', 'int4-weights', proof, limits=LOSSY)
+        quantise(bundles['act'], tmp_path / 'b', 'int4-weights', replace(options, limits=LOSSY))
     assert not (tmp_path / 'b').exists()
-    made = quantise(bundles['act'], tmp_path / 'b', 'int4-weights', proof, search=True)
-    assert made.kept and made.finding.passed
+    made = quantise(bundles['act'], tmp_path / 'b', 'int4-weights', options, search=True)
+    assert made.kept and made.result.passed
     assert made.layers[0].name in made.kept  # the most sensitive first
     assert [x.cosine for x in made.layers] == sorted(x.cosine for x in made.layers)
 
 
-def test_layers_named_by_hand_stay_in_float(bundles, proof, tmp_path):
+def test_layers_named_by_hand_stay_in_float(bundles, options, tmp_path):
     made = quantise(
-        bundles['diffusion'], tmp_path / 'b', 'int8-static', proof, keep=['conv'], limits=WIDE
+        bundles['diffusion'],
+        tmp_path / 'b',
+        'int8-static',
+        replace(options, limits=WIDE),
+        keep=['conv'],
     )
     operators = [node.op_type for node in onnx.load(tmp_path / 'b' / 'model.onnx').graph.node]
     assert made.kept and 'Conv' in operators
     assert operators.count('QuantizeLinear') > 0
 
 
-def test_static_needs_observations_and_known_methods(bundles, proof, tmp_path):
+def test_static_needs_observations_and_known_methods(bundles, options, tmp_path):
     with pytest.raises(ConfigError, match='--method: found guess, wanted one of minmax'):
         quantise(
             bundles['act'],
             tmp_path / 'b',
             'int8-static',
-            proof,
+            options,
             settings=QuantisationSettings(method='guess'),
         )
     target = tmp_path / 'x.onnx'
     with pytest.raises(ConfigError, match='--calibration: found no observation'):
-        WAYS['int8-static'].apply(bundles['act'] / 'model.onnx', target, QuantisationSettings(), [])
-    arguments = ['--bundle', str(bundles['act']), '--way', 'int8-static', '--out']
+        SCHEMES['int8-static'].apply(
+            bundles['act'] / 'model.onnx', target, QuantisationSettings(), []
+        )
+    arguments = ['--bundle', str(bundles['act']), '--scheme', 'int8-static', '--out']
     arguments += [str(tmp_path / 'b'), '--calibration', str(tmp_path / 'none.npz')]
     assert quantise_command.main(arguments) == 2
 
 
-def test_a_bundle_without_source_or_onnx_says_so(originals, proof, recording, tmp_path, capsys):
-    export(originals['act'], tmp_path / 'a', 'torchscript-trace', proof)
+def test_a_bundle_without_source_or_onnx_is_rejected(
+    references, options, observed, tmp_path, capsys
+):
+    export(references['act'], tmp_path / 'a', 'torchscript-trace', options)
     content = (tmp_path / 'a' / 'policy.yaml').read_text()
     start, end = content.index('source:\n'), content.index('files:')
     (tmp_path / 'a' / 'policy.yaml').write_text(content[:start] + content[end:])
-    recording.save(tmp_path / 'r.npz')
-    arguments = ['--bundle', str(tmp_path / 'a'), '--observations', str(tmp_path / 'r.npz')]
+    arguments = ['--bundle', str(tmp_path / 'a'), *observed]
     assert optimise_command.main([*arguments, '--out', str(tmp_path / 'b')]) == 2
     assert 'onnx, or a source to export from' in capsys.readouterr().err
 
@@ -118,19 +131,17 @@ def test_bisection_finds_the_fewest_layers(needed):
 
 
 @pytest.mark.parametrize('verb', ['quantise', 'build-engine'])
-def test_a_node_to_keep_that_is_none_is_told_with_the_nearest(
-    bundles, recording, tmp_path, capsys, verb
+def test_an_unknown_node_to_keep_is_reported_with_the_nearest_name(
+    bundles, observed, tmp_path, capsys, verb
 ):
-    """A misspelt name would be quantised, silently."""
-    recording.save(tmp_path / 'seen.npz')
-    arguments = ['--bundle', str(bundles['diffusion']), '--keep', 'node_konv2d']
-    arguments += ['--observations', str(tmp_path / 'seen.npz')]
+    """A misspelt name would be quantised without notice."""
+    arguments = ['--bundle', str(bundles['diffusion']), '--keep', 'node_konv2d', *observed]
     if verb == 'quantise':
-        arguments += ['--way', 'int8-static', '--out', str(tmp_path / 'b')]
+        arguments += ['--scheme', 'int8-static', '--out', str(tmp_path / 'b')]
         assert quantise_command.main(arguments) == 2
     else:
         arguments += ['--precision', 'int8', '--graph', str(tmp_path / 'typed.onnx')]
         assert build_engine_command.main(arguments) == 2
-    said = capsys.readouterr().err
-    assert '--keep: found node_konv2d, wanted part of the name of a node, like node_conv' in said
-    assert [path.name for path in tmp_path.iterdir()] == ['seen.npz']
+    output = capsys.readouterr().err
+    assert '--keep: found node_konv2d, wanted part of the name of a node, like node_conv' in output
+    assert not [*tmp_path.iterdir()]

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The whole way, tiny: collect, train, export, load as the robot does, evaluate."""
+"""The whole pipeline, tiny: collect, train, export, load as the robot does, evaluate."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ which the inference node loads, and answers as the shipped one does."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -78,20 +77,14 @@ def check(out, robot, seen, wanted, limits) -> None:
     assert chunks.shape == wanted.shape and np.abs(chunks - wanted).max() <= limits.max_error_rad
 
 
-def told(capsys) -> dict:
-    """Stdout is JSON and nothing else."""
-    return json.loads(capsys.readouterr().out)
-
-
 def test_shipped_it_answers_differently_to_different_words(wanted):
     assert np.isfinite(wanted).all() and np.abs(wanted[0] - wanted[1]).max() > 0.1
 
 
 @pytest.mark.parametrize('form', ['torchscript-trace', 'torchscript-script'])
-def test_export_in_another_form(robot, seen, wanted, tmp_path, capsys, form):
-    arguments = [*ONE, *seen[0], '--out', str(tmp_path / 'b'), '--form', form]
-    assert export.main([*arguments, '--json']) == 0
-    assert told(capsys)['passed']
+def test_export_in_another_form(robot, seen, wanted, tmp_path, json_of, form):
+    arguments = [*ONE, *seen[0], '--out', tmp_path / 'b', '--form', form]
+    assert json_of(export.main, *arguments)['passed']
     check(tmp_path / 'b', robot, seen, wanted, EXACT)
 
 
@@ -99,65 +92,58 @@ def test_optimise(robot, optimised, seen, wanted):
     check(optimised, robot, seen, wanted, EXACT)
 
 
-def test_verify(robot, seen, wanted, tmp_path, capsys):
+def test_verify(robot, seen, wanted, tmp_path, json_of):
     out = shutil.copytree(SHIPPED, tmp_path / 'b')
-    assert verify.main(['--bundle', str(out), *seen[0], '--json']) == 0
-    assert told(capsys)['cosine'] > EXACT.cosine
+    assert json_of(verify.main, '--bundle', out, *seen[0])['cosine'] > EXACT.cosine
     check(out, robot, seen, wanted, EXACT)
 
 
-def test_quantise(robot, seen, wanted, tmp_path, capsys):
-    arguments = [*ONE, *seen[0], '--out', str(tmp_path / 'b'), '--way', 'int8-weights', '--json']
-    assert quantise.main(arguments) == 0
-    found = told(capsys)
+def test_quantise(robot, seen, wanted, tmp_path, json_of):
+    arguments = [*ONE, *seen[0], '--out', tmp_path / 'b', '--scheme', 'int8-weights']
+    found = json_of(quantise.main, *arguments)
     assert found['quantised'] > 10 and 0 < found['max_error_rad'] <= LOSSY.max_error_rad
     check(tmp_path / 'b', robot, seen, wanted, LOSSY)
     sizes = [(path / 'model.onnx').stat().st_size for path in (tmp_path / 'b', SHIPPED)]
     assert sizes[0] < 0.9 * sizes[1]
 
 
-def test_prune(robot, seen, wanted, tmp_path, capsys):
-    """A few units: more wants training afterwards."""
+def test_prune(robot, seen, wanted, tmp_path, json_of):
+    """A few units: more would need fine-tuning."""
     arguments = [*ONE, *seen[0], '--out', str(tmp_path / 'b'), '--form', 'torchscript-trace']
-    arguments += ['--parts', 'head', 'fusion', '--amount', '0.05', '--rounds', '2', '--json']
-    assert prune.main(arguments) == 0
-    before, after = told(capsys)['parameters']
+    arguments += ['--parts', 'head', 'fusion', '--amount', '0.05', '--rounds', '2']
+    before, after = json_of(prune.main, *arguments)['parameters']
     assert count(from_bundle(tmp_path / 'b').module) == after < before
     check(tmp_path / 'b', robot, seen, wanted, LOSSY)
 
 
 def test_build_engine_writes_the_graph_and_refuses_the_engine_without_tensorrt(
-    seen, tmp_path, capsys, monkeypatch
+    seen, tmp_path, capsys, json_of, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, 'tensorrt', None)
     assert build_engine.main([*ONE, '--out', str(tmp_path / 'e')]) == 2
-    said = capsys.readouterr().err.strip().splitlines()
-    assert len(said) == 1 and said[0].startswith('tensorrt: package: found nothing')
+    output = capsys.readouterr().err.strip().splitlines()
+    assert len(output) == 1 and output[0].startswith('tensorrt: package: found nothing')
     graph = tmp_path / 'typed.onnx'
-    assert build_engine.main([*ONE, *seen[0], '--graph', str(graph), '--json']) == 0
-    assert told(capsys)['passed']
+    assert json_of(build_engine.main, *ONE, *seen[0], '--graph', graph)['passed']
     assert [path.name for path in tmp_path.iterdir()] == ['typed.onnx']
 
 
-def test_benchmark(optimised, seen, capsys):
-    assert benchmark.main([str(SHIPPED), str(optimised), *seen[0], '--rounds', '3', '--json']) == 0
-    found = told(capsys)
+def test_benchmark(optimised, seen, json_of):
+    found = json_of(benchmark.main, SHIPPED, optimised, *seen[0], '--rounds', 3)
     assert [set(one) >= KEYS for one in found['bundles']] == [True] * 3
     assert found['best'] in ('humanoid_vla', 'b')
 
 
-def test_pipeline(seen, capsys):
-    three = ['--budget', '4', '--rounds', '3', '--micro-batches', '2', '--json']
-    assert pipeline.main([*ONE, *seen[0], *three]) == 0
-    found = told(capsys)
+def test_pipeline(seen, json_of):
+    three = ['--budget', 4, '--rounds', 3, '--micro-batches', 2]
+    found = json_of(pipeline.main, *ONE, *seen[0], *three)
     assert len(found['stages']) == len(set(found['processes'])) == 3
     assert max(stage['held_mb'] for stage in found['stages']) <= 4 < found['whole_mb']
     assert found['passed'] and found['max_error_rad'] < EXACT.max_error_rad
 
 
-def test_fit(tmp_path, capsys):
-    assert size.main([*ONE, '--out', str(tmp_path / 'o'), '--json']) == 0
-    found = told(capsys)
+def test_size(tmp_path, json_of):
+    found = json_of(size.main, *ONE, '--out', tmp_path / 'o')
     assert found['recommended'] and len(found['devices']) == 14
     assert (tmp_path / 'o' / 'profiles' / 'jetson_orin_nano.yaml').is_file()
 
@@ -168,17 +154,16 @@ def test_edge(robot, seen, wanted, tmp_path):
     check(tmp_path / 'b', robot, seen, wanted, EXACT)
 
 
-def test_compare(optimised, seen, tmp_path, capsys):
-    arguments = [str(SHIPPED), str(optimised), *seen[0], '--rounds', '3', '--json']
-    assert compare.main([*arguments, '--out', str(tmp_path / 'o')]) == 0
-    assert told(capsys)['recorded']['largest_rad'] <= EXACT.max_error_rad
+def test_compare(optimised, seen, tmp_path, json_of):
+    arguments = [SHIPPED, optimised, *seen[0], '--rounds', 3, '--out', tmp_path / 'o']
+    found = json_of(compare.main, *arguments)
+    assert found['recorded']['largest_rad'] <= EXACT.max_error_rad
     assert (tmp_path / 'o' / 'report.md').is_file()
 
 
-def test_tune(robot, seen, wanted, tmp_path, capsys):
-    arguments = [*ONE, *seen[0], '--out', str(tmp_path / 'o'), '--rounds', '5', '--json']
-    assert tune.main([*arguments, '--only', 'onnx-all', 'int8-weights']) == 0
-    found = told(capsys)
+def test_tune(robot, seen, wanted, tmp_path, capsys, json_of):
+    arguments = [*ONE, *seen[0], '--out', str(tmp_path / 'o'), '--rounds', '5']
+    found = json_of(tune.main, *arguments, '--only', 'onnx-all', 'int8-weights')
     names = [one['name'] for one in found['bundles']]
     assert names == ['eager fp32', 'given', 'onnx-all', 'int8-weights']
     assert found['best'] in names[1:]

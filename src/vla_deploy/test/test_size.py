@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Costs are counted right, estimates behave as physics does, and profiles load."""
+"""Costs are counted right, estimates are physically consistent, and profiles load."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from vla_common.errors import ConfigError
 from vla_common.parameters import ParameterSchema
 from vla_deploy.commands import size
 from vla_deploy.sizing.advice import Fits, advise, ranked
-from vla_deploy.sizing.calibration import USUAL, RooflineCalibration
-from vla_deploy.sizing.deployment import parameters_of, usual_rate, write_profile
+from vla_deploy.sizing.calibration import DEFAULT_CALIBRATION, RooflineCalibration
+from vla_deploy.sizing.deployment import default_rate, parameters_of, write_profile
 from vla_deploy.sizing.graph_cost import MATRIX, GraphCost, NodeCost, cost_of, cost_of_bundle
 from vla_deploy.sizing.hardware import load_device, shipped
 from vla_deploy.sizing.roofline import estimate
@@ -49,23 +49,23 @@ def work(operations=1e8, weights=1e7, count=20) -> GraphCost:
 
 
 def advice_for(name, cost=None, rate=12.0):
-    return advise(cost or work(), load_device(name), rate, USUAL, 2.0)
+    return advise(cost or work(), load_device(name), rate, DEFAULT_CALIBRATION, 2.0)
 
 
 @pytest.mark.parametrize('kind', ['act', 'diffusion'])
-def test_matrix_operations_are_as_many_as_torch_counts(bundles, originals, kind):
+def test_matrix_operations_are_as_many_as_torch_counts(bundles, references, kind):
     # With gradients: else torch takes a fused kernel whose products the counter does not see.
     with FlopCounterMode(display=False) as counter:
-        originals[kind].module(*originals[kind].sample(1))
+        references[kind].module(*references[kind].sample(1))
     cost = cost_of_bundle(bundles[kind])
     assert not cost.unknown
     # The first convolution of the diffusion policy's first of two steps is of a constant: folded.
     assert cost.matrix_operations == pytest.approx(counter.get_total_flops(), rel=0.04)
-    parameters = sum(p.numel() for p in originals[kind].module.parameters())
+    parameters = sum(p.numel() for p in references[kind].module.parameters())
     assert cost.weight_bytes == pytest.approx(4 * parameters, rel=0.2)
 
 
-def test_one_matrix_product_costs_what_it_says_on_paper():
+def test_the_cost_of_one_matrix_product_is_that_of_its_formula():
     value = onnx.helper.make_tensor_value_info
     weight = onnx.numpy_helper.from_array(np.zeros((30, 7), np.float32), 'w')
     node = onnx.helper.make_node('MatMul', ['x', 'w'], ['y'])
@@ -99,8 +99,8 @@ def test_more_work_is_never_faster_and_ranges_are_in_order(name, operations, wei
     device, host = load_device(name), load_device('raspberry_pi_4')
     little, much = work(operations, weights), work(more * operations, more * weights)
     for precision in device.precisions:
-        a = estimate(little, device, precision, USUAL, host)
-        b = estimate(much, device, precision, USUAL, host)
+        a = estimate(little, device, precision, DEFAULT_CALIBRATION, host)
+        b = estimate(much, device, precision, DEFAULT_CALIBRATION, host)
         assert 0 < a.low_ms <= a.expected_ms <= a.high_ms
         for key in ('low_ms', 'expected_ms', 'high_ms', 'memory_mb'):
             assert getattr(b, key) >= getattr(a, key)
@@ -157,9 +157,9 @@ def test_a_profile_is_one_that_the_inference_node_takes(name, tmp_path):
 
 def test_a_profile_repeats_no_frequency_that_the_node_has_anyway():
     advice = advice_for('raspberry_pi_5')
-    for rate, said in ((usual_rate(), None), (12.0, 12.0), (500.0, 100.0)):
+    for rate, output in ((default_rate(), None), (12.0, 12.0), (500.0, 100.0)):
         found = parameters_of(advice, rate)['inference']['ros__parameters']
-        assert found.get('inference_frequency') == said
+        assert found.get('inference_frequency') == output
 
 
 SPOILT = {
@@ -195,31 +195,28 @@ def test_a_figure_without_a_source_is_no_figure(tmp_path):
 
 def test_calibration_files_are_checked(tmp_path):
     path = tmp_path / 'c.json'
-    USUAL.save(path)
-    assert RooflineCalibration.load(path) == USUAL
-    path.write_text(json.dumps({**vars(USUAL), 'efficiency': -1}))
+    DEFAULT_CALIBRATION.save(path)
+    assert RooflineCalibration.load(path) == DEFAULT_CALIBRATION
+    path.write_text(json.dumps({**vars(DEFAULT_CALIBRATION), 'efficiency': -1}))
     with pytest.raises(ConfigError, match='not above 0'):
         RooflineCalibration.load(path)
     path.write_text('{')
-    with pytest.raises(ConfigError, match='what fit --calibrate wrote'):
+    with pytest.raises(ConfigError, match='a file of size --calibrate'):
         RooflineCalibration.load(path)
-    slower = replace(USUAL, efficiency=0.1)
+    slower = replace(DEFAULT_CALIBRATION, efficiency=0.1)
     device = load_device('raspberry_pi_5')
-    a, b = (estimate(work(), device, 'fp32', c).expected_ms for c in (USUAL, slower))
+    a, b = (estimate(work(), device, 'fp32', c).expected_ms for c in (DEFAULT_CALIBRATION, slower))
     assert b > 2 * a
 
 
 @pytest.mark.parametrize('kind', ['act', 'diffusion'])
-def test_fit_measures_recommends_and_leaves_a_report(bundles, kind, recording, tmp_path, capsys):
-    recording.save(tmp_path / 'r.npz')
+def test_size_measures_recommends_and_writes_a_report(bundles, kind, observed, tmp_path, json_of):
     out = tmp_path / 'out'
-    arguments = ['--bundle', str(bundles[kind]), '--out', str(out), '--calibrate', '--rounds', '5']
-    arguments += ['--observations', str(tmp_path / 'r.npz'), '--json']
-    assert size.main(arguments) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert {d['device'] for d in said['devices']} == set(WANTED)
-    assert said['recommended'] == 'up_board' and said['here']['measured_ms'] > 0
-    assert 0 < said['calibration']['efficiency'] <= 1
+    arguments = ['--bundle', bundles[kind], '--out', out, '--calibrate', '--rounds', 5]
+    output = json_of(size.main, *arguments, *observed)
+    assert {d['device'] for d in output['devices']} == set(WANTED)
+    assert output['recommended'] == 'up_board' and output['here']['measured_ms'] > 0
+    assert 0 < output['calibration']['efficiency'] <= 1
     report = (out / 'report.md').read_text()
     assert 'Data Sheet' in report and '(latency.png)' in report
     for picture in ('latency.png', 'roofline.png'):
@@ -228,15 +225,15 @@ def test_fit_measures_recommends_and_leaves_a_report(bundles, kind, recording, t
     assert RooflineCalibration.load(out / 'calibration.json').bundle == kind
 
 
-def test_fit_refuses_what_it_cannot_use_in_one_line(bundles, tmp_path, capsys):
+def test_size_rejects_wrong_input_in_one_line(bundles, tmp_path, capsys):
     bundle = str(bundles['act'])
-    for wrong, told in (
+    for wrong, text in (
         (['--bundle', str(tmp_path)], 'policy.yaml'),
         (['--bundle', bundle, '--device', 'abacus'], 'abacus'),
         (['--bundle', bundle, '--rate', '0'], '--rate'),
         ([], '--bundle'),
     ):
         assert size.main([*wrong, '--out', str(tmp_path / 'o')]) == 2
-        said = capsys.readouterr().err.strip()
-        assert told in said and len(said.splitlines()) == 1
+        output = capsys.readouterr().err.strip()
+        assert text in output and len(output.splitlines()) == 1
     assert not (tmp_path / 'o').exists()

@@ -1,18 +1,18 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Engines by a double of TensorRT that is strict about the API; the graphs in ONNX Runtime."""
+"""Engines by a double of TensorRT that is strict about the API; graphs in ONNX Runtime."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
+from dataclasses import replace
 
 import onnx
 import pytest
 import tensorrt_builder_double
 import yaml
 from conftest import HORIZON
-from test_export import look
+from test_export import observation_from
 
 from vla_common.errors import ConfigError
 from vla_deploy.commands import build_engine as command
@@ -30,21 +30,23 @@ def tensorrt(monkeypatch):
     return tensorrt_builder_double
 
 
-def made(bundles, proof, out, precision='fp16', kind='act', **settings):
-    ranges = ranges_for(bundles[kind], precision, proof, None)
+def made(bundles, options, out, precision='fp16', kind='act', **settings):
+    ranges = ranges_for(bundles[kind], precision, options, None)
     chosen = EngineSettings(**settings)
-    return build_engine(bundles[kind], out, precision, proof, ranges, settings=chosen)
+    return build_engine(bundles[kind], out, precision, options, ranges, settings=chosen)
 
 
 @pytest.mark.parametrize('kind', ['act', 'diffusion'])
 @pytest.mark.parametrize('precision', ['fp32', 'fp16', 'int8', 'fp8'])
-def test_an_engine_is_verified_told_what_it_was_built_on_and_answers_in_the_inference_node(
-    tensorrt, bundles, proof, robot, recording, tmp_path, kind, precision
+def test_an_engine_is_verified_names_its_computer_and_answers_in_the_inference_node(
+    tensorrt, bundles, options, robot, recording, tmp_path, kind, precision
 ):
-    ranges = ranges_for(bundles[kind], precision, proof, None)
+    ranges = ranges_for(bundles[kind], precision, options, None)
     wide = ParityLimits(0.3, 0.97)  # untrained networks bear eight bits badly
-    built = build_engine(bundles[kind], tmp_path / 'e', precision, proof, ranges, limits=wide)
-    assert built.finding.passed
+    built = build_engine(
+        bundles[kind], tmp_path / 'e', precision, replace(options, limits=wide), ranges
+    )
+    assert built.result.passed
     bundle = load_bundle(tmp_path / 'e', robot)
     assert bundle.runtime == 'tensorrt' and bundle.model.engine.precision == precision
     assert (bundle.model.engine.gpu, bundle.model.engine.compute_capability) == (
@@ -53,18 +55,18 @@ def test_an_engine_is_verified_told_what_it_was_built_on_and_answers_in_the_infe
     )
     assert bundle.model.engine.tensorrt == tensorrt.VERSION
     policy = load_policy(tmp_path / 'e', robot, device='cuda:0')
-    chunk = policy.predict(look(robot, recording))
+    chunk = policy.predict(observation_from(robot, recording))
     assert chunk.positions.shape == (HORIZON, len(robot.groups['arms']))
     policy.close()
 
 
-def test_the_builder_is_told_workspace_effort_profile_and_what_it_timed_before(
-    tensorrt, bundles, proof, tmp_path
+def test_the_builder_gets_workspace_effort_profile_and_timing_cache(
+    tensorrt, bundles, options, tmp_path
 ):
     cache = tmp_path / 'timing'
     cache.write_bytes(b'timings of another GPU')  # is left aside, then replaced
     asked = {'batches': (1, 2, 8), 'workspace_mb': 64, 'level': 5, 'timing_cache': cache}
-    made(bundles, proof, tmp_path / 'e', 'fp32', **asked)
+    made(bundles, options, tmp_path / 'e', 'fp32', **asked)
     (config,) = tensorrt.builds
     assert config.pools[tensorrt.MemoryPoolType.WORKSPACE] == 64 << 20
     assert config.builder_optimization_level == 5
@@ -74,17 +76,17 @@ def test_the_builder_is_told_workspace_effort_profile_and_what_it_timed_before(
     assert config.cache.content == b'' and cache.read_bytes() == b'timings of Double 3000'
     # With several outputs of a free batch only the action is left, and it loads.
     policy = load_bundle(tmp_path / 'e')
-    assert policy.gripper is None
-    made(bundles, proof, tmp_path / 'e', 'fp32', timing_cache=cache, tf32=True)
+    assert policy.model.gripper is None
+    made(bundles, options, tmp_path / 'e', 'fp32', timing_cache=cache, tf32=True)
     second = tensorrt.builds[1]
     assert second.cache.content == b'timings of Double 3000' and not second.profiles
     assert tensorrt.BuilderFlag.TF32 in second.flags
 
 
 @pytest.mark.parametrize('precision', PRECISIONS)
-def test_the_precision_is_in_the_graph(bundles, proof, tmp_path, precision):
+def test_the_precision_is_in_the_graph(bundles, options, tmp_path, precision):
     path = tmp_path / 'typed.onnx'
-    ranges = ranges_for(bundles['diffusion'], precision, proof, None)
+    ranges = ranges_for(bundles['diffusion'], precision, options, None)
     write_typed(bundles['diffusion'], path, precision, ranges)
     model = onnx.load(path)
     assert not [n for n in model.graph.node if n.domain]
@@ -104,7 +106,7 @@ def test_the_precision_is_in_the_graph(bundles, proof, tmp_path, precision):
 
 
 def test_an_engine_that_is_another_policy_is_refused_with_its_worst_input(
-    tensorrt, bundles, proof, tmp_path, monkeypatch
+    tensorrt, bundles, observed, tmp_path, monkeypatch
 ):
     # A TensorRT that builds from weights of its own.
     real = tensorrt_builder_double.Builder.build_serialized_network
@@ -119,37 +121,36 @@ def test_an_engine_that_is_another_policy_is_refused_with_its_worst_input(
     monkeypatch.setattr(tensorrt_builder_double.Builder, 'build_serialized_network', wrong)
     out = tmp_path / 'e'
     arguments = ['--bundle', str(bundles['diffusion']), '--out', str(out), '--precision', 'fp32']
-    proof.recording.save(tmp_path / 'r.npz')
-    assert command.main([*arguments, '--observations', str(tmp_path / 'r.npz')]) == 3
+    assert command.main([*arguments, *observed]) == 3
     assert not out.exists() and (tmp_path / 'e.worst.npz').is_file()
 
 
-def test_without_tensorrt_nothing_is_begun_and_the_way_to_it_is_told(
-    bundles, proof, tmp_path, monkeypatch, capsys
+def test_without_tensorrt_nothing_starts_and_its_installation_is_explained(
+    bundles, options, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setitem(sys.modules, 'tensorrt', None)
     arguments = ['--bundle', str(bundles['act']), '--out', str(tmp_path / 'e')]
     assert command.main(arguments) == 2
-    told = capsys.readouterr().err
-    assert 'TensorRT 10 or later for Python: on a Jetson part of JetPack' in told
-    assert len(told.strip().splitlines()) == 1 and list(tmp_path.iterdir()) == []
+    text = capsys.readouterr().err
+    assert 'TensorRT 10 or later for Python: on a Jetson part of JetPack' in text
+    assert len(text.strip().splitlines()) == 1 and list(tmp_path.iterdir()) == []
     tensorrt_builder_double.install(monkeypatch, version='8.6.1')
     with pytest.raises(ConfigError, match='version: found 8.6.1, wanted TensorRT 10 or later'):
-        made(bundles, proof, tmp_path / 'e')
+        made(bundles, options, tmp_path / 'e')
     tensorrt_builder_double.install(monkeypatch)
     with pytest.raises(ConfigError, match='--device: found cpu'):
-        made(bundles, proof, tmp_path / 'e', device='cpu')
+        made(bundles, options, tmp_path / 'e', device='cpu')
 
 
-def test_what_tensorrt_refuses_is_told_by_operator_and_leaves_nothing(
-    tensorrt, bundles, proof, tmp_path
+def test_what_tensorrt_rejects_is_reported_by_operator_and_leaves_nothing(
+    tensorrt, bundles, options, tmp_path
 ):
     with pytest.raises(ConfigError, match='--batch'):
-        made(bundles, proof, tmp_path / 'e', batches=(1, 8, 2))
+        made(bundles, options, tmp_path / 'e', batches=(1, 8, 2))
     with pytest.raises(ConfigError, match='no engine within 0 MB'):
-        made(bundles, proof, tmp_path / 'e', workspace_mb=0)
+        made(bundles, options, tmp_path / 'e', workspace_mb=0)
     with pytest.raises(ConfigError, match='no observation'):
-        build_engine(bundles['act'], tmp_path / 'e', 'int8', proof, Ranges())
+        build_engine(bundles['act'], tmp_path / 'e', 'int8', options, Ranges())
     assert [p.name for p in tmp_path.iterdir()] == []
     value = onnx.helper.make_tensor_value_info
     graph = onnx.helper.make_graph(
@@ -164,7 +165,7 @@ def test_what_tensorrt_refuses_is_told_by_operator_and_leaves_nothing(
         build(sys.modules['tensorrt'], tmp_path / 'odd.onnx', bundle, EngineSettings())
 
 
-def test_bfloat16_wants_the_source(bundles, proof, tmp_path):
+def test_bfloat16_needs_the_source(bundles, options, tmp_path):
     shutil.copytree(bundles['act'], tmp_path / 'b')
     content = yaml.safe_load((tmp_path / 'b' / 'policy.yaml').read_text())
     del content['source']
@@ -173,13 +174,11 @@ def test_bfloat16_wants_the_source(bundles, proof, tmp_path):
         write_typed(tmp_path / 'b', tmp_path / 'x.onnx', 'bf16')
 
 
-def test_the_graph_alone_is_verified_without_a_gpu(bundles, recording, tmp_path, capsys):
-    recording.save(tmp_path / 'r.npz')
+def test_the_graph_alone_is_verified_without_a_gpu(bundles, observed, tmp_path, json_of):
     arguments = ['--bundle', str(bundles['act']), '--graph', str(tmp_path / 'typed.onnx')]
-    arguments += ['--observations', str(tmp_path / 'r.npz'), '--json']
-    assert command.main([*arguments, '--precision', 'int8', '--search']) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert said['passed'] and said['cosine'] >= 0.999
+    arguments += observed
+    output = json_of(command.main, *arguments, '--precision', 'int8', '--search')
+    assert output['passed'] and output['cosine'] >= 0.999
     assert (tmp_path / 'typed.onnx').is_file()
     strict = ['--precision', 'fp8', '--max-error', '1e-6']
     assert command.main([*arguments[:3], str(tmp_path / 'no.onnx'), *arguments[4:], *strict]) == 3

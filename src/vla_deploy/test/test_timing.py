@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The race is fair, its figures add up, and tuning leaves what it promises."""
+"""Timing is fair, its figures are consistent, and tuning writes what it promises."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from rich.console import Console
 
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import load_yaml
+from vla_deploy.atomic_io import write_policy
 from vla_deploy.charts import Bar, Dot, draw_bars, draw_scatter
 from vla_deploy.closed_loop import pair
 from vla_deploy.commands import benchmark as benchmark_command
 from vla_deploy.commands import tune as tune_command
 from vla_deploy.parity import LOSSY
-from vla_deploy.publishing import reference_of
-from vla_deploy.staging import write_policy
+from vla_deploy.publishing import expected_answers
 from vla_deploy.timing.benchmark import EAGER, benchmark, best_of, unique_names
 from vla_deploy.timing.interleaved import Times, batched, time_interleaved
 from vla_deploy.timing.platform import joules, memory
@@ -45,7 +45,7 @@ class Noted:
         return np.zeros(1)
 
 
-def test_contestants_take_turns_on_the_same_input_in_changing_order():
+def test_runners_take_turns_on_the_same_input_in_changing_order():
     log = []
     names = ['a', 'b', 'c']
     inputs = [{'i': i} for i in range(4)]
@@ -59,7 +59,7 @@ def test_contestants_take_turns_on_the_same_input_in_changing_order():
     assert all(len(times[n].wall_ms) == 40 for n in names)
 
 
-def test_energy_is_told_where_the_platform_tells_it_and_else_not(tmp_path):
+def test_energy_is_reported_where_the_platform_measures_it(tmp_path):
     assert joules(tmp_path) is None
     for name, value in (('intel-rapl:0', 5_000_000), ('intel-rapl:0:0', 3_000_000)):
         (tmp_path / name).mkdir()
@@ -93,7 +93,7 @@ def test_bundles_of_the_same_name_get_longer_names(tmp_path):
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
-def test_a_paired_difference_lies_in_its_interval_and_turns_with_its_sides(outcomes):
+def test_a_paired_difference_lies_in_its_interval_and_is_antisymmetric(outcomes):
     before, after = zip(*outcomes, strict=True)
     there, back = pair(before, after), pair(after, before)
     assert there.difference == pytest.approx(-back.difference)
@@ -137,24 +137,24 @@ def test_what_is_no_worse_stays_so_when_a_lost_scene_is_won(outcomes):
     assert not pair([*before, *[True] * 90], [*after, *[False] * 90]).equal
 
 
-def test_the_best_is_the_fastest_that_is_the_same_policy(bundles, proof):
-    entries = benchmark({'act': bundles['act']}, proof, rounds=5)
+def test_the_best_is_the_fastest_that_is_the_same_policy(bundles, options):
+    entries = benchmark({'act': bundles['act']}, options, rounds=5)
     assert [entry.name for entry in entries] == [EAGER, 'act']
     assert entries[0].speedup == 1.0 and entries[0].parity.max_error_rad == 0.0
     assert best_of(entries, ['act']) == 'act'
     assert best_of([], ['act']) is None
 
 
-def test_who_was_judged_by_acting_is_the_same_policy_beside_that_bundle_only(
-    spoiled, bundles, proof, tmp_path
+def test_a_policy_accepted_in_closed_loop_is_the_same_beside_that_bundle_only(
+    spoiled, bundles, options, tmp_path
 ):
     given = bundles['diffusion']
-    reference = reference_of(given, proof)
-    finding = verify_policy(spoiled, reference, LOSSY)
-    assert not finding.passed
+    expected = expected_answers(given, options)
+    result = verify_policy(spoiled, expected, LOSSY)
+    assert not result.passed
     model = load_bundle(given).files['model.onnx']
-    finding = replace(finding, reason='', success=(1.0, 1.0), judged='60 scenes', against=model)
-    record(spoiled, load_bundle(spoiled), reference, finding)
+    result = replace(result, reason='', success=(1.0, 1.0), judged='60 scenes', against=model)
+    record(spoiled, load_bundle(spoiled), expected, result)
     # The same weights in another file: nobody acted beside that one.
     other = tmp_path / 'other'
     shutil.copytree(given, other)
@@ -166,42 +166,39 @@ def test_who_was_judged_by_acting_is_the_same_policy_beside_that_bundle_only(
     write_policy(other, content, list(content['files']))
 
     def raced(first):
-        entries = benchmark({'first': first, 'acts': spoiled}, proof, rounds=2, eager=False)
+        entries = benchmark({'first': first, 'acts': spoiled}, options, rounds=2, eager=False)
         screen = Console(width=160, record=True, file=io.StringIO())
         screen.print(benchmark_command.table_of(entries))
         return entries[1], screen.export_text(), best_of(entries, ['acts'])
 
-    acts, said, best = raced(given)
+    acts, output, best = raced(given)
     assert acts.judged and acts.passed and best == 'acts'
-    assert ' acts' in said.splitlines()[4] and 'race' not in said
-    acts, said, best = raced(other)
+    assert ' scenes' in output.splitlines()[4] and 'benchmark' not in output
+    acts, output, best = raced(other)
     assert not acts.judged and not acts.passed and best is None
     here = load_bundle(other).files['model.onnx'][:12]
-    why = f'its closed loop was beside model {model[:12]}, this race is beside {here}'
-    assert why in acts.reason and why in ' '.join(said.split()) and acts.to_dict()['reason']
-    record(spoiled, load_bundle(spoiled), reference, replace(finding, against=''))
-    assert 'beside a model that it does not name' in raced(given)[0].reason
-    record(spoiled, load_bundle(spoiled), reference, replace(finding, judged='', against=model))
+    why = f'its closed loop ran beside model {model[:12]}, this benchmark beside {here}'
+    assert why in acts.reason and why in ' '.join(output.split()) and acts.to_dict()['reason']
+    record(spoiled, load_bundle(spoiled), expected, replace(result, against=''))
+    assert 'beside an unnamed model' in raced(given)[0].reason
+    record(spoiled, load_bundle(spoiled), expected, replace(result, judged='', against=model))
     assert 'beside' not in raced(given)[0].reason and not raced(given)[0].passed
 
 
-def test_policies_of_other_shapes_cannot_be_compared(bundles, proof):
+def test_policies_of_other_shapes_cannot_be_compared(bundles, options):
     with pytest.raises(ConfigError, match='outputs'):
-        benchmark({k: bundles[k] for k in ('diffusion', 'act')}, proof, rounds=2)
+        benchmark({k: bundles[k] for k in ('diffusion', 'act')}, options, rounds=2)
 
 
-def test_the_command_prints_the_promised_json_and_a_picture(bundles, recording, tmp_path, capsys):
-    recording.save(tmp_path / 'r.npz')
+def test_the_command_prints_the_promised_json_and_a_picture(bundles, observed, tmp_path, json_of):
     shutil.copytree(bundles['act'], tmp_path / 'copy')
-    arguments = [str(bundles['act']), str(tmp_path / 'copy'), '--rounds', '6', '--batch', '2']
-    arguments += ['--observations', str(tmp_path / 'r.npz'), '--plot', str(tmp_path / 'p.png')]
-    assert benchmark_command.main([*arguments, '--json']) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert set(said) >= {'bundles', 'best'}
-    assert [b['name'] for b in said['bundles']] == [EAGER, 'act', 'copy']
-    assert all(set(b) >= KEYS for b in said['bundles'])
-    assert said['best'] in ('act', 'copy')
-    assert said['by_batch']['act']['2']['throughput_hz'] > 0
+    arguments = [bundles['act'], tmp_path / 'copy', '--rounds', 6, '--batch', 2, *observed]
+    output = json_of(benchmark_command.main, *arguments, '--plot', tmp_path / 'p.png')
+    assert set(output) >= {'bundles', 'best'}
+    assert [b['name'] for b in output['bundles']] == [EAGER, 'act', 'copy']
+    assert all(set(b) >= KEYS for b in output['bundles'])
+    assert output['best'] in ('act', 'copy')
+    assert output['by_batch']['act']['2']['throughput_hz'] > 0
     assert cv2.imread(str(tmp_path / 'p.png')).shape[1] == 900
 
 
@@ -212,53 +209,51 @@ def test_memory_is_that_of_a_process_of_its_own(bundles):
 
 @pytest.mark.parametrize('kind', ['act', 'diffusion'])
 def test_tuning_walks_the_whole_way(
-    bundles, kind, spoiled, recording, robot, tmp_path, capsys, monkeypatch
+    bundles, kind, spoiled, observed, robot, tmp_path, json_of, monkeypatch
 ):
-    acted = []
+    bundles_run = []
 
     def act(bundle, *_, **__):
-        """Whoever acts second falls, nobody else does."""
-        acted.append(bundle)
-        return [len(acted) != 2] * 40
+        """The second bundle that runs fails every scene."""
+        bundles_run.append(bundle)
+        return [len(bundles_run) != 2] * 40
 
     monkeypatch.setattr('vla_deploy.closed_loop.successes', act)
-    recording.save(tmp_path / 'r.npz')
     out = tmp_path / 'out'
-    arguments = ['--bundle', str(bundles[kind]), '--out', str(out), '--rounds', '8']
+    arguments = ['--bundle', bundles[kind], '--out', out, '--rounds', 8, *observed]
     # int8 takes its time with the larger of the two, and quantising has tests of its own.
     arguments += {'act': ['--only', 'onnx-basic', 'onnx-all']}.get(kind, ['--quick'])
-    arguments += ['--observations', str(tmp_path / 'r.npz'), '--json']
-    also = {'diffusion': ['--also', str(spoiled)]}.get(kind, [])  # another policy of its shape
-    arguments += also + ['--scenes', '40']
-    assert tune_command.main(arguments) == 0
-    said = json.loads(capsys.readouterr().out)
-    names = [b['name'] for b in said['bundles']]
+    also = {'diffusion': ['--also', spoiled]}.get(kind, [])  # another policy of its shape
+    output = json_of(tune_command.main, *arguments, *also, '--scenes', 40)
+    names = [b['name'] for b in output['bundles']]
     assert names[:2] == [EAGER, 'given'] and 'onnx-basic' in names
-    fell = [b for b in said['bundles'] if b['success'] == 0.0]
-    if len(acted) > 1:  # the given itself may be the fastest
-        assert acted[0] == bundles[kind] and len(fell) == 1 and fell[0]['name'] != said['best']
-        assert '40 lost, 0 won' in said['refused'][fell[0]['name']]
-    assert len(set(acted)) == len(acted) and said['closed_loop']['after'] == 1.0
+    fell = [b for b in output['bundles'] if b['success'] == 0.0]
+    if len(bundles_run) > 1:  # the given itself may be the fastest
+        assert (
+            bundles_run[0] == bundles[kind] and len(fell) == 1 and fell[0]['name'] != output['best']
+        )
+        assert '40 lost, 0 won' in output['refused'][fell[0]['name']]
+    assert len(set(bundles_run)) == len(bundles_run) and output['closed_loop']['after'] == 1.0
     assert load_bundle(out / 'best').verification.success == (1.0, 1.0)
-    assert all(set(b) >= KEYS for b in said['bundles'])
-    assert json.loads((out / 'tune.json').read_text())['best'] == said['best']
+    assert all(set(b) >= KEYS for b in output['bundles'])
+    assert json.loads((out / 'tune.json').read_text())['best'] == output['best']
     assert load_bundle(out / 'best', robot).verification.passed
     load_policy(out / 'best', robot).close()
     report = (out / 'report.md').read_text()
-    assert f'**{said["best"]}**' in report and '(latency.png)' in report
-    assert ('spoiled' in said['refused']) == ('- spoiled: ' in report) == bool(also)
-    assert ('spoiled' in names) == bool(also) and said['best'] != 'spoiled'
+    assert f'**{output["best"]}**' in report and '(latency.png)' in report
+    assert ('spoiled' in output['refused']) == ('- spoiled: ' in report) == bool(also)
+    assert ('spoiled' in names) == bool(also) and output['best'] != 'spoiled'
     for picture in ('latency.png', 'tradeoff.png'):
         assert cv2.imread(str(out / picture)).std() > 1
 
 
-def test_tuning_for_a_gpu_that_is_not_there_is_refused(bundles, proof, tmp_path, monkeypatch):
+def test_tuning_for_a_gpu_that_is_not_there_is_refused(bundles, options, tmp_path, monkeypatch):
     monkeypatch.setattr('torch.cuda.is_available', lambda: False)
     with pytest.raises(ConfigError, match='torch sees no CUDA device'):
-        tune(bundles['act'], tmp_path, proof, target='cuda:0')
+        tune(bundles['act'], tmp_path, options, target='cuda:0')
 
 
-def test_pictures_bear_what_is_extreme(tmp_path):
+def test_charts_draw_extreme_values(tmp_path):
     draw_bars(tmp_path / 'a.png', 't', 'ms', [Bar('zero', 0.0, 0.0), Bar('much', 1.0, 1e6)])
     draw_scatter(
         tmp_path / 'b.png', 't', ('x', 'y'), [Dot('a', 1.0, 0.0), Dot('b', 2.0, float('inf'))]
@@ -266,28 +261,27 @@ def test_pictures_bear_what_is_extreme(tmp_path):
     assert (tmp_path / 'a.png').stat().st_size and (tmp_path / 'b.png').stat().st_size
 
 
-def test_a_gpu_that_is_not_there_and_a_later_bundle_that_is_not_are_told_before_timing(
-    bundles, recording, tmp_path, capsys, monkeypatch
+def test_a_missing_gpu_and_a_missing_later_bundle_are_reported_before_timing(
+    bundles, observed, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setattr('torch.cuda.is_available', lambda: False)
-    recording.save(tmp_path / 'seen.npz')
     timed = []
     monkeypatch.setattr(
         'vla_deploy.timing.benchmark.time_interleaved', lambda *_, **__: timed.append(1)
     )
-    seen, given = ['--observations', str(tmp_path / 'seen.npz')], str(bundles['diffusion'])
+    given = str(bundles['diffusion'])
     for rest, message in (
         (['--device', 'cuda:0'], '--device: found cuda:0, wanted cpu'),
         ([str(tmp_path / 'nowhere')], 'nowhere: bundle: found no such directory'),
     ):
-        assert benchmark_command.main([given, *rest, *seen]) == 2
+        assert benchmark_command.main([given, *rest, *observed]) == 2
         assert message in capsys.readouterr().err
     assert not timed
 
 
-def test_tune_says_at_once_that_its_place_cannot_be_written(bundles, tmp_path, capsys):
+def test_tune_checks_its_place_first(bundles, tmp_path, capsys):
     (tmp_path / 'thesis.tex').write_text('years of work')
     out = tmp_path / 'thesis.tex' / 'tuned'
     assert tune_command.main(['--bundle', str(bundles['diffusion']), '--out', str(out)]) == 2
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 1 and '--out: found a file at' in said[0]
+    output = capsys.readouterr().err.splitlines()
+    assert len(output) == 1 and '--out: found a file at' in output[0]

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The comparison, what is written of it, and what becomes of a bundle that fails."""
+"""Comparison, its record in the bundle, and bundles that fail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vla_common.errors import ConfigError
 from vla_deploy.commands import verify
 from vla_deploy.observations import Recording, simulated, tensors_of
 from vla_deploy.parity import EXACT, LOSSY, compare
-from vla_deploy.publishing import reference_of
+from vla_deploy.publishing import expected_answers
 from vla_policy.bundle.bundle import load_bundle
 from vla_policy.bundle.model_spec import ActionOutput
 
@@ -63,18 +63,17 @@ def test_one_wrong_number_is_never_overlooked(size, i, j, k):
     assert bool(parity.reason(EXACT)) == (size * STD[k] > 1e-3) or parity.cosine < EXACT.cosine
 
 
-def test_a_failed_verification_is_told_written_and_keeps_the_robot_from_loading_it(
-    spoiled, robot, recording, capsys
+def test_a_failed_verification_is_reported_recorded_and_blocks_loading(
+    spoiled, robot, observed, capsys
 ):
-    recording.save(spoiled.parent / 'seen.npz')
-    arguments = ['--bundle', str(spoiled), '--observations', str(spoiled.parent / 'seen.npz')]
+    arguments = ['--bundle', str(spoiled), *observed]
     assert load_bundle(spoiled, robot).verification is None
     assert verify.main([*arguments, '--json']) == 3
-    told = capsys.readouterr()
-    said = ' '.join(told.err.split())
-    assert 'verification failed' in said and 'spoiled.worst.npz' in said
-    assert 'what can be done' in said and '--scenes' in said
-    machine = json.loads(told.out)
+    text = capsys.readouterr()
+    output = ' '.join(text.err.split())
+    assert 'verification failed' in output and 'spoiled.worst.npz' in output
+    assert 'what can be done' in output and '--scenes' in output
+    machine = json.loads(text.out)
     assert not machine['passed'] and machine['worst'].endswith('spoiled.worst.npz')
     with pytest.raises(ConfigError, match='verification.passed'):
         load_bundle(spoiled, robot)
@@ -86,16 +85,15 @@ def test_a_failed_verification_is_told_written_and_keeps_the_robot_from_loading_
     assert verify.main(['--bundle', str(spoiled), '--observations', str(worst)]) == 3
 
 
-def test_a_good_bundle_passes_against_another_form_of_itself(bundles, tmp_path, recording):
-    recording.save(tmp_path / 'seen.npz')
+def test_a_good_bundle_passes_against_another_form_of_itself(bundles, tmp_path, observed):
     shutil.copytree(bundles['act'], tmp_path / 'copy')
     arguments = ['--bundle', str(tmp_path / 'copy'), '--against', str(bundles['act'])]
-    assert verify.main([*arguments, '--observations', str(tmp_path / 'seen.npz')]) == 0
+    assert verify.main([*arguments, *observed]) == 0
 
 
 @pytest.fixture
 def loops(monkeypatch):
-    """The closed loops that were run, by directory; each comes to the next of `results`."""
+    """The bundles that were run in closed loop, and their results in order."""
     ran, results = [], []
 
     def successes(bundle, *_, **__):
@@ -107,19 +105,18 @@ def loops(monkeypatch):
     return ran, results
 
 
-def test_what_answers_differently_may_pass_by_acting_beside_the_bundle_that_it_then_names(
-    spoiled, bundles, recording, loops, capsys
+def test_a_policy_with_other_answers_can_pass_in_closed_loop_beside_the_bundle_that_it_names(
+    spoiled, bundles, observed, loops, capsys
 ):
-    seen, before = str(spoiled.parent / 'seen.npz'), bundles['diffusion']
-    recording.save(spoiled.parent / 'seen.npz')
-    common = ['--bundle', str(spoiled), '--observations', seen, '--scenes', '60']
+    before = bundles['diffusion']
+    common = ['--bundle', str(spoiled), *observed, '--scenes', '60']
     assert verify.main(common) == 2
-    assert 'the bundle to act beside' in capsys.readouterr().err
+    assert 'the bundle to run beside' in capsys.readouterr().err
     ran, results = loops
     results += [[True] * 60, [False] * 2 + [True] * 58, [True] * 60, [False] + [True] * 59]
     assert verify.main([*common, '--against', str(before)]) == 3
-    said = ' '.join(capsys.readouterr().err.split())
-    assert '60 scenes in closed loop, seed 0: 100% before, 97% after, 2 lost, 0 won' in said
+    output = ' '.join(capsys.readouterr().err.split())
+    assert '60 scenes in closed loop, seed 0: 100% before, 97% after, 2 lost, 0 won' in output
     assert verify.main([*common, '--against', str(before)]) == 0  # the failure did not hinder it
     assert ran[::2] == [before, before]
     found = load_bundle(spoiled).verification
@@ -188,7 +185,9 @@ def test_simulated_observations_follow_from_their_seed(robot):
     assert one.images['head'].std() > 5
 
 
-def test_an_original_that_answers_nan_is_told_as_such(bundles, proof, monkeypatch):
+def test_a_reference_model_that_answers_nan_is_reported(bundles, options, monkeypatch):
     monkeypatch.setattr('vla_deploy.publishing.answers', lambda *_: np.array([[[0.0]], [[np.nan]]]))
-    with pytest.raises(ConfigError, match='answers of the original: found nan for observation 1'):
-        reference_of(bundles['diffusion'], proof)
+    with pytest.raises(
+        ConfigError, match='answers of the reference model: found nan for observation 1'
+    ):
+        expected_answers(bundles['diffusion'], options)

@@ -8,16 +8,16 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from vla_deploy.reference_model import HUMANOID_VLA, build
 from vla_models.network.humanoid_vla import HumanoidVLA, HumanoidVLAConfig
 from vla_models.network.sizes import Sizes, resize
 
-HUMANOID_VLA = 'vla_deploy.architectures:humanoid_vla'
 RESIZED = 'vla_deploy.architectures:resized'
-PREFIX = 'policy.'  # of HumanoidVLA's layers in the module that `humanoid_vla` makes
+PREFIX = 'policy.'  # of HumanoidVLA's layers in InBundleOrder
 
 
 class InBundleOrder(nn.Module):
-    """HumanoidVLA with its inputs in the order of policy.yaml: state before words."""
+    """HumanoidVLA with its inputs in the order of policy.yaml: state before instruction."""
 
     def __init__(self, policy: HumanoidVLA) -> None:
         super().__init__()
@@ -33,9 +33,7 @@ def humanoid_vla(**config: Any) -> nn.Module:
 
 
 def resized(factory: str, config: Mapping[str, Any], sizes: Sizes) -> nn.Module:
-    """What `factory` makes of `config`, with some of its layers in other sizes: pruned."""
-    from vla_deploy.reference_model import build
-
+    """The module of `factory` and `config` with some layers in other sizes (pruned)."""
     module = build(factory, config)
     resize(module, sizes)
     return module
@@ -44,8 +42,8 @@ def resized(factory: str, config: Mapping[str, Any], sizes: Sizes) -> nn.Module:
 def described_with(
     factory: str, config: Mapping[str, Any], sizes: Sizes
 ) -> tuple[str, dict[str, Any]]:
-    """Factory and configuration of the same network with layers in `sizes`. HumanoidVLA's own
-    configuration has a place for them, which is what lets `train` go on with it."""
+    """Factory and configuration of the same network with layers in `sizes`. HumanoidVLA's
+    configuration stores them itself, so that `train` can continue with a pruned network."""
     if not sizes:
         return factory, dict(config)
     if factory == HUMANOID_VLA:

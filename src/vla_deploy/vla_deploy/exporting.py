@@ -1,38 +1,40 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""From an original to a verified bundle, in each form that the inference node runs."""
+"""Export: a verified bundle from a reference model, in each form that the inference node runs."""
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vla_deploy.convert.onnx_graph import OPSET, write_onnx
-from vla_deploy.convert.program import write_program
-from vla_deploy.convert.torchscript import write_torchscript
+from vla_deploy.convert import OPSET, write_onnx, write_program, write_torchscript
 from vla_deploy.onnx_files import write_optimised
-from vla_deploy.parity import EXACT, ParityLimits
+from vla_deploy.parity import EXACT
 from vla_deploy.publishing import Parts, VerificationOptions, publish
-from vla_deploy.reference_model import ReferenceModel
-from vla_deploy.verification import VerificationReference, VerificationResult
+from vla_deploy.reference_model import ReferenceModel, from_run
+from vla_deploy.verification import VerificationResult
+from vla_models.policy_description import load_checkpoint
+from vla_models.training import checkpoint
+from vla_robot import load_robot
 
 
 @dataclass(frozen=True)
 class Form:
-    """One way to write a model: the runtime that reads it, the file's name, what writes it."""
+    """A form of a model: the runtime that loads it, the name of its file, its writer."""
 
     runtime: str
     file: str
     write: Callable[[ReferenceModel, Path, int], None]
 
 
-def write_laid_out(original: ReferenceModel, path: Path, opset: int = OPSET) -> None:
-    """ONNX for a batch of one, optimised for the processor at hand, good for its like only: the
-    fastest on it."""
+def write_laid_out(reference: ReferenceModel, path: Path, opset: int = OPSET) -> None:
+    """ONNX for a batch of one in the memory layout of this processor: the fastest form on it, and
+    valid for processors of the same kind only."""
     with tempfile.TemporaryDirectory() as scratch:
         plain = Path(scratch) / 'plain.onnx'
-        write_onnx(original, plain, opset)
+        write_onnx(reference, plain, opset)
         write_optimised(plain, path, 'all')
 
 
@@ -40,38 +42,44 @@ FORMS = {
     'onnx': Form('onnx', 'model.onnx', write_onnx),
     'onnx-all': Form('onnx', 'model.onnx', write_laid_out),
     'torchscript-trace': Form(
-        'torchscript', 'model.pt', lambda o, path, _: write_torchscript(o, path, 'trace')
+        'torchscript', 'model.pt', lambda r, path, _: write_torchscript(r, path, 'trace')
     ),
     'torchscript-script': Form(
-        'torchscript', 'model.pt', lambda o, path, _: write_torchscript(o, path, 'script')
+        'torchscript', 'model.pt', lambda r, path, _: write_torchscript(r, path, 'script')
     ),
-    'torch_export': Form('torch_export', 'model.pt2', lambda o, path, _: write_program(o, path)),
+    'torch_export': Form('torch_export', 'model.pt2', lambda r, path, _: write_program(r, path)),
 }
 
 
 def export(
-    original: ReferenceModel,
+    reference: ReferenceModel,
     out: Path,
     form: str,
-    proof: VerificationOptions,
-    *,
+    options: VerificationOptions,
     opset: int = OPSET,
-    limits: ParityLimits = EXACT,
-    reference: VerificationReference | None = None,
 ) -> VerificationResult | None:
-    """Write the bundle `out` in `form`, verified against the original in eager PyTorch.
-
-    Raises ConfigError (nothing is written then) and VerificationFailed.
-    """
+    """Write the bundle `out` in `form`, verified against the reference model in eager PyTorch.
+    Raises ConfigError (nothing is written then) and VerificationFailed."""
     chosen = FORMS[form]
-    return publish(
-        out,
-        Parts.of_original(original),
-        chosen.runtime,
-        chosen.file,
-        lambda path: chosen.write(original, path, opset),
-        limits,
-        proof,
-        reference,
-        original,
-    )
+
+    def write(path: Path) -> None:
+        chosen.write(reference, path, opset)
+
+    parts = Parts.of_reference(reference)
+    return publish(out, parts, chosen.runtime, chosen.file, write, options, EXACT, reference)
+
+
+def copy_training_record(run: Path, out: Path) -> None:
+    """Copy the training run's loss curve and figures into the bundle."""
+    for extra in ('loss.png', 'training.json'):
+        if (run / extra).exists():
+            shutil.copyfile(run / extra, out / extra)
+
+
+def export_run(run: Path, out: Path) -> VerificationResult | None:
+    """Write the bundle `out` (ONNX) from the best weights of the training run `run`, verified on
+    simulated observations. Raises ConfigError and VerificationFailed."""
+    robot = load_robot(load_checkpoint(run / checkpoint.BEST)[1]['robot'])
+    result = export(from_run(run), out, 'onnx', VerificationOptions(robot, observations=8))
+    copy_training_record(run, out)
+    return result

@@ -1,8 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A changed network is trained on, by the trainer of `train`, to answer as the original does.
+"""Fine-tuning of a changed network by the trainer of `train`, with the reference model as teacher.
 
-Its teacher is the original itself (distillation: Hinton et al., 2015), on the images, words and
-postures of a dataset: what was lost is won back, and the policy stays the one that was verified.
+Distillation (Hinton et al., 2015) on the images, instructions and postures of a dataset.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ import torch
 from torch import Tensor
 
 from vla_common.errors import ConfigError
-from vla_deploy.architectures import HUMANOID_VLA, PREFIX, InBundleOrder
-from vla_deploy.reference_model import ReferenceModel
+from vla_deploy.architectures import PREFIX, InBundleOrder
+from vla_deploy.reference_model import HUMANOID_VLA, ReferenceModel
 from vla_models.network.humanoid_vla import HumanoidVLA, HumanoidVLAConfig
 from vla_models.training import checkpoint
 from vla_models.training.batches import Batcher
@@ -26,13 +25,13 @@ from vla_models.training.options import TrainingOptions
 from vla_models.training.trainer import Trainer
 
 Prepare = Callable[[Trainer], None]
-_DECIDED_BY_DATA = ('image_size', 'vocabulary', 'tokens', 'joints', 'action_dim', 'horizon',
+_SET_BY_DATA = ('image_size', 'vocabulary', 'tokens', 'joints', 'action_dim', 'horizon',
                     'moved', 'camera')  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Tuning:
-    """How long, and on what. minutes 0: `epochs` decide."""
+class FineTuning:
+    """Dataset and duration. minutes 0: `epochs` decide."""
 
     data: Path
     minutes: float = 0.0
@@ -43,8 +42,8 @@ class Tuning:
     seed: int = 0
 
 
-class Taught:
-    """A batcher whose chunks are the teacher's answers in place of the demonstrations."""
+class DistillationBatcher:
+    """A batcher whose chunks are the teacher's answers instead of the demonstrations."""
 
     def __init__(self, batcher: Batcher, teacher: HumanoidVLA) -> None:
         self._batcher, self._teacher = batcher, teacher
@@ -73,24 +72,24 @@ class Taught:
         return content
 
 
-def fine_tuned(
+def fine_tune(
     changed: ReferenceModel,
     teacher: ReferenceModel,
-    tuning: Tuning,
+    tuning: FineTuning,
     prepare: Prepare = lambda trainer: None,
     advance: Callable[[int, float], None] = lambda frames, loss: None,
 ) -> tuple[ReferenceModel, float]:
-    """`changed` after training, and its error on held-out episodes, rad, against the teacher.
+    """`changed` after training, and its error against the teacher on held-out episodes, rad.
 
-    `prepare` gets the trainer before its first step. Raises ConfigError: a module that is no
-    HumanoidVLA, or data that do not fit.
+    `prepare` receives the trainer before its first step. Raises ConfigError: a module other than
+    HumanoidVLA, or a dataset that does not fit.
     """
-    student, wise = (_network(o) for o in (changed, teacher))
-    config = {k: v for k, v in student.config.to_dict().items() if k not in _DECIDED_BY_DATA}
+    student, teacher_network = (_network(model) for model in (changed, teacher))
+    config = {k: v for k, v in student.config.to_dict().items() if k not in _SET_BY_DATA}
     with tempfile.TemporaryDirectory() as scratch:
-        begin, out = Path(scratch) / 'begin', Path(scratch) / 'run'
-        begin.mkdir()
-        _write_beginning(begin, changed, student)
+        init, out = Path(scratch) / 'init', Path(scratch) / 'run'
+        init.mkdir()
+        _write_init(init, changed, student)
         options = TrainingOptions(
             epochs=tuning.epochs if not tuning.minutes else 1000,
             minutes=tuning.minutes,
@@ -100,7 +99,7 @@ def fine_tuned(
             seed=tuning.seed,
             warmup=20,
             averaging=0.99,
-            init=str(begin),
+            init=str(init),
             network=config,
         )
         trainer = Trainer(tuning.data, out, options)
@@ -108,7 +107,7 @@ def fine_tuned(
             raise ConfigError(
                 str(tuning.data), 'joints', trainer.config.joints, str(student.config.joints)
             )
-        trainer.batcher = Taught(trainer.batcher, wise)  # type: ignore[assignment]
+        trainer.batcher = DistillationBatcher(trainer.batcher, teacher_network)  # type: ignore[assignment]
         prepare(trainer)
         error = trainer.run(advance)
         tensors, _ = checkpoint.load(out / checkpoint.BEST)
@@ -118,16 +117,16 @@ def fine_tuned(
     return replace(changed, module=module.float().eval()), error
 
 
-def _network(original: ReferenceModel) -> HumanoidVLA:
-    module = getattr(original.module, PREFIX.rstrip('.'), None)
-    if original.factory != HUMANOID_VLA or not isinstance(module, HumanoidVLA):
-        wanted = 'HumanoidVLA: the trainer knows no other network'
-        raise ConfigError('--data', 'source.factory', original.factory, wanted)
+def _network(reference: ReferenceModel) -> HumanoidVLA:
+    module = getattr(reference.module, PREFIX.rstrip('.'), None)
+    if reference.factory != HUMANOID_VLA or not isinstance(module, HumanoidVLA):
+        wanted = 'HumanoidVLA: the trainer trains no other network'
+        raise ConfigError('--data', 'source.factory', reference.factory, wanted)
     return module
 
 
-def _write_beginning(directory: Path, changed: ReferenceModel, student: HumanoidVLA) -> None:
-    """What the trainer's `init` reads: weights, what they are normalised by, the tokenizer."""
+def _write_init(directory: Path, changed: ReferenceModel, student: HumanoidVLA) -> None:
+    """Write what the trainer's `init` reads: weights, normalisation, tokenizer."""
     state = changed.policy['inputs']['state']
     about = {'state_joints': state['joints'], 'mean': state['mean'], 'std': state['std']}
     checkpoint.save(directory / checkpoint.BEST, student.state_dict(), about)

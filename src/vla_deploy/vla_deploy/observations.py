@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What a policy saw: the observations that conversions are compared and calibrated on.
+"""Observations that conversions are compared and calibrated on.
 
 A recording is one .npz file (no pickle): `joints` (n names), `position` (N, n) rad, `velocity`
 (N, n) rad/s, `instruction` (N texts), `elapsed` (N,) s, and `image_<camera>` (N, H, W, 3) uint8 RGB
-for each camera. Without one, `simulated` renders scenes of the simulator.
+for each camera. Without a recording, `simulated` renders scenes of the simulator.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from vla_robot import RobotModel
 from vla_sim import Renderer, Scene, World
 
 Tensors = dict[str, np.ndarray]
-CAMERA = 'head'  # as bundles name the head camera
+CAMERA = 'head'  # its name in bundles
 _PER_SCENE = 4
 
 
 @dataclass(frozen=True)
 class Recording:
-    """N observations; see the module for the shapes. source says where they come from."""
+    """N observations, with the shapes of the module docstring. source: where they come from."""
 
     joints: tuple[str, ...]
     position: np.ndarray
@@ -45,7 +45,7 @@ class Recording:
         return len(self.position)
 
     def pick(self, indices: Sequence[int]) -> Recording:
-        """Some of them."""
+        """The observations at `indices`."""
         rows = np.asarray(indices, int)
         return Recording(
             self.joints,
@@ -58,7 +58,7 @@ class Recording:
         )
 
     def save(self, path: Path) -> None:
-        """Write the .npz, beside first, then in its place."""
+        """Write the .npz atomically."""
         partial = path.with_name(f'.{path.name}.partial.npz')
         np.savez_compressed(
             partial,
@@ -73,7 +73,7 @@ class Recording:
 
     @classmethod
     def load(cls, path: Path) -> Recording:
-        """Raises ConfigError: file, array, what is wrong with it."""
+        """Raises ConfigError, which names the file and the array."""
         if path.is_file() and not is_zipfile(path):
             raise ConfigError(str(path), '', 'another kind of file', 'a recording (.npz)')
         try:
@@ -123,7 +123,7 @@ class Recording:
 
 
 def _check_kinds(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Numbers where numbers belong, texts where texts do, and no lonely one."""
+    """Check for arrays of numbers and of texts; no scalars."""
     for name in ('joints', 'position', 'velocity', 'instruction', 'elapsed'):
         kinds, wanted = ('U', 'texts') if name in ('joints', 'instruction') else ('fiu', 'numbers')
         if arrays[name].dtype.kind not in kinds or not arrays[name].ndim:
@@ -132,8 +132,8 @@ def _check_kinds(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def simulated(robot: RobotModel, tasks: Sequence[str], count: int, seed: int = 0) -> Recording:
-    """`count` observations from sampled scenes: the head camera's image, arms and head somewhere
-    around the robot's own poses, the instructions in turn. Same seed, same observations."""
+    """`count` observations of sampled scenes: image of the head camera, arms and head near the
+    robot's poses, instructions in turn. Deterministic for a seed."""
     rng = np.random.default_rng((86_004, seed))
     upper = [i for i in robot.groups['upper_body'] if i not in set(robot.groups['torso'])]
     names = list(robot.poses)
@@ -177,7 +177,7 @@ class _NoRuntime(Runtime):
 
 
 def observations_of(recording: Recording, robot: RobotModel) -> list[Observation]:
-    """All of a recording, in the robot's joint order. Raises ConfigError."""
+    """Observations of a recording in the robot's joint order. Raises ConfigError."""
     missing = [name for name in robot.joint_names if name not in recording.joints]
     if missing:
         wanted = f'the joints of {robot.name}'
@@ -198,8 +198,8 @@ def observations_of(recording: Recording, robot: RobotModel) -> list[Observation
 
 
 def tensors_of(recording: Recording, bundle: Bundle, robot: RobotModel) -> list[Tensors]:
-    """The input tensors that `bundle` makes of each observation, as the robot would. Raises
-    ConfigError where the recording lacks a joint or a camera that the bundle wants."""
+    """Input tensors of `bundle` for each observation, by the preprocessing of the robot. Raises
+    ConfigError where the recording lacks a joint or a camera."""
     observations = observations_of(recording, robot)
     policy = ModelPolicy(bundle, robot, _NoRuntime())
     found = []
@@ -208,7 +208,7 @@ def tensors_of(recording: Recording, bundle: Bundle, robot: RobotModel) -> list[
             tensors = policy.inputs(observation)
         except PolicyError as error:
             raise ConfigError(
-                recording.source, f'observation {i}', str(error), 'what the bundle eats'
+                recording.source, f'observation {i}', str(error), 'the inputs of the bundle'
             ) from error
         found.append({name: value.copy() for name, value in tensors.items()})
     return found
@@ -217,7 +217,7 @@ def tensors_of(recording: Recording, bundle: Bundle, robot: RobotModel) -> list[
 def observations_for(
     path: Path | None, robot: RobotModel, tasks: Sequence[str], count: int, seed: int = 0
 ) -> Recording:
-    """At most `count` of a recording, evenly spread, or as many simulated ones."""
+    """At most `count` observations of a recording, evenly spread, or `count` simulated ones."""
     if path is None:
         return simulated(robot, tasks, count, seed)
     recording = Recording.load(path)

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""How far two policies are apart on the same observations: radians by joint, and the cosine."""
+"""Difference of two policies on the same observations: radians by joint, and cosine."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from vla_policy.bundle.model_spec import ActionOutput
 
 @dataclass(frozen=True)
 class ParityLimits:
-    """What still counts as the same policy: the largest error of any joint at any step of any
-    chunk, rad, and the smallest cosine of any chunk."""
+    """Limits within which two policies are the same: largest error of any joint at any step of any
+    chunk, rad, and smallest cosine of any chunk."""
 
     max_error_rad: float
     cosine: float
@@ -26,9 +26,9 @@ LOSSY = ParityLimits(0.1, 0.999)  # a change of precision or of weights
 
 @dataclass(frozen=True)
 class Parity:
-    """joints: name to (largest, mean) error in rad. cosine: the smallest of an observation's, of
-    the normalised chunk. worst: the observation with the largest error. An answer that is not
-    finite is infinitely wrong."""
+    """joints: name to (largest, mean) error in rad. cosine: smallest of any observation, of the
+    normalised chunk. worst: observation with the largest error. The error of an answer that is not
+    finite is infinite."""
 
     max_error_rad: float
     mean_error_rad: float
@@ -39,7 +39,7 @@ class Parity:
     observations: int
 
     def reason(self, limits: ParityLimits) -> str:
-        """Why this is too far apart; empty if it is not."""
+        """Which limit is exceeded; empty if none is."""
         if not self.max_error_rad <= limits.max_error_rad:
             joint = max(self.joints, key=lambda name: self.joints[name][0])
             return (
@@ -51,21 +51,21 @@ class Parity:
         return ''
 
 
-def compare(reference: np.ndarray, candidate: np.ndarray, action: ActionOutput) -> Parity:
+def compare(expected: np.ndarray, candidate: np.ndarray, action: ActionOutput) -> Parity:
     """Both (N, horizon, k), normalised as policy.yaml says. Raises ValueError on other shapes."""
-    if reference.shape != candidate.shape or reference.shape[1:] != action.shape[1:]:
+    if expected.shape != candidate.shape or expected.shape[1:] != action.shape[1:]:
         raise ValueError(
-            f'shapes {reference.shape} and {candidate.shape}, wanted (N, *{action.shape[1:]})'
+            f'shapes {expected.shape} and {candidate.shape}, wanted (N, *{action.shape[1:]})'
         )
-    difference = np.abs(candidate.astype(np.float64) - reference.astype(np.float64))
+    difference = np.abs(candidate.astype(np.float64) - expected.astype(np.float64))
     error = np.where(np.isfinite(difference), difference, math.inf) * action.std
     by_joint = {
         name: (float(error[:, :, i].max()), float(error[:, :, i].mean()))
         for i, name in enumerate(action.joints)
     }
-    cosines = _cosines(reference, candidate)
+    cosines = _cosines(expected, candidate)
     by_observation = error.max(axis=(1, 2))
-    # Among equal errors (all infinite, all zero) the least alike is the worst.
+    # Among equal errors (all infinite, all zero) the smallest cosine is the worst.
     worst = int(np.lexsort((cosines, -by_observation))[0])
     return Parity(
         float(error.max()),
@@ -74,12 +74,12 @@ def compare(reference: np.ndarray, candidate: np.ndarray, action: ActionOutput) 
         float(cosines.mean()),
         by_joint,
         worst,
-        len(reference),
+        len(expected),
     )
 
 
-def _cosines(reference: np.ndarray, candidate: np.ndarray) -> np.ndarray:
-    a = reference.reshape(len(reference), -1).astype(np.float64)
+def _cosines(expected: np.ndarray, candidate: np.ndarray) -> np.ndarray:
+    a = expected.reshape(len(expected), -1).astype(np.float64)
     b = np.nan_to_num(candidate.reshape(len(candidate), -1).astype(np.float64), posinf=0, neginf=0)
     scale = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     both_still = (np.linalg.norm(a, axis=1) < 1e-9) & (np.linalg.norm(b, axis=1) < 1e-9)

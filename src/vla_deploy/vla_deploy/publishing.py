@@ -1,10 +1,10 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The one way in which a bundle comes to be: written aside, verified, then moved to its place."""
+"""Publishing of a bundle: written to a draft, verified, then moved to its place."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,15 @@ import numpy as np
 
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import load_yaml
-from vla_deploy.closed_loop import Act, run_episodes
-from vla_deploy.observations import Recording, observations_for, tensors_of
+from vla_deploy.atomic_io import staged, write_policy
+from vla_deploy.closed_loop import SceneRunner, judge_in_closed_loop
+from vla_deploy.observations import Recording, Tensors, observations_for, tensors_of
 from vla_deploy.parity import ParityLimits
 from vla_deploy.reference_model import WEIGHTS, ReferenceModel, from_bundle
 from vla_deploy.runners import EagerRunner, answers, open_bundle
-from vla_deploy.staging import staged, write_policy
 from vla_deploy.verification import (
+    ExpectedAnswers,
     VerificationFailed,
-    VerificationReference,
     VerificationResult,
     record,
     save_worst,
@@ -30,44 +30,50 @@ from vla_policy.bundle.bundle import MODEL_KEYS, load_bundle
 from vla_policy.runtimes import Runtime
 from vla_robot import RobotModel
 
+CALIBRATION_SEED = 1_000_003  # added to the seed: calibration must not see the verified scenes
+
 
 @dataclass(frozen=True)
 class Parts:
-    """A bundle but for its model file: policy.yaml without what the model decides, the section
-    `source`, and the content of every other file."""
+    """A bundle without its model file: policy.yaml without MODEL_KEYS, the section `source`, and
+    the content of the other files."""
 
     policy: Mapping[str, Any]
     source: Mapping[str, Any] | None
     files: Mapping[str, bytes]
 
     @classmethod
-    def of_original(cls, original: ReferenceModel) -> Parts:
-        source = {
-            'factory': original.factory,
-            'config': dict(original.config),
-            'weights': WEIGHTS,
-        }
-        files = {**original.attachments, WEIGHTS: original.weights()}
-        return cls(dict(original.policy), source, files)
+    def of_reference(cls, reference: ReferenceModel) -> Parts:
+        config = dict(reference.config)
+        source = {'factory': reference.factory, 'config': config, 'weights': WEIGHTS}
+        files = {**reference.attachments, WEIGHTS: reference.weights()}
+        return cls(dict(reference.policy), source, files)
 
     @classmethod
     def of_bundle(cls, directory: Path) -> Parts:
         """Raises ConfigError."""
         bundle = load_bundle(directory, accept_failed=True)
         policy = load_yaml(bundle.file)
-        source = policy.get('source')
         kept = {key: value for key, value in policy.items() if key not in MODEL_KEYS}
         files = {name: bundle.read(name) for name in bundle.files if name != bundle.model.file}
-        return cls(kept, source, files)
+        return cls(kept, policy.get('source'), files)
+
+    def action_only(self) -> Parts:
+        """The same with the action as the only output."""
+        outputs = {'action': self.policy['outputs']['action']}
+        return replace(self, policy={**self.policy, 'outputs': outputs})
 
 
 @dataclass(frozen=True)
 class VerificationOptions:
-    """What a conversion is verified with. recording None: simulated observations. skip: write the
-    bundle without a verification (it then says that it has none). device: what the bundle that was
-    made runs on while it is verified. scenes: where the answers differ by more than the limits,
-    that many in closed loop decide, against the bundle `before`. act: what lets a bundle act (None:
-    `closed_loop.successes`). say: is told what is being done."""
+    """How a conversion is verified.
+
+    recording: None for simulated observations. skip: write the bundle without a verification.
+    device: where the new bundle runs while it is verified. scenes: number of closed-loop scenes
+    that decide where the answers differ by more than the limits, against the bundle `before`.
+    run_scenes: None for `closed_loop.successes`. log: receives the current step. limits: None for
+    those of the conversion. expected: None to compute them from the bundle that is converted.
+    """
 
     robot: RobotModel
     recording: Path | Recording | None = None
@@ -79,53 +85,62 @@ class VerificationOptions:
     scenes: int = 0
     before: Path | None = None
     jobs: int = 1
-    act: Act | None = None
-    say: Callable[[str], None] = lambda text: None
+    run_scenes: SceneRunner | None = None
+    log: Callable[[str], None] = lambda text: None
+    limits: ParityLimits | None = None
+    expected: ExpectedAnswers | None = None
 
-    def see(self, tasks: list[str]) -> Recording:
-        """The observations. Raises ConfigError."""
+    def load_observations(self, tasks: list[str]) -> Recording:
+        """The observations to compare on. Raises ConfigError."""
         if isinstance(self.recording, Recording):
             return self.recording
-        self.say('looking at scenes' if self.recording is None else 'reading the recording')
+        self.log('rendering scenes' if self.recording is None else 'reading the recording')
         return observations_for(self.recording, self.robot, tasks, self.observations, self.seed)
 
+    def calibration(self, directory: Path, recording: Recording | None = None) -> list[Tensors]:
+        """Inputs of the bundle to calibrate on: `recording`, else other simulated scenes than
+        those of the verification, else the recording that was given for it. Raises ConfigError."""
+        bundle = load_bundle(directory, accept_failed=True)
+        if recording is None:
+            shifted = self.seed + (CALIBRATION_SEED if self.recording is None else 0)
+            recording = replace(self, seed=shifted).load_observations(list(bundle.tasks))
+        return tensors_of(recording, bundle, self.robot)
 
-def reference_of(
-    directory: Path, proof: VerificationOptions, original: ReferenceModel | None = None
-) -> VerificationReference:
-    """The right answers for the bundle in `directory`: of `original`, or of the module that it
-    names as its source, or, where it has none, its own."""
+    def with_expected(
+        self, directory: Path, reference: ReferenceModel | None = None
+    ) -> VerificationOptions:
+        """These options with `expected` of the bundle in `directory`, unless they are there."""
+        if self.expected is not None:
+            return self
+        return replace(self, expected=expected_answers(directory, self, reference))
+
+
+def expected_answers(
+    directory: Path, options: VerificationOptions, reference: ReferenceModel | None = None
+) -> ExpectedAnswers:
+    """Expected answers for the bundle in `directory`: those of `reference`, else of its source,
+    else its own."""
     bundle = load_bundle(directory, accept_failed=True)
-    recording = proof.see(list(bundle.tasks))
-    inputs = tensors_of(recording, bundle, proof.robot)
+    recording = options.load_observations(list(bundle.tasks))
+    inputs = tensors_of(recording, bundle, options.robot)
     runner: Runtime
-    if original is None and bundle.source is not None:
-        original = from_bundle(directory)
-    if original is not None:
-        runner, title = EagerRunner(original), f'eager float32, {original.factory}'
+    if reference is None and bundle.source is not None:
+        reference = from_bundle(directory)
+    if reference is not None:
+        runner, title = EagerRunner(reference), f'eager float32, {reference.factory}'
     else:
         bundle, runner = open_bundle(directory)
         title = f'{bundle.title}, {bundle.runtime}'
-    proof.say('asking the original')
+    options.log('running the reference model')
     try:
-        right = answers(runner, inputs)
+        outputs = answers(runner, inputs)
     finally:
         runner.close()
-    bad = np.argwhere(~np.isfinite(right))
+    bad = np.argwhere(~np.isfinite(outputs))
     if len(bad):
-        found = f'{right[tuple(bad[0])]} for observation {bad[0][0]}'
-        raise ConfigError(title, 'answers of the original', found, 'finite numbers')
-    return VerificationReference(title, recording, inputs, right)
-
-
-def _act_out(
-    finding: VerificationResult, draft: Path, proof: VerificationOptions
-) -> VerificationResult:
-    assert proof.before is not None
-    name, scenes = proof.robot.name, proof.scenes
-    return run_episodes(
-        finding, proof.before, draft, name, scenes, proof.seed, proof.jobs, proof.act
-    )
+        found = f'{outputs[tuple(bad[0])]} for observation {bad[0][0]}'
+        raise ConfigError(title, 'answers of the reference model', found, 'finite numbers')
+    return ExpectedAnswers(title, recording, inputs, outputs)
 
 
 def publish(
@@ -134,22 +149,21 @@ def publish(
     runtime: str,
     model: str,
     write_model: Callable[[Path], None],
+    options: VerificationOptions,
     limits: ParityLimits,
-    proof: VerificationOptions,
-    reference: VerificationReference | None,
-    original: ReferenceModel | None = None,
+    reference: ReferenceModel | None = None,
 ) -> VerificationResult | None:
-    """Make the bundle `out`: `write_model(path)` writes its model file, `runtime` runs it.
+    """Write the bundle `out`: `write_model(path)` writes its model file for `runtime`.
 
-    `reference` None: made from `original` once policy.yaml is there. Returns what the verification
-    found, None if it was skipped. Raises VerificationFailed (nothing is left at `out` then, unless
-    `proof.keep_failed`; the worst input is in `<out>.worst.npz`), ConfigError.
+    limits: where `options` has none. reference: gives the expected answers where `options` has
+    none. Returns None if the verification was skipped. Raises ConfigError and VerificationFailed:
+    nothing is at `out` then unless `options.keep_failed`, the worst input is `<out>.worst.npz`.
     """
     out = Path(out)
-    finding = None
+    result = None
     size = sum(len(content) for content in parts.files.values())
     with staged(out, 3 * size) as draft:
-        proof.say('writing the model')
+        options.log('writing the model')
         write_model(draft / model)
         for name, content in parts.files.items():
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
@@ -158,20 +172,21 @@ def publish(
         if parts.source is not None:
             policy['source'] = dict(parts.source)
         write_policy(draft, policy, [model, *parts.files])
-        bundle = load_bundle(draft, proof.robot)
-        if not proof.skip:
-            if reference is None:
-                reference = reference_of(draft, proof, original)
-            proof.say('comparing with the original')
-            finding = verify_policy(draft, reference, limits, device=proof.device)
-            if not finding.passed and proof.scenes and proof.before is not None:
-                finding = _act_out(finding, draft, proof)
-            record(draft, bundle, reference, finding)
-            if not finding.passed:
-                worst = save_worst(reference, finding, out.with_name(f'{out.name}.worst.npz'))
-                failure = VerificationFailed(out.name, finding, worst)
-                if not proof.keep_failed:
+        bundle = load_bundle(draft, options.robot)
+        if not options.skip:
+            expected = options.expected or expected_answers(draft, options, reference)
+            options.log('comparing with the reference model')
+            result = verify_policy(draft, expected, options.limits or limits, options.device)
+            if not result.passed and options.scenes and options.before is not None:
+                how = (options.robot.name, options.scenes, options.seed, options.jobs)
+                result = judge_in_closed_loop(
+                    result, options.before, draft, *how, options.run_scenes
+                )
+            record(draft, bundle, expected, result)
+            if not result.passed:
+                failure = VerificationFailed(out.name, result, save_worst(expected, result, out))
+                if not options.keep_failed:
                     raise failure
-    if finding is not None and not finding.passed:
+    if result is not None and not result.passed:
         raise failure
-    return finding
+    return result

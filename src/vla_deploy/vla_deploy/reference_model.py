@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The original: a torch module, and the policy.yaml that says what it eats and gives.
+"""Reference model: a torch module and the policy.yaml that describes its inputs and outputs.
 
-It comes from a training run, from a bundle that names its `source`, or from a module of the user's
-own (`package.module:factory`, a safetensors file, a policy.yaml). Its `forward` takes the inputs of
-policy.yaml by position (image, state, instruction, phase: those that are there) and returns the
+It is loaded from a training run, from a bundle with a `source`, or from a module of the user
+(`package.module:factory`, a safetensors file, a policy.yaml). `forward` takes the inputs of
+policy.yaml by position (image, state, instruction, phase; absent ones are left out) and returns the
 action, or a tuple of the action and the gripper.
 """
 
@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,16 +26,19 @@ from torch import nn
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import load_yaml
 from vla_deploy.silence import first_line
+from vla_models.policy_description import describe, load_checkpoint
+from vla_models.training import checkpoint
 from vla_policy.bundle.bundle import MODEL_KEYS, load_bundle
 
+HUMANOID_VLA = 'vla_deploy.architectures:humanoid_vla'
 WEIGHTS = 'source.safetensors'
 INPUTS = ('image', 'state', 'instruction', 'phase')
 
 
 @dataclass(frozen=True)
 class ReferenceModel:
-    """module: eval, float32, on the CPU. policy: policy.yaml without what depends on the model
-    file. attachments: the other files of the bundle (tokenizer), by name."""
+    """module: eval mode, float32, on the CPU. policy: policy.yaml without MODEL_KEYS.
+    attachments: the bundle's other files (tokenizer), by name."""
 
     module: nn.Module
     policy: Mapping[str, Any]
@@ -59,9 +63,7 @@ class ReferenceModel:
         generator = torch.Generator().manual_seed(seed)
         given = self.policy['inputs']
         tensors = []
-        for name in INPUTS:
-            if name not in given:
-                continue
+        for name in (name for name in INPUTS if name in given):
             part = given[name]
             if name == 'image':
                 size = (part['height'], part['width'])
@@ -77,11 +79,10 @@ class ReferenceModel:
                 tensors.append(torch.randn(batch, 2, generator=generator))
         return tuple(tensors)
 
-    def with_module(
-        self, module: nn.Module, config: Mapping[str, Any] | None = None
-    ) -> ReferenceModel:
-        """The same policy with other weights, and another configuration if its shapes changed."""
-        return replace(self, module=module, config=self.config if config is None else config)
+    def action_only(self, module: nn.Module) -> ReferenceModel:
+        """The same policy with `module`, which returns the action alone."""
+        outputs = {'action': self.policy['outputs']['action']}
+        return replace(self, module=module.eval(), policy={**self.policy, 'outputs': outputs})
 
     def weights(self) -> bytes:
         """The module's state as a safetensors file."""
@@ -89,28 +90,48 @@ class ReferenceModel:
         return save_safetensors(state)
 
 
+def action_of(answer: torch.Tensor | tuple | list) -> torch.Tensor:
+    """The action among the outputs of a module."""
+    return answer[0] if isinstance(answer, (tuple, list)) else answer
+
+
+@contextmanager
+def on_forward(module: nn.Module, call: Callable[[str, tuple], None]) -> Iterator[None]:
+    """Call `call(name, inputs)` before each submodule runs."""
+    hooks = [
+        part.register_forward_pre_hook(lambda _, given, name=name: call(name, given))
+        for name, part in module.named_modules()
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
 def build(factory: str, config: Mapping[str, Any], file: str = '--module') -> nn.Module:
-    """`package.module:function` called with `config`. Raises ConfigError."""
+    """Call the factory `package.module:function` with `config`. Raises ConfigError."""
     match = re.fullmatch(r'([\w.]+):(\w+)', factory)
     if match is None:
         raise ConfigError(file, 'factory', factory, 'package.module:function')
     try:
         make = getattr(importlib.import_module(match[1]), match[2])
     except (ImportError, AttributeError) as error:
-        wanted = 'something importable (a file of your own: its directory on PYTHONPATH)'
+        wanted = 'an importable function (its directory has to be on PYTHONPATH)'
         raise ConfigError(file, 'factory', f'{factory} ({error})', wanted) from error
     try:
         module = make(**config)
-    except Exception as error:  # someone's code raises whatever it likes
-        said = f'{type(error).__name__}: {error}'
-        raise ConfigError(file, 'config', said, f'what {factory} takes') from error
+    except Exception as error:  # user code raises any type
+        found = f'{type(error).__name__}: {error}'
+        raise ConfigError(file, 'config', found, f'the arguments of {factory}') from error
     if not isinstance(module, nn.Module):
         raise ConfigError(file, 'factory', type(module).__name__, 'a function that makes a Module')
     return module
 
 
-def fill(module: nn.Module, weights: bytes, file: str) -> nn.Module:
-    """Load a safetensors file into `module`, all of it; eval mode. Raises ConfigError."""
+def load_weights(module: nn.Module, weights: bytes, file: str) -> nn.Module:
+    """Load a safetensors file into `module`; eval mode. Raises ConfigError, which names the first
+    tensor that is missing, unknown or of another shape."""
     try:
         state = load_safetensors(weights)
     except SafetensorError as error:
@@ -126,34 +147,24 @@ def fill(module: nn.Module, weights: bytes, file: str) -> nn.Module:
 
 
 def from_run(run: Path, version: str = '0.1.0') -> ReferenceModel:
-    """A directory that `train` wrote. Raises ConfigError."""
-    from vla_models.policy_description import describe, load_checkpoint
-    from vla_models.training.checkpoint import BEST
-
-    model, content = load_checkpoint(run / BEST)
-    tokenizer = run / 'tokenizer.json'
+    """Load a directory that `train` wrote. Raises ConfigError."""
+    model, content = load_checkpoint(run / checkpoint.BEST)
+    tokenizer = run / checkpoint.TOKENIZER
     if not tokenizer.is_file():
         raise ConfigError(str(tokenizer), '(file)', 'nothing', 'the tokenizer that train wrote')
     config = model.config.to_dict()
-    factory = 'vla_deploy.architectures:humanoid_vla'
-    module = build(factory, config)
+    module = build(HUMANOID_VLA, config)
     module.policy.load_state_dict(model.state_dict())
-    return ReferenceModel(
-        module.eval(),
-        describe(model.config, content, version),
-        factory,
-        config,
-        {'tokenizer.json': tokenizer.read_bytes()},
-    )
+    described = describe(model.config, content, version)
+    files = {checkpoint.TOKENIZER: tokenizer.read_bytes()}
+    return ReferenceModel(module.eval(), described, HUMANOID_VLA, config, files)
 
 
 def from_module(
     factory: str, config: Mapping[str, Any], weights: Path | None, policy: Path
 ) -> ReferenceModel:
-    """A module of the user's own. `policy` is a policy.yaml; what it names beside the model (its
-    tokenizer) lies next to it. Without weights the module keeps those it was made with. Raises
-    ConfigError.
-    """
+    """Load a module of the user. policy: its policy.yaml, with the tokenizer beside it. Without
+    weights the module keeps its initial ones. Raises ConfigError."""
     described = load_yaml(policy)
     for key in ('inputs', 'outputs', 'name'):
         if key not in described:
@@ -164,7 +175,7 @@ def from_module(
             content = weights.read_bytes()
         except OSError as error:
             raise ConfigError(str(weights), '', str(error.strerror), 'a readable file') from error
-        module = fill(module, content, str(weights))
+        module = load_weights(module, content, str(weights))
     attachments = {}
     words = described['inputs'].get('instruction')
     if words:
@@ -173,49 +184,42 @@ def from_module(
         if not path.is_file():
             raise ConfigError(str(policy), 'inputs.instruction.tokenizer', name, 'a file beside it')
         attachments[name] = path.read_bytes()
-    original = ReferenceModel(
-        module.float().eval(), _without_model(described), factory, dict(config), attachments
-    )
-    _try(original, policy)
-    return original
+    kept = _without_model(described)
+    reference = ReferenceModel(module.float().eval(), kept, factory, dict(config), attachments)
+    _check_forward(reference, policy)
+    return reference
 
 
-def _try(original: ReferenceModel, file: Path) -> None:
-    """Ask the module once, so that shapes that do not match are told as such, by the submodule that
-    they stopped at, and not as a converter's trouble. Raises ConfigError."""
+def _check_forward(reference: ReferenceModel, file: Path) -> None:
+    """Run the module once, so that a wrong shape is reported with the submodule that raised, and
+    not by a converter. Raises ConfigError."""
     try:
-        sample = original.sample(1)
-        action = original.policy['outputs']['action']
+        sample = reference.sample(1)
+        action = reference.policy['outputs']['action']
         wanted = (1, action['horizon'], len(action['joints']))
     except (KeyError, TypeError) as error:
         raise ConfigError(
             str(file), 'inputs, outputs', f'no {error}', 'the keys of any policy.yaml'
         ) from error
     entered = ['']
-    hooks = [
-        part.register_forward_pre_hook(lambda _, __, name=name: entered.append(name))
-        for name, part in original.module.named_modules()
-    ]
-    given = ', '.join(f'{n} {tuple(x.shape)}' for n, x in zip(original.inputs, sample, strict=True))
+    shapes = (f'{n} {tuple(x.shape)}' for n, x in zip(reference.inputs, sample, strict=True))
     try:
-        with torch.no_grad():
-            answer = original.module(*sample)
-    except Exception as error:  # someone's code raises whatever it likes
+        with torch.no_grad(), on_forward(reference.module, lambda name, _: entered.append(name)):
+            first = action_of(reference.module(*sample))
+    except Exception as error:  # user code raises any type
         where = f' (in {entered[-1]})' if entered[-1] else ''
-        said = f'{first_line(error)}{where}'
-        wanted = f'a module that takes {given}'
-        raise ConfigError(original.factory, 'forward', said, wanted) from error
-    finally:
-        for hook in hooks:
-            hook.remove()
-    first = answer[0] if isinstance(answer, (tuple, list)) else answer
+        takes = f'a module that takes {", ".join(shapes)}'
+        raise ConfigError(
+            reference.factory, 'forward', f'{first_line(error)}{where}', takes
+        ) from error
     found = tuple(getattr(first, 'shape', ())) or type(first).__name__
     if found != wanted:
-        raise ConfigError(original.factory, original.outputs[0], found, f'{wanted}, as {file} says')
+        described = f'{wanted}, as {file} says'
+        raise ConfigError(reference.factory, reference.outputs[0], found, described)
 
 
 def from_bundle(directory: Path) -> ReferenceModel:
-    """The `source` of a bundle. Raises ConfigError where it has none."""
+    """Load the `source` of a bundle. Raises ConfigError where it has none."""
     bundle = load_bundle(directory, accept_failed=True)
     source = bundle.source
     if source is None:
@@ -223,23 +227,11 @@ def from_bundle(directory: Path) -> ReferenceModel:
             str(bundle.file), 'source', 'nothing', 'the module it was made from (export writes it)'
         )
     module = build(source.factory, source.config, str(bundle.file))
-    module = fill(module, bundle.read(source.weights), str(directory / source.weights))
-    others = {name for name in bundle.files if name not in (bundle.model.file, source.weights)}
-    return ReferenceModel(
-        module,
-        _without_model(load_yaml(bundle.file)),
-        source.factory,
-        source.config,
-        {name: bundle.read(name) for name in sorted(others)},
-    )
-
-
-def load_original(path: Path) -> ReferenceModel:
-    """A training run or a bundle with a source. Raises ConfigError."""
-    path = Path(path)
-    if (path / 'policy.yaml').is_file():
-        return from_bundle(path)
-    return from_run(path)
+    module = load_weights(module, bundle.read(source.weights), str(directory / source.weights))
+    others = sorted({*bundle.files} - {bundle.model.file, source.weights})
+    policy = _without_model(load_yaml(bundle.file))
+    files = {name: bundle.read(name) for name in others}
+    return ReferenceModel(module, policy, source.factory, source.config, files)
 
 
 def _without_model(policy: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,14 +1,15 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What tuning found, as Markdown with pictures, and as JSON."""
+"""Report of `tune`: Markdown with charts, and JSON."""
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from pathlib import Path
 
 from vla_deploy.atomic_io import as_json, write_whole
 from vla_deploy.charts import Bar, Dot, draw_bars, draw_scatter
-from vla_deploy.timing.benchmark import EAGER
+from vla_deploy.timing.benchmark import EAGER, Entry
 from vla_deploy.timing.platform import load, processor
 from vla_deploy.tuning import TuningOutcome
 
@@ -22,16 +23,7 @@ def to_dict(outcome: TuningOutcome) -> dict:
         'bundles': [entry.to_dict() for entry in outcome.entries],
         'best': outcome.best,
         'refused': outcome.refused,
-        'closed_loop': None
-        if loop is None
-        else {
-            'scenes': loop.scenes,
-            'before': loop.before,
-            'after': loop.after,
-            'difference': loop.difference,
-            'ci95': list(loop.interval),
-            'equal': loop.equal,
-        },
+        'closed_loop': None if loop is None else loop.to_dict(),
         'machine': processor(),
         'load': load(),
     }
@@ -43,13 +35,19 @@ def write_report(
     """report.md, latency.png, tradeoff.png and tune.json in `out`. Returns the report's path."""
     out.mkdir(parents=True, exist_ok=True)
     write_whole(out / 'tune.json', as_json(to_dict(outcome)) + '\n')
-    _draw(out, outcome)
+    draw_latency(out / 'latency.png', outcome.entries, outcome.best)
+    dots = [
+        Dot(e.name, e.times.figures()['p50_ms'], e.parity.max_error_rad, kind(e, outcome.best))
+        for e in outcome.entries
+    ]
+    axes = ('p50, ms', 'largest error, rad')
+    draw_scatter(out / 'tradeoff.png', 'error against latency', axes, dots)
     lines = [
         f'# {bundle.resolve().name} on {target}',
         '',
         f'{datetime.date.today().isoformat()}, {processor()}, {threads} thread(s), load {load()}. '
-        f'All candidates take turns on the same observations ({outcome.observations}); '
-        f'compared with: {outcome.reference}.',
+        f'All candidates were timed in turns on the same observations ({outcome.observations}). '
+        f'Reference: {outcome.reference}.',
         '',
         f'**{_verdict(outcome)}**',
         '',
@@ -60,21 +58,14 @@ def write_report(
         '![error against latency](tradeoff.png)',
         '',
         'p50 and p99 are wall time of one chunk, CPU the median of processor time. MB is the '
-        'model file. cosine is the smallest of an observation, rad the largest error of a joint '
-        'at any step. Speed-ups are measured here, against the first row.',
+        'size of the model file. cosine is the smallest of any observation, rad the largest error '
+        'of any joint at any step. Speed-ups are measured, relative to the first row.',
     ]
-    loop = outcome.closed_loop
-    if loop is not None:
-        low, high = loop.interval
-        lines += [
-            '',
-            f'Closed loop, the same {loop.scenes} scenes: success {loop.before:.0%} before, '
-            f'{loop.after:.0%} after ({loop.lost} lost, {loop.won} won; difference '
-            f'{loop.difference:+.0%}, 95 % interval {low:+.0%} to {high:+.0%}): '
-            f'{loop.verdict}.',
-        ]
+    if outcome.closed_loop is not None:
+        loop = outcome.closed_loop
+        lines += ['', f'Closed loop, the same {loop.scenes} scenes: success {loop.summary}.']
     if outcome.refused:
-        lines += ['', '## Refused', '']
+        lines += ['', '## Rejected', '']
         lines += [f'- {name}: {reason}' for name, reason in outcome.refused.items()]
     path = out / 'report.md'
     write_whole(path, '\n'.join(lines) + '\n')
@@ -86,53 +77,56 @@ def _verdict(outcome: TuningOutcome) -> str:
         return 'No candidate is the same policy.'
     best = next(entry for entry in outcome.entries if entry.name == outcome.best)
     first = outcome.entries[0].name
-    said = (
+    text = (
         f'Best: {best.name} ({outcome.titles.get(best.name, "")}), {best.speedup:.2f} times as '
         f'fast as {first} by wall time, {best.cpu_speedup:.2f} by CPU time, at cosine '
-        f'{best.parity.cosine:.5f}'
-        + (', the same policy by what it gets done.' if best.judged else '.')
+        f'{best.parity.cosine:.5f}' + (', accepted by the closed loop.' if best.judged else '.')
     )
     if first == EAGER:
         enough = best.speedup >= WANTED
-        said += f' {WANTED:g} times was wanted: {"reached" if enough else "not reached"}.'
+        text += f' The goal of {WANTED:g} times was {"reached" if enough else "not reached"}.'
         if not enough and 'pruned' not in outcome.titles:
-            said += (
-                ' Not tried: a pruned network, which is faster, but takes data (--data) to train '
-                'on and scenes (--scenes) to be judged in.'
+            text += (
+                ' Not tried: a pruned network, which is faster. It needs a dataset to train on '
+                '(--data) and a closed loop to judge it (--scenes).'
             )
-    return said
+    return text
+
+
+def figures_of(entry: Entry) -> tuple[str, ...]:
+    """p50, p99, CPU p50, size, cosine, error and speed-up of an entry, as text for a table."""
+    row = entry.to_dict()
+    times = (f'{row[key]:.2f}' for key in ('p50_ms', 'p99_ms', 'cpu_p50_ms', 'size_mb'))
+    return (*times, f'{row["cosine"]:.5f}', f'{row["max_error_rad"]:.1e}', f'{row["speedup"]:.2f}')
+
+
+def success_of(entry: Entry) -> str:
+    """Success in closed loop as text."""
+    return '–' if entry.success is None else f'{entry.success:.0%}'
 
 
 def _table(outcome: TuningOutcome) -> list[str]:
     head = ('candidate', 'p50 ms', 'p99 ms', 'CPU ms', 'MB', 'cosine', 'rad', 'success', 'times')
     rows = ['| ' + ' | '.join(head) + ' |', '|' + '---|' * len(head)]
     for entry in outcome.entries:
-        row = entry.to_dict()
         name = f'**{entry.name}**' if entry.name == outcome.best else entry.name
-        success = '–' if entry.success is None else f'{entry.success:.0%}'
-        cells = (
-            f'{name} {outcome.titles.get(entry.name, "")}'.strip(),
-            f'{row["p50_ms"]:.2f}',
-            f'{row["p99_ms"]:.2f}',
-            f'{row["cpu_p50_ms"]:.2f}',
-            f'{row["size_mb"]:.2f}',
-            f'{row["cosine"]:.5f}',
-            f'{row["max_error_rad"]:.1e}',
-            success,
-            f'{row["speedup"]:.2f}',
-        )
-        rows.append('| ' + ' | '.join(cells) + ' |')
+        title = f'{name} {outcome.titles.get(entry.name, "")}'.strip()
+        *figures, speedup = figures_of(entry)
+        rows.append('| ' + ' | '.join((title, *figures, success_of(entry), speedup)) + ' |')
     return rows
 
 
-def _draw(out: Path, outcome: TuningOutcome) -> None:
-    bars, dots = [], []
-    for entry in outcome.entries:
-        kind = 'best' if entry.name == outcome.best else 'plain' if entry.passed else 'bad'
+def kind(entry: Entry, best: str | None) -> str:
+    """Color of an entry in a chart."""
+    return 'best' if entry.name == best else 'plain' if entry.passed else 'bad'
+
+
+def draw_latency(path: Path, entries: Sequence[Entry], best: str | None) -> None:
+    """Median and p99 of each entry."""
+    bars = []
+    for entry in entries:
         figures = entry.times.figures()
+        remark = f'{entry.speedup:.2f} x'
         p50, p99 = figures['p50_ms'], figures['p99_ms']
-        bars.append(Bar(entry.name, p50, p99, f'{entry.speedup:.2f} x', kind))
-        dots.append(Dot(entry.name, p50, entry.parity.max_error_rad, kind))
-    draw_bars(out / 'latency.png', 'one chunk: p50, and p99 as the line', 'ms', bars)
-    axes = ('p50, ms', 'largest error, rad')
-    draw_scatter(out / 'tradeoff.png', 'error against latency', axes, dots)
+        bars.append(Bar(entry.name, p50, p99, remark, kind(entry, best)))
+    draw_bars(path, 'one chunk: p50, and p99 as the line', 'ms', bars)

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Is it still the same policy? Compares, writes the finding into the bundle, keeps the worst."""
+"""Verification of a bundle against expected answers, and its record in policy.yaml."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from typing import Any
 import numpy as np
 
 from vla_common.yaml_file import load_yaml
+from vla_deploy.atomic_io import write_yaml
 from vla_deploy.observations import Recording, Tensors
 from vla_deploy.parity import Parity, ParityLimits, compare
 from vla_deploy.runners import answers, open_bundle
-from vla_deploy.staging import write_yaml
 from vla_policy.bundle.bundle import Bundle
 
 
-class VerificationFailed(RuntimeError):  # noqa: N818 - says what happened
-    """The converted policy is another policy. `worst` is the saved input, `finding` the rest."""
+class VerificationFailed(RuntimeError):  # noqa: N818 - an event, not an error of ours
+    """The converted policy is a different policy. worst: file with the worst input."""
 
-    def __init__(self, name: str, finding: VerificationResult, worst: Path | None) -> None:
+    def __init__(self, name: str, result: VerificationResult, worst: Path | None) -> None:
         where = f'; the worst input is in {worst}' if worst else ''
-        super().__init__(f'{name}: {finding.reason}{where}')
-        self.finding, self.worst = finding, worst
+        super().__init__(f'{name}: {result.reason}{where}')
+        self.result, self.worst = result, worst
 
 
 @dataclass(frozen=True)
-class VerificationReference:
-    """The answers that are right: (N, horizon, k) to `inputs`, by `title`."""
+class ExpectedAnswers:
+    """The answers (N, horizon, k) of the model `title` to `inputs`."""
 
     title: str
     recording: Recording
@@ -40,9 +40,9 @@ class VerificationReference:
 
 @dataclass(frozen=True)
 class VerificationResult:
-    """What comparing said. success: closed loop, before and after; None where it was not run.
-    judged: what made a policy pass whose answers differ (the closed loop); else empty. against:
-    SHA-256 of the model that acted in the same scenes; else empty."""
+    """Result of a comparison. reason: why it failed; empty if it passed. success: closed loop,
+    before and after, where it was run. judged: the closed loop that accepted a policy whose
+    answers differ. against: SHA-256 of the model that ran in the same scenes."""
 
     parity: Parity
     limits: ParityLimits
@@ -55,58 +55,67 @@ class VerificationResult:
     def passed(self) -> bool:
         return not self.reason
 
+    def to_dict(self) -> dict:
+        """Fields of `--json`."""
+        return {
+            'passed': self.passed,
+            'reason': self.reason,
+            'max_error_rad': self.parity.max_error_rad,
+            'mean_error_rad': self.parity.mean_error_rad,
+            'cosine': self.parity.cosine,
+            'observations': self.parity.observations,
+            'joints': {name: error[0] for name, error in self.parity.joints.items()},
+        }
+
 
 def verify_policy(
-    directory: Path,
-    reference: VerificationReference,
-    limits: ParityLimits,
-    threads: int = 1,
-    device: str = 'cpu',
+    directory: Path, expected: ExpectedAnswers, limits: ParityLimits, device: str = 'cpu'
 ) -> VerificationResult:
-    """Run the bundle on the reference's inputs and compare. Raises ConfigError for one that cannot
-    be loaded or that gives another shape."""
-    bundle, runner = open_bundle(directory, threads, device)
+    """Run the bundle on the inputs of `expected` and compare. Raises ConfigError for a bundle that
+    cannot be loaded or whose outputs have another shape."""
+    bundle, runner = open_bundle(directory, device=device)
     try:
-        found = answers(runner, reference.inputs)
+        found = answers(runner, expected.inputs)
     finally:
         runner.close()
-    parity = compare(reference.outputs, found, bundle.model.action)
+    parity = compare(expected.outputs, found, bundle.model.action)
     return VerificationResult(parity, limits, parity.reason(limits))
 
 
 def record(
-    directory: Path, bundle: Bundle, reference: VerificationReference, finding: VerificationResult
+    directory: Path, bundle: Bundle, expected: ExpectedAnswers, result: VerificationResult
 ) -> None:
-    """Write the finding into policy.yaml, bound to the model file's SHA-256."""
+    """Write the result into policy.yaml, bound to the model file's SHA-256."""
     content: dict[str, Any] = load_yaml(directory / 'policy.yaml')
-    parity = finding.parity
+    parity = result.parity
     section: dict[str, Any] = {
-        'passed': finding.passed,
-        'reason': finding.reason,
-        'reference': reference.title,
+        'passed': result.passed,
+        'reason': result.reason,
+        'reference': expected.title,
         'model_sha256': bundle.files[bundle.model.file],
         'observations': parity.observations,
         'max_error_rad': _rounded(parity.max_error_rad),
         'mean_error_rad': _rounded(parity.mean_error_rad),
         'cosine': round(parity.cosine, 7),
     }
-    if finding.success is not None:
-        section['success'] = list(finding.success)
+    if result.success is not None:
+        section['success'] = list(result.success)
     section['details'] = {
         'date': datetime.date.today().isoformat(),
-        'recording': reference.recording.source,
-        'limits': asdict(finding.limits),
-        **({'judged': finding.judged} if finding.judged else {}),
-        **({'judged_against': finding.against} if finding.against else {}),
+        'recording': expected.recording.source,
+        'limits': asdict(result.limits),
+        **({'judged': result.judged} if result.judged else {}),
+        **({'judged_against': result.against} if result.against else {}),
         'joints_max_error_rad': {n: _rounded(e[0]) for n, e in parity.joints.items()},
     }
     write_yaml(directory / 'policy.yaml', {**content, 'verification': section})
 
 
-def save_worst(reference: VerificationReference, finding: VerificationResult, path: Path) -> Path:
-    """The observation with the largest error as a recording of one."""
+def save_worst(expected: ExpectedAnswers, result: VerificationResult, out: Path) -> Path:
+    """Save the observation with the largest error as a recording of one, `<out>.worst.npz`."""
+    path = out.with_name(f'{out.name}.worst.npz')
     path.parent.mkdir(parents=True, exist_ok=True)
-    reference.recording.pick([finding.parity.worst]).save(path)
+    expected.recording.pick([result.parity.worst]).save(path)
     return path
 
 

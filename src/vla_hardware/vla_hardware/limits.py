@@ -4,10 +4,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
-from vla_common.errors import ConfigError
 from vla_common.parameters import ParameterSchema
 from vla_common.yaml_file import load_yaml
 
@@ -40,11 +38,6 @@ class ServoLimits:
     stand_lead: float
 
     @classmethod
-    def from_parameters(cls, params: Any) -> ServoLimits:
-        """From the parameters of the node hardware_driver."""
-        return cls(**{field.name: getattr(params, field.name) for field in fields(cls)})
-
-    @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None) -> ServoLimits:
         """From a ROS parameter file; default: the installed config/hardware_driver.yaml.
 
@@ -57,7 +50,4 @@ class ServoLimits:
             share = get_package_share_directory('vla_bringup')
             path = os.path.join(share, 'config', 'hardware_driver.yaml')
         values = load_yaml(path).get('hardware_driver', {}).get('ros__parameters', {})
-        try:
-            return cls.from_parameters(ParameterSchema.load('vla_hardware').defaults(**values))
-        except ConfigError as error:
-            raise ConfigError(path, error.key, error.found, error.wanted) from None
+        return ParameterSchema.load('vla_hardware').check(values, os.fspath(path)).select(cls)

@@ -77,7 +77,7 @@ class HardwareDriver(VlaLifecycleNode):
         self._loop = ServoLoop(
             robot,
             period=1.0 / p.rate,
-            limits=ServoLimits.from_parameters(p),
+            limits=p.select(ServoLimits),
             driver=self._faulty or driver,
             balance=BalanceCorrection(robot, BalanceGains.load(robot))
             if balanced

@@ -8,11 +8,11 @@ from typing import Protocol
 
 import numpy as np
 
+from vla_common.rotation import rotation_matrix
 from vla_common.states import Behaviour
 from vla_hardware.command_gate import CommandGate
 from vla_hardware.drivers.base import Driver, DriverError, Gains
 from vla_hardware.faults import ErrorCounter
-from vla_hardware.gravity import Gravity
 from vla_hardware.limits import ServoLimits
 from vla_hardware.reference_motion import ReferenceMotion, clamp
 from vla_robot import Reading, RobotModel
@@ -67,7 +67,7 @@ class ServoOutput:
         n, bounds = robot.n, robot.limits
         kp, kv = robot.servo.kp, robot.servo.kv
         self._driver, self._limits, self._errors = driver, limits, errors
-        self._gravity = Gravity(robot)
+        self._kinematics = robot.kinematics()
         self._lower, self._upper, self._velocity_limit = bounds.lower, bounds.upper, bounds.velocity
         self._effort_limit = bounds.effort
         self._servo_gains = Gains(kp, kv)
@@ -126,6 +126,10 @@ class ServoOutput:
             self._errors.add(str(error))
         else:
             self._errors.in_row = 0
+
+    def _gravity(self, position: np.ndarray, orientation: np.ndarray) -> np.ndarray:
+        """Gravity torque of the upper body (n,) Nm; orientation: (4,) wxyz of the base."""
+        return self._kinematics.gravity_torque(position, rotation_matrix(orientation))
 
     def _compute_target(self, motion: ReferenceMotion, reading: Reading, dt: float) -> None:
         offset = self.balance.update(

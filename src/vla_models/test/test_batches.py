@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What a batch holds: light that varies, words, and what is known besides."""
+"""Batches: augmentation, phrases, targets."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def test_augmentation_changes_light_but_never_moves_a_pixel():
     assert (out.reshape(4, -1, 3).sum(-1).argmax(1) == 3 * 8 + 5).all()
 
 
-def test_each_sample_hears_a_phrase_of_what_it_is_asked(noise_dataset, tokenizer):
+def test_each_sample_has_a_phrase_of_its_instruction(noise_dataset, tokenizer):
     frames = open_dataset(noise_dataset)
     batcher = Batcher(frames, plain(frames), tokenizer, TrainingOptions(phrases=2, typos=0.0))
     batch = batcher.batch(np.arange(8), np.array([5, 70]), np.random.default_rng(0), vary=True)
     said = [tokenizer.decode(ids.tolist()).replace(' ', '') for ids in batch['ids']]
-    asked = [*frames.task[:8].ravel(), frames.task[1, 2], frames.task[23, 1]]
-    heard = [*batch['phrase'].tolist(), *batch['imagined_phrase'].tolist()]
-    for row, phrase in zip(asked, heard, strict=True):
+    tasks = [*frames.task[:8].ravel(), frames.task[1, 2], frames.task[23, 1]]
+    phrases = [*batch['phrase'].tolist(), *batch['imagined_phrase'].tolist()]
+    for row, phrase in zip(tasks, phrases, strict=True):
         task = frames.instructions[row].task
         assert (task.colour or '') in said[phrase] and (task.hand or '') in said[phrase]
 
 
-def test_imagined_samples_carry_the_target_give_or_take_a_little(noise_dataset, tokenizer):
+def test_imagined_samples_have_the_target_with_a_little_noise(noise_dataset, tokenizer):
     frames = open_dataset(noise_dataset)
     batcher = Batcher(frames, plain(frames), tokenizer, TrainingOptions(target_noise=0.001))
     numbers = np.arange(24)
@@ -62,7 +62,7 @@ def test_imagined_samples_carry_the_target_give_or_take_a_little(noise_dataset, 
     assert np.allclose(batch['target'].numpy(), frames.target[:4].reshape(-1, 3), equal_nan=True)
 
 
-def test_a_history_is_the_frames_before_and_ends_where_the_episode_begins(noise_dataset, tokenizer):
+def test_a_history_is_the_previous_frames_of_the_episode(noise_dataset, tokenizer):
     """Episodes of four frames: before frame 4, the first of its episode, there is nothing."""
     frames = open_dataset(noise_dataset)
     options = TrainingOptions(network={'history': 3})
@@ -74,7 +74,7 @@ def test_a_history_is_the_frames_before_and_ends_where_the_episode_begins(noise_
         assert np.allclose(row, frames.state[past], atol=1e-6)
 
 
-def test_nothing_is_varied_where_it_is_judged(noise_dataset, tokenizer):
+def test_validation_batches_are_not_augmented(noise_dataset, tokenizer):
     frames = open_dataset(noise_dataset)
     batcher = Batcher(frames, plain(frames), tokenizer, TrainingOptions())
     batch = batcher.batch(np.arange(4), NOTHING, np.random.default_rng(0), vary=False)

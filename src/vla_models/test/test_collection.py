@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What is collected: successes in physics, the same for the same seed, many labels per picture."""
+"""Collection: successes in physics, deterministic, several labels per image."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_demonstration_fits_the_layout_and_is_labelled_with_its_own_task_first
     assert np.array_equal(demonstration.action, demonstration.labels.action[:, 0, 0])
 
 
-def test_one_picture_carries_different_instructions(demonstration):
+def test_one_image_has_different_instructions(demonstration):
     for tasks in demonstration.labels.task:
         assert len(set(tasks)) == LABELS
 
@@ -61,7 +61,7 @@ def test_static_views_are_the_same_for_the_same_number_and_their_postures_indepe
     first.check(Collector.layout(ROBOT, 3))
 
 
-def test_a_target_is_known_exactly_where_it_is_in_the_picture(collector):
+def test_a_target_is_known_exactly_where_it_is_in_the_image(collector):
     labels = collector.attempt(FIRST_STATIC + 2).labels
     seen = np.isfinite(labels.pixel).all(-1)
     assert seen.any()

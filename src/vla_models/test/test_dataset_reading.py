@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Bad data is named, with file, episode and frame, before training starts."""
+"""Bad data are reported with file, episode and frame before training starts."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def test_frames_come_back_as_they_were_written(noise_dataset, layout):
     assert np.allclose(frames.state[inside], given.state)
     assert np.allclose(frames.action[inside], given.labels.action)
     assert np.array_equal(frames.target[inside][:, 0], given.labels.target[:, 0].astype(np.float32))
-    asked = [frames.instructions[i].task for i in frames.task[inside].ravel()]
+    tasks = [frames.instructions[i].task for i in frames.task[inside].ravel()]
     from vla_models.tasks import ALL_TASKS
 
-    assert asked == [ALL_TASKS[i] for i in given.labels.task.ravel()]
+    assert tasks == [ALL_TASKS[i] for i in given.labels.task.ravel()]
 
 
 def test_no_episode_is_in_both_parts(noise_dataset):
@@ -66,7 +66,7 @@ def test_no_episode_is_in_both_parts(noise_dataset):
     assert len(train) + len(validation) == len(frames)
 
 
-def test_the_cache_is_made_again_when_the_data_change_and_only_then(noise_dataset):
+def test_the_cache_is_rebuilt_when_the_data_change_and_only_then(noise_dataset):
     made = []
     open_dataset(noise_dataset, progress=lambda done, total: made.append(done))
     count = len(made)
@@ -79,7 +79,7 @@ def test_the_cache_is_made_again_when_the_data_change_and_only_then(noise_datase
     assert frames.state.mean() > 0.9
 
 
-def test_a_cache_that_was_cut_short_by_bad_data_is_not_used_later(noise_dataset):
+def test_an_incomplete_cache_is_not_used(noise_dataset):
     edit(noise_dataset, 'observation.state', nan_at(5))
     for _ in range(2):
         with pytest.raises(ConfigError, match='episode 1, frame 1: observation.state'):
@@ -91,14 +91,14 @@ def test_a_missing_directory_is_named(tmp_path):
         open_dataset(tmp_path / 'nowhere')
 
 
-def test_another_version_of_the_layout_is_refused(noise_dataset):
+def test_another_version_of_the_layout_is_rejected(noise_dataset):
     path = noise_dataset / 'meta' / 'info.json'
     path.write_text(json.dumps({**json.loads(path.read_text()), 'codebase_version': 'v2.1'}))
     with pytest.raises(ConfigError, match='codebase_version: found v2.1, wanted v3.0'):
         open_dataset(noise_dataset)
 
 
-def test_a_missing_column_is_named_with_the_episode_where_it_is_missed(noise_dataset):
+def test_a_missing_column_is_named_with_its_episode(noise_dataset):
     edit(noise_dataset, 'action', None)
     with pytest.raises(ConfigError, match='episode 0, frame 0: action: found no such column'):
         open_dataset(noise_dataset)
@@ -138,7 +138,7 @@ def test_a_truncated_file_is_named(noise_dataset):
         open_dataset(noise_dataset)
 
 
-def test_joints_that_are_not_those_of_the_layout_are_refused(noise_dataset):
+def test_joints_that_are_not_those_of_the_layout_are_rejected(noise_dataset):
     path = noise_dataset / 'meta' / 'info.json'
     info = json.loads(path.read_text())
     info['features']['action']['names'][0] = 'tail'
@@ -220,7 +220,7 @@ def test_a_video_that_ends_too_early_is_named_with_episode_and_frame(tmp_path, l
         open_dataset(as_video(data, 64, 6))
 
 
-def test_a_png_is_whole_or_its_fault_is_told():
+def test_a_png_is_whole_or_its_fault_is_reported():
     png = encode_png(np.zeros((8, 8, 3), np.uint8))
     assert fault_of(png) is None
     for end in range(len(png)):

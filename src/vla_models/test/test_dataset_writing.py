@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Writing from several workers, going on after a kill, and the layout that others read."""
+"""Writing from several workers, resuming after a kill, and the layout on disk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vla_models.dataset import (
 from vla_models.testing import episode_of_noise, write_noise
 
 
-def test_episodes_are_numbered_without_gaps_whoever_wrote_them_and_what_failed(tmp_path, layout):
+def test_episodes_are_numbered_without_gaps_for_any_writer_and_any_failures(tmp_path, layout):
     one, other = EpisodeWriter(tmp_path, layout), EpisodeWriter(tmp_path, layout)
     other.write(7, episode_of_noise(layout, 7))
     one.write(2, episode_of_noise(layout, 2))
@@ -37,7 +37,7 @@ def test_episodes_are_numbered_without_gaps_whoever_wrote_them_and_what_failed(t
     assert finished_attempts(tmp_path) == {2, 3, 7}
 
 
-def test_later_episodes_are_added_and_earlier_files_stay_as_they_are(tmp_path, layout):
+def test_later_episodes_are_added_and_earlier_files_are_unchanged(tmp_path, layout):
     data = write_noise(tmp_path / 'data', layout, 3)
     first = data / 'data/chunk-000/file-000.parquet'
     before = first.stat().st_mtime_ns
@@ -64,7 +64,7 @@ def test_a_kill_before_parts_are_deleted_does_not_double_them(tmp_path, layout):
     assert not list((data / 'parts').glob('*.parquet'))
 
 
-def test_the_tables_say_what_lerobot_asks_for(noise_dataset):
+def test_the_tables_have_the_columns_of_lerobot(noise_dataset):
     info = json.loads((noise_dataset / 'meta/info.json').read_text())
     assert info['codebase_version'] == 'v3.0'
     assert (info['total_episodes'], info['total_frames'], info['fps']) == (8, 32, 10)
@@ -81,7 +81,7 @@ def test_the_tables_say_what_lerobot_asks_for(noise_dataset):
     assert tasks['task_index'].to_pylist() == list(range(len(tasks)))
 
 
-def test_another_layout_is_refused_in_the_same_directory(noise_dataset, layout):
+def test_another_layout_is_rejected_in_the_same_directory(noise_dataset, layout):
     with pytest.raises(ConfigError, match=r'vla\.json: seed: found 0, wanted 9'):
         EpisodeWriter(noise_dataset, replace(layout, seed=9))
 
@@ -98,7 +98,7 @@ def test_an_episode_that_does_not_fit_is_not_written(tmp_path, layout):
     assert finished_attempts(tmp_path) == set()
 
 
-def test_a_directory_without_episodes_is_told_apart(tmp_path, layout):
+def test_a_directory_without_episodes_is_an_error(tmp_path, layout):
     EpisodeWriter(tmp_path, layout)
     with pytest.raises(ConfigError, match='parts: found no episode'):
         finalise(tmp_path)

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What the demonstrator promises: it arrives, inside limits, the same way from the same state."""
+"""The expert arrives, inside limits, and depends on the state only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CUBE = Target(np.array([0.38, 0.12, 0.085]), 0.045)
 
 
 def follow(task: Task, q: np.ndarray, seconds: float, target: Target | None = None) -> np.ndarray:
-    """Where a robot that does as told is after some time; it asks anew at every step."""
+    """The posture of a robot that follows the first step of each chunk."""
     q = q.copy()
     for i in range(round(seconds / STEP)):
         q[EXPERT.joints] = EXPERT.chunk(task, q, i * STEP, target)[0]
@@ -73,7 +73,7 @@ def test_looking_puts_the_cube_on_the_axis_of_the_camera():
     assert np.arccos(rotation[:, 2] @ ray / np.linalg.norm(ray)) < 0.05
 
 
-def test_a_cube_out_of_view_is_waited_for_with_the_eyes_on_the_table():
+def test_while_a_cube_is_out_of_view_the_head_turns_to_the_table_and_the_arms_wait():
     unseen = Target(CUBE.position, CUBE.size, in_view=False)
     q = follow(Task(TaskKind.REACH, 'left', 'red'), ROBOT.poses['ready'], 4.0, unseen)
     for group in ('head', 'left_arm'):
@@ -82,7 +82,7 @@ def test_a_cube_out_of_view_is_waited_for_with_the_eyes_on_the_table():
 
 
 @pytest.mark.parametrize('pose', ['standing', 'ready'])
-def test_to_stand_still_is_not_to_move(pose):
+def test_stand_still_does_not_move(pose):
     start = ROBOT.poses[pose]
     chunk = EXPERT.chunk(Task(TaskKind.STAND), start, 0.0)
     assert np.abs(chunk - start[EXPERT.joints]).max() < 0.05
@@ -106,7 +106,7 @@ def test_a_wave_is_a_function_of_its_phase():
     assert np.ptp(first[:, yaw]) > 0.4
 
 
-def test_a_goal_is_arrived_at_and_then_kept_so_that_early_steps_need_no_amplifying():
+def test_a_goal_is_reached_in_finite_time_and_kept():
     task = Task(TaskKind.POINT, 'left', 'red')
     q = follow(task, ROBOT.poses['ready'], 4.0, CUBE)
     arm = [EXPERT.names.index(ROBOT.joint_names[i]) for i in ROBOT.groups['left_arm']]

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Who is almost there goes there; who is not is left alone."""
+"""The goal snap: near joints go to their goal, others are unchanged."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def way(start: float, end: float, steps: int = 8, unit: float = 0.5) -> tuple:
     return chunk / unit, torch.tensor([[start]]) / unit
 
 
-def test_a_joint_that_is_almost_there_is_sent_there_at_once():
+def test_a_joint_near_its_goal_is_sent_there_at_once():
     chunk, current = way(0.95, 1.0)
     settled = settling()(chunk, current)
     assert torch.allclose(settled * 0.5, torch.full_like(settled, 1.0))
 
 
-def test_a_joint_that_is_far_is_left_alone():
+def test_a_joint_far_from_its_goal_is_unchanged():
     chunk, current = way(0.0, 1.0)
     assert torch.equal(settling()(chunk, current), chunk)
 
 
-def test_between_the_two_it_fades_without_a_jump():
+def test_in_between_it_fades_without_a_jump():
     """The first step as a function of the distance is continuous, and never past the end."""
     firsts = []
     for i in range(201):
@@ -44,7 +44,7 @@ def test_between_the_two_it_fades_without_a_jump():
     assert changes.max() < 0.01 and max(firsts) <= 1.0 + 1e-6
 
 
-def test_a_joint_that_is_still_on_the_move_at_the_end_is_left_alone():
+def test_a_joint_that_still_moves_at_the_end_is_unchanged():
     chunk = torch.linspace(0.02, 0.14, 12)[None, :, None] / 0.5
     current = torch.zeros(1, 1)
     assert torch.equal(settling()(chunk, current), chunk)

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Goals reach what they are for, keep clear of the body, and change little with the place."""
+"""Goals reach their target, keep clear of the body, and change little with the place."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_either_hand_can_point_at_any_place_where_a_cube_may_lie(hand, place):
     st.sampled_from(HANDS),
     st.tuples(st.floats(*CUBE_X), st.floats(0.05, CUBE_Y[1]), st.floats(0.045, 0.12)),
 )
-def test_a_hand_gets_at_every_place_on_its_side_without_contortion(hand, place):
+def test_a_hand_reaches_every_place_on_its_side_without_contortion(hand, place):
     side = 1.0 if hand == 'left' else -1.0
     target = Target(np.array(place) * [1.0, side, 1.0], 0.045)
     assert GOALS.feasible(Task(TaskKind.REACH, hand, 'red'), target)
@@ -79,7 +79,7 @@ def test_a_cube_out_of_reach_is_not_feasible_for_the_arm_but_can_be_looked_at():
 
 
 @pytest.mark.parametrize('hand', HANDS)
-def test_a_place_inside_the_torso_is_not_asked_for(hand):
+def test_a_place_inside_the_torso_is_not_feasible(hand):
     inside = Target(np.array([0.0, 0.0, 0.3]), 0.045)
     assert not GOALS.feasible(Task(TaskKind.REACH, hand, 'red'), inside)
 
@@ -95,16 +95,16 @@ def test_a_goal_next_to_the_body_keeps_its_distance():
     assert np.linalg.norm(KINEMATICS.frame('left_hand')[1] - place) < 0.02
 
 
-def test_what_is_asked_in_a_scene_is_about_its_cubes_and_can_be_done():
+def test_the_tasks_of_a_scene_are_about_its_cubes_and_possible():
     scene = sample_scene(np.random.default_rng(4))
     world = World(ROBOT, scene)
     world.reset('standing')
-    asked = list(possible(world, GOALS, ALL_TASKS))
+    tasks = list(possible(world, GOALS, ALL_TASKS))
     colours = {cube.color for cube in scene.cubes}
-    assert {task.colour for task in asked if task.colour} <= colours
-    assert {task for task in ALL_TASKS if task.colour is None} <= set(asked)
+    assert {task.colour for task in tasks if task.colour} <= colours
+    assert {task for task in ALL_TASKS if task.colour is None} <= set(tasks)
     rotation, position = world.frame_pose('base')
-    for task in asked:
+    for task in tasks:
         if task.colour is not None:
             name = f'{task.colour}_cube'
             place = rotation.T @ (world.cube_position(name) - position)

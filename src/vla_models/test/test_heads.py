@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Every head keeps the promises of the interface, and each what it claims besides."""
+"""The interface of all heads, and the properties of each."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_head_gives_the_same_chunk_for_the_same_input(name):
 
 
 @pytest.mark.parametrize('name', sorted(HEADS))
-def test_samples_of_a_batch_do_not_touch_each_other(name):
+def test_samples_of_a_batch_are_independent(name):
     head = made(name).eval()
     given = inputs(3)
     with torch.no_grad():
@@ -66,19 +66,19 @@ def test_a_head_learns_a_goal_that_the_context_names(name):
 
 
 @pytest.mark.parametrize('name', sorted(HEADS))
-def test_every_parameter_is_taught(name):
+def test_every_parameter_has_a_gradient(name):
     head = made(name)
     head.loss(*inputs(4), torch.randn(4, 8, 3), ONES).mean().backward()
     untaught = [n for n, p in head.named_parameters() if p.grad is None]
     assert untaught == []
 
 
-def test_the_mlp_begins_near_the_current_posture_and_lets_go_of_it():
+def test_the_mlp_begins_near_the_current_posture_and_its_share_decays():
     gate = made('mlp').gate.detach()
     assert gate[0, 0] > 0.8 and gate[-1, 0] < 0.25
 
 
-def test_the_mlp_swings_with_the_phase_as_the_words_say():
+def test_the_mlp_swings_with_the_phase_as_the_words_decide():
     head = made('mlp').eval()
     torch.nn.init.normal_(head.swing.weight)
     context, text, current, phase = inputs(1)
@@ -89,7 +89,7 @@ def test_the_mlp_swings_with_the_phase_as_the_words_say():
     assert torch.allclose(there, -back, atol=1e-5) and there.abs().max() > 0.1
 
 
-def test_the_gaussian_head_knows_what_it_does_not_know():
+def test_the_gaussian_head_has_a_larger_deviation_where_demonstrations_disagree():
     """Joint 0 is demonstrated exactly, joint 1 with a deviation of 0.5: it must say so."""
     head = made('gaussian')
     given = tuple(torch.zeros(64, n) for n in (SHAPE.context, SHAPE.text, SHAPE.joints, 2))
@@ -117,7 +117,7 @@ def test_the_gaussian_loss_is_the_negative_log_likelihood():
         assert torch.allclose(head.loss(*given, chunk, ONES), wanted, atol=1e-4)
 
 
-def test_the_autoregressive_head_cannot_see_the_steps_that_it_is_asked_for():
+def test_the_autoregressive_head_does_not_see_the_steps_that_it_predicts():
     head = made('transformer').eval()
     context = torch.randn(1, SHAPE.context)
     past = torch.randn(1, 8, 3)

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Promises of the instruction grammar and its tokenizer."""
+"""Properties of the instruction grammar and its tokenizer."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Shapes of the network and what each part claims."""
+"""Shapes of the network and properties of its parts."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_the_chunk_depends_on_image_words_state_and_phase(history):
             assert not torch.allclose(model(*changed), reference, atol=1e-6)
 
 
-def test_an_older_state_counts_and_is_not_mistaken_for_the_newest():
+def test_older_states_matter_and_their_order_too():
     model = tiny(joints=6, action_dim=6, history=2)
     image, ids, state, phase = inputs(1, model.config)
     with torch.no_grad():
@@ -93,17 +93,17 @@ def test_an_older_state_counts_and_is_not_mistaken_for_the_newest():
 
 
 @pytest.mark.parametrize(('key', 'wanted'), [('head', 'mlp'), ('vision', 'transformer')])
-def test_an_unknown_part_is_refused_with_the_known_ones(key, wanted):
+def test_an_unknown_part_is_rejected_with_the_known_ones(key, wanted):
     with pytest.raises(ValueError, match=f"{key}: found 'magic', wanted one of.*{wanted}"):
         HumanoidVLAConfig(**{key: 'magic'})
 
 
-def test_a_moved_joint_that_is_not_counted_is_refused():
+def test_a_wrong_number_of_moved_joints_is_rejected():
     with pytest.raises(ValueError, match='moved: found 2 joints, wanted 32'):
         HumanoidVLAConfig(moved=(0, 1))
 
 
-def test_many_instructions_about_one_image_are_answered_as_if_asked_alone():
+def test_many_instructions_on_one_image_give_the_same_as_each_alone():
     model = tiny(joints=6, action_dim=6)
     _, ids, state, phase = inputs(6, model.config)
     image = torch.rand(2, 3, 32, 32)
@@ -133,7 +133,7 @@ def test_a_true_target_takes_the_place_of_the_image():
 # --- parts ---------------------------------------------------------------------------------------
 
 
-def test_attention_looks_only_where_the_mask_allows():
+def test_attention_is_zero_where_the_mask_forbids():
     torch.manual_seed(0)
     attention = Attention(8, 2)
     tokens = torch.randn(1, 4, 8)
@@ -146,12 +146,12 @@ def test_attention_looks_only_where_the_mask_allows():
     assert not torch.allclose(before[:, 3], after[:, 3])
 
 
-def test_a_width_that_the_heads_cannot_share_is_refused():
+def test_a_width_that_the_heads_cannot_share_is_rejected():
     with pytest.raises(ValueError, match='width 10 is no multiple of 4 heads'):
         Attention(10, 4)
 
 
-def test_padding_does_not_change_what_was_read():
+def test_padding_does_not_change_the_encoding():
     torch.manual_seed(0)
     encoder = TextEncoder(50, 8, 32, 4, 1).eval()
     short = torch.tensor([[5, 6, 7, 0, 0, 0, 0, 0]])
@@ -231,7 +231,7 @@ def test_the_locator_answers_in_the_units_of_the_data():
     assert torch.allclose(target, locator.mean.expand(3, 3)) and seen.shape == (3,)
 
 
-def test_fusion_can_do_without_keypoints():
+def test_fusion_works_without_keypoints():
     fusion = Fusion(16, 4, state=5, history=2, keypoints=3, heads=2, layers=1)
     given = (torch.randn(2, 16), torch.randn(2, 2, 5), torch.randn(2, 2), torch.randn(2, 4))
     assert fusion(*given, torch.randn(2, 3, 8)).shape == (2, 16)

@@ -55,8 +55,8 @@ def run(stack, policy, seconds=0.6, timing=USUAL, mode=''):
     world.reset('ready')
     criterion = SuccessCriterion(world, Task(TaskKind.STAND), None, 'ready')
     rollout = Rollout(stack, world, policy, None, timing, mode)
-    chunks, receive = [], rollout.filter.hear_chunk
-    rollout.filter.hear_chunk = lambda *chunk: chunks.append(chunk) or receive(*chunk)
+    chunks, receive = [], rollout.filter.on_chunk
+    rollout.filter.on_chunk = lambda *chunk: chunks.append(chunk) or receive(*chunk)
     return rollout.run('stand still', criterion, seconds), chunks, rollout
 
 

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The figures of an evaluation: intervals, shares by kind, and the JSON as it is promised."""
+"""Statistics of an evaluation: intervals, shares by kind, JSON; and shipped records."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_interval_is_wilson_s():
     assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
 
 
-def test_the_json_is_as_promised_and_counts_by_kind():
+def test_the_json_has_the_documented_fields_and_counts_by_kind():
     outcomes = [
         outcome('look', True, interventions=2),
         outcome('look', False, error=float('inf')),
@@ -60,7 +60,7 @@ def test_the_json_is_as_promised_and_counts_by_kind():
     assert policy['tasks']['look']['median_error'] == 0.01
 
 
-def test_the_table_has_a_row_for_each_kind_and_for_what_needs_eyes_together():
+def test_the_table_has_a_row_for_each_kind_and_one_for_the_image_tasks_together():
     outcomes = [outcome('look', True), outcome('reach', False), outcome('wave', True)]
     text = markdown_of(summarise(outcomes, {'expert': outcomes, 'blind': [], 'deaf': []}))
     assert [line.split('|')[1].strip() for line in text.splitlines()[2:7]] == [

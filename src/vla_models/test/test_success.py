@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The criterion calls done only what is done, and the statistics are right."""
+"""Success criteria against postures of known outcome."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def world_at(change) -> World:
     return world
 
 
-def judged(world: World, task: Task, cube: str | None = None, start: str = 'ready') -> bool:
+def succeeds(world: World, task: Task, cube: str | None = None, start: str = 'ready') -> bool:
     criterion = SuccessCriterion(world, task, cube, start)
     for i in range(12):
         criterion.update(0.05 * i)
@@ -47,36 +47,36 @@ def test_a_hand_over_the_right_cube_has_reached_it_and_no_other():
         q[ROBOT.groups['left_arm']] = EXPERT.goals.reach('left', target).joints
 
     world = world_at(over_red)
-    assert judged(world, Task(TaskKind.REACH, 'left', 'red'), 'red_cube')
-    assert not judged(world, Task(TaskKind.REACH, 'left', 'green'), 'green_cube')
-    assert not judged(world, Task(TaskKind.REACH, 'right', 'red'), 'red_cube')
+    assert succeeds(world, Task(TaskKind.REACH, 'left', 'red'), 'red_cube')
+    assert not succeeds(world, Task(TaskKind.REACH, 'left', 'green'), 'green_cube')
+    assert not succeeds(world, Task(TaskKind.REACH, 'right', 'red'), 'red_cube')
 
 
-def test_eyes_on_one_cube_are_not_on_another():
+def test_looking_at_one_cube_is_not_looking_at_another():
     def at_blue(q, world):
         q[ROBOT.groups['head']] = EXPERT.goals.look(cube_in_base(world, 'blue_cube'))[0]
 
     world = world_at(at_blue)
-    assert judged(world, Task(TaskKind.LOOK, None, 'blue'), 'blue_cube')
-    assert not judged(world, Task(TaskKind.LOOK, None, 'red'), 'red_cube')
+    assert succeeds(world, Task(TaskKind.LOOK, None, 'blue'), 'blue_cube')
+    assert not succeeds(world, Task(TaskKind.LOOK, None, 'red'), 'red_cube')
 
 
 def test_a_raised_hand_that_does_not_move_is_no_wave():
     def raised(q, world):
         q[ROBOT.groups['left_arm']] = EXPERT.wave_posture('left', 0.0)
 
-    assert not judged(world_at(raised), Task(TaskKind.WAVE, 'left'))
+    assert not succeeds(world_at(raised), Task(TaskKind.WAVE, 'left'))
 
 
-def test_postures_are_judged_by_the_pose_that_they_mean():
+def test_postures_are_compared_with_the_pose_of_their_task():
     ready = world_at(lambda q, world: None)
-    assert judged(ready, Task(TaskKind.READY))
-    assert judged(ready, Task(TaskKind.STAND), start='ready')
-    assert not judged(ready, Task(TaskKind.REST))
-    assert not judged(ready, Task(TaskKind.STAND), start='standing')
+    assert succeeds(ready, Task(TaskKind.READY))
+    assert succeeds(ready, Task(TaskKind.STAND), start='ready')
+    assert not succeeds(ready, Task(TaskKind.REST))
+    assert not succeeds(ready, Task(TaskKind.STAND), start='standing')
 
 
-def test_success_counts_from_when_it_stayed_and_the_path_is_what_the_tips_moved():
+def test_success_counts_from_its_lasting_start_and_the_path_is_that_of_the_finger_tips():
     world = world_at(lambda q, world: None)
     criterion = SuccessCriterion(world, Task(TaskKind.READY), None, 'ready')
     criterion.update(0.0)
@@ -90,7 +90,7 @@ def test_success_counts_from_when_it_stayed_and_the_path_is_what_the_tips_moved(
     assert 0.2 < criterion.path < 0.6  # there and back, about 0.4 m from the elbow
 
 
-def test_what_never_came_right_has_no_time_to_success():
+def test_a_failed_episode_has_no_time_to_success():
     world = world_at(lambda q, world: None)
     criterion = SuccessCriterion(world, Task(TaskKind.REST), None, 'ready')
     criterion.update(0.0)

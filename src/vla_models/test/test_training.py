@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Training keeps its promises: same seed same weights, resume, lower loss, nothing unpickled."""
+"""Training: same seed same weights, resume, lower loss, no pickle."""
 
 from __future__ import annotations
 
@@ -36,9 +36,7 @@ def weights(path) -> torch.Tensor:
 
 
 @pytest.mark.parametrize('head', ['mlp', 'flow'])
-def test_the_same_seed_gives_the_same_weights_and_a_killed_run_goes_on(
-    noise_dataset, tmp_path, head
-):
+def test_the_same_seed_gives_the_same_weights_also_after_a_kill(noise_dataset, tmp_path, head):
     """Killed in the middle of its second epoch, after a validation; ends with the very weights of
     a run that was left alone, the moments of the optimiser and the averages included."""
     network = {**SMALL_NETWORK, 'head': head}
@@ -74,9 +72,7 @@ def test_another_seed_gives_other_weights(noise_dataset, tmp_path):
     assert not torch.equal(weights(tmp_path / '0' / BEST), weights(tmp_path / '1' / BEST))
 
 
-def test_training_ends_when_unseen_episodes_no_longer_get_better(
-    noise_dataset, tmp_path, monkeypatch
-):
+def test_training_ends_when_validation_no_longer_improves(noise_dataset, tmp_path, monkeypatch):
     """The first validation is the best so far, then none is: two more and it is over."""
     trainer = Trainer(noise_dataset, tmp_path / 'run', replace(SMALL, epochs=50, patience=2))
     monkeypatch.setattr(trainer, 'validate', lambda: {'error': 0.1})
@@ -87,9 +83,7 @@ def test_training_ends_when_unseen_episodes_no_longer_get_better(
     assert again.step == trainer.step
 
 
-def test_a_run_goes_on_with_more_data_under_the_normalisation_that_it_began_with(
-    noise_dataset, tmp_path, layout
-):
+def test_a_run_resumes_with_more_data_and_its_first_normalisation(noise_dataset, tmp_path, layout):
     first = Trainer(noise_dataset, tmp_path / 'run', replace(SMALL, epochs=1))
     first.run()
     writer = EpisodeWriter(noise_dataset, layout)
@@ -99,12 +93,12 @@ def test_a_run_goes_on_with_more_data_under_the_normalisation_that_it_began_with
     again = Trainer(noise_dataset, tmp_path / 'run', replace(SMALL, epochs=2))
     assert (again.resumed, len(again.frames)) == (True, 48)
     assert again.by.mean.tolist() == first.by.mean.tolist()
-    assert again.best == float('inf')  # other episodes to be judged by
+    assert again.best == float('inf')  # other validation episodes
     again.run()
     assert again.step > first.step
 
 
-def test_a_run_can_begin_from_other_weights_and_leave_parts_as_they_are(noise_dataset, tmp_path):
+def test_a_run_can_begin_from_other_weights_and_freeze_parts(noise_dataset, tmp_path):
     one = replace(SMALL, epochs=1)
     Trainer(noise_dataset, tmp_path / 'first', one).run()
     given, about = load(tmp_path / 'first' / BEST)
@@ -143,7 +137,7 @@ def test_a_bundle_is_fine_tuned_with_its_weights_its_normalisation_and_its_words
     assert torch.equal(tuned.model.head.gate, model.head.gate)
 
 
-def test_weights_of_another_network_are_refused(noise_dataset, tmp_path):
+def test_weights_of_another_network_are_rejected(noise_dataset, tmp_path):
     save_file({'other.weight': torch.zeros(2)}, str(tmp_path / 'other.safetensors'))
     with pytest.raises(ConfigError, match=r'weights: found \[.other\.weight'):
         Trainer(
@@ -164,7 +158,7 @@ def test_a_missing_checkpoint_is_named(tmp_path):
         load_checkpoint(tmp_path / BEST)
 
 
-def test_bad_data_ends_the_run_before_it_leaves_anything(noise_dataset, tmp_path):
+def test_bad_data_ends_the_run_before_any_output(noise_dataset, tmp_path):
     from test_dataset_reading import edit, nan_at
 
     edit(noise_dataset, 'observation.state', nan_at(6))
@@ -173,7 +167,7 @@ def test_bad_data_ends_the_run_before_it_leaves_anything(noise_dataset, tmp_path
     assert not (tmp_path / 'run').exists()
 
 
-def test_the_checkpoint_says_what_a_bundle_has_to(noise_dataset, tmp_path, layout):
+def test_a_checkpoint_has_the_metadata_of_a_bundle(noise_dataset, tmp_path, layout):
     trainer = Trainer(noise_dataset, tmp_path / 'run', replace(SMALL, epochs=1))
     trainer.run()
     model, about = load_checkpoint(tmp_path / 'run' / BEST)
@@ -188,7 +182,7 @@ def test_the_checkpoint_says_what_a_bundle_has_to(noise_dataset, tmp_path, layou
     assert sorted(carried) == sorted(n for n in state['joints'] if n.startswith(('head', 'torso')))
 
 
-def test_data_without_labels_and_a_whole_body_are_trained_on_too(tmp_path, layout):
+def test_data_without_labels_and_with_all_joints_can_be_trained_on(tmp_path, layout):
     """A user's own: plain demonstrations, no targets, every joint felt."""
     data = write_noise(tmp_path / 'plain', replace(layout, labels=0), 6)
     options = replace(SMALL, epochs=1, state='all')
@@ -205,7 +199,7 @@ def test_a_network_with_a_history_is_trained_but_is_no_bundle_yet(noise_dataset,
         describe(model.config, about, '1.0.0')
 
 
-def test_options_that_do_not_exist_are_refused_with_those_that_do():
+def test_unknown_options_are_rejected_with_the_known_ones():
     with pytest.raises(ValueError, match="freeze: found 'eyes'.*vision"):
         TrainingOptions(freeze=('eyes',))
     with pytest.raises(ValueError, match="precision: found 'int3'.*bf16"):

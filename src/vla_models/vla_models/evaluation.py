@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Closed loop in physics, judged by ground truth: a bundle, the expert and two ablations."""
+"""Evaluation in closed loop against ground truth: a bundle, the expert and two ablations."""
 
 from __future__ import annotations
 

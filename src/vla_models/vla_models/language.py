@@ -1,121 +1,29 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The instruction grammar with training and held-out paraphrases, and the tokenizer.
-
-Held-out templates share no full phrase with the training templates and have words that are not in
-training (`kindly`, `hover`), so that evaluation does not measure memory.
-"""
+"""Instructions from the templates of grammar.yaml, typos, and the tokenizer."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
+from vla_common.yaml_file import load_yaml
 from vla_models.tasks import ALL_TASKS, Task, TaskKind
 
 TOKENS = 24  # instruction length in tokens, padded with 0
 VOCABULARY = 512
 
-TRAIN = {
-    TaskKind.STAND: (
-        'stand still',
-        'hold still',
-        'keep still',
-        'do not move',
-        'stay where you are',
-        'freeze',
-        'stop moving',
-        'stand there and do nothing',
-        'just stand',
-    ),
-    TaskKind.REST: (
-        'lower your hands',
-        'lower both arms',
-        'rest your arms',
-        'put both hands down',
-        'put your hands to rest',
-        'let your arms hang',
-        'arms down',
-        'relax your arms',
-        'both hands to rest',
-    ),
-    TaskKind.READY: (
-        'get ready',
-        'hands ready',
-        'both hands to the ready pose',
-        'raise both hands to the ready position',
-        'bring your hands above the table',
-        'get your hands ready',
-        'hold both hands over the table',
-        'move to the ready pose',
-    ),
-    TaskKind.WAVE: (
-        'wave with your {hand} hand',
-        'wave your {hand} hand',
-        'wave the {hand} hand',
-        'wave with the {hand} arm',
-        'say hello with your {hand} hand',
-        'greet me with the {hand} hand',
-        'use your {hand} hand to wave',
-        'give a wave with your {hand} hand',
-        'with your {hand} hand wave hello',
-    ),
-    TaskKind.LOOK: (
-        'look at the {colour} cube',
-        'look at the {colour} block',
-        'turn your head to the {colour} cube',
-        'turn your eyes to the {colour} box',
-        'watch the {colour} cube',
-        'face the {colour} block',
-        'gaze at the {colour} cube',
-        'find the {colour} cube and look at it',
-        'point your camera at the {colour} cube',
-    ),
-    TaskKind.POINT: (
-        'point at the {colour} cube with your {hand} hand',
-        'point with your {hand} hand at the {colour} block',
-        'point your {hand} hand at the {colour} cube',
-        'with the {hand} hand point to the {colour} box',
-        'show me the {colour} cube with your {hand} hand',
-        'use your {hand} arm to point at the {colour} cube',
-        'aim your {hand} hand at the {colour} block',
-        'point to the {colour} cube using the {hand} hand',
-    ),
-    TaskKind.REACH: (
-        'reach for the {colour} cube with your {hand} hand',
-        'reach the {colour} block with the {hand} hand',
-        'touch the {colour} cube with your {hand} hand',
-        'with your {hand} hand touch the {colour} box',
-        'put your {hand} hand on the {colour} cube',
-        'move your {hand} hand to the {colour} block',
-        'use your {hand} hand to reach for the {colour} cube',
-        'bring the {hand} hand to the {colour} cube',
-        'use the {hand} arm to touch the {colour} block',
-        'extend your {hand} arm to the {colour} cube',
-    ),
-}
 
-HELD_OUT = {
-    TaskKind.STAND: ('please just hold still', 'stay there and do not move at all'),
-    TaskKind.REST: ('let both hands go down to rest', 'kindly relax and lower your arms'),
-    TaskKind.READY: ('raise your hands over the table and get ready', 'take the ready position'),
-    TaskKind.WAVE: ('could you wave at me using your {hand} hand', 'hello, {hand} hand wave'),
-    TaskKind.LOOK: (
-        'have a look at the {colour} cube over there',
-        'rotate your head, look at {colour}',
-    ),
-    TaskKind.POINT: (
-        'would you kindly point out the {colour} block, using your {hand} hand',
-        'your {hand} hand should point at the {colour} cube',
-    ),
-    TaskKind.REACH: (
-        'go and touch the {colour} block using your {hand} hand',
-        'let your {hand} hand reach out to the {colour} cube',
-        'the {colour} cube, reach for it with the {hand} hand',
-    ),
-}
+def _templates(part: str) -> dict[TaskKind, tuple[str, ...]]:
+    return {TaskKind(kind): tuple(texts) for kind, texts in _GRAMMAR[part].items()}
+
+
+_GRAMMAR = load_yaml(Path(__file__).with_name('grammar.yaml'))
+TRAIN = _templates('training')
+HELD_OUT = _templates('held_out')
 
 PREFIXES = ('', '', '', 'please ', 'could you ', 'can you ', 'robot, ', 'now ', 'ok, ')
 SUFFIXES = ('', '', '', '', ' please', ' now', ', thank you', '.', '!')

@@ -1,34 +1,28 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The nodes of the robot in one process and in simulated time: the parts of a `rollout`."""
+"""Models and parameters of the nodes, for the episodes of `rollout`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from ament_index_python.packages import get_package_share_directory
 
-from vla_balance.correction import BalanceCorrection
-from vla_balance.gains import BalanceGains
 from vla_common.clock import ManualClock
-from vla_common.parameters import Parameters, ParameterSchema
+from vla_common.parameters import Parameters, ParameterSchema, flatten
 from vla_common.yaml_file import load_yaml
-from vla_hardware.drivers.base import Gains
 from vla_hardware.limits import ServoLimits
-from vla_hardware.servo_output import Balance, NoBalance
+from vla_hardware.simulation import balance_correction
 from vla_inference.blender import BlendingParameters, chosen
 from vla_inference.confidence import ConfidenceLimits
 from vla_inference.fallback import PolicySlot
 from vla_inference.policy_worker import PolicyAnswer, call
 from vla_policy.types import Observation, Policy
-from vla_robot import Reading, RobotModel
+from vla_robot import RobotModel
 from vla_safety.coupled.build import braking_barriers
 from vla_safety.filter import SafetyFilter
 from vla_safety.filter_runtime import FilterRuntime, Timeouts
 from vla_safety.parameters import load_parameters
-from vla_sim import World
 
 EARLY = 1e-9  # s: rounding on the clock
 
@@ -43,7 +37,7 @@ class Timing:
 
     @classmethod
     def of(cls, delay: float) -> Timing:
-        """`delay` s from exposure to chunk; at most the usual part of it is the camera's."""
+        """`delay` s from exposure to chunk, of which at most the default is the camera's."""
         camera = min(cls.camera, delay)
         return cls(camera, delay - camera)
 
@@ -52,17 +46,10 @@ USUAL = Timing()
 
 
 def node_parameters(package: str, node: str) -> Parameters:
-    """The parameters of a node: its schema and config/<node>.yaml as installed. ConfigError."""
+    """The parameters of a node: config/<node>.yaml as installed. Raises ConfigError."""
     path = Path(get_package_share_directory('vla_bringup')) / 'config' / f'{node}.yaml'
-    return ParameterSchema.load(package).defaults(**_flat(load_yaml(path)[node]['ros__parameters']))
-
-
-def _flat(values: dict[str, Any], prefix: str = '') -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        nested = isinstance(value, dict)
-        flat |= _flat(value, f'{prefix}{key}.') if nested else {prefix + key: value}
-    return flat
+    values = flatten(load_yaml(path)[node]['ros__parameters'])
+    return ParameterSchema.load(package).check(values, str(path))
 
 
 class RobotStack:
@@ -75,71 +62,34 @@ class RobotStack:
         self.robot = robot
         settings = load_parameters(filter_file)
         # Without a time budget: an episode must not depend on the load of the machine.
-        self.barriers = braking_barriers(robot, settings, clock=lambda: 0.0)
-        self.filter = SafetyFilter(robot, settings, (self.barriers,))
-        self.balance: Balance = NoBalance(robot.n)
-        if robot.foot_boxes:
-            self.balance = BalanceCorrection(robot, BalanceGains.load(robot))
-        driver = node_parameters('vla_hardware', 'hardware_driver')
-        self.loop_limits = ServoLimits(
-            **{f.name: getattr(driver, f.name) for f in fields(ServoLimits)}
-        )
-        safety = node_parameters('vla_safety', 'safety_filter')
-        self.timeouts = Timeouts(**vars(safety.timeouts))
-        self.level_hold = safety.level_hold
+        self._barriers = braking_barriers(robot, settings, clock=lambda: 0.0)
+        self._filter = SafetyFilter(robot, settings, (self._barriers,))
+        self._safety = node_parameters('vla_safety', 'safety_filter')
+        self.balance = balance_correction(robot)
+        self.servo_limits = ServoLimits.load()
         self.inference = node_parameters('vla_inference', 'inference')
 
     def runtime(self) -> FilterRuntime:
         """The filter of a new episode."""
-        self.filter.forget_order()
-        return FilterRuntime(self.filter, self.timeouts, self.level_hold, self.barriers)
+        self._filter.forget_order()
+        timeouts = self._safety.timeouts.to(Timeouts)
+        return FilterRuntime(self._filter, timeouts, self._safety.level_hold, self._barriers)
 
     def slot(self, policy: Policy, clock: ManualClock, latency: float, mode: str) -> PolicySlot:
-        """The policy as the node holds it. mode: of blending, '' for that of the node."""
-        b, c = self.inference.blending, self.inference.confidence
+        """The policy as in the node. mode: of blending, '' for that of the node."""
+        p = self.inference
         takes_prefix = policy.takes_prefix
+        mode = chosen(mode or p.blending.mode, policy.bundle.blending, takes_prefix)
         return PolicySlot(
             policy,
             SimulatedWorker(policy, clock, latency),
-            BlendingParameters(
-                chosen(mode or b.mode, policy.bundle.blending, takes_prefix),
-                b.decay,
-                b.chunks,
-                b.lead_over,
-            ),
-            ConfidenceLimits(c.half, c.slow_below, c.slowest, c.fallback_below, c.patience),
+            p.blending.select(BlendingParameters, mode=mode),
+            p.confidence.to(ConfidenceLimits),
         )
 
 
-class WorldDriver:
-    """A simulated world as the servo loop's driver; the episode steps it."""
-
-    real_time_factor = 1.0
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._gains: Gains | None = None
-
-    def connect(self) -> None: ...
-
-    def read(self) -> Reading:
-        return self._world.read()
-
-    def write(
-        self, position: np.ndarray, velocity: np.ndarray, effort: np.ndarray, gains: Gains
-    ) -> None:
-        if gains is not self._gains:
-            self._world.set_gains(gains.kp, gains.kv)
-            self._gains = gains
-        self._world.command(position, velocity, effort)
-
-    def power(self, on: bool) -> None: ...
-
-    def close(self) -> None: ...
-
-
 class SimulatedWorker:
-    """A PolicyWorker that computes at once and keeps the answer back for `latency` s."""
+    """A PolicyWorker that computes at once and holds the answer back for `latency` s."""
 
     def __init__(self, policy: Policy, clock: ManualClock, latency: float) -> None:
         self._policy, self._clock, self._latency = policy, clock, latency
@@ -153,7 +103,7 @@ class SimulatedWorker:
 
     @property
     def due(self) -> bool:
-        """Whether an answer waits to be taken."""
+        """Whether an answer waits."""
         return self.since is not None and self._clock() - self.since >= self._latency - EARLY
 
     def take(self) -> PolicyAnswer | None:

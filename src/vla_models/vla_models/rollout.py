@@ -5,11 +5,10 @@
     16 Hz     joints, IMU 200 Hz      chunk check,     100 Hz           200 Hz: gate, reference,
                                       blending                          balance, clamps
 
-The classes and their parameters are those of the nodes. Replaced are what the nodes take from the
-computer: clock, threads and topics (messages arrive at once, except images and chunks, see
-`Timing`), and the supervisor, which is reduced to READY and RUNNING. Without a balance monitor the
-filter assumes both feet on the ground, and nothing lowers the speed scale. An episode follows from
-its seeds alone.
+Classes and parameters are those of the nodes. Simulated are clock, threads and topics (messages
+arrive at once, except images and chunks, see `Timing`), and the supervisor, reduced to READY and
+RUNNING. Without a balance monitor the filter assumes both feet on the ground, and nothing lowers
+the speed scale. An episode follows from its seeds alone.
 """
 
 from __future__ import annotations
@@ -21,16 +20,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vla_common.clock import ManualClock
 from vla_common.states import Behaviour, FilterState, Mode
 from vla_hardware.command_gate import Rejection
-from vla_hardware.servo_loop import ServoLoop
+from vla_hardware.simulation import PERIOD, SimulatedServo
 from vla_inference.fallback import FallbackChain
 from vla_inference.inference_step import InferenceStep, StepLimits, StepResult
 from vla_inference.observation import ObservationAssembler, ObservationBounds
 from vla_inference.scheduler import Scheduler
 from vla_inference.session import Phase, Session, instruction_text
-from vla_models.robot_stack import EARLY, USUAL, RobotStack, Timing, WorldDriver
+from vla_models.robot_stack import EARLY, USUAL, RobotStack, Timing
 from vla_models.success import SuccessCriterion
 from vla_policy.scripted_policy import HoldPolicy
 from vla_policy.types import Policy
@@ -39,14 +37,12 @@ from vla_safety.filter import Output
 from vla_safety.supervisor_command import SupervisorCommand
 from vla_sim import Renderer, World
 
-SERVO_PERIOD = 0.005  # s
-TIMESTEP = SERVO_PERIOD / 2  # of physics
+TIMESTEP = PERIOD / 2  # s, of physics
 FILTER_EVERY = 2  # servo periods
-FILTER_PERIOD = FILTER_EVERY * SERVO_PERIOD
+FILTER_PERIOD = FILTER_EVERY * PERIOD  # s
 SUPERVISOR_EVERY = 4  # servo periods
 CRITERION_EVERY = 10  # servo periods
 CAMERA_RATE = 16.0  # Hz, of the simulated camera
-BEGIN = 1.0  # s on the simulated clock
 SLACK = 1e-6  # rad and rad/s: rounding in a command
 
 
@@ -69,11 +65,10 @@ class Run:
 class Rollout:
     """One instruction in a world that has just been reset.
 
-    loop, filter: the servo loop and the filter of the episode.
-
     policy: see vla_policy's Policy; of its bundle are used title, goal_like, blending and cameras.
-    renderer: of the head camera, needed by a policy with cameras. blending: a mode, '' for that of
-    the node.
+    renderer: of the head camera, for a policy with cameras. blending: a mode, '' for that of the
+    node. loop, filter: the servo loop and the filter of the episode. Raises ValueError for a
+    timestep that does not divide the servo period.
     """
 
     def __init__(
@@ -85,53 +80,34 @@ class Rollout:
         timing: Timing = USUAL,
         blending: str = '',
     ) -> None:
-        steps = SERVO_PERIOD / world.timestep
-        if abs(steps - round(steps)) > 1e-9:
-            raise ValueError(f'timestep {world.timestep} s does not divide {SERVO_PERIOD} s')
         robot, p = stack.robot, stack.inference
         self._world, self._robot, self._policy, self._renderer = world, robot, policy, renderer
-        self._timing, self._steps = timing, round(steps)
-        self._clock = clock = ManualClock(BEGIN)
+        self._camera_latency = timing.camera
         stack.balance.reset()
-        self.loop = ServoLoop(
-            robot,
-            period=SERVO_PERIOD,
-            limits=stack.loop_limits,
-            driver=WorldDriver(world),
-            balance=stack.balance,
-            clock=clock,
-        )
+        self._servo = SimulatedServo.running(world, stack.balance, stack.servo_limits)
+        self.loop, self._clock = self._servo.loop, self._servo.clock
         self.filter = stack.runtime()
         self._session = Session(p.time_limit, p.start_timeout)
-        o, s = p.observation, p.settle
         self._assembler = ObservationAssembler(
             robot.joint_names,
             policy.bundle.cameras,
-            ObservationBounds(o.max_age, o.max_skew, o.max_future, p.frozen_after),
+            p.observation.select(ObservationBounds, frozen_after=p.frozen_after),
         )
-        slot = stack.slot(policy, clock, timing.inference, blending)
+        slot = stack.slot(policy, self._clock, timing.inference, blending)
         self._worker = slot.worker
         self._inference = InferenceStep(
             FallbackChain((slot,)),
             HoldPolicy(robot),
             self._assembler,
             self._session,
-            StepLimits(
-                p.policy_timeout,
-                p.fallback_after,
-                p.fallback_duration,
-                p.blocked_timeout,
-                s.time,
-                s.epsilon,
-                s.velocity,
-            ),
+            p.select(StepLimits),
             robot.joint_names,
             threading.RLock(),
-            clock,
-            lambda: self._now_ns,
+            self._clock,
+            lambda: self._servo.wall_ns,
         )
         self._scheduler = Scheduler(
-            self._inference.run, self._publish, _raise, p.inference_frequency, clock
+            self._inference.run, self._publish, _raise, p.inference_frequency, self._clock
         )
         self._images: deque[tuple[float, int, np.ndarray | None]] = deque()
         self._frames = self._sequence = 0
@@ -140,10 +116,6 @@ class Rollout:
         self._violations = self._interventions = 0
         self._borders: list[tuple[float, float, float]] = []
         self._velocities: list[np.ndarray] = []
-
-    @property
-    def _now_ns(self) -> int:
-        return round(self._clock.now * 1e9)
 
     def run(
         self,
@@ -156,88 +128,85 @@ class Rollout:
         """For `duration` s, or until `finished` or a fall."""
         self._start(instruction_text(instruction))
         now = 0.0
-        for tick in range(round(duration / SERVO_PERIOD)):
-            now = tick * SERVO_PERIOD
-            self._clock.now = BEGIN + now
+        for tick in range(round(duration / PERIOD)):
+            self._servo.cycle()
+            now = self._clock()
+            self._receive_sensors()
             if tick % SUPERVISOR_EVERY == 0:
-                running = self._session.phase is Phase.RUNNING
-                self._supervise(Mode.RUNNING if running else Mode.READY)
-            self.loop.cycle()
-            self._take_sensors()
-            self._camera()
+                self._supervise()
+            self._receive_image()
             if tick % FILTER_EVERY == 0:
                 self._tick_filter()
-            self._world.step(self._steps)
             if tick % CRITERION_EVERY == CRITERION_EVERY - 1:
                 criterion.update(now)
                 if watch is not None:
                     watch(self._world, now)
                 if criterion.fallen or finished(now):
                     break
-        loop, step = self.loop, self._inference
-        if loop.fault:
-            raise RuntimeError(f'servo loop: {loop.fault}')
+        if self.loop.fault:
+            raise RuntimeError(f'servo loop: {self.loop.fault}')
+        gate, step = self.loop.gate, self._inference
+        # After the end of the instruction the filter goes on publishing, and the gate is shut.
+        rejected = gate.rejections - gate.rejected[Rejection.NOT_RUNNING]
         return Run(
             now,
             self._violations,
             self._interventions,
-            # After the end of the instruction the gate is shut, and the filter goes on publishing.
-            loop.gate.rejections
-            - loop.gate.rejected[Rejection.NOT_RUNNING]
-            + step.policy_errors
-            + step.observations_rejected,
+            rejected + step.policy_errors + step.observations_rejected,
             criterion.fallen,
             np.array(self._borders).reshape(-1, 3),
             rms_jerk(self._velocities, self._chunk_joints),
         )
 
     def _start(self, instruction: str) -> None:
-        """Up to RUNNING, in the order of the nodes."""
-        self.loop.connect()
-        self.loop.begin()
-        self._supervise(Mode.READY)
-        self._session.accept(instruction, self._clock())
+        """Up to RUNNING; the servo loop is there already."""
+        self._send_mode(Mode.READY)
         self._policy.check(instruction)
+        self._session.accept(instruction, self._clock())
         for mode in (Mode.READY, Mode.RUNNING):
-            self._session.on_mode(mode, '', self._now_ns, self._clock())
+            self._session.on_mode(mode, '', self._servo.wall_ns, self._clock())
             self._session.wants_start()
 
-    def _supervise(self, mode: Mode) -> None:
+    def _send_mode(self, mode: Mode) -> None:
         self._sequence += 1
-        now, now_ns = self._clock(), self._now_ns
-        behaviour = Behaviour.TRACK if mode is Mode.RUNNING else Behaviour.HOLD
-        self.loop.hear_supervisor(mode, behaviour, 1, self._sequence, now_ns, now_ns)
-        self.filter.hear_supervisor(SupervisorCommand(mode, 1, 1.0, now_ns, self._sequence), now)
+        state = SupervisorCommand(mode, 1, 1.0, self._servo.wall_ns, self._sequence)
+        self.filter.on_supervisor(state, self._clock())
 
-    def _take_sensors(self) -> None:
-        """What the driver publishes in each cycle, to inference and filter."""
-        now, now_ns, reading, names = (
-            self._clock(), self._now_ns, self.loop.reading, self._robot.joint_names
-        )  # fmt: skip
-        self._assembler.add_joints(now_ns, now, names, reading.position, reading.velocity)
-        self._assembler.add_imu(now_ns, now, reading.orientation)
-        self.filter.measured.hear(reading.position, reading.velocity, now_ns, now)
-        motion = self.loop.motion
-        self.filter.reference.hear(motion.position, motion.velocity, now_ns, now)
-        self.filter.hear_imu(reading.orientation, now_ns, now)
+    def _supervise(self) -> None:
+        """RUNNING until the instruction has ended."""
+        mode = Mode.RUNNING if self._session.phase is Phase.RUNNING else Mode.READY
+        if mode is not self._servo.mode:
+            self._servo.request(mode, Behaviour.HOLD)
+            self._servo.publish_state()
+        self._send_mode(mode)
 
-    def _camera(self) -> None:
-        """Expose, deliver, and let the inference node attempt a step where there is news."""
+    def _receive_sensors(self) -> None:
+        """What the driver publishes in each cycle, in inference and filter."""
+        now, stamp, names = self._clock(), self._servo.wall_ns, self._robot.joint_names
+        reading, motion = self._servo.reading, self.loop.motion
+        self._assembler.add_joints(stamp, now, names, reading.position, reading.velocity)
+        self._assembler.add_imu(stamp, now, reading.orientation)
+        self.filter.measured.update(reading.position, reading.velocity, stamp, now)
+        self.filter.reference.update(motion.position, motion.velocity, stamp, now)
+        self.filter.on_imu(reading.orientation, stamp, now)
+
+    def _receive_image(self) -> None:
+        """Expose, deliver, and attempt an inference step on an image or an answer."""
         now = self._clock()
-        if now - BEGIN >= self._frames / CAMERA_RATE - EARLY:
+        if now >= self._frames / CAMERA_RATE - EARLY:
             self._frames += 1
             image = None
             if self._policy.bundle.cameras:
                 image, _ = self._renderer.render(self._world.qpos)
-            self._images.append((now + self._timing.camera, self._now_ns, image))
+            self._images.append((now + self._camera_latency, self._servo.wall_ns, image))
         news = self._worker.due
         while self._images and now >= self._images[0][0] - EARLY:
-            _, stamp_ns, image = self._images.popleft()
+            _, stamp, image = self._images.popleft()
             news = True
             for camera in self._policy.bundle.cameras:
                 height, width, _ = image.shape
                 self._assembler.add_image(
-                    camera, stamp_ns, now, height, width, 3 * width, 'rgb8', image.tobytes()
+                    camera, stamp, now, height, width, 3 * width, 'rgb8', image.tobytes()
                 )
         if news:
             self._scheduler.run_step(wait=True)
@@ -251,26 +220,21 @@ class Rollout:
             if joined.border is not None:
                 step = joined.jump
                 self._borders.append((step.position, step.velocity, step.acceleration))
-        age = (self._now_ns - result.stamp_ns) * 1e-9
-        self.filter.hear_chunk(
+        age = (self._servo.wall_ns - result.stamp_ns) * 1e-9
+        self.filter.on_chunk(
             chunk.joints, chunk.times, chunk.positions, None, result.stamp_ns, age, self._clock()
         )
 
     def _tick_filter(self) -> None:
         report, last = self.filter.tick(self._clock()), self._output
-        self._output = output = report.command
-        if report.state is FilterState.GATED:
-            self._output = None
-        elif last is not None:
+        output = report.command
+        self._output = None if report.state is FilterState.GATED else output
+        if last is not None and self._output is not None:
             self._violations += breaks_limits(self._robot, last, output)
         self._interventions += bool(report.violations)
-        if output is None:
-            return
-        self._velocities.append(output.velocity.copy())
-        now_ns = self._now_ns
-        self.loop.offer_command(
-            self._robot.joint_names, output.position, output.velocity, output.effort, now_ns, now_ns
-        )
+        if output is not None:
+            self._velocities.append(output.velocity.copy())
+            self._servo.command(output.position, output.velocity, output.effort)
 
 
 def rms_jerk(velocities: list[np.ndarray], joints: list[int]) -> float:
@@ -283,17 +247,16 @@ def rms_jerk(velocities: list[np.ndarray], joints: list[int]) -> float:
 
 def breaks_limits(robot: RobotModel, last: Output, output: Output) -> bool:
     """Whether a command of the filter, after `last`, is outside of the robot's limits."""
-    limits, period = robot.limits, FILTER_PERIOD
-    position, velocity = output.position, output.velocity
-    acceleration = (velocity - last.velocity) / period
+    limits, position, velocity = robot.limits, output.position, output.velocity
+    acceleration = (velocity - last.velocity) / FILTER_PERIOD
     inside = (
         (position >= limits.lower - SLACK)
         & (position <= limits.upper + SLACK)
         & (np.abs(velocity) <= limits.velocity + SLACK)
-        & (np.abs(acceleration) <= limits.acceleration + SLACK / period)
+        & (np.abs(acceleration) <= limits.acceleration + SLACK / FILTER_PERIOD)
     )
     return not bool(inside.all())
 
 
 def _raise() -> None:
-    raise
+    raise  # called by the scheduler in its except clause

@@ -12,7 +12,8 @@ import numpy as np
 from vla_models.scenarios import IMAGE_TASKS
 from vla_models.tasks import TaskKind
 
-CONTROLS = ('expert', 'blind', 'deaf')
+CONTROLS = {'expert': 'expert', 'blind': 'image ablated', 'deaf': 'language ablated'}
+"""Names in the JSON to names in the table."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def summarise(
 
 # --- table ----------------------------------------------------------------------------------------
 
-HEAD = ('task', 'policy', '95 % interval', 'error', 'time', 'path', *CONTROLS)
+HEAD = ('task', 'policy', '95 % interval', 'error', 'time', 'path', *CONTROLS.values())
 
 
 def _percent(part: dict | None) -> str:

@@ -3,8 +3,8 @@
 
     python tools/make_humanoid32_urdf.py robots/humanoid32/robot.urdf
 
-The URDF is what everything reads; this only spares typing the mirrored half and the inertia
-tensors by hand. A test holds the two together.
+The URDF is what everything reads; this generates its mirrored half and its inertia tensors. A test
+compares the two.
 
 Axes: x forward, y left, z up; pitch about +y (a positive elbow would bend backwards), roll about
 +x, yaw about +z. `base_link` lies between the hips. Lengths in m, masses in kg.
@@ -89,6 +89,12 @@ class Writer:
             f' effort="{effort:g}"/></joint>'
         )
 
+    def chain(self, link, joints, side=''):
+        """Joints in series: (name, child, xyz, axis, lower, upper, velocity, effort)."""
+        for name, child, *rest in joints:
+            self.joint(side + name, link, side + child, *rest)
+            link = side + child
+
     def fixed(self, name, parent, child, xyz, rpy=(0, 0, 0)):
         self.lines.append(
             f'  <joint name="{name}" type="fixed"><parent link="{parent}"/><child link="{child}"/>'
@@ -131,12 +137,13 @@ def trunk(w: Writer) -> None:
             (rod(0.04, 0.07, 'cylinder'), (0, 0, 0.44), DARK),
         ],
     )
-    w.joint('torso_yaw', 'base_link', 'torso_yaw_link', (0, 0, 0.12), YAW, -1.2, 1.2, 3, 100)
-    w.joint(
-        'torso_pitch', 'torso_yaw_link', 'torso_pitch_link', (0, 0, 0), PITCH, -0.35, 0.9, 3, 100
-    )
-    w.joint(
-        'torso_roll', 'torso_pitch_link', 'torso_roll_link', (0, 0, 0), ROLL, -0.45, 0.45, 3, 100
+    w.chain(
+        'base_link',
+        [
+            ('torso_yaw', 'torso_yaw_link', (0, 0, 0.12), YAW, -1.2, 1.2, 3, 100),
+            ('torso_pitch', 'torso_pitch_link', (0, 0, 0), PITCH, -0.35, 0.9, 3, 100),
+            ('torso_roll', 'torso_roll_link', (0, 0, 0), ROLL, -0.45, 0.45, 3, 100),
+        ],
     )
 
     neck = ball(0.04)
@@ -157,9 +164,14 @@ def trunk(w: Writer) -> None:
             (rod(0.012, 0.014, 'cylinder'), (0.09, 0, 0.13), ACCENT, (0, pi / 2, 0)),
         ],
     )
-    w.joint('head_yaw', 'torso_roll_link', 'head_yaw_link', (0, 0, 0.47), YAW, -1.4, 1.4, 4, 20)
-    w.joint('head_pitch', 'head_yaw_link', 'head_pitch_link', (0, 0, 0), PITCH, -0.6, 1.15, 4, 20)
-    w.joint('head_roll', 'head_pitch_link', 'head_roll_link', (0, 0, 0), ROLL, -0.5, 0.5, 4, 20)
+    w.chain(
+        'torso_roll_link',
+        [
+            ('head_yaw', 'head_yaw_link', (0, 0, 0.47), YAW, -1.4, 1.4, 4, 20),
+            ('head_pitch', 'head_pitch_link', (0, 0, 0), PITCH, -0.6, 1.15, 4, 20),
+            ('head_roll', 'head_roll_link', (0, 0, 0), ROLL, -0.5, 0.5, 4, 20),
+        ],
+    )
     # The optical frame: z out of the lens, x right, y down; in front of the lens' own geometry.
     w.link('head_camera')
     w.fixed(
@@ -218,81 +230,18 @@ def arm(w: Writer, side: str, s: int) -> None:
     )
     w.link(f'{side}_hand')
     roll = (-0.25, 2.2) if s > 0 else (-2.2, 0.25)
-    w.joint(
-        f'{side}_shoulder_pitch',
+    w.chain(
         'torso_roll_link',
-        f'{side}_shoulder_pitch_link',
-        (0, 0.20 * s, 0.38),
-        PITCH,
-        -3.0,
-        1.2,
-        6,
-        100,
-    )
-    w.joint(
-        f'{side}_shoulder_roll',
-        f'{side}_shoulder_pitch_link',
-        f'{side}_shoulder_roll_link',
-        (0, 0, 0),
-        ROLL,
-        *roll,
-        6,
-        100,
-    )
-    w.joint(
-        f'{side}_shoulder_yaw',
-        f'{side}_shoulder_roll_link',
-        f'{side}_upper_arm',
-        (0, 0, 0),
-        YAW,
-        -1.8,
-        1.8,
-        6,
-        100,
-    )
-    w.joint(
-        f'{side}_elbow',
-        f'{side}_upper_arm',
-        f'{side}_forearm',
-        (0, 0, -0.26),
-        PITCH,
-        -2.4,
-        0.05,
-        6,
-        100,
-    )
-    w.joint(
-        f'{side}_wrist_yaw',
-        f'{side}_forearm',
-        f'{side}_wrist_yaw_link',
-        (0, 0, -0.225),
-        YAW,
-        -1.6,
-        1.6,
-        8,
-        30,
-    )
-    w.joint(
-        f'{side}_wrist_pitch',
-        f'{side}_wrist_yaw_link',
-        f'{side}_wrist_pitch_link',
-        (0, 0, 0),
-        PITCH,
-        -1.2,
-        1.2,
-        8,
-        30,
-    )
-    w.joint(
-        f'{side}_wrist_roll',
-        f'{side}_wrist_pitch_link',
-        f'{side}_palm',
-        (0, 0, 0),
-        ROLL,
-        -0.8,
-        0.8,
-        8,
-        30,
+        [
+            ('shoulder_pitch', 'shoulder_pitch_link', (0, 0.2 * s, 0.38), PITCH, -3, 1.2, 6, 100),
+            ('shoulder_roll', 'shoulder_roll_link', (0, 0, 0), ROLL, *roll, 6, 100),
+            ('shoulder_yaw', 'upper_arm', (0, 0, 0), YAW, -1.8, 1.8, 6, 100),
+            ('elbow', 'forearm', (0, 0, -0.26), PITCH, -2.4, 0.05, 6, 100),
+            ('wrist_yaw', 'wrist_yaw_link', (0, 0, -0.225), YAW, -1.6, 1.6, 8, 30),
+            ('wrist_pitch', 'wrist_pitch_link', (0, 0, 0), PITCH, -1.2, 1.2, 8, 30),
+            ('wrist_roll', 'palm', (0, 0, 0), ROLL, -0.8, 0.8, 8, 30),
+        ],
+        f'{side}_',
     )
     # The finger tips.
     w.fixed(f'{side}_hand_mount', f'{side}_palm', f'{side}_hand', (0, 0, -0.19))
@@ -327,7 +276,7 @@ def leg(w: Writer, side: str, s: int) -> None:
     )
     w.link(f'{side}_ankle_pitch_link', 0.4, ball(0.04), visuals=[(ball(0.042), (0, 0, 0), DARK)])
     w.link(f'{side}_ankle_roll_link', 1.2, foot, (0.03, 0, -0.04))
-    # Massless, so that the force sensor between it and the ankle reads the ground alone.
+    # Massless, so that the force sensor between it and the ankle measures the ground alone.
     w.link(
         f'{side}_foot',
         collisions=[(foot, (0.035, 0, 0.02))],
@@ -337,62 +286,17 @@ def leg(w: Writer, side: str, s: int) -> None:
         ],
     )
     roll = (-0.35, 0.6) if s > 0 else (-0.6, 0.35)
-    w.joint(
-        f'{side}_hip_yaw',
+    w.chain(
         'base_link',
-        f'{side}_hip_yaw_link',
-        (0, 0.095 * s, 0),
-        YAW,
-        -0.8,
-        0.8,
-        6,
-        100,
-    )
-    w.joint(
-        f'{side}_hip_roll',
-        f'{side}_hip_yaw_link',
-        f'{side}_hip_roll_link',
-        (0, 0, 0),
-        ROLL,
-        *roll,
-        6,
-        100,
-    )
-    w.joint(
-        f'{side}_hip_pitch',
-        f'{side}_hip_roll_link',
-        f'{side}_thigh',
-        (0, 0, 0),
-        PITCH,
-        -1.9,
-        0.7,
-        8,
-        100,
-    )
-    w.joint(
-        f'{side}_knee', f'{side}_thigh', f'{side}_shank', (0, 0, -0.36), PITCH, -0.05, 2.3, 8, 100
-    )
-    w.joint(
-        f'{side}_ankle_pitch',
-        f'{side}_shank',
-        f'{side}_ankle_pitch_link',
-        (0, 0, -0.36),
-        PITCH,
-        -0.9,
-        0.6,
-        8,
-        100,
-    )
-    w.joint(
-        f'{side}_ankle_roll',
-        f'{side}_ankle_pitch_link',
-        f'{side}_ankle_roll_link',
-        (0, 0, 0),
-        ROLL,
-        -0.45,
-        0.45,
-        8,
-        100,
+        [
+            ('hip_yaw', 'hip_yaw_link', (0, 0.095 * s, 0), YAW, -0.8, 0.8, 6, 100),
+            ('hip_roll', 'hip_roll_link', (0, 0, 0), ROLL, *roll, 6, 100),
+            ('hip_pitch', 'thigh', (0, 0, 0), PITCH, -1.9, 0.7, 8, 100),
+            ('knee', 'shank', (0, 0, -0.36), PITCH, -0.05, 2.3, 8, 100),
+            ('ankle_pitch', 'ankle_pitch_link', (0, 0, -0.36), PITCH, -0.9, 0.6, 8, 100),
+            ('ankle_roll', 'ankle_roll_link', (0, 0, 0), ROLL, -0.45, 0.45, 8, 100),
+        ],
+        f'{side}_',
     )
     # On the sole, below the ankle.
     w.fixed(f'{side}_foot_mount', f'{side}_ankle_roll_link', f'{side}_foot', (0, 0, -0.065))

@@ -108,7 +108,7 @@ def test_where_nothing_is_near_the_wanted_velocity_leaves_untouched():
 def test_from_free_postures_no_sequence_of_wishes_leads_into_the_robot(seed):
     rng = np.random.default_rng(seed)
     arm = Arm(str(rng.choice(['standing', 'tucked', 'ready'])))
-    arm.barriers.stand_on(False, False)
+    arm.barriers.set_contacts(False, False)
     for _ in range(3):
         goal = rng.uniform(ROBOT.limits.lower, ROBOT.limits.upper)
         for _ in range(30):
@@ -133,7 +133,7 @@ def slightly_inside_itself():
 def test_a_robot_that_begins_inside_itself_may_part_and_never_goes_deeper(seed):
     rng = np.random.default_rng(seed)
     arm = Arm(slightly_inside_itself())
-    arm.barriers.stand_on(False, False)
+    arm.barriers.set_contacts(False, False)
     arm.kinematics.update(arm.box.position)
     began = arm.kinematics.distances()
     touching = began < 0.0
@@ -182,7 +182,7 @@ def lean(arm):
 
 def test_the_centre_of_mass_stays_over_the_feet():
     free = Arm('standing', upper=(9.0, 9.0, 9.0))
-    free.barriers.stand_on(False, False)
+    free.barriers.set_contacts(False, False)
     assert lean(free) < -0.02
     held = Arm('standing', upper=(9.0, 9.0, 9.0))
     assert lean(held) >= -0.8 * held.settings.support_margin  # still over the soles
@@ -191,14 +191,14 @@ def test_the_centre_of_mass_stays_over_the_feet():
 
 def test_on_one_foot_what_takes_the_mass_further_out_is_refused_and_the_rest_is_not():
     arm = Arm('standing')
-    arm.barriers.stand_on(True, False)  # the mass is between the feet: beyond the polygon
+    arm.barriers.set_contacts(True, False)  # the mass is between the feet: beyond the polygon
     wanted = np.zeros(ROBOT.n)
     wanted[ROBOT.index['torso_roll']] = 0.5  # rolls to the right, away from the left foot
     for _ in range(50):
         arm.step(wanted)
     away = arm.box.position[ROBOT.index['torso_roll']]
     back = Arm('standing')
-    back.barriers.stand_on(True, False)
+    back.barriers.set_contacts(True, False)
     for _ in range(50):
         back.step(-wanted)
     assert abs(away) < 0.02
@@ -361,7 +361,7 @@ def test_a_range_sensor_stops_its_frame_from_going_on(distance, age, moves):
     wanted[ROBOT.index['torso_pitch']] = 0.6  # the head goes forward
     began = arm.box.position.copy()
     for _ in range(40):
-        arm.barriers.see('head_roll_link', distance, age)
+        arm.barriers.set_range('head_roll_link', distance, age)
         arm.step(wanted)
     moved = arm.box.position[ROBOT.index['torso_pitch']] - began[ROBOT.index['torso_pitch']]
     assert (moved > 0.1) == moves

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vla_safety.box_limits import BoxLimits
-from vla_safety.braking import stopping_speed
+from vla_safety.box_limits import BoxLimits, stopping_speed
 from vla_safety.testing.box_oracle import BoxOracle
 from vla_safety.testing.synthetic import SyntheticRobot
 
@@ -60,7 +59,7 @@ def test_every_command_that_leaves_keeps_the_box_whatever_is_wanted_at_whatever_
         assert (box.brake <= box.high).all()
         wanted = wish * rng.choice([-1.0, 1.0], 3)
         box.commit(np.clip(wanted, box.low, box.high), period)
-        oracle.judge(dt, box.position, box.velocity, np.zeros(3))
+        oracle.check(dt, box.position, box.velocity, np.zeros(3))
     assert not oracle.found, oracle.first
 
 

@@ -39,16 +39,16 @@ class Plant:
     def order(self, **changes) -> None:
         self.sequence += 1
         order = SupervisorCommand(self.mode, self.epoch, self.scale, self.stamp, self.sequence)
-        self.subject.hear_supervisor(dataclasses.replace(order, **changes), self.now)
+        self.subject.on_supervisor(dataclasses.replace(order, **changes), self.now)
 
     def step(self, dt=0.01):
         self.now += dt
         if 'supervisor' not in self.silent:
             self.order()
         if 'joints' not in self.silent:
-            self.subject.measured.hear(self.q, self.v, self.stamp, self.now)
+            self.subject.measured.update(self.q, self.v, self.stamp, self.now)
         if 'reference' not in self.silent:
-            self.subject.reference.hear(self.reference, np.zeros(2), self.stamp, self.now)
+            self.subject.reference.update(self.reference, np.zeros(2), self.stamp, self.now)
         report = self.subject.tick(self.now)
         if report.command is not None and self.mode is Mode.RUNNING:
             self.q, self.v = report.command.position, report.command.velocity
@@ -70,7 +70,7 @@ class Plant:
         times = (np.arange(16) + 1) * 0.1 if times is None else times
         stamp = self.stamp if stamp is None else stamp
         age = self.now - stamp / NS
-        return self.subject.hear_chunk(list(names), times, positions, None, stamp, age, self.now)
+        return self.subject.on_chunk(list(names), times, positions, None, stamp, age, self.now)
 
 
 @pytest.fixture
@@ -215,12 +215,12 @@ def test_a_replayed_order_does_not_keep_the_supervisor_alive(plant, fresh_stamp,
     plant.start()
     plant.send()
     plant.silent = {'supervisor'}
-    last = plant.subject.gate.order
+    last = plant.subject.gate.command
     for _ in range(30):
         plant.step()
         stamp = plant.stamp if fresh_stamp else last.stamp
         replay = dataclasses.replace(last, stamp=stamp, sequence=last.sequence - older)
-        plant.subject.hear_supervisor(replay, plant.now)
+        plant.subject.on_supervisor(replay, plant.now)
     assert plant.reports[-1].state is FilterState.GATED
     assert plant.reports[-1].reason == 'supervisor silent'
 
@@ -252,9 +252,9 @@ def test_silent_joint_states_brake_and_say_so_and_only_a_new_chunk_moves_again(p
 
 def test_readings_that_are_not_finite_or_replayed_count_as_silence(plant):
     readings = plant.subject.measured
-    assert readings.hear(np.zeros(2), np.zeros(2), 5, 1.0)
-    assert not readings.hear(np.array([np.nan, 0.0]), np.zeros(2), 6, 2.0)
-    assert not readings.hear(np.ones(2), np.zeros(2), 5, 2.0)
+    assert readings.update(np.zeros(2), np.zeros(2), 5, 1.0)
+    assert not readings.update(np.array([np.nan, 0.0]), np.zeros(2), 6, 2.0)
+    assert not readings.update(np.ones(2), np.zeros(2), 5, 2.0)
     assert readings.age(2.0) == pytest.approx(1.0)
     assert readings.position.tolist() == [0.0, 0.0]
 
@@ -306,15 +306,15 @@ def test_gravity_follows_the_base_and_falls_back_to_upright(parameters):
     )
 
     def effort(now):
-        subject.measured.hear(np.full(2, 0.5), np.zeros(2), round(now * NS), now)
+        subject.measured.update(np.full(2, 0.5), np.zeros(2), round(now * NS), now)
         return subject.tick(now).command.effort[0]
 
     upright = 10.0 * np.sin(0.5)
     assert effort(1.0) == pytest.approx(upright)
     half = np.cos(np.pi / 6), np.sin(np.pi / 6), 0.0, 0.0  # rolled by 60°
-    subject.hear_imu(half, 1, 1.01)
+    subject.on_imu(half, 1, 1.01)
     assert effort(1.02) == pytest.approx(0.5 * upright)
     for bad in ((np.nan, 0, 0, 0), (0, 0, 0, 0), (2, 0, 0, 0)):
-        subject.hear_imu(bad, 2, 1.03)
+        subject.on_imu(bad, 2, 1.03)
     assert effort(1.04) == pytest.approx(0.5 * upright)
     assert effort(1.2) == pytest.approx(upright), 'an old orientation is not believed'

@@ -16,6 +16,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vla_common import qos
 from vla_common.messages import ns_to_stamp, seconds_to_duration, stamp_to_ns
+from vla_common.parameters import flatten
 from vla_interfaces.msg import SafetyStatus, SupervisorState
 from vla_robot import load_robot
 from vla_safety.node import SafetyFilterNode
@@ -25,14 +26,7 @@ ELBOW = ROBOT.index['left_elbow']
 
 
 def settings(**changes):
-    def flatten(tree, prefix=''):
-        for key, value in tree.items():
-            if isinstance(value, dict):
-                yield from flatten(value, f'{prefix}{key}.')
-            else:
-                yield prefix + key, value
-
-    values = dict(flatten(yaml.safe_load(CONFIG.read_text())['safety_filter']['ros__parameters']))
+    values = flatten(yaml.safe_load(CONFIG.read_text())['safety_filter']['ros__parameters'])
     values |= {name.replace('__', '.'): value for name, value in changes.items()}
     return {name.replace('.', '__'): value for name, value in values.items() if value is not None}
 
@@ -149,6 +143,11 @@ def test_a_chunk_moves_the_joint_smoothly_and_its_end_brings_it_to_rest(robot):
     assert status.chunks_accepted >= 1
     assert status.horizon_left > 1.0
     assert 0.0 <= status.chunk_age < 0.5
+    assert status.interpolation == 'minimum_jerk'
+    assert status.playback_rate == status.speed_scale == 1.0
+    assert status.playback_time + status.horizon_left == pytest.approx(1.6)
+    tracked = stamp_to_ns(status.header.stamp) - stamp_to_ns(status.chunk_stamp)
+    assert tracked * 1e-9 == pytest.approx(status.chunk_age, abs=0.02)
     status = robot.wait_state(SafetyStatus.NO_CHUNK)
     assert status.reason == 'chunk horizon ended'
     elbow = np.array([message.position[ELBOW] for message in robot.commands.messages])

@@ -54,10 +54,10 @@ def test_the_polygon_is_of_the_feet_on_the_ground(feet, width):
     robot = load_robot('humanoid32')
     model, q = CollisionModel(robot), robot.poses['standing']
     support = Support(robot, model, 0.0)
-    support.stand_on(*feet)
+    support.set_contacts(*feet)
     model.place(q, mass=True)
     rows = RowSet(model)
-    least = support.append(model, rows, 100.0, q)
+    least = support.measure(0, q, rows, 100.0)
     rows.close(0.0)
     if width is None:
         assert len(rows) == 0
@@ -89,11 +89,11 @@ def test_rows_are_the_slopes_of_the_clearance():
     def clearances(posture):
         rows = RowSet(model)
         model.place(posture, mass=True)
-        support.append(model, rows, 100.0, posture)
+        support.measure(0, posture, rows, 100.0)
         rows.close(0.0)
         return np.array(rows.clearance), rows.gradient
 
-    support.stand_on(True, False)
+    support.set_contacts(True, False)
     _, gradient = clearances(q)
     step = 1e-6
     numeric = (clearances(q + step * direction)[0] - clearances(q - step * direction)[0]) / (

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The safety filter: what stands between an action chunk and a motor."""
+"""The safety filter between action chunks and the motors."""
 
 from vla_safety import compiled as _compiled
 

@@ -1,14 +1,14 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Per-joint bounds on the next command, exact and always satisfiable together.
 
-The state is what was last *sent*: position p and velocity v of each joint. A command for a period T
-is a velocity u, and the position that leaves is p + u·T. A state is *reachable* when
+The state is the last command *sent*: position p and velocity v of each joint. A command for a
+period T is a velocity u; its position is p + u·T. A state is *reachable* when
 
     lower ≤ p ≤ upper,   |v| ≤ v_max,   v²/2a ≤ distance to the limit that v points at.
 
 From every reachable state the full brake (v lowered towards zero by a·T per period) keeps all three
-for any sequence of periods (proof in `braking`), so it is always an answer. The bounds are built
-around it:
+for any sequence of periods (proof: `stopping_speed`), so it is always an answer. The bounds are
+built around it:
 
     hard, never broken: |u − v| ≤ a·T; |u| ≤ v_max; the next state is reachable.
     yielding, in this order, and never beyond the full brake:
@@ -16,25 +16,63 @@ around it:
         2. speed scale:      |u| ≤ scale · v_max
         3. torque:           the command moves no further from the measured position than the
                              servo's gains turn into the effort limit. It never drags the command:
-                             a push on the robot must not move what it is told to hold.
+                             a push on the robot must not move a position that is held.
 
-A yielding bound that asks for more than the full brake gets the full brake, so the interval
-[low, high] always contains it and is never empty. The hard bounds follow from the yielding ones
-(each yielding bound is at least as tight) or from the full brake where those give way.
+A yielding bound stricter than the full brake is replaced by it, so the interval [low, high] always
+contains the brake and is never empty. The hard bounds follow from the yielding ones (each is at
+least as tight) or from the full brake where those yield.
 
-A state outside the position limits (a robot that starts there) may stay or come back, never go
-further out.
+A robot that starts outside the position limits may stay or come back, never go further out.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from vla_safety.braking import stopping_speed
 from vla_safety.kernel import joints
+from vla_safety.violations import CHANGE, TickLog, ViolationKind
 
 ACCELERATION, SPEED, BRAKING, TORQUE = range(4)
 """Rows of `BoxLimits.highs` and `.lows`: which bound is which."""
+
+ROW_KINDS = (
+    ViolationKind.ACCELERATION,
+    ViolationKind.SPEED_SCALE,
+    ViolationKind.BRAKING,
+    ViolationKind.TORQUE,
+)
+
+
+def stopping_speed(
+    distance: np.ndarray, rate: np.ndarray, period: float | np.ndarray
+) -> np.ndarray:
+    """Greatest speed for the coming period from which `rate` still stops within `distance`.
+
+    With v the speed held for one period T and then lowered at the rate a, the way is
+    v·T + v²/2a; setting it equal to the distance d and solving for v gives
+
+        v = −aT + √((aT)² + 2ad)
+
+    For any later sequence of periods h₁, h₂, … the sampled brake vᵢ = max(0, vᵢ₋₁ − a·hᵢ) covers
+    Σ hᵢ·vᵢ ≤ v²/2a (a right Riemann sum of a falling function), so the bound holds under any
+    timer jitter, not only at the period that it was computed with.
+
+    Args:
+        distance: (n,) rad, ≥ 0 (negative counts as 0).
+        rate: (n,) rad/s², > 0.
+        period: s, ≥ 0; one for all or (n,).
+
+    Returns:
+        (n,) rad/s, ≥ 0, and ≤ distance / period.
+    """
+    at = rate * period
+    speed = np.maximum(distance, 0.0)
+    speed *= rate
+    speed += speed
+    speed += at * at
+    np.sqrt(speed, speed)
+    speed -= at
+    return speed
 
 
 class BoxLimits:
@@ -105,10 +143,9 @@ class BoxLimits:
     def elapse(self, dt: float) -> float:
         """Account for `dt` seconds since the last command; return the period to command for.
 
-        A gap longer than `max_period` is not leapt over: nothing was sent meanwhile, so the servos
-        have been coming to rest at the last position. The velocity to continue from falls by a per
-        second of the excess, and the motion goes on from there. Over the whole gap the velocity
-        has then changed by no more than a·dt.
+        During a gap longer than `max_period` nothing was sent and the servos came to rest at the
+        last position. The velocity to continue from falls by a per second of the excess, so that
+        over the whole gap it changes by no more than a·dt.
         """
         period = min(dt, self.max_period)
         excess = dt - period
@@ -151,3 +188,18 @@ class BoxLimits:
             self._acceleration if acceleration is None else acceleration,
             period,
         )
+
+    def report(
+        self, shaped: np.ndarray, sent: np.ndarray, period: float, tracking: bool, log: TickLog
+    ) -> None:
+        """Log which bound changed each joint of `shaped` (n,) to `sent`."""
+        for joint in joints.differing(sent, shaped, CHANGE):
+            up = shaped[joint] > sent[joint]
+            bounds = (self.highs if up else self.lows)[:, joint]
+            row = int(bounds.argmin() if up else bounds.argmax())
+            value = float(shaped[joint])
+            if row != ACCELERATION:
+                log.change(ROW_KINDS[row], joint, value, float(bounds[row]))
+            elif tracking:  # Else this is what coming to rest along the limits looks like.
+                wanted = (value - float(self.velocity[joint])) / period
+                log.change(ROW_KINDS[row], joint, wanted, float(self.max_acceleration[joint]))

@@ -1,15 +1,13 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Modules of this package that `colcon build` compiles with Cython, and which form of them runs.
+"""Selects the compiled or the plain form of the modules that `colcon build` compiles with Cython.
 
-A tick in NumPy is a few hundred calls, each for 32 numbers and each with a price of 0.5 to 1 µs;
-as loops in C they cost next to nothing. A module that imports `cython` holds such loops. There is
-one source for both forms: any Python runs it as it is (slowly), and beside it lies the extension
-that was built from it. Importing takes the extension, but only if it was built from just this
-source, whose SHA-1 it carries as its build id (setup.py): otherwise the source runs, so that an
-edit counts at once and never runs as something else. The files' times would not tell: what was
-copied with its time kept, or on a computer whose clock is behind, is older than what was built
-before it. With VLA_SAFETY_PLAIN=1 in the environment the sources run, to look into them or to
-compare: the results are the same to the last bit.
+A tick in NumPy is a few hundred calls for 32 numbers each, at 0.5 to 1 µs a call; loops in C cost
+almost nothing. A module that imports `cython` holds such loops: one source that any Python runs
+(slowly), and beside it the extension built from it. The extension is imported only if it was built
+from exactly this source, whose SHA-1 it carries as its build id (setup.py); otherwise the source
+runs, so that an edit takes effect at once. File times would not do: copies may keep them, and
+clocks differ. VLA_SAFETY_PLAIN=1 in the environment runs the sources, for debugging and comparison;
+the results are the same to the last bit.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ PLAIN = os.environ.get('VLA_SAFETY_PLAIN', '') == '1'
 
 
 class _OtherSources:
-    """Finds the modules of this package whose source is not what their extension was built from."""
+    """Finds modules of this package whose extension was built from another source."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
@@ -45,7 +43,7 @@ class _OtherSources:
 
 
 def prefer_other_sources() -> None:
-    """From now on, no import of this package takes an extension of another source."""
+    """Install the finder: no import of this package takes an extension of another source."""
     if _OtherSources not in sys.meta_path:
         sys.meta_path.insert(0, _OtherSources)
 
@@ -56,7 +54,7 @@ def _built_from(source: str, built: str) -> bool:
 
 
 def as_python(module: ModuleType) -> ModuleType:
-    """The same module from its source, whatever was built: the reference for the compiled form."""
+    """The module from its source, as the reference for the compiled form."""
     loader = SourceFileLoader(module.__name__, _source(module.__file__))
     plain = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
     loader.exec_module(plain)
@@ -64,7 +62,7 @@ def as_python(module: ModuleType) -> ModuleType:
 
 
 def not_compiled() -> list[str]:
-    """Modules, of those imported so far, that run as plain Python though they could be compiled."""
+    """Imported modules that run as plain Python though they could be compiled."""
     return sorted(
         name
         for name, module in list(sys.modules.items())

@@ -1,5 +1,17 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The four steps in their order: valid?, box limits, coupled limits, speed scale."""
+"""The safety filter: action chunks in, joint commands out.
+
+A chunk is validated when it arrives. Each tick then takes these steps:
+
+1. Speed scale: stage times supervisor, ramped. It sets the playback rate and the velocity limits.
+2. Box limits of each joint, around the full brake.
+3. The target: the chunk at the playback time, as a velocity that leads to it; jerk-limited.
+4. The nearest velocity inside the box.
+5. Coupled limits: the nearest velocity inside the box that they prove. The full brake if none.
+
+The scale comes first, not last: a velocity that was scaled after step 5 would be another one than
+the velocity whose braking path was proven, and could break the acceleration limit.
+"""
 
 from __future__ import annotations
 
@@ -10,28 +22,30 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from vla_common.states import FilterState, Level
-from vla_safety.box_limits import BRAKING, SPEED, TORQUE, BoxLimits
+from vla_safety.box_limits import BoxLimits
 from vla_safety.chunk import Chunk, ChunkTracker
-from vla_safety.coupled import CoupledLimits, Infeasible, MotionState
-from vla_safety.effort_limiter import EffortLimiter
-from vla_safety.jerk_limiter import JerkLimiter
+from vla_safety.coupled.limits import CoupledLimits, Infeasible, MotionState
 from vla_safety.kernel import joints
+from vla_safety.limiters import STAGE_SCALE, EffortLimiter, JerkLimiter, SpeedScale
 from vla_safety.parameters import FilterParameters
-from vla_safety.speed import STAGE_SCALE, SpeedScale
+from vla_safety.target import TargetFollower
 from vla_safety.validation import ChunkValidator
-from vla_safety.violations import CONTENT_KINDS, LEVELS, Violation, ViolationKind, violation
+from vla_safety.violations import (
+    CHANGE,
+    CONTENT_KINDS,
+    LEVELS,
+    REPORTED,
+    TickLog,
+    Violation,
+    ViolationKind,
+    violation,
+)
 
 REST_SPEED = 1e-9
-"""rad/s; a command slower than this is at rest (rounding is all that is left)."""
-
-CHANGE = 1e-9
-"""rad/s; a smaller difference between wanted and sent is rounding, not a change."""
+"""rad/s; a command slower than this is at rest (the rest is rounding)."""
 
 JERKED_SHARE = 0.75
 """Share of the acceleration limit that closing a gap counts on where jerk is limited."""
-
-REPORTED = 8
-"""Violations listed per tick; all are counted."""
 
 
 class GravitySource(Protocol):
@@ -43,18 +57,18 @@ class GravitySource(Protocol):
 
 
 class Output(NamedTuple):
-    """One command and what was done to get it.
+    """One command, and how it came about.
 
     Attributes:
         position, velocity, effort: (n,) rad, rad/s, Nm feed-forward.
         state: what the filter is doing.
         reason: why it is not TRACKING; empty otherwise.
-        violations: of this tick, the worst first, at most REPORTED.
         counts: every violation of this tick by kind.
-        changed: whether the command differs from what was wanted.
+        speed_scale: in force.
+        violations: of this tick, the worst first, at most REPORTED.
+        changed: whether the command differs from the target's velocity.
         chunk_age: s since the tracked chunk's observation; −1 without one.
         horizon_left: s of chunk time still ahead.
-        speed_scale: in force.
         chunk_sequence: of the tracked chunk; 0 without one.
         playback_time: s into the tracked chunk; −1 without one.
         playback_rate: s of chunk time per s; 0 without a chunk.
@@ -65,12 +79,12 @@ class Output(NamedTuple):
     effort: np.ndarray
     state: FilterState
     reason: str
-    violations: tuple[Violation, ...]
     counts: dict[ViolationKind, int]
-    changed: bool
-    chunk_age: float
-    horizon_left: float
     speed_scale: float
+    violations: tuple[Violation, ...] = ()
+    changed: bool = False
+    chunk_age: float = -1.0
+    horizon_left: float = 0.0
     chunk_sequence: int = 0
     playback_time: float = -1.0
     playback_rate: float = 0.0
@@ -82,13 +96,13 @@ class Output(NamedTuple):
 
 
 class SafetyFilter:
-    """Chunks in, commands out. Time comes with every call; nothing here waits, sleeps or asks.
+    """See the module. Time comes with every call; nothing here waits or sleeps.
 
     Args:
         robot: a vla_robot RobotModel (joint_names, limits, soft_margin, servo, kinematics()).
         parameters: settings.
-        coupled: limits that tie joints together, asked in this order; each gets what the one before
-            left.
+        coupled: limits that tie joints together, in this order; each gets the answer of the one
+            before.
     """
 
     def __init__(
@@ -102,43 +116,38 @@ class SafetyFilter:
         self.names: tuple[str, ...] = tuple(robot.joint_names)
         n = len(self.names)
         max_velocity = limits.velocity * p.velocity_fraction
-        self._max_acceleration = limits.acceleration * p.acceleration_fraction
+        max_acceleration = limits.acceleration * p.acceleration_fraction
         self.box = BoxLimits(
             limits.lower + robot.soft_margin,
             limits.upper - robot.soft_margin,
             max_velocity,
-            self._max_acceleration,
+            max_acceleration,
             lag=p.braking_lag,
             max_period=p.max_period,
         )
-        self._reach = EffortLimiter(
+        self._effort_limiter = EffortLimiter(
             robot.servo.kp, robot.servo.kv, limits.effort * p.effort_fraction
         )
         self._jerk: JerkLimiter | None = None
         # What closing a gap to the target counts on: with a jerk limit the deceleration builds up
         # over a/j, and needs room to correct itself.
-        self._closing = np.array((self._max_acceleration, np.zeros(n)))
+        closing = np.array((max_acceleration, np.zeros(n)))
         if limits.jerk is not None:
-            self._jerk = JerkLimiter(limits.jerk, self._max_acceleration)
-            self._closing[0] = JERKED_SHARE * self._max_acceleration
-            self._closing[1] = self._max_acceleration / limits.jerk
+            self._jerk = JerkLimiter(limits.jerk, max_acceleration)
+            closing = np.array((JERKED_SHARE * max_acceleration, max_acceleration / limits.jerk))
         self._coupled = tuple(coupled)
         self._gravity: GravitySource = robot.kinematics()
         self._validator = ChunkValidator(
             self.names, limits.lower, limits.upper, max_velocity, p.rules
         )
         self._tracker = ChunkTracker(n, p.interpolation, p.cross_fade)
+        self._target = TargetFollower(self._tracker, self.box, closing)
         self._scale = SpeedScale(STAGE_SCALE[p.stage], p.speed_scale_rate)
         self._idle_reason = 'no chunk received'
         self._infeasible = ''
         self._carry = 0.0
         self._acceleration = np.zeros(n)
-        # Position and velocity, a row each.
-        self._measured, self._target = np.zeros((2, n)), np.zeros((2, n))
-        self._wish = np.zeros((2, n))
-        self._asked, self._wanted = self._wish
-        self._inside = np.zeros(n)
-        self._beyond = False
+        self._measured = np.zeros((2, n))  # position and velocity
         self._sent, self._restricted = np.zeros(n), np.zeros(n)
         self._effort = np.zeros(n)
         self._motion = MotionState(
@@ -151,12 +160,12 @@ class SafetyFilter:
         )
         self._last: Output | None = None
 
-    # --- what is tracked -------------------------------------------------------------------
+    # --- chunks ----------------------------------------------------------------------------
 
     def reset(
         self, position: np.ndarray, velocity: np.ndarray | None = None, speed_scale: float = 1.0
     ) -> None:
-        """Start from what the servos track now; forget every chunk.
+        """Start from what the servos track now, without a chunk.
 
         Raises:
             ValueError: a value is not finite, or the array has another length than the robot.
@@ -178,21 +187,21 @@ class SafetyFilter:
         self._validator.forget()
 
     def flush(self, reason: str) -> None:
-        """Drop what is tracked; the motion brakes to rest."""
+        """Drop the chunk; the motion brakes to rest."""
         self._tracker.clear()
         self._idle_reason = reason
 
     def accept(
         self, chunk: Chunk, now: float, measured_position: np.ndarray | None
     ) -> list[Violation]:
-        """Check `chunk` and, if nothing is wrong, track it from now on.
+        """Validate `chunk` and, if it is valid, track it from now on.
 
         Args:
             now: s, on the clock of `chunk.stamp`.
             measured_position: (n,) rad; None if not known, then nothing is accepted.
 
         Returns:
-            Why it was refused; empty if accepted. A chunk refused for its content also drops the
+            Why it was rejected; empty if accepted. A chunk rejected for its content also drops the
             chunk before: its sender cannot be trusted.
         """
         found = self._validator.admit(chunk, now, measured_position)
@@ -202,18 +211,18 @@ class SafetyFilter:
             if not start < end:
                 found = [violation(ViolationKind.STALE, 'horizon', start, end)]
         if found:
-            self.refuse(found)
+            self.reject(found)
         else:
             self._tracker.take(chunk, now, self._scale.value)
         return found
 
-    def refuse(self, found: Sequence[Violation]) -> None:
-        """React to a refused chunk, also to one that the boundary refused before it got here."""
+    def reject(self, found: Sequence[Violation]) -> None:
+        """React to a rejected chunk, also to one that was rejected before it got here."""
         if any(item.kind in CONTENT_KINDS for item in found):
             self.flush(f'chunk rejected: {found[0]}')
 
     def resting(self, base_rotation: np.ndarray | None = None) -> Output:
-        """The command that stays where `reset` put the filter: for a robot that others control.
+        """The command that stays where `reset` put the filter.
 
         Args:
             base_rotation: (3, 3) base in the world; None means upright.
@@ -225,11 +234,7 @@ class SafetyFilter:
             effort=self._effort.copy(),
             state=FilterState.GATED,
             reason='',
-            violations=(),
             counts={},
-            changed=False,
-            chunk_age=-1.0,
-            horizon_left=0.0,
             speed_scale=self._scale.value,
         )
 
@@ -266,53 +271,56 @@ class SafetyFilter:
             dt = self._parameters.min_period
         elif math.isinf(dt):
             dt = self._parameters.max_period
-        counts: dict[ViolationKind, int] = {}
-        listed: list[Violation] = []
-
-        measured = self._measured
+        log = TickLog(self.names)
+        measured, box = self._measured, self.box
         measured[0], measured[1] = measured_position, measured_velocity
         if not is_finite(measured.ravel()):
             stop = stop or violation(ViolationKind.STATE_STALE, 'measured state')
-            measured[:] = self.box.state
+            measured[:] = box.state
         if stop is not None:
             self.flush(str(stop))
-            _report(stop, counts, listed)
-        if dt > self.box.max_period:
-            _report(violation(ViolationKind.LATE_TICK, '', dt, self.box.max_period), counts, listed)
+            log.add(stop)
+        if dt > box.max_period:
+            log.add(violation(ViolationKind.LATE_TICK, '', dt, box.max_period))
 
         # Before `elapse`: the servos hold the velocity that was last sent.
-        self._reach.update(*measured, self.box.velocity, self._effort)
-        period = self.box.elapse(dt)
+        self._effort_limiter.update(*measured, box.velocity, self._effort)
+        period = box.elapse(dt)
         scale = self._scale.advance(speed_scale, dt)
-        self.box.bound(period, scale, self._reach.window if stop is None else None)
-        tracking = self._want(now, period, dt, scale)
-        if stop is not None:
-            self._wanted[:] = self.box.brake
-        shaped = self._wanted
+        box.bound(period, scale, self._effort_limiter.window if stop is None else None)
+        tracking = self._update_target(now, period, dt, scale)
+        wanted = self._target.wanted if stop is None else box.brake
+        shaped = wanted
         if self._jerk is not None and stop is None:
-            shaped = self._jerk.shape(self._wanted, self.box.velocity, self._acceleration, period)
+            shaped = self._jerk.shape(wanted, box.velocity, self._acceleration, period)
+            # Counted, but no intervention: it rounds the corners of nearly every motion.
+            log.count(ViolationKind.JERK, len(joints.differing(wanted, shaped, CHANGE)))
         sent = self._sent
-        joints.confine(shaped, self.box.bounds, sent)
-        changed = self._explain(tracking, shaped, sent, period, counts, listed)
+        joints.confine(shaped, box.bounds, sent)
+        if tracking:
+            self._target.report(log)
+        box.report(shaped, sent, period, tracking, log)
+        log.sort()
+        changed = log.changed
 
         self._infeasible = ''
         if self._coupled and stop is None:
-            restricted = self._restrict(sent, period, counts, listed)
+            restricted = self._restrict(sent, period, log)
             changed = changed or restricted.tobytes() != sent.tobytes()
             sent = restricted
 
-        self.box.commit(sent, period, self._acceleration)
+        box.commit(sent, period, self._acceleration)
         self._feed_forward(base_rotation)
-        state, reason = self._judge(tracking)
+        state, reason = self._state(tracking)
         chunk = self._tracker.chunk
         self._last = Output(
-            position=self.box.position.copy(),
-            velocity=self.box.velocity.copy(),
+            position=box.position.copy(),
+            velocity=box.velocity.copy(),
             effort=self._effort.copy(),
             state=state,
             reason=reason,
-            violations=tuple(listed[:REPORTED]),
-            counts=counts,
+            violations=tuple(log.listed[:REPORTED]),
+            counts=log.counts,
             changed=changed,
             chunk_age=-1.0 if chunk is None else now - chunk.stamp,
             horizon_left=self._tracker.horizon_left,
@@ -323,13 +331,8 @@ class SafetyFilter:
         )
         return self._last
 
-    def _want(self, now: float, period: float, dt: float, scale: float) -> bool:
-        """Write the wanted velocity; return whether a chunk is tracked.
-
-        Towards a target moving with v_t, from e behind it: v_t + sign(e)·(the speed from which the
-        gap can be closed without overshoot). A target beyond a position limit counts as resting
-        at the limit. Joints that no chunk speaks of come to rest.
-        """
+    def _update_target(self, now: float, period: float, dt: float, scale: float) -> bool:
+        """Advance playback and compute the wanted velocity; return whether a chunk is tracked."""
         tracker = self._tracker
         if tracker.chunk is not None:
             tracker.advance(dt, scale)
@@ -337,95 +340,12 @@ class SafetyFilter:
                 self.flush('chunk horizon ended')
             elif not now - tracker.chunk.stamp <= self._parameters.max_playback_age:
                 self.flush('chunk too old')
-        self._beyond = False
-        if tracker.chunk is None:
-            self._wish.fill(0.0)
-            return False
-        tracker.sample(scale, self._target)
-        box = self.box
-        outside = joints.approach(
-            self._target,
-            tracker.covered,
-            box.limits,
-            box.state,
-            self._closing,
-            self._wish,
-            self._inside,
-            period,
-            scale,
-        )
-        if outside < 0:
-            self._wish.fill(0.0)
+        if not self._target.update(period, scale):
             self.flush('chunk sample not finite')
-            return False
-        self._beyond = outside > 0
-        return True
+        return tracker.chunk is not None
 
-    def _explain(
-        self,
-        tracking: bool,
-        shaped: np.ndarray,
-        sent: np.ndarray,
-        period: float,
-        counts: dict[ViolationKind, int],
-        listed: list[Violation],
-    ) -> bool:
-        """Name what changed the wanted velocity; return whether anything but jerk did.
-
-        Jerk is counted, but it rounds the corners of nearly every motion: no intervention.
-        """
-        box = self.box
-        changed = False
-
-        def name(kind: ViolationKind, joint: int, value: float, limit: float) -> None:
-            nonlocal changed
-            changed = True
-            if len(listed) < REPORTED:
-                listed.append(violation(kind, self.names[joint], value, limit))
-            counts[kind] = counts.get(kind, 0) + 1
-
-        if shaped is not self._wanted:
-            jerked = len(joints.differing(self._wanted, shaped, CHANGE))
-            if jerked:
-                counts[ViolationKind.JERK] = jerked
-        if tracking and self._beyond:
-            for joint in self._tracker.covered.nonzero()[0].tolist():
-                asked, inside = float(self._target[0, joint]), float(self._inside[joint])
-                if asked != inside:
-                    name(ViolationKind.POSITION, joint, asked, inside)
-        if tracking:
-            for joint in joints.differing(self._asked, self._wanted, CHANGE):
-                asked, hard = abs(float(self._asked[joint])), float(box.max_velocity[joint])
-                if asked > hard:
-                    name(ViolationKind.VELOCITY, joint, asked, hard)
-                else:
-                    name(ViolationKind.SPEED_SCALE, joint, asked, float(box.top_speed[joint]))
-        for joint in joints.differing(sent, shaped, CHANGE):
-            up = shaped[joint] > sent[joint]
-            bounds = (box.highs if up else box.lows)[:, joint]
-            row = int(bounds.argmin() if up else bounds.argmax())
-            value, limit = float(shaped[joint]), float(bounds[row])
-            if row == TORQUE:
-                name(ViolationKind.TORQUE, joint, value, limit)
-            elif row == BRAKING:
-                name(ViolationKind.BRAKING, joint, value, limit)
-            elif row == SPEED:
-                name(ViolationKind.SPEED_SCALE, joint, value, limit)
-            elif tracking:  # Else this is what coming to rest along the limits looks like.
-                asked = (value - float(box.velocity[joint])) / period
-                name(ViolationKind.ACCELERATION, joint, asked, float(self._max_acceleration[joint]))
-        if len(listed) > 1:
-            listed.sort(key=lambda item: -item.level)
-        return changed
-
-    def _restrict(
-        self,
-        wanted: np.ndarray,
-        period: float,
-        counts: dict[ViolationKind, int],
-        listed: list[Violation],
-    ) -> np.ndarray:
-        """Ask the coupled limits; whatever is wrong with their answer, the full brake leaves."""
+    def _restrict(self, wanted: np.ndarray, period: float, log: TickLog) -> np.ndarray:
+        """Apply the coupled limits; the full brake if anything is wrong with their answer."""
         box, state, inside = self.box, self._motion, self._restricted
         state.period = period
         velocity, why = wanted, ''
@@ -445,20 +365,20 @@ class SafetyFilter:
                 break
             velocity = inside
             for item in limits.findings:
-                _report(item, counts, listed)
+                log.add(item)
         else:
             return velocity
         self._infeasible = why or 'no common velocity'
-        _report(violation(ViolationKind.INFEASIBLE, why), counts, listed)
+        log.add(violation(ViolationKind.INFEASIBLE, why))
         return box.brake.copy()
 
     def _feed_forward(self, rotation: np.ndarray | None) -> None:
         gravity = self._gravity.gravity_torque(self.box.position, rotation)
-        # Without a believable gravity (a joint far outside what the model knows) there is none: the
-        # servos then sag a little, which is better than a wrong push.
+        # Not finite where a joint is far outside what the model knows. The servos then sag a
+        # little, which is better than a wrong push.
         self._effort[:] = gravity if is_finite(gravity) else 0.0
 
-    def _judge(self, tracking: bool) -> tuple[FilterState, str]:
+    def _state(self, tracking: bool) -> tuple[FilterState, str]:
         if self._infeasible:
             return FilterState.INFEASIBLE, f'infeasible: {self._infeasible}'
         if tracking:
@@ -468,15 +388,10 @@ class SafetyFilter:
         return FilterState.NO_CHUNK, self._idle_reason
 
 
-def _report(item: Violation, counts: dict[ViolationKind, int], listed: list[Violation]) -> None:
-    counts[item.kind] = counts.get(item.kind, 0) + 1
-    listed.append(item)
-
-
 def is_finite(values: np.ndarray) -> bool:
     """Whether a float array holds neither NaN nor infinity (nor 10¹⁵⁴, which no joint reaches).
 
-    A sum of squares is NaN or infinite as soon as one element is; a tenth of the time that
-    np.isfinite(values).all() takes for 32 joints.
+    A sum of squares is, as soon as one element is; it takes a tenth of the time of
+    np.isfinite(values).all() for 32 joints.
     """
     return math.isfinite(values.dot(values))

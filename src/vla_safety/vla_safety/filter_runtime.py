@@ -1,17 +1,16 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The filter under a supervisor: what the node does, without the node.
+"""The filter under a supervisor, without ROS.
 
-Messages come in as plain numbers with the steady time at which they arrived; `tick` says what to
-publish. Three things decide what it does: the gate (is motion allowed?), the age of the measured
-state (may anything be trusted?), and the filter (which command is nearest and keeps the limits?).
+Messages come in as plain numbers with the steady time at which they arrived; `tick` returns what to
+publish. The motion gate, the age of the measured state and the filter decide:
 
     allowed, state fresh    the filter tracks chunks
     allowed, state stale    the filter brakes, chunk dropped
     silent supervisor       the filter brakes, chunk dropped; at rest: gated
     not allowed             gated: the command is the driver's own reference, velocity 0, so that
                             a later RUNNING begins without a jump
-    RUNNING, begun before   gated, and silent: the driver follows commands now, and one at rest
-    this filter was active  would halt a joint at once; without any it brakes by itself
+    RUNNING, begun before   gated, without a command: the driver follows commands now, and one at
+    this filter was active  rest would halt a joint at once; without any it brakes by itself
 """
 
 from __future__ import annotations
@@ -23,8 +22,7 @@ from typing import Protocol
 
 import numpy as np
 
-from vla_common.levels import Hysteresis
-from vla_common.states import FilterState, Level
+from vla_common.states import FilterState, Hysteresis, Level
 from vla_common.watchdog import Watchdog
 from vla_safety.chunk import Chunk
 from vla_safety.filter import REST_SPEED, Output, SafetyFilter
@@ -35,7 +33,7 @@ from vla_safety.violations import LEVELS, Violation, ViolationKind, violation
 
 @dataclass(frozen=True)
 class Timeouts:
-    """s, ages above which a source is not believed."""
+    """s, ages above which a source is stale."""
 
     state: float
     supervisor: float
@@ -46,7 +44,7 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class Report:
-    """What one tick says. `command` is None while nothing is known about the joints."""
+    """The result of one tick. `command` is None while no joint positions are known."""
 
     command: Output | None
     state: FilterState
@@ -56,16 +54,16 @@ class Report:
 
 
 class Surroundings(Protocol):
-    """What wants to know about feet and range sensors; see coupled.barriers."""
+    """Coupled limits that use contacts and range sensors; see BrakingBarriers."""
 
-    def stand_on(self, left: bool, right: bool) -> None: ...
+    def set_contacts(self, left: bool, right: bool) -> None: ...
 
-    def see(self, frame: str, distance: float, age: float) -> None: ...
+    def set_range(self, frame: str, distance: float, age: float) -> None: ...
 
 
 @dataclass
 class SensedRange:
-    """Newest word of one range sensor: m, its stamp (ns), and when it came (s, steady)."""
+    """Newest reading of one range sensor: m, its stamp (ns), arrival (s, steady)."""
 
     distance: float = 0.0
     sequence: int = -1
@@ -85,12 +83,12 @@ class JointReadings:
         self._watchdog = Watchdog(name, timeout)
         self.position = np.zeros(n)
         self.velocity = np.zeros(n)
-        self.refused = 0
+        self.rejected = 0
 
-    def hear(self, position: np.ndarray, velocity: np.ndarray, sequence: int, now: float) -> bool:
-        """Take a reading; return False where it is not finite or not new, thus not believed."""
+    def update(self, position: np.ndarray, velocity: np.ndarray, sequence: int, now: float) -> bool:
+        """Take a reading; return False where it is rejected: not finite, or not new."""
         if not (np.isfinite(position).all() and np.isfinite(velocity).all()):
-            self.refused += 1
+            self.rejected += 1
             return False
         if not self._watchdog.beat(now, sequence):
             return False
@@ -103,9 +101,8 @@ class JointReadings:
         """s."""
         return self._watchdog.timeout
 
-    def ahead(self, now: float, out: np.ndarray) -> np.ndarray:
-        """Where the joints are by `now` if they went on as when last heard: position + velocity·age
-        into `out` (n,). A reading is old by the time that it takes to come and to be looked at."""
+    def extrapolate(self, now: float, out: np.ndarray) -> np.ndarray:
+        """Write position + velocity·age into `out` (n,): transport makes a reading old."""
         np.multiply(self.velocity, min(max(self.age(now), 0.0), self.timeout), out)
         out += self.position
         return out
@@ -122,9 +119,8 @@ class FilterRuntime:
 
     Args:
         core: the filter.
-        timeouts: see there.
         level_hold: s that the reported level stays after its cause is gone.
-        surroundings: the coupled limits that want to know about feet and range sensors, if any.
+        surroundings: the coupled limits that use contacts and range sensors, if any.
     """
 
     def __init__(
@@ -159,24 +155,24 @@ class FilterRuntime:
         self.counts: Counter[ViolationKind] = Counter()
 
     def restart(self) -> None:
-        """Begin anew (activation): nothing tracked, nothing allowed until RUNNING begins again."""
+        """Activation: nothing is tracked or allowed until RUNNING begins again."""
         self._moving = False
         self._last_tick = None
         self._pending.clear()
         self.core.flush('just activated')
         self.gate.close()
 
-    # --- what is heard ---------------------------------------------------------------------
+    # --- inputs ----------------------------------------------------------------------------
 
-    def hear_supervisor(self, order: SupervisorCommand, now: float) -> None:
+    def on_supervisor(self, command: SupervisorCommand, now: float) -> None:
         """A change of mode or epoch, or the end of a silence, flushes; RUNNING starts again from
         what the servos track by then."""
-        if self.gate.hear(order, now):
+        if self.gate.update(command, now):
             self._moving = False
             self._last_rejection = ''
 
-    def hear_imu(self, orientation: Sequence[float], sequence: int, now: float) -> None:
-        """Base orientation (w, x, y, z). Not a unit quaternion: not believed."""
+    def on_imu(self, orientation: Sequence[float], sequence: int, now: float) -> None:
+        """Base orientation (w, x, y, z); rejected where it is not a unit quaternion."""
         w, x, y, z = orientation
         norm = w * w + x * x + y * y + z * z
         if not 0.98 <= norm <= 1.02 or not self._imu.beat(now, sequence):
@@ -187,16 +183,16 @@ class FilterRuntime:
             (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
         )
 
-    def hear_contacts(self, left: bool, right: bool, sequence: int, now: float) -> None:
-        """Which feet carry the robot, as the balance monitor sees it."""
+    def on_contacts(self, left: bool, right: bool, sequence: int, now: float) -> None:
+        """The feet that carry the robot, from the balance monitor."""
         if self._balance.beat(now, sequence):
             self._contacts = (left, right)
 
-    def hear_range(self, frame: str, distance: float, sequence: int, now: float) -> bool:
-        """What the range sensor at `frame` sees, m; infinite: nothing, not a number: not believed.
+    def on_range(self, frame: str, distance: float, sequence: int, now: float) -> bool:
+        """Range measured at `frame`, m; infinite: nothing in sight.
 
         Returns:
-            Whether it was new and finite or infinite.
+            False where it is rejected: NaN, negative, or not new.
         """
         sensed = self._ranges.setdefault(frame, SensedRange())
         if not distance >= 0.0 or not sequence > sensed.sequence:
@@ -204,18 +200,18 @@ class FilterRuntime:
         sensed.distance, sensed.sequence, sensed.arrived = distance, sequence, now
         return True
 
-    def _tell(self, now: float) -> None:
-        """Hand on what was heard about the surroundings, with its age."""
+    def _update_surroundings(self, now: float) -> None:
+        """Pass on contacts and ranges, with their age."""
         if self._surroundings is None:
             return
-        # While nobody says which feet are on the ground, both are taken to be: what a robot that
-        # stands is told to do must not depend on a second process being there.
+        # Without a balance monitor both feet count as on the ground: the command of a standing
+        # robot must not depend on a second process.
         stale = self._balance.expired(now)
-        self._surroundings.stand_on(*((True, True) if stale else self._contacts))
+        self._surroundings.set_contacts(*((True, True) if stale else self._contacts))
         for frame, sensed in self._ranges.items():
-            self._surroundings.see(frame, sensed.distance, now - sensed.arrived)
+            self._surroundings.set_range(frame, sensed.distance, now - sensed.arrived)
 
-    def hear_chunk(
+    def on_chunk(
         self,
         names: Sequence[str],
         times: np.ndarray,
@@ -225,7 +221,7 @@ class FilterRuntime:
         age: float,
         now: float,
     ) -> list[Violation]:
-        """A chunk as it came.
+        """A chunk as received.
 
         Args:
             names: (k) of joints.
@@ -237,16 +233,16 @@ class FilterRuntime:
             now: s, steady.
 
         Returns:
-            Why it is not tracked. Empty also where it was dropped because motion is not allowed,
-            or because it answers an observation from before this RUNNING: that is no fault.
+            Why it was rejected. Empty also where it was dropped because motion is not allowed, or
+            because it answers an observation from before this RUNNING: that is no fault.
         """
-        if not self._listens(now) or stamp < self.gate.running_since:
+        if not self._accepts_chunks(now) or stamp < self.gate.running_since:
             return []
         joints, found = joint_indices(names, self._index)
         if not found and positions is None:
             found = [violation(ViolationKind.WRONG_SHAPE, 'points', 0, len(joints))]
         if found:
-            self.core.refuse(found)
+            self.core.reject(found)
         else:
             measured = self.measured.position if self.measured.fresh(now) else None
             found = self.core.accept(
@@ -259,16 +255,16 @@ class FilterRuntime:
             self._last_rejection = ''
         return found
 
-    def refuse_chunk(self, why: Violation, now: float) -> list[Violation]:
-        """A chunk that the boundary did not even read; returns as `hear_chunk` does."""
-        if not self._listens(now):
+    def reject_chunk(self, why: Violation, now: float) -> list[Violation]:
+        """A chunk that could not be read; returns as `on_chunk` does."""
+        if not self._accepts_chunks(now):
             return []
-        self.core.refuse([why])
+        self.core.reject([why])
         self._note_rejected([why])
         return [why]
 
-    def _listens(self, now: float) -> bool:
-        """Whether chunks are listened to now; begins the motion if they are."""
+    def _accepts_chunks(self, now: float) -> bool:
+        """Whether motion is allowed now; begins it if so."""
         if not self.gate.allowed or self.gate.silent(now):
             return False
         if not self._moving:
@@ -304,13 +300,13 @@ class FilterRuntime:
                 self.measured.age(now),
                 self.measured.timeout,
             )
-        self._tell(now)
+        self._update_surroundings(now)
         output = self.core.tick(
             now,
             dt,
-            self.measured.ahead(now, self._ahead),
+            self.measured.extrapolate(now, self._ahead),
             self.measured.velocity,
-            self.gate.order.speed_scale,
+            self.gate.command.speed_scale,
             None if self._imu.expired(now) else self._rotation,
             stop,
         )
@@ -324,15 +320,15 @@ class FilterRuntime:
         return self._report(output, output.state, reason, output.violations, output.level, now)
 
     def _begin(self, now: float) -> None:
-        """RUNNING begins: from what the servos track now, else from where the joints are."""
+        """Start from what the servos track now, else from where the joints are."""
         source = self._start(now)
         if source is None:
             return
-        self.core.reset(source.position, source.velocity, self.gate.order.speed_scale)
+        self.core.reset(source.position, source.velocity, self.gate.command.speed_scale)
         self._moving = True
 
     def _start(self, now: float) -> JointReadings | None:
-        """What to start from: the driver's reference, else the measured joints, else nothing."""
+        """The driver's reference, else the measured joints, else None."""
         for source in (self.reference, self.measured):
             if source.fresh(now):
                 return source

@@ -1,11 +1,11 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The safety filter as a lifecycle node: messages in and out; all decisions are in `supervised`."""
+"""The safety filter as a lifecycle node. All decisions are in `filter_runtime`."""
 
 from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from functools import partial
 
 import numpy as np
 from rclpy.serialization import deserialize_message
@@ -32,11 +32,12 @@ from vla_safety.parameters import FilterParameters
 from vla_safety.supervisor_command import SupervisorCommand
 from vla_safety.violations import Violation, ViolationKind, violation
 
-_ORDER_FIELDS = ('mode', 'motion_epoch', 'speed_scale', 'header.stamp', 'sequence')
+_SUPERVISOR_FIELDS = ('mode', 'motion_epoch', 'speed_scale', 'header.stamp', 'sequence')
 _JOINT_FIELDS = ('header.stamp', 'name', 'position', 'velocity')
 _CONTACT_FIELDS = ('sequence', 'left_contact', 'right_contact')
 _STATUS_FIELDS = (
     'header.stamp', 'sequence', 'state', 'level', 'chunk_age', 'horizon_left', 'speed_scale',
+    'chunk_stamp', 'playback_time', 'playback_rate',
     'tick_ms', 'ticks', 'chunks_accepted', 'chunks_rejected', 'interventions', 'counter_values',
 )  # fmt: skip
 
@@ -45,7 +46,7 @@ LISTED = 8
 
 
 class SafetyFilterNode(VlaLifecycleNode):
-    """Hears chunks, joints, IMU and supervisor; says one command and one status per tick."""
+    """Publishes one command and one status per tick."""
 
     def __init__(self, **options: object) -> None:
         super().__init__('safety_filter', 'vla_safety', **options)
@@ -67,7 +68,8 @@ class SafetyFilterNode(VlaLifecycleNode):
             imu=p.timeouts.imu,
             balance=p.timeouts.balance,
         )
-        self._filter = FilterRuntime(core, timeouts, p.level_hold, barriers)
+        self._filter = runtime = FilterRuntime(core, timeouts, p.level_hold, barriers)
+        self._interpolation = parameters.interpolation.value
         self._order = JointOrder(robot.joint_names)
         self._position, self._velocity = np.zeros(robot.n), np.zeros(robot.n)
         self._rate = RateMeter()
@@ -85,66 +87,64 @@ class SafetyFilterNode(VlaLifecycleNode):
             'effort',
         )
         self._sequence = first_sequence()
-        self._words: tuple | None = None
+        self._texts: tuple | None = None
         self._kinds = list(ViolationKind)
         self._command_publisher = self.add_publisher(topics.JOINT_COMMAND)
         self._status_publisher = self.add_publisher(topics.SAFETY_STATUS)
-        # The supervisor, the joints and the reference are heard while inactive too, so that the
-        # first tick after activation already knows them.
+        # Supervisor and sensors are received while inactive too, so that the first tick after
+        # activation knows them.
         points, n = parameters.rules.max_points, robot.n
         self._longest_chunk = 4096 + 128 * n + points * (64 + 4 * 8 * n)
-        self.subscribe(topics.ACTION_CHUNK, self._hear_chunk, raw=True)
-        # Every order of the supervisor counts; of what the sensors say, the newest at each tick.
+        self.subscribe(topics.ACTION_CHUNK, self._on_chunk, raw=True)
+        # Every command of the supervisor counts; of the sensors, the newest at each tick.
         self.subscribe_fields(
-            topics.SUPERVISOR_STATE, _ORDER_FIELDS, self._hear_supervisor, always=True
+            topics.SUPERVISOR_STATE, _SUPERVISOR_FIELDS, self._on_supervisor, always=True
         )
         self._inputs = tuple(
-            (self.subscribe_latest(topic, fields, always=True), hear)
-            for topic, fields, hear in (
-                (topics.JOINT_STATES, _JOINT_FIELDS, self._hear_joints),
-                (topics.JOINT_REFERENCE, _JOINT_FIELDS, self._hear_reference),
-                (topics.IMU, ('header.stamp', 'orientation'), self._hear_imu),
-                (topics.BALANCE_STATE, _CONTACT_FIELDS, self._hear_contacts),
+            (self.subscribe_latest(topic, fields, always=True), callback)
+            for topic, fields, callback in (
+                (topics.JOINT_STATES, _JOINT_FIELDS, partial(self._on_joints, runtime.measured)),
+                (
+                    topics.JOINT_REFERENCE,
+                    _JOINT_FIELDS,
+                    partial(self._on_joints, runtime.reference),
+                ),
+                (topics.IMU, ('header.stamp', 'orientation'), self._on_imu),
+                (topics.BALANCE_STATE, _CONTACT_FIELDS, self._on_contacts),
             )
         )
         self._sensors = parameters.coupled.proximity_frames
         if self._sensors:
-            self.subscribe(topics.PROXIMITY, self._hear_range, always=True)
+            self.subscribe(topics.PROXIMITY, self._on_range, always=True)
         self.add_timer(1.0 / p.control_frequency, self._tick)
 
     def start(self) -> None:
         self._filter.restart()
 
     def secure(self) -> None:
-        # Deactivated, the filter is silent; the driver holds and the supervisor sees it go. What
-        # was tracked must not go on when it comes back.
+        # The driver holds and the supervisor notices the silence. The motion must not go on when
+        # the filter is activated again.
         if hasattr(self, '_filter'):
             self._filter.core.flush('deactivated')
 
-    # --- what is heard ---------------------------------------------------------------------
+    # --- inputs ----------------------------------------------------------------------------
 
-    def _hear_supervisor(
+    def _on_supervisor(
         self, mode: int, motion_epoch: int, speed_scale: float, stamp: int, sequence: int
     ) -> None:
-        order = SupervisorCommand(Mode(mode), motion_epoch, speed_scale, stamp, sequence)
-        self._filter.hear_supervisor(order, steady_now())
+        command = SupervisorCommand(Mode(mode), motion_epoch, speed_scale, stamp, sequence)
+        self._filter.on_supervisor(command, steady_now())
 
-    def _look(self) -> None:
-        """Take the newest of every sensor, as of the time at which it came."""
-        for newest, hear in self._inputs:
-            values = newest.take()
+    def _update_inputs(self) -> None:
+        """Take the newest reading of every sensor, with its arrival time."""
+        for latest, callback in self._inputs:
+            values = latest.take()
             if values is not None:
-                hear(newest.arrived, *values)
+                callback(latest.arrived, *values)
 
-    def _hear_joints(self, arrived: float, *reading: Any) -> None:
-        self._read(self._filter.measured, arrived, *reading)
-
-    def _hear_reference(self, arrived: float, *reading: Any) -> None:
-        self._read(self._filter.reference, arrived, *reading)
-
-    def _read(
+    def _on_joints(
         self,
-        into: JointReadings,
+        readings: JointReadings,
         arrived: float,
         stamp: int,
         names: list[str],
@@ -155,53 +155,53 @@ class SafetyFilterNode(VlaLifecycleNode):
             self._order.read(names, position, self._position)
             self._order.read(names, velocity, self._velocity)
         except (KeyError, ValueError) as error:
-            # Not believed; if no readable one follows, its age stops the motion.
+            # If no readable one follows, the age of the last stops the motion.
             self._unreadable += 1
             self._last_unreadable = str(error)
             return
-        into.hear(self._position, self._velocity, stamp, arrived)
+        readings.update(self._position, self._velocity, stamp, arrived)
 
-    def _hear_imu(self, arrived: float, stamp: int, orientation: np.ndarray) -> None:
+    def _on_imu(self, arrived: float, stamp: int, orientation: np.ndarray) -> None:
         x, y, z, w = orientation.tolist()
-        self._filter.hear_imu((w, x, y, z), stamp, arrived)
+        self._filter.on_imu((w, x, y, z), stamp, arrived)
 
-    def _hear_contacts(self, arrived: float, sequence: int, left: bool, right: bool) -> None:
-        self._filter.hear_contacts(left, right, sequence, arrived)
+    def _on_contacts(self, arrived: float, sequence: int, left: bool, right: bool) -> None:
+        self._filter.on_contacts(left, right, sequence, arrived)
 
-    def _hear_range(self, message: Range) -> None:
+    def _on_range(self, message: Range) -> None:
         frame = message.header.frame_id
         if frame not in self._sensors:
             self._unreadable += 1
             self._last_unreadable = f'/proximity: frame {frame}'
             return
-        self._filter.hear_range(
+        self._filter.on_range(
             frame,
             sensed_distance(message.range, message.min_range, message.max_range),
             stamp_to_ns(message.header.stamp),
             steady_now(),
         )
 
-    def _hear_chunk(self, serialized: bytes) -> None:
-        found = self._judge_chunk(serialized)
+    def _on_chunk(self, serialized: bytes) -> None:
+        found = self._check_chunk(serialized)
         if found:
             self.get_logger().warning(
                 'chunk rejected: ' + '; '.join(str(item) for item in found[:3]),
                 throttle_duration_sec=1.0,
             )
 
-    def _judge_chunk(self, serialized: bytes) -> list[Violation]:
-        """Why a chunk is not followed; empty if it is, or if none is wanted now."""
+    def _check_chunk(self, serialized: bytes) -> list[Violation]:
+        """Why a chunk is rejected; empty if it is not, or if motion is not allowed now."""
         size, limit = len(serialized), self._longest_chunk
         if size > limit:
-            # To read 100 000 points takes 2 s, in which no command would leave.
+            # Reading 100 000 points takes 2 s, in which no command would be published.
             why = violation(ViolationKind.TOO_LONG, 'bytes', size, limit)
-            return self._filter.refuse_chunk(why, steady_now())
+            return self._filter.reject_chunk(why, steady_now())
         try:
             message = deserialize_message(serialized, JointTrajectory)
         except Exception:
             why = violation(ViolationKind.WRONG_SHAPE, 'message', size, limit)
-            return self._filter.refuse_chunk(why, steady_now())
-        self._look()  # a chunk is judged against where the joints are now
+            return self._filter.reject_chunk(why, steady_now())
+        self._update_inputs()  # a chunk is validated against the present joint positions
         stamp = stamp_to_ns(message.header.stamp)
         age = (self.get_clock().now().nanoseconds - stamp) * 1e-9
         points = message.points
@@ -212,15 +212,15 @@ class SafetyFilterNode(VlaLifecycleNode):
             velocities = _table([point.velocities for point in points], len(message.joint_names))
             if velocities is None:
                 positions = None
-        return self._filter.hear_chunk(
+        return self._filter.on_chunk(
             message.joint_names, times, positions, velocities, stamp, age, steady_now()
         )
 
-    # --- what is said ----------------------------------------------------------------------
+    # --- outputs ---------------------------------------------------------------------------
 
     def _tick(self) -> None:
         begin = time.perf_counter()
-        self._look()
+        self._update_inputs()
         now = steady_now()
         report = self._filter.tick(now)
         stamp = self.get_clock().now().nanoseconds
@@ -247,6 +247,9 @@ class SafetyFilterNode(VlaLifecycleNode):
             -1.0 if command is None else command.chunk_age,
             0.0 if command is None else command.horizon_left,
             0.0 if command is None else command.speed_scale,
+            0 if command is None else command.chunk_sequence,
+            -1.0 if command is None else command.playback_time,
+            0.0 if command is None else command.playback_rate,
             self._tick_ms,
             core.ticks,
             core.chunks_accepted,
@@ -256,15 +259,16 @@ class SafetyFilterNode(VlaLifecycleNode):
         ]
         for item in listed:
             values += (item.value, item.limit, int(item.level))
-        words = report.reason, *((item.kind, item.subject) for item in listed)
-        if words != self._words:
-            # From one tick to the next it is mostly the numbers that change.
-            self._words = words
+        texts = report.reason, *((item.kind, item.subject) for item in listed)
+        if texts != self._texts:
+            # Mostly only the numbers change from one tick to the next.
+            self._texts = texts
             fields = list(_STATUS_FIELDS)
             for i in range(len(listed)):
                 fields += (f'violations.{i}.{name}' for name in ('value', 'limit', 'level'))
             template = SafetyStatus(
                 reason=report.reason,
+                interpolation=self._interpolation,
                 violations=[_message(item) for item in listed],
                 counter_names=[kind.value for kind in self._kinds],
                 counter_values=[0] * len(self._kinds),
@@ -282,7 +286,7 @@ class SafetyFilterNode(VlaLifecycleNode):
             'interventions': str(core.interventions),
             'joint_states_age_s': f'{core.measured.age(now):.3f}',
             'supervisor_age_s': f'{core.gate.age(now):.3f}',
-            'not_finite_readings': str(core.measured.refused + core.reference.refused),
+            'not_finite_readings': str(core.measured.rejected + core.reference.rejected),
             'unreadable_readings': str(self._unreadable),
         }
         if not_compiled():

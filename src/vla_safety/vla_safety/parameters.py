@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from vla_common.chunk_curve import Interpolation
 from vla_common.parameters import Parameters, ParameterSchema, flatten
 from vla_common.yaml_file import ConfigReader, load_yaml
-from vla_safety.coupled.settings import CoupledSettings
+from vla_safety.coupled.limits import CoupledSettings
 from vla_safety.validation import ChunkRules
 
 

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The filter without ROS, supervisor or clock: for collecting demonstrations and for evaluation."""
+"""The filter without ROS, supervisor or clock, for demonstrations and evaluation."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ __all__ = ['Chunk', 'Output', 'SafetyPipeline']
 
 
 class SafetyPipeline:
-    """What a chunk goes through on the robot, in a loop of one's own.
+    """The filter's treatment of chunks on the robot, for a loop of your own.
 
     Args:
         robot: a vla_robot RobotModel.
         params: settings, e.g. from `load_parameters`.
         dt: s, period used where `tick` is given none.
-        coupled: see SafetyFilter; None takes what the node uses: self-collision, workspace, centre
-            of mass and all else that the settings name.
+        coupled: see SafetyFilter; None takes those of the node.
     """
 
     def __init__(
@@ -36,7 +35,7 @@ class SafetyPipeline:
         coupled: Sequence[CoupledLimits] | None = None,
     ) -> None:
         if coupled is None:
-            # Without a time budget: what an episode does must not depend on the machine's load.
+            # Without a time budget: an episode must not depend on the machine's load.
             coupled = (braking_barriers(robot, params, clock=lambda: 0.0),)
         self._filter = SafetyFilter(robot, params, coupled)
         self._dt = dt
@@ -47,13 +46,13 @@ class SafetyPipeline:
         return self._filter
 
     def reset(self, position: np.ndarray) -> None:
-        """Begin an episode at rest at `position` (n,) rad. Its clock may begin anew."""
+        """Begin an episode at rest at `position` (n,) rad; its clock may restart."""
         self._filter.reset(position)
         self._filter.forget_order()
         self._measured = np.array(position, dtype=float)
 
     def accept(self, chunk: Chunk, now: float) -> list[Violation]:
-        """Offer a chunk; return why it was refused (empty: accepted)."""
+        """Offer a chunk; return why it was rejected (empty: accepted)."""
         return self._filter.accept(chunk, now, self._measured)
 
     def tick(

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Whether motion is allowed now, and since when, from what the supervisor says."""
+"""Motion gate: whether the supervisor allows motion, and since when."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class SupervisorCommand:
 
 
 class MotionGate:
-    """Follows the supervisor.
+    """Follows the supervisor's commands.
 
     Args:
-        timeout: s without a new order after which motion counts as not allowed.
+        timeout: s without a new command after which motion is not allowed.
     """
 
     def __init__(self, timeout: float) -> None:
         self._watchdog = Watchdog('supervisor', timeout)
-        self._order: SupervisorCommand | None = None
+        self._command: SupervisorCommand | None = None
         self._running_since = 0
         self._begun = False
 
@@ -39,82 +39,76 @@ class MotionGate:
         return self._watchdog.timeout
 
     @property
-    def order(self) -> SupervisorCommand | None:
-        """The newest order; None before the first."""
-        return self._order
+    def command(self) -> SupervisorCommand | None:
+        """The newest command; None before the first."""
+        return self._command
 
     @property
     def running_since(self) -> int:
-        """ns, stamp of the order with which the current RUNNING began; chunks of observations
-        before it belong to another motion."""
+        """ns, stamp of the command that began the current RUNNING; chunks of earlier observations
+        belong to another motion."""
         return self._running_since
 
     @property
     def allowed(self) -> bool:
-        """Whether the newest order is a RUNNING that was seen to begin, however old the order is.
+        """Whether the newest command is a RUNNING whose beginning was received, however old it is.
 
-        A filter that comes up in the middle of RUNNING (it was restarted) knows neither which
-        observations belong to it nor what happened before: it waits for the next beginning.
+        A filter that was restarted in the middle of RUNNING knows neither which observations belong
+        to it nor what happened before: it waits for the next beginning.
         """
-        return self._begun and self._order is not None and self._order.mode is Mode.RUNNING
+        return self._begun and self._command is not None and self._command.mode is Mode.RUNNING
 
     @property
     def missed(self) -> bool:
-        """Whether the newest order is a RUNNING whose beginning was not seen."""
-        return self._order is not None and self._order.mode is Mode.RUNNING and not self._begun
+        """Whether the newest command is a RUNNING whose beginning was not received."""
+        return self._command is not None and self._command.mode is Mode.RUNNING and not self._begun
 
     @property
     def why_not(self) -> str:
         """Why motion is not allowed, for the status."""
-        if self._order is None:
+        if self._command is None:
             return 'supervisor silent'
         if self.missed:
             return 'mode RUNNING began before the filter was active'
-        return f'mode {self._order.mode.name}'
+        return f'mode {self._command.mode.name}'
 
     def age(self, now: float) -> float:
-        """s since the newest order; infinite before the first."""
+        """s since the newest command; infinite before the first."""
         return self._watchdog.age(now)
 
     def silent(self, now: float) -> bool:
         return self._watchdog.expired(now)
 
     def close(self) -> None:
-        """Wait for the next beginning of RUNNING; what was heard stays known."""
+        """Wait for the next beginning of RUNNING."""
         self._begun = False
 
-    def hear(self, order: SupervisorCommand, now: float) -> bool:
-        """Take an order received at `now` (s, steady).
+    def update(self, command: SupervisorCommand, now: float) -> bool:
+        """Take a command received at `now` (s, steady).
 
         Returns:
             Whether mode or epoch changed, or a silence ended: whatever was tracked is over.
         """
         silent = self._watchdog.expired(now)
-        before = self._order
-        # A supervisor that was restarted counts from its beginning again, and never begins with
-        # RUNNING. Only then, and only while the old one is silent: otherwise a message that is
-        # repeated or replayed would be taken for a new one.
+        before = self._command
+        # A restarted supervisor counts from its beginning again, and never begins with RUNNING.
+        # Only then, and only after a silence: otherwise a replayed message would count as new.
         if (
             silent
             and before is not None
-            and order.sequence < before.sequence
-            and order.stamp > before.stamp
-            and order.mode is not Mode.RUNNING
+            and command.sequence < before.sequence
+            and command.stamp > before.stamp
+            and command.mode is not Mode.RUNNING
         ):
             self._watchdog.reset()
-        if not self._watchdog.beat(now, order.sequence):
+        if not self._watchdog.beat(now, command.sequence):
             return False
-        self._order = order
-        if before is not None and (
-            before.mode is not order.mode or before.motion_epoch != order.motion_epoch
-        ):
-            self._begun = True
-        changed = (
-            before is None
-            or silent
-            or before.mode is not order.mode
-            or before.motion_epoch != order.motion_epoch
+        self._command = command
+        began = before is not None and (
+            before.mode is not command.mode or before.motion_epoch != command.motion_epoch
         )
-        if changed and order.mode is Mode.RUNNING:
-            self._running_since = order.stamp
+        self._begun = self._begun or began
+        changed = began or before is None or silent
+        if changed and command.mode is Mode.RUNNING:
+            self._running_since = command.stamp
         return changed

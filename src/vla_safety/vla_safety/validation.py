@@ -1,7 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Is this a command at all? All or nothing, each refusal with its name.
+"""Validation of action chunks: accepted whole, or rejected with named reasons.
 
-Every test is a positive one ("inside the range"), so that a NaN fails it.
+Every test is positive ("inside the range"), so that a NaN fails it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ MIN_SPACING = 1e-3
 """s; points closer than this in time turn rounding errors into velocities."""
 
 MAX_VELOCITY_RATIO = 10.0
-"""Velocities in a chunk beyond this multiple of the joint's limit are no joint velocities."""
+"""Multiple of the joint's velocity limit above which a chunk's velocity is implausible."""
 
 LONGEST_NAME = 64
-"""Characters of a joint that nobody knows that are told."""
+"""Characters of an unknown joint name that are reported."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,14 @@ class ChunkRules:
 def joint_indices(
     names: Sequence[str], index: Mapping[str, int]
 ) -> tuple[np.ndarray, list[Violation]]:
-    """Bring joint names into indices (k,).
+    """Indices (k,) of joint names.
 
     Returns:
-        The indices (empty if refused) and the reasons for refusing.
+        The indices (empty if rejected) and the reasons for rejecting.
     """
     unknown = [name for name in names if name not in index]
     if unknown:
-        # A name may be of any length, and is said with every status until the next good chunk.
+        # A name may have any length, and appears in every status until the next valid chunk.
         return np.zeros(0, dtype=np.intp), [
             violation(ViolationKind.UNKNOWN_JOINT, name[:LONGEST_NAME]) for name in unknown[:8]
         ]
@@ -72,13 +72,12 @@ def joint_indices(
 
 
 class ChunkValidator:
-    """Checks chunks against the rules, the robot and the chunk before.
+    """Validates chunks against the rules, the robot and the chunk before.
 
     Args:
         names: (n) joint names, for the reports.
         lower, upper: (n,) rad, joint limits.
         velocity: (n,) rad/s, velocity limits.
-        rules: see there.
     """
 
     def __init__(
@@ -97,15 +96,15 @@ class ChunkValidator:
         self._last: float | int | None = None
 
     def forget(self) -> None:
-        """Start over with the order of chunks, e.g. in a new episode with a new clock."""
+        """Forget the order of earlier chunks, for a new episode with a new clock."""
         self._last = None
 
     def admit(self, chunk: Chunk, now: float, measured: np.ndarray | None) -> list[Violation]:
-        """Return the reasons to refuse `chunk`; an empty list admits it and remembers its order.
+        """Return the reasons to reject `chunk`; an empty list admits it and stores its order.
 
         Args:
             now: s, the same clock as `chunk.stamp`.
-            measured: (n,) rad, or None where the joints are not known: then nothing is admitted.
+            measured: (n,) rad, or None where unknown: then nothing is admitted.
         """
         found = self._shape(chunk) or self._numbers(chunk)
         if not found:

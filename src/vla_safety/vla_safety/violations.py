@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Names for everything that the filter rejects or changes."""
+"""Violations: everything that the filter rejects or changes, by name and level."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from enum import Enum
 from typing import NamedTuple
 
 from vla_common.states import Level
+
+REPORTED = 8
+"""Violations listed per tick; all are counted."""
+
+CHANGE = 1e-9
+"""rad/s; a smaller difference between wanted and sent is rounding, not a change."""
 
 
 class ViolationKind(str, Enum):
@@ -40,49 +46,15 @@ class ViolationKind(str, Enum):
     PROXIMITY = 'proximity'
     POWER = 'power'
     UNPROVEN = 'unproven'
-    # What makes the filter brake whatever was asked.
+    # Reasons to brake whatever the target is.
     INFEASIBLE = 'infeasible'
     STATE_STALE = 'state_stale'
     SUPERVISOR_SILENT = 'supervisor_silent'
     LATE_TICK = 'late_tick'
 
 
-#: How bad each kind is. Shaping what a policy asks for is everyday work (SAFE); asking for what the
-#: robot cannot or must not do is told (WARNING); what cannot be trusted at all is DANGER, which the
-#: supervisor turns into half speed and, if it lasts, into a stop. Nothing here is EMERGENCY: a
-#: command that never left the filter has hurt nobody.
-LEVELS: dict[ViolationKind, Level] = {
-    ViolationKind.NOT_FINITE: Level.DANGER,
-    ViolationKind.UNKNOWN_JOINT: Level.DANGER,
-    ViolationKind.DUPLICATE_JOINT: Level.DANGER,
-    ViolationKind.WRONG_SHAPE: Level.DANGER,
-    ViolationKind.WRONG_TIMES: Level.DANGER,
-    ViolationKind.TOO_LONG: Level.DANGER,
-    ViolationKind.IMPLAUSIBLE: Level.DANGER,
-    ViolationKind.STALE: Level.WARNING,
-    ViolationKind.FUTURE: Level.WARNING,
-    ViolationKind.REPLAYED: Level.WARNING,
-    ViolationKind.POSITION: Level.WARNING,
-    ViolationKind.BRAKING: Level.WARNING,
-    ViolationKind.VELOCITY: Level.WARNING,
-    ViolationKind.ACCELERATION: Level.SAFE,
-    ViolationKind.TORQUE: Level.WARNING,
-    ViolationKind.JERK: Level.SAFE,
-    ViolationKind.SPEED_SCALE: Level.SAFE,
-    ViolationKind.COLLISION: Level.WARNING,
-    ViolationKind.WORKSPACE: Level.WARNING,
-    ViolationKind.CENTRE_OF_MASS: Level.WARNING,
-    ViolationKind.PROXIMITY: Level.WARNING,
-    ViolationKind.POWER: Level.WARNING,
-    ViolationKind.UNPROVEN: Level.WARNING,
-    ViolationKind.INFEASIBLE: Level.DANGER,
-    ViolationKind.STATE_STALE: Level.DANGER,
-    ViolationKind.SUPERVISOR_SILENT: Level.DANGER,
-    ViolationKind.LATE_TICK: Level.WARNING,
-}
-
-#: Rejections that say something about the chunk's content, not about its time: its sender cannot be
-#: trusted, so the motion that it sent before is given up too.
+#: Rejections for the chunk's content, not for its time: its sender cannot be trusted, so the motion
+#: that it sent before is dropped too.
 CONTENT_KINDS = frozenset(
     {
         ViolationKind.NOT_FINITE,
@@ -95,6 +67,19 @@ CONTENT_KINDS = frozenset(
     }
 )
 
+#: SAFE: shaping what a policy requests is everyday work. WARNING: the request was beyond what the
+#: robot can or may do. DANGER: the source cannot be trusted; the supervisor halves the speed and,
+#: if it lasts, stops. None is EMERGENCY: no such command left the filter.
+LEVELS: dict[ViolationKind, Level] = dict.fromkeys(ViolationKind, Level.WARNING)
+LEVELS |= dict.fromkeys(CONTENT_KINDS, Level.DANGER)
+LEVELS |= dict.fromkeys(
+    (ViolationKind.INFEASIBLE, ViolationKind.STATE_STALE, ViolationKind.SUPERVISOR_SILENT),
+    Level.DANGER,
+)
+LEVELS |= dict.fromkeys(
+    (ViolationKind.ACCELERATION, ViolationKind.JERK, ViolationKind.SPEED_SCALE), Level.SAFE
+)
+
 
 class Violation(NamedTuple):
     """One rejection or change, as in vla_interfaces/Violation.
@@ -102,9 +87,9 @@ class Violation(NamedTuple):
     Attributes:
         kind: what was broken.
         subject: joint or link; empty where it is the whole command.
-        value: what was asked for, in the kind's SI unit (NaN where there is no number).
+        value: requested, in the kind's SI unit (NaN where there is no number).
         limit: the bound that it broke, same unit.
-        level: how bad.
+        level: of the kind.
     """
 
     kind: ViolationKind
@@ -124,3 +109,43 @@ def violation(
 ) -> Violation:
     """A Violation with the level that its kind always has."""
     return Violation(kind, subject, float(value), float(limit), LEVELS[kind])
+
+
+class TickLog:
+    """The violations of one tick.
+
+    Args:
+        names: (n) joint names.
+
+    Attributes:
+        counts: every violation by kind.
+        listed: the first ones in full.
+        changed: whether a joint's velocity was changed.
+    """
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+        self.counts: dict[ViolationKind, int] = {}
+        self.listed: list[Violation] = []
+        self.changed = False
+
+    def count(self, kind: ViolationKind, times: int) -> None:
+        """Count without listing."""
+        if times:
+            self.counts[kind] = self.counts.get(kind, 0) + times
+
+    def add(self, item: Violation) -> None:
+        self.count(item.kind, 1)
+        self.listed.append(item)
+
+    def change(self, kind: ViolationKind, joint: int, value: float, limit: float) -> None:
+        """A joint's velocity was changed: `value` was requested, `limit` allowed."""
+        self.changed = True
+        self.count(kind, 1)
+        if len(self.listed) < REPORTED:
+            self.listed.append(violation(kind, self._names[joint], value, limit))
+
+    def sort(self) -> None:
+        """The worst first."""
+        if len(self.listed) > 1:
+            self.listed.sort(key=lambda item: -item.level)

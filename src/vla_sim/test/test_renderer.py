@@ -232,7 +232,7 @@ def test_view_scene_writes_both_cameras_side_by_side(tmp_path, capsys):
     options = ['--width', '64', '--height', '48', '--backend', 'raycast', '--pose', 'ready']
     assert main(['--out', str(out), '--seed', '3', *options]) == 0
     assert cv2.imread(str(out)).shape == (48, 128, 3)
-    assert 'drawn with raycast' in capsys.readouterr().out
+    assert 'rendered with raycast' in capsys.readouterr().out
 
 
 def test_view_scene_says_what_is_wrong(tmp_path, capsys):

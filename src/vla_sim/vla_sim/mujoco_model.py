@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The MuJoCo model of a robot in a scene, made from the robot's URDF.
+"""The MuJoCo model of a robot in a scene, built from the robot's URDF.
 
-The same function makes the model for physics (collision shapes only) and for rendering (visual
-shapes too): both have the same `qpos`, so that the state of one can be drawn by the other.
+One function builds the model for physics (collision shapes only) and for rendering (visual shapes
+too). Both have the same `qpos`, so that one can render the state of the other.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def build(
     _surroundings(spec, scene)
     _cameras(spec, robot, scene)
     model = spec.compile()
-    # Depth planes are relative to the model's extent, which the floor and the far arms change.
+    # Depth planes are relative to the model's extent, which differs between robots and scenes.
     model.vis.map.znear = NEAR / model.stat.extent
     model.vis.map.zfar = FAR / model.stat.extent
     return model
@@ -72,8 +72,8 @@ def _physics(spec: mujoco.MjSpec, timestep: float) -> None:
     option.solver = mujoco.mjtSolver.mjSOL_NEWTON
     option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     option.impratio = 10
-    # What rests is not computed until something touches it: a quarter of the cost of a step with
-    # cubes on a table. The robot has actuators and never sleeps.
+    # A body at rest is not computed until something touches it: a quarter of the cost of a step
+    # with cubes on a table. The robot has actuators and never sleeps.
     option.enableflags |= mujoco.mjtEnableBit.mjENBL_SLEEP
     # Mass comes from the URDF's inertials alone; a massless link (a sole) stays massless.
     spec.compiler.inertiafromgeom = mujoco.mjtInertiaFromGeom.mjINERTIAFROMGEOM_FALSE
@@ -89,7 +89,7 @@ def _robot(spec: mujoco.MjSpec, robot: RobotModel, visual: bool) -> None:
             if geom in shown:
                 geom.group = 1
             elif visual and shown:
-                spec.delete(geom)  # every shape costs the ray caster, seen or not
+                spec.delete(geom)  # every shape costs the ray caster time, visible or not
 
     simulation, servo, limits = robot.simulation, robot.servo, robot.limits
     for i, name in enumerate(robot.joint_names):
@@ -130,7 +130,7 @@ def _sensors(spec: mujoco.MjSpec, robot: RobotModel) -> None:
 
     for frame, link in robot.frames.items():
         spec.body(link).add_site(name=frame, size=[0.005] * 3, group=5)
-    # Encoders through sensors: after mj_step they are of the same instant as the IMU.
+    # Encoders as sensors: after mj_step they are of the same instant as the IMU.
     for name in robot.joint_names:
         add(f'{name}/position', kind.mjSENS_JOINTPOS, thing.mjOBJ_JOINT, name)
     for name in robot.joint_names:
@@ -179,7 +179,7 @@ def _surroundings(spec: mujoco.MjSpec, scene: Scene) -> None:
             quat=[np.cos(cube.yaw / 2), 0, 0, np.sin(cube.yaw / 2)],
             mass=mass,
             inertia=[moment] * 3,
-            ipos=[0, 0, 0],  # left out, it is taken from `pos`
+            ipos=[0, 0, 0],  # the default is `pos`
             iquat=[1, 0, 0, 0],
             explicitinertial=True,
         )
@@ -200,7 +200,7 @@ def _cameras(spec: mujoco.MjSpec, robot: RobotModel, scene: Scene) -> None:
     offset = np.array([1.0, 0.0, 0.0, 0.0])
     if angle > 0:
         mujoco.mju_axisAngle2Quat(offset, rotation / angle, angle)
-    # MuJoCo looks along -z with y up: half a turn about x from the optical frame.
+    # A MuJoCo camera points along -z with y up: half a turn about x from the optical frame.
     quat = np.empty(4)
     mujoco.mju_mulQuat(quat, offset, np.array([0.0, 1.0, 0.0, 0.0]))
     spec.body(link).add_camera(
@@ -218,7 +218,7 @@ def _cameras(spec: mujoco.MjSpec, robot: RobotModel, scene: Scene) -> None:
     mujoco.mju_mat2Quat(quat, frame.ravel())
     spec.worldbody.add_camera(name=OVERVIEW, pos=eye, quat=quat, fovy=42)
 
-    # Plain Lambert light, the same in OpenGL as in the ray caster: no highlights, no shadows.
+    # Lambert light, the same in OpenGL and in the ray caster: no highlights, no shadows.
     light = scene.light
     head = spec.visual.headlight
     head.ambient = [light.ambient] * 3

@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Drawing with MuJoCo's OpenGL renderer, off screen: EGL (GPU or software) or OSMesa.
+"""Off-screen rendering with MuJoCo's OpenGL renderer: EGL (GPU or software) or OSMesa.
 
-A missing or broken graphics library can end a process, and `import mujoco` itself fails when
-MUJOCO_GL names one that is not there. So `available` tries in a process of its own, and nothing
-here touches OpenGL before it is asked to.
+A missing or broken graphics library can end a process, and `import mujoco` itself fails if
+MUJOCO_GL names a missing one. So `available` tries in a separate process, and importing this module
+loads no OpenGL.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OK = 'drawn'
 
 @functools.cache
 def available(backend: str) -> bool:
-    """Whether a picture can be drawn with `egl` or `osmesa` on this machine."""
+    """Whether `egl` or `osmesa` can render on this machine."""
     environment = {
         key: value
         for key, value in os.environ.items()
@@ -48,7 +48,7 @@ def available(backend: str) -> bool:
 
 
 class OpenGlCamera:
-    """Draws one camera of a model. Only in the thread that made it.
+    """Renders one camera of a model, in the thread that created it only.
 
     Raises:
         ImportError, RuntimeError, AttributeError: no such library, or it does not work.
@@ -61,7 +61,7 @@ class OpenGlCamera:
         self._width, self._height = width, height
         model.vis.global_.offwidth = max(width, model.vis.global_.offwidth)
         model.vis.global_.offheight = max(height, model.vis.global_.offheight)
-        # Multisampling and shadows cost three times the picture.
+        # Multisampling and shadows cost three times the rest.
         model.vis.quality.offsamples = 0
         model.vis.quality.shadowsize = 0
         # Both modules of MuJoCo set PYOPENGL_PLATFORM for this process when first imported.
@@ -85,7 +85,7 @@ class OpenGlCamera:
         self._depth = np.empty((height, width), np.float32)
 
     def draw(self, data: mujoco.MjData) -> tuple[np.ndarray, np.ndarray]:
-        """(rgb (H, W, 3) uint8, depth (H, W) float32 m, FAR where there is nothing)."""
+        """(rgb (H, W, 3) uint8, depth (H, W) float32 m, FAR for the background)."""
         self._gl.make_current()
         mujoco.mjv_updateScene(
             self._model,
@@ -99,10 +99,10 @@ class OpenGlCamera:
         for _ in range(2):
             mujoco.mjr_render(self._rectangle, self._scene, self._context)
             mujoco.mjr_readPixels(self._rgb, self._depth, self._rectangle, self._context)
-            # Seen once in thousands of frames of Mesa's software driver: depth that is none.
+            # Once in thousands of frames Mesa's software driver returned an invalid depth.
             if self._depth.min() >= 0.0 and self._depth.max() <= 1.0:
                 break
-        # OpenGL's rows go upwards; the depth map is 1 at the near plane and 0 at the far one.
+        # OpenGL's rows are bottom-up; the depth map is 1 at the near plane and 0 at the far one.
         nearness = np.clip(np.nan_to_num(self._depth[::-1]), 0.0, 1.0)
         depth = NEAR * FAR / (NEAR + (FAR - NEAR) * nearness)
         return self._rgb[::-1].copy(), depth
@@ -125,7 +125,7 @@ def _probe(backend: str) -> None:
     rgb, _ = camera.draw(data)
     camera.close()
     if rgb.max() == 0:
-        raise RuntimeError('the picture is black')
+        raise RuntimeError('the image is black')
     print(OK)
 
 

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Drawing with MuJoCo's ray caster: the same picture as OpenGL's, without any graphics library."""
+"""Rendering with MuJoCo's ray caster: the same image as OpenGL's, without a graphics library."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ ONLY_SHOWN = np.array([group != HIDDEN_GROUP for group in range(6)], np.uint8)
 class RayCamera:
     """Casts rays and shades with Lambert's law: ambient, headlight and sun.
 
-    Casting is what costs, so it is done in two passes. The first casts every second pixel of
+    Casting dominates the time, so it is done in two passes. The first casts every second pixel of
     every second row. Where the four rays around a cell hit the same flat face, the pixels within
-    it are known: a flat face has one colour under distant lights, and 1/depth is linear in the
-    picture. The second pass casts the remaining pixels. What is narrower than two pixels can
-    fall between the rays of the first.
+    it follow: a flat face has one colour under distant lights, and 1/depth is linear in the image.
+    The second pass casts the remaining pixels. Objects narrower than two pixels can fall between
+    the rays of the first.
 
-    A ray also costs what it is tried against. So the rays are cast tile by tile, each with only
-    those shapes whose bounding sphere reaches into the tile's cone, and against a copy of the
-    model in which all shapes belong to one body (MuJoCo visits every body for every ray).
-    Together the three take about a third of the time of one plain cast.
+    A ray's time grows with the shapes it is tested against. So the rays are cast tile by tile, each
+    with only those shapes whose bounding sphere intersects the tile's cone, and against a copy of
+    the model with all shapes in one body (MuJoCo visits every body for every ray). Together the
+    three take about a third of the time of one plain cast.
     """
 
     def __init__(
@@ -59,9 +59,9 @@ class RayCamera:
         self._radius = model.geom_rbound.copy()
         self._radius[self._radius <= 0] = np.inf  # planes
 
-        # One more row: index -1, nothing hit.
+        # The last row, index -1, is for rays that hit nothing.
         self._colors = np.vstack([model.geom_rgba[:, :3], scene.sky_rgb]).astype(np.float32)
-        # MuJoCo gives a geom a colour through its material, if it has one.
+        # A geom with a material has the material's colour.
         for geom, material in enumerate(model.geom_matid):
             if material >= 0:
                 self._colors[geom] = model.mat_rgba[material, :3]
@@ -72,7 +72,7 @@ class RayCamera:
         self._to_sun = -direction / np.linalg.norm(direction)
 
     def draw(self, data: mujoco.MjData) -> tuple[np.ndarray, np.ndarray]:
-        """(rgb (H, W, 3) uint8, depth (H, W) float32 m, FAR where there is nothing)."""
+        """(rgb (H, W, 3) uint8, depth (H, W) float32 m, FAR for the background)."""
         rotation = data.cam_xmat[self._camera].reshape(3, 3)
         visible = self._visible(data, rotation, data.cam_xpos[self._camera])
         geom, normal, color, depth = self._cast(data, self._coarse, visible)
@@ -97,7 +97,7 @@ class RayCamera:
     def _flat_cells(self, geom: np.ndarray, normal: np.ndarray) -> np.ndarray:
         """(rows, columns) of the grid: whether the cell right and below is one flat face.
 
-        The last row and column have no such cell; nothing asks for them.
+        The last row and column have no such cell.
         """
         geom = geom.reshape(self._shape)
         normal = np.where(geom[..., None] >= 0, normal.reshape(*self._shape, 3), 0.0)
@@ -124,7 +124,7 @@ class RayCamera:
             self._half_angles[tile] = np.arccos(np.clip((part @ axis).min(), -1.0, 1.0))
 
     def _visible(self, data: mujoco.MjData, rotation: np.ndarray, eye: np.ndarray) -> np.ndarray:
-        """(tiles, geoms) bool: whose bounding sphere reaches into the tile's cone."""
+        """(tiles, geoms) bool: whether the bounding sphere intersects the tile's cone."""
         offset = data.geom_xpos - eye
         distance = np.linalg.norm(offset, axis=1)
         around = distance <= self._radius
@@ -139,7 +139,7 @@ class RayCamera:
     def _cast(
         self, data: mujoco.MjData, pixels: np.ndarray, visible: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Of these pixels: geom (-1: none), normal, colour and depth."""
+        """Geom (-1: none), normal, colour and depth of these pixels."""
         rotation = data.cam_xmat[self._camera].reshape(3, 3)
         eye = data.cam_xpos[self._camera].copy()
         if self._data is not None:
@@ -192,13 +192,13 @@ class RayCamera:
         return np.minimum(color, 255.0, out=color).astype(np.uint8)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Holds no resources."""
 
 
 def _grid(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pixels of the first pass along one side; of each pixel, the one before it and its weight.
+    """Pixels of the first pass along one side; for each pixel, the one before it and its weight.
 
-    The last pixel is always in, so that every pixel lies between two of the first pass.
+    The last pixel is always included, so that every pixel lies between two of the first pass.
     """
     nodes = np.union1d(np.arange(0, size, STRIDE), [size - 1])
     pixels = np.arange(size)
@@ -215,12 +215,12 @@ def _interpolate(values: np.ndarray, cell: np.ndarray, weight: np.ndarray) -> np
 
 
 def _one_body(model: mujoco.MjModel) -> mujoco.MjModel:
-    """The same shapes, all in the world body; the model itself where a shape is a mesh."""
+    """The same shapes in the world body; the model itself if a shape is a mesh."""
     types = [mujoco.mjtGeom(int(kind)) for kind in model.geom_type]
     if any(kind in (mujoco.mjtGeom.mjGEOM_MESH, mujoco.mjtGeom.mjGEOM_HFIELD) for kind in types):
         return model
     spec = mujoco.MjSpec()
-    # The shapes are placed after compilation: a bounding volume tree would be of other places.
+    # The shapes are placed after compilation: a bounding volume tree would be wrong.
     spec.option.disableflags = mujoco.mjtDisableBit.mjDSBL_MIDPHASE
     for kind, size in zip(types, model.geom_size, strict=True):
         spec.worldbody.add_geom(type=kind, size=size)

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What a camera in the scene sees, from the world's `qpos` alone."""
+"""Camera images of the scene, rendered from the world's `qpos` alone."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ BACKENDS = ('auto', *opengl.BACKENDS, 'raycast')
 
 
 class Renderer:
-    """Renders one camera. Use it in the thread that made it, away from the physics process.
+    """Renders one camera, in the thread that created it, outside the physics process.
 
-    The camera frame is optical: z forward, x right, y down; a point (x, y, z) in it is seen at
+    The camera frame is optical: z forward, x right, y down; a point (x, y, z) in it is imaged at
     u = cx + fx x / z, v = cy + fy y / z, where pixel (0, 0) covers u and v from 0 to 1.
 
     Args:
-        width, height: pixels. The vertical field of view is the robot's, so that the horizontal
-            one follows from the shape.
-        backend: `auto` takes the first of egl, osmesa and raycast that works here. All give the
-            same picture within a few levels; only at edges OpenGL may choose another pixel.
+        width, height: pixels. The vertical field of view is the robot's; the horizontal one
+            follows from the aspect ratio.
+        backend: `auto` takes the first of egl, osmesa and raycast that works on this machine. All
+            give the same image within a few levels, except for single pixels at edges.
         camera: the robot's camera name, or `overview`.
-        noise: +-1 level on every pixel, as any real sensor has. Two equal images then mean that
-            the camera is frozen, not that the scene rests.
+        noise: ±1 level on every pixel, as a real sensor has. Two equal images then mean that the
+            camera is frozen, not that the scene is at rest.
 
     Raises:
-        ConfigError: the backend does not work here, or there is no such camera.
+        ConfigError: the backend does not work on this machine, or there is no such camera.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Renderer:
         self._hide_housing()
         self._sky = np.round(255 * np.array(scene.sky_rgb)).astype(np.uint8)
         self._random = np.random.default_rng(seed)
-        # A stock of noise that is read from a random place is as good as new noise, and cheap.
+        # Noise drawn once and read from a random offset is cheaper than new noise.
         self._noise = (
             self._random.integers(-1, 2, width * height * 3 + 8192, dtype=np.int16)
             if noise
@@ -69,9 +69,9 @@ class Renderer:
         self.backend, self._eye = self._open(backend)
 
     def _hide_housing(self) -> None:
-        """A camera does not see the link that it sits in, however the scene has it misplaced.
+        """Hide the link that holds the camera, also when the scene offsets the camera.
 
-        OpenGL would leave out the faces that are seen from behind, the ray caster would not.
+        OpenGL would omit the faces seen from behind, the ray caster would not.
         """
         model = self._model
         holder = model.body_weldid[model.cam_bodyid[model.camera(self.camera).id]]
@@ -85,12 +85,12 @@ class Renderer:
         for candidate in opengl.BACKENDS:
             if backend not in ('auto', candidate):
                 continue
-            reason = 'no such library, or it draws nothing'
+            reason = 'no such library, or it renders nothing'
             if opengl.available(candidate):
                 try:
                     return candidate, OpenGlCamera(self._model, *size, candidate)
                 except (ImportError, RuntimeError, AttributeError) as error:
-                    # E.g. the other OpenGL platform was loaded into this process before.
+                    # E.g. this process has loaded the other OpenGL platform.
                     reason = str(error)
             if backend == candidate:
                 raise ConfigError(
@@ -99,11 +99,11 @@ class Renderer:
         return 'raycast', RayCamera(self._model, self.scene, *size)
 
     def render(self, qpos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Draw the world in the state `World.qpos`.
+        """Render the world in the state `World.qpos`.
 
         Returns:
             rgb (H, W, 3) uint8, and depth (H, W) float32: m along the optical axis, +inf where
-            there is nothing within 20 m (as REP-118 has it).
+            nothing is within 20 m (REP-118).
 
         Raises:
             ValueError: qpos is of another robot or scene, or not finite.
@@ -136,7 +136,7 @@ class Renderer:
         return float(focal), float(focal), self.width / 2, self.height / 2
 
     def close(self) -> None:
-        """Give the graphics context back; the renderer cannot be used afterwards."""
+        """Release the graphics context; the renderer cannot be used afterwards."""
         self._eye.close()
 
     def __enter__(self) -> Renderer:

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What stands around the robot: a table with coloured cubes, the light, how the camera is mounted.
+"""The scene around the robot: a table with coloured cubes, the light, the camera's mounting.
 
 World frame: the robot starts at the origin and looks along +x; y left, z up; the floor is z = 0.
 Lengths in m, angles in rad.
@@ -11,10 +11,11 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -65,7 +66,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Light:
-    """One distant light; `direction` is where its rays go; brightness from 0 to 1."""
+    """One distant light; `direction` is that of its rays; brightness from 0 to 1."""
 
     direction: tuple[float, float, float] = (0.3, -0.4, -1.0)
     diffuse: float = 0.50
@@ -74,7 +75,7 @@ class Light:
 
 @dataclass(frozen=True)
 class CameraOffset:
-    """How far the head camera is off its place in the URDF: in its own optical axes."""
+    """Offset of the head camera from its place in the URDF, in its optical axes."""
 
     position: tuple[float, float, float] = (0.0, 0.0, 0.0)
     rotation: tuple[float, float, float] = (0.0, 0.0, 0.0)  # rotation vector
@@ -96,10 +97,10 @@ def _default_cubes() -> tuple[Cube, ...]:
 
 @dataclass(frozen=True)
 class Scene:
-    """A whole scene. `start_jitter` is how far (rad) each upper-body joint may start off its pose.
+    """A scene. `start_jitter`: largest offset (rad) of each upper-body joint from the start pose.
 
     Raises:
-        ValueError: (from the constructor) what cannot be a scene.
+        ValueError: (from the constructor) a name twice, or an unknown colour.
     """
 
     table: Table = field(default_factory=Table)
@@ -186,7 +187,7 @@ class Scene:
 
     @classmethod
     def from_json(cls, text: str, source: str | os.PathLike[str] = 'scene') -> Scene:
-        """Read what `to_json` wrote.
+        """Read a scene that `to_json` wrote.
 
         Raises:
             ConfigError: with `source` as the file.
@@ -196,24 +197,36 @@ class Scene:
             content = json.loads(text)
         except json.JSONDecodeError as error:
             raise ConfigError(source, f'line {error.lineno}', error.msg, 'valid JSON') from None
-        fields = ConfigReader(source, content)
-        if fields.integer('format') != FORMAT:
-            raise fields.error('format', fields.integer('format'), str(FORMAT))
+        reader = ConfigReader(source, content)
+        if reader.integer('format') != FORMAT:
+            raise reader.error('format', reader.integer('format'), str(FORMAT))
         try:
             scene = cls(
-                table=_read_table(fields.section('table')),
-                cubes=_read_cubes(fields),
-                light=_read_light(fields.section('light')),
-                camera=_read_camera(fields.section('camera')),
-                floor_rgb=_rgb(fields, 'floor_rgb'),
-                sky_rgb=_rgb(fields, 'sky_rgb'),
-                start_jitter=fields.number('start_jitter', lo=0.0, hi=1.0),
+                table=_read(
+                    Table,
+                    reader.section('table'),
+                    height=(0.1, 2.0),
+                    size=(0.05, 5.0),
+                    position=(-5.0, 5.0),
+                    thickness=(0.005, 0.1),
+                ),
+                cubes=_read_cubes(reader),
+                light=_read_light(reader.section('light')),
+                camera=_read(
+                    CameraOffset,
+                    reader.section('camera'),
+                    position=(-0.5, 0.5),
+                    rotation=(-1.0, 1.0),
+                ),
+                floor_rgb=tuple(reader.numbers('floor_rgb', length=3, lo=0.0, hi=1.0)),
+                sky_rgb=tuple(reader.numbers('sky_rgb', length=3, lo=0.0, hi=1.0)),
+                start_jitter=reader.number('start_jitter', lo=0.0, hi=1.0),
             )
         except ConfigError:
             raise
         except ValueError as error:
             raise ConfigError(source, 'cubes', str(error), 'a scene') from None
-        fields.close()
+        reader.close()
         return scene
 
     @classmethod
@@ -256,7 +269,7 @@ def _place_cubes(
     height: float,
 ) -> tuple[Cube, ...]:
     gap = 0.02  # m between the circles around two cubes
-    for _ in range(100):  # whole layouts, because a bad start cannot be repaired
+    for _ in range(100):  # whole layouts: a bad start cannot be corrected
         cubes: list[Cube] = []
         for color in colors:
             size = float(random.uniform(*size_range))
@@ -278,58 +291,41 @@ def _place_cubes(
     raise ValueError(f'{len(colors)} cubes do not fit into x {x_range}, y {y_range}')
 
 
-def _rgb(fields: ConfigReader, key: str) -> tuple[float, float, float]:
-    return tuple(fields.numbers(key, length=3, lo=0.0, hi=1.0))
+def _read(kind: type, reader: ConfigReader, **bounds: tuple[float, float]) -> Any:
+    """A dataclass from the mapping of its fields: texts, and numbers within bounds (or 0 to 1)."""
+    values: dict[str, Any] = {}
+    for item in fields(kind):
+        lo, hi = bounds.get(item.name, (0.0, 1.0))
+        count = str(item.type).count('float')
+        if count == 0:
+            choices = tuple(COLORS) if item.name == 'color' else None
+            values[item.name] = reader.text(item.name, choices=choices)
+        elif count == 1:
+            values[item.name] = reader.number(item.name, lo=lo, hi=hi)
+        else:
+            values[item.name] = tuple(reader.numbers(item.name, length=count, lo=lo, hi=hi))
+    reader.close()
+    return kind(**values)
 
 
-def _read_table(fields: ConfigReader) -> Table:
-    table = Table(
-        height=fields.number('height', lo=0.1, hi=2.0),
-        size=tuple(fields.numbers('size', length=2, lo=0.05, hi=5.0)),
-        position=tuple(fields.numbers('position', length=2, lo=-5.0, hi=5.0)),
-        rgb=_rgb(fields, 'rgb'),
-        thickness=fields.number('thickness', lo=0.005, hi=0.1),
-    )
-    fields.close()
-    return table
-
-
-def _read_cubes(fields: ConfigReader) -> tuple[Cube, ...]:
-    entries = fields.raw('cubes', wanted='a list of cubes')
+def _read_cubes(reader: ConfigReader) -> tuple[Cube, ...]:
+    entries = reader.raw('cubes', wanted='a list of cubes')
     if not isinstance(entries, list):
-        raise fields.error('cubes', entries, 'a list of cubes')
-    cubes = []
-    for i, entry in enumerate(entries):
-        item = ConfigReader(fields.file, entry, fields.path(f'cubes[{i}]'))
-        cubes.append(
-            Cube(
-                name=item.text('name'),
-                color=item.text('color', choices=tuple(COLORS)),
-                size=item.number('size', lo=0.01, hi=0.5),
-                position=tuple(item.numbers('position', length=3, lo=-5.0, hi=5.0)),
-                yaw=item.number('yaw', lo=-7.0, hi=7.0),
-            )
+        raise reader.error('cubes', entries, 'a list of cubes')
+    return tuple(
+        _read(
+            Cube,
+            ConfigReader(reader.file, entry, reader.path(f'cubes[{i}]')),
+            size=(0.01, 0.5),
+            position=(-5.0, 5.0),
+            yaw=(-7.0, 7.0),
         )
-        item.close()
-    return tuple(cubes)
-
-
-def _read_light(fields: ConfigReader) -> Light:
-    light = Light(
-        direction=tuple(fields.numbers('direction', length=3, lo=-10.0, hi=10.0)),
-        diffuse=fields.number('diffuse', lo=0.0, hi=2.0),
-        ambient=fields.number('ambient', lo=0.0, hi=2.0),
+        for i, entry in enumerate(entries)
     )
+
+
+def _read_light(reader: ConfigReader) -> Light:
+    light = _read(Light, reader, direction=(-10.0, 10.0), diffuse=(0.0, 2.0), ambient=(0.0, 2.0))
     if not np.linalg.norm(light.direction) > 1e-6:
-        raise fields.error('direction', list(light.direction), 'a direction')
-    fields.close()
+        raise reader.error('direction', list(light.direction), 'a direction')
     return light
-
-
-def _read_camera(fields: ConfigReader) -> CameraOffset:
-    offset = CameraOffset(
-        position=tuple(fields.numbers('position', length=3, lo=-0.5, hi=0.5)),
-        rotation=tuple(fields.numbers('rotation', length=3, lo=-1.0, hi=1.0)),
-    )
-    fields.close()
-    return offset

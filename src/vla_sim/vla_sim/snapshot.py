@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""`ros2 run vla_sim snapshot --out DIR`: pictures of the simulated robot that is running.
+"""`ros2 run vla_sim snapshot --out DIR`: images of the running simulated robot.
 
-Listens to /sim/scene and /sim/world_state, renders in this process, writes numbered PNGs: overview
-and head camera side by side. `--strip` puts the pictures into one file instead, in a row.
+Subscribes to /sim/scene and /sim/world_state, renders in this process, writes numbered PNGs:
+overview and head camera side by side. `--strip` writes one file with the overviews in a row.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import sys
 import time
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from vla_common.errors import ConfigError
 from vla_robot import load_robot
 from vla_sim.mujoco_model import OVERVIEW
-from vla_sim.renderer import BACKENDS, Renderer
+from vla_sim.renderer import Renderer
 from vla_sim.scene import Scene
+from vla_sim.view_scene import add_camera_arguments, write_image
 
 
 class LiveWorld:
-    """The newest scene and state that the driver told."""
+    """The newest scene and state that the driver published."""
 
     def __init__(self) -> None:
         import rclpy
@@ -35,7 +35,7 @@ class LiveWorld:
         from vla_common import qos
         from vla_interfaces.msg import WorldState
 
-        # Ctrl-C is main's: rclpy would end the context under a wait.
+        # main handles Ctrl-C: rclpy would end the context during a wait.
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         self._rclpy = rclpy
         self._node = Node('watch')
@@ -54,7 +54,7 @@ class LiveWorld:
             self.qpos = np.array(message.qpos)
 
     def wait(self, seconds: float) -> bool:
-        """Listen for `seconds`; return whether a state is known."""
+        """Receive for `seconds`; return whether a state is known."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self._rclpy.spin_once(self._node, timeout_sec=min(0.05, seconds))
@@ -66,9 +66,10 @@ class LiveWorld:
 
 
 def shoot(options: argparse.Namespace) -> str:
-    """Take the pictures that the command line asks for; return what was written, for a person.
+    """Write the images of the command line; return a summary.
 
-    Raises ConfigError if no simulated robot is heard within 10 s.
+    Raises:
+        ConfigError: no simulated robot published within 10 s.
     """
     robot = load_robot(options.robot)
     out = pathlib.Path(options.out)
@@ -85,48 +86,39 @@ def shoot(options: argparse.Namespace) -> str:
             Renderer(robot, world.scene, *size, options.backend, camera)
             for camera in (OVERVIEW, robot.camera.name)
         ]
-        pictures = []
+        images = []
         for index in range(options.count):
             if index:
                 world.wait(options.interval)
-            picture = np.hstack([view.render(world.qpos)[0] for view in views])
+            image = np.hstack([view.render(world.qpos)[0] for view in views])
             if options.strip:
-                pictures.append(picture[:, : options.width])
+                images.append(image[:, : options.width])
             else:
-                write(out / f'{index:04d}.png', picture)
+                write_image(out / f'{index:04d}.png', image)
         for view in views:
             view.close()
     finally:
         world.close()
     if options.strip:
-        write(out, np.hstack(pictures))
-    return f'{options.count} pictures in {out}'
-
-
-def write(file: pathlib.Path, picture: np.ndarray) -> None:
-    """An RGB picture (height, width, 3) as a PNG. Raises ConfigError where it cannot be written."""
-    if not cv2.imwrite(str(file), picture[:, :, ::-1]):
-        raise ConfigError(file, '', 'not writable', 'a place for a PNG file')
+        write_image(out, np.hstack(images))
+    return f'{options.count} images in {out}'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog='snapshot', description=__doc__)
     parser.add_argument('--out', required=True, help='folder for the PNGs; with --strip the file')
-    parser.add_argument('--count', type=int, default=1, help='how many pictures')
+    parser.add_argument('--count', type=int, default=1, help='number of images')
     parser.add_argument('--interval', type=float, default=0.5, help='seconds between two')
     parser.add_argument('--strip', action='store_true', help='one file, overview only')
-    parser.add_argument('--robot', default='humanoid32', help='name or directory')
-    parser.add_argument('--width', type=int, default=640)
-    parser.add_argument('--height', type=int, default=480)
-    parser.add_argument('--backend', default='auto', choices=BACKENDS)
+    add_camera_arguments(parser)
     options = parser.parse_args(arguments)
     try:
         print(shoot(options))
     except (ConfigError, OSError) as error:
-        print(f'watch: {error}', file=sys.stderr)
+        print(f'snapshot: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print('watch: interrupted', file=sys.stderr)
+        print('snapshot: interrupted', file=sys.stderr)
         return 1
     return 0
 

@@ -1,9 +1,10 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""`ros2 run vla_sim view_scene --out scene.png`: what the head camera and the overview see."""
+"""`ros2 run vla_sim view_scene --out scene.png`: a scene by head camera and overview."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -19,7 +20,7 @@ from vla_sim.world import World
 
 
 def picture(world: World, width: int, height: int, backend: str) -> tuple[np.ndarray, str]:
-    """Both cameras side by side, (H, 2 W, 3) rgb uint8, and the backend that drew them."""
+    """Both cameras side by side, (H, 2 W, 3) RGB uint8, and the backend that rendered them."""
     views, used = [], backend
     for camera in (world.robot.camera.name, OVERVIEW):
         with Renderer(world.robot, world.scene, width, height, backend, camera) as renderer:
@@ -28,16 +29,27 @@ def picture(world: World, width: int, height: int, backend: str) -> tuple[np.nda
     return np.hstack(views), used
 
 
+def write_image(file: str | os.PathLike[str], image: np.ndarray) -> None:
+    """Write an RGB image (H, W, 3) as a PNG. Raises ConfigError where it cannot be written."""
+    if not cv2.imwrite(os.fspath(file), image[:, :, ::-1]):
+        raise ConfigError(file, '', 'not writable', 'a place for a PNG file')
+
+
+def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of robot and renderer."""
+    parser.add_argument('--robot', default='humanoid32', help='name or directory')
+    parser.add_argument('--width', type=int, default=640)
+    parser.add_argument('--height', type=int, default=480)
+    parser.add_argument('--backend', default='auto', choices=BACKENDS)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog='view_scene', description=__doc__)
     parser.add_argument('--out', required=True, help='the PNG file to write')
     parser.add_argument('--seed', type=int, help='of a random scene; the default scene without')
     parser.add_argument('--scene', help='a scene file (JSON) instead')
-    parser.add_argument('--robot', default='humanoid32', help='name or directory')
     parser.add_argument('--pose', default='standing', help='a pose of the robot')
-    parser.add_argument('--width', type=int, default=640)
-    parser.add_argument('--height', type=int, default=480)
-    parser.add_argument('--backend', default='auto', choices=BACKENDS)
+    add_camera_arguments(parser)
     options = parser.parse_args(arguments)
     try:
         robot = load_robot(options.robot)
@@ -53,14 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         world = World(robot, scene)
         world.reset(options.pose)
         image, backend = picture(world, options.width, options.height, options.backend)
+        write_image(options.out, image)
     except ConfigError as error:
         print(f'view_scene: {error}', file=sys.stderr)
         return 1
-    if not cv2.imwrite(options.out, image[:, :, ::-1]):
-        print(f'view_scene: cannot write {options.out}', file=sys.stderr)
-        return 1
     cubes = ', '.join(cube.name for cube in scene.cubes) or 'no cubes'
-    print(f'{options.out}: {cubes}; drawn with {backend}, scene {scene.digest}')
+    print(f'{options.out}: {cubes}; rendered with {backend}, scene {scene.digest}')
     return 0
 
 

@@ -1,10 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Physics: the robot at its table, stepped by MuJoCo, with sensors as a real robot has them."""
+"""Physics: the robot at its table, stepped by MuJoCo, with the sensors of a real robot."""
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import dataclass
 
 import mujoco
@@ -13,38 +12,11 @@ import numpy as np
 from vla_robot import Reading, RobotModel
 from vla_sim.mujoco_model import FREE_JOINT, build
 from vla_sim.scene import Scene
+from vla_sim.sensors import SensorNoise, Sensors
 
 _SENSORS = int(mujoco.mjtDisableBit.mjDSBL_SENSOR)
 FALLEN_TILT = 1.0  # rad of the base from upright
-FALLEN_HEIGHT = 0.6  # of the base's height when it stands
-
-
-@dataclass(frozen=True)
-class SensorNoise:
-    """Standard deviations, white: rad, rad/s, Nm, rad, rad/s, m/s^2, N, Nm."""
-
-    position: float = 0.0
-    velocity: float = 0.0
-    effort: float = 0.0
-    orientation: float = 0.0
-    angular_velocity: float = 0.0
-    linear_acceleration: float = 0.0
-    force: float = 0.0
-    torque: float = 0.0
-
-    @classmethod
-    def typical(cls) -> SensorNoise:
-        """About what good encoders, a MEMS IMU and strain-gauge feet have."""
-        return cls(
-            position=2e-4,
-            velocity=5e-3,
-            effort=0.1,
-            orientation=1e-3,
-            angular_velocity=5e-3,
-            linear_acceleration=0.05,
-            force=1.0,
-            torque=0.05,
-        )
+FALLEN_HEIGHT = 0.6  # of the base's standing height
 
 
 @dataclass(frozen=True)
@@ -69,8 +41,7 @@ class World:
 
     Args:
         timestep: s per physics step.
-        seed: of the sensor noise and the start jitter; the same seed and the same calls give
-            the same numbers.
+        seed: of sensor noise and start jitter; the same seed and calls give the same numbers.
         sensor_noise: none by default.
         sensor_delay: s; readings are that old (rounded to whole steps).
     """
@@ -90,44 +61,28 @@ class World:
         self.data = mujoco.MjData(self.model)
         self._option = self.model.opt
         self.timestep = timestep
-        self._noise = sensor_noise
         self._seed = seed
         self._random = np.random.default_rng(seed)
-        n = robot.n
         joint_ids = [self.model.joint(name).id for name in robot.joint_names]
         self._q_address = self.model.jnt_qposadr[joint_ids]
         self._free_base = bool(robot.foot_boxes)
         self._base_body = self.model.body(robot.frames['base']).id
         self._base_address = int(self.model.joint(FREE_JOINT).qposadr[0]) if self._free_base else -1
-        # Sensors were added in this order: positions, velocities, efforts, then the rest.
-        self._positions, self._velocities, self._efforts = (
-            slice(k * n, (k + 1) * n) for k in range(3)
-        )
-        self._orientation = self._sensor('orientation')
-        self._angular_velocity = self._sensor('angular_velocity')
-        self._linear_acceleration = self._sensor('linear_acceleration')
-        self._wrenches = [
-            slice(self._sensor(f'{foot}/force').start, self._sensor(f'{foot}/torque').stop)
-            for foot in (('left_foot', 'right_foot') if self._free_base else ())
-        ]
         self._kp, self._kv = robot.servo.kp.copy(), robot.servo.kv.copy()
-        self._zeros = np.zeros(n)
-        self._command = (robot.poses['standing'].copy(), np.zeros(n), np.zeros(n))
+        self._sensors = Sensors(self.model, robot, sensor_noise, round(sensor_delay / timestep))
+        self._zeros = np.zeros(robot.n)
+        self._command = (robot.poses['standing'].copy(), *np.zeros((2, robot.n)))
         self._pushes: list[_Push] = []
-        delay_steps = round(sensor_delay / timestep)
-        self._history: deque[np.ndarray] | None = (
-            deque(maxlen=delay_steps + 1) if delay_steps else None
-        )
         self._standing_height = self._base_height(robot.poses['standing'])
         self.reset()
 
     # -- running ---------------------------------------------------------------------------
 
     def reset(self, pose: str | np.ndarray = 'standing') -> None:
-        """Back to time 0: the robot in a pose (by name, or (n,) rad), its soles on the floor.
+        """Return to time 0: the robot in a pose (by name, or (n,) rad), its soles on the floor.
 
-        The random numbers start again too, so that two runs after a reset are the same. Commands
-        are to hold the start position with the robot's own gains.
+        Random numbers restart too, so that two runs after a reset are the same. The command is to
+        hold the start position with the robot's own gains.
 
         Raises:
             KeyError: no such pose.
@@ -156,12 +111,11 @@ class World:
             count = n
             for push in self._pushes:
                 count = min(count, push.steps_left)
-            if self._history is not None:
+            if self._sensors.delayed:
                 count = 1
             self._advance(count)
             n -= count
-            if self._history is not None:
-                self._history.append(self.data.sensordata.copy())
+            self._sensors.record(self.data)
             if self._pushes:
                 self._advance_pushes(count)
 
@@ -204,7 +158,7 @@ class World:
         self._write_control()
 
     def set_gains(self, kp: np.ndarray, kv: np.ndarray) -> None:
-        """Servo gains, (n,) each or scalars: kp = 0 damps, both 0 is off (limp).
+        """Servo gains, (n,) each or scalars: kp = 0 damps, both 0 is off (passive).
 
         Raises:
             ValueError: negative or not finite.
@@ -221,7 +175,7 @@ class World:
         self._write_control()
 
     def push(self, force: np.ndarray, duration: float, link: str) -> None:
-        """Push a URDF link at its centre of mass: (3,) N in the world frame, from now on.
+        """Push a URDF link at its centre of mass from now on: (3,) N in the world frame.
 
         Raises:
             ValueError: force or duration is not finite, or the link does not exist.
@@ -238,48 +192,11 @@ class World:
     # -- sensors ---------------------------------------------------------------------------
 
     def read(self) -> Reading:
-        """What the sensors say now (or `sensor_delay` ago), with noise; fresh arrays.
+        """The sensors' values now (or `sensor_delay` ago), with noise; new arrays.
 
         MuJoCo's sensors are of the state before the last step.
         """
-        values = (self._history[0] if self._history else self.data.sensordata).copy()
-        if self._noise is not None:
-            self._disturb(values, self._noise)
-        for foot in self._wrenches:
-            # MuJoCo reads what the ankle exerts on the sole; the massless sole passes the ground's
-            # wrench on, so the ground's is the opposite.
-            np.negative(values[foot], out=values[foot])
-        left, right = self._wrenches or (None, None)
-        return Reading(
-            position=values[self._positions],
-            velocity=values[self._velocities],
-            effort=values[self._efforts],
-            orientation=values[self._orientation],
-            angular_velocity=values[self._angular_velocity],
-            linear_acceleration=values[self._linear_acceleration],
-            left_wrench=np.zeros(6) if left is None else values[left],
-            right_wrench=np.zeros(6) if right is None else values[right],
-        )
-
-    def _disturb(self, values: np.ndarray, noise: SensorNoise) -> None:
-        for where, deviation in (
-            (self._positions, noise.position),
-            (self._velocities, noise.velocity),
-            (self._efforts, noise.effort),
-            (self._angular_velocity, noise.angular_velocity),
-            (self._linear_acceleration, noise.linear_acceleration),
-            *(
-                (slice(wrench.start + half, wrench.start + half + 3), deviation)
-                for wrench in self._wrenches
-                for half, deviation in ((0, noise.force), (3, noise.torque))
-            ),
-        ):
-            if deviation > 0.0:
-                part = values[where]
-                part += deviation * self._random.standard_normal(len(part))
-        if noise.orientation > 0.0:
-            error = noise.orientation * self._random.standard_normal(3)
-            mujoco.mju_quatIntegrate(values[self._orientation], error, 1.0)
+        return self._sensors.read(self.data, self._random)
 
     # -- ground truth ----------------------------------------------------------------------
 
@@ -295,7 +212,7 @@ class World:
         return self.data.qvel.copy()
 
     def set_state(self, qpos: np.ndarray, qvel: np.ndarray | None = None) -> None:
-        """Put the world into a state; time goes on.
+        """Set the state of the world; time continues.
 
         Raises:
             ValueError: a wrong shape, or not finite.
@@ -323,7 +240,7 @@ class World:
         return self.data.qpos[self._cube_address(name) :][:3].copy()
 
     def set_cube_position(self, name: str, position: np.ndarray) -> None:
-        """Put a cube somewhere else, at rest and upright.
+        """Move a cube; it is at rest and upright.
 
         Raises:
             KeyError: no such cube.
@@ -359,8 +276,8 @@ class World:
 
     @property
     def contacts(self) -> tuple[Contact, ...]:
-        """Everything that touches, with its force at the last step; not what sleeps (a cube that
-        rests on the table costs nothing until something moves it)."""
+        """All contacts with their force at the last step, except those of sleeping bodies (a cube
+        at rest on the table, until something moves it)."""
         found = []
         wrench = np.zeros(6)
         for i in range(self.data.ncon):
@@ -372,12 +289,6 @@ class World:
 
     # -- inside ----------------------------------------------------------------------------
 
-    def _sensor(self, name: str) -> slice:
-        """Where a sensor's values are."""
-        sensor = self.model.sensor(name)
-        start = int(sensor.adr[0])
-        return slice(start, start + int(sensor.dim[0]))
-
     def _cube_address(self, name: str) -> int:
         self.scene.cube(name)
         return int(self.model.joint(name).qposadr[0])
@@ -385,8 +296,7 @@ class World:
     def _check(self, value: np.ndarray) -> None:
         if value.shape != (self.robot.n,):
             raise ValueError(f'shape {value.shape}, wanted ({self.robot.n},)')
-        # A sum of squares is finite only if every term is (or one is beyond 1e154): the usual case
-        # in a third of the time.
+        # A sum of squares is finite only if every term is (below 1e154): a third of the time.
         if not math.isfinite(value @ value) and not np.isfinite(value).all():
             bad = int(np.flatnonzero(~np.isfinite(value))[0])
             raise ValueError(f'{self.robot.joint_names[bad]}: {value[bad]}, wanted a finite number')
@@ -409,9 +319,7 @@ class World:
 
     def _forward(self) -> None:
         mujoco.mj_forward(self.model, self.data)
-        if self._history is not None:
-            self._history.clear()
-            self._history.append(self.data.sensordata.copy())
+        self._sensors.restart(self.data)
 
     def _apply_pushes(self) -> None:
         self.data.xfrc_applied[:] = 0.0

@@ -18,6 +18,7 @@ from std_srvs.srv import Trigger
 
 from vla_common import qos
 from vla_common.executor_thread import destroy_later
+from vla_common.parameters import flatten
 from vla_common.testing import wait_until
 from vla_common.topics import HEARTBEAT_TOPIC
 from vla_interfaces.msg import InferenceStatus, SupervisorState, Violation
@@ -32,14 +33,8 @@ CONFIG = Path(__file__).parents[3] / 'config' / 'supervisor.yaml'
 def shipped(**changes):
     """The parameters that ship, as node arguments, with slower watchdogs for a busy machine."""
 
-    def flat(values, prefix=''):
-        for key, value in values.items():
-            if isinstance(value, dict):
-                yield from flat(value, f'{prefix}{key}__')
-            else:
-                yield prefix + key, value
-
-    found = dict(flat(yaml.safe_load(CONFIG.read_text())['supervisor']['ros__parameters']))
+    values = yaml.safe_load(CONFIG.read_text())['supervisor']['ros__parameters']
+    found = flatten(values, '__')
     for name in HEARTBEAT_TOPIC:
         found[f'timeouts__{name}'] = 1.0
     found['stall_stop_after'] = 1.0
@@ -369,7 +364,7 @@ def test_of_diagnostics_only_what_a_node_says_of_its_lifecycle_is_read(ros, monk
         read.append(deserialize_message(serialized, kind))
         return read[-1]
 
-    monkeypatch.setattr('vla_supervisor.node.deserialize_message', reading)
+    monkeypatch.setattr('vla_supervisor.messages.deserialize_message', reading)
     node = ros.node(SupervisorNode, **shipped())
     ros.configure(node)
     ros.activate(node)

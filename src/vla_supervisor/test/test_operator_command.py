@@ -34,7 +34,7 @@ def test_commands_walk_the_robot_through_its_modes_and_say_why_not(scene):  # no
     code, out = command('resume')
     assert code == REFUSED
     assert 'resume refused: mode is ESTOP (next: reset)' in out
-    assert 'gone estop_request: e-stop asked for' in out
+    assert 'gone estop_request: e-stop requested' in out
     assert command('status', '--any-mode')[0] == GRANTED
 
     challenge = register(s, 'pad', 0.5, 1.0).challenge

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from vla_common.errors import ConfigError
-from vla_common.parameters import ParameterSchema
+from vla_common.parameters import ParameterSchema, flatten
 from vla_supervisor.settings import settings
 
 ROOT = Path(__file__).parents[3]
@@ -16,21 +16,8 @@ SCHEMA = ParameterSchema.from_file(Path(__file__).parents[1] / 'parameters.yaml'
 STOPS = SimpleNamespace(estop='damp', safe_stop_duration=2.0, supervisor_lost='stand')
 
 
-def flat(values, prefix=''):
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from flat(value, f'{prefix}{key}__')
-        else:
-            yield prefix + key, value
-
-
-SHIPPED = dict(
-    flat(
-        yaml.safe_load((ROOT / 'config' / 'supervisor.yaml').read_text())['supervisor'][
-            'ros__parameters'
-        ]
-    )
-)
+CONFIG = ROOT / 'config' / 'supervisor.yaml'
+SHIPPED = flatten(yaml.safe_load(CONFIG.read_text())['supervisor']['ros__parameters'], '__')
 
 
 def made(stops=STOPS, **changes):

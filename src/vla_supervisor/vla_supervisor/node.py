@@ -154,7 +154,7 @@ class SupervisorNode(VlaLifecycleNode):
         now = steady_now()
         gap, self._awake = now - self._awake, now
         if gap > 2.5 / self.params.publish_rate:
-            self._health.on_stall(gap, now, self._scheduling_delay.tell(gap))
+            self._health.on_stall(gap, now, self._scheduling_delay.describe(gap))
         self._scheduling_delay.mark(now)
         return now
 

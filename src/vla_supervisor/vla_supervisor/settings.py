@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""From the parameter file and robot.yaml to the values that the pure parts take."""
+"""Settings of the supervisor, from the parameters and robot.yaml."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vla_supervisor.lifecycle_manager import Timing
 
 @dataclass(frozen=True)
 class Settings:
-    """All of it."""
+    """Settings of core, health monitor and lifecycle manager."""
 
     core: SupervisorConfig
     limits: HealthLimits
@@ -25,32 +25,21 @@ class Settings:
 
 
 def _stop_limits(place: str, prefix: str, section: Parameters) -> StopLimits:
-    if not section.obey_within < section.slow_within:
-        raise ConfigError(
-            place,
-            f'{prefix}.obey_within',
-            f'{section.obey_within:g}',
-            f'less than {prefix}.slow_within ({section.slow_within:g} s)',
-        )
-    if not section.slow_within < section.rest_within:
-        raise ConfigError(
-            place,
-            f'{prefix}.rest_within',
-            f'{section.rest_within:g}',
-            f'more than {prefix}.slow_within ({section.slow_within:g} s)',
-        )
-    if not section.rest_speed <= section.slow_speed:
-        raise ConfigError(
-            place,
-            f'{prefix}.rest_speed',
-            f'{section.rest_speed:g}',
-            f'at most {prefix}.slow_speed ({section.slow_speed:g} rad/s)',
-        )
-    return section.select(StopLimits)
+    limits = section.select(StopLimits)
+    slow = f'{prefix}.slow_within ({limits.slow_within:g} s)'
+    speed = f'{prefix}.slow_speed ({limits.slow_speed:g} rad/s)'
+    for name, ok, wanted in (
+        ('obey_within', limits.obey_within < limits.slow_within, f'less than {slow}'),
+        ('rest_within', limits.slow_within < limits.rest_within, f'more than {slow}'),
+        ('rest_speed', limits.rest_speed <= limits.slow_speed, f'at most {speed}'),
+    ):
+        if not ok:
+            raise ConfigError(place, f'{prefix}.{name}', f'{getattr(limits, name):g}', wanted)
+    return limits
 
 
 def settings(params: Parameters, stops: Any, place: str) -> Settings:
-    """Check what no single parameter can tell, and sort the parameters into their places.
+    """Check parameters against each other, and group them.
 
     Args:
         params: from `parameters.yaml`.

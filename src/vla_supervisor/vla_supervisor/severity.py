@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from vla_common.levels import Hysteresis
-from vla_common.states import Level
+from vla_common.states import Hysteresis, Level
 from vla_supervisor.conditions import Condition, Reaction, hard
 
 

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Short form of `ros2 run vla_validation adversary --hours 1`, and proof that it can fail."""
+"""Short form of `ros2 run vla_validation adversary --hours 1`, and a proof that it can fail."""
 
 import json
 import pathlib
@@ -27,23 +27,23 @@ def test_chunks_that_drive_the_robot_into_itself_do_not_get_there(physics):
     assert summary['counts'].get('collision', 0) > 0
 
 
-def test_the_attack_finds_a_filter_that_does_not_look(monkeypatch):
+def test_the_attack_finds_a_filter_without_collision_limits(monkeypatch):
     monkeypatch.setattr(BrakingBarriers, 'restrict', lambda self, wanted, low, high, state: wanted)
     summary = attack_self(ROBOT, PARAMETERS, 4.0, seed=2, physics=False)
     assert summary['self_collisions'] > 0
     assert summary['first']
 
 
-def test_the_judge_and_the_filter_see_the_same_distances():
-    judge, kinematics = MujocoOracle(ROBOT), ROBOT.kinematics()
+def test_the_oracle_and_the_filter_compute_the_same_distances():
+    oracle, kinematics = MujocoOracle(ROBOT), ROBOT.kinematics()
     rng = np.random.default_rng(3)
     agreed = 0
     for _ in range(30):
         q = rng.uniform(ROBOT.limits.lower, ROBOT.limits.upper)
-        judge.place(q)
+        oracle.place(q)
         kinematics.update(q)
         least = kinematics.distances().min()
-        distance, pair = judge.nearest()
+        distance, pair = oracle.nearest()
         if 0.0 < least < 0.05:
             agreed += 1
             assert distance == pytest.approx(least, abs=1e-6)

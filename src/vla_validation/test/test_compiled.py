@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What is compiled is what the source says; a source that is not what was built is what runs."""
+"""The compiled modules equal their sources; a source that was edited since runs instead."""
 
 import os
 import pathlib
@@ -49,7 +49,7 @@ print(len(not_compiled()), sorted(changed), sent.hexdigest())
 
 def run(code: str, plain: bool, folder: pathlib.Path) -> str:
     environment = dict(os.environ, VLA_SAFETY_PLAIN='1' if plain else '')
-    # Where a process runs is where it looks for modules first.
+    # A process looks for modules first where it runs.
     return subprocess.run(
         [sys.executable, '-c', code],
         env=environment,
@@ -61,7 +61,7 @@ def run(code: str, plain: bool, folder: pathlib.Path) -> str:
     ).stdout.strip()
 
 
-def test_what_was_built_is_what_runs():
+def test_the_built_modules_run():
     assert not_compiled() == [], 'colcon build --packages-select vla_safety'
 
 
@@ -73,7 +73,7 @@ def test_compiled_and_plain_send_the_same_commands_to_the_last_bit(tmp_path):
     assert compiled.partition(' ')[2] == plain.partition(' ')[2]
 
 
-def test_a_source_that_is_not_what_was_built_runs_as_it_stands_whatever_the_files_times(tmp_path):
+def test_a_source_edited_since_the_build_runs_instead_whatever_the_file_times(tmp_path):
     copy = tmp_path / 'vla_safety'
     shutil.copytree(
         pathlib.Path(vla_safety.__file__).parent, copy, ignore=shutil.ignore_patterns('__pycache__')
@@ -102,7 +102,7 @@ def test_arrays_of_another_size_are_an_exception():
 
 
 @pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf])
-def test_bounds_of_what_is_not_a_number_are_the_full_brake(bad):
+def test_bounds_with_a_nan_or_infinity_are_the_full_brake(bad):
     limits = np.array([[-1.0], [1.0], [2.0], [10.0]])
     bounds, window = np.zeros((3, 1)), np.full((2, 1), bad)
     joints.bound(

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Robots at a server whose engine dies on purpose; the commands; Ray Serve, where it is there."""
+"""Robots at a server whose engine dies on purpose; the command; Ray Serve where it is installed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROBOT = 'humanoid32'
 
 
 class MortalEngine(LocalEngine):
-    """Killed, it answers nobody until it is back."""
+    """Killed, it answers no request until it is back."""
 
     dead = False
 
@@ -115,25 +115,25 @@ def test_robot_is_lost_that_is_silent_for_too_long_or_does_not_come_back():
 
 
 @pytest.mark.parametrize(
-    ('arguments', 'told'),
+    ('arguments', 'message'),
     [
         (('--bundle', '/nowhere'), '--bundle: found /nowhere'),
         (('--host', '256.0.0.1'), '--host 256.0.0.1'),
         (('--engine', 'local', '--device', 'cuda:0'), 'device: found cuda:0'),
     ],
 )
-def test_server_that_cannot_be_says_why(bundle, arguments, told, capsys):
+def test_server_that_cannot_start_reports_why(bundle, arguments, message, capsys):
     assert serve.main(['--bundle', bundle, '--port', '0', '--workers', '1', *arguments]) == 1
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
-def test_without_ray_it_is_said_how_to_install_it(bundle, monkeypatch):
+def test_without_ray_the_error_says_how_to_install_it(bundle, monkeypatch):
     monkeypatch.setitem(sys.modules, 'ray', None)
     with pytest.raises(ConfigError, match='pip install -r environment/fleet.in'):
         start_engine('ray', bundle, ROBOT, 'cpu', RayParameters())
 
 
-def test_what_does_not_start_is_given_up_with_what_it_said_last():
+def test_what_does_not_start_is_given_up_with_its_last_message():
     with pytest.raises(ConfigError, match=r'2 workers: found not there after 0.05 s \(no GPU\)'):
         within(0.05, '2 workers', lambda: time.sleep(3.0), lambda: 'no GPU')
     with pytest.raises(ZeroDivisionError):
@@ -153,8 +153,8 @@ def test_ray_serves_a_fleet_and_outlives_its_killed_workers(bundle):
             found = load(url, engine.metadata, ROBOT, 4, 2.0, 20.0)
             assert found['throughput_hz'] > 1.0
             for count in (1, 2):
-                drill = kill(url, engine.pids()[:count], ROBOT, 4)
-                assert drill['served_again'] == 4
-                assert drill['in_ready_again'] == drill['fell_back']
+                outcome = kill(url, engine.pids()[:count], ROBOT, 4)
+                assert outcome['served_again'] == 4
+                assert outcome['in_ready_again'] == outcome['fell_back']
     finally:
         engine.close()

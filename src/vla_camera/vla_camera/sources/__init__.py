@@ -1,4 +1,17 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The kinds of camera, one file each."""
+"""Camera sources by name: one file and one line each, here or in a package of your own.
 
-SOURCES = ('mujoco', 'replay', 'usb', 'realsense')
+A package of your own adds one as an entry point of the group `vla.cameras`.
+"""
+
+from vla_common.registry import Registry
+
+SOURCES = Registry(
+    'vla.cameras',
+    {
+        'mujoco': 'vla_camera.sources.mujoco:MujocoSource',
+        'replay': 'vla_camera.sources.replay:ReplaySource',
+        'usb': 'vla_camera.sources.usb:UsbSource',
+        'realsense': 'vla_camera.sources.realsense:RealSenseSource',
+    },
+)

@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The simulated camera: renders /sim/world_state with the scene of /sim/scene.
 
-Runs in the camera's process, not in that of the physics: a rendered frame would delay its steps.
-Only states that carry the digest of the scene at hand are drawn. Without states, no picture.
+It runs in the camera's process: rendering in the physics process would delay its steps. Only states
+with the digest of the present scene are rendered. Without states there is no image.
 """
 
 from __future__ import annotations
@@ -10,18 +10,25 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from vla_camera.source import Calibration, CameraFacts, DeviceLostError, Frame
+from vla_camera.source import Calibration, CameraFacts, DeviceLostError, Frame, Source
+from vla_common import topics
 from vla_common.clock import steady_now
 from vla_common.errors import ConfigError
 from vla_sim import Renderer, Scene
 
+RATE = 16.0
+"""Hz; at least 15 are promised."""
 
-class MujocoSource:
-    """width, height: pixels. rate: Hz at most. scene_arrived and state_arrived are called by the
-    node, in another thread."""
+
+class MujocoSource(Source):
+    """width, height: pixels. rate: Hz at most. on_scene and on_state are called in another
+    thread."""
+
+    reopen_silent = False
 
     def __init__(
         self,
@@ -52,9 +59,22 @@ class MujocoSource:
         self.refused = 0
         self.render_s = 0.0
 
-    # -- from the node's thread ------------------------------------------------------------------
+    @classmethod
+    def from_parameters(cls, params: Any, robot: Any) -> MujocoSource:
+        p, camera = params, robot.camera
+        width, height = p.width or camera.width, p.height or camera.height
+        return cls(robot, width, height, p.rate or RATE, backend=p.backend, depth=p.depth)
 
-    def scene_arrived(self, text: str) -> None:
+    @classmethod
+    def device_parameter(cls, params: Any) -> tuple[str, str]:
+        return 'source', 'a simulated camera'
+
+    def connect(self, node: Any) -> None:
+        node.subscribe(topics.SCENE, lambda message: self.on_scene(message.data), always=True)
+        fields = ('qpos', 'scene_digest', 'header.stamp')
+        node.subscribe_fields(topics.WORLD_STATE, fields, self.on_state)
+
+    def on_scene(self, text: str) -> None:
         try:
             scene, error = Scene.from_json(text), ''
         except ConfigError as refused:
@@ -63,7 +83,7 @@ class MujocoSource:
             self._scene, self._scene_error = scene, error
             self._arrived.notify_all()
 
-    def state_arrived(self, qpos: np.ndarray, scene_digest: str, stamp_ns: int) -> None:
+    def on_state(self, qpos: np.ndarray, scene_digest: str, stamp_ns: int) -> None:
         qpos = np.array(qpos, float)
         with self._arrived:
             if not np.isfinite(qpos).all():
@@ -74,7 +94,7 @@ class MujocoSource:
 
     @property
     def waiting_for(self) -> str:
-        """Why there is no picture; empty if there is nothing to say."""
+        """Why there is no image; empty for no reason."""
         with self._arrived:
             if self._scene_error:
                 return self._scene_error
@@ -91,14 +111,12 @@ class MujocoSource:
 
     @property
     def backend(self) -> str:
-        """Of the renderer; the wished one before the first scene."""
+        """Of the renderer; the requested one before the first scene."""
         return self._renderer.backend if self._renderer is not None else self._backend
 
-    # -- Source ------------------------------------------------------------------------------------
-
     def open(self) -> CameraFacts:
-        # Drawn with once the scene is known; made now, so that a backend that does not work here is
-        # told at configure.
+        # Renders once the scene is known; created now, so that a backend that does not work is
+        # reported at configure.
         width, height = self._size
         with Renderer(self._robot, Scene.default(), width, height, backend=self._backend) as trial:
             fx, fy, cx, cy = trial.intrinsics
@@ -138,7 +156,6 @@ class MujocoSource:
         return Frame(color, depth if self._depth else None, stamp_ns)
 
     def discard(self) -> None:
-        """What the world was like before is not what the camera sees now."""
         with self._arrived:
             self._state = None
 
@@ -168,7 +185,7 @@ class MujocoSource:
         return True
 
     def _renderer_for(self, scene: Scene) -> Renderer:
-        """Made here, because OpenGL belongs to the thread that made it."""
+        """Created here, because an OpenGL context belongs to the thread that created it."""
         if self._renderer is None or self._drawn_scene is not scene:
             self.close()
             width, height = self._size

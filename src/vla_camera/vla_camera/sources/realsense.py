@@ -1,8 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Intel RealSense: colour, depth aligned to colour, intrinsics; a camera or a recording (.db3).
 
-pyrealsense2 is imported when the source is opened: nobody else needs it, and it needs
-libusb-1.0 from the system.
+pyrealsense2 is imported when the source is opened; it needs libusb-1.0 from the system.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from vla_camera.source import (
     DeviceLostError,
     DeviceMissingError,
     Frame,
+    Source,
     SourceEndedError,
 )
 
@@ -31,10 +31,11 @@ MODELS = {
     'kannala_brandt4': 'equidistant',
 }
 TIME_TOLERANCE_NS = 500_000_000
+RECORDING = '.db3'
 
 
 def import_realsense() -> Any:
-    """Raise DeviceMissingError, saying what to install."""
+    """The module; DeviceMissingError names what to install."""
     try:
         import pyrealsense2
     except ImportError as error:
@@ -45,10 +46,10 @@ def import_realsense() -> Any:
     return pyrealsense2
 
 
-class RealSenseSource:
+class RealSenseSource(Source):
     """serial: of the camera, empty for the first. recording: a file instead of a camera. width,
-    height, rate: of both streams, 0 for the camera's own. loop: the recording begins again.
-    context: an rs.context with other devices than those of USB; tests put one in.
+    height, rate: of both streams, 0 for the camera's own. loop: the recording restarts.
+    context: an rs.context with other devices than those of USB, for tests.
     """
 
     def __init__(
@@ -75,6 +76,26 @@ class RealSenseSource:
         self._last_number = -1
         self._period_ms = 0.0
         self._playback: Any = None
+
+    @classmethod
+    def from_parameters(cls, params: Any, robot: Any) -> RealSenseSource:
+        p = params
+        recorded = p.device.endswith(RECORDING)
+        return cls(
+            '' if recorded else p.device,
+            p.width,
+            p.height,
+            p.rate,
+            recording=p.path or (p.device if recorded else ''),
+            loop=p.loop,
+            depth=p.depth,
+        )
+
+    @classmethod
+    def device_parameter(cls, params: Any) -> tuple[str, str]:
+        if params.path:
+            return 'path', f'a recording ({RECORDING})'
+        return 'device', f'serial number of a RealSense, or a recording ({RECORDING})'
 
     def open(self) -> CameraFacts:
         self.close()
@@ -123,7 +144,7 @@ class RealSenseSource:
             return None
         number = color.get_frame_number()
         if number == self._last_number:
-            return None  # depth came anew, the colour did not
+            return None  # new depth, old color
         self._last_number = number
         meters = None
         if depth and abs(depth.get_timestamp() - color.get_timestamp()) < self._period_ms:
@@ -131,11 +152,11 @@ class RealSenseSource:
             counts = np.asanyarray(depth.get_data())
             meters = counts.astype(np.float32) * np.float32(depth.get_units())
             meters[counts == 0] = np.nan
-        # The frame's memory belongs to librealsense's pool: copied before it is given back.
+        # The memory belongs to librealsense's pool: copied before it is returned.
         return Frame(np.array(color.get_data(), np.uint8), meters, self._stamp(color))
 
     def discard(self) -> None:
-        """librealsense queues some frames for whoever asks next."""
+        """Drop what librealsense has queued."""
         if self._pipeline is not None and self._playback is None:
             try:
                 while self._pipeline.poll_for_frames():
@@ -143,15 +164,12 @@ class RealSenseSource:
             except RuntimeError as error:
                 raise DeviceLostError(f'RealSense: {error}') from error
 
-    def notes(self) -> dict[str, str]:
-        return {}
-
     def close(self) -> None:
         if self._pipeline is not None:
             try:
                 self._pipeline.stop()
             except RuntimeError:
-                pass  # it was lost, so it is stopped
+                pass  # a lost device is stopped already
         self._pipeline = self._align = self._playback = None
         self._last_number = -1
 
@@ -172,8 +190,8 @@ class RealSenseSource:
             config.enable_stream(rs.stream.depth, -1, width, height, rs.format.z16, rate)
 
     def _use_recording(self, rs: Any, config: Any) -> None:
-        # librealsense hangs or throws what it likes for other files.
-        if not self._recording.endswith('.db3'):
+        # librealsense hangs on other files, or raises anything.
+        if not self._recording.endswith(RECORDING):
             raise DeviceMissingError(f'{self._recording}: a recording is named *.db3')
         try:
             open(self._recording, 'rb').close()
@@ -199,8 +217,8 @@ class RealSenseSource:
             self._playback = device.as_playback()
         name = device.get_info(rs.camera_info.name)
         serial = device.get_info(rs.camera_info.serial_number)
-        # Depth is shown with a colour frame of the same instant only. librealsense pairs them
-        # freely when one of them is missing, e.g. where a recording begins again.
+        # Depth is delivered only with a color frame of the same instant. librealsense pairs them
+        # freely when one is missing, e.g. where a recording restarts.
         self._period_ms = 1000.0 / color.fps()
         i = color.get_intrinsics()
         lens = str(i.model).rsplit('.', 1)[-1]
@@ -213,7 +231,7 @@ class RealSenseSource:
         )
 
     def _stamp(self, frame: Any) -> int:
-        """The camera's own time where it is the system's clock, else the time of arrival."""
+        """The camera's time where it is on the system clock, else the arrival time."""
         stamp = now = time.time_ns()
         if self._playback is None:
             domain = frame.get_frame_timestamp_domain()
@@ -221,9 +239,9 @@ class RealSenseSource:
                 self._rs.timestamp_domain.global_time,
                 self._rs.timestamp_domain.system_time,
             ):
-                told = round(frame.get_timestamp() * 1e6)
-                if 0 <= now - told <= TIME_TOLERANCE_NS:
-                    stamp = told
+                reported = round(frame.get_timestamp() * 1e6)
+                if 0 <= now - reported <= TIME_TOLERANCE_NS:
+                    stamp = reported
         # The estimate of the camera's clock wanders; the frame is new by its number.
         self._last_ns = max(stamp, self._last_ns + 1)
         return self._last_ns
@@ -234,7 +252,7 @@ class RealSenseSource:
 
 
 def _found(rs: Any, context: Any) -> str:
-    """What is connected, for error messages."""
+    """The connected devices, for error messages."""
     wanted = (rs.camera_info.name, rs.camera_info.serial_number)
     devices = [' '.join(d.get_info(i) for i in wanted) for d in context.query_devices()]
     return f'connected: {", ".join(devices) or "none"}'

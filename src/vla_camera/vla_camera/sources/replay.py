@@ -1,13 +1,14 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Pictures from a folder, sorted by name, or from a video, at a fixed rate.
+"""Images from a folder, sorted by name, or from a video, at a fixed rate.
 
-They are stamped with the time at which they are shown.
+They are stamped with the time at which they are delivered.
 """
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from vla_camera.source import (
     DeviceLostError,
     DeviceMissingError,
     Frame,
+    Source,
     SourceEndedError,
 )
 from vla_common.clock import steady_now
@@ -25,8 +27,16 @@ from vla_common.clock import steady_now
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
 
 
-class ReplaySource:
-    """rate: Hz; 0 takes the video's own, 30 for a folder. loop: from the beginning again."""
+class ReplaySource(Source):
+    """rate: Hz; 0 takes the video's own, 30 for a folder. loop: restart at the end."""
+
+    @classmethod
+    def from_parameters(cls, params: Any, robot: Any) -> ReplaySource:
+        return cls(params.path, params.rate, params.loop)
+
+    @classmethod
+    def device_parameter(cls, params: Any) -> tuple[str, str]:
+        return 'path', 'a folder of images of one size, or a video file'
 
     def __init__(self, path: str, rate: float, loop: bool) -> None:
         self._path = Path(path).expanduser()
@@ -63,16 +73,12 @@ class ReplaySource:
         if wait > 0.0:
             time.sleep(wait)
         color = self._next()
-        # A late frame is not made up for by a burst.
+        # A late frame is not followed by a burst.
         self._due = max(self._due + self._period, steady_now())
         return Frame(color, None, time.time_ns())
 
     def discard(self) -> None:
-        """Nothing waits: a recording stands still while nobody asks."""
         self._due = max(self._due, steady_now())
-
-    def notes(self) -> dict[str, str]:
-        return {}
 
     def close(self) -> None:
         if self._video is not None:
@@ -87,7 +93,7 @@ class ReplaySource:
                 f'{self._path}: {len(every)} files, none of them an image ({", ".join(SUFFIXES)})'
             )
         self._index = 0
-        # All of them now: what cannot be shown is told at configure, not in the middle of a run.
+        # All of them now: an unreadable one is reported at configure, not in the middle of a run.
         first = _read(self._files[0])
         for file in self._files[1:]:
             _check_size(file, _read(file), first.shape)

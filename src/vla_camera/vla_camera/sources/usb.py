@@ -7,10 +7,18 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 
-from vla_camera.source import Calibration, CameraFacts, DeviceLostError, DeviceMissingError, Frame
+from vla_camera.source import (
+    Calibration,
+    CameraFacts,
+    DeviceLostError,
+    DeviceMissingError,
+    Frame,
+    Source,
+)
 
 QUEUED = 8
 
@@ -20,9 +28,9 @@ def open_device(device: str) -> cv2.VideoCapture:
     return cv2.VideoCapture(int(device) if device.isdigit() else device, cv2.CAP_V4L2)
 
 
-class UsbSource:
-    """device: index or path, empty for the first. width, height, rate: asked for, 0 for its own;
-    what the device made of it is in the facts. capture: opens the device; tests put in their own.
+class UsbSource(Source):
+    """device: index or path, empty for the first. width, height, rate: requested, 0 for the
+    device's own; the facts hold the actual ones. capture: opens the device, for tests.
     """
 
     def __init__(
@@ -38,6 +46,14 @@ class UsbSource:
         self._capture = capture
         self._video: cv2.VideoCapture | None = None
 
+    @classmethod
+    def from_parameters(cls, params: Any, robot: Any) -> UsbSource:
+        return cls(params.device, params.width, params.height, params.rate)
+
+    @classmethod
+    def device_parameter(cls, params: Any) -> tuple[str, str]:
+        return 'device', 'index or path of a USB camera'
+
     def open(self) -> CameraFacts:
         self.close()
         video = self._capture(self._device)
@@ -51,7 +67,7 @@ class UsbSource:
             video.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
         if rate:
             video.set(cv2.CAP_PROP_FPS, rate)
-        # One frame waiting at most: what leaves is what is seen now. Not every driver obeys.
+        # At most one frame waits, so that frames are recent. Not every driver obeys.
         video.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         ok, first = video.read()
         if not ok:
@@ -67,8 +83,8 @@ class UsbSource:
         )
 
     def grab(self, timeout: float) -> Frame | None:
-        # VideoCapture.read has a timeout of its own (10 s in V4L2); the node's stall detection
-        # does not depend on it.
+        # VideoCapture.read has its own timeout (10 s in V4L2); the node's stall detection does not
+        # depend on it.
         if self._video is None:
             raise DeviceLostError(f'USB camera {self._device} is not open')
         if not self._video.grab():
@@ -80,16 +96,13 @@ class UsbSource:
         return Frame(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), None, stamp_ns)
 
     def discard(self) -> None:
-        """Take what V4L2 has queued (4 frames by default): a queued one comes without waiting."""
+        """Take what V4L2 has queued (4 frames by default): queued ones arrive without delay."""
         for _ in range(QUEUED):
             began = time.monotonic()
             if self._video is None or not self._video.grab():
-                return  # grab() tells
+                return  # grab() reports it
             if time.monotonic() - began > 0.005:
                 return
-
-    def notes(self) -> dict[str, str]:
-        return {}
 
     def close(self) -> None:
         if self._video is not None:

@@ -1,2 +1,2 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The commands of this package, one module each."""
+"""The verbs of this package, one module each."""

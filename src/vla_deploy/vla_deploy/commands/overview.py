@@ -1,32 +1,29 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""`ros2 run vla_deploy help`: what the verbs are, and where to begin."""
+"""`ros2 run vla_deploy help`: overview of the verbs."""
 
 from __future__ import annotations
 
-import sys
-
 VERBS = {
-    'from data to a policy': {
-        'reproduce': 'the next four in one command, as the shipped policy was made',
-        'collect': 'demonstrations in the simulator, as a LeRobot dataset',
-        'train': 'a policy from a dataset; also fine-tuning (--init)',
-        'export': 'a training run, or a module of your own, becomes a policy bundle',
-        'evaluate': 'success of a bundle in simulated scenes',
+    'from data to a bundle': {
+        'reproduce': 'collect, train, export and evaluate in one command',
+        'export': 'a training run, or a module of yours, becomes a policy bundle',
     },
-    'from a bundle to one that fits your computer': {
-        'tune': 'the whole way: tries what there is, verifies, races, leaves the best and a report',
-        'verify': 'is it still the same policy? by its answers, or by what it gets done',
+    'a faster or smaller bundle': {
+        'tune': 'tries all of these, verifies and times them, writes the best and a report',
         'optimise': 'the same arithmetic in fewer steps',
         'quantise': 'fewer bits',
         'prune': 'fewer weights',
-        'benchmark': 'bundles timed against each other',
-        'compare': 'two policies on the same observations and scenes; or in the shadow of a robot',
     },
-    'which computer, and for it': {
+    'comparison': {
+        'verify': 'is it still the same policy? by its answers, or in closed loop',
+        'benchmark': 'latency of bundles, timed in turns',
+        'compare': 'two policies on the same observations and scenes; or in shadow mode',
+    },
+    'computers': {
         'size': 'which computer is fast enough, before you buy it; writes its launch profile',
         'edge': 'a bundle for a Raspberry Pi, an N100, a NUC, a Jetson or a Coral',
         'build-engine': 'a TensorRT engine, on the GPU that will run it',
-        'pipeline': 'a network that fits no one device, in stages over several',
+        'pipeline': 'a network that fits no single device, in stages over several',
     },
 }
 
@@ -39,12 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
         for verb, does in verbs.items():
             print(f'  {verb:13} {does}')
     print(
-        '\nto begin with:\n'
+        '\nfirst steps:\n'
         '  ros2 run vla_deploy tune --bundle models/humanoid_vla --target cpu --quick\n'
         '  ros2 launch vla_bringup humanoid.launch.py policy:=$PWD/out/tune/humanoid_vla/best'
     )
     return 0
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -1,14 +1,14 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""`ros2 run vla_deploy reproduce`: the shipped bundle from nothing, in one command."""
+"""`ros2 run vla_deploy reproduce`: collect, train, export and evaluate in one command."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
-from vla_common.terminal import console, guarded, parser, positive
-from vla_deploy.export_run import export_bundle
+from vla_common.terminal import console, parser, positive
+from vla_deploy.commands import verb
+from vla_deploy.exporting import export_run
 from vla_models.commands.collect import collect
 from vla_models.commands.evaluate import evaluate
 from vla_models.commands.train import train
@@ -28,10 +28,10 @@ def reproduce(
     parameters: str | None = None,
     duration: float | None = None,
 ) -> dict:
-    """collect, train, export, evaluate in `out`/{data,run,bundle}; returns the evaluation."""
+    """Collect, train, export and evaluate in `out`/{data,run,bundle}; returns the evaluation."""
     collect(robot, episodes, out / 'data', seed, jobs, parameters)
     train(out / 'data', out / 'run', options)
-    export_bundle(out / 'run', out / 'bundle')
+    export_run(out / 'run', out / 'bundle')
     how = {} if duration is None else {'duration': duration}
     result = evaluate(
         out / 'bundle', scenes, seed + 1, jobs=jobs, robot=robot, parameters=parameters, **how
@@ -45,7 +45,7 @@ def _run(arguments: list[str] | None) -> int:
     p = parser(
         'vla_deploy reproduce',
         'Collect, train, export and evaluate: OUT/data, OUT/run, OUT/bundle, OUT/evaluation.json.',
-        'Each part goes on where it was interrupted. The defaults are those of the shipped bundle.'
+        'An interrupted part is continued. The defaults are those of the shipped bundle.'
         '\n\nexample:\n  ros2 run vla_deploy reproduce --out /tmp/vla --jobs 2',
     )
     p.add_argument('--out', type=Path, required=True, metavar='DIR')
@@ -53,28 +53,13 @@ def _run(arguments: list[str] | None) -> int:
     p.add_argument('--minutes', type=float, default=40.0, help='of training (default 40)')
     p.add_argument('--epochs', type=positive, default=40, help='at most (default 40)')
     p.add_argument('--scenes', type=positive, default=250, help='to evaluate (default 250)')
-    p.add_argument('--seed', type=int, default=0)
-    p.add_argument('--jobs', type=positive, default=1, help='processes to collect and evaluate')
-    p.add_argument('--threads', type=positive, default=2, help='to train')
-    p.add_argument('--robot', default='humanoid32')
+    verb.add_options(p, 'seed', 'jobs', 'robot', threads=2)
     a = p.parse_args(arguments)
     options = TrainingOptions(epochs=a.epochs, minutes=a.minutes, threads=a.threads, seed=a.seed)
-    result = reproduce(
-        a.out,
-        episodes=a.episodes,
-        options=options,
-        scenes=a.scenes,
-        seed=a.seed,
-        jobs=a.jobs,
-        robot=a.robot,
-    )
+    how = {'episodes': a.episodes, 'options': options, 'scenes': a.scenes, 'seed': a.seed}
+    result = reproduce(a.out, **how, jobs=a.jobs, robot=a.robot)
     console.print(markdown_of(result))
     return 0
 
 
-def main(arguments: list[str] | None = None) -> int:
-    return guarded(_run, arguments)
-
-
-if __name__ == '__main__':
-    sys.exit(main())
+main = verb.plain(_run)

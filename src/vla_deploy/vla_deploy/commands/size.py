@@ -1,10 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""`ros2 run vla_deploy size`: which computer can run this bundle, and how it is set up for it."""
+"""`ros2 run vla_deploy size`: computers that can run this bundle, and their launch profiles."""
 
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import psutil
@@ -12,12 +11,12 @@ from rich import box
 from rich.table import Table
 
 from vla_common.errors import ConfigError
-from vla_common.terminal import console, guarded, parser, positive, progress
-from vla_deploy.atomic_io import as_json
+from vla_common.terminal import console, parser, progress
+from vla_deploy.commands import verb
 from vla_deploy.observations import observations_for, tensors_of
 from vla_deploy.sizing.advice import Advice, Fits, advise, ranked, this_machine
-from vla_deploy.sizing.calibration import USUAL, RooflineCalibration, calibrate
-from vla_deploy.sizing.deployment import bundle_for, usual_rate, write_profile
+from vla_deploy.sizing.calibration import DEFAULT_CALIBRATION, RooflineCalibration, calibrate
+from vla_deploy.sizing.deployment import bundle_for, default_rate, write_profile
 from vla_deploy.sizing.graph_cost import cost_of_bundle
 from vla_deploy.sizing.hardware import load_device, shipped
 from vla_deploy.sizing.report import to_dict, write_report
@@ -26,18 +25,18 @@ from vla_policy.bundle.bundle import load_bundle
 from vla_robot import load_robot
 
 EPILOG = """\
-Counts the arithmetic and the bytes of every operator of the bundle's ONNX graph, and asks for each
-computer: does it fit into the memory, how long will a chunk take (a range), what binds (compute,
-memory bandwidth, starting operators, memory size), which precision is enough. The computers are
-data: vla_models/bench/fitting/hardware/*.yaml, each figure with its source; a file of your own goes
-as --device my_board.yaml.
+Counts the arithmetic and bytes of every operator of the bundle's ONNX graph, and estimates for each
+computer: does it fit into memory, how long does a chunk take (a range), what binds (compute, memory
+bandwidth, starting operators, memory size), which precision is enough. The computers are data:
+vla_deploy/sizing/hardware/*.yaml, each figure with its source; --device my_board.yaml loads a file
+of yours.
 
-Peak rates are never reached. --calibrate measures what share of them this machine reaches with this
-bundle (processor time, one thread) and writes calibration.json; --calibration FILE uses one that
-was measured before. Other computers get that share with a factor of 2 each way.
+Peak rates are never reached. --calibrate measures the share that this machine reaches with this
+bundle (processor time, one thread) and writes calibration.json; --calibration FILE uses an earlier
+one. Other computers get that share with a factor of 2 each way.
 
-What is left in --out: report.md with pictures, fit.json, and profiles/<computer>.yaml for each
-computer that is fast enough: a parameter file for the launch.
+Written to --out: report.md with charts, fit.json, and profiles/<computer>.yaml for each computer
+that is fast enough: a parameter file for the launch.
 
 examples:
   ros2 run vla_deploy size --bundle models/humanoid_vla --calibrate
@@ -47,11 +46,11 @@ examples:
 
 
 def _calibration(a, cost) -> tuple[RooflineCalibration, bool]:
-    """The one to use, and whether it is of this machine and this bundle."""
+    """The calibration to use, and whether it is of this machine and this bundle."""
     if a.calibration:
         return RooflineCalibration.load(a.calibration), False
     if not a.calibrate:
-        return USUAL, False
+        return DEFAULT_CALIBRATION, False
     robot = load_robot(a.robot)
     bundle = load_bundle(a.bundle, robot, accept_failed=True)
     recording = observations_for(a.observations, robot, bundle.tasks, 4)
@@ -83,26 +82,22 @@ def _table(advice: list[Advice]) -> Table:
 
 
 def _run(arguments: list[str] | None) -> int:
-    p = parser(
-        'vla_deploy size', 'Find the computer that a policy bundle fits, before buying one.', EPILOG
-    )
+    what = 'Find the computers that a policy bundle fits.'
+    p = parser('vla_deploy size', what, EPILOG)
     p.add_argument('--bundle', type=Path, metavar='DIR', help='policy bundle')
     p.add_argument(
         '--device', nargs='+', default=[], metavar='NAME', help='names or files (default: all)'
     )
-    p.add_argument('--list', action='store_true', help='name the computers known here')
-    usual = usual_rate()
+    p.add_argument('--list', action='store_true', help='list the computers that ship')
+    usual = default_rate()
     p.add_argument(
         '--rate', type=float, default=usual, help=f"chunks a second (default {usual:g}, the node's)"
     )
     p.add_argument('--out', type=Path, metavar='DIR', help='default: out/fit/<bundle>')
     p.add_argument('--profiles', type=Path, metavar='DIR', help='default: profiles in --out')
     p.add_argument('--calibrate', action='store_true', help='measure this machine')
-    p.add_argument('--calibration', type=Path, metavar='FILE', help='measured before')
-    p.add_argument('--rounds', type=positive, default=60, help='calls to measure (default 60)')
-    p.add_argument('--observations', type=Path, metavar='FILE', help='recording (.npz)')
-    p.add_argument('--robot', default='humanoid32', help='name or path (default humanoid32)')
-    p.add_argument('--json', action='store_true', help='print the result as JSON on stdout')
+    p.add_argument('--calibration', type=Path, metavar='FILE', help='a file of --calibrate')
+    verb.add_options(p, 'observations', 'robot', 'json', rounds=60)
     a = p.parse_args(arguments)
     if a.list:
         for name in shipped():
@@ -131,26 +126,19 @@ def _run(arguments: list[str] | None) -> int:
             'measured_ms': calibration.latency_ms,
             'range_ms': [round(own.low_ms, 3), round(own.high_ms, 3)],
         }
-        console.print(
+        verb.show(
             f'this machine, one thread: measured {calibration.latency_ms:.2f} ms, '
-            f'{100 * calibration.efficiency:.0f} % of {calibration.peak_gflops:g} GFLOPS',
-            soft_wrap=True,
+            f'{100 * calibration.efficiency:.0f} % of {calibration.peak_gflops:g} GFLOPS'
         )
     best = next((x for x in advice if x.fits is Fits.YES), None)
     if best is None:
-        console.print('no computer is fast enough for certain; a policy server is the other way')
+        verb.show('no computer is certain to be fast enough; consider a policy server')
     else:
-        console.print(f'recommended: {best.device.title}; {best.why}', soft_wrap=True)
-        console.print(f'its bundle: {bundle_for(best, str(a.bundle))}', soft_wrap=True)
-    console.print(f'report: {report}; profiles: {len(written)} in {folder}', soft_wrap=True)
-    if a.json:
-        print(as_json(found))
+        verb.show(f'recommended: {best.device.title}; {best.why}')
+        verb.show(f'its bundle: {bundle_for(best, str(a.bundle))}')
+    verb.show(f'report: {report}; profiles: {len(written)} in {folder}')
+    verb.print_json(a, found)
     return 0
 
 
-def main(arguments: list[str] | None = None) -> int:
-    return guarded(_run, arguments)
-
-
-if __name__ == '__main__':
-    sys.exit(main())
+main = verb.plain(_run)

@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The candidate in the shadow of the active policy: it sees what that one saw, and only writes.
+"""Shadow mode: a candidate policy computes chunks beside the active policy, and only logs them.
 
-For each chunk on /vla/action_chunk the candidate is asked about the observation which that chunk
-carries the time of: the image with that very stamp, the joints and the IMU nearest to it. What it
-would have done goes into a file, next to what was done. Nothing here can publish.
+For each chunk on /vla/action_chunk the candidate gets the observation of that chunk: the image with
+the same stamp, and the joints and IMU nearest to it. Both chunks are written to a file. Nothing
+here can publish.
 """
 
 from __future__ import annotations
@@ -13,24 +13,23 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
 from vla_common.messages import JointOrder
-from vla_deploy.comparing.chunks import Interval, apart, interval
+from vla_deploy.comparing.comparison import Interval, chunk_difference, interval
 from vla_deploy.observations import Recording
 from vla_policy.types import ActionChunk, InstructionRefused, Observation, Policy, PolicyError
 
 IMAGES_KEPT, JOINTS_KEPT = 32, 600
-SEEN_KEPT = 256  # observations of the recording, at most; spread over the whole time
-LATEST_S = 0.05  # joints and IMU may be so far from the image
+SEEN_KEPT = 256  # largest recording, spread over the whole run
+LATEST_S = 0.05  # largest offset of joints and IMU from the image
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the active policy says of itself: instruction, and since when, s."""
+class ActiveStatus:
+    """Status of the active policy: its instruction, and how long it has run, s."""
 
     instruction: str
     elapsed: float
@@ -38,8 +37,8 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """chunks: compared. skipped: reason to count."""
+class ShadowSummary:
+    """chunks: number compared. skipped: counts by reason."""
 
     chunks: int
     skipped: dict[str, int]
@@ -58,9 +57,9 @@ class Summary:
 
 
 class Shadow:
-    """Feed it what the topics say; it writes one line of JSON for each chunk.
+    """Comparison of each active chunk with the candidate's; writes one line of JSON for each.
 
-    Not thread-safe: one thread feeds it.
+    Not thread-safe.
     """
 
     def __init__(
@@ -78,7 +77,7 @@ class Shadow:
         }
         self._joints: deque[tuple[int, np.ndarray, np.ndarray]] = deque(maxlen=JOINTS_KEPT)
         self._imu: deque[tuple[int, np.ndarray]] = deque(maxlen=JOINTS_KEPT)
-        self._told: Told | None = None
+        self._goal: ActiveStatus | None = None
         self._instruction = ''
         self._rms: list[float] = []
         self._largest = 0.0
@@ -112,18 +111,18 @@ class Shadow:
     def imu(self, stamp_ns: int, wxyz: Sequence[float]) -> None:
         self._imu.append((stamp_ns, np.array(wxyz, float)))
 
-    def status(self, told: Told) -> None:
-        self._told = told
+    def status(self, goal: ActiveStatus) -> None:
+        self._goal = goal
 
     def chunk(self, stamp_ns: int, active: ActionChunk) -> bool:
-        """Whether the candidate was compared with this one."""
-        told = self._told
-        if told is None or not told.instruction:
-            return self._skip('no instruction known')
-        if told.instruction != self._instruction:
-            self._instruction = told.instruction
+        """Compare the candidate with this chunk; False if it was skipped."""
+        goal = self._goal
+        if goal is None or not goal.instruction:
+            return self._skip('no instruction received')
+        if goal.instruction != self._instruction:
+            self._instruction = goal.instruction
             self._policy.reset()
-        observation = self._observation(stamp_ns, told)
+        observation = self._observation(stamp_ns, goal)
         if isinstance(observation, str):
             return self._skip(observation)
         self._remember(observation)
@@ -131,7 +130,7 @@ class Shadow:
         try:
             candidate = self._policy.predict(observation)
             took = 1e3 * (self._clock() - began)
-            found = apart(active, candidate)
+            found = chunk_difference(active, candidate)
         except (PolicyError, InstructionRefused, ValueError) as error:
             return self._skip(f'the candidate: {error}')
         self._rms.append(found.rms)
@@ -140,7 +139,7 @@ class Shadow:
         self._write(
             {
                 'stamp_ns': stamp_ns,
-                'instruction': told.instruction,
+                'instruction': goal.instruction,
                 'elapsed': round(observation.elapsed, 4),
                 'rms_rad': round(found.rms, 6),
                 'largest_rad': round(found.largest, 6),
@@ -151,9 +150,9 @@ class Shadow:
         )
         return True
 
-    def summary(self) -> Summary:
+    def summary(self) -> ShadowSummary:
         took = np.percentile(self._took, [50, 99]) if self._took else (0.0, 0.0)
-        return Summary(
+        return ShadowSummary(
             len(self._rms),
             dict(self._skipped),
             interval(self._rms) if self._rms else None,
@@ -161,12 +160,12 @@ class Shadow:
             (float(took[0]), float(took[1])),
         )
 
-    def _observation(self, stamp_ns: int, told: Told) -> Observation | str:
+    def _observation(self, stamp_ns: int, goal: ActiveStatus) -> Observation | str:
         images = {}
         for camera, kept in self._images.items():
             image = next((rgb for stamp, rgb in reversed(kept) if stamp == stamp_ns), None)
             if image is None:
-                return f'no image of camera {camera} with the time of the chunk'
+                return f'no image of camera {camera} with the stamp of the chunk'
             images[camera] = image
         if not self._joints or not self._imu:
             return 'no joint_states or no imu yet'
@@ -174,14 +173,15 @@ class Shadow:
         imu = min(self._imu, key=lambda sample: abs(sample[0] - stamp_ns))
         if max(abs(joints[0] - stamp_ns), abs(imu[0] - stamp_ns)) > 1e9 * LATEST_S:
             return f'no joint_states within {1e3 * LATEST_S:.0f} ms of the chunk'
-        # The status is of another moment than the observation.
-        elapsed = max(0.0, told.elapsed + 1e-9 * (stamp_ns - told.stamp_ns))
+        # The status has another stamp than the observation.
+        elapsed = max(0.0, goal.elapsed + 1e-9 * (stamp_ns - goal.stamp_ns))
         return Observation(
-            images, joints[1], joints[2], imu[1], told.instruction, stamp_ns, elapsed
+            images, joints[1], joints[2], imu[1], goal.instruction, stamp_ns, elapsed
         )
 
     def recording(self) -> Recording | None:
-        """What was seen, for `verify`, `quantise --calibration` and the rest; None: nothing was."""
+        """The observations, for `verify`, `quantise --calibration` and other verbs; None if
+        empty."""
         seen = self._seen
         if not seen:
             return None
@@ -192,11 +192,11 @@ class Shadow:
             tuple(one.instruction for one in seen),
             np.array([one.elapsed for one in seen]),
             {name: np.array([one.images[name] for one in seen]) for name in seen[0].images},
-            'in the shadow of the running robot',
+            'shadow mode on the running robot',
         )
 
     def _remember(self, one: Observation) -> None:
-        """Every observation; once there are too many, every second of them, and so on."""
+        """Keep every observation, then every second, fourth and so on as the recording fills up."""
         alike = not self._seen or all(
             one.images[name].shape == image.shape for name, image in self._seen[0].images.items()
         )
@@ -222,9 +222,3 @@ def _line(chunk: ActionChunk) -> dict[str, Any]:
         'times': [round(float(t), 4) for t in chunk.times],
         'positions': [[round(float(x), 5) for x in row] for row in chunk.positions],
     }
-
-
-def open_log(path: Path) -> TextIO:
-    """For writing, one line per chunk. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open('w', encoding='utf-8')

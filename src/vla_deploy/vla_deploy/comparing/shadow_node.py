@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The shell around `Shadow`: subscriptions, and not one publisher of motion."""
+"""ROS node of `Shadow`: subscriptions only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trajectory_msgs.msg import JointTrajectory
 from vla_common import qos
 from vla_common.image_cdr import read_image
 from vla_common.messages import duration_to_seconds, stamp_to_ns
-from vla_deploy.comparing.shadow import Shadow, Told
+from vla_deploy.comparing.shadow import ActiveStatus, Shadow
 from vla_interfaces.msg import InferenceStatus
 from vla_policy.types import ActionChunk
 
@@ -19,7 +19,7 @@ CAMERA_TOPIC = '/camera/color/image_raw'
 
 
 class ShadowNode(Node):
-    """topics: camera to the topic of its images."""
+    """topics: image topic by camera."""
 
     def __init__(self, shadow: Shadow, topics: dict[str, str], **options) -> None:
         super().__init__('shadow', start_parameter_services=False, **options)
@@ -33,7 +33,7 @@ class ShadowNode(Node):
         self.create_subscription(
             InferenceStatus, '/vla/inference_status', self._on_status, qos.STATE_SUB
         )
-        # Best effort: a slow candidate must not hold the active policy up.
+        # Best effort: a slow candidate must not block the active policy.
         self.create_subscription(
             JointTrajectory, '/vla/action_chunk', self._on_chunk, qos.STATE_SUB
         )
@@ -62,7 +62,7 @@ class ShadowNode(Node):
 
     def _on_status(self, m: InferenceStatus) -> None:
         stamp = stamp_to_ns(m.header.stamp)
-        self._shadow.status(Told(m.instruction, m.elapsed, stamp))
+        self._shadow.status(ActiveStatus(m.instruction, m.elapsed, stamp))
 
     def _on_chunk(self, m: JointTrajectory) -> None:
         if not m.points:

@@ -1,2 +1,2 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Small computers as targets of an export, and what each cannot do."""
+"""Bundles for small computers."""

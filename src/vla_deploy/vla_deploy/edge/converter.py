@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Run by the converter's own interpreter: a program of torch.export becomes a .tflite file.
+"""Converter script, run by its own interpreter: from a torch.export program to a .tflite file.
 
     python converter.py JOB.json
 
-imports nothing of the workspace: torch, numpy, litert-torch, ai-edge-quantizer, ai-edge-litert
+It imports nothing of the workspace: torch, numpy, litert-torch, ai-edge-quantizer, ai-edge-litert
 (environment/edge_converter.in). The last line on stdout is JSON: `operators` (name to count) and
 `versions`, or `error`.
 """
@@ -40,7 +40,7 @@ def _quantise(job: dict) -> None:
 
     ranges = None
     if job['mode'] == 'dynamic':
-        # Fully connected layers only: convolutions of this kind answered NaN on a tiny ACT policy
+        # Fully connected layers only: such convolutions gave NaN on a tiny ACT policy
         # and were refused by LiteRT on a tiny diffusion policy (ai-edge-litert 2.3.0).
         quantiser = quantizer.Quantizer(job['out'])
         layer = qtyping.TFLOperationName.FULLY_CONNECTED

@@ -1,10 +1,12 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A bundle's source as a .tflite file, by litert-torch in an interpreter of its own."""
+"""LiteRT: a bundle's source as a .tflite file, by litert-torch in a separate interpreter, and the
+Edge TPU's compiler."""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,33 +19,45 @@ import torch
 from torch import Tensor, nn
 
 from vla_common.errors import ConfigError
+from vla_deploy.atomic_io import through_memory
+from vla_deploy.convert import operator_in_module
 from vla_deploy.observations import Tensors
 from vla_deploy.reference_model import ReferenceModel
-from vla_deploy.staging import through_memory
+from vla_deploy.silence import first_line
 
 MODES = ('float', 'dynamic', 'int8')
-HOW = (
-    'litert-torch and its kin (environment/edge_converter.in), in an environment of their own: '
+INSTALL = (
+    'litert-torch (environment/edge_converter.in) in a separate environment, given as '
     '--converter PYTHON'
 )
 LIMIT_S = 1800.0
+COMPILER = 'edgetpu_compiler'
+# Coral, "TensorFlow models on the Edge TPU", in LiteRT's names.
+_ON_CHIP = {
+    *('ADD', 'AVERAGE_POOL_2D', 'CONCATENATION', 'CONV_2D', 'DEPTHWISE_CONV_2D', 'EXPAND_DIMS'),
+    *('FULLY_CONNECTED', 'L2_NORMALIZATION', 'LOGISTIC', 'MAXIMUM', 'MAX_POOL_2D', 'MEAN'),
+    *('MINIMUM', 'MUL', 'PACK', 'PAD', 'PRELU', 'QUANTIZE', 'REDUCE_MAX', 'REDUCE_MIN', 'RELU'),
+    *('RELU6', 'RELU_N1_TO_1', 'RESHAPE', 'RESIZE_BILINEAR', 'RESIZE_NEAREST_NEIGHBOR', 'RSQRT'),
+    *('SLICE', 'SOFTMAX', 'SPACE_TO_DEPTH', 'SPLIT', 'SQUEEZE', 'STRIDED_SLICE', 'SUB', 'SUM'),
+    *('SQUARED_DIFFERENCE', 'TANH', 'TRANSPOSE', 'TRANSPOSE_CONV', 'UNIDIRECTIONAL_SEQUENCE_LSTM'),
+}
 
 
 @dataclass(frozen=True)
-class Converted:
-    """operators: those of the file, by LiteRT's names, and how many. versions: of the converter."""
+class ConversionResult:
+    """operators: counts by LiteRT's names. versions: of the converter's packages."""
 
     operators: Mapping[str, int]
     versions: Mapping[str, str]
 
 
 class _Named(nn.Module):
-    """Tensors by their names in policy.yaml, in and out."""
+    """Inputs and outputs by their names in policy.yaml."""
 
-    def __init__(self, original: ReferenceModel) -> None:
+    def __init__(self, reference: ReferenceModel) -> None:
         super().__init__()
-        self.module = original.module
-        self.inputs, self.outputs = original.inputs, original.outputs
+        self.module = reference.module
+        self.inputs, self.outputs = reference.inputs, reference.outputs
 
     def forward(self, **given: Tensor) -> dict[str, Tensor]:
         answer = self.module(*(given[name] for name in self.inputs))
@@ -52,26 +66,25 @@ class _Named(nn.Module):
 
 
 def write_litert(
-    original: ReferenceModel,
+    reference: ReferenceModel,
     path: Path,
     mode: str,
     calibration: Sequence[Tensors] = (),
     python: str = sys.executable,
-) -> Converted:
+) -> ConversionResult:
     """Write `path`. mode: float; dynamic (int8 weights of fully connected layers); int8 (integers
     throughout, inputs and outputs too). Raises ConfigError: no converter, no calibration, an
-    operator that cannot be converted (named, with the module that it comes from)."""
+    operator that cannot be converted, with the submodule that calls it."""
     if mode not in MODES:
         raise ConfigError('--mode', '', mode, 'one of ' + ', '.join(MODES))
     if mode == 'int8' and not calibration:
-        raise ConfigError('--calibration', '', 'no observation', 'some to find ranges with')
-    sample = dict(zip(original.inputs, original.sample(1), strict=True))
+        raise ConfigError('--calibration', '', 'no observation', 'observations to find ranges with')
+    sample = dict(zip(reference.inputs, reference.sample(1), strict=True))
     try:
-        program = torch.export.export(_Named(original).eval(), (), kwargs=sample)
-    except Exception as error:  # whatever tracing someone's code can raise
-        line = (str(error).strip().splitlines() or [repr(error)])[0]
+        program = torch.export.export(_Named(reference).eval(), (), kwargs=sample)
+    except Exception as error:  # tracing user code raises any type
         wanted = 'a module that torch.export can trace'
-        raise ConfigError(original.factory, 'torch.export', line, wanted) from error
+        raise ConfigError(reference.factory, 'torch.export', first_line(error), wanted) from error
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         through_memory(folder / 'program.pt2', lambda file: torch.export.save(program, file))
@@ -90,10 +103,10 @@ def write_litert(
         (folder / 'job.json').write_text(json.dumps(job))
         found = _convert(python, folder / 'job.json')
     if 'missing' in found:
-        raise ConfigError(python, found['missing'], 'nothing', HOW)
+        raise ConfigError(python, found['missing'], 'nothing', INSTALL)
     if 'error' in found:
-        raise _refusal(original, program, found['error'])
-    return Converted(found['operators'], found['versions'])
+        raise _lowering_error(reference, program, found['error'])
+    return ConversionResult(found['operators'], found['versions'])
 
 
 def _convert(python: str, job: Path) -> dict:
@@ -107,7 +120,7 @@ def _convert(python: str, job: Path) -> dict:
             check=False,
         )
     except OSError as error:
-        raise ConfigError(python, '--converter', str(error.strerror), HOW) from error
+        raise ConfigError(python, '--converter', str(error.strerror), INSTALL) from error
     except subprocess.TimeoutExpired as error:
         found = f'nothing after {LIMIT_S:g} s'
         raise ConfigError(python, '--converter', found, 'a .tflite file') from error
@@ -119,22 +132,37 @@ def _convert(python: str, job: Path) -> dict:
         return {'error': words}
 
 
-def _refusal(
-    original: ReferenceModel, program: torch.export.ExportedProgram, said: str
+def _lowering_error(
+    reference: ReferenceModel, program: torch.export.ExportedProgram, message: str
 ) -> ConfigError:
-    """The operator that has no lowering, and the submodule that calls it."""
-    match = re.search(r'(?:aten|torch\.ops\.aten)[.:]+(\w+)', said)
+    match = re.search(r'(?:aten|torch\.ops\.aten)[.:]+(\w+)', message)
     if match is None:
-        line = next((x for x in said.splitlines() if x.strip()), said)
-        return ConfigError(original.factory, 'LiteRT', line[:300], 'a module it can convert')
-    found = f'aten.{match[1]}'
-    for node in program.graph.nodes:
-        stack = node.meta.get('nn_module_stack')
-        if node.op == 'call_function' and match[1] in str(node.target) and stack:
-            name, kind = list(stack.values())[-1]
-            kind = kind if isinstance(kind, str) else kind.__name__
-            inner = name.removeprefix("L['self'].").removeprefix('module.') or 'the module itself'
-            found += f', from {inner} ({kind.rsplit(".", 1)[-1]})'
-            break
+        line = next((x for x in message.splitlines() if x.strip()), message)
+        return ConfigError(reference.factory, 'LiteRT', line[:300], 'a module it can convert')
+    found = operator_in_module(program, match[1]) or f'aten.{match[1]}'
     wanted = 'operators that litert-torch lowers'
-    return ConfigError(original.factory, 'LiteRT', f'the operator {found}', wanted)
+    return ConfigError(reference.factory, 'LiteRT', f'the operator {found}', wanted)
+
+
+def off_chip(operators: Mapping[str, int]) -> dict[str, int]:
+    """Operators that the Edge TPU lacks: they, and everything after the first of them, run on the
+    host's processor."""
+    return {name: n for name, n in sorted(operators.items()) if name not in _ON_CHIP}
+
+
+def compile_for_edge_tpu(source: Path, target: Path) -> str:
+    """Write the compiled model; returns the compiler's output. Raises ConfigError, also where the
+    compiler is not installed."""
+    program = shutil.which(COMPILER)
+    if program is None:
+        wanted = f'{COMPILER}, for x86-64 Linux from Coral; or without --compile'
+        raise ConfigError('--compile', '', 'nothing', wanted)
+    with tempfile.TemporaryDirectory() as scratch:
+        arguments = [program, '--show_operations', '--out_dir', scratch, str(source)]
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=600, check=False)
+        made = list(Path(scratch).glob('*_edgetpu.tflite'))
+        if done.returncode or not made:
+            words = (done.stderr or done.stdout).strip().splitlines() or ['no output']
+            raise ConfigError(str(source), COMPILER, words[-1], 'a model that it can compile')
+        shutil.move(str(made[0]), target)
+    return done.stdout

@@ -1,2 +1,2 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Tiny policies of the kinds that people bring: what the verbs are tried on."""
+"""Tiny policies of common kinds, used by the tests."""

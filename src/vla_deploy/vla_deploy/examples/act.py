@@ -32,8 +32,8 @@ class TinyACT(nn.Module):
 
     def forward(self, image: Tensor, state: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
         seen = self.eyes(image).flatten(2).transpose(1, 2)
-        said = self.words(words).mean(1, keepdim=True)
-        tokens = torch.cat([self.body(state).unsqueeze(1), said, seen], dim=1)
+        text = self.words(words).mean(1, keepdim=True)
+        tokens = torch.cat([self.body(state).unsqueeze(1), text, seen], dim=1)
         memory = self.encoder(tokens)
         queries = self.queries.expand(image.shape[0], -1, -1)
         found = self.decoder(queries, memory)

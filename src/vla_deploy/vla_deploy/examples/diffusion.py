@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A tiny diffusion policy: denoises a chunk in a few DDIM steps (Song et al. 2021, eq. 12, eta 0).
 
-The noise that it starts from is a constant of the network: the same observation gives the same
-chunk, which is what makes a conversion comparable.
+The initial noise is a constant of the network, so that the same observation gives the same chunk
+and conversions can be compared.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class TinyDiffusion(nn.Module):
         self.middle = nn.Conv1d(width, width, 3, padding=1)
         self.out = nn.Conv1d(width, joints, 3, padding=1)
         self.register_buffer('noise', torch.randn(1, joints, horizon))
-        # The share of signal before each step, from almost none to all.
+        # Share of signal before each step, from almost none to all.
         self.register_buffer('signal', torch.linspace(0.05, 1.0, steps + 1))
 
     def predict_noise(self, chunk: Tensor, context: Tensor, step: int) -> Tensor:

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A network in stages, run and timed beside the same network in one piece."""
+"""Pipeline runner: a network in stages, timed beside the same network in one piece."""
 
 from __future__ import annotations
 
@@ -18,25 +18,29 @@ import torch.multiprocessing as mp
 from vla_common.errors import ConfigError
 from vla_deploy.observations import Tensors
 from vla_deploy.parity import EXACT, Parity, compare
-from vla_deploy.pipelining.blocks import blocks_of
-from vla_deploy.pipelining.errors import first_failure
-from vla_deploy.pipelining.placement import held_mb
-from vla_deploy.pipelining.schedule import check_budget, check_machine, fewest_stages, plan_stages
+from vla_deploy.pipelining.partition import (
+    blocks_of,
+    check_budget,
+    check_machine,
+    fewest_stages,
+    plan_stages,
+)
 from vla_deploy.pipelining.stages import PipelineStageFile, split
-from vla_deploy.pipelining.worker import StagePlan, work
+from vla_deploy.pipelining.worker import StagePlan, first_failure, held_mb, run_stage
 from vla_deploy.reference_model import ReferenceModel
 from vla_deploy.runners import EagerRunner
 from vla_deploy.timing.interleaved import time_interleaved
+from vla_deploy.verification import ExpectedAnswers
 from vla_policy.bundle.model_spec import ActionOutput
 
 GRACE_S = 1.0
-TIMEOUT_S = 300.0  # for a stage to begin, and for any one message
-STEPS = 4  # that run_in_stages tells of
+TIMEOUT_S = 300.0  # for the start of a stage and for each message
+STEPS = 4  # logged by run_in_stages
 
 
 @dataclass(frozen=True)
 class PipelineTimes:
-    """Of one sample at a time, ms, and of many after one another, samples per second."""
+    """Latency of one sample, ms, and throughput, samples per second."""
 
     p50_ms: float
     p99_ms: float
@@ -44,9 +48,9 @@ class PipelineTimes:
 
 
 @dataclass(frozen=True)
-class Ran:
-    """held_mb, devices, processes: by stage, as its process tells. split, whole: their times.
-    micro_batches: samples under way together in `split`'s throughput."""
+class PipelineResult:
+    """held_mb, devices, processes: by stage, as reported by its process. split, whole: times.
+    micro_batches: samples in flight together for the throughput of `split`."""
 
     stages: tuple[PipelineStageFile, ...]
     held_mb: tuple[float, ...]
@@ -60,7 +64,7 @@ class Ran:
 
     @property
     def reason(self) -> str:
-        """Why these are not the original's answers; empty if they are."""
+        """Why these are not the answers of the reference model; empty if they are."""
         return self.parity.reason(EXACT)
 
     def to_dict(self) -> dict:
@@ -80,9 +84,8 @@ class Ran:
 
 
 def run_in_stages(
-    original: ReferenceModel,
-    inputs: Sequence[Tensors],
-    right: np.ndarray,
+    reference: ReferenceModel,
+    expected: ExpectedAnswers,
     action: ActionOutput,
     stages: int | None = None,
     *,
@@ -91,49 +94,51 @@ def run_in_stages(
     rounds: int = 100,
     threads: int = 1,
     device: str = 'cpu',
-    tell: Callable[[str], None] = lambda _: None,
-) -> Ran:
-    """Cut, start a process for each stage, compare with the answers `right` and time, half of the
-    unsplit network's rounds before and half after. stages: None for as few as the budget asks for.
-    tell: called as each of STEPS begins. device: cpu; or cuda, a GPU each. Raises ConfigError."""
-    blocks = blocks_of(original)
+    log: Callable[[str], None] = lambda _: None,
+) -> PipelineResult:
+    """Split, start a process for each stage, compare with `expected`, and time; the unsplit
+    network is timed before and after. stages: None for the fewest within the budget. log: called
+    as each of STEPS begins. device: cpu, or cuda with a GPU each. Raises ConfigError."""
+    blocks, inputs = blocks_of(reference), expected.inputs
     if stages is None:
         stages = fewest_stages(blocks, math.inf if budget_mb is None else budget_mb)
     check_machine(stages, device)
     torch.set_num_threads(threads)
     with tempfile.TemporaryDirectory(prefix='stages.') as name:
         folder = Path(name)
-        tell('cutting')
-        made = split(original, plan_stages(blocks, stages), folder)
+        log('splitting')
+        made = split(reference, plan_stages(blocks, stages), folder)
         if budget_mb is not None:
-            # What a stage really holds: weights that two of them use are in both.
+            # Weights that two stages use are in both.
             check_budget(blocks, [stage.mb for stage in made], budget_mb)
         rows = {
             str(i): np.concatenate([tensors[key] for tensors in inputs])
-            for i, key in enumerate(original.inputs)
+            for i, key in enumerate(reference.inputs)
         }
         np.savez(folder / 'inputs.npz', **rows)
-        runner = EagerRunner(original, device)
-        tell('in one piece')
+        runner = EagerRunner(reference, device)
+        log('in one piece')
         before = _time_whole(runner, inputs, (rounds + 1) // 2)
-        tell('in stages')
-        told = _launch(StagePlan(folder, stages, device, micro_batches, rounds, threads, TIMEOUT_S))
-        tell('in one piece')
+        log('in stages')
+        reports = _launch(
+            StagePlan(folder, stages, device, micro_batches, rounds, threads, TIMEOUT_S)
+        )
+        log('in one piece')
         after = _time_whole(runner, inputs, (rounds + 1) // 2)
         answers = np.load(folder / 'answers.npy', allow_pickle=False)
     whole = np.concatenate([before, after])
-    latency = _between(told[0]['latency_ns'], told[-1]['latency_ns'])
-    batches = _between(told[0]['batches_ns'], told[-1]['batches_ns'])
-    return Ran(
+    latency = _between(reports[0]['latency_ns'], reports[-1]['latency_ns'])
+    batches = _between(reports[0]['batches_ns'], reports[-1]['batches_ns'])
+    return PipelineResult(
         tuple(made),
-        tuple(each['held_mb'] for each in told),
-        tuple(each['device'] for each in told),
-        tuple(each['process'] for each in told),
-        held_mb(original.module),
+        tuple(each['held_mb'] for each in reports),
+        tuple(each['device'] for each in reports),
+        tuple(each['process'] for each in reports),
+        held_mb(reference.module),
         _figures(latency, 1e3 * micro_batches / float(np.median(batches))),
         _figures(whole, 1e3 / float(np.median(whole))),
         micro_batches,
-        compare(right, answers, action),
+        compare(expected.outputs, answers, action),
     )
 
 
@@ -143,7 +148,7 @@ def _figures(times_ms: np.ndarray, throughput: float) -> PipelineTimes:
 
 
 def _between(first: list, last: list) -> np.ndarray:
-    """From the first stage's begin to the last one's end, ms."""
+    """From the begin of the first stage to the end of the last one, ms."""
     return np.array([(b[1] - a[0]) / 1e6 for a, b in zip(first, last, strict=True)])
 
 
@@ -152,11 +157,11 @@ def _time_whole(runner: EagerRunner, inputs: Sequence[Tensors], rounds: int) -> 
 
 
 def _launch(plan: StagePlan) -> list[dict]:
-    """One process per stage, by torch.multiprocessing; none is left, however this ends."""
-    # Torch is imported once for all of them; a fork of this process would inherit its threads.
-    mp.get_context('forkserver').set_forkserver_preload([work.__module__])
+    """Run one process per stage, by torch.multiprocessing; all are ended in any case."""
+    # The fork server imports torch once; a fork of this process would inherit its threads.
+    mp.get_context('forkserver').set_forkserver_preload([run_stage.__module__])
     context = mp.start_processes(
-        work, (plan,), plan.stages, join=False, daemon=True, start_method='forkserver'
+        run_stage, (plan,), plan.stages, join=False, daemon=True, start_method='forkserver'
     )
     try:
         failed = _await(context.processes, plan.folder)
@@ -165,20 +170,20 @@ def _launch(plan: StagePlan) -> list[dict]:
             process.kill()
             process.join()
     if failed is not None:
-        rank, said = failed
-        raise ConfigError('--stages', f'stage {rank}', said, 'stages that run')
+        rank, message = failed
+        raise ConfigError('--stages', f'stage {rank}', message, 'stages that run')
     return [json.loads((plan.folder / f'{i}.json').read_text()) for i in range(plan.stages)]
 
 
 def _await(processes: Sequence, folder: Path) -> tuple[int, str] | None:
-    """Until all ended or one failed. Returns the stage that failed first, and why."""
+    """Wait until all ended or one failed. Returns the stage that failed first, and its error."""
     waiting = {process.sentinel: process for process in processes}
     while waiting:
         ended = [waiting.pop(sentinel) for sentinel in wait(list(waiting))]
         for process in ended:
             process.join()
         if any(process.exitcode for process in ended):
-            # One that was killed may be reaped after those that lost it.
+            # A killed process may be reaped after those that lost the connection to it.
             wait(list(waiting), GRACE_S)
             break
     return first_failure(folder, [process.exitcode for process in processes])

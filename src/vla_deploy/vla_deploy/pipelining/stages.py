@@ -1,6 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""torch.distributed.pipelining cuts the original; each stage becomes a file of its own, so that a
-process can read one and never the others."""
+"""Stages of a network, split by torch.distributed.pipelining; each is written to its own file."""
 
 from __future__ import annotations
 
@@ -16,44 +15,46 @@ from torch import fx
 from torch.fx.node import map_arg
 
 from vla_common.errors import ConfigError
-from vla_deploy.pipelining.placement import held_mb
+from vla_deploy.atomic_io import through_memory
+from vla_deploy.pipelining.worker import held_mb
 from vla_deploy.reference_model import ReferenceModel
 from vla_deploy.silence import first_line, silence
-from vla_deploy.staging import through_memory
 
 
 @dataclass(frozen=True)
 class PipelineStageFile:
-    """One of a split network. begins: the block that it starts with. mb: of its weights."""
+    """A stage. begins: its first block. mb: of its weights."""
 
     begins: str
     parameters: int
     mb: float
 
 
-def split(original: ReferenceModel, begins: Sequence[str], folder: Path) -> list[PipelineStageFile]:
-    """Cut before each block of `begins` but the first; writes `<i>.pt2`, an exported program for
-    a batch of one, for each stage. Stage i takes what stage i - 1 gives, in the same order; the
-    first takes the network's inputs, the last gives its outputs. Raises ConfigError: a network
-    that torch.export cannot follow."""
+def split(
+    reference: ReferenceModel, begins: Sequence[str], folder: Path
+) -> list[PipelineStageFile]:
+    """Split before each block of `begins` except the first, and write `<i>.pt2`, an exported
+    program for a batch of one, for each stage. The outputs of stage i - 1 are the inputs of stage
+    i; the first takes the inputs of the network, the last gives its outputs. Raises ConfigError
+    for a network that torch.export cannot follow."""
     from torch.distributed.pipelining import SplitPoint, pipeline
 
-    sample = original.sample(1)
+    sample = reference.sample(1)
     points = {name: SplitPoint.BEGINNING for name in begins[1:]}
-    # A copy: its modules are changed to mark the cuts.
-    module = copy.deepcopy(original.module).eval()
+    # A copy: the cuts are marked in its modules.
+    module = copy.deepcopy(reference.module).eval()
     try:
         with silence(), torch.no_grad():
             pipe = pipeline(module, mb_args=sample, split_spec=points)
-            stages = neighbourly(pipe.split_gm)
+            stages = chain_stages(pipe.split_gm)
             values = sample
             programs = []
             for stage in stages:
                 programs.append(torch.export.export(stage, values))
                 values = stage(*values)
-    except Exception as error:  # torch.export fails in many ways
+    except Exception as error:  # torch.export raises many types
         wanted = 'a network that torch.export can follow, to be split'
-        raise ConfigError(original.factory, '--stages', first_line(error), wanted) from error
+        raise ConfigError(reference.factory, '--stages', first_line(error), wanted) from error
     for i, program in enumerate(programs):
         through_memory(folder / f'{i}.pt2', partial(torch.export.save, program))
     parts = [pipe.get_stage_module(i) for i in range(len(begins))]
@@ -63,17 +64,17 @@ def split(original: ReferenceModel, begins: Sequence[str], folder: Path) -> list
     ]
 
 
-def neighbourly(whole: fx.GraphModule) -> list[fx.GraphModule]:
-    """`whole` is a graph of stages (the calls of modules in it), of which any may use what any
-    earlier one gave. Here a stage talks to the next one only: it also hands on what others after
-    it need. All values are tensors, contiguous, as a message has to be: an expanded mask is not."""
+def chain_stages(whole: fx.GraphModule) -> list[fx.GraphModule]:
+    """Stages of the graph `whole`, where a stage may use the outputs of any earlier one, as a
+    chain: each sends to the next one only, and forwards what later ones need. All values are
+    contiguous tensors, which messages have to be (an expanded mask is not)."""
     rows = list(whole.graph.nodes)
     stage_of: dict[fx.Node, int] = {}
     count = 0
     for node in rows:
         if node.op == 'call_module':
             stage_of[node], count = count, count + 1
-        elif node.target is operator.getitem:  # one of several things that a stage gave
+        elif node.target is operator.getitem:  # one of several outputs of a stage
             stage_of[node] = stage_of[node.args[0]]
         elif node.op == 'placeholder':
             stage_of[node] = -1
@@ -99,5 +100,5 @@ def neighbourly(whole: fx.GraphModule) -> list[fx.GraphModule]:
 
 
 def _last_use(node: fx.Node, stage_of: dict[fx.Node, int], count: int) -> int:
-    """The last stage that needs it; the network's output is made by the last one."""
+    """The last stage that uses the value; the last stage makes the network's output."""
     return max((stage_of.get(user, count - 1) for user in node.users), default=-1)

@@ -1,18 +1,17 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What can be cut out whole: channels of convolutions, neurons of linear layers, attention heads.
+"""Groups of units that can be removed: channels of convolutions, neurons of linear layers,
+attention heads.
 
-Cutting a channel out of one layer means to cut its like out of all layers that it is coupled with;
-which those are, Torch-Pruning finds from the autograd graph (Fang et al., "DepGraph", 2023). Where
-it cannot follow a network as a whole, its parts are followed one by one, with the inputs that they
-got. A group is taken only if to cut a channel out is the same as to silence it: it ends in layers
-that read it by weights, without a norm over all channels on the way.
+A channel of one layer is coupled with channels of others. Torch-Pruning finds them in the autograd
+graph (Fang et al., "DepGraph", 2023), part by part where it cannot trace the whole network. A group
+is used only if removing a unit equals masking it: it ends in layers that read the unit by weights,
+without a norm over all channels in between.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 import torch_pruning
@@ -20,6 +19,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch_pruning.ops import _ConcatOp, _ElementWiseOp, _ReshapeOp, _SplitOp
 
+from vla_deploy.pruning.removal import Group, Slice, mask_units, remove_units
+from vla_deploy.reference_model import action_of, on_forward
 from vla_deploy.silence import silence
 from vla_models.network.layers import Attention
 from vla_models.network.sizes import LAYERS
@@ -27,48 +28,13 @@ from vla_models.network.sizes import LAYERS
 _THROUGH = (_ElementWiseOp, _ConcatOp, _SplitOp, _ReshapeOp)
 
 
-@dataclass(frozen=True)
-class Slice:
-    """Rows (`out`) or columns of a layer's parameters: those of unit i are `indices[i]`."""
-
-    layer: str
-    out: bool
-    indices: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True)
-class Group:
-    """`units` of them can be cut out one by one. slices: everything that goes with each."""
-
-    name: str
-    kind: str  # channels, neurons or heads
-    units: int
-    slices: tuple[Slice, ...]
-
-    def worth(self, module: nn.Module, scores: Mapping[str, Tensor]) -> Tensor:
-        """(units,): the sum of the scores of all weights that go with each."""
-        layers = dict(module.named_modules())
-        found = torch.zeros(self.units)
-        for part in self.slices:
-            if not isinstance(layers[part.layer], LAYERS):
-                continue
-            score = scores[f'{part.layer}.weight']
-            by_index = score.transpose(0, 0 if part.out else 1).flatten(1).sum(1)
-            found += torch.stack([by_index[list(rows)].sum() for rows in part.indices])
-        return found
-
-    def readers(self) -> list[Slice]:
-        """The slices that read what the units say."""
-        return [part for part in self.slices if not part.out]
-
-
 def find_groups(
     module: nn.Module,
     inputs: Sequence[Tensor],
     wanted: Callable[[str], bool] = lambda name: True,
 ) -> list[Group]:
-    """All whose names are `wanted`, each tried: silencing one unit gives the answer that cutting it
-    out gives."""
+    """All groups whose names are `wanted`. Each is tested: masking a unit gives the same answer as
+    removing it."""
     found: dict[str, Group] = {}
     seen = _inputs_of_parts(module, inputs)
     for prefix in _traceable(module, seen):
@@ -83,27 +49,20 @@ def find_groups(
 
 
 def _inputs_of_parts(module: nn.Module, inputs: Sequence[Tensor]) -> dict[str, tuple]:
-    """What each submodule was given, for those that get tensors only."""
+    """Inputs of each submodule, for those that get tensors only."""
     seen: dict[str, tuple] = {}
-    hooks = []
-    for name, part in module.named_modules():
 
-        def remember(_part, given, name=name) -> None:
-            if given and all(isinstance(x, Tensor) for x in given):
-                seen[name] = tuple(x.detach().clone() for x in given)
+    def remember(name: str, given: tuple) -> None:
+        if given and all(isinstance(x, Tensor) for x in given):
+            seen[name] = tuple(x.detach().clone() for x in given)
 
-        hooks.append(part.register_forward_pre_hook(remember))
-    try:
-        with torch.no_grad():
-            module(*inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with torch.no_grad(), on_forward(module, remember):
+        module(*inputs)
     return seen
 
 
 def _traceable(module: nn.Module, seen: Mapping[str, tuple], prefix: str = '') -> Iterator[str]:
-    """The largest parts that can be followed."""
+    """The largest parts that can be traced."""
     part = module.get_submodule(prefix)
     if not any(isinstance(layer, LAYERS) for layer in part.modules()) or isinstance(part, LAYERS):
         return
@@ -115,15 +74,15 @@ def _traceable(module: nn.Module, seen: Mapping[str, tuple], prefix: str = '') -
 
 
 def _follow(part: nn.Module, inputs: tuple) -> torch_pruning.DependencyGraph | None:
-    """The graph of a part, None where it cannot be followed."""
+    """Dependency graph of a part; None where it cannot be traced."""
     if any(isinstance(inner, Attention) for inner in part.modules()):
-        return None  # its reshapes are misread
+        return None  # Torch-Pruning misreads its reshapes
     for parameter in part.parameters():
         parameter.requires_grad_(True)
     with silence():
         try:
             return torch_pruning.DependencyGraph().build_dependency(part, example_inputs=inputs)
-        except Exception:  # tracing someone's code raises whatever it likes
+        except Exception:  # tracing user code raises any type
             return None
 
 
@@ -138,7 +97,7 @@ def _channel_groups(
         root = raw[0].dep.target.module
         units = graph.get_out_channels(root)
         slices: dict[tuple[str, bool], list[list[int]]] = {}
-        # Asked unit by unit, so that what goes with each is known where parts are joined or split.
+        # Unit by unit, so that the coupling is known where parts are joined or split.
         if not _admissible(raw) or not units or units < 2:
             continue
         if not wanted(f'{prefix}.{names[id(root)]}'.lstrip('.')):
@@ -158,7 +117,7 @@ def _channel_groups(
 
 
 def _group(prefix: str, name: str, root: nn.Module, slices: dict) -> Group:
-    # Where a layer's outputs are split (a gain and an offset), several units are one.
+    # Where the outputs of a layer are split (a gain and an offset), several units are one.
     together: dict[tuple, None] = {}
     for unit in range(len(next(iter(slices.values())))):
         together.setdefault(tuple(tuple(sorted(set(rows[unit]))) for rows in slices.values()))
@@ -171,7 +130,7 @@ def _group(prefix: str, name: str, root: nn.Module, slices: dict) -> Group:
 
 
 def _admissible(raw) -> bool:
-    """Cut = silenced, as far as the kinds of layers tell."""
+    """Whether the kinds of layers allow removal to equal masking."""
     reads = False
     for dep, _ in raw:
         layer = dep.target.module
@@ -201,16 +160,13 @@ def _heads(name: str, layer: Attention) -> Group:
 
 
 def _is_sound(module: nn.Module, group: Group, inputs: Sequence[Tensor]) -> bool:
-    """Try it: unit 0 silenced (the weights that read it are zero) against unit 0 cut out."""
-    from vla_deploy.pruning.removal import cut, silence
-
-    silenced, smaller = copy.deepcopy(module), copy.deepcopy(module)
+    """Compare unit 0 masked with unit 0 removed."""
+    masked, smaller = copy.deepcopy(module), copy.deepcopy(module)
     try:
-        silence(silenced, group, [0])
-        cut(smaller, group, [0])
+        mask_units(masked, group, [0])
+        remove_units(smaller, group, [0])
         with torch.no_grad():
-            a, b = silenced(*inputs), smaller(*inputs)
-    except Exception:  # shapes that do not fit, in someone's forward
+            a, b = action_of(masked(*inputs)), action_of(smaller(*inputs))
+    except Exception:  # shapes that do not fit, in a user's forward
         return False
-    a, b = ((x[0] if isinstance(x, (tuple, list)) else x) for x in (a, b))
     return a.shape == b.shape and bool(torch.allclose(a, b, rtol=1e-4, atol=1e-5))

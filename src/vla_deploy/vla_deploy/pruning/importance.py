@@ -1,11 +1,11 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What each weight is worth, by one number; a channel is worth the sum over its weights.
+"""Importance scores of weights; the score of a channel is the sum over its weights.
 
-magnitude: |w|^n (Ln). random: chance. gradient: |w · g| (Molchanov et al., "Importance Estimation
+magnitude: |w|^n (Ln). random: uniform. gradient: |w · g| (Molchanov et al., "Importance Estimation
 for Neural Network Pruning", 2019, eq. 8), fisher: w² · E[g²] (Theis et al., "Faster gaze
-prediction", 2018, eq. 8; half of what the loss rises by). The gradients are those of a policy whose
-answer is the mean of a normal distribution, towards answers drawn from it: that needs
-observations, but nobody to say what would have been right.
+prediction", 2018, eq. 8; half of what the loss rises by). The policy is taken as the mean of a
+normal distribution and the gradients point to answers drawn from it: that needs observations, but
+no labels.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from vla_deploy.observations import Tensors
+from vla_deploy.reference_model import action_of
 
 IMPORTANCES = ('magnitude', 'random', 'gradient', 'fisher')
-DRAWS = 2  # of an answer, for each observation
+DRAWS = 2  # answers drawn for each observation
 
 
 def scores(
@@ -45,13 +46,13 @@ def scores(
         raise ValueError(f'importance: found {importance}, wanted one of {IMPORTANCES}')
     power = 1 if importance == 'gradient' else 2
     found = {name: torch.zeros_like(p) for name, p in parameters.items()}
-    asked = [p.requires_grad for p in parameters.values()]
+    required = [p.requires_grad for p in parameters.values()]
     module.requires_grad_(True)
     try:
         for tensors in inputs:
             for _ in range(DRAWS):
-                answer = module(*(torch.from_numpy(tensors[name]) for name in names))
-                first = answer[0] if isinstance(answer, (tuple, list)) else answer
+                given = (torch.from_numpy(tensors[name]) for name in names)
+                first = action_of(module(*given))
                 noise = torch.randn(first.shape, generator=generator)
                 gradients = torch.autograd.grad(
                     (first * noise).sum(), list(parameters.values()), allow_unused=True
@@ -60,6 +61,6 @@ def scores(
                     if gradient is not None:
                         found[name] += (p.detach() * gradient).abs() ** power
     finally:
-        for p, was in zip(parameters.values(), asked, strict=True):
+        for p, was in zip(parameters.values(), required, strict=True):
             p.requires_grad_(was)
     return found

@@ -1,42 +1,78 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Units cut out of a network, which is really smaller then; or silenced, which is what one looks
-at first."""
+"""Removal: whole units cut out of a network or masked, and single weights set to zero."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils import prune
 
-from vla_deploy.pruning.groups import Group, Slice
 from vla_models.network.layers import Attention
+from vla_models.network.sizes import LAYERS
 
-STEP = 8  # what is left is a multiple of it: processors compute in blocks of so many channels
+STEP = 8  # remaining units are a multiple of it: processors compute in blocks of 8 channels
 
 
-def least(worth: torch.Tensor, amount: float, step: int = STEP) -> list[int]:
-    """The units to give up: the share `amount` of them, rounded so that what is left is a multiple
-    of `step` where there are at least two steps, and at least one unit."""
-    units = len(worth)
+@dataclass(frozen=True)
+class Slice:
+    """Rows (`out`) or columns of a layer's parameters; `indices[i]` belong to unit i."""
+
+    layer: str
+    out: bool
+    indices: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """`units` that can be removed one by one. slices: the parameters coupled with each unit."""
+
+    name: str
+    kind: str  # channels, neurons or heads
+    units: int
+    slices: tuple[Slice, ...]
+
+    def importances(self, module: nn.Module, scores: Mapping[str, Tensor]) -> Tensor:
+        """(units,): sum of the scores of all weights coupled with each unit."""
+        layers = dict(module.named_modules())
+        found = torch.zeros(self.units)
+        for part in self.slices:
+            if not isinstance(layers[part.layer], LAYERS):
+                continue
+            score = scores[f'{part.layer}.weight']
+            by_index = score.transpose(0, 0 if part.out else 1).flatten(1).sum(1)
+            found += torch.stack([by_index[list(rows)].sum() for rows in part.indices])
+        return found
+
+    def readers(self) -> list[Slice]:
+        """The slices that read the outputs of the units."""
+        return [part for part in self.slices if not part.out]
+
+
+def least_important(importances: torch.Tensor, amount: float, step: int = STEP) -> list[int]:
+    """The share `amount` of the units with the least importance, rounded so that the rest is a
+    multiple of `step` (with at least two steps), and never empty."""
+    units = len(importances)
     left = units * (1.0 - amount)
     left = step * max(1, round(left / step)) if units >= 2 * step else max(1, round(left))
-    order = torch.argsort(worth, stable=True)
+    order = torch.argsort(importances, stable=True)
     return sorted(int(i) for i in order[: max(0, units - left)])
 
 
 @torch.no_grad()
-def silence(module: nn.Module, group: Group, units: Sequence[int]) -> None:
-    """The weights that read `units` become zero; no shape changes."""
+def mask_units(module: nn.Module, group: Group, units: Sequence[int]) -> None:
+    """Set the weights that read `units` to zero; no shape changes."""
     for part in group.readers():
         layer = module.get_submodule(part.layer)
         layer.weight[:, _indices(part, units)] = 0.0
 
 
 @torch.no_grad()
-def cut(module: nn.Module, group: Group, units: Sequence[int]) -> None:
-    """Take `units` out of all layers of the group, in place."""
+def remove_units(module: nn.Module, group: Group, units: Sequence[int]) -> None:
+    """Remove `units` from all layers of the group, in place."""
     for part in group.slices:
         layer = module.get_submodule(part.layer)
         gone = set(_indices(part, units))
@@ -66,3 +102,40 @@ def _keep(layer: nn.Module, kept: torch.Tensor, out: bool) -> None:
         setattr(layer, 'out_features' if out else 'in_features', len(kept))
     else:
         setattr(layer, 'out_channels' if out else 'in_channels', len(kept))
+
+
+def prunable(module: nn.Module) -> dict[str, nn.Module]:
+    """Layers whose weights may be set to zero, by name."""
+    return {name: layer for name, layer in module.named_modules() if isinstance(layer, LAYERS)}
+
+
+def zero_least(module: nn.Module, amount: float, scores: Mapping[str, Tensor]) -> None:
+    """Set the share `amount` of all weights to zero: those with the lowest scores in the network.
+    The shapes stay, so the file and the time do not shrink on runtimes that multiply zeros."""
+    layers = prunable(module)
+    places = [(layer, 'weight') for layer in layers.values()]
+    importances = {(layer, 'weight'): scores[f'{name}.weight'] for name, layer in layers.items()}
+    prune.global_unstructured(
+        places, prune.L1Unstructured, importance_scores=importances, amount=amount
+    )
+    for layer, name in places:
+        prune.remove(layer, name)
+
+
+def sparsity(module: nn.Module) -> float:
+    """Share of prunable weights that are zero."""
+    weights = [layer.weight for layer in prunable(module).values()]
+    count = sum(w.numel() for w in weights)
+    return float(sum((w == 0).sum() for w in weights)) / max(1, count)
+
+
+def zero_keeper(module: nn.Module) -> Callable[[], None]:
+    """A function that restores the current zeros, to be called after each training step."""
+    kept = [(layer.weight, layer.weight.detach() != 0) for layer in prunable(module).values()]
+
+    @torch.no_grad()
+    def keep() -> None:
+        for weight, mask in kept:
+            weight.mul_(mask)
+
+    return keep

@@ -1,9 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Quantisation-aware fine-tuning: the network trains while its weights and inputs are rounded to
-int8, so that it learns weights that bear it. The rounding, with its straight-through gradient, is
-torch.ao's FakeQuantize; the training is the trainer's.
+"""Quantisation-aware training (QAT): weights and inputs are rounded to int8 while the trainer runs.
 
-What comes out is a float network with the same layers: ONNX Runtime's quantiser does the rest.
+The rounding, with its straight-through gradient, is FakeQuantize of torch.ao. The result is a float
+network with the same layers, which ONNX Runtime's quantiser then converts.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from torch.ao.quantization import (
 from vla_models.network.sizes import LAYERS
 from vla_models.training.trainer import Trainer
 
-OBSERVED = 0.98  # how much of the old range an activation's range keeps, per call
+OBSERVED = 0.98  # share of the old range that an activation's range keeps, per call
 
 
-class Rounded:
-    """Stands before a layer: rounds its input (uint8, one range) and its weight (int8, one scale
-    for each output, as ONNX Runtime's per-channel quantiser does)."""
+class FakeQuantized:
+    """The forward pass of a layer with its input rounded to uint8 (one range) and its weight to
+    int8 (one scale for each output, like ONNX Runtime's per-channel quantiser)."""
 
     def __init__(self, layer: nn.Module) -> None:
         self.weight = FakeQuantize(
@@ -46,7 +45,8 @@ class Rounded:
 
     def forward(self, x: Tensor) -> Tensor:
         layer = self.layer
-        # A weight's range is what it is now; an input's is learnt, and rests while one judges.
+        # The range of a weight is its current one; that of an input is learnt, and fixed in eval
+        # mode.
         self.weight.activation_post_process.reset_min_max_vals()
         if layer.training:
             self.given.enable_observer()
@@ -59,16 +59,15 @@ class Rounded:
 
 
 def round_while_training(trainer: Trainer, keep: tuple[str, ...] = ()) -> None:
-    """Let every layer of the trainer's network, and of its average, round; but for those whose
-    name contains one of `keep`. The modules themselves stay what they are, so nothing of this is
-    in a checkpoint."""
+    """Round in every layer of the trainer's network and of its average, except those whose name
+    contains one of `keep`. The modules themselves do not change, nor do checkpoints."""
     student = dict(trainer.model.named_modules())
     average = dict(trainer.average.named_modules())
     for name, layer in student.items():
         if not isinstance(layer, LAYERS) or any(part in name for part in keep):
             continue
-        rounded = Rounded(layer)
+        rounded = FakeQuantized(layer)
         layer.forward = rounded.forward  # type: ignore[method-assign]
-        judged = Rounded(average[name])
+        judged = FakeQuantized(average[name])
         judged.given = rounded.given  # the ranges that were learnt
         average[name].forward = judged.forward  # type: ignore[method-assign]

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The ways: each turns a prepared ONNX file into a smaller or faster one.
-
-All of the arithmetic is ONNX Runtime's (onnxruntime.quantization, onnxruntime.transformers).
-"""
+"""Quantisation schemes: each turns a prepared ONNX file into a smaller or faster one, by the tools
+of ONNX Runtime (onnxruntime.quantization, onnxruntime.transformers)."""
 
 from __future__ import annotations
 
@@ -33,7 +31,9 @@ METHODS = {
 }
 
 
-class _Reader(CalibrationDataReader):
+class CalibrationReader(CalibrationDataReader):
+    """Calibration inputs, one by one."""
+
     def __init__(self, inputs: Sequence[Tensors]) -> None:
         self._rest = iter(inputs)
 
@@ -43,8 +43,8 @@ class _Reader(CalibrationDataReader):
 
 @dataclass(frozen=True)
 class QuantisationSettings:
-    """What a way can be told. calibration: input tensors, for static. cache: where the ranges that
-    were found are kept, so that the next call with the same method needs no run."""
+    """Settings of a scheme. calibration: input tensors, for static schemes. cache: file of the
+    ranges that were found, for the next call with the same method."""
 
     calibration: Sequence[Tensors] = ()
     method: str = 'minmax'
@@ -53,21 +53,22 @@ class QuantisationSettings:
     cache: Path | None = None
 
 
+Settings = QuantisationSettings
+
+
 @dataclass(frozen=True)
 class Scheme:
-    """`quantisable(model)` names the nodes that it would change; `apply` writes `target` with the
-    nodes `keep` left in float."""
+    """`quantisable(model)` names the nodes that it can change; `apply` writes `target` with the
+    nodes `keep` in float."""
 
     title: str
-    quantisable: Callable[[onnx.ModelProto, QuantisationSettings], list[str]]
-    apply: Callable[[Path, Path, QuantisationSettings, Sequence[str]], None]
+    quantisable: Callable[[onnx.ModelProto, Settings], list[str]]
+    apply: Callable[[Path, Path, Settings, Sequence[str]], None]
     calibrated: bool = False
     fold: bool = True
 
 
-def _dynamic(
-    source: Path, target: Path, settings: QuantisationSettings, keep: Sequence[str]
-) -> None:
+def _dynamic(source: Path, target: Path, settings: Settings, keep: Sequence[str]) -> None:
     with silence():
         quantize_dynamic(
             source,
@@ -79,16 +80,14 @@ def _dynamic(
         )
 
 
-def _static(
-    source: Path, target: Path, settings: QuantisationSettings, keep: Sequence[str]
-) -> None:
+def _static(source: Path, target: Path, settings: Settings, keep: Sequence[str]) -> None:
     if not settings.calibration:
-        raise ConfigError('--calibration', '', 'no observation', 'some to find ranges with')
+        raise ConfigError('--calibration', '', 'no observation', 'observations to find ranges with')
     with silence():
         quantize_static(
             source,
             target,
-            _Reader(settings.calibration),
+            CalibrationReader(settings.calibration),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=list(settings.operators),
             per_channel=settings.per_channel,
@@ -100,9 +99,7 @@ def _static(
         )
 
 
-def _float16(
-    source: Path, target: Path, settings: QuantisationSettings, keep: Sequence[str]
-) -> None:
+def _float16(source: Path, target: Path, settings: Settings, keep: Sequence[str]) -> None:
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     with silence():
@@ -112,10 +109,8 @@ def _float16(
     onnx.save(model, str(target))
 
 
-def _weights(bits: int) -> Callable[[Path, Path, QuantisationSettings, Sequence[str]], None]:
-    def apply(
-        source: Path, target: Path, settings: QuantisationSettings, keep: Sequence[str]
-    ) -> None:
+def _weights(bits: int) -> Callable[[Path, Path, Settings, Sequence[str]], None]:
+    def apply(source: Path, target: Path, settings: Settings, keep: Sequence[str]) -> None:
         from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
         with silence():
@@ -128,8 +123,8 @@ def _weights(bits: int) -> Callable[[Path, Path, QuantisationSettings, Sequence[
     return apply
 
 
-def _nodes(*operators: str) -> Callable[[onnx.ModelProto, QuantisationSettings], list[str]]:
-    def find(model: onnx.ModelProto, settings: QuantisationSettings) -> list[str]:
+def _nodes(*operators: str) -> Callable[[onnx.ModelProto, Settings], list[str]]:
+    def find(model: onnx.ModelProto, settings: Settings) -> list[str]:
         wanted = operators or settings.operators
         constants = {tensor.name for tensor in model.graph.initializer}
         return [
@@ -141,7 +136,7 @@ def _nodes(*operators: str) -> Callable[[onnx.ModelProto, QuantisationSettings],
     return find
 
 
-WAYS = {
+SCHEMES = {
     'int8-dynamic': Scheme('int8 weights, ranges found at run time', _nodes(*MATRICES), _dynamic),
     'int8-static': Scheme('int8, ranges from calibration', _nodes(), _static, calibrated=True),
     'fp16': Scheme('16 bit floats', lambda model, s: [n.name for n in model.graph.node], _float16),

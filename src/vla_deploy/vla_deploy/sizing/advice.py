@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""From estimates to advice: does it fit, in which precision, and which computer first."""
+"""Advice from estimates: does a computer fit, in which precision, and in which order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HERE = 'this machine'
 
 
 class Fits(Enum):
-    """Even at the slow end of the range, only if it goes well, or not at all."""
+    """Yes at the slow end of the range, perhaps at the expected time, or no."""
 
     YES = 'yes'
     PERHAPS = 'perhaps'
@@ -26,8 +26,8 @@ class Fits(Enum):
 
 @dataclass(frozen=True)
 class Advice:
-    """For one device. chosen: the estimate in the precision to choose; others: in every one that
-    its runtime has. why: one sentence for the choice, or against the device."""
+    """Advice for one device. chosen: estimate in the recommended precision. others: estimates in
+    all precisions of its runtime. why: reason for the choice, or against the device."""
 
     device: Device
     fits: Fits
@@ -37,7 +37,7 @@ class Advice:
 
     @property
     def energy_mj(self) -> float:
-        """Of one chunk at the most: all of the device's power for the expected time."""
+        """Energy of one chunk at most: the full power of the device for the expected time."""
         return self.device.power_w.value * self.chosen.expected_ms
 
     def to_dict(self) -> dict:
@@ -67,8 +67,8 @@ class Advice:
 def advise(
     cost: GraphCost, device: Device, rate_hz: float, calibration: RooflineCalibration, spread: float
 ) -> Advice:
-    """The least lossy precision that keeps half of the period free even at the slow end of its
-    range; where none does, the fastest."""
+    """The most accurate precision that leaves half of the period free at the slow end of its range;
+    where none does, the fastest."""
     period = 1e3 / rate_hz
     host = load_device(HOST) if device.kind == 'edgetpu' else None
     found = [estimate(cost, device, p, calibration, host, spread) for p in device.precisions]
@@ -83,11 +83,11 @@ def advise(
         chosen = easy[0]
         why = f'{chosen.precision} is fast enough'
         if chosen.precision == 'fp32':
-            why += ': no reason to give up accuracy'
+            why += ': no need to lose accuracy'
         elif len(device.precisions) == 1:
-            why += ', and all that it has'
+            why += ' and the only precision'
         else:
-            why += ', what loses less is not'
+            why += ', more accurate ones are not'
     else:
         chosen = min(able, key=lambda e: e.high_ms)
         why = f'{chosen.precision} is the fastest here'
@@ -103,7 +103,7 @@ def advise(
 
 
 def ranked(advice: Sequence[Advice]) -> list[Advice]:
-    """First what fits for certain; among those what needs the least power, then what is faster."""
+    """Devices that fit come first; then those with less power, then the faster ones."""
     order = list(Fits)
     return sorted(
         advice,
@@ -112,7 +112,7 @@ def ranked(advice: Sequence[Advice]) -> list[Advice]:
 
 
 def this_machine(calibration: RooflineCalibration, memory_gb: float, cores: int) -> Device:
-    """The machine at hand as a device of one thread, in measured figures."""
+    """This machine as a device of one thread, with measured figures."""
 
     def measured(value: float) -> Figure:
         return Figure(value, f'measured {calibration.date}, {calibration.machine}, one thread')
@@ -125,9 +125,9 @@ def this_machine(calibration: RooflineCalibration, memory_gb: float, cores: int)
         'cpu',
         1,
         measured(memory_gb),
-        Figure(min(1.5, 0.5 * memory_gb), 'our allowance for the system and the other nodes'),
+        Figure(min(1.5, 0.5 * memory_gb), 'allowance for the system and the other nodes'),
         measured(calibration.bandwidth_gbs),
-        Figure(1.0, 'not told'),
+        Figure(1.0, 'unknown'),
         Figure(1.0, f'one thread of {cores}'),
         {'fp32': measured(calibration.peak_gflops / 1e3)},
         (),

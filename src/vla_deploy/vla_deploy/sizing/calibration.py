@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What share of its roofline the machine at hand really reaches with a bundle.
+"""Calibration of the roofline: the share of its peak that this machine reaches with a bundle.
 
-Everything is measured in processor time of one thread, which a busy machine disturbs least: the
-rate of a large matrix product, the rate of a large copy, what ONNX Runtime spends around an
-operator (a chain of additions of one number), and the bundle itself.
+Measured in processor time of one thread, which varies least on a busy machine: the rate of a large
+matrix product, the rate of a large copy, the overhead of ONNX Runtime per operator (a chain of
+additions of one number), and the bundle itself.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import torch
 from vla_common.errors import ConfigError
 from vla_deploy.atomic_io import write_whole
 from vla_deploy.observations import Tensors
+from vla_deploy.onnx_files import session_options
 from vla_deploy.sizing.graph_cost import GraphCost, float_model
 from vla_deploy.timing.platform import processor
 
@@ -33,9 +34,9 @@ _CHAIN = 200
 
 @dataclass(frozen=True)
 class RooflineCalibration:
-    """peak_gflops, bandwidth_gbs: measured, one thread. overhead_us: around one operator.
-    latency_ms: of the bundle, float32. efficiency: the share of `peak_gflops` that its matrix
-    products reach in the time that is left after the overhead."""
+    """peak_gflops, bandwidth_gbs: measured, one thread. overhead_us: per operator. latency_ms: of
+    the bundle, float32. efficiency: share of `peak_gflops` that its matrix products reach in the
+    time without the overhead."""
 
     machine: str
     date: str
@@ -58,14 +59,14 @@ class RooflineCalibration:
             numbers = [v for k, v in content.items() if k not in ('machine', 'date', 'bundle')]
             good = all(isinstance(v, (int, float)) and 0 < v < 1e9 for v in numbers)
         except (OSError, ValueError, TypeError) as error:
-            raise ConfigError(str(path), '', str(error), 'what fit --calibrate wrote') from error
+            raise ConfigError(str(path), '', str(error), 'a file of size --calibrate') from error
         if not good:
-            raise ConfigError(str(path), '', 'a figure that is not above 0', 'measured ones')
+            raise ConfigError(str(path), '', 'a figure that is not above 0', 'measured figures')
         return found
 
 
-# Measured as below with other work beside; what is used where nothing was measured.
-USUAL = RooflineCalibration(
+# Used where nothing was measured. Measured as below, with other load on the machine.
+DEFAULT_CALIBRATION = RooflineCalibration(
     'AMD EPYC, AVX2, one thread', '2026-11-21', 'humanoid_vla 0.2.0', 61.4, 16.1, 1.07, 2.75, 0.552
 )
 
@@ -89,7 +90,7 @@ def calibrate(
         spent = []
         for turn in range(rounds):
             feed = feeds[turn % len(feeds)]
-            spent.append(_spent(partial(session.run, None, feed)))
+            spent.append(_cpu_seconds(partial(session.run, None, feed)))
             advance()
     peak, overhead = matrix_rate(), operator_overhead()
     latency = float(np.median(spent))
@@ -108,24 +109,26 @@ def calibrate(
 
 
 def matrix_rate(side: int = 768) -> float:
-    """Operations a second of a float32 matrix product, one thread, the best of several."""
+    """Operations per second of a float32 matrix product, one thread, best of several."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         a, b = torch.rand(side, side), torch.rand(side, side)
-        return 2 * side**3 / min(_spent(lambda: torch.mm(a, b)) for _ in range(8))
+        return 2 * side**3 / min(_cpu_seconds(lambda: torch.mm(a, b)) for _ in range(8))
     finally:
         torch.set_num_threads(threads)
 
 
 def copy_rate(size: int = 1 << 24) -> float:
-    """Bytes a second read and written by a copy that no cache holds, one thread."""
+    """Bytes per second read and written by a copy larger than any cache, one thread."""
     source, target = np.ones(size, np.float32), np.zeros(size, np.float32)
-    return 2 * source.nbytes / min(_spent(lambda: np.copyto(target, source)) for _ in range(4))
+    return (
+        2 * source.nbytes / min(_cpu_seconds(lambda: np.copyto(target, source)) for _ in range(4))
+    )
 
 
 def operator_overhead() -> float:
-    """Seconds that ONNX Runtime spends on an operator that has next to nothing to do."""
+    """Seconds that ONNX Runtime spends on an operator with almost no arithmetic."""
     value = onnx.helper.make_tensor_value_info
     nodes = [onnx.helper.make_node('Add', [f'x{i}', f'x{i}'], [f'x{i + 1}']) for i in range(_CHAIN)]
     graph = onnx.helper.make_graph(
@@ -139,17 +142,18 @@ def operator_overhead() -> float:
     session, feed = _session(model.SerializeToString()), {'x0': np.zeros(1, np.float32)}
     for _ in range(5):
         session.run(None, feed)
-    return float(np.median([_spent(lambda: session.run(None, feed)) for _ in range(30)])) / _CHAIN
+    return (
+        float(np.median([_cpu_seconds(lambda: session.run(None, feed)) for _ in range(30)]))
+        / _CHAIN
+    )
 
 
 def _session(content: bytes) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(content, options, providers=['CPUExecutionProvider'])
+    providers = ['CPUExecutionProvider']
+    return onnxruntime.InferenceSession(content, session_options(), providers=providers)
 
 
-def _spent(call: Callable[[], object]) -> float:
+def _cpu_seconds(call: Callable[[], object]) -> float:
     began = time.thread_time()
     call()
     return max(1e-9, time.thread_time() - began)

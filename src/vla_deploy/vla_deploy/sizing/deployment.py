@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The deployment profile that an advice implies: a parameter file for the launch.
+"""Deployment profile of an advice: a parameter file for the launch.
 
     ros2 launch vla_bringup humanoid.launch.py params_file:=config/profiles/raspberry_pi_5.yaml
 
-Its values come after those of config/. It does not name the policy: `policy:=` does.
+Its values override those of config/. The policy is given by `policy:=`.
 """
 
 from __future__ import annotations
@@ -17,29 +17,21 @@ from vla_deploy.atomic_io import write_whole
 from vla_deploy.sizing.advice import Advice, Fits
 from vla_deploy.sizing.hardware import BYTES
 
-# Within what the node's parameters allow (src/vla_inference/parameters.yaml).
+# Ranges of the node's parameters (src/vla_inference/parameters.yaml).
 FREQUENCY = (10.0, 100.0)
-TIMEOUT = (0.15, 10.0)  # from below: a machine that stands still for 0.1 s is no failing policy
-SLOW_MS = 60.0  # from here on chunks are joined in real time (rtc): the border would be felt
-_MAKE = {
-    'fp16': 'build-engine --precision fp16',
-    'bf16': 'build-engine --precision bf16',
-    'fp8': 'build-engine --precision fp8',
-    'int8': 'build-engine --precision int8',
-    'fp32': 'build-engine --precision fp32',
-}
+TIMEOUT = (0.15, 10.0)  # a machine that stalls for 0.1 s is not a failing policy
+SLOW_MS = 60.0  # from here on chunks are blended by real-time chunking (rtc)
 
 
-def usual_rate() -> float:
-    """Hz at which the inference node asks, unless it is told another; its own parameters.yaml is
-    where that is said."""
+def default_rate() -> float:
+    """Default inference frequency, Hz, of the node's parameters.yaml."""
     entries = ParameterSchema.load('vla_inference').entries
     return next(entry.default for entry in entries if entry.name == 'inference_frequency')
 
 
 def parameters_of(advice: Advice, rate_hz: float) -> dict:
-    """Of the inference node; its frequency only where it is not the usual one. Raises ValueError
-    for a device that is too slow: no parameter would change that."""
+    """Parameters of the inference node; the frequency only if it is not the default. Raises
+    ValueError for a device that is too slow."""
     if advice.fits is Fits.NO:
         raise ValueError(f'{advice.device.name}: {advice.why}')
     device, high = advice.device, advice.chosen.high_ms / 1e3
@@ -51,7 +43,7 @@ def parameters_of(advice: Advice, rate_hz: float) -> dict:
         'policy_timeout': float(f'{timeout:.2g}'),
         'memory': {'host': float(round(device.free_bytes / 2**20))},
     }
-    if frequency != usual_rate():
+    if frequency != default_rate():
         found['inference_frequency'] = float(f'{frequency:.3g}')
     if 1e3 * high > SLOW_MS:
         found['blending'] = {'mode': 'rtc'}
@@ -59,22 +51,24 @@ def parameters_of(advice: Advice, rate_hz: float) -> dict:
 
 
 def bundle_for(advice: Advice, bundle: str = 'BUNDLE') -> str:
-    """The command that makes, of `bundle`, the one which the profile is meant for."""
+    """Command that makes the bundle of the profile from `bundle`."""
     device, precision = advice.device, advice.chosen.precision
     if device.runtime == 'tensorrt':
-        verb = f'{_MAKE[precision]} --bundle {bundle} --out {bundle}_{device.name}'
+        verb = (
+            f'build-engine --precision {precision} --bundle {bundle} --out {bundle}_{device.name}'
+        )
     elif device.runtime == 'litert':
         verb = f'edge --target {device.name} --bundle {bundle} --out {bundle}_int8'
     elif precision == 'fp32':
         verb = f'optimise --bundle {bundle} --out {bundle}_optimised'
     else:
-        way = 'fp16' if precision == 'fp16' else 'int8-static --search'
-        verb = f'quantise --bundle {bundle} --way {way} --out {bundle}_{precision}'
-    return f'ros2 run vla_models {verb}'
+        scheme = 'fp16' if precision == 'fp16' else 'int8-static --search'
+        verb = f'quantise --bundle {bundle} --scheme {scheme} --out {bundle}_{precision}'
+    return f'ros2 run vla_deploy {verb}'
 
 
 def write_profile(folder: Path, advice: Advice, rate_hz: float, bundle: str) -> Path:
-    """`folder`/<device>.yaml, beside first, then in its place. Raises ValueError."""
+    """Write `folder`/<device>.yaml atomically. Raises ValueError."""
     chosen, device = advice.chosen, advice.device
     assert chosen.precision in BYTES
     lines = [

@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What one call of an ONNX graph costs: arithmetic and bytes of each node, counted from its shapes.
+"""Cost of one call of an ONNX graph: arithmetic and bytes of each node, from its shapes.
 
-One multiplication with its addition counts as two operations. Shapes come from onnx's shape
-inference on the graph as ONNX Runtime folds it (batch of one), so every size is a number.
+A multiplication with its addition counts as two operations. Shapes come from onnx's shape inference
+on the graph as ONNX Runtime folds it (batch of one).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import numpy as np
 import onnx
 
 from vla_common.errors import ConfigError
-from vla_deploy.convert.onnx_graph import write_onnx
-from vla_deploy.onnx_files import fetch_onnx, fix_batch, load_onnx, optimise_graph, without_shapes
+from vla_deploy.convert import write_onnx
+from vla_deploy.onnx_files import fetch_onnx, load_onnx, optimise_graph, with_batch_one
 from vla_deploy.reference_model import from_bundle
 from vla_policy.bundle.bundle import load_bundle
 
-# Kinds of work: `matrix` can run at a lower precision, the rest stays in the float that is at hand.
+# Kinds of work: `matrix` can run at a lower precision, the rest runs in the device's float type.
 MATRIX, VECTOR, MOVE = 'matrix', 'vector', 'move'
 
 _FREE = {'Reshape', 'Identity', 'Squeeze', 'Unsqueeze', 'Flatten', 'Shape', 'Constant', 'Dropout'}
@@ -31,7 +31,7 @@ _MOVES = {
     *('Pad', 'Tile', 'Cast', 'ConstantOfShape', 'Range', 'OneHot', 'ScatterND', 'DepthToSpace'),
     *('SpaceToDepth', 'Resize', 'Where', 'ScatterElements', 'Trilu', 'EyeLike', 'Size'),
 }
-# Operations for each element of the output. Roots and exponentials are counted as a handful.
+# Operations per element of the output; roots and exponentials count as several.
 _PER_ELEMENT = {
     **dict.fromkeys(('Add', 'Sub', 'Mul', 'Div', 'Neg', 'Abs', 'Max', 'Min', 'Relu', 'Clip'), 1),
     **dict.fromkeys(('Equal', 'Less', 'Greater', 'And', 'Or', 'Not', 'Floor', 'Ceil', 'Round'), 1),
@@ -51,8 +51,8 @@ _REDUCTIONS = ('Reduce', 'ArgMax', 'ArgMin', 'GlobalAveragePool', 'GlobalMaxPool
 
 @dataclass(frozen=True)
 class NodeCost:
-    """One node: operations, bytes of activations read and written (4 a float), bytes of weights,
-    and the elements of its result (how far it can be spread over a wide machine)."""
+    """One node: operations, bytes of activations read and written (float32), bytes of weights, and
+    elements of its result (its parallelism)."""
 
     name: str
     operator: str
@@ -65,8 +65,8 @@ class NodeCost:
 
 @dataclass(frozen=True)
 class GraphCost:
-    """nodes: those that do something. peak_bytes: the most activations alive at once. io_bytes: in
-    and out of the graph. unknown: operators whose arithmetic is not known here, counted as none."""
+    """nodes: those with work. peak_bytes: most activations alive at once. io_bytes: inputs and
+    outputs of the graph. unknown: operators whose arithmetic is unknown, counted as none."""
 
     nodes: tuple[NodeCost, ...]
     weight_bytes: float
@@ -88,13 +88,13 @@ class GraphCost:
 
     @property
     def intensity(self) -> float:
-        """Operations per byte that has to come from memory: weights and what goes in and out."""
+        """Operations per byte of weights, inputs and outputs."""
         return self.operations / max(1.0, self.weight_bytes + self.io_bytes)
 
 
 def float_model(directory: Path, path: Path) -> None:
-    """Write the bundle's ONNX in float32 with a batch of one, folded: its own file, or, where that
-    is quantised or halved, what its source exports. Raises ConfigError."""
+    """Write the bundle's ONNX in float32 with a batch of one, folded: its own file, or an export of
+    its source where the file has a lower precision. Raises ConfigError."""
     with tempfile.TemporaryDirectory() as scratch:
         given, fixed = Path(scratch) / 'given.onnx', Path(scratch) / 'fixed.onnx'
         fetch_onnx(directory, given)
@@ -104,12 +104,12 @@ def float_model(directory: Path, path: Path) -> None:
                 found, wanted = 'fewer bits than float32', 'float32, or a source to export from'
                 raise ConfigError(str(bundle.file), 'model', found, wanted)
             write_onnx(from_bundle(directory), given)
-        onnx.save(fix_batch(without_shapes(load_onnx(given))), str(fixed))
+        onnx.save(with_batch_one(load_onnx(given)), str(fixed))
         optimise_graph(fixed, path, 'basic')
 
 
 def cost_of_bundle(directory: Path) -> GraphCost:
-    """Of the bundle's model in float32. Raises ConfigError."""
+    """Cost of the bundle's model in float32. Raises ConfigError."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / 'model.onnx'
         float_model(directory, path)
@@ -123,7 +123,7 @@ def _is_float32(model: onnx.ModelProto) -> bool:
 
 
 def cost_of(model: onnx.ModelProto) -> GraphCost:
-    """Of a graph without free dimensions."""
+    """Cost of a graph without free dimensions."""
     model = onnx.shape_inference.infer_shapes(model, data_prop=True)
     graph = model.graph
     weights = {tensor.name: _bytes_of(tensor) for tensor in graph.initializer}
@@ -144,7 +144,7 @@ def cost_of(model: onnx.ModelProto) -> GraphCost:
         read = [n for n in node.input if n and n not in weights]
         moved = sum(_size(shapes.get(n)) * widths.get(n, 4) for n in (*read, *node.output) if n)
         if node.op_type in ('Gather', 'GatherND'):
-            # A table is not read whole: as much as comes out.
+            # Only the fetched rows of a table are read.
             fetched = 0.0
             moved += _size(shapes.get(node.output[0])) * 4
         else:
@@ -206,7 +206,7 @@ def _peak(
     widths: Mapping[str, int],
     weights: set[str],
 ) -> float:
-    """The most bytes of activations alive at once, when each is freed after its last use."""
+    """Most bytes of activations alive at once, each freed after its last use."""
     last: dict[str, int] = {}
     for number, node in enumerate(graph.node):
         last.update((name, number) for name in node.input if name and name not in weights)

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Computers as data: one YAML file each in `hardware/`, every figure with where it comes from."""
+"""Computers as data: one YAML file each in `hardware/`, every figure with its source."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from vla_common.yaml_file import ConfigReader, load_yaml
 
 KINDS = ('cpu', 'gpu', 'edgetpu')
 RUNTIMES = ('onnx', 'tensorrt', 'litert')
-# From the least to the most that is lost.
+# From the most to the least accurate.
 PRECISIONS = ('fp32', 'fp16', 'bf16', 'fp8', 'int8')
 BYTES = {'fp32': 4, 'fp16': 2, 'bf16': 2, 'fp8': 1, 'int8': 1}
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A number, and the document it is from or what it was derived from."""
+    """A number and its source: a document or a derivation."""
 
     value: float
     source: str
@@ -31,10 +31,10 @@ class Figure:
 class Device:
     """One computer.
 
-    memory_gb: what it has; reserved_gb: what the rest of the robot's software takes of it.
-    bandwidth_gbs: to its memory, GB/s. tops: dense 10^12 operations a second by precision, of the
-    whole computer. units: multiprocessors of a GPU, cores of a processor. threads: of `units`, how
-    many inference may use. device, runtime: as vla_inference calls them.
+    memory_gb: total; reserved_gb: for the rest of the robot's software. bandwidth_gbs: of the
+    memory, GB/s. tops: dense 10^12 operations per second by precision, of the whole computer.
+    units: multiprocessors of a GPU, cores of a processor. threads: `units` that inference may use.
+    device, runtime: names of vla_inference.
     """
 
     name: str
@@ -58,14 +58,13 @@ class Device:
 
     @property
     def precisions(self) -> tuple[str, ...]:
-        """Those in which its runtime computes: ONNX Runtime's kernels for processors have float32
-        and int8, whatever else the processor could do."""
+        """Precisions of its runtime: the CPU kernels of ONNX Runtime have float32 and int8 only."""
         able = ('fp32', 'int8') if self.kind == 'cpu' and self.runtime == 'onnx' else PRECISIONS
         return tuple(name for name in able if name in self.tops)
 
     @property
     def figures(self) -> dict[str, Figure]:
-        """All of them by name, for a table."""
+        """All figures by name, for a table."""
         found = {
             'memory, GB': self.memory_gb,
             'of it for the rest, GB': self.reserved_gb,
@@ -79,13 +78,13 @@ class Device:
 
 
 def shipped() -> list[str]:
-    """Names of the computers known here."""
+    """Names of the computers that ship."""
     folder = files('vla_deploy.sizing') / 'hardware'
     return sorted(f.name[: -len('.yaml')] for f in folder.iterdir() if f.name.endswith('.yaml'))
 
 
 def load_device(name: str) -> Device:
-    """By name, or from a YAML file of the user's own. Raises ConfigError."""
+    """Load by name, or from a YAML file of the user. Raises ConfigError."""
     path = Path(name)
     if path.suffix != '.yaml':
         if name not in shipped():

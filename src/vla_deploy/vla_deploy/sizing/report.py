@@ -1,17 +1,22 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What `fit` found: Markdown with pictures for people, JSON for machines."""
+"""Report of `size`: Markdown with charts, and JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from vla_deploy.atomic_io import as_json, write_whole
-from vla_deploy.sizing.advice import Advice
+from vla_deploy.charts import new_chart, write_chart
+from vla_deploy.sizing.advice import Advice, Fits
 from vla_deploy.sizing.calibration import RooflineCalibration
 from vla_deploy.sizing.deployment import bundle_for
 from vla_deploy.sizing.graph_cost import GraphCost
-from vla_deploy.sizing.pictures import draw_ranges, draw_rooflines
+from vla_deploy.sizing.hardware import BYTES
+
+COLORS = {Fits.YES: '#3c9650', Fits.PERHAPS: '#dca03c', Fits.NO: '#c85050'}
 
 
 def to_dict(
@@ -21,7 +26,7 @@ def to_dict(
     rate_hz: float,
     calibration: RooflineCalibration,
 ) -> dict:
-    """The JSON of `fit`. devices are in the order of the recommendation."""
+    """The JSON of `size`. devices are in the order of the recommendation."""
     return {
         'bundle': name,
         'rate_hz': rate_hz,
@@ -52,10 +57,10 @@ def write_report(
     write_whole(out / 'fit.json', as_json(found) + '\n')
     draw_ranges(out / 'latency.png', advice, 1e3 / rate_hz)
     draw_rooflines(out / 'roofline.png', cost, advice)
-    recommended = next((a for a in advice if a.device.name == found['recommended']), None)
-    lines = [f'# Where {name} fits, at {rate_hz:g} Hz', '']
+    recommended = next((a for a in advice if a.fits is Fits.YES), None)
+    lines = [f'# Computers for {name} at {rate_hz:g} Hz', '']
     if recommended is None:
-        lines.append('**No computer of those asked for is fast enough for certain.**')
+        lines.append('**None of these computers is certain to be fast enough.**')
     else:
         lines += [
             f'**{recommended.device.title}, in {recommended.chosen.precision}: '
@@ -89,15 +94,16 @@ def write_report(
         '',
         '![rooflines](roofline.png)',
         '',
-        'These are estimates. Ranges are wide on purpose: rates on paper are not reached, and the '
-        f'share that is was measured on one machine ({calibration.machine}, {calibration.date}, '
+        'These are estimates. No machine reaches its peak rate: the share that is reached was '
+        f'measured on one machine ({calibration.machine}, {calibration.date}, '
         f'{calibration.bundle}: {100 * calibration.efficiency:.0f} % of {calibration.peak_gflops:g}'
-        f' GFLOPS, {calibration.overhead_us:.2f} us around an operator) and taken over with a '
-        'factor of 2 each way. `ros2 run vla_deploy benchmark` on the computer itself decides.',
+        f' GFLOPS, {calibration.overhead_us:.2f} us of overhead per operator) and is applied to '
+        'the others with a factor of 2 each way. Measure with `ros2 run vla_deploy benchmark` on '
+        'the computer itself before you decide.',
     ]
     if cost.unknown:
-        lines += ['', f'Counted as no arithmetic: {", ".join(cost.unknown)}.']
-    lines += ['', '## Why, and what each cannot do', '']
+        lines += ['', f'Not counted: {", ".join(cost.unknown)}.']
+    lines += ['', '## Reasons and limits', '']
     for one in advice:
         lines.append(f'- **{one.device.title}**: {one.why}.')
         lines += [f'  - {remark}.' for remark in one.chosen.remarks]
@@ -116,3 +122,43 @@ def write_report(
 
 def _span(advice: Advice) -> str:
     return f'{advice.chosen.low_ms:.2g} to {advice.chosen.high_ms:.2g}'
+
+
+def draw_ranges(path: Path, advice: Sequence[Advice], period_ms: float) -> None:
+    """Range of latency (bar), expected latency (tick) and period (line), logarithmic."""
+    title = 'one chunk: estimated range, tick: expected, line: period'
+    figure, axes = new_chart(940, 100 + 30 * len(advice), title)
+    for row, one in enumerate(advice):
+        low, high = one.chosen.low_ms, one.chosen.high_ms
+        axes.barh(row, high - low, left=low, color=COLORS[one.fits], height=0.55)
+        axes.plot(one.chosen.expected_ms, row, '|', color='#282828', markersize=14)
+        text = f'{one.chosen.precision}, {one.chosen.binds}'
+        axes.annotate(text, (1.01, row), xycoords=('axes fraction', 'data'), va='center')
+    axes.axvline(period_ms, color='#c83c3c')
+    axes.set_xscale('log')
+    axes.set_yticks(range(len(advice)), [one.device.name for one in advice])
+    axes.invert_yaxis()
+    axes.set_xlabel('ms')
+    write_chart(path, figure)
+
+
+def draw_rooflines(path: Path, cost: GraphCost, advice: Sequence[Advice]) -> None:
+    """Operations per second over operations per byte, logarithmic: the roofline of each device in
+    its chosen precision, and the attainable rate of this bundle on it (dot)."""
+    title = 'rooflines in the chosen precision, and this bundle'
+    figure, axes = new_chart(940, 520, title)
+    axes.set(xlim=(0.1, 1e4), ylim=(1e9, 10**15.5), xscale='log', yscale='log')
+    intensities = np.logspace(-1, 4, 200)
+    height = 0.0
+    for one in sorted(advice, key=lambda a: a.device.tops[a.chosen.precision].value):
+        device, precision = one.device, one.chosen.precision
+        peak, bandwidth = 1e12 * device.tops[precision].value, 1e9 * device.bandwidth_gbs.value
+        rates = np.minimum(peak, bandwidth * intensities)
+        axes.plot(intensities, rates, color=COLORS[one.fits], linewidth=1)
+        here = cost.intensity * 4 / BYTES[precision]
+        axes.plot(here, min(peak, bandwidth * here), 'o', color=COLORS[one.fits])
+        height = max(peak, height * 1.5)  # names of similar rates do not overlap
+        axes.annotate(device.name, (1.1e4, height), va='center', fontsize=8, annotation_clip=False)
+    axes.set_xlabel('operations per byte of weights, inputs and outputs')
+    axes.set_ylabel('operations/s')
+    write_chart(path, figure)

@@ -1,11 +1,10 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""How long a graph takes on a device at least, probably and at most, and what binds it.
+"""Roofline estimate: least, expected and longest latency of a graph on a device, and what binds it.
 
-The roofline (Williams, Waterman, Patterson 2009), node by node: a node takes the longer of its
-arithmetic at the device's rate and its bytes at the device's bandwidth, and in addition what
-starting it costs. Rates on paper are never reached: the share that is was measured on a machine at
-hand (`calibration`) and is taken over to the others with a factor of SPREAD each way, which is most
-of the width of the range.
+The roofline (Williams, Waterman, Patterson 2009) is applied node by node: the longer of arithmetic
+at the device's rate and bytes at its bandwidth, plus the overhead of starting the node. The share
+of the peak rate that is reached was measured on one machine (`calibration`) and is applied to
+others with a factor of SPREAD each way, which is most of the width of the range.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from vla_deploy.sizing.calibration import RooflineCalibration
 from vla_deploy.sizing.graph_cost import MATRIX, MOVE, GraphCost, NodeCost
 from vla_deploy.sizing.hardware import BYTES, Device
 
-SPREAD = 2.0  # each way, of the efficiency on a machine that was not measured
-# Seconds to start a kernel, at least, probably and at most: within a CUDA graph, in an engine's
-# stream, one by one from Python. Our working figures; `benchmark` on the GPU gives the true ones.
+SPREAD = 2.0  # each way, of the efficiency on other machines
+# Seconds to start a kernel, least, expected, longest: in a CUDA graph, in an engine's stream, one
+# by one from Python. Assumed; `benchmark` on the GPU measures.
 _LAUNCH = (1.5e-6, 3e-6, 8e-6)
 _USB = (0.2e-3, 0.4e-3, 1.0e-3)  # a call across USB
-_TILE = 64 * 64  # elements of a result that a GPU's block makes
-_RUNTIME_BYTES = {'onnx': 120e6, 'tensorrt': 400e6, 'litert': 40e6}  # resident, beside the model
-# What the Edge TPU has, in ONNX' words (Coral, "TensorFlow models on the Edge TPU").
+_TILE = 64 * 64  # elements of a result per GPU block
+_RUNTIME_BYTES = {'onnx': 120e6, 'tensorrt': 400e6, 'litert': 40e6}  # resident, without the model
+# Operators of the Edge TPU, by ONNX's names (Coral, "TensorFlow models on the Edge TPU").
 EDGE_TPU = {
     *('Conv', 'ConvTranspose', 'Gemm', 'Add', 'Sub', 'Mul', 'Max', 'Min', 'Relu', 'Clip', 'PRelu'),
     *('AveragePool', 'MaxPool', 'GlobalAveragePool', 'ReduceMean', 'ReduceSum', 'ReduceMax'),
@@ -35,8 +34,8 @@ EDGE_TPU = {
 
 @dataclass(frozen=True)
 class Estimate:
-    """Milliseconds for one chunk. parts: of the expected time, by what it is spent on. memory_mb:
-    weights, activations and the runtime. remarks: what would be different from the paper."""
+    """Milliseconds for one chunk. parts: of the expected time, by cause. memory_mb: weights,
+    activations and runtime. remarks: limits of the estimate."""
 
     device: str
     precision: str
@@ -50,7 +49,7 @@ class Estimate:
 
     @property
     def binds(self) -> str:
-        """What the most of the expected time is spent on."""
+        """Cause of most of the expected time."""
         if not self.fits_memory:
             return 'memory size'
         return max(self.parts, key=lambda name: self.parts[name])
@@ -64,7 +63,7 @@ def estimate(
     host: Device | None = None,
     spread: float = SPREAD,
 ) -> Estimate:
-    """`host`: of an Edge TPU, the computer that does what the Edge TPU cannot."""
+    """host: of an Edge TPU, the computer that runs its unsupported operators."""
     weights = cost.weight_bytes * BYTES[precision] / 4
     activations = cost.peak_bytes * BYTES[precision] / 4
     memory = weights + activations + _RUNTIME_BYTES[device.runtime]
@@ -102,14 +101,14 @@ def _walk(
     calibration: RooflineCalibration,
     step: int,
 ) -> dict[str, float]:
-    """Seconds by cause. step: 0 at least (all activations stay in caches, what can be fused is),
-    1 probably, 2 at most (nothing is fused, every activation goes to memory and back)."""
+    """Seconds by cause. step: 0 least (activations stay in caches, all is fused), 1 expected,
+    2 longest (nothing is fused, every activation goes to memory and back)."""
     width = BYTES[precision] / 4
     plain = next(name for name in ('fp32', 'fp16', 'int8') if name in device.tops)
     share = min(1.0, device.threads / device.units.value) if device.kind == 'cpu' else 1.0
     parts = {'compute': 0.0, 'memory bandwidth': 0.0, 'starting operators': 0.0}
     for node in nodes:
-        # Matrix products run at the precision asked for; the rest at that of plain floats.
+        # Matrix products run at the requested precision, the rest in plain floats.
         name = precision if node.kind == MATRIX else plain
         rate = 1e12 * device.tops[name].value * share * efficiency
         if device.kind == 'gpu':
@@ -126,8 +125,8 @@ def _walk(
             if device.kind == 'gpu':
                 parts['starting operators'] += _LAUNCH[step]
             else:
-                # Slower processors take longer around an operator too; a chain of additions of
-                # one number is the least that an operator can cost.
+                # The overhead grows on slower processors; a chain of additions of one number is
+                # the least that an operator costs.
                 slower = calibration.peak_gflops / _rate_of_unit(device)
                 overhead = 1e-6 * calibration.overhead_us * max(1.0, slower)
                 parts['starting operators'] += overhead * (0.5, 1.0, 4.0)[step]
@@ -135,7 +134,7 @@ def _walk(
 
 
 def _rate_of_unit(device: Device) -> float:
-    """10^9 operations a second of one core, in the floats that it has."""
+    """10^9 operations per second of one core, in its float type."""
     plain = device.tops.get('fp32') or next(iter(device.tops.values()))
     return 1e3 * plain.value / device.units.value
 
@@ -143,7 +142,7 @@ def _rate_of_unit(device: Device) -> float:
 def _edge_tpu(
     cost: GraphCost, device: Device, calibration: RooflineCalibration, host: Device, spread: float
 ) -> tuple[dict[str, float], dict[str, float], dict[str, float], list[str]]:
-    """The graph up to the first operator that the Edge TPU lacks; the host does the rest."""
+    """The chip runs the graph up to the first unsupported operator, the host runs the rest."""
     first = next(
         (i for i, node in enumerate(cost.nodes) if node.operator not in EDGE_TPU), len(cost.nodes)
     )
@@ -152,8 +151,8 @@ def _edge_tpu(
         node = cost.nodes[first]
         on_chip = sum(n.operations for n in cost.nodes[:first]) / max(1.0, cost.operations)
         remarks.append(
-            f'{node.operator} ({node.name}) is no operator of the Edge TPU: it and what follows '
-            f'run on the host, {100 * on_chip:.0f} % of the arithmetic on the chip'
+            f'{node.operator} ({node.name}) is no operator of the Edge TPU: it and the rest run '
+            f'on the host, {100 * on_chip:.0f} % of the arithmetic on the chip'
         )
     cache = 1e6 * device.cache_mb.value if device.cache_mb else 0.0
     beyond = max(0.0, sum(n.weight_bytes for n in cost.nodes[:first]) / 4 - cache)

@@ -1,2 +1,2 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""TensorRT engines: the graph in the precision asked for, then the builder."""
+"""TensorRT engines: typed graph, builder, bundle."""

@@ -1,10 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The ONNX graph that an engine is built from, with its precision written into it.
+"""Typed ONNX graph of an engine: its precision is written into the graph.
 
-TensorRT 11 has neither precision flags nor calibrators any more (both deprecated in 10.1 and
-10.12): networks are strongly typed, so half precision is the graph's own types, and int8 and fp8
-are explicit pairs of QuantizeLinear and DequantizeLinear with scales found here. All of it by ONNX
-Runtime's tools and torch's exporter; the graph can be verified without a GPU.
+TensorRT 11 has no precision flags and no calibrators (deprecated in 10.1 and 10.12): networks are
+strongly typed. Half precision is the type of the graph's tensors; int8 and fp8 are explicit pairs
+of QuantizeLinear and DequantizeLinear. The graph can be verified without a GPU.
 """
 
 from __future__ import annotations
@@ -12,67 +11,43 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from onnx import numpy_helper
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
-from torch import Tensor, nn
+from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
 from vla_common.errors import ConfigError
-from vla_deploy.convert.onnx_graph import write_onnx
+from vla_deploy.convert import write_onnx
 from vla_deploy.observations import Tensors
-from vla_deploy.onnx_files import fix_batch, load_onnx, without_shapes
-from vla_deploy.parity import LOSSY, Parity, ParityLimits, compare
-from vla_deploy.quantisation.prepare import prepare
-from vla_deploy.quantisation.quantising import kept_in_float
-from vla_deploy.quantisation.schemes import METHODS, WAYS, QuantisationSettings, Scheme
-from vla_deploy.quantisation.sensitivity import fewest_in_float, run_file, sensitivities
+from vla_deploy.onnx_files import load_onnx, prepare, with_batch_one
+from vla_deploy.optimising import ReducedPrecision
+from vla_deploy.parity import LOSSY
+from vla_deploy.publishing import VerificationOptions
+from vla_deploy.quantisation.schemes import (
+    METHODS,
+    SCHEMES,
+    CalibrationReader,
+    QuantisationSettings,
+    Scheme,
+)
+from vla_deploy.quantisation.sensitivity import kept_in_float, search_float_layers
 from vla_deploy.reference_model import from_bundle
 from vla_deploy.silence import silence
-from vla_deploy.verification import VerificationReference
 from vla_policy.bundle.bundle import load_bundle
 
 PRECISIONS = ('fp32', 'fp16', 'bf16', 'int8', 'fp8')
 CALIBRATED = ('int8', 'fp8')
 _OPERATORS = ('Conv', 'MatMul', 'Gemm')
 _E4M3_FOR_INT8 = 127 / 448  # the largest values of both
-_PROBES = 6  # observations for each layer's sensitivity
-
-
-class _Bfloat16(nn.Module):
-    """bfloat16 inside, float32 at the borders, the first output only if there are several."""
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.module = module.to(torch.bfloat16)
-
-    # torch's exporter wants each input by a name of its own.
-    def forward(
-        self,
-        first: Tensor,
-        second: Tensor | None = None,
-        third: Tensor | None = None,
-        fourth: Tensor | None = None,
-    ) -> Tensor:
-        given = [x for x in (first, second, third, fourth) if x is not None]
-        halved = (x.to(torch.bfloat16) if x.is_floating_point() else x for x in given)
-        answer = self.module(*halved)
-        return (answer[0] if isinstance(answer, (tuple, list)) else answer).float()
 
 
 @dataclass(frozen=True)
 class Ranges:
-    """What int8 and fp8 are calibrated with. keep: parts of names of nodes that stay in float."""
+    """Calibration of int8 and fp8. keep: parts of names of nodes that stay in float."""
 
     calibration: Sequence[Tensors] = ()
     method: str = 'minmax'
@@ -84,88 +59,53 @@ def write_typed(
     path: Path,
     precision: str,
     ranges: Ranges | None = None,
-    judged: VerificationReference | None = None,
-    limits: ParityLimits = LOSSY,
+    judged: VerificationOptions | None = None,
     free_batch: bool = False,
 ) -> tuple[str, ...]:
-    """Write the graph of the bundle in `directory`, for a batch of one or a free one; return the
-    names of the nodes left in float. bf16 and a free batch leave the action as the only output.
+    """Write the typed graph of the bundle in `directory`, for a batch of one or a free one. Returns
+    the names of the nodes left in float. With bf16 or a free batch the action is the only output.
 
-    judged: int8 and fp8 leave the fewest more nodes in float that bring them within `limits` of
-    these answers. Raises ConfigError: an unknown precision, no calibration where one is needed,
-    bf16 without a source.
+    judged: int8 and fp8 leave the fewest nodes in float that are needed to be within its limits.
+    Raises ConfigError: an unknown precision, missing calibration, bf16 without a source.
     """
     ranges = ranges or Ranges()
     if precision not in PRECISIONS:
         raise ConfigError('--precision', '', precision, 'one of ' + ', '.join(PRECISIONS))
     if precision in CALIBRATED and not ranges.calibration:
-        raise ConfigError('--calibration', '', 'no observation', 'some to find ranges with')
-    if precision == 'bf16':
-        _write_bfloat16(directory, path, free_batch)
-        return ()
+        wanted = 'observations to find ranges with'
+        raise ConfigError('--calibration', '', 'no observation', wanted)
     kept: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / 'source.onnx'
+        if precision == 'bf16':
+            reference = from_bundle(directory)
+            bfloat16 = ReducedPrecision(reference.module, torch.bfloat16)
+            write_onnx(reference.action_only(bfloat16), path)
+            if not free_batch:
+                onnx.save(with_batch_one(load_onnx(path)), str(path))
+            return ()
         prepare(directory, source)
         if precision == 'fp32':
             path.write_bytes(source.read_bytes())
         elif precision == 'fp16':
-            WAYS['fp16'].apply(source, path, QuantisationSettings(), ())
+            SCHEMES['fp16'].apply(source, path, QuantisationSettings(), ())
         else:
-            way = _INT8 if precision == 'int8' else _FP8
-            settings = QuantisationSettings(
-                ranges.calibration, ranges.method, cache=Path(scratch) / 'ranges'
-            )
-            nodes = way.quantisable(load_onnx(source), settings)
-            kept = kept_in_float(nodes, ranges.keep)
+            scheme = _INT8 if precision == 'int8' else _FP8
+            cache = Path(scratch) / 'ranges'
+            settings = QuantisationSettings(ranges.calibration, ranges.method, cache=cache)
+            kept = kept_in_float(scheme.quantisable(load_onnx(source), settings), ranges.keep)
             if judged is not None:
-                kept += _search(directory, way, source, path, settings, kept, judged, limits)
-            way.apply(source, path, settings, kept)
+                action = load_bundle(directory, accept_failed=True).model.action
+                assert action is not None and judged.expected is not None
+                # A layer that is sensitive to int8 is sensitive to fp8, and int8 runs faster.
+                kept, _ = search_float_layers(
+                    scheme, source, path, settings, kept, judged.expected, action,
+                    judged.limits or LOSSY, ranked_by=_INT8, fused=scheme is _INT8,
+                )  # fmt: skip
+            scheme.apply(source, path, settings, kept)
     if free_batch:
         onnx.save(_with_free_batch(load_onnx(path)), str(path))
     return tuple(kept)
-
-
-def _write_bfloat16(directory: Path, path: Path, free_batch: bool) -> None:
-    original = from_bundle(directory)
-    outputs = {'action': original.policy['outputs']['action']}
-    changed = replace(
-        original,
-        module=_Bfloat16(original.module).eval(),
-        policy={**original.policy, 'outputs': outputs},
-    )
-    write_onnx(changed, path)
-    if not free_batch:
-        onnx.save(fix_batch(without_shapes(load_onnx(path))), str(path))
-
-
-def _search(
-    directory: Path,
-    way: Scheme,
-    source: Path,
-    target: Path,
-    settings: QuantisationSettings,
-    kept: list[str],
-    judged: VerificationReference,
-    limits: ParityLimits,
-) -> list[str]:
-    action = load_bundle(directory, accept_failed=True).model.action
-    assert action is not None
-
-    def attempt(more: list[str]) -> Parity:
-        way.apply(source, target, settings, [*kept, *more])
-        run = run_file if way is _INT8 else run_typed
-        found = run(target, action.tensor, judged.inputs)
-        return compare(judged.outputs, found, action)
-
-    if not attempt([]).reason(limits):
-        return []
-    few = min(_PROBES, len(judged.inputs))
-    # A layer that suffers from int8 suffers from fp8, and ONNX Runtime runs the first faster.
-    inputs, wanted = judged.inputs[:few], judged.outputs[:few]
-    layers = sensitivities(_INT8, source, settings, inputs, wanted, action)
-    layers = [layer for layer in layers if layer.name not in kept]
-    return fewest_in_float(layers, attempt, lambda parity: not parity.reason(limits)) or []
 
 
 def _int8(source: Path, target: Path, settings: QuantisationSettings, keep: Sequence[str]) -> None:
@@ -173,7 +113,7 @@ def _int8(source: Path, target: Path, settings: QuantisationSettings, keep: Sequ
         quantize_static(
             source,
             target,
-            _Reader(settings.calibration),
+            CalibrationReader(settings.calibration),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=list(_OPERATORS),
             per_channel=True,
@@ -193,9 +133,9 @@ def _int8(source: Path, target: Path, settings: QuantisationSettings, keep: Sequ
 
 
 def _fp8(source: Path, target: Path, settings: QuantisationSettings, keep: Sequence[str]) -> None:
-    """The pairs of int8 with the same largest values, in e4m3. ONNX Runtime's own scales for 8 bit
-    floats go by the spread of values and cut off what is beyond: measured on humanoid_vla 0.2.0,
-    cosine 0.44 where these give 0.989."""
+    """The pairs of int8 in e4m3, with the same largest values. ONNX Runtime's own scales for 8 bit
+    floats follow the spread of the values and clip the rest: cosine 0.44 instead of 0.989, measured
+    on humanoid_vla 0.2.0."""
     _int8(source, target, settings, keep)
     model = load_onnx(target)
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
@@ -217,37 +157,12 @@ def _fp8(source: Path, target: Path, settings: QuantisationSettings, keep: Seque
     onnx.save(model, str(target))
 
 
-class _Reader(CalibrationDataReader):
-    def __init__(self, inputs: Sequence[Tensors]) -> None:
-        self._rest = iter(inputs)
-
-    def get_next(self) -> Tensors | None:
-        return next(self._rest, None)
-
-
 def _matrix_nodes(model: onnx.ModelProto, settings: QuantisationSettings) -> list[str]:
     return [node.name for node in model.graph.node if node.op_type in _OPERATORS]
 
 
 _INT8 = Scheme('int8, symmetric, for TensorRT', _matrix_nodes, _int8, True)
 _FP8 = Scheme('fp8 (e4m3)', _matrix_nodes, _fp8, True)
-
-
-def run_typed(path: Path, output: str, inputs: Sequence[Tensors]) -> np.ndarray:
-    """The answers of the graph as it stands, unfused: ONNX Runtime on a CPU has no fused products
-    of 8 bit floats. Raises ConfigError for what it cannot run at all (bfloat16)."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    providers = ['CPUExecutionProvider']
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
-        return np.concatenate([session.run([output], tensors)[0] for tensors in inputs])
-    except Exception as error:  # onnxruntime raises several types without a common base
-        text = str(error).strip().splitlines()
-        found = text[0] if text else repr(error)
-        raise ConfigError(str(path), 'graph', found, 'what this ONNX Runtime runs') from error
 
 
 def _with_free_batch(model: onnx.ModelProto) -> onnx.ModelProto:

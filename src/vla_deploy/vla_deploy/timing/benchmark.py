@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Any number of bundles side by side: time, size, and how far each is from the original."""
+"""Benchmark of bundles, timed in turns: latency, size, and difference from the reference model."""
 
 from __future__ import annotations
 
@@ -7,18 +7,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from vla_common.errors import ConfigError
-from vla_deploy.parity import LOSSY, Parity, ParityLimits, compare
-from vla_deploy.partitioning import PartitionedRunner
-from vla_deploy.publishing import VerificationOptions, reference_of
-from vla_deploy.reference_model import ReferenceModel, from_bundle
-from vla_deploy.runners import EagerRunner, answers, check_device, open_bundle
+from vla_deploy.parity import LOSSY, Parity, compare
+from vla_deploy.publishing import VerificationOptions, expected_answers
+from vla_deploy.reference_model import from_bundle
+from vla_deploy.runners import (
+    CompiledRunner,
+    EagerRunner,
+    PartitionedRunner,
+    answers,
+    check_device,
+    open_bundle,
+)
 from vla_deploy.silence import first_line
 from vla_deploy.timing.interleaved import Runner, Times, batched, time_interleaved
 from vla_deploy.timing.platform import joules
-from vla_deploy.verification import VerificationReference
+from vla_deploy.verification import ExpectedAnswers
 from vla_policy.bundle.bundle import load_bundle
 
 EAGER = 'eager fp32'
@@ -26,9 +33,9 @@ EAGER = 'eager fp32'
 
 @dataclass(frozen=True)
 class Entry:
-    """One row. speedup: against the baseline, median of wall time; cpu_speedup: of CPU time.
-    reason: why it is not the same policy, empty if it is; judged: by its success in the closed
-    loop, not by its answers. success: share of scenes done, where it acted."""
+    """One row. speedup, cpu_speedup: ratio of median wall and CPU time to the baseline. reason: why
+    it is not the same policy; empty if it is. judged: accepted by the closed loop, not by its
+    answers. success: share of scenes, where the closed loop was run."""
 
     name: str
     times: Times
@@ -65,13 +72,13 @@ class Entry:
 
 
 def model_size_mb(directory: Path) -> float:
-    """Of the model file: what the robot loads (the source's weights stay at home)."""
+    """Size of the model file, which is what the robot loads."""
     bundle = load_bundle(directory, accept_failed=True)
     return (directory / bundle.model.file).stat().st_size / 1e6
 
 
 def unique_names(bundles: Sequence[Path]) -> dict[str, Path]:
-    """Directory names, made longer where two are the same."""
+    """Bundles by directory name; parent directories are prepended where names are equal."""
     named: dict[str, Path] = {}
     for path in bundles:
         name, parent = path.resolve().name, path.resolve().parent
@@ -81,17 +88,9 @@ def unique_names(bundles: Sequence[Path]) -> dict[str, Path]:
     return named
 
 
-class Compiled(EagerRunner):
-    """torch.compile of the original in one of its modes; the first call compiles."""
-
-    def __init__(self, original: ReferenceModel, mode: str, device: str = 'cpu') -> None:
-        super().__init__(original, device)
-        self._module = torch.compile(self._module, mode=mode)
-
-
 def benchmark(
     bundles: dict[str, Path],
-    proof: VerificationOptions,
+    options: VerificationOptions,
     *,
     rounds: int = 100,
     threads: int = 1,
@@ -99,30 +98,29 @@ def benchmark(
     eager: bool = True,
     compile_mode: str | None = None,
     budget_mb: float | None = None,
-    limits: ParityLimits = LOSSY,
-    reference: VerificationReference | None = None,
     advance: Callable[[], None] = lambda: None,
 ) -> list[Entry]:
-    """One entry per bundle, the original in eager PyTorch first where the first bundle names its
-    source: that is the baseline then, else the first bundle is. budget_mb: also the original with
-    no more of its weights in memory. Raises ConfigError."""
+    """One entry per bundle. The baseline comes first: the reference model in eager PyTorch where
+    the first bundle has a source, else the first bundle. budget_mb: also the reference model with
+    at most that much of its weights in memory. Raises ConfigError."""
     check_device('--device', device)
     for path in bundles.values():
-        load_bundle(path, accept_failed=True)  # a wrong one is told before the others are timed
+        load_bundle(path, accept_failed=True)  # raises before any timing
     first = next(iter(bundles.values()))
     has_source = load_bundle(first, accept_failed=True).source is not None
-    reference = reference or reference_of(first, proof)
+    expected = options.expected or expected_answers(first, options)
+    limits = options.limits or LOSSY
     runners: dict[str, Runner] = {}
     sizes: dict[str, float] = {}
     try:
         if has_source and (eager or compile_mode):
-            original = from_bundle(first)
-            size = sum(t.numel() * t.element_size() for t in original.module.parameters()) / 1e6
+            reference = from_bundle(first)
+            size = sum(t.numel() * t.element_size() for t in reference.module.parameters()) / 1e6
             if eager:
-                runners[EAGER], sizes[EAGER] = EagerRunner(original, device), size
+                runners[EAGER], sizes[EAGER] = EagerRunner(reference, device), size
             if compile_mode:
                 name = f'torch.compile {compile_mode}'
-                runners[name] = Compiled(from_bundle(first), compile_mode, device)
+                runners[name] = CompiledRunner(from_bundle(first), compile_mode, device)
                 sizes[name] = size
         if has_source and budget_mb is not None:
             name = f'within {budget_mb:g} MB'
@@ -138,33 +136,34 @@ def benchmark(
         parities = {}
         for name, runner in runners.items():
             try:
-                found = answers(runner, reference.inputs)
-                parities[name] = compare(reference.outputs, found, action)
+                found = answers(runner, expected.inputs)
+                parities[name] = compare(expected.outputs, found, action)
             except (KeyError, ValueError) as error:
                 where = str(bundles.get(name, name))
                 raise ConfigError(
-                    where, 'outputs', str(error), f'those of {reference.title}'
+                    where, 'outputs', str(error), f'those of {expected.title}'
                 ) from error
-        times = time_interleaved(runners, reference.inputs, rounds, energy=joules, advance=advance)
+        times = time_interleaved(runners, expected.inputs, rounds, energy=joules, advance=advance)
     finally:
         for runner in runners.values():
             runner.close()
     baseline = next(iter(times.values()))
     entries = []
     for name, took in times.items():
-        wall, cpu = (_ratio(baseline, took, part) for part in ('wall_ms', 'cpu_ms'))
+        wall = _ratio(baseline.wall_ms, took.wall_ms)
+        cpu = _ratio(baseline.cpu_ms, took.cpu_ms)
         parity, judged = parities[name], False
         reason = parity.reason(limits)
         if reason and name in bundles:
-            judged, why = _acts_as_well(bundles[name], first)
+            judged, why = _judged_no_worse(bundles[name], first)
             reason = '' if judged else f'{reason}{why}'
-        success = _acted(bundles[name]) if name in bundles else None
+        success = _success_share(bundles[name]) if name in bundles else None
         entries.append(Entry(name, took, sizes[name], parity, wall, cpu, reason, judged, success))
     return entries
 
 
-def _acted(path: Path) -> float | None:
-    """The share of scenes that a bundle did when it was verified; None where it did not act."""
+def _success_share(path: Path) -> float | None:
+    """Success of a bundle in the closed loop of its verification; None where it was not run."""
     bundle = load_bundle(path, accept_failed=True)
     found = bundle.verification
     if found is None or found.success is None:
@@ -172,55 +171,52 @@ def _acted(path: Path) -> float | None:
     return found.success[1] if found.model_sha256 == bundle.files[bundle.model.file] else None
 
 
-def _acts_as_well(path: Path, reference: Path) -> tuple[bool, str]:
-    """Whether a bundle whose answers differ passed by its success in the closed loop, beside the
-    very model of `reference`; if it was another, a sentence that says so."""
+def _judged_no_worse(path: Path, baseline: Path) -> tuple[bool, str]:
+    """Whether the closed loop accepted a bundle whose answers differ, beside the model of
+    `baseline`; if it ran beside another model, a remark for the reason."""
     bundle = load_bundle(path, accept_failed=True)
     found = bundle.verification
     if found is None or not found.passed or 'judged' not in found.rest:
         return False, ''
     if found.model_sha256 != bundle.files[bundle.model.file]:
-        return False, '; its closed loop judged another model than it has now'
-    beside = load_bundle(reference, accept_failed=True)
+        return False, '; its closed loop judged another model file'
+    beside = load_bundle(baseline, accept_failed=True)
     here, there = beside.files[beside.model.file], str(found.rest.get('judged_against', ''))
     if here == there:
         return True, ''
-    other = f'model {there[:12]}' if there else 'a model that it does not name'
-    return False, f'; its closed loop was beside {other}, this race is beside {here[:12]}'
+    other = f'model {there[:12]}' if there else 'an unnamed model'
+    return False, f'; its closed loop ran beside {other}, this benchmark beside {here[:12]}'
 
 
-def _ratio(baseline: Times, times: Times, part: str) -> float:
-    from numpy import median
-
-    return float(median(getattr(baseline, part)) / max(1e-9, median(getattr(times, part))))
+def _ratio(baseline: np.ndarray, times: np.ndarray) -> float:
+    return float(np.median(baseline) / max(1e-9, np.median(times)))
 
 
 def best_of(entries: Sequence[Entry], candidates: Sequence[str]) -> str | None:
-    """The fastest of `candidates` that is still the same policy, by its answers or, verified, by
-    its success in the closed loop; None where there is none."""
+    """The fastest of `candidates` that is the same policy, by its answers or by a closed loop."""
     good = [e for e in entries if e.name in candidates and e.passed]
     return max(good, key=lambda e: e.speedup).name if good else None
 
 
 def sweep_batches(
     bundles: dict[str, Path],
-    reference: VerificationReference,
+    expected: ExpectedAnswers,
     sizes: Sequence[int],
     rounds: int,
     threads: int,
 ) -> dict[str, dict[int, dict | str]]:
-    """Figures by batch size; a sentence for a bundle that takes no such batch."""
+    """Figures by batch size, or a remark for a bundle that does not take the batch."""
     found: dict[str, dict[int, dict | str]] = {name: {} for name in bundles}
     for size in sizes:
-        inputs = batched(reference.inputs[:8], size)
+        inputs = batched(expected.inputs[:8], size)
         able: dict[str, Runner] = {}
         for name, path in bundles.items():
             runner = open_bundle(path, threads)[1]
             try:
                 if len(runner.run(inputs[0])) != size:
-                    raise ValueError('another batch came back')
+                    raise ValueError('the outputs have another batch')
                 able[name] = runner
-            except Exception as error:  # a model for a batch of one says so in many ways
+            except Exception as error:  # a model for a batch of one raises many types
                 found[name][size] = f'not with this batch: {first_line(error)}'
                 runner.close()
         for name, times in time_interleaved(able, inputs, rounds, warm_up=2, batch=size).items():

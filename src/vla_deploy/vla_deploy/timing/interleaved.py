@@ -1,9 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Contestants take turns: each round runs all of them once, in a new order, on the same input.
+"""Interleaved timing: each round runs every runner once, in a new order, on the same input.
 
-What else the machine does hits all of them alike; a median over rounds then compares them, where
-two runs one after the other would compare two moments. Beside wall time, the CPU time of the
-process is kept: on a crowded machine it is the steadier of the two.
+Other load on the machine then affects all runners alike. CPU time of the process is recorded beside
+wall time: it varies less on a busy machine.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from vla_deploy.observations import Tensors
 
 
 class Runner(Protocol):
-    """Whatever answers."""
+    """Computes the outputs for an observation."""
 
     def run(self, inputs: Tensors) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
 class Times:
-    """Wall and CPU time of each call, ms; the joules of all of them where the platform tells."""
+    """Wall and CPU time of each call, ms; energy of all calls, where the platform reports it."""
 
     wall_ms: np.ndarray
     cpu_ms: np.ndarray
@@ -35,7 +34,7 @@ class Times:
     energy_j: float | None = None
 
     def figures(self) -> dict[str, float | int | None]:
-        """The distribution, rounded; throughput in observations per second."""
+        """The distribution, rounded. Throughput is in observations per second."""
         wall = self.wall_ms
         p50, p95, p99 = np.percentile(wall, [50, 95, 99])
         energy = None if self.energy_j is None else round(1e3 * self.energy_j / len(wall), 3)
@@ -64,7 +63,7 @@ def time_interleaved(
     energy: Callable[[], float | None] = lambda: None,
     advance: Callable[[], None] = lambda: None,
 ) -> dict[str, Times]:
-    """Times of `rounds` calls of each, after `warm_up` rounds that do not count."""
+    """Times of `rounds` calls of each runner, after `warm_up` rounds."""
     names = list(runners)
     wall = {name: np.zeros(rounds) for name in names}
     cpu = {name: np.zeros(rounds) for name in names}
@@ -72,7 +71,7 @@ def time_interleaved(
     measured = energy() is not None
     rng = np.random.default_rng(seed)
     collecting = gc.isenabled()
-    gc.disable()  # a collection belongs to no contestant
+    gc.disable()  # a collection is not the work of a runner
     try:
         for turn in range(-warm_up, rounds):
             tensors = inputs[turn % len(inputs)]
@@ -97,7 +96,7 @@ def time_interleaved(
 
 
 def batched(tensors: Sequence[Tensors], batch: int) -> list[Tensors]:
-    """Inputs of `batch` observations each, taken in turn."""
+    """Inputs of `batch` consecutive observations each."""
     count = len(tensors)
     return [
         {

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What the machine tells of itself: processor, load, energy, and a process's memory."""
+"""Readings of the machine: processor, load, energy, and the memory of a process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RAPL = Path('/sys/class/powercap')
 
 
 def processor() -> str:
-    """The processor's name, and how many logical ones there are."""
+    """Name of the processor and number of logical cores."""
     name = platform.processor() or platform.machine()
     try:
         for line in Path('/proc/cpuinfo').read_text().splitlines():
@@ -32,12 +32,12 @@ def load() -> float:
 
 
 def joules(root: Path = RAPL) -> float | None:
-    """Energy that the processor packages have used since some moment (Linux powercap: Intel and
-    AMD RAPL); None where the platform does not tell, as in most virtual machines."""
+    """Energy counter of the processor packages (Linux powercap: Intel and AMD RAPL), J; None where
+    there is none, as in most virtual machines."""
     total, found = 0.0, False
     for zone in sorted(root.glob('intel-rapl:[0-9]*')):
         if zone.name.count(':') != 1:
-            continue  # a part of a package that is counted already
+            continue  # part of a package
         try:
             total += int((zone / 'energy_uj').read_text()) / 1e6
             found = True
@@ -68,10 +68,10 @@ print(json.dumps(found))
 
 
 def memory(bundle: Path, threads: int = 1, device: str = 'cpu') -> dict[str, float]:
-    """Peak resident memory of a process that loads the bundle and runs it, in MB, and how much of
-    it came with the bundle (its runtime's library included)."""
+    """Peak resident memory of a process that loads and runs the bundle, in MB, and the share of the
+    bundle (with the library of its runtime)."""
     arguments = [sys.executable, '-c', _CHILD, str(bundle), str(threads), device]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode:
-        raise RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr else 'no answer')
+        raise RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr else 'no output')
     return {k: round(v, 1) for k, v in json.loads(done.stdout.splitlines()[-1]).items()}

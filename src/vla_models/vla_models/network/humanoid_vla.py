@@ -242,8 +242,8 @@ class HumanoidVLA(nn.Module):
         points = self.looking(features, text)
         landmarks = self.landmarks(features)
         # Once for each instruction (`len` would fix the batch size in an exported graph).
-        asked = text.shape[0] // landmarks.shape[0]
-        landmarks = landmarks.unsqueeze(1).expand(-1, asked, -1).reshape(text.shape[0], -1)
+        repeats = text.shape[0] // landmarks.shape[0]
+        landmarks = landmarks.unsqueeze(1).expand(-1, repeats, -1).reshape(text.shape[0], -1)
         flat = torch.cat([points.place, points.spread * 8, points.answer], dim=-1)
         carried = states[:, 0].index_select(1, self.camera)
         target, seen = self.locator(torch.cat([flat.flatten(1), landmarks, carried], dim=-1))

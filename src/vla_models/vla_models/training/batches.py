@@ -134,11 +134,11 @@ class Batcher:
         """A few phrases of each instruction in the batch, and the phrase of each sample: far fewer
         texts to encode than one for each sample."""
         frames, count = self.frames, self.options.phrases
-        asked = frames.task[samples // frames.labels, samples % frames.labels]
-        rows, place = np.unique(asked, return_inverse=True)
+        tasks = frames.task[samples // frames.labels, samples % frames.labels]
+        rows, place = np.unique(tasks, return_inverse=True)
         words = random.Random(int(rng.integers(2**31)))
         texts = [self._say(row, words, vary) for row in rows for _ in range(count)]
-        chosen = place * count + rng.integers(0, count, len(asked))
+        chosen = place * count + rng.integers(0, count, len(tasks))
         return torch.from_numpy(encode(self.tokenizer, texts)), torch.from_numpy(chosen)
 
     def _say(self, row: int, words: random.Random, vary: bool) -> str:

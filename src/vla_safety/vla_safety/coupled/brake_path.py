@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The way that the full brake takes from a command, and how a command moves that way."""
+"""The path of the full brake from a command, and how the next command moves that path."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class BrakePath:
 
     Sampled with a period T, the brake sends v − aT, v − 2aT, … and a joint covers, by the time t,
     w·t − ½at² with w = |v| − ½aT, and w²/2a in all (a right Riemann sum, up to aT²/8). Each joint
-    stops at its own time, so the way is bent.
+    stops at its own time, so the path is bent.
 
     The next velocity u, held for one period T and then braked, moves each joint on its brake path:
     at the time τ of the path it is at p + uT + (what the brake from u covers in τ − T). The slope

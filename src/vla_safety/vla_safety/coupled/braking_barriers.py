@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""One QP over joint velocities, its barriers, and the proof of what leaves.
+"""One QP over joint velocities, its barriers, and the proof of its answer.
 
-A velocity alone says nothing about safety where joints can only brake so fast. So every barrier h
-is taken at the end (and, for collisions, along the way) of the *full brake* from a command. With u
-the next velocity and u_b the full brake's, which leaves h where it is, the rows are
+A bound on the velocity alone is not enough where joints brake at a limited rate. So every barrier h
+is evaluated at the end (and, where that is not enough, along the path) of the *full brake* from a
+command. With u the next velocity and u_b the full brake's, which leaves h unchanged, the rows are
 
     ∇h·S·(u − u_b) ≥ −γ·max(h, 0),        γ = 1 − exp(−rate·T)
 
@@ -12,11 +12,11 @@ follow their commands through servos: braking from u they overshoot by about u·
 where it makes h smaller. This is a control barrier function in discrete time (Ames et al. 2019,
 ECC; Agrawal and Sreenath 2017, RSS) for the backup policy "brake" (Gurriet et al. 2020). u_b
 satisfies every row and lies inside the box, so there always is an answer; a robot that starts where
-h < 0 may stay or come back, never go on.
+h < 0 may stay or come back, never go further.
 
-What comes out of the linear problem is then proven on the real geometry (`path_proof`); where
-that fails, half of the way from the brake to it is tried, then the brake, whose path was proven
-when the command before left.
+The answer of the linear problem is then proven on the real geometry (`conservative_advancement`).
+If that fails, half of the way from the brake to it is tried, then the brake, whose path was proven
+with the command before.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ import numpy as np
 
 from vla_robot import RobotModel
 from vla_robot.collision import CollisionModel, Obstacle
-from vla_safety.coupled.barriers import BarrierFunctions
+from vla_safety.coupled.barriers import BarrierSet
 from vla_safety.coupled.brake_path import BrakePath
+from vla_safety.coupled.collision import CollisionBarrier
 from vla_safety.coupled.conservative_advancement import ConservativeAdvancement
 from vla_safety.coupled.constraint_rows import ROOM, RowSet
-from vla_safety.coupled.limits import Infeasible, MotionState
+from vla_safety.coupled.limits import CoupledSettings, Infeasible, MotionState
 from vla_safety.coupled.nearest_first import NearestFirst
 from vla_safety.coupled.power import PowerLimit
 from vla_safety.coupled.proximity import Proximity
 from vla_safety.coupled.qp import TOLERANCE, DaqpSolver, NearestVelocity, nearest
-from vla_safety.coupled.settings import CoupledSettings
 from vla_safety.coupled.support import Support
 from vla_safety.coupled.workspace import Workspace
 from vla_safety.kernel import barriers as loops
@@ -48,7 +48,7 @@ SHARES = (1.0, 0.5)
 """Of the way from the brake to the QP's answer, tried in this order."""
 
 RECOVERY = 5.0
-"""1/s, share of a lost margin that is asked back."""
+"""1/s, share of a lost margin that is requested back."""
 
 REPORTED = 4
 
@@ -57,14 +57,12 @@ class BrakingBarriers:
     """See the module; a CoupledLimits.
 
     Args:
-        robot: a vla_robot RobotModel.
-        settings: see there.
-        acceleration: (n,) rad/s², what the box brakes with.
-        effort: (n,) Nm, what the servos cut at.
+        acceleration: (n,) rad/s², of the full brake.
+        effort: (n,) Nm, limit of the servos.
         obstacles: the surroundings.
         solver: of the QP; None takes DAQP.
-        clock: s, of the time budget. The thread's own time: a tick that the scheduler held up is a
-            late tick, and no fault of the solver.
+        clock: s, of the time budget; by default CPU time of the thread, because a tick that the
+            scheduler delayed is no fault of the solver.
     """
 
     def __init__(
@@ -84,16 +82,18 @@ class BrakingBarriers:
         self._model = model = CollisionModel(robot, obstacles)
         self._solver = solver or DaqpSolver(robot.n)
         self._path = BrakePath(self._acceleration)
-        self._workspace = Workspace(model, s.frames, s.lower, s.upper)
         self._support = Support(robot, model, s.support_margin)
         self._proximity = Proximity(
             model, s.proximity_frames, s.proximity_margin, s.proximity_timeout
         )
-        self._quantities = BarrierFunctions(
-            model, self._workspace, self._support, s.margin, s.floor
+        barriers = (
+            CollisionBarrier(model, s.margin, s.floor),
+            Workspace(model, s.frames, s.lower, s.upper),
+            self._support,
         )
+        self._quantities = quantities = BarrierSet(model, barriers)
         self._bounds = NearestFirst(
-            self._quantities.levers, self._quantities.zeros, self._quantities.spares, s.lag
+            quantities.distance_bounds, quantities.zeros, quantities.spares, s.lag
         )
         self.proof = ConservativeAdvancement(self._quantities, self._bounds, s.max_configurations)
         self._power = PowerLimit(robot.servo.kp, robot.servo.kv, effort, s.power)
@@ -104,18 +104,14 @@ class BrakingBarriers:
         self.findings: list[Violation] = []
         self.solved = 0
 
-    # --- what is heard ---------------------------------------------------------------------
+    def set_contacts(self, left: bool, right: bool) -> None:
+        """The feet that carry the robot."""
+        if self._support.set_contacts(left, right):
+            self._bounds.forget(self._quantities.subjects.index(self._support.subjects[0]))
 
-    def stand_on(self, left: bool, right: bool) -> None:
-        """Which feet carry the robot."""
-        if self._support.stand_on(left, right):
-            self._bounds.forget(self._quantities.mass)
-
-    def see(self, frame: str, distance: float, age: float) -> None:
-        """What a range sensor sees; see Proximity."""
-        self._proximity.see(frame, distance, age)
-
-    # --- CoupledLimits ---------------------------------------------------------------------
+    def set_range(self, frame: str, distance: float, age: float) -> None:
+        """A reading of a range sensor; see Proximity."""
+        self._proximity.set_range(frame, distance, age)
 
     def restrict(
         self, wanted: np.ndarray, low: np.ndarray, high: np.ndarray, state: MotionState
@@ -124,7 +120,7 @@ class BrakingBarriers:
         begin = self._clock()
         self.findings = []
         if (state.position.tobytes(), state.velocity.tobytes()) != self._known:
-            # The filter sent something else than the last answer: a stop, or it was reset.
+            # The filter sent another velocity than the last answer: a stop, or a reset.
             self._assess(state.position, state.velocity, state.period, strict=False)
         velocity = self._nearest(wanted, low, high, state)
         velocity = self._limit_power(velocity, state)
@@ -148,12 +144,10 @@ class BrakingBarriers:
         self._assess(state.position + brake * state.period, brake, state.period, strict=False)
         return brake
 
-    # --- the parts -------------------------------------------------------------------------
-
     def _nearest(
         self, wanted: np.ndarray, low: np.ndarray, high: np.ndarray, state: MotionState
     ) -> np.ndarray:
-        """The QP, where the wanted velocity is not already an answer."""
+        """The answer of the QP; the wanted velocity where it satisfies every row."""
         rows = self._rows
         if not len(rows):
             return wanted
@@ -169,7 +163,7 @@ class BrakingBarriers:
             self._acceleration,
             wanted,
             self._scaled,
-            self._asked,
+            self._required,
             state.period,
             s.lag,
             1.0 - math.exp(-s.rate * state.period),
@@ -179,10 +173,10 @@ class BrakingBarriers:
         if short <= TOLERANCE:  # Not where one is not a number.
             return wanted
         scaled = self._scaled[:count]
-        floor, outwards, shortage = self._asked[:3, :count]
+        floor, outwards, shortage = self._required[:3, :count]
         if not math.isfinite(short):
             raise Infeasible('barriers not finite')
-        self._name(rows, shortage)
+        self._report(rows, shortage)
         self.solved += 1
         if outwards.tobytes() != floor.tobytes():
             try:
@@ -191,8 +185,8 @@ class BrakingBarriers:
                 pass
         return nearest(self._solver, wanted, low, high, scaled, floor)
 
-    def _name(self, rows: RowSet, shortage: np.ndarray) -> None:
-        """Report the rows that the wanted velocity falls short of, the worst first."""
+    def _report(self, rows: RowSet, shortage: np.ndarray) -> None:
+        """List the rows that the wanted velocity falls short of, the worst first."""
         named: set[str] = set()
         for k in (-shortage).argsort().tolist():
             if shortage[k] <= TOLERANCE or len(self.findings) >= REPORTED:
@@ -200,12 +194,12 @@ class BrakingBarriers:
             subject, limit = rows.subjects[k], rows.limit[k]
             if subject.name not in named:
                 named.add(subject.name)
-                left = limit + float(self._asked[3, k])
+                left = limit + float(self._required[3, k])
                 self.findings.append(violation(subject.kind, subject.name, left, limit))
 
     def _reserve(self, rows: int) -> None:
         self._scaled = np.zeros((rows, len(self._acceleration)))
-        self._asked = np.zeros((4, rows))
+        self._required = np.zeros((4, rows))
 
     def _limit_power(self, velocity: np.ndarray, state: MotionState) -> np.ndarray:
         power = self._power
@@ -228,7 +222,7 @@ class BrakingBarriers:
     def _assess(
         self, position: np.ndarray, velocity: np.ndarray, period: float, strict: bool
     ) -> bool:
-        """Rows and proof of the brake path from a command; what the next tick starts with."""
+        """Rows and proof of the brake path from a command; the rows serve the next tick."""
         path, rows, model, bounds = self._path, self._rows, self._model, self._bounds
         path.set(position, velocity, period)
         near = bounds.candidates(path, velocity, self._acceleration, period)

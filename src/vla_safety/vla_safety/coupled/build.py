@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The coupled limits of a robot, from the settings."""
+"""The coupled limits of a robot, built from the settings."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from vla_common.errors import ConfigError
 from vla_robot import RobotModel
 from vla_safety.coupled.braking_barriers import BrakingBarriers
-from vla_safety.coupled.settings import CoupledSettings
+from vla_safety.coupled.limits import CoupledSettings
 from vla_safety.coupled.surroundings import load_surroundings
 
 if TYPE_CHECKING:
     from vla_safety.parameters import FilterParameters
 
 SOURCE = 'parameters of safety_filter'
-"""Stands for the file in the errors: by now nobody knows which one it was."""
+"""Stands for the file in errors: the parameters do not carry its name."""
 
 
 def braking_barriers(
@@ -25,14 +25,14 @@ def braking_barriers(
     parameters: FilterParameters,
     clock: Callable[[], float] = time.thread_time,
 ) -> BrakingBarriers:
-    """Everything that the settings name.
+    """All coupled limits that the settings name.
 
     Args:
         clock: s, of the time budget.
 
     Raises:
-        ConfigError: settings that do not fit together or the robot, or the file of the surroundings
-            is wrong.
+        ConfigError: the settings contradict each other or the robot, or the surroundings file is
+            malformed.
     """
     settings = parameters.coupled
     check(settings, robot)
@@ -47,7 +47,7 @@ def braking_barriers(
 
 
 def check(settings: CoupledSettings, robot: RobotModel) -> None:
-    """What the ranges of the parameters cannot say.
+    """Checks beyond the ranges of single parameters.
 
     Raises:
         ConfigError: with the parameter's name.

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The barrier rows of one brake path, collected configuration by configuration."""
+"""Rows of the barriers along one brake path, collected configuration by configuration."""
 
 from __future__ import annotations
 
@@ -16,9 +16,16 @@ COMPILED: bool = cython.compiled
 ROOM = 64
 """Rows that there is room for at first."""
 
+SLACK = 2e-3
+"""m by which a hand or the center of mass may end up beyond its barrier: what a linear row loses on
+a bent path. Anything further is not proven."""
+
+SOFT_SPARE = -1e-2
+"""m, the same between the measured configurations. Nothing breaks there."""
+
 
 class Subject(NamedTuple):
-    """What a row is about, for the report."""
+    """What a row limits, for the report."""
 
     kind: ViolationKind
     name: str
@@ -26,7 +33,7 @@ class Subject(NamedTuple):
 
 @cython.cclass
 class RowSet:
-    """Rows g·q̇ of quantities that must stay positive, with what is left of each.
+    """Rows g·q̇ of quantities that must stay positive, with the clearance of each.
 
     Args:
         model: that the rows are taken at.
@@ -34,9 +41,9 @@ class RowSet:
     Attributes:
         subjects: of each row.
         clearance: m above the barrier's zero, at the row's configuration.
-        limit: m, value of the quantity itself at the barrier's zero.
-        buffer: (…, n) the rows first, then room. along: (2, …) s on the brake path, and the
-            clearance, of each.
+        limit: m, the quantity at the barrier's zero.
+        buffer: (…, n) the rows, then room. along: (2, …) s on the brake path, and the clearance, of
+            each.
     """
 
     subjects = cython.declare(list, visibility='public')
@@ -94,15 +101,9 @@ class RowSet:
 
     def close(self, time: cython.double) -> None:
         """Turn what was added at this configuration, `time` s along the path, into rows."""
-        i: cython.Py_ssize_t
-        k: cython.Py_ssize_t
-        c: cython.Py_ssize_t
-        fx: cython.double
-        fy: cython.double
-        fz: cython.double
-        mx: cython.double
-        my: cython.double
-        mz: cython.double
+        cython.declare(i=cython.Py_ssize_t, k=cython.Py_ssize_t, c=cython.Py_ssize_t)
+        cython.declare(fx=cython.double, fy=cython.double, fz=cython.double, mx=cython.double)
+        cython.declare(my=cython.double, mz=cython.double)
         if not self._wrenches:
             return
         count: cython.Py_ssize_t = len(self.clearance)

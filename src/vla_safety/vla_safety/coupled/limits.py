@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Where limits that tie joints together come in: between the box and the output."""
+"""The interface of limits that tie joints together, and their settings."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from vla_safety.violations import Violation
 
 @dataclass(slots=True)
 class MotionState:
-    """What coupled limits may look at. All belongs to the filter: read, don't keep.
+    """Input of coupled limits. All arrays belong to the filter: read them, do not keep them.
 
     Attributes:
         position, velocity: (n,) of the last command sent, rad and rad/s.
         measured_position, measured_velocity: (n,) rad and rad/s.
         feed_forward: (n,) Nm, sent with the last command.
-        brake: (n,) rad/s, what the full brake commands now; always inside the box.
-        period: s, that the velocity is commanded for.
+        brake: (n,) rad/s of the full brake; always inside the box.
+        period: s, of the next command.
     """
 
     position: np.ndarray
@@ -34,19 +34,19 @@ class MotionState:
 
 
 class Infeasible(Exception):  # noqa: N818  (a finding, not a mistake)
-    """The coupled limits and the box have no common velocity; the full brake leaves instead."""
+    """The coupled limits and the box have no common velocity; the full brake is sent instead."""
 
 
 class CoupledLimits(Protocol):
-    """Self-collision, workspace, centre of mass: anything that is not one joint's own business."""
+    """Limits that depend on several joints: self-collision, workspace, center of mass."""
 
     def restrict(
         self, wanted: np.ndarray, low: np.ndarray, high: np.ndarray, state: MotionState
     ) -> np.ndarray:
         """Return the velocity (n,) rad/s nearest to `wanted` inside the box and these limits.
 
-        `wanted` is already inside the box. The answer is checked by the filter: anything not finite
-        or outside [low, high] counts as infeasible.
+        `wanted` is inside the box. The filter checks the answer: not finite or outside [low, high]
+        counts as infeasible.
 
         Raises:
             Infeasible: there is none, or none was found in time.
@@ -55,5 +55,39 @@ class CoupledLimits(Protocol):
 
     @property
     def findings(self) -> Sequence[Violation]:
-        """What the last `restrict` changed the velocity for."""
+        """Why the last `restrict` changed the velocity."""
         ...
+
+
+@dataclass(frozen=True)
+class CoupledSettings:
+    """No field has a default: the values live in config/safety_filter.yaml.
+
+    Attributes:
+        rate: 1/s, the share of a barrier's clearance that may be used up.
+        lag: s, by which the joints overshoot each rad/s that they brake from.
+        time_budget: s, after which the brake is sent.
+        margin, floor: m between shapes: where a barrier is zero, and what is proven.
+        max_configurations: measured along one brake path.
+        surroundings: file that describes them; '' for none.
+        frames: end effectors that stay between `lower` and `upper` (3,) m in the base's frame.
+        support_margin: m inside the support polygon's edges.
+        power: W, of all servos together.
+        proximity_frames, proximity_margin, proximity_timeout: sensors, m, s.
+    """
+
+    rate: float
+    lag: float
+    time_budget: float
+    margin: float
+    floor: float
+    max_configurations: int
+    surroundings: str
+    frames: tuple[str, ...]
+    lower: tuple[float, float, float]
+    upper: tuple[float, float, float]
+    support_margin: float
+    power: float
+    proximity_frames: tuple[str, ...]
+    proximity_margin: float
+    proximity_timeout: float

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Which quantities need measuring now: those that could have come near since they last were."""
+"""Selects the quantities to measure now: those that could have come near since they were."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from vla_safety.coupled.brake_path import BrakePath
 from vla_safety.kernel import barriers
 
 TYPICAL = 0.4
-"""Of what all levers together could do, what a command does to a quantity at most as a rule: a
-turn about three axes of a shoulder moves a hand along one direction. Only rows count on it."""
+"""Share of all distance bounds together that a command usually uses: a turn about three axes of a
+shoulder moves a hand along one direction. Only rows rely on it, not the proof."""
 
 
 class NearestFirst:
     """Lower bounds of quantities, from what they were and how far the joints have moved since.
 
-    A quantity (a distance between two shapes, of a hand from a wall, of the centre of mass from an
-    edge) changes by at most lever·|Δq|. What was far away needs no new look until the joints have
-    moved as far; the proof of a path never misses one.
+    A quantity changes by at most its distance bound times |Δq|. One that was far away needs no new
+    measurement until the joints have moved as far; the proof of a path never misses one.
 
     Args:
-        levers: (m, n) the most by which each quantity changes per rad of each joint.
+        distance_bounds: (m, n) the most by which each quantity changes per rad of each joint.
         zero: (m,) value at which the quantity's barrier ends.
         spare: (m,) value that it must keep all along a path.
         lag: s, by which the joints overshoot each rad/s that they brake from.
@@ -36,12 +35,16 @@ class NearestFirst:
     """
 
     def __init__(
-        self, levers: np.ndarray, zero: Sequence[float], spare: Sequence[float], lag: float
+        self,
+        distance_bounds: np.ndarray,
+        zero: Sequence[float],
+        spare: Sequence[float],
+        lag: float,
     ) -> None:
-        m, n = levers.shape
-        self._levers = np.array(levers.T, dtype=float, order='C')
+        m, n = distance_bounds.shape
+        self._by_joint = np.array(distance_bounds.T, dtype=float, order='C')
         self._needs = np.array((zero, 2.0 * np.asarray(spare)), dtype=float)
-        self.levers = np.array(levers, dtype=float)
+        self.distance_bounds = np.array(distance_bounds, dtype=float)
         self._lag = lag
         self._moves = np.zeros((4, n))
         self.reach = self._moves[3]
@@ -54,7 +57,7 @@ class NearestFirst:
     def candidates(
         self, path: BrakePath, velocity: np.ndarray, acceleration: np.ndarray, period: float
     ) -> list[int]:
-        """Quantities that a path could bring to nothing, or the next command near their zero.
+        """Quantities that a path could bring to their zero, or the next command near it.
 
         Args:
             velocity: (n,) rad/s that the path begins with.
@@ -65,7 +68,7 @@ class NearestFirst:
             path.path,
             velocity,
             acceleration,
-            self._levers,
+            self._by_joint,
             self._known,
             self._ends,
             self._moves,
@@ -77,5 +80,5 @@ class NearestFirst:
         )
 
     def forget(self, quantity: int) -> None:
-        """What was known of it is void."""
+        """Drop its lower bounds."""
         self._known[:, quantity] = -np.inf

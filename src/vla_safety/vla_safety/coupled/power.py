@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The mechanical power that all servos together may turn over."""
+"""Limit of the mechanical power of all servos together."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import numpy as np
 
 
 class PowerLimit:
-    """Keeps Σ|τᵢ·uᵢ| below a limit, τ being what the servos answer with now.
+    """Keeps Σ|τᵢ·uᵢ| below a limit, τ being the present torque of the servos.
 
     τ = kp·(p − q) + kv·(v − q̇) + g, cut at the effort limits as the servo cuts it. The sum is
-    convex in u; so between the full brake, with P_b, and the wanted velocity, with P_w, it is at
-    most their mean, and the share (P_max − P_b)/(P_w − P_b) of the way keeps the limit. Braking
-    itself is never held back.
+    convex in u, so at the share s of the way from the full brake (P_b) to the wanted velocity (P_w)
+    it is at most P_b + s·(P_w − P_b): s = (P_max − P_b)/(P_w − P_b) keeps the limit. Braking itself
+    is never limited.
 
     Args:
         kp, kv: (n,) of the servos.
@@ -46,7 +46,7 @@ class PowerLimit:
         np.minimum(self._torque, self._effort, out=self._torque)
 
     def harmless(self, velocity: np.ndarray) -> bool:
-        """Whether `velocity` (n,) keeps the limit even at full effort: nothing else matters."""
+        """Whether `velocity` (n,) keeps the limit even at full effort."""
         return bool(self._effort.dot(np.abs(velocity, self._scratch)) <= self.limit)
 
     def power(self, velocity: np.ndarray) -> float:
@@ -54,7 +54,7 @@ class PowerLimit:
         return float(self._torque.dot(np.abs(velocity)))
 
     def share(self, wanted: np.ndarray, brake: np.ndarray) -> float:
-        """0..1, how far from the brake to the wanted velocity one may go."""
+        """0..1, the allowed share of the way from the brake to the wanted velocity."""
         asked = self.power(wanted)
         if asked <= self.limit:
             return 1.0

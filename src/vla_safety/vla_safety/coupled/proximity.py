@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Distances that sensors on the robot measure to things that no model knows."""
+"""Barrier: frames with a range sensor keep a distance from what it measures."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ class Reading:
 
 
 def sensed_distance(distance: float, lowest: float, highest: float) -> float:
-    """m, of a sensor_msgs/Range with its limits (REP 117): what is beyond the highest is nothing
-    (infinite), what is below the lowest or −infinite touches (0), NaN stays what it is."""
+    """m, of a sensor_msgs/Range with its limits (REP 117): infinite beyond the highest, 0 (contact)
+    below the lowest, NaN unchanged."""
     if distance > highest:
         return float('inf')
     return 0.0 if distance < lowest else distance
 
 
 class Proximity:
-    """Rows of sensors that look along their frame's +x (sensor_msgs/Range).
+    """h = range − margin of each sensor along its frame's +x; ∇h = −x·J.
 
-    A sensor that is silent is believed to see something at the margin: its frame may go away from
-    there and sideways, not on.
+    A silent sensor counts as one that measures the margin: its frame may move back and sideways,
+    not forward. Measured at the end of the brake only: no model knows what lies between.
 
     Args:
         model: shared with the other barriers.
         frames: URDF links of the sensors (or names of robot.yaml).
-        margin: m, kept to what they see.
-        timeout: s, age above which a reading is not believed.
+        margin: m.
+        timeout: s, age above which a reading is stale.
     """
 
     def __init__(
@@ -63,8 +63,8 @@ class Proximity:
     def __len__(self) -> int:
         return len(self._frames)
 
-    def see(self, frame: str, distance: float, age: float) -> None:
-        """What a sensor sees: m (infinite: nothing; not a number: not believed), s old.
+    def set_range(self, frame: str, distance: float, age: float) -> None:
+        """A reading: m (infinite: nothing in sight; NaN: none), s old.
 
         Raises:
             KeyError: no such sensor is configured.
@@ -88,7 +88,7 @@ class Proximity:
             moved: (n,) rad, from the last command to the end of its brake.
             velocity: (n,) rad/s of the last command: what the robot moved since the reading.
         """
-        for subject, frame, signs, levers, reading in self._frames:
+        for subject, frame, signs, bounds, reading in self._frames:
             rotation, point = model.frame(frame)
             nx, ny, nz = (-rotation[:, 0]).tolist()
             x, y, z = point.tolist()
@@ -99,5 +99,5 @@ class Proximity:
             if known:
                 since = min(0.0, float(gradient.dot(velocity)) * reading.age)
                 clearance = reading.range - self._margin + since + float(gradient.dot(moved))
-            if not clearance >= float(levers.dot(reach)):
+            if not clearance >= float(bounds.dot(reach)):
                 rows.add(subject, clearance, self._margin, wrench, signs[0])

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The quadratic program: the velocity nearest to the wanted one, inside the box and above rows."""
+"""Quadratic program: the velocity nearest to the wanted one, in the box and above the rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOLERANCE = 1e-6
 """Of rows and bounds (m/s, rad/s): DAQP's primal tolerance."""
 
 STEPS = 30
-"""Of the solver for few rows, before DAQP is asked."""
+"""Of Hildreth's method, before DAQP is called."""
 
 
 class NearestVelocity(Protocol):
@@ -40,8 +40,8 @@ class NearestVelocity(Protocol):
 class DaqpSolver:
     """DAQP: a dual active-set method (Arnström, Bemporad, Axehill 2022, IEEE TAC 67(8)).
 
-    Before it, the frequent problem that few rows decide is tried as such (`barriers.few_rows`): the
-    way to DAQP and back costs more than solving it.
+    The frequent problem that few rows decide is tried first by Hildreth's method: a call to DAQP
+    costs more than solving it.
     """
 
     def __init__(self, n: int) -> None:
@@ -102,10 +102,10 @@ def nearest(
     rows: np.ndarray,
     floor: np.ndarray,
 ) -> np.ndarray:
-    """The solver's answer, if what went in and what came out are to be believed.
+    """The solver's answer, with its input and output checked.
 
-    DAQP takes a row with a NaN for one that holds, so what may hold one is tested before; and an
-    answer is one only if it satisfies what was asked.
+    DAQP treats a row with a NaN as satisfied, so the input is checked before the call, and the
+    answer against bounds and rows after it.
 
     Raises:
         Infeasible: the problem is not finite, has no solution, or the answer does not satisfy it.

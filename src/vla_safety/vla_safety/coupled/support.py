@@ -1,12 +1,11 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The centre of mass stays over the feet.
+"""Barrier: the center of mass stays over the feet.
 
-What is known without doubt is the posture that is commanded. Standing with its soles flat on level
-ground, the robot in that posture has its centre of mass at one place over the soles, whatever the
-IMU says at the moment and however late: so the barrier is about the posture at the end of its
-brake, in the frame of a sole. Which soles are on the ground is what cannot be computed; the balance
-monitor says it, and while nobody does, all are taken to be. How the robot is kept upright in that
-posture, with pushes and speeds, is the business of vla_balance.
+The commanded posture is known exactly. With its soles flat on level ground, the robot in that
+posture has its center of mass at one place over the soles, whatever the IMU reports and however
+late. So the barrier is about the posture at the end of its brake, in the frame of a sole. The
+balance monitor reports which soles are on the ground; without it all are assumed to be. Keeping the
+robot upright in that posture, against pushes and speeds, is the task of vla_balance.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ import numpy as np
 from vla_common.polygon import convex_hull
 from vla_robot import RobotModel
 from vla_robot.collision import CollisionModel
-from vla_safety.coupled.constraint_rows import RowSet, Subject
+from vla_safety.coupled.constraint_rows import SLACK, SOFT_SPARE, RowSet, Subject
 from vla_safety.violations import ViolationKind
 
 LEAST_AREA = 1e-4
-"""m²; a support polygon smaller than this is none."""
+"""m²; a smaller support polygon counts as none."""
 
 
 def inner_half_planes(corners: Sequence[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
@@ -42,7 +41,8 @@ def inner_half_planes(corners: Sequence[tuple[float, float]]) -> tuple[np.ndarra
 
 
 class Support:
-    """Rows of the support polygon's edges.
+    """h = n·x − offset − margin of each edge of the support polygon, x the center of mass in the
+    frame of a sole; ∇h = n·J of x relative to that sole. One quantity: the smallest h.
 
     Args:
         robot: with foot_boxes.
@@ -51,40 +51,35 @@ class Support:
     """
 
     def __init__(self, robot: RobotModel, model: CollisionModel, margin: float) -> None:
-        self._margin = margin
+        self._model, self._margin = model, margin
+        self.zero, self.floor, self.spare, self.uses_mass = 0.0, -SLACK, SOFT_SPARE, True
         self._feet = []
         for name, box in robot.foot_boxes.items():
             frame = model.frame_id(name)
             self._feet.append((frame, box.corners, model.frame_signs(frame)))
         self._on_ground = (True,) * len(self._feet)
         self._legs = robot.groups['legs']
-        self.levers = model.com_levers()
-        self.subject = Subject(ViolationKind.CENTRE_OF_MASS, 'support polygon')
+        self.distance_bounds = bounds = model.com_levers().reshape(1, -1)
+        self.subjects = [Subject(ViolationKind.CENTRE_OF_MASS, 'support polygon')]
         self._key: object = None
         self._normals, self._offsets = np.zeros((0, 2)), np.zeros(0)
-        # A joint of the leg that is stood on moves everything above it.
+        # A joint of the standing leg moves everything above it.
         standing = sum((signs for _, _, signs in self._feet), np.zeros(robot.n)) > 0
-        self.levers[standing] = np.maximum(self.levers[standing], 1.5)
+        bounds[:, standing] = np.maximum(bounds[:, standing], 1.5)
 
-    def stand_on(self, left: bool, right: bool) -> bool:
-        """Which feet carry the robot, in the order of robot.foot_boxes.
+    def set_contacts(self, left: bool, right: bool) -> bool:
+        """The feet that carry the robot, in the order of robot.foot_boxes.
 
         Returns:
-            Whether that is new: what was known about the polygon's edges is void.
+            Whether that changed: earlier measurements are void.
         """
         before, self._on_ground = self._on_ground, (left, right)[: len(self._feet)]
         return before != self._on_ground
 
-    def append(self, model: CollisionModel, rows: RowSet, more: float, q: np.ndarray) -> float:
-        """Add rows at the model's configuration `q` (n,), placed with mass.
-
-        Args:
-            more: m, how far the next command can move the centre of mass at most.
-
-        Returns:
-            m, how far it is inside the margin, negative outside; infinite where there is no support
-            polygon to be inside of.
-        """
+    def measure(self, index: int, q: np.ndarray, rows: RowSet, more: float) -> float:
+        """How far the center of mass is inside the margin, negative outside; infinite without a
+        support polygon. The model is placed with mass at `q`; see `barriers`."""
+        model = self._model
         feet = [f for f, on in zip(self._feet, self._on_ground, strict=False) if on]
         if not feet:
             return float('inf')
@@ -108,10 +103,10 @@ class Support:
         extra = model.com_rows(normals)
         x, y, z = com.tolist()
         for k, edge in enumerate(near.tolist()):
-            # Minus what the sole would carry the point along by: −(n, c × n).
+            # Less the motion of the sole itself at that point: −(n, c × n).
             a, b, c = normals[k].tolist()
             rows.add(
-                self.subject,
+                self.subjects[0],
                 float(clearance[edge]),
                 self._margin,
                 (-a, -b, -c, z * b - y * c, x * c - z * a, y * a - x * b),

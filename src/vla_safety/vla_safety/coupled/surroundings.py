@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Solid things around the robot, from a file: boxes and meshes.
+"""Solid surroundings of the robot, from a file: boxes and meshes.
 
     format: 1
     anchor: left_foot            # what they are fixed to: a frame of robot.yaml, or a URDF link
@@ -8,8 +8,8 @@
       table: {box: [0.5, 1.0, 0.04], position: [0.55, -0.1, 0.78]}
       shelf: {mesh: shelf.stl, scale: 0.001, position: [1, 0, 0], rpy: [0, 0, 1.57]}
 
-A mesh is taken as it is, triangle by triangle: what matters is its surface, which nothing that
-begins outside can get through. It costs more than boxes do; keep it coarse.
+A mesh counts triangle by triangle: it is a surface that nothing can pass from outside. It costs
+more than boxes; keep it coarse.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from vla_robot.collision import Obstacle
 
 FORMAT = 1
 MOST_TRIANGLES = 20_000
-"""Beyond this a tick would no longer be one."""
+"""More would make a tick too slow."""
 
 
 def load_surroundings(path: str | os.PathLike[str], robot: RobotModel) -> tuple[Obstacle, ...]:
     """Read the file.
 
     Raises:
-        vla_common.errors.ConfigError: it or a mesh is missing or malformed, or it names what the
-            robot does not have.
+        vla_common.errors.ConfigError: it or a mesh is missing or malformed, or it names a frame or
+            link that the robot does not have.
     """
     fields = ConfigReader(path, load_yaml(path))
     if fields.integer('format') != FORMAT:
@@ -89,7 +89,7 @@ def _surface(section: ConfigReader, file: Path, scale: float) -> object:
     if not 1 <= len(faces) <= MOST_TRIANGLES:
         raise section.error('mesh', f'{len(faces)} triangles', f'1 to {MOST_TRIANGLES} triangles')
     if not np.isfinite(points).all():
-        raise section.error('mesh', f'{file.name} with points that are no numbers', 'finite points')
+        raise section.error('mesh', f'{file.name} with points that are not finite', 'finite points')
     vertices, triangles = coal.StdVec_Vec3s(), coal.StdVec_Triangle()
     vertices.extend(list(points))
     for a, b, c in faces:

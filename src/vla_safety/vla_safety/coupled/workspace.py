@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The end effectors stay in a box that is fixed to the base."""
+"""Barrier: the end effectors stay in a box that is fixed to the base."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import cython
 import numpy as np
 
 from vla_robot.collision import CollisionModel
-from vla_safety.coupled.constraint_rows import RowSet, Subject
+from vla_safety.coupled.constraint_rows import SLACK, SOFT_SPARE, RowSet, Subject
 from vla_safety.violations import ViolationKind
 
 COMPILED: bool = cython.compiled
@@ -17,20 +17,23 @@ COMPILED: bool = cython.compiled
 
 @cython.cclass
 class Workspace:
-    """Rows of the points that would be outside at their brake's end: x ≥ lower, x ≤ upper.
+    """h = x − lower and upper − x of each frame's position x, per axis; ∇h = ±(row of J).
 
     Args:
         model: shared with the other barriers.
         frames: end effectors, by the robot's names.
         lower, upper: (3,) m in the base's frame.
 
-    Attributes:
-        subjects: of each frame.
-        levers: (frames, n) m/rad, the most by which each joint moves each.
+    Attributes: see `barriers`; one quantity per frame, its distance from the nearest side.
     """
 
-    subjects = cython.declare(list, visibility='public')
-    levers = cython.declare(object, visibility='public')
+    subjects = cython.declare(list, visibility='readonly')
+    distance_bounds = cython.declare(object, visibility='readonly')
+    zero = cython.declare(cython.double, visibility='readonly')
+    floor = cython.declare(cython.double, visibility='readonly')
+    spare = cython.declare(cython.double, visibility='readonly')
+    uses_mass = cython.declare(cython.bint, visibility='readonly')
+    _model: object
     _lower: cython.double[::1]
     _upper: cython.double[::1]
     _frames: list
@@ -42,39 +45,30 @@ class Workspace:
         lower: Sequence[float],
         upper: Sequence[float],
     ) -> None:
+        self._model = model
+        self.zero, self.floor, self.spare, self.uses_mass = 0.0, -SLACK, SOFT_SPARE, False
         self._lower = np.array(lower, dtype=float)
         self._upper = np.array(upper, dtype=float)
         self._frames = []
         self.subjects = [Subject(ViolationKind.WORKSPACE, name) for name in frames]
-        self.levers = np.array([model.frame_levers(model.frame_id(name)) for name in frames])
-        self.levers = self.levers.reshape(len(frames), -1)
+        bounds = [model.frame_levers(model.frame_id(name)) for name in frames]
+        self.distance_bounds = np.array(bounds).reshape(len(frames), len(model.columns))
         for name in frames:
             frame = model.frame_id(name)
             subjects = [Subject(ViolationKind.WORKSPACE, f'{name} {axis}') for axis in 'xyz']
             self._frames.append((frame, model.frame_signs(frame), subjects))
 
-    def append(
-        self, which: cython.Py_ssize_t, model: CollisionModel, rows: RowSet, more: cython.double
+    def measure(
+        self, index: cython.Py_ssize_t, q: object, rows: RowSet, more: cython.double
     ) -> cython.double:
-        """Add rows of one frame at the model's configuration.
-
-        Args:
-            which: of the frames.
-            more: m, how far the next command can move it at most.
-
-        Returns:
-            m, its distance from the nearest side, negative outside.
-        """
-        axis: cython.Py_ssize_t
-        side: cython.int
-        limit: cython.double
-        clearance: cython.double
-        a: cython.double
-        b: cython.double
-        c: cython.double
+        """The distance of a frame from the nearest side, negative outside; see `barriers`."""
+        cython.declare(axis=cython.Py_ssize_t)
+        cython.declare(side=cython.int)
+        cython.declare(limit=cython.double, clearance=cython.double, a=cython.double)
+        cython.declare(b=cython.double, c=cython.double)
         least: cython.double = float('inf')
-        frame, signs, subjects = self._frames[which]
-        point: cython.double[:] = model.frame(frame)[1]
+        frame, signs, subjects = self._frames[index]
+        point: cython.double[:] = self._model.frame(frame)[1]
         x: cython.double = point[0]
         y: cython.double = point[1]
         z: cython.double = point[2]

@@ -1,2 +1,2 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The loops of a tick over joints, quantities and rows; see `vla_safety.compiled`."""
+"""Loops of a tick over joints, quantities and rows; see `vla_safety.compiled`."""

@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The numbers of the coupled limits: brake paths, bounds, rows and the problem with one row.
+"""Loops of the coupled limits: brake paths, bounds, rows, and Hildreth's method.
 
-Plain Python that Cython compiles; see `vla_safety.compiled`. What is computed, and why, says the
-module that calls: coupled/brake_path, nearest_first, barriers, qp.
+Plain Python that Cython compiles; see `vla_safety.compiled`. The formulas are explained by the
+callers: coupled/brake_path, nearest_first, braking_barriers, qp.
 """
 
 from __future__ import annotations
@@ -25,13 +25,12 @@ def brake(
     Returns:
         s, until the last joint rests.
     """
-    i: cython.Py_ssize_t
-    speed: cython.double
-    sweep: cython.double
+    cython.declare(i=cython.Py_ssize_t)
+    cython.declare(speed=cython.double, sweep=cython.double)
     longest: cython.double = 0.0
     for i in range(position.shape[0]):
         speed = fabs(velocity[i]) - 0.5 * acceleration[i] * period
-        # Not `> 0`: what is not a number stays visible.
+        # Not `> 0`: NaN stays visible.
         speed = 0.0 if speed <= 0.0 else speed
         sweep = 0.5 * speed * speed / acceleration[i]
         path[0, i] = position[i]
@@ -52,9 +51,8 @@ def along(
     position: cython.double[::1],
 ) -> None:
     """Write where each joint is on a brake path, `time` s after the start."""
-    i: cython.Py_ssize_t
-    t: cython.double
-    way: cython.double
+    cython.declare(i=cython.Py_ssize_t)
+    cython.declare(t=cython.double, way=cython.double)
     for i in range(position.shape[0]):
         t = path[4, i] if path[4, i] < time else time
         way = (path[3, i] - 0.5 * acceleration[i] * t) * t
@@ -65,7 +63,7 @@ def candidates(
     path: cython.double[:, ::1],
     velocity: cython.double[::1],
     acceleration: cython.double[::1],
-    levers: cython.double[:, ::1],
+    distance_bounds: cython.double[:, ::1],
     known: cython.double[:, ::1],
     ends: cython.double[:, ::1],
     moves: cython.double[:, ::1],
@@ -75,11 +73,11 @@ def candidates(
     lag: cython.double,
     typical: cython.double,
 ) -> list[int]:
-    """Which quantities a path could bring to nothing, or the next command near their zero.
+    """Quantities that a path could bring to their zero, or the next command near it.
 
     Args:
         path: (6, n), see `brake`.
-        levers: (n, m).
+        distance_bounds: (n, m).
         known: (2, m) lower bounds at the path's ends; lowered by what the joints have moved.
         ends: (2, n) the ends of the path before; overwritten.
         moves: (4, n) scratch; its last row is, after, how far the next command and the lag can
@@ -88,12 +86,10 @@ def candidates(
             change along the path, and by the next command as a rule (`typical` of the most).
         needs: (2, m) value at which each barrier ends; twice what it must keep along a path.
     """
-    i: cython.Py_ssize_t
-    k: cython.Py_ssize_t
-    m: cython.Py_ssize_t = levers.shape[1]
-    speed: cython.double
-    starting: cython.double
-    far: cython.bint
+    cython.declare(i=cython.Py_ssize_t, k=cython.Py_ssize_t)
+    m: cython.Py_ssize_t = distance_bounds.shape[1]
+    cython.declare(speed=cython.double, starting=cython.double)
+    cython.declare(far=cython.bint)
     found: list = []
     for i in range(velocity.shape[0]):
         moves[0, i] = fabs(path[0, i] - ends[0, i])
@@ -103,17 +99,17 @@ def candidates(
         moves[2, i] = path[2, i]
         # From the full brake to the other end of the box is 2aT, and each rad/s of it moves the
         # stop by its leverage: at most |v|/a + 9T/8 + lag. And the lag itself, |v|·lag. A
-        # joint at rest is taken to stay there: where it does not, the proof finds it.
+        # joint at rest is assumed to stay: where it does not, the proof finds it.
         speed = fabs(velocity[i])
         starting = acceleration[i] * (1.125 * period + lag)
         starting = speed if speed < starting else starting
         moves[3, i] = (speed * (1.0 + lag / (2.0 * period)) + starting) * (2.0 * period)
-    _products(moves, levers, changes)
+    _products(moves, distance_bounds, changes)
     for k in range(m):
         known[0, k] -= changes[0, k]
         known[1, k] -= changes[1, k]
         changes[3, k] *= typical
-        # Not `< 0`: what is not a number is near.
+        # Not `< 0`: NaN is near.
         far = (
             known[1, k] - needs[0, k] - changes[3, k] >= 0.0
             and known[0, k] + known[1, k] - changes[2, k] >= needs[1, k]
@@ -126,16 +122,16 @@ def candidates(
 @cython.cfunc
 @cython.boundscheck(False)
 def _products(
-    moves: cython.double[:, ::1], levers: cython.double[:, ::1], changes: cython.double[:, ::1]
+    moves: cython.double[:, ::1],
+    distance_bounds: cython.double[:, ::1],
+    changes: cython.double[:, ::1],
 ) -> cython.void:
-    """changes = moves·levers, in an order that lets the compiler take several columns at once."""
-    i: cython.Py_ssize_t
-    k: cython.Py_ssize_t
-    r: cython.Py_ssize_t
-    m: cython.Py_ssize_t = levers.shape[1]
-    move: cython.double
-    if changes.shape[1] != m or changes.shape[0] != 4 or moves.shape[1] != levers.shape[0]:
-        raise IndexError('levers of other joints or quantities')
+    """changes = moves·distance_bounds, in an order that the compiler can vectorize."""
+    cython.declare(i=cython.Py_ssize_t, k=cython.Py_ssize_t, r=cython.Py_ssize_t)
+    m: cython.Py_ssize_t = distance_bounds.shape[1]
+    cython.declare(move=cython.double)
+    if changes.shape[1] != m or changes.shape[0] != 4 or moves.shape[1] != distance_bounds.shape[0]:
+        raise IndexError('distance bounds of other joints or quantities')
     for r in range(4):
         for k in range(m):
             changes[r, k] = 0.0
@@ -144,7 +140,7 @@ def _products(
             if move == 0.0:
                 continue
             for k in range(m):
-                changes[r, k] += move * levers[i, k]
+                changes[r, k] += move * distance_bounds[i, k]
 
 
 def constrain(
@@ -162,10 +158,10 @@ def constrain(
     give: cython.double,
     recovery: cython.double,
 ) -> cython.double:
-    """The rows of the problem, and by how much the wanted velocity falls short of them.
+    """The rows of the QP, and by how much the wanted velocity falls short of them.
 
     Args:
-        gradient: (…, n), the first `count` rows are meant.
+        gradient: (…, n), of which the first `count` rows count.
         along_row: (2, …) s on the brake path and m of clearance, of each row.
         motion: (2, n) velocity sent and full brake.
         scaled: (…, n), written: the rows over u.
@@ -173,23 +169,17 @@ def constrain(
             between floor and margin; how far the wanted velocity is short of that; the clearance,
             less the servos' overshoot.
         gamma: share of a clearance that may be used up.
-        give: m, how far below zero a clearance is still asked back.
-        recovery: share of a lost clearance that is asked back.
+        give: m, how far below zero a clearance is still requested back.
+        recovery: share of a lost clearance that is requested back.
 
     Returns:
-        The largest shortage; what is not a number wins.
+        The largest shortage; NaN if one is NaN.
     """
-    i: cython.Py_ssize_t
-    k: cython.Py_ssize_t
+    cython.declare(i=cython.Py_ssize_t, k=cython.Py_ssize_t)
     n: cython.Py_ssize_t = wanted.shape[0]
-    g: cython.double
-    most: cython.double
-    slope: cython.double
-    time: cython.double
-    clearance: cython.double
-    lagging: cython.double
-    floor: cython.double
-    have: cython.double
+    cython.declare(g=cython.double, most=cython.double, slope=cython.double, time=cython.double)
+    cython.declare(clearance=cython.double, lagging=cython.double, floor=cython.double)
+    cython.declare(have=cython.double)
     worst: cython.double = float('-inf')
     moving: cython.bint = False
     for i in range(n):
@@ -222,8 +212,8 @@ def constrain(
         if not clearance <= 0.0:
             floor -= gamma * clearance
         asked[0, k] = floor
-        # A linear row on a box's edge may be a little too generous, and what is lost stays lost. So
-        # between floor and margin one that moves anyway is asked to move away, if it can.
+        # A linear row at a box's edge may be a little too generous, and a lost clearance stays
+        # lost. So between floor and margin a robot that moves anyway moves away, if it can.
         if moving and clearance < 0.0 and clearance > -give:
             floor -= recovery * clearance
         asked[1, k] = floor
@@ -246,7 +236,7 @@ def solve_hildreth(
     multipliers: cython.double[::1],
     answer: cython.double[::1],
 ) -> cython.bint:
-    """Solve a problem that few rows decide; False where `steps` do not suffice.
+    """Solve a QP that few rows decide; False where `steps` do not suffice.
 
     With multipliers λ ≥ 0 the answer is u = clip(wanted + λ·rows, low, high) (KKT). Coordinate
     ascent in the dual (Hildreth 1957), the row that is furthest from its condition first: its
@@ -258,19 +248,12 @@ def solve_hildreth(
         free: (n,) and multipliers: at least (k,), scratch.
         answer: (n,), written.
     """
-    i: cython.Py_ssize_t
-    k: cython.Py_ssize_t
-    _step: cython.Py_ssize_t
-    _newton: cython.Py_ssize_t
+    cython.declare(i=cython.Py_ssize_t, k=cython.Py_ssize_t, _step=cython.Py_ssize_t)
+    cython.declare(_newton=cython.Py_ssize_t)
     n: cython.Py_ssize_t = wanted.shape[0]
-    worst: cython.Py_ssize_t
-    lack: cython.double
-    off: cython.double
-    most: cython.double
-    slope: cython.double
-    before: cython.double
-    u: cython.double
-    g: cython.double
+    cython.declare(worst=cython.Py_ssize_t)
+    cython.declare(lack=cython.double, off=cython.double, most=cython.double, slope=cython.double)
+    cython.declare(before=cython.double, u=cython.double, g=cython.double)
     for i in range(n):
         free[i] = wanted[i]
         u = wanted[i]
@@ -326,10 +309,8 @@ def is_feasible(
     tolerance: cython.double,
 ) -> cython.bint:
     """Whether an answer, brought inside the box, satisfies rows·u ≥ floor − tolerance."""
-    i: cython.Py_ssize_t
-    k: cython.Py_ssize_t
-    u: cython.double
-    have: cython.double
+    cython.declare(i=cython.Py_ssize_t, k=cython.Py_ssize_t)
+    cython.declare(u=cython.double, have=cython.double)
     for i in range(answer.shape[0]):
         u = answer[i]
         u = u if u > low[i] else low[i]
@@ -346,9 +327,8 @@ def is_feasible(
 def is_finite(
     wanted: cython.double[::1], rows: cython.double[:, ::1], floor: cython.double[::1]
 ) -> cython.bint:
-    """Whether a problem holds neither NaN nor infinity: no sum of its squares is either."""
-    i: cython.Py_ssize_t
-    k: cython.Py_ssize_t
+    """Whether a problem holds neither NaN nor infinity, by the sum of its squares."""
+    cython.declare(i=cython.Py_ssize_t, k=cython.Py_ssize_t)
     total: cython.double = 0.0
     for i in range(wanted.shape[0]):
         total += wanted[i] * wanted[i]

@@ -1,8 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What is computed joint by joint in each tick; formulas: box_limits, braking, torque, jerk.
+"""Loops over the joints in each tick; formulas: box_limits, limiters, target, chunk.
 
-Plain Python that Cython compiles; see `vla_safety.compiled`. All arrays are (n,) float64 unless
-told.
+Plain Python that Cython compiles; see `vla_safety.compiled`. Arrays are (n,) float64 unless noted.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ COMPILED: bool = cython.compiled
 def _stopping_speed(
     distance: cython.double, rate: cython.double, period: cython.double
 ) -> cython.double:
-    """See `braking.stopping_speed`."""
+    """See `box_limits.stopping_speed`."""
     at: cython.double = rate * period
     speed: cython.double = distance if distance > 0.0 else 0.0
     speed *= rate
@@ -41,8 +40,8 @@ def reach(
     Args:
         servo: (3, n) compliance, kv, effort limit.
     """
-    i: cython.Py_ssize_t
-    middle: cython.double
+    cython.declare(i=cython.Py_ssize_t)
+    cython.declare(middle=cython.double)
     for i in range(position.shape[0]):
         middle = (velocity[i] - command_velocity[i]) * servo[1, i] - feed_forward[i]
         window[0, i] = (middle - servo[2, i]) * servo[0, i] + position[i]
@@ -69,15 +68,9 @@ def bound(
         highs, lows: (4, n), written: each bound by itself, before any yields.
         bounds: (3, n), written: low, high, brake.
     """
-    i: cython.Py_ssize_t
-    p: cython.double
-    v: cython.double
-    a: cython.double
-    change: cython.double
-    brake: cython.double
-    top: cython.double
-    high: cython.double
-    low: cython.double
+    cython.declare(i=cython.Py_ssize_t)
+    cython.declare(p=cython.double, v=cython.double, a=cython.double, change=cython.double)
+    cython.declare(brake=cython.double, top=cython.double, high=cython.double, low=cython.double)
     late: cython.double = (1.0 + lag) * period
     for i in range(state.shape[1]):
         p, v, a = state[0, i], state[1, i], limits[3, i]
@@ -102,7 +95,7 @@ def bound(
         low = low if low > -top else -top
         low = low if low > lows[2, i] else lows[2, i]
         low = low if low > lows[3, i] else lows[3, i]
-        # Whatever asks for more than the full brake, or is not a number, gets the full brake.
+        # A bound stricter than the full brake, or NaN, becomes the full brake.
         bounds[0, i] = low if low < brake else brake
         bounds[1, i] = high if high > brake else brake
         bounds[2, i] = brake
@@ -135,26 +128,23 @@ def approach(
     period: cython.double,
     scale: cython.double,
 ) -> cython.int:
-    """The velocity that leads to a moving target; see SafetyFilter.
+    """The velocity that leads to a moving target; see TargetFollower.
 
     Args:
         target: (2, n) position and velocity of the target at the period's end; only joints that are
             `covered` (1, else 0) have one. The velocity of one outside the limits is zeroed.
         limits: (4, n), and state: (2, n), as in `bound`.
         closing: (2, n) deceleration that closing a gap counts on, and its delay in s.
-        wanted: (2, n), written: what is asked, and what is left of it within the speed limits.
+        wanted: (2, n), written: the velocity, and the same within the speed limits.
         inside: written: the target's position within the limits.
 
     Returns:
         How many targets are outside the position limits; −1 if one is not finite.
     """
-    i: cython.Py_ssize_t
-    t: cython.double
-    v: cython.double
+    cython.declare(i=cython.Py_ssize_t)
+    cython.declare(t=cython.double, v=cython.double)
     total: cython.double = 0.0
-    error: cython.double
-    speed: cython.double
-    top: cython.double
+    cython.declare(error=cython.double, speed=cython.double, top=cython.double)
     outside: cython.int = 0
     for i in range(state.shape[1]):
         if covered[i]:
@@ -194,11 +184,9 @@ def shape_jerk(
     shaped: cython.double[::1],
     period: cython.double,
 ) -> None:
-    """See `jerk.JerkShaper`. `jerk` (2, n): its limit, and the acceleration asked for at most."""
-    i: cython.Py_ssize_t
-    gap: cython.double
-    towards: cython.double
-    change: cython.double
+    """See `limiters.JerkLimiter`. `jerk` (2, n): its limit, and the largest acceleration."""
+    cython.declare(i=cython.Py_ssize_t)
+    cython.declare(gap=cython.double, towards=cython.double, change=cython.double)
     for i in range(wanted.shape[0]):
         gap = wanted[i] - velocity[i]
         towards = _stopping_speed(fabs(gap), jerk[0, i], period)
@@ -216,10 +204,10 @@ def confine(
     """Write `values` within `bounds` (low and high are its first rows).
 
     Returns:
-        The largest change; infinite if a value is not a number.
+        The largest change; infinite if a value is NaN.
     """
-    i: cython.Py_ssize_t
-    x: cython.double
+    cython.declare(i=cython.Py_ssize_t)
+    cython.declare(x=cython.double)
     most: cython.double = 0.0
     for i in range(values.shape[0]):
         x = values[i]
@@ -236,7 +224,7 @@ def differing(
     first: cython.double[::1], second: cython.double[::1], tolerance: cython.double
 ) -> list[int]:
     """Where two arrays differ by more than `tolerance`."""
-    i: cython.Py_ssize_t
+    cython.declare(i=cython.Py_ssize_t)
     found: list = []
     for i in range(first.shape[0]):
         if fabs(first[i] - second[i]) > tolerance:
@@ -251,7 +239,7 @@ def commit(
     period: cython.double,
 ) -> None:
     """Take `sent` as the velocity for `period` s; the state (2, n) and acceleration follow."""
-    i: cython.Py_ssize_t
+    cython.declare(i=cython.Py_ssize_t)
     for i in range(sent.shape[0]):
         acceleration[i] = (sent[i] - state[1, i]) / period
         state[1, i] = sent[i]
@@ -277,12 +265,8 @@ def play(
         joints: (k,) of the columns.
         target: (2, n), written at `joints`.
     """
-    i: cython.Py_ssize_t
-    e: cython.Py_ssize_t
-    joint: cython.Py_ssize_t
-    c: cython.double
-    value: cython.double
-    rate: cython.double
+    cython.declare(i=cython.Py_ssize_t, e=cython.Py_ssize_t, joint=cython.Py_ssize_t)
+    cython.declare(c=cython.double, value=cython.double, rate=cython.double)
     last: cython.Py_ssize_t = coefficients.shape[1] - 3
     for i in range(joints.shape[0]):
         joint = joints[i]

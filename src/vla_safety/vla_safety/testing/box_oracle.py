@@ -1,6 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A second opinion on every command: the promise in its plainest form, sharing no code with the
-filter, so that a mistake there is not repeated here."""
+"""Independent oracle for the box limits; it shares no code with the filter, so that a mistake there
+is not repeated here."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ TOLERANCE = 1e-7
 
 
 class BoxOracle:
-    """Judges each command against the one before.
+    """Checks each command against the one before.
 
     Args:
         robot: with limits, soft_margin, servo.
         velocity_fraction, acceleration_fraction, effort_fraction: share of the limits in use.
         max_period: s, the most motion that one command may hold.
-        rng: draws the periods of the brakes that are tried out.
-        brake_every: on each so-many-th command a whole brake is played, with random periods.
+        rng: draws the periods of the trial brakes.
+        brake_every: commands between two trials of a whole brake, with random periods.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class BoxOracle:
         self.v = np.zeros(len(self.p))
         self.g = np.zeros(len(self.p))
 
-    def judge(
+    def check(
         self,
         dt: float,
         position: np.ndarray,
@@ -62,9 +62,9 @@ class BoxOracle:
         measured_position: np.ndarray | None = None,
         measured_velocity: np.ndarray | None = None,
     ) -> None:
-        """Judge one command that left `dt` s after the one before; note what it breaks.
+        """Check one command, sent `dt` s after the one before; note what it breaks.
 
-        measured_*: given where the torque bound has to hold on this command.
+        measured_*: given where the torque bound has to hold.
         """
         self.commands += 1
         p0, v0 = self.p, self.v
@@ -95,12 +95,12 @@ class BoxOracle:
             'braking_distance', velocity**2 <= 2 * self.acceleration * (ahead + TOLERANCE), velocity
         )
         if measured_position is not None and measured_velocity is not None:
-            self._judge_torque(dt, velocity, position, measured_position, measured_velocity)
+            self._check_torque(dt, velocity, position, measured_position, measured_velocity)
         if self.commands % self._brake_every == 0:
             self._play_brake(position, velocity)
         self.p, self.v, self.g = position.copy(), velocity.copy(), effort.copy()
 
-    def _judge_torque(
+    def _check_torque(
         self, dt: float, v1: np.ndarray, p1: np.ndarray, q: np.ndarray, qd: np.ndarray
     ) -> None:
         """Beyond the effort limit a command only goes outwards while it is braking fully."""

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Robots of any size that exist only as limits, for benchmarks, the adversary and tests."""
+"""Synthetic robots of any size, defined by limits only, for the adversary and tests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SyntheticServo:
 
 
 class SyntheticGravity:
-    """A gravity that pulls each joint on its own, like a pendulum."""
+    """Gravity on each joint separately, like a pendulum."""
 
     def __init__(self, weight: np.ndarray) -> None:
         self._weight = weight
@@ -58,7 +58,7 @@ class SyntheticRobot:
 
     @classmethod
     def random(cls, n: int, seed: int, jerk: bool = False) -> SyntheticRobot:
-        """A robot with limits drawn from wide ranges, some of them awkward on purpose."""
+        """A robot with limits drawn from wide ranges."""
         rng = np.random.default_rng(seed)
         lower = -rng.uniform(0.05, 3.0, n)
         upper = rng.uniform(0.05, 3.0, n)
@@ -94,7 +94,7 @@ class SyntheticRobot:
         soft_margin: float = 0.0,
         weight: float = 0.0,
     ) -> SyntheticRobot:
-        """All joints alike, limits ±reach: for tests whose numbers are worked out by hand."""
+        """Equal joints, limits ±reach: for tests with numbers computed by hand."""
         full = np.full
         return cls(
             joint_names=tuple(f'joint_{i}' for i in range(n)),

@@ -109,8 +109,8 @@ class FaultHarness(LaunchedRobot):
         given = {'instruction': 'none', 'time_limit': 3600.0, 'respawn': 'true', **arguments}
         given['params_file'] = _parameters(given.get('params_file', 'none'))
         self.model = load_robot(str(given.get('robot', 'humanoid32')))
-        super().__init__(given, log, relayed=relayed)
-        self.observer = Observer(self.node, self.model, self.prefix)
+        super().__init__(given, log, relayed=tuple(MODE_WITHOUT) if relayed else ())
+        self.observer = Observer(self.node, self.model, self.unaltered)
         self.add_listener(self.observer.record)
         self._faults = self.publisher(topics.SIM_FAULT)
         self._pushes = self.publisher(topics.PUSH)

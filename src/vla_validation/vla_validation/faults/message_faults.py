@@ -34,7 +34,7 @@ MODE_WITHOUT = {
     topics.INFERENCE_STATUS: 'SAFE_STOP',
     topics.SUPERVISOR_STATE: 'SAFE_STOP',
 }
-"""The relayed topics, with the mode in which the robot must end when one falls silent."""
+"""The topics of a campaign, with the mode in which the robot must end when one falls silent."""
 
 DELAY = 0.6
 """s by which `delay` is late: longer than any of the shipped timeouts."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,10 +31,15 @@ class Observer:
     Args:
         node: for the subscriptions.
         robot: for its joint limits.
-        prefix: of the topics, where they pass through a relay.
+        unaltered: name under which a topic is published before any relay.
     """
 
-    def __init__(self, node: Any, robot: RobotModel, prefix: str = '') -> None:
+    def __init__(
+        self,
+        node: Any,
+        robot: RobotModel,
+        unaltered: Callable[[topics.Topic], str] = lambda topic: topic.name,
+    ) -> None:
         self._lower, self._upper = robot.limits.lower, robot.limits.upper
         self._joint_names = list(robot.joint_names)
         self._height: float | None = None
@@ -44,7 +50,7 @@ class Observer:
             (topics.WORLD_STATE, self._on_world),
         ):
             kind, profile = topic.message_type(), qos.subscriber(topic)
-            node.create_subscription(kind, prefix + topic.name, callback, profile)
+            node.create_subscription(kind, unaltered(topic), callback, profile)
 
     def begin(self) -> None:
         """Clear the record."""

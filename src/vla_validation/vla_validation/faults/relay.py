@@ -1,16 +1,16 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The relay: a process through which the topics of the control path pass.
 
-`python -m vla_validation.faults.relay ROBOT`. With faults.launch.py each publisher publishes under
-`/fault_injection/raw`; the relay publishes the messages under the topic's own name, altered as the
-last order for the topic says.
+`python -m vla_validation.faults.relay ROBOT TOPIC ...`. With faults.launch.py each publisher
+publishes under `/fault_injection/raw`; the relay publishes the messages under the topic's own name,
+altered as the last order for the topic says.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,6 @@ from vla_robot import load_robot
 from vla_validation.faults.corrupted_messages import CORRUPTIONS, Corruption, drift
 from vla_validation.faults.message_faults import (
     HOWS,
-    MODE_WITHOUT,
     ORDER_TOPIC,
     RAW,
     MessageFaults,
@@ -39,13 +38,13 @@ from vla_validation.faults.message_faults import (
 class Relay(Node):
     """See the module."""
 
-    def __init__(self, robot: str) -> None:
+    def __init__(self, robot: str, names: Sequence[str]) -> None:
         super().__init__('fault_injection_relay', start_parameter_services=False)
         self._robot = load_robot(robot)
-        self._faults = {topic.name: MessageFaults() for topic in MODE_WITHOUT}
+        self._faults = {name: MessageFaults() for name in names}
         self._publishers_by_topic: dict[str, Any] = {}
         self._joints: bytes | None = None
-        for topic in MODE_WITHOUT:
+        for topic in (topics.BY_NAME[name] for name in names):
             kind, profile = topic.message_type(), qos.publisher(topic)
             self._publishers_by_topic[topic.name] = self.create_publisher(kind, topic.name, profile)
             listener = qos.IMAGE if profile is qos.IMAGE else qos.EVENT
@@ -99,7 +98,7 @@ def main() -> None:
     """Relay until SIGINT or SIGTERM."""
     request_realtime(Priority.FILTER)
     rclpy.init()
-    relay = Relay(sys.argv[1])
+    relay = Relay(sys.argv[1], sys.argv[2:])
     executor = EventsExecutor()
     executor.add_node(relay)
     try:

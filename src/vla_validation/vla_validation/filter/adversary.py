@@ -1,13 +1,13 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""`ros2 run vla_validation adversary`: everything wrong that we could think of, and two judges.
+"""`ros2 run vla_validation adversary`: attacks the safety filter and counts broken limits.
 
-`--ticks 1000000` attacks the box limits; an oracle that shares no code with the filter judges every
-command. `--hours 1` attacks the robot's own shape (see collision_attack); MuJoCo judges.
+`--ticks 1000000` attacks the box limits; an oracle that shares no code with the filter checks every
+command. `--hours 1` attacks self-collision (see collision_attack); MuJoCo checks.
 
-Each episode draws a robot (or takes the one named by --robot), a clock that jitters, stalls, stops
-and goes back, a policy that sends steps, drifts, oscillations, NaN, giants, replays, chunks from
-the future and the past, measurements that are noise, NaN or far away, speed scales and stops at
-random, and coupled limits that answer with junk. Exit status 0 means that no command broke the box.
+Each episode draws a robot (or takes --robot), a clock that jitters, stalls, stops and goes back,
+chunks with steps, drifts, oscillations, NaN, huge values, replays, stamps in the future and past,
+measurements that are noisy, NaN or far off, random speed scales and stops, and coupled limits that
+answer with junk. Exit status 0: no command broke a limit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from vla_common.errors import ConfigError
 from vla_common.states import FilterState
 from vla_safety.chunk import Chunk
 from vla_safety.coupled import Infeasible, MotionState
-from vla_safety.coupled.settings import CoupledSettings
+from vla_safety.coupled.limits import CoupledSettings
 from vla_safety.filter import SafetyFilter
 from vla_safety.parameters import FilterParameters, load_parameters
 from vla_safety.testing.box_oracle import BoxOracle
@@ -50,14 +50,14 @@ COUPLED = CoupledSettings(
     proximity_margin=0.05,
     proximity_timeout=0.2,
 )
-"""As shipped, with time enough: what the attack finds must not depend on the machine's load."""
+"""As shipped, with a large time budget: the result must not depend on the machine's load."""
 
 EPISODE = 500
-"""Ticks after which everything is drawn anew."""
+"""Ticks after which everything is drawn again."""
 
 
 class JunkLimits:
-    """Coupled limits that fail in every way the filter has to catch."""
+    """Coupled limits that fail in every way that the filter has to catch."""
 
     findings = ()
 
@@ -67,19 +67,19 @@ class JunkLimits:
     def restrict(
         self, wanted: np.ndarray, low: np.ndarray, high: np.ndarray, state: MotionState
     ) -> np.ndarray:
-        case = self._rng.integers(0, 12)
-        if case == 0:
-            raise Infeasible('none')
-        if case == 1:
-            return np.full_like(wanted, np.nan)
-        if case == 2:
-            return wanted * 1e6
-        if case == 3:
-            return wanted[:-1]
-        if case == 4:
-            return self._rng.uniform(low, high)
-        if case == 5:
-            return low.copy()
+        match self._rng.integers(0, 12):
+            case 0:
+                raise Infeasible('none')
+            case 1:
+                return np.full_like(wanted, np.nan)
+            case 2:
+                return wanted * 1e6
+            case 3:
+                return wanted[:-1]
+            case 4:
+                return self._rng.uniform(low, high)
+            case 5:
+                return low.copy()
         return wanted
 
 
@@ -110,7 +110,7 @@ def random_parameters(rng: np.random.Generator) -> FilterParameters:
 
 
 class Adversary:
-    """Draws what the filter is fed with, for a robot of n joints."""
+    """Draws the filter's input, for a robot of n joints."""
 
     def __init__(self, robot: object, rng: np.random.Generator) -> None:
         self._robot = robot
@@ -252,16 +252,16 @@ def attack(ticks: int, seed: int, robot: object | None = None) -> dict[str, obje
             output = subject.tick(now, dt, q, qd, adversary.speed_scale(), None, stop)
             states[FilterState(output.state).name] += 1
             if output is before:
-                owed += dt if dt > 0.0 else 0.0  # repeated: nothing new left
+                owed += dt if dt > 0.0 else 0.0  # a repeated command
                 continue
-            # What the oracle believes to have elapsed, from the same clock.
+            # Elapsed time for the oracle, from the same clock.
             elapsed = (dt if dt > 0.0 else 0.0) + owed
             elapsed = max(elapsed if np.isfinite(elapsed) else parameters.max_period, 1e-4)
             owed = 0.0
             trusted = stop is None and np.isfinite(q).all()
             braked = bool(output.counts.get(ViolationKind.INFEASIBLE))
             plain = trusted and not braked
-            oracle.judge(
+            oracle.check(
                 elapsed,
                 output.position,
                 output.velocity,
@@ -326,7 +326,7 @@ def main(args: list[str] | None = None) -> int:
     try:
         summary = _run(options)
     except ConfigError as error:
-        print(f'adversarial: {error}', file=sys.stderr)
+        print(f'adversary: {error}', file=sys.stderr)
         if options.json:
             print(json.dumps({'error': str(error)}))
         return 2

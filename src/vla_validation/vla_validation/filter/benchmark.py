@@ -1,13 +1,12 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""`ros2 run vla_validation filter [--json]`: what a tick costs, as a distribution.
+"""`ros2 run vla_validation filter [--json]`: times a tick of the safety filter.
 
-Measured: SafetyFilter.tick with every step in use, coupled limits included: a smooth motion of all
-joints of the upper body that leads into self-collision again and again, a new chunk each 100 ms
-(taking it is timed apart), a measured state that follows with noise. `tick_ms` is the shipped
-robot; `by_joints` and `by_pairs` are generated robots with real geometry. Each row also says what
-share of its ticks solved a QP, and the CPU time of its thread (`cpu_p50`, `cpu_p99`): on a machine
-that does other work the wall clock measures that too. `numpy_add_us` is the yardstick for comparing
-machines: what NumPy takes here to add 32 numbers to 32. A tick is made of such small calls.
+Measured: SafetyFilter.tick with every step in use: a smooth motion of the upper body that leads
+into self-collision again and again, a new chunk each 100 ms (timed apart), a measured state that
+follows with noise. `tick_ms` is the shipped robot; `by_joints` and `by_pairs` are generated robots
+with real geometry. `solved`: share of ticks that solved a QP. `cpu_p50`, `cpu_p99`: CPU time of the
+thread, because on a loaded machine the wall clock measures other work too. `numpy_add_us`, the time
+in which NumPy adds 32 numbers to 32, serves for comparing machines.
 """
 
 from __future__ import annotations
@@ -35,11 +34,11 @@ from vla_safety.validation import ChunkRules
 from vla_validation.filter.adversary import COUPLED
 
 BUDGET_MS = {'p50': 0.25, 'p99': 1.0}
-"""What a tick of 32 joints with all steps may cost; the exit status says whether."""
+"""Budget of a tick of 32 joints with all steps; decides the exit status."""
 
 POINTS, STEP = 16, 0.1
 SWING = 0.125
-"""Of each joint's range, to both sides."""
+"""Share of each joint's range, to both sides."""
 
 JOINTS = (7, 32, 64)
 PAIRS = (10, 40, 100, 200)
@@ -60,7 +59,7 @@ PARAMETERS = FilterParameters(
     speed_scale_rate=2.0,
     coupled=COUPLED,
 )
-"""What is measured where no parameter file is given."""
+"""Settings without a parameter file."""
 
 
 def measure(
@@ -115,7 +114,7 @@ def measure(
 
 
 def numpy_add_us() -> float:
-    """µs of one addition of two (32,) arrays, the least of many: what a call into NumPy costs."""
+    """µs of one addition of two (32,) arrays, the least of many: the cost of a call into NumPy."""
     first, second, out = np.ones(32), np.ones(32), np.zeros(32)
     return round(
         min(timeit.repeat(lambda: np.add(first, second, out), number=500, repeat=40)) * 2e3, 3
@@ -151,7 +150,7 @@ def main(args: list[str] | None = None) -> int:
         parameters = load_parameters(options.parameters) if options.parameters else PARAMETERS
         robot = load_robot(options.robot)
     except ConfigError as error:
-        print(f'benchmark: {error}', file=sys.stderr)
+        print(f'filter: {error}', file=sys.stderr)
         if options.json:
             print(json.dumps({'error': str(error)}))
         return 2

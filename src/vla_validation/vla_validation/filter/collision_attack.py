@@ -1,11 +1,10 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Chunks that drive the robot into itself, and MuJoCo's word on whether it got there.
+"""Chunks that drive the robot into itself; MuJoCo checks whether they succeed.
 
-Styles of attack, changed at random: `strike` (straight at full speed to a posture in which the
-robot is inside itself: the worst case), `flail` (to and fro between random postures), `press` (a
-little further into the posture that it is being kept from, again and again), `noise`, `replay` (an
-earlier chunk at another time). All joints or any of them; a clock that is steady, jitters, or loses
-ticks; speed scales, sudden stops, flushes.
+Styles of attack, changed at random: `strike` (straight at full speed to a self-colliding posture,
+the worst case), `flail` (to and fro between random postures), `press` (a little further towards a
+blocked posture, again and again), `noise`, `replay` (an earlier chunk at another time). All joints
+or some; a clock that is steady, jitters, or loses ticks; speed scales, sudden stops, flushes.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from vla_safety.violations import ViolationKind, violation
 from vla_validation.filter.mujoco_oracle import MujocoOracle
 
 EPISODE = 60.0
-"""s after which everything is drawn anew."""
+"""s after which everything is drawn again."""
 
 PERIOD = 0.01
 
@@ -36,19 +35,18 @@ class Striker:
     """Draws chunks for the robot.
 
     Args:
-        robot: see vla_robot.
-        judge: knows which postures are inside the robot.
+        oracle: tells self-colliding postures.
         allowed: joints that it may use.
     """
 
     def __init__(
         self,
         robot: RobotModel,
-        judge: MujocoOracle,
+        oracle: MujocoOracle,
         rng: np.random.Generator,
         allowed: np.ndarray,
     ) -> None:
-        self._robot, self._judge, self._rng = robot, judge, rng
+        self._robot, self._oracle, self._rng = robot, oracle, rng
         self._allowed = allowed
         self._style = 'strike'
         self._goal = robot.poses['standing'].copy()
@@ -64,11 +62,11 @@ class Striker:
         return q
 
     def _inside(self) -> np.ndarray:
-        """A posture in which the robot is inside itself; most random ones are."""
+        """A self-colliding posture; most random ones are."""
         for _ in range(20):
             q = self._draw()
-            self._judge.place(q)
-            if self._judge.nearest()[0] < 0.0:
+            self._oracle.place(q)
+            if self._oracle.nearest()[0] < 0.0:
                 break
         return q
 
@@ -118,14 +116,14 @@ def attack_self(
     """Attack for `seconds` of robot time; return the summary.
 
     Args:
-        physics: the joints follow the commands by servo and gravity, and what they do is judged
-            too; otherwise they follow exactly.
+        physics: the joints follow the commands by servo and gravity and are checked too;
+            otherwise they follow exactly.
     """
     rng = np.random.default_rng(seed)
-    judge, postures = MujocoOracle(robot), MujocoOracle(robot)
+    oracle, postures = MujocoOracle(robot), MujocoOracle(robot)
     rules = dataclasses.replace(parameters.rules, max_first_step=10.0, max_excess=3.0)
     parameters = dataclasses.replace(parameters, rules=rules)
-    # A leg that hangs in the air while the base is held is not what its servo is tuned for.
+    # The servos of the legs are not tuned for legs that hang from a held base.
     allowed = robot.groups['upper_body'] if physics else np.arange(robot.n)
     counts: Counter[str] = Counter()
     where: Counter[str] = Counter()
@@ -138,13 +136,13 @@ def attack_self(
     while elapsed < seconds:
         barriers = braking_barriers(robot, parameters, clock=lambda: 0.0)
         subject = SafetyFilter(robot, parameters, (barriers,))
-        barriers.stand_on(*[bool(rng.random() < 0.5)] * 2)
+        barriers.set_contacts(*[bool(rng.random() < 0.5)] * 2)
         striker = Striker(robot, postures, rng, allowed)
         clock = str(rng.choice(['steady', 'jitter', 'losing']))
         sent = robot.poses[str(rng.choice(list(robot.poses)))].copy()
         speed = np.zeros(robot.n)
         subject.reset(sent)
-        judge.place(sent)
+        oracle.place(sent)
         now, episode, scale = 100.0, 0.0, 1.0
         was_free = was_really_free = True
         while episode < EPISODE and elapsed < seconds:
@@ -155,7 +153,7 @@ def attack_self(
                 dt = PERIOD * int(rng.integers(2, 4))
             now, episode, elapsed = now + dt, episode + dt, elapsed + dt
             ticks += 1
-            q, qd = judge.measured if physics else (sent, speed)
+            q, qd = oracle.measured if physics else (sent, speed)
             if rng.random() < 0.08:
                 accepted += not subject.accept(striker.chunk(now, sent), now, q)
             if rng.random() < 0.005:
@@ -167,8 +165,8 @@ def attack_self(
             counts.update({kind.value: n for kind, n in output.counts.items()})
             sent, speed = output.position, output.velocity
             if physics:
-                judge.follow(sent, speed, output.effort, dt)
-                distance, pair = judge.nearest()
+                oracle.follow(sent, speed, output.effort, dt)
+                distance, pair = oracle.nearest()
                 lowest_real = min(lowest_real, distance)
                 if distance < 0.0 and was_really_free:
                     real += 1
@@ -177,8 +175,8 @@ def attack_self(
                 postures.place(sent)
                 distance, pair = postures.nearest()
             else:
-                judge.place(sent)
-                distance, pair = judge.nearest()
+                oracle.place(sent)
+                distance, pair = oracle.nearest()
             near += distance < 0.03
             lowest = min(lowest, distance)
             if distance < 0.0 and was_free:

@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A second opinion on self-collision: MuJoCo's distances and physics, straight from the URDF.
+"""Independent oracle for self-collision: MuJoCo's distances and physics, straight from the URDF.
 
-Nothing here is shared with the filter but the URDF's text and the list of links that may touch:
-other parser, other kinematics, other distances (they agree with Coal's to 5·10⁻¹¹ m).
+Shared with the filter are only the text of the URDF and the list of links that may touch; parser,
+kinematics and distances are others (they agree with Coal's to 5·10⁻¹¹ m).
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import mujoco
 import numpy as np
 
 SEEN = 0.05
-"""m; distances above this are all the same to the judge."""
+"""m; larger distances are not told apart."""
 
 STEP = 0.002
 """s of physics."""
 
 
 class MujocoOracle:
-    """The robot with its base held still, without contacts: shapes pass through each other, so
-    that what would have been a collision is seen with its depth.
+    """The robot with its base held, without contacts: shapes pass through each other, so that a
+    collision shows with its depth.
 
     Args:
         robot: a vla_robot RobotModel.

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from vla_common.terminal import working
 from vla_policy.bundle.resolve_bundle import installed_models, locate_bundle
 from vla_policy.load import load_policy
 from vla_robot import load_robot
@@ -132,16 +133,17 @@ def losses(table: list[dict[str, Any]]) -> list[str]:
 
 
 def run(args: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
-    """Raises ConfigError."""
+    """The result. say: reports what is being measured. Raises ConfigError."""
     table: list[dict[str, Any]] = []
     kills: list[dict[str, Any]] = []
     started: dict[str, float] = {}
     with elsewhere() as call:
         with alone(args) as (url, metadata):
+            say('vla_serving serve')
             table += measured(call, url, metadata, args, None, 1, 'vla_serving serve')
-            say(_line(table[-1]))
         for name in args.engine:
             for workers in args.workers:
+                say(f'{name}, {workers} workers')
                 parameters = RayParameters(workers, gpus=args.gpus)
                 began = time.monotonic()
                 engine = start_engine(name, args.bundle, args.robot, args.device, parameters)
@@ -150,16 +152,13 @@ def run(args: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
                 try:
                     sizes = SizedEngine(engine, args.robots, args.timeout)
                     with running(sizes.infer, engine.metadata) as url:
-                        rows = measured(call, url, engine.metadata, args, sizes, workers, name)
-                        for row in rows:
-                            say(_line(row))
-                        table += rows
+                        table += measured(call, url, engine.metadata, args, sizes, workers, name)
                         if last and isinstance(engine, RayEngine) and not args.no_kill:
                             sizes.set(args.batch[-1], ANSWER_WITHIN)
                             for count in sorted({1, workers}):
-                                outcome = kill(url, engine.pids()[:count], args.robot, args.robots)
+                                pids = engine.pids()[:count]
+                                outcome = kill(url, pids, args.robot, args.robots)
                                 kills.append({'workers': workers} | outcome)
-                                say(_kill_line(kills[-1]))
                 finally:
                     if isinstance(engine, RayEngine):
                         engine.close(keep_ray=not last)
@@ -178,26 +177,23 @@ def run(args: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
     }
 
 
-HEAD = (
-    f'{"engine":20s} {"workers":>7s} {"batch":>5s} {"calls/s":>8s} {"p50 ms":>7s} {"p99 ms":>7s} '
-    f'{"batched":>7s} {"failed":>6s}'
-)
+COLUMNS = ('engine', 'workers', 'batch', 'throughput_hz', 'p50_ms', 'p99_ms', 'batched', 'failed')
+KILL_COLUMNS = (
+    'killed', 'workers', 'robots', 'fell_back', 'silence_s', 'falls_back_within_s',
+    'in_ready_again', 'served_again', 'served_again_s',
+)  # fmt: skip
 
 
-def _line(row: dict[str, Any]) -> str:
-    return (
-        f'{row["engine"]:20s} {row["workers"]:7d} {row["batch"]:5d} {row["throughput_hz"]:8.1f} '
-        f'{row["p50_ms"]:7.1f} {row["p99_ms"]:7.1f} {row["batched"]:7.1f} {row["failed"]:6d}'
-    )
-
-
-def _kill_line(d: dict[str, Any]) -> str:
-    return (
-        f'{d["killed"]} of {d["workers"]} workers killed under {d["robots"]} robots: '
-        f'{d["fell_back"]} fell back; longest without a chunk {d["silence_s"]:g} s '
-        f'(allowed {d["falls_back_within_s"]:g}); {d["in_ready_again"]} of these in READY again, '
-        f'{d["served_again"]} served again, the last after {d["served_again_s"]:g} s'
-    )
+def text(found: dict[str, Any]) -> str:
+    """The result, for the operator."""
+    lines = [f'{found["date"]}, {found["machine"]}, load {found["load"]:g}']
+    for columns, rows in ((COLUMNS, found['table']), (KILL_COLUMNS, found['kill'])):
+        if rows:
+            lines.append(report.table(columns, [[row[c] for c in columns] for row in rows]))
+    lines += [f'batching lost: {line}' for line in found['batching_lost']] or [
+        f'batching never lost to one by one by more than {100.0 * NOISE:g} %'
+    ]
+    return '\n'.join(lines)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -228,18 +224,11 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     args.batch = sorted({1, *args.batch})
 
-    def say(line: str) -> None:
-        if not args.json:
-            print(line, flush=True)
-
     def work() -> tuple[dict[str, Any], int]:
-        say(f'{args.robots} robots, {args.bundle} on {args.device}\n{HEAD}')
-        found = run(args, say)
-        say(f'{found["date"]}, {found["machine"]}, load {found["load"]:g}')
-        for line in found['batching_lost']:
-            say(f'batching lost: {line}')
-        if not found['batching_lost']:
-            say(f'batching never lost to one by one by more than {100.0 * NOISE:g} %')
+        with working() as say:
+            found = run(args, say)
+        if not args.json:
+            print(f'{args.robots} robots, {args.bundle} on {args.device}\n{text(found)}')
         return found, 1 if found['batching_lost'] or found['robots_lost'] else 0
 
     return report.run('fleet', work, args.json, failed=1)

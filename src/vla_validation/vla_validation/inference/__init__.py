@@ -1,2 +1,2 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Where a chunk's time goes; measures on a domain of its own, next to no robot."""
+"""Where a chunk's time goes, in a ROS domain without a robot."""

@@ -119,7 +119,7 @@ class RateMeter:
         }
 
 
-def somebody_is_up() -> bool:
+def robot_is_up() -> bool:
     """Whether a supervisor publishes in this shell's domain."""
     with RobotClient(EventsExecutor) as robot:
         return robot.poll_until(lambda: robot.mode is not None, 1.5)
@@ -130,7 +130,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     with contextlib.ExitStack() as stack:
         say = stack.enter_context(working())
         # The instrument must not load what it measures: an executor without polling.
-        if somebody_is_up():
+        if robot_is_up():
             request_realtime(Priority.MONITOR)
             robot = stack.enter_context(RobotClient(EventsExecutor))
         else:

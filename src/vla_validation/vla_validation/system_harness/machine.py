@@ -22,7 +22,7 @@ from pathlib import Path
 
 from vla_common.distribution import distribution
 from vla_common.scheduling import WITNESS
-from vla_common.scheduling_delay import steal_time_ms
+from vla_common.scheduling_delay import stolen_time
 
 NAP = 0.003
 """s that an observing process sleeps at a time."""
@@ -62,7 +62,7 @@ def steal_time() -> float:
     """s that the hypervisor has kept from this process's processors since they started."""
     ours = {f'cpu{i}'.encode() for i in os.sched_getaffinity(0)}
     lines = Path('/proc/stat').read_bytes().splitlines()
-    return sum(steal_time_ms(line) for line in lines if line.partition(b' ')[0] in ours)
+    return sum(stolen_time(line) for line in lines if line.partition(b' ')[0] in ours)
 
 
 class SchedulingObserver:

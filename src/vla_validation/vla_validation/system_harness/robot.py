@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -70,10 +70,9 @@ class RobotClient:
 
     Args:
         executor: class of the executor that spins the node in a thread.
-        prefix: of the observed topics, where a relay publishes altered ones under their names.
     """
 
-    def __init__(self, executor: Any = SingleThreadedExecutor, prefix: str = '') -> None:
+    def __init__(self, executor: Any = SingleThreadedExecutor) -> None:
         self._context = rclpy.Context()
         self._context.init(args=[])  # this process's command line is not the node's
         self.node = Node('vla_validation', context=self._context, start_parameter_services=False)
@@ -83,7 +82,7 @@ class RobotClient:
         self._clients: dict[str, Any] = {}
         for topic in (topics.SUPERVISOR_STATE, topics.HARDWARE_STATUS):
             self.node.create_subscription(
-                topic.message_type(), prefix + topic.name, self._on_message, qos.EVENT
+                topic.message_type(), self.unaltered(topic), self._on_message, qos.EVENT
             )
         self._instructions = self.publisher(topics.INSTRUCTION)
         self._thread = ExecutorThread(self.node, executor(context=self._context))
@@ -99,6 +98,10 @@ class RobotClient:
         self._thread.close(5.0)
         self.node.destroy_node()
         self._context.try_shutdown()
+
+    def unaltered(self, topic: topics.Topic) -> str:
+        """Name under which the publisher of a topic publishes it."""
+        return topic.name
 
     def publisher(self, topic: topics.Topic) -> Any:
         """A publisher of a topic of the workspace."""
@@ -273,7 +276,8 @@ class LaunchedRobot(RobotClient):
         log: file for what the launch prints; None: one in a temporary directory.
         priority: of this process's threads that are started from here on. One that measures times
             must not be kept from running.
-        relayed: whether a relay stands in the middle of the topics, for `message_fault`.
+        relayed: topics that pass through a relay, for `message_fault`. A relay of all of them
+            takes a large part of a core.
         executor: see RobotClient.
     """
 
@@ -282,26 +286,26 @@ class LaunchedRobot(RobotClient):
         arguments: Mapping[str, object],
         log: pathlib.Path | None = None,
         priority: Priority = Priority.NORMAL,
-        relayed: bool = False,
+        relayed: Sequence[topics.Topic] = (),
         executor: Any = SingleThreadedExecutor,
     ) -> None:
         self.log = log or pathlib.Path(tempfile.mkdtemp(prefix='vla_validation_')) / 'launch.log'
         self._output = open(self.log, 'ab')  # noqa: SIM115  closed in close()
         self._relay: subprocess.Popen[bytes] | None = None
+        self._relayed = tuple(relayed)
         launch = ('vla_bringup', 'humanoid.launch.py')
         if relayed:
-            launch = ('vla_validation', 'faults.launch.py')
-            self._relay = self._start(
-                sys.executable, '-m', 'vla_validation.faults.relay',
-                str(arguments.get('robot', 'humanoid32')),
-            )  # fmt: skip
+            names = [topic.name for topic in relayed]
+            launch = ('vla_validation', 'faults.launch.py', f'relayed_topics:={",".join(names)}')
+            robot = str(arguments.get('robot', 'humanoid32'))
+            relay = 'vla_validation.faults.relay'
+            self._relay = self._start(sys.executable, '-m', relay, robot, *names)
         self.process = self._start(
             'ros2', 'launch', *launch, *(f'{name}:={value}' for name, value in arguments.items())
         )
         # Only now: the robot's processes would inherit the priority.
         request_realtime(priority)
-        super().__init__(executor, RAW if relayed else '')
-        self.prefix = RAW if relayed else ''
+        super().__init__(executor)
         self._orders = self.node.create_publisher(String, ORDER_TOPIC, qos.EVENT)
 
     def _start(self, *command: str) -> subprocess.Popen[bytes]:
@@ -312,6 +316,9 @@ class LaunchedRobot(RobotClient):
             start_new_session=True,
             preexec_fn=_end_with_parent,
         )
+
+    def unaltered(self, topic: topics.Topic) -> str:
+        return f'{RAW}{topic.name}' if topic in self._relayed else topic.name
 
     def failure(self) -> str:
         return 'the launch ended' if self.process.poll() is not None else super().failure()
