@@ -90,6 +90,13 @@ class WholeRobot(LaunchedRobot):
         tracking = bool(self.safety) and self.safety.last.state == FilterState.TRACKING
         return tracking and super().moves and self.driver.max_joint_speed > 0.2
 
+    def tail(self, lines: int = 30) -> str:
+        """The last lines that the launch printed."""
+        return '\n'.join(self.output().splitlines()[-lines:])
+
+    def describe(self) -> str:
+        return f'{super().describe()}:\n{self.tail()}'
+
     def wait_rest(self, timeout: float = 20.0) -> None:
         self.wait(lambda: self.driver.at_rest, timeout, 'the robot at rest')
 

@@ -92,7 +92,7 @@ def test_what_is_serialised_in_place_is_the_whole_message(rig):
     node.states.wait(1)
     estimate, verdict = node._estimate, node._verdict
     for _ in range(2):
-        ours = deserialize_message(node._serialized(estimate, verdict), BalanceState)
+        ours = deserialize_message(node._serialize(estimate, verdict), BalanceState)
         whole = node._message(estimate, verdict)
         for message in (ours, whole):
             message.header.stamp.sec = message.header.stamp.nanosec = message.sequence = 0

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A robot, a ROS of one's own, and pictures to show."""
+"""A robot, a ROS domain of its own, and images to show."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_images_and_their_info_share_stamps_that_strictly_rise(ros, folder):
     infos.wait(2)
 
 
-def test_nothing_leaves_while_inactive(ros, folder):
+def test_nothing_is_published_while_inactive(ros, folder):
     _, images, infos = listen(ros)
     node = ros.node(CameraNode, source='replay', path=str(folder), rate=50.0)
     ros.configure(node)
@@ -122,7 +122,7 @@ def test_simulated_camera_draws_the_world_with_depth_and_calibration(ros, robot)
         ({'source': 'replay', 'rate': -1.0}, 'rate: found -1.0, wanted '),
     ],
 )
-def test_configure_fails_loudly(ros, parameters, told):
+def test_configure_fails_with_parameter_found_and_wanted(ros, parameters, told):
     node = ros.node(CameraNode, **parameters)
     assert not ros.change(node, Transition.TRANSITION_CONFIGURE)
     assert ros.state(node) == 'unconfigured'
@@ -177,7 +177,7 @@ def test_a_node_that_failed_to_configure_can_be_configured_again(ros, folder):
     infos.wait(2)
 
 
-def test_a_recording_that_ends_is_told_and_nothing_is_published_again(ros, folder):
+def test_the_end_of_a_recording_is_reported_and_nothing_is_published_again(ros, folder):
     _, _, infos = listen(ros)
     node = ros.node(CameraNode, source='replay', path=str(folder), rate=20.0, loop=False)
     ros.configure(node)
@@ -197,14 +197,14 @@ class Simulation:
         self.scene = Scene.default()
         self.digest = self.scene.digest
         self.qpos = World(robot, self.scene).qpos.tolist()
-        self.talks = True
+        self.publishes = True
         self.probe = ros.probe('simulation')
         self.scenes = self.probe.publisher(String, '/sim/scene', qos.LATCHED)
         self.states = self.probe.publisher(WorldState, '/sim/world_state', qos.STATE)
         self.probe.node.create_timer(1 / 30, self.tick)
 
     def tick(self) -> None:
-        if self.talks:
+        if self.publishes:
             message = WorldState(scene_digest=self.digest, qpos=self.qpos)
             message.header.stamp = self.probe.node.get_clock().now().to_msg()
             self.states.publish(message)
@@ -212,7 +212,7 @@ class Simulation:
 
 @pytest.fixture
 def simulated(ros, robot):
-    """A simulated camera that sees."""
+    """A simulated camera that delivers images."""
     simulation = Simulation(ros, robot)
     simulation.scenes.publish(String(data=simulation.scene.to_json()))
     node = ros.node(
@@ -226,7 +226,7 @@ def simulated(ros, robot):
 
 
 def wait_for_silence(node, infos, told: str) -> None:
-    """The problem is told and, from then on until the camera sees again, nothing was published."""
+    """The problem is reported, and from then on nothing is published until it is gone."""
     wait_until(lambda: told in node.diagnose()[1], what=told)
     assert node.diagnose()[0] is Level.DANGER
     wait_until(lambda: node._grabber.health().silent_for > 0.2)
@@ -247,7 +247,7 @@ def test_a_world_of_another_scene_is_not_drawn(simulated):
     wait_until(lambda: node.diagnose()[0] is Level.SAFE)
 
 
-def test_a_malformed_scene_is_told_and_nothing_is_drawn_until_a_good_one_comes(simulated):
+def test_a_malformed_scene_is_reported_and_nothing_is_rendered_until_a_valid_one_arrives(simulated):
     node, simulation, infos = simulated
     simulation.scenes.publish(String(data='{"format": 1, "cubes": ['))
     wait_for_silence(node, infos, 'wanted valid JSON')
@@ -259,16 +259,16 @@ def test_a_malformed_scene_is_told_and_nothing_is_drawn_until_a_good_one_comes(s
 
 def test_a_world_that_stops_is_a_stall_and_its_last_picture_is_not_shown_again(simulated):
     node, simulation, infos = simulated
-    simulation.talks = False
+    simulation.publishes = False
     wait_for_silence(node, infos, 'no frame for')
     back = time.time_ns()
-    simulation.talks = True
+    simulation.publishes = True
     infos.wait(2)
     assert stamp_to_ns(infos.messages[0].header.stamp) >= back
     wait_until(lambda: node.diagnose()[0] is Level.SAFE)
 
 
-def test_a_world_with_a_nan_is_refused_and_counted(simulated):
+def test_a_world_with_a_nan_is_rejected_and_counted(simulated):
     node, simulation, infos = simulated
     good = simulation.qpos
     simulation.qpos = [float('nan')] * len(good)
@@ -279,12 +279,12 @@ def test_a_world_with_a_nan_is_refused_and_counted(simulated):
     wait_until(lambda: node.diagnose()[0] is Level.SAFE)
 
 
-# -- a camera that fails on purpose ----------------------------------------------------------------
+# -- a camera that fails on command ----------------------------------------------------------------
 
 
 @pytest.fixture
 def cameras(ros):
-    """A node on cameras that fail, and these, in the order of its configurations."""
+    """A node with failing cameras, and these in the order of its configurations."""
     made = []
 
     class Node(CameraNode):
@@ -318,7 +318,7 @@ def faulty(cameras):
         (Fault.SHAPE, 'wanted uint8'),
     ],
 )
-def test_failing_camera_is_told_and_its_heartbeat_does_not_lie(ros, faulty, fault, told):
+def test_a_failing_camera_is_reported_and_its_heartbeat_stops(ros, faulty, fault, told):
     node, source = faulty
     _, _, infos = listen(ros)
     infos.wait(3)

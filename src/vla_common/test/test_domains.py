@@ -34,7 +34,7 @@ sys.stdin.read()
 """
 
 
-def test_a_second_robot_in_a_domain_is_refused_until_the_firsts_process_is_gone(domain):
+def test_a_second_robot_in_a_domain_is_rejected_until_the_first_process_ended(domain):
     first = subprocess.Popen(
         [sys.executable, '-c', SCRIPT, domain],
         stdin=subprocess.PIPE,
@@ -51,7 +51,7 @@ def test_a_second_robot_in_a_domain_is_refused_until_the_firsts_process_is_gone(
     take_domain(domain)
 
 
-def test_one_process_may_launch_again_in_its_domain_and_can_give_it_up(domain):
+def test_one_process_may_launch_again_in_its_domain_and_can_release_it(domain):
     take_domain(domain)
     take_domain(domain)
     assert has_robot(domain)
@@ -59,7 +59,7 @@ def test_one_process_may_launch_again_in_its_domain_and_can_give_it_up(domain):
     assert not has_robot(domain)
 
 
-def test_a_domain_of_ones_own_is_one_without_a_robot():
+def test_a_reserved_domain_has_no_robot():
     first, lock = reserve_domain()
     assert not has_robot(first)
     take_domain(first)

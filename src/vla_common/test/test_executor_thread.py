@@ -24,7 +24,7 @@ def node():
 
 
 @pytest.mark.parametrize('kind', [SingleThreadedExecutor, EventsExecutor])
-def test_what_is_retired_goes_in_the_thread_that_spins(node, kind):
+def test_entities_are_destroyed_in_the_thread_that_spins(node, kind):
     gone_in = []
     spinning = ExecutorThread(node, kind(context=node.context))
     for _ in range(100):
@@ -41,13 +41,13 @@ def test_what_is_retired_goes_in_the_thread_that_spins(node, kind):
     assert set(gone_in) == {spinning.thread}
 
 
-def test_what_nobody_spins_goes_at_once(node):
+def test_an_entity_of_a_node_that_is_not_spun_is_destroyed_at_once(node):
     subscription = node.create_subscription(UInt64, '/ticks', print, 1)
     destroy_later(node, lambda: node.destroy_subscription(subscription))
     assert not list(node.subscriptions)
 
 
-def test_a_callback_that_raises_ends_the_spinning_and_is_kept(node):
+def test_an_exception_in_a_callback_ends_the_thread_and_is_kept(node):
     spinning = ExecutorThread(node, SingleThreadedExecutor(context=node.context))
     destroy_later(node, lambda: 1 // 0)
     wait_until(lambda: spinning.failure is not None, 20.0, 'the failure')

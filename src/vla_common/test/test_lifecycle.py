@@ -84,7 +84,7 @@ def test_hooks_come_in_order_and_secure_first(ros):
     assert node.calls == ['setup', 'start', 'secure', 'stop', 'secure', 'teardown']
 
 
-def test_a_transition_that_the_state_does_not_have_is_refused_and_the_node_lives(ros):
+def test_a_transition_that_the_state_does_not_have_is_rejected_and_the_node_lives(ros):
     node = ros.node(Counter, period=0.01)
     assert not ros.change(node, Transition.TRANSITION_ACTIVATE)
     ros.configure(node)
@@ -94,7 +94,7 @@ def test_a_transition_that_the_state_does_not_have_is_refused_and_the_node_lives
     ros.activate(node)
 
 
-def test_an_inactive_node_does_not_tick_and_its_services_refuse(ros):
+def test_an_inactive_node_does_not_tick_and_its_services_reject(ros):
     node, probe = ros.node(Counter, period=0.005), ros.probe()
     counts = probe.subscribe(Int64, '/count', qos.STATE)
     ros.configure(node)
@@ -106,14 +106,14 @@ def test_an_inactive_node_does_not_tick_and_its_services_refuse(ros):
     counts.wait(3)
 
 
-def test_a_failing_setup_is_told_and_can_be_repeated(ros):
+def test_a_failing_setup_is_reported_and_can_be_repeated(ros):
     node, probe = ros.node(Counter, period=0.01), ros.probe()
-    told = probe.subscribe(DiagnosticArray, '/diagnostics', qos.EVENT)
+    reports = probe.subscribe(DiagnosticArray, '/diagnostics', qos.EVENT)
     node.broken_setup = True
-    # Discovery of the probe's subscription is not under test: ask until it was heard.
+    # Discovery of the probe's subscription is not under test: repeat until it received one.
     for _ in range(20):
         assert not ros.change(node, Transition.TRANSITION_CONFIGURE)
-        texts = [status.message for array in told.messages for status in array.status]
+        texts = [status.message for array in reports.messages for status in array.status]
         if 'configure failed: counter.yaml: start: found x, wanted a number' in texts:
             break
         time.sleep(0.05)
@@ -205,7 +205,7 @@ sys.exit(code)
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_what_escapes_a_callback_is_survived_and_a_signal_secures_then_finishes(tmp_path, number):
+def test_an_unguarded_exception_is_survived_and_a_signal_secures_then_finishes(tmp_path, number):
     from vla_common.testing import own_domain
 
     own_domain()

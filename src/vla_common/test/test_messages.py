@@ -42,7 +42,7 @@ def test_values_arrive_in_the_robots_order_whatever_order_they_come_in(names):
         (['a', 'a'], 'joints named twice: a'),
     ],
 )
-def test_wrong_names_are_told(names, message):
+def test_wrong_names_are_reported(names, message):
     with pytest.raises(KeyError, match=message):
         JointOrder(['a', 'b']).read(names, [0.0] * len(names), np.zeros(2))
 

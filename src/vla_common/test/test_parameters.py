@@ -54,7 +54,7 @@ def test_values_cannot_be_set(schema):
         ({'command_timeout': 0.1, 'speed': 1.0}, 'speed: found an unknown parameter'),
     ],
 )
-def test_each_bad_value_is_told(schema, given, message):
+def test_each_invalid_value_is_reported(schema, given, message):
     with pytest.raises(ConfigError) as error:
         schema.defaults(**given)
     assert message in str(error.value)

@@ -15,32 +15,32 @@ def account():
     account.close()
 
 
-def told(account, duration):
-    said = account.describe(duration)
-    found = re.match(r'worked (\d+), waited (\d+) for a processor, slept (\d+) ms', said)
+def times(account, duration):
+    text = account.describe(duration)
+    found = re.match(r'worked (\d+), waited (\d+) for a processor, slept (\d+) ms', text)
     return [int(number) for number in found.groups()]
 
 
-def test_a_thread_that_sleeps_is_said_to_have_slept(account):
+def test_a_sleeping_thread_is_reported_as_sleeping(account):
     begin = time.monotonic()
     account.mark(begin)
     time.sleep(0.3)
-    worked, _, slept = told(account, time.monotonic() - begin)
+    worked, _, slept = times(account, time.monotonic() - begin)
     assert worked < 50
     assert slept > 100
 
 
-def test_a_thread_that_works_is_said_to_have_worked(account):
+def test_a_working_thread_is_reported_as_working(account):
     begin = time.monotonic()
     account.mark(begin)
     done = time.thread_time() + 0.3
     while time.thread_time() < done:
         pass
-    worked, _, _ = told(account, time.monotonic() - begin)
+    worked, _, _ = times(account, time.monotonic() - begin)
     assert worked >= 290
 
 
-def test_what_the_host_took_is_said(account, monkeypatch):
+def test_the_time_that_the_host_took_is_reported(account, monkeypatch):
     stolen = account._steal()
     monkeypatch.setattr(account, '_steal', lambda: stolen + 0.12)
     assert 'the host took 120 ms of this virtual machine' in account.describe(0.15)

@@ -14,8 +14,8 @@ from vla_common.testing import wait_until
 from vla_common.topics import Topic
 
 FIELDS = ('name', 'position')
-HEARD = Topic('/heard', 'sensor_msgs/msg/JointState', '', '', qos='EVENT')
-LOOKED_AT = Topic('/looked_at', 'sensor_msgs/msg/JointState', '', '', qos='EVENT')
+RECEIVED = Topic('/received', 'sensor_msgs/msg/JointState', '', '', qos='EVENT')
+TAKEN = Topic('/taken', 'sensor_msgs/msg/JointState', '', '', qos='EVENT')
 
 
 @pytest.fixture(autouse=True)
@@ -28,14 +28,14 @@ def schema(tmp_path, monkeypatch):
 class Listener(VlaLifecycleNode):
     def __init__(self, **options):
         super().__init__('listener', 'vla_common', **options)
-        self.heard = []
+        self.received = []
 
     def setup(self):
-        self.subscribe_fields(HEARD, FIELDS, self.on_joints)
-        self.looked_at = self.subscribe_latest(LOOKED_AT, FIELDS)
+        self.subscribe_fields(RECEIVED, FIELDS, self.on_joints)
+        self.latest = self.subscribe_latest(TAKEN, FIELDS)
 
     def on_joints(self, name, position):
-        self.heard.append((name, position.tolist()))
+        self.received.append((name, position.tolist()))
 
 
 @pytest.fixture
@@ -57,28 +57,28 @@ def joints(*position):
     return JointState(name=['a', 'b'], position=position)
 
 
-def test_messages_and_serialised_ones_are_heard_alike(ros, listener):
-    out = publisher(ros, '/heard')
+def test_messages_and_serialized_ones_are_received_alike(ros, listener):
+    out = publisher(ros, '/received')
     sent = [joints(1.0, 2.0), serialize_message(joints(3.0, 4.0))]
     for message in sent:
-        wait_until(lambda message=message: out.publish(message) or listener.heard)
-    wait_until(lambda: out.publish(sent[1]) or listener.heard[-1] == (['a', 'b'], [3.0, 4.0]))
-    assert (['a', 'b'], [1.0, 2.0]) in listener.heard
+        wait_until(lambda message=message: out.publish(message) or listener.received)
+    wait_until(lambda: out.publish(sent[1]) or listener.received[-1] == (['a', 'b'], [3.0, 4.0]))
+    assert (['a', 'b'], [1.0, 2.0]) in listener.received
     assert listener.callback_errors == 0
 
 
-def test_what_is_no_message_is_counted_and_the_next_one_heard(ros, listener):
-    out = publisher(ros, '/heard')
-    wait_until(lambda: out.publish(joints(1.0, 2.0)) or listener.heard)
+def test_an_invalid_message_is_counted_and_the_next_one_received(ros, listener):
+    out = publisher(ros, '/received')
+    wait_until(lambda: out.publish(joints(1.0, 2.0)) or listener.received)
     wait_until(
         lambda: out.publish(serialize_message(joints(1.0, 2.0))[:50]) or listener.callback_errors
     )
-    wait_until(lambda: out.publish(joints(5.0, 6.0)) or listener.heard[-1][1] == [5.0, 6.0])
+    wait_until(lambda: out.publish(joints(5.0, 6.0)) or listener.received[-1][1] == [5.0, 6.0])
 
 
 def test_the_newest_message_is_taken_once(ros, listener):
-    out = publisher(ros, '/looked_at')
-    newest = listener.looked_at
+    out = publisher(ros, '/taken')
+    newest = listener.latest
     assert newest.take() is None
     wait_until(lambda: out.publish(joints(1.0, 2.0)) or newest.arrived > 0.0)
     before = newest.arrived
@@ -95,16 +95,16 @@ def test_the_newest_message_is_taken_once(ros, listener):
     assert newest.reader.read_in_full == 1
 
 
-def test_what_is_no_message_is_counted_when_it_is_taken_and_the_next_one_read(ros, listener):
-    out = publisher(ros, '/looked_at')
-    newest = listener.looked_at
+def test_an_invalid_message_is_counted_when_it_is_taken_and_the_next_one_read(ros, listener):
+    out = publisher(ros, '/taken')
+    newest = listener.latest
 
-    def refused():
+    def rejected():
         out.publish(b'\0\1\0\0abc')
         assert newest.take() is None
         return listener.callback_errors
 
-    wait_until(refused)
+    wait_until(rejected)
 
     def taken():
         out.publish(joints(1.0, 2.0))

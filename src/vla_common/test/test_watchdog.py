@@ -9,7 +9,7 @@ from vla_common.states import Hysteresis, Level
 from vla_common.watchdog import Watchdog
 
 
-def test_a_source_never_heard_counts_as_expired():
+def test_a_source_that_never_published_counts_as_expired():
     assert Watchdog('camera', 0.1).expired(now=5.0)
 
 

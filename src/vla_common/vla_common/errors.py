@@ -22,6 +22,6 @@ class ConfigError(ValueError):
         super().__init__(f'{place}: found {shown}, wanted {wanted}')
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of an exception's message; its type where it has none."""
+def first_line(error: BaseException | str) -> str:
+    """The first line of an error message; the exception's type where the message is empty."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

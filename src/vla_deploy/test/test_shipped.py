@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from vla_deploy.commands import (
     edge,
     export,
     optimise,
+    overview,
     pipeline,
     prune,
     quantise,
@@ -172,3 +174,13 @@ def test_tune(robot, seen, wanted, tmp_path, capsys, json_of):
     assert f'**{found["best"]}**' in (tmp_path / 'o' / 'report.md').read_text()
     assert tune.main([*arguments, '--only', 'abacus']) == 2
     assert '--only: found abacus, wanted some of onnx, ' in capsys.readouterr().err
+
+
+def test_help_names_every_verb_and_no_other(capsys):
+    assert overview.main() == 0
+    output = capsys.readouterr().out
+    named = {verb for verbs in overview.VERBS.values() for verb in verbs}
+    scripts = entry_points(group='console_scripts')
+    there = {one.name for one in scripts if one.value.startswith('vla_deploy.commands.')}
+    assert named == there - {'help'}
+    assert all(f'  {verb} ' in output for verb in named)

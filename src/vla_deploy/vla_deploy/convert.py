@@ -14,10 +14,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from vla_common.errors import ConfigError
+from vla_common.errors import ConfigError, first_line
 from vla_deploy.atomic_io import through_memory
 from vla_deploy.reference_model import ReferenceModel
-from vla_deploy.silence import first_line, silence
+from vla_deploy.silence import silence
 
 OPSET = 20
 OLDEST, NEWEST = 18, 23  # written by torch's exporter and read by ONNX Runtime

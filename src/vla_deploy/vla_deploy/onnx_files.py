@@ -13,11 +13,11 @@ import onnxruntime
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.tools.onnx_model_utils import make_dim_param_fixed
 
-from vla_common.errors import ConfigError
+from vla_common.errors import ConfigError, first_line
 from vla_deploy.convert import write_onnx
 from vla_deploy.observations import Tensors
 from vla_deploy.reference_model import from_bundle
-from vla_deploy.silence import first_line, silence
+from vla_deploy.silence import silence
 from vla_policy.bundle.bundle import load_bundle
 
 LEVELS = {

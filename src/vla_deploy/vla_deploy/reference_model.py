@@ -9,8 +9,6 @@ action, or a tuple of the action and the gripper.
 
 from __future__ import annotations
 
-import importlib
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,9 +21,9 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import nn
 
-from vla_common.errors import ConfigError
+from vla_common.errors import ConfigError, first_line
+from vla_common.registry import load_object
 from vla_common.yaml_file import load_yaml
-from vla_deploy.silence import first_line
 from vla_models.policy_description import describe, load_checkpoint
 from vla_models.training import checkpoint
 from vla_policy.bundle.bundle import MODEL_KEYS, load_bundle
@@ -111,14 +109,7 @@ def on_forward(module: nn.Module, call: Callable[[str, tuple], None]) -> Iterato
 
 def build(factory: str, config: Mapping[str, Any], file: str = '--module') -> nn.Module:
     """Call the factory `package.module:function` with `config`. Raises ConfigError."""
-    match = re.fullmatch(r'([\w.]+):(\w+)', factory)
-    if match is None:
-        raise ConfigError(file, 'factory', factory, 'package.module:function')
-    try:
-        make = getattr(importlib.import_module(match[1]), match[2])
-    except (ImportError, AttributeError) as error:
-        wanted = 'an importable function (its directory has to be on PYTHONPATH)'
-        raise ConfigError(file, 'factory', f'{factory} ({error})', wanted) from error
+    make = load_object(factory, file, 'factory')
     try:
         module = make(**config)
     except Exception as error:  # user code raises any type

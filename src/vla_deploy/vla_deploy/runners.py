@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from vla_common.errors import ConfigError
+from vla_common.errors import ConfigError, first_line
 from vla_deploy.observations import Tensors
 from vla_deploy.reference_model import ReferenceModel, action_of
-from vla_deploy.silence import first_line, silence
+from vla_deploy.silence import silence
 from vla_policy.bundle.bundle import Bundle, load_bundle
 from vla_policy.runtimes import Runtime, load_runtime
 

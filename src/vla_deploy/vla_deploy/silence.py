@@ -20,11 +20,6 @@ class _NullStream(io.StringIO):
         self.rich_proxied_file = behind
 
 
-def first_line(error: BaseException | str) -> str:
-    """First line of an error message, or the name of its type if the message is empty."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
     """No warnings, log lines or prints from the code inside. Exceptions and our own progress bars

@@ -1,7 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Which /joint_command the driver believes: the last door before the motors.
+"""The command gate: which /joint_command the driver accepts.
 
-Every test is a positive one (`a <= b` must be true), so a NaN in any place is a rejection.
+Every test is a positive one (`a <= b` must be true), so NaN anywhere is a rejection.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from vla_common.messages import JointOrder
 
 
 class Rejection(Enum):
-    """Why a command was not taken."""
+    """Why a command was rejected."""
 
     NOT_RUNNING = 'mode is not RUNNING'
     BEFORE_RUNNING = 'stamped before RUNNING began'
@@ -55,25 +55,25 @@ class CommandGate:
 
     @property
     def rejections(self) -> int:
-        """Commands rejected so far, for whatever reason."""
+        """Commands rejected so far."""
         return sum(self.rejected.values())
 
     def open(self, since_ns: int) -> None:
-        """RUNNING began at this stamp: commands stamped before it stay outside."""
+        """RUNNING began at this stamp: commands stamped before it are rejected."""
         self._running_since_ns = since_ns
         self._received = -np.inf
 
     def shut(self) -> None:
-        """RUNNING is over: nothing is accepted, and what was accepted is forgotten."""
+        """RUNNING is over: nothing is accepted, and the last command no longer counts."""
         self._running_since_ns = None
         self._received = -np.inf
 
     def age(self, now: float) -> float:
-        """Seconds since the last command of this RUNNING was accepted; inf without one."""
+        """s since a command of this RUNNING was accepted; inf without one."""
         return now - self._received
 
     def fresh(self, now: float) -> bool:
-        """Whether a command of this RUNNING is there and young enough to be tracked."""
+        """Whether a command of this RUNNING is young enough to be tracked."""
         return self.age(now) <= self._timeout
 
     def offer(
@@ -87,30 +87,30 @@ class CommandGate:
         now: float,
         reference: np.ndarray,
     ) -> Rejection | None:
-        """Judges one command; None if it was accepted. All or nothing.
+        """Check one command; None if it was accepted. All or nothing.
 
         position rad, velocity rad/s, effort Nm, each in the order of `names`; velocity and effort
         may be empty (zeros). stamp_ns and wall_ns are on the ROS clock, now on the steady one.
-        reference: (n,) rad, where the servos are steered to now.
+        reference: (n,) rad, the present one of the servos.
         """
-        verdict, detail = self._judge(
+        rejection, detail = self._check(
             names, position, velocity, effort, stamp_ns, wall_ns, reference
         )
-        if verdict is not None:
-            self.refuse(verdict, detail)
-            return verdict
+        if rejection is not None:
+            self.reject(rejection, detail)
+            return rejection
         self.position[:], self.velocity[:], self.effort[:] = self._incoming
         self.last_stamp_ns = stamp_ns
         self._received = now
         self.accepted += 1
         return None
 
-    def refuse(self, verdict: Rejection, detail: str) -> None:
-        """Counts a command that is not executed, also one that could not even be read."""
-        self.rejected[verdict] += 1
-        self.last_rejection = f'{verdict.value}: {detail}' if detail else verdict.value
+    def reject(self, rejection: Rejection, detail: str) -> None:
+        """Count a rejected command."""
+        self.rejected[rejection] += 1
+        self.last_rejection = f'{rejection.value}: {detail}' if detail else rejection.value
 
-    def _judge(
+    def _check(
         self,
         names: Sequence[str],
         position: Sequence[float],

@@ -8,7 +8,8 @@ values and publishes what is reported.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -92,35 +93,15 @@ class ServoLoop:
         self.watch.pause()
         self.output.reset()
 
-    def update_supervisor(
-        self,
-        mode: int,
-        behaviour: int,
-        motion_epoch: int,
-        sequence: int,
-        stamp_ns: int,
-        wall_ns: int,
-    ) -> bool:
-        """Take one /supervisor/state; a stop in it takes effect in the next cycle."""
-        return self.watch.update(
-            mode, behaviour, motion_epoch, sequence, stamp_ns, wall_ns, self._clock()
-        )
+    def update_supervisor(self, *state: int) -> bool:
+        """Take one /supervisor/state, as `SupervisorWatch.update`; a stop in it takes effect in
+        the next cycle."""
+        return self.watch.update(*state, self._clock())
 
-    def offer_command(
-        self,
-        names: Sequence[str],
-        position: Sequence[float],
-        velocity: Sequence[float],
-        effort: Sequence[float],
-        stamp_ns: int,
-        wall_ns: int,
-    ) -> Rejection | None:
-        """Take one /joint_command; None if the gate accepted it."""
+    def offer_command(self, *command: Any) -> Rejection | None:
+        """Take one /joint_command, as `CommandGate.offer`; None if it was accepted."""
         self._update_gate()
-        return self.gate.offer(
-            names, position, velocity, effort, stamp_ns, wall_ns, self._clock(),
-            self.motion.position,
-        )  # fmt: skip
+        return self.gate.offer(*command, self._clock(), self.motion.position)
 
     def relocated(self, standing: bool) -> None:
         """The simulated robot was put elsewhere: forget its motion."""

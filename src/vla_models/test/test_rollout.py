@@ -12,7 +12,7 @@ from vla_models.robot_stack import USUAL, RobotStack, Timing
 from vla_models.rollout import TIMESTEP, Rollout, rms_jerk
 from vla_models.success import SuccessCriterion
 from vla_models.tasks import Task, TaskKind
-from vla_policy.types import ActionChunk, PolicyError
+from vla_policy.types import ActionChunk, Policy, PolicyError
 from vla_robot import load_robot
 from vla_sim import Scene, SensorNoise, World
 
@@ -20,7 +20,7 @@ ROBOT = load_robot('humanoid32')
 JOINTS = ('head_yaw', 'left_wrist_yaw')
 
 
-class FlatPolicy:
+class FlatPolicy(Policy):
     """Answers with constant chunks; the answer of each call is `offset(call)` rad from ready."""
 
     bundle = ExpertBundle(blending='')
@@ -28,10 +28,6 @@ class FlatPolicy:
     def __init__(self, offset=lambda call: 0.0, done=None) -> None:
         self.offset, self.done, self.calls = offset, done, 0
         self.ready = ROBOT.poses['ready'][[ROBOT.index[name] for name in JOINTS]]
-
-    def check(self, instruction): ...
-
-    def reset(self): ...
 
     def predict(self, observation):
         self.calls += 1

@@ -29,8 +29,6 @@ class ImageAblated(Policy):
         images = {name: np.full_like(image, GREY) for name, image in observation.images.items()}
         return self._policy.predict(replace(observation, images=images))
 
-    def close(self) -> None: ...
-
 
 @dataclass(frozen=True)
 class ExpertBundle:
@@ -49,12 +47,6 @@ class ExpertPolicy(Policy):
 
     def __init__(self, expert: Expert, world: World, renderer: Renderer, task: Task) -> None:
         self.expert, self.world, self.renderer, self.task = expert, world, renderer, task
-
-    def check(self, instruction: str) -> None: ...
-
-    def reset(self) -> None: ...
-
-    def close(self) -> None: ...
 
     def predict(self, observation: Observation) -> ActionChunk:
         target, world = None, self.world

@@ -12,7 +12,8 @@ They show many more scenes and postures, unrelated to any goal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import mujoco
@@ -20,6 +21,7 @@ import numpy as np
 
 from vla_models.agents import ExpertPolicy
 from vla_models.dataset import DatasetLayout, Episode, Labels
+from vla_models.dataset.images import Squarer
 from vla_models.expert import HORIZON, PERIOD, STEP, Expert
 from vla_models.goals import Target
 from vla_models.postures import PostureSampler
@@ -28,8 +30,6 @@ from vla_models.rollout import TIMESTEP, Rollout
 from vla_models.scenes import named_colours, possible, sample_scene, sample_task, target_of
 from vla_models.success import SuccessCriterion
 from vla_models.tasks import ALL_TASKS, TASK_INDEX, Task, TaskKind
-from vla_policy.bundle.model_inputs import ImageInput
-from vla_policy.preprocess import ImagePreprocessor
 from vla_policy.types import ActionChunk, Observation
 from vla_robot import RobotModel
 from vla_sim import Renderer, Scene, SensorNoise, World
@@ -84,19 +84,6 @@ class Perturbation:
         return cls(begin, begin + rng.uniform(0.3, 0.7), np.clip(offset, -0.35, 0.35))
 
 
-@dataclass
-class EpisodeFrames:
-    """The columns recorded so far."""
-
-    image: list = field(default_factory=list)
-    state: list = field(default_factory=list)
-    task: list = field(default_factory=list)
-    action: list = field(default_factory=list)
-    phase: list = field(default_factory=list)
-    target: list = field(default_factory=list)
-    pixel: list = field(default_factory=list)
-
-
 class FrameRecorder:
     """Records frames of one scene: image, joint positions, and the expert's chunks as labels.
 
@@ -107,15 +94,15 @@ class FrameRecorder:
         self,
         expert: Expert,
         renderer: Renderer,
-        preprocess: ImagePreprocessor,
+        square: Squarer,
         tasks: list[Task],
         rng: np.random.Generator,
     ) -> None:
         self.expert, self.renderer, self.rng = expert, renderer, rng
-        self._preprocess, self._tasks = preprocess, tasks
+        self._square, self._tasks = square, tasks
         weights = np.array([LABELLED[task.kind] for task in tasks])
         self._weights = weights / weights.sum()
-        self._frames = EpisodeFrames()
+        self._columns: dict[str, list] = defaultdict(list)
 
     def targets(self, world: World) -> dict[str, tuple[Target, np.ndarray]]:
         """By colour: each cube in the base frame, and its pixel."""
@@ -145,15 +132,15 @@ class FrameRecorder:
             rows['target'].append(target.position if known else np.full(3, np.nan))
             rows['pixel'].append(pixel if known else np.full(2, np.nan))
         image, _ = self.renderer.render(world.qpos)
-        self._frames.image.append(np.rint(self._preprocess(image)[0]).astype(np.uint8))
-        self._frames.state.append(position)
-        self._frames.task.append([TASK_INDEX[task] for task, _ in labelled])
+        rows['image'] = self._square(image)
+        rows['state'] = position
+        rows['task'] = [TASK_INDEX[task] for task, _ in labelled]
         for key, row in rows.items():
-            getattr(self._frames, key).append(row)
+            self._columns[key].append(row)
 
     def episode(self, task: Task) -> Episode:
         """All frames, as an episode of `task`."""
-        columns = {key: np.array(value) for key, value in vars(self._frames).items()}
+        columns = {key: np.array(value) for key, value in self._columns.items()}
         image, state = columns.pop('image'), columns.pop('state')
         return Episode(
             task=task,
@@ -202,11 +189,7 @@ class Collector:
         self.expert = Expert(robot)
         self.stack = RobotStack(robot, filter_file)
         self.postures = PostureSampler(self.expert)
-        # The preprocessing of the robot, without the normalisation.
-        spec = ImageInput(
-            'image', 'head', IMAGE_SIZE, IMAGE_SIZE, 'nhwc', (0, 255), (0,) * 3, (1,) * 3, 'stretch'
-        )
-        self._preprocess = ImagePreprocessor(spec)
+        self._square = Squarer(IMAGE_SIZE)
 
     @staticmethod
     def layout(robot: RobotModel, seed: int) -> DatasetLayout:
@@ -236,7 +219,7 @@ class Collector:
         world.reset('standing')
         tasks = self._possible_tasks(world, rng)
         renderer = self._renderer(scene)
-        recorder = FrameRecorder(self.expert, renderer, self._preprocess, tasks, rng)
+        recorder = FrameRecorder(self.expert, renderer, self._square, tasks, rng)
         shift, turn = sway(rng)  # one for all frames: the expert's cached goals stay valid
         for _ in range(STATIC_FRAMES):
             world.reset(self.postures.sample(rng))
@@ -268,7 +251,7 @@ class Collector:
         perturbation = None
         if kind is not TaskKind.STAND:
             perturbation = Perturbation.sample(len(self.expert.joints), rng)
-        recorder = FrameRecorder(self.expert, renderer, self._preprocess, others, rng)
+        recorder = FrameRecorder(self.expert, renderer, self._square, others, rng)
         cube = named_colours(scene)[task.colour] if task.has_target else None
         criterion = SuccessCriterion(world, task, cube, start)
         undisturbed_from = perturbation.end if perturbation else 0.0

@@ -78,8 +78,7 @@ class RobotStack:
     def slot(self, policy: Policy, clock: ManualClock, latency: float, mode: str) -> PolicySlot:
         """The policy as in the node. mode: of blending, '' for that of the node."""
         p = self.inference
-        takes_prefix = policy.takes_prefix
-        mode = chosen(mode or p.blending.mode, policy.bundle.blending, takes_prefix)
+        mode = chosen(mode or p.blending.mode, policy.bundle.blending, policy.takes_prefix)
         return PolicySlot(
             policy,
             SimulatedWorker(policy, clock, latency),

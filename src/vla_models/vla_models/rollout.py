@@ -65,7 +65,7 @@ class Run:
 class Rollout:
     """One instruction in a world that has just been reset.
 
-    policy: see vla_policy's Policy; of its bundle are used title, goal_like, blending and cameras.
+    policy: of its bundle are used title, goal_like, blending and cameras.
     renderer: of the head camera, for a policy with cameras. blending: a mode, '' for that of the
     node. loop, filter: the servo loop and the filter of the episode. Raises ValueError for a
     timestep that does not divide the servo period.

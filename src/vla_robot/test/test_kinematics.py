@@ -91,7 +91,7 @@ def test_distance_gradients_are_the_derivatives_of_distances(q):
 
 @settings(max_examples=20, deadline=None)
 @given(positions())
-def test_witness_points_are_as_far_apart_as_the_distance_says(q):
+def test_witness_points_are_as_far_apart_as_the_distance(q):
     KINEMATICS.update(q)
     distances = KINEMATICS.distances()
     nearest = int(np.argmin(np.abs(distances)))

@@ -128,7 +128,7 @@ CASES = {
 
 
 @pytest.mark.parametrize('case', CASES)
-def test_a_malformed_file_gives_one_error_that_says_where_and_what(case, tmp_path):
+def test_a_malformed_file_is_one_error_with_file_key_found_and_wanted(case, tmp_path):
     file, pattern, replacement, key, found, wanted = CASES[case]
     directory = tmp_path / 'testbot'
     shutil.copytree(TESTBOT, directory)
@@ -156,12 +156,12 @@ def test_an_unknown_robot_names_the_nearest():
     assert 'humanoid32' in caught.value.wanted
 
 
-def test_a_missing_directory_is_said_to_be_missing(tmp_path):
+def test_a_missing_directory_is_reported(tmp_path):
     with pytest.raises(ConfigError, match=r'nowhere: found no such directory'):
         load_robot(tmp_path / 'nowhere')
 
 
-def test_a_directory_without_robot_yaml_says_so(tmp_path):
+def test_a_directory_without_robot_yaml_is_reported(tmp_path):
     with pytest.raises(ConfigError, match=r'robot\.yaml: found no such file'):
         load_robot(tmp_path)
 

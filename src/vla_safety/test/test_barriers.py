@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The QP and its barriers: what leaves, when nothing may, and when the solver fails."""
+"""The QP and its barriers, also with a solver that fails."""
 
 import dataclasses
 import pathlib
@@ -51,7 +51,7 @@ class Arm:
         self.seen = []
 
     def step(self, wanted, measured=None):
-        """One tick towards the velocity `wanted` (n,); returns what left."""
+        """One tick towards the velocity `wanted` (n,); returns the sent velocity."""
         box = self.box
         box.bound(PERIOD, 1.0)
         inside = np.clip(wanted, box.low, box.high)
@@ -82,7 +82,7 @@ def hand_into_the_chest():
     return goal
 
 
-def test_a_hand_sent_into_the_chest_stops_before_it_and_says_why():
+def test_a_hand_sent_into_the_chest_stops_before_it_and_the_pair_is_named():
     arm = Arm('ready')
     goal = hand_into_the_chest()
     arm.kinematics.update(goal)
@@ -95,7 +95,7 @@ def test_a_hand_sent_into_the_chest_stops_before_it_and_says_why():
     assert any('left' in subject and 'torso' in subject for _, subject in arm.seen)
 
 
-def test_where_nothing_is_near_the_wanted_velocity_leaves_untouched():
+def test_where_nothing_is_near_the_wanted_velocity_is_sent_unchanged():
     arm = Arm('standing')
     wanted = np.zeros(ROBOT.n)
     wanted[ROBOT.index['head_yaw']] = 0.05
@@ -206,7 +206,7 @@ def test_on_one_foot_what_takes_the_mass_further_out_is_refused_and_the_rest_is_
 
 
 class Answers:
-    """A solver that answers what it is told to."""
+    """A solver with a given answer."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -225,14 +225,14 @@ class Answers:
     ],
     ids=['infeasible', 'nan', 'wrong size', 'breaks a row'],
 )
-def test_a_solver_that_fails_or_lies_is_not_believed(answer):
+def test_a_solver_that_fails_or_answers_wrongly_is_infeasible(answer):
     arm = Arm('ready', Answers(answer))
     with pytest.raises(Infeasible):
         arm.towards(hand_into_the_chest(), 300)
 
 
 class Clock:
-    """Jumps ahead after so many looks."""
+    """Advances by `jump` at each reading."""
 
     def __init__(self, jump):
         self.jump, self.time = jump, 0.0
@@ -242,12 +242,12 @@ class Clock:
         return self.time
 
 
-def test_a_late_answer_is_none():
+def test_a_late_answer_is_infeasible():
     with pytest.raises(Infeasible, match='late'):
         Arm('ready', clock=Clock(1.0)).step(np.zeros(ROBOT.n))
 
 
-def test_whatever_happens_to_the_solver_the_brake_leaves_the_filter_and_nothing_collides():
+def test_with_a_failing_solver_the_brake_is_sent_and_nothing_collides():
     barriers = braking_barriers(ROBOT, PARAMETERS, clock=lambda: 0.0)
     barriers._solver = Answers(None)
     subject = SafetyFilter(ROBOT, PARAMETERS, (barriers,))
@@ -287,7 +287,7 @@ def test_a_problem_that_is_not_finite_never_reaches_the_solver(bad, place):
 
 @settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(0, 30))
-def test_the_solver_finds_the_nearest_point_or_says_that_there_is_none(seed, n, k):
+def test_the_solver_finds_the_nearest_point_or_none(seed, n, k):
     rng = np.random.default_rng(seed)
     low, high = -rng.uniform(0.1, 2.0, n), rng.uniform(0.1, 2.0, n)
     rows = rng.normal(0.0, 1.0, (k, n))
@@ -353,7 +353,7 @@ def test_power_is_limited_in_the_filter_and_named():
     [(1.0, 0.0, True), (0.06, 0.0, False), (1.0, 9.0, False), (np.nan, 0.0, False)],
     ids=['free', 'near', 'silent', 'not a number'],
 )
-def test_a_range_sensor_stops_its_frame_from_going_on(distance, age, moves):
+def test_a_range_sensor_stops_the_forward_motion_of_its_frame(distance, age, moves):
     arm = Arm(
         'ready', proximity_frames=('head_roll_link',), proximity_margin=0.05, proximity_timeout=0.2
     )

@@ -38,7 +38,7 @@ def make_box(robot: SyntheticRobot, lag: float = 1.0, max_period: float = 0.03) 
     steps=st.lists(st.tuples(st.floats(1e-4, 0.2), wishes, st.floats(0, 1)), max_size=80),
     torque=st.booleans(),
 )
-def test_every_command_that_leaves_keeps_the_box_whatever_is_wanted_at_whatever_jitter(
+def test_every_command_keeps_the_box_whatever_is_wanted_at_whatever_jitter(
     seed, lag, start, steps, torque
 ):
     robot = SyntheticRobot.random(3, seed)
@@ -180,7 +180,7 @@ def test_the_torque_bound_never_drags_a_command_that_rests():
         {'acceleration': np.array([np.inf])},
     ],
 )
-def test_limits_that_are_no_limits_are_refused(change):
+def test_invalid_limits_are_rejected(change):
     limits = {
         'lower': np.array([-1.0]),
         'upper': np.array([1.0]),

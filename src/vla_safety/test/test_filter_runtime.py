@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Under a supervisor: when motion is allowed, what a stop flushes, and where it begins again."""
+"""Motion under a supervisor: when it is allowed, what a stop flushes, where it starts again."""
 
 import dataclasses
 
@@ -78,7 +78,7 @@ def plant(parameters) -> Plant:
     return Plant(parameters)
 
 
-def test_before_anything_is_heard_nothing_is_commanded(plant):
+def test_before_the_first_message_nothing_is_commanded(plant):
     plant.silent = {'supervisor', 'joints', 'reference'}
     report = plant.step()
     assert report.command is None
@@ -121,7 +121,9 @@ def test_without_a_driver_reference_it_begins_where_the_joints_are(plant):
     assert plant.reports[-1].command.position.tolist() == [0.2, 0.2]
 
 
-def test_a_chunk_of_an_observation_from_before_running_is_dropped_without_blame(plant):
+def test_a_chunk_of_an_observation_from_before_running_is_dropped_and_not_counted_as_rejected(
+    plant,
+):
     plant.run(0.05)
     stamp = plant.stamp
     plant.mode = Mode.RUNNING
@@ -225,7 +227,7 @@ def test_a_replayed_order_does_not_keep_the_supervisor_alive(plant, fresh_stamp,
     assert plant.reports[-1].reason == 'supervisor silent'
 
 
-def test_a_supervisor_that_was_restarted_is_heard_again(plant):
+def test_a_restarted_supervisor_is_accepted_again(plant):
     plant.start()
     plant.silent = {'supervisor'}
     plant.run(0.3)
@@ -233,7 +235,7 @@ def test_a_supervisor_that_was_restarted_is_heard_again(plant):
     assert plant.step().reason == 'mode READY'
 
 
-def test_silent_joint_states_brake_and_say_so_and_only_a_new_chunk_moves_again(plant):
+def test_silent_joint_states_brake_with_a_reason_and_only_a_new_chunk_moves_again(plant):
     plant.start()
     plant.send()
     plant.run(0.4)
@@ -317,4 +319,4 @@ def test_gravity_follows_the_base_and_falls_back_to_upright(parameters):
     for bad in ((np.nan, 0, 0, 0), (0, 0, 0, 0), (2, 0, 0, 0)):
         subject.on_imu(bad, 2, 1.03)
     assert effort(1.04) == pytest.approx(0.5 * upright)
-    assert effort(1.2) == pytest.approx(upright), 'an old orientation is not believed'
+    assert effort(1.2) == pytest.approx(upright), 'an old orientation is stale'

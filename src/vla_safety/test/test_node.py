@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The node on real topics, with a supervisor, a driver and a policy played by the test."""
+"""The node on real topics; the test plays supervisor, driver and policy."""
 
 import threading
 import time
@@ -269,7 +269,7 @@ def test_deactivated_it_is_silent_and_comes_back_without_the_old_motion(robot):
     assert status.chunks_accepted == accepted, 'none after the activation'
 
 
-def test_it_ticks_at_its_rate_and_says_how_it_is_in_diagnostics(robot):
+def test_it_ticks_at_its_rate_and_reports_its_state_in_diagnostics(robot):
     robot.begin()
     diagnostics = robot.probe.subscribe(DiagnosticArray, '/diagnostics', 10)
     robot.status.clear()

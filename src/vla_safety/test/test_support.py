@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The support polygon, also where there is none."""
+"""The support polygon, also without one."""
 
 import math
 
@@ -41,7 +41,7 @@ def test_every_point_is_inside_its_hull(ps):
     ],
     ids=['none', 'one', 'two', 'a line', 'the same', 'a crumb', 'nan', 'clockwise'],
 )
-def test_a_polygon_that_is_none_has_no_edges(corners):
+def test_a_degenerate_polygon_has_no_edges(corners):
     normals, offsets = inner_half_planes(corners)
     assert normals.shape == (0, 2)
     assert offsets.shape == (0,)

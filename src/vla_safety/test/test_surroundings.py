@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Things around the robot: read from files, kept away from."""
+"""Surroundings: read from files, and avoided."""
 
 import pathlib
 

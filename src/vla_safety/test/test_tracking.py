@@ -75,7 +75,7 @@ def test_given_velocities_are_used():
     assert sample(tracker)[1][0] == pytest.approx(0.25)
 
 
-def test_a_late_chunk_starts_where_it_ought_to_be_by_now():
+def test_a_late_chunk_starts_at_the_point_that_is_due():
     tracker = ChunkTracker(1, Interpolation.LINEAR, cross_fade=0.1)
     tracker.take(chunk_of(lambda t: t), now=0.35, scale=1.0)
     assert sample(tracker)[0][0] == pytest.approx(0.35)
@@ -90,7 +90,7 @@ def test_a_late_chunk_starts_where_it_ought_to_be_by_now():
     at=st.floats(0.0, 0.19),
     third=st.booleans(),
 )
-def test_what_is_wanted_is_continuous_in_position_and_velocity_across_chunks(
+def test_the_target_is_continuous_in_position_and_velocity_across_chunks(
     points, others, kind, fade, at, third
 ):
     #      old ───╮           wanted: leaves the old chunk with its position and velocity,
@@ -180,7 +180,7 @@ def test_a_chunk_is_not_followed_beyond_its_age_however_slow_the_playback(make_b
     assert outputs[-1].reason == 'chunk too old'
 
 
-def test_joints_that_no_chunk_speaks_of_stay_where_they_are(bench):
+def test_joints_that_no_chunk_covers_stay_where_they_are(bench):
     bench.accept(bench.chunk(np.linspace(0.05, 0.5, 16), joints=[1]))
     outputs = bench.track(1.0)
     assert all(output.position[0] == 0.0 for output in outputs)
@@ -227,7 +227,7 @@ def test_the_stage_bounds_the_speed(make_bench, stage):
 
 
 @pytest.mark.parametrize('scale', [np.nan, np.inf, -1.0, 1.5])
-def test_a_speed_scale_that_is_none_stops(bench, scale):
+def test_an_invalid_speed_scale_stops(bench, scale):
     bench.accept(bench.chunk(np.linspace(0.05, 0.8, 16)))
     bench.track(0.2)
     outputs = bench.track(1.0, speed_scale=scale)
@@ -252,7 +252,7 @@ def test_no_time_means_no_motion_the_command_is_repeated(bench, dt):
     assert bench.filter.tick(bench.now, dt, bench.q, bench.v) is last
 
 
-def test_a_measured_state_that_is_not_finite_brakes_and_says_so(bench):
+def test_a_measured_state_that_is_not_finite_brakes_with_a_reason(bench):
     bench.accept(bench.chunk(np.linspace(0.05, 0.8, 16)))
     bench.track(0.2)
     bench.now += 0.01
@@ -334,7 +334,7 @@ class Broken:
         return self.answer
 
 
-def test_coupled_limits_are_asked_and_their_answer_leaves(make_bench):
+def test_the_answer_of_the_coupled_limits_is_sent(make_bench):
     bench = make_bench(coupled=(Wall(0.3),))
     bench.accept(bench.chunk(np.full(16, 0.8)))
     outputs = bench.track(0.3)
@@ -352,7 +352,7 @@ def test_coupled_limits_are_asked_and_their_answer_leaves(make_bench):
     ],
     ids=['infeasible', 'nan', 'outside the box', 'wrong size'],
 )
-def test_without_an_answer_of_the_coupled_limits_the_brake_leaves(make_bench, limits):
+def test_without_an_answer_of_the_coupled_limits_the_brake_is_sent(make_bench, limits):
     bench = make_bench(coupled=())
     bench.accept(bench.chunk(np.linspace(0.05, 0.8, 16)))
     bench.track(0.3)
@@ -365,7 +365,7 @@ def test_without_an_answer_of_the_coupled_limits_the_brake_leaves(make_bench, li
     assert (bench.track(0.5)[-1].velocity == 0.0).all()
 
 
-def test_a_target_beyond_the_limit_is_named_and_not_followed(bench):
+def test_a_target_beyond_the_limit_is_reported_and_not_followed(bench):
     bench.accept(bench.chunk(np.full(16, 1.3)))
     outputs = bench.track(1.2)
     named = [item for output in outputs for item in output.violations]
@@ -378,7 +378,7 @@ def test_a_target_beyond_the_limit_is_named_and_not_followed(bench):
 
 
 @pytest.mark.parametrize('bad', [np.array([np.nan, 0.0]), np.zeros(3)])
-def test_reset_to_something_that_is_no_position_is_refused(bench, bad):
+def test_reset_to_an_invalid_position_is_rejected(bench, bad):
     with pytest.raises(ValueError, match='finite position'):
         bench.filter.reset(bad)
 

@@ -61,13 +61,7 @@ class SafetyFilterNode(VlaLifecycleNode):
             self.get_logger().warning(
                 'not compiled, ticks take many times as long: ' + ', '.join(not_compiled())
             )
-        timeouts = Timeouts(
-            state=p.timeouts.state,
-            supervisor=p.timeouts.supervisor,
-            reference=p.timeouts.reference,
-            imu=p.timeouts.imu,
-            balance=p.timeouts.balance,
-        )
+        timeouts = p.timeouts.to(Timeouts)
         self._filter = runtime = FilterRuntime(core, timeouts, p.level_hold, barriers)
         self._interpolation = parameters.interpolation.value
         self._order = JointOrder(robot.joint_names)

@@ -8,8 +8,7 @@ import asyncio
 import pytest
 
 from vla_serving.admission import Admission, TooBusyError
-from vla_serving.gateway import Gateway
-from vla_serving.metrics import ServingMetrics
+from vla_serving.gateway import Gateway, ServingMetrics
 from vla_serving.worker import REFUSED
 
 
@@ -17,7 +16,7 @@ def test_one_client_has_only_so_many_calls_out():
     async def run():
         admission = Admission(8, per_client=1)
         async with admission.entry('a'):
-            with pytest.raises(TooBusyError, match='a has 1 calls out'):
+            with pytest.raises(TooBusyError, match='a has 1 calls pending'):
                 async with admission.entry('a'):
                     pass
             async with admission.entry('b'):

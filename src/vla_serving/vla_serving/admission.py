@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Who may ask now: so many calls out in all, so many of one client; the more important first."""
+"""Admission of calls: limits in all and per client, higher priorities first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 
 class TooBusyError(RuntimeError):
-    """Refused at once, so that the robot falls back instead of waiting."""
+    """Rejected at once, so that the robot falls back instead of waiting."""
 
 
 class Admission:
@@ -32,7 +32,7 @@ class Admission:
         """A higher priority goes first. Raises TooBusyError."""
         if self._clients[client] >= self._per_client:
             self.refused[client] += 1
-            raise TooBusyError(f'{client} has {self._per_client} calls out already')
+            raise TooBusyError(f'{client} has {self._per_client} calls pending')
         self._clients[client] += 1
         try:
             await self._enter(client, priority)
@@ -57,7 +57,7 @@ class Admission:
             self.refused[client] += 1
             raise TooBusyError(f'no turn within {self._patience:g} s') from None
         except asyncio.CancelledError:
-            # Its turn may have come in the same moment: then it is passed on.
+            # Its turn may have come at the same time: then it is passed on.
             if turn.done() and not turn.cancelled():
                 self._leave()
             raise

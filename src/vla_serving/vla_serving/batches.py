@@ -1,10 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Batches of what waits anyway: a free worker takes at once what has gathered while it was busy.
+"""Batches of waiting requests: a free worker takes all that have arrived while it was busy.
 
-Nobody is held back for a batch to fill: a request that finds a free worker goes alone, so that
-batches cost a lone robot nothing, and grow by themselves with the load. An engine's own batching
-waits a fixed time, forms its batch before the worker is free, and is paid for by one call of the
-engine per request; here it is one per batch.
+No request waits for a batch to fill: with a free worker it is sent alone, so batches cost a single
+robot nothing and grow with the load. An engine's own batching waits a fixed time, forms its batch
+before the worker is free, and needs one call of the engine per request; here it is one per batch.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ from typing import Any
 
 Request = dict[str, Any]
 Run = Callable[[Sequence[Request]], Awaitable[Sequence[Request]]]
-"""A batch to some worker; raises when the worker dies under it."""
+"""A batch to a worker; raises when the worker dies."""
 
 AHEAD = 2
-"""Batches out for each worker: one that it works at, one on its way there."""
+"""Pending batches per worker: one in work, one in transit."""
 
 
 class Batches:
-    """size: requests at most in a batch. workers: there are now. limit: s after which a batch is
-    given up, so that a worker that hangs holds no place. Used from one event loop."""
+    """size: requests at most in a batch. workers: number of running ones. limit: s after which a
+    batch is given up, so that a hung worker holds no place. Used from one event loop."""
 
     def __init__(self, run: Run, size: int, workers: Callable[[], int], limit: float = 2.0) -> None:
         self._run = run

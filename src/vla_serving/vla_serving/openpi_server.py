@@ -1,10 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A server of the openpi websocket protocol: metadata first, then one answer per request.
 
-GET /healthz says OK. An error of the policy is told in a text frame, then the connection is closed
-with 1011, and the client connects anew. Bounded for whoever connects: bytes of a request, clients,
-seconds without a whole request, seconds until an answer is taken, requests per second of one
-client.
+GET /healthz returns OK. An error of the policy is sent in a text frame, then the connection is
+closed with 1011, and the client connects again. Bounds for any client: bytes of a request, number
+of clients, seconds without a whole request, seconds until an answer is read, requests per second.
 """
 
 from __future__ import annotations
@@ -20,17 +19,16 @@ from vla_policy.remote.openpi_client import QUIET
 from vla_policy.remote.wire import Encoding, WireError, pack, unpack
 
 Infer = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
-"""(client, request) -> answer; raises to refuse. client: NAME of ws://host/NAME, or
-where it comes from."""
+"""(client, request) -> answer; raises to reject. client: NAME of ws://host/NAME, or its address."""
 
 MAX_NAME = 64
 
 
 @dataclass(frozen=True)
 class RequestBounds:
-    """request: bytes, 0 for what the metadata asks for and some room. clients: connections.
-    silence: s without a whole request until a client is dropped. taking: s that a client may need
-    to take an answer. rate: requests per second of one client, 0 for any."""
+    """request: bytes, 0 for the size in the metadata and a margin. clients: connections. silence: s
+    without a whole request until a client is dropped. taking: s in which a client reads an answer.
+    rate: requests per second of one client, 0 for any."""
 
     request: int = 0
     clients: int = 64
@@ -40,13 +38,13 @@ class RequestBounds:
 
 
 UNTOLD = 32 * 2**20
-"""bytes of a request where the metadata does not say what one holds."""
+"""bytes of a request where the metadata has no sizes."""
 ROOM = 256 * 2**10
-"""bytes for joints, words and a prefix."""
+"""bytes for joints, text and a prefix."""
 
 
 def request_limit(metadata: dict[str, Any]) -> int:
-    """Bytes of the largest request that means something to who tells this."""
+    """Bytes of the largest request that the metadata describes."""
     try:
         images = metadata['vla']['inputs'].get('images', {}).values()
         return ROOM + sum(3 * int(i['width']) * int(i['height']) for i in images)
@@ -55,7 +53,7 @@ def request_limit(metadata: dict[str, Any]) -> int:
 
 
 class OpenPiServer:
-    """`async with` it; port 0 takes a free one, told by `port`."""
+    """An async context manager; port 0 takes a free one, see `port`."""
 
     def __init__(
         self,
@@ -66,7 +64,7 @@ class OpenPiServer:
         bounds: RequestBounds = RequestBounds(),
         healthy: Callable[[], str] = lambda: '',
     ) -> None:
-        """healthy: why not, empty when it is."""
+        """healthy: the reason why not, empty when healthy."""
         self._infer = infer
         self._metadata = pack(metadata, Encoding.OPENPI)
         self._host, self._port = host, port
@@ -122,16 +120,16 @@ class OpenPiServer:
         self._clients += 1
         client = _name(connection)
         try:
-            if self._clients > self._bounds.clients:  # several at once were let in
+            if self._clients > self._bounds.clients:  # several connected at once
                 self.refused += 1
                 await connection.close(1013, f'{self._bounds.clients} clients are connected')
                 return
             await self._send(connection, self._metadata)
             await self._converse(connection, client)
         except ConnectionClosed:
-            pass  # the client went
+            pass  # the client disconnected
         except TimeoutError:
-            connection.transport.abort()  # it takes nothing, not even that it is sent away
+            connection.transport.abort()  # it does not read, not even the close frame
         finally:
             self._clients -= 1
 
@@ -159,7 +157,7 @@ class OpenPiServer:
                 timing['infer_ms'] = 1e3 * (time.monotonic() - began)
                 answer['server_timing'] = timing
                 packed = pack(answer, Encoding.OPENPI)
-            except Exception as error:  # a policy may be anybody's code; it is told, not kept
+            except Exception as error:  # a policy may be third-party code; the error is sent
                 self.refused += 1
                 await self._send(connection, f'{type(error).__name__}: {error}'[:2000])
                 await connection.close(1011, 'the reason is in the frame before')

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Any bundle behind the openpi protocol: what it tells of itself, and how a request is answered."""
+"""A bundle behind the openpi protocol: its metadata and its answers."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ MAX_TEXT = 2000
 
 
 def specification(policy: Policy, robot: Any) -> RemoteSpec:
-    """What a client has to send for a bundle with a model. Raises ConfigError for what the protocol
-    has no words for."""
+    """The requests for a bundle with a model. Raises ConfigError for one that the protocol cannot
+    serve."""
     model = policy.bundle.model
     check_served(policy.bundle)
     joints = tuple(robot.joint_names)
-    # The client resizes: what is sent is what the model sees, and no more.
+    # The client resizes: only the model's input is sent.
     images = tuple(
         RemoteImage(f'observation/{i.camera}', i.camera, i.width, i.height, i.resize)
         for i in model.inputs.images
@@ -46,7 +46,7 @@ def specification(policy: Policy, robot: Any) -> RemoteSpec:
 
 
 def check_served(bundle: Bundle) -> None:
-    """Raises ConfigError for a bundle that wants what no request of ours holds."""
+    """Raises ConfigError for a bundle with inputs that a request does not contain."""
     file, inputs = str(bundle.file), bundle.model.inputs
     wanted = 'a bundle that runs where the robot is: a request here holds the present, in colour'
     if inputs.depths:
@@ -61,7 +61,7 @@ def check_served(bundle: Bundle) -> None:
 
 
 def metadata(policy: Policy, robot: Any, spec: RemoteSpec) -> dict[str, Any]:
-    """The server's first words. `action_horizon` and the like are told for people."""
+    """The server's first message. `action_horizon` and `action_dim` are informative."""
     bundle = policy.bundle
     return {
         'vla': {
@@ -88,7 +88,7 @@ class ServedPolicy:
         self._check = ChunkCheck(robot.joint_names)
 
     def observation(self, request: dict[str, Any]) -> Observation:
-        """Raises WireError for what is missing or has another shape."""
+        """Raises WireError for a missing array or another shape."""
         images = {}
         for image in self.spec.images:
             found = request.get(image.key)

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What a worker does with a batch of requests, whatever engine brought them. No Ray here."""
+"""A worker: answers batches of requests, in any engine. No Ray here."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from vla_robot import load_robot
 from vla_serving.served_policy import ACTIONS, ServedPolicy
 
 REFUSED = 'refused'
-"""Key of an answer that is none: why."""
+"""Key of an answer without actions: the reason."""
 
 
 class Worker:
-    """A loaded bundle. A request that is none costs its own answer, never the batch's. What cannot
-    be batched is answered one by one."""
+    """A loaded bundle. An invalid request costs its own answer, never the batch's. A model of fixed
+    batch size answers one by one."""
 
     def __init__(
         self, bundle: str, robot: str = 'humanoid32', threads: int = 1, device: str = 'cpu'
@@ -55,7 +55,7 @@ class Worker:
                 continue
             good.append(i)
             observations.append(observation)
-            # The preprocessors' buffers are filled anew for the next request.
+            # The next request overwrites the preprocessors' buffers.
             tensors.append({name: tensor.copy() for name, tensor in inputs.items()})
         if good:
             for i, answer in zip(good, self._run(observations, tensors), strict=True):
@@ -78,7 +78,7 @@ class Worker:
         try:
             whole = {name: np.concatenate([one[name] for one in tensors]) for name in tensors[0]}
             raw = np.asarray(self._policy.run(whole))
-        except Exception as error:  # whatever a model file can raise
+        except Exception as error:  # runtimes raise many types
             return [{REFUSED: f'{type(error).__name__}: {error}'}] * len(tensors)
         answers = []
         for row, observation in zip(raw, observations, strict=True):
@@ -93,8 +93,8 @@ class Worker:
 
 
 def _takes_batches(policy: ModelPolicy) -> bool:
-    """Whether two at once give what each gives alone. Policies that sample draw and lead their
-    samples themselves, one observation at a time."""
+    """Whether a batch of two gives the answers of each alone. Policies that sample do so for one
+    observation at a time."""
     inputs = policy.bundle.model.inputs
     if policy.takes_prefix or inputs.noise is not None:
         return False
@@ -113,6 +113,6 @@ def _takes_batches(policy: ModelPolicy) -> bool:
             policy.run({name: np.concatenate((one[name], other[name])) for name in one})
         )
         alone = np.concatenate([np.asarray(policy.run(t)).copy() for t in (one, other)])
-    except Exception:  # a model of fixed size says so in many ways
+    except Exception:  # the error of a model of fixed size depends on its runtime
         return False
     return both.shape == alone.shape and bool(np.allclose(both, alone, atol=1e-4))

@@ -235,7 +235,7 @@ def test_view_scene_writes_both_cameras_side_by_side(tmp_path, capsys):
     assert 'rendered with raycast' in capsys.readouterr().out
 
 
-def test_view_scene_says_what_is_wrong(tmp_path, capsys):
+def test_view_scene_reports_errors(tmp_path, capsys):
     assert main(['--out', str(tmp_path / 'a.png'), '--pose', 'kneeling']) == 1
     assert '--pose: found kneeling, wanted one of standing' in capsys.readouterr().err
     assert main(['--out', str(tmp_path / 'a.png'), '--scene', str(tmp_path / 'no.json')]) == 1

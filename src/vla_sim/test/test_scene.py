@@ -103,7 +103,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize('case', MALFORMED)
-def test_a_malformed_scene_file_gives_one_error_that_says_where_and_what(case, tmp_path):
+def test_a_malformed_scene_file_is_one_error_with_file_key_found_and_wanted(case, tmp_path):
     change, key, found = MALFORMED[case]
     content = json.loads(Scene.default().to_json())
     change(content)
@@ -116,7 +116,7 @@ def test_a_malformed_scene_file_gives_one_error_that_says_where_and_what(case, t
     assert found in str(caught.value.found)
 
 
-def test_a_scene_file_that_is_missing_or_not_json_is_said_to_be_so(tmp_path):
+def test_a_scene_file_that_is_missing_or_not_json_is_reported(tmp_path):
     with pytest.raises(ConfigError, match=r'(?i)no such file'):
         Scene.load(tmp_path / 'scene.json')
     (tmp_path / 'scene.json').write_text('{"format": 1,')

@@ -102,7 +102,7 @@ def test_a_push_ends_when_its_time_is_over(robot):
     assert (world.data.xfrc_applied == 0).all()
 
 
-def test_limp_it_collapses_and_damped_it_sinks_slower(robot):
+def test_passive_it_collapses_and_damped_it_sinks_slower(robot):
     heights = []
     for kv in (0.0, 30.0):
         world = standing(robot)

@@ -20,10 +20,10 @@ from vla_supervisor.node_reports import (
     BalanceReports,
     DriverReports,
     FilterReports,
-    HealthLimits,
     InferenceReports,
 )
 from vla_supervisor.processes import Processes
+from vla_supervisor.severity import HealthLimits
 
 __all__ = ['BALANCE', 'CAMERA', 'DRIVER', 'FILTER', 'INFERENCE', 'HealthLimits', 'HealthMonitor']
 

@@ -91,6 +91,11 @@ class LifecycleManager:
     def __init__(self, names: Iterable[str], timing: Timing, now: float) -> None:
         self._nodes = {name: _Node(name) for name in names}
         self._timing = timing
+        self._timeouts = {
+            LifecycleRequest.STATE: timing.query_timeout,
+            LifecycleRequest.CONFIGURE: timing.configure_timeout,
+            LifecycleRequest.ACTIVATE: timing.activate_timeout,
+        }
         self._begin = now
         self._number = 0
         self._found_active = False
@@ -241,14 +246,7 @@ class LifecycleManager:
         self._number += 1
         node.activate_requested = node.activate_requested or request is LifecycleRequest.ACTIVATE
         node.pending = Call(node.name, request, self._number)
-        node.deadline = (
-            now
-            + {
-                LifecycleRequest.STATE: self._timing.query_timeout,
-                LifecycleRequest.CONFIGURE: self._timing.configure_timeout,
-                LifecycleRequest.ACTIVATE: self._timing.activate_timeout,
-            }[request]
-        )
+        node.deadline = now + self._timeouts[request]
         return node.pending
 
     def _answered(self, call: Call) -> _Node | None:
@@ -268,12 +266,8 @@ class LifecycleManager:
         node.next_poll = now + self._timing.poll_period
         if call.request is not LifecycleRequest.STATE:
             # It may still succeed, late; the next query of its state will show.
-            node.failed = f'{call.request.value} not answered in {self._limit(call.request):g} s'
+            node.failed = f'{call.request.value} not answered in {self._timeouts[call.request]:g} s'
         # An unanswered query changes nothing: the heartbeat says whether the node is alive.
-
-    def _limit(self, request: LifecycleRequest) -> float:
-        t = self._timing
-        return t.configure_timeout if request is LifecycleRequest.CONFIGURE else t.activate_timeout
 
     def _lost(self, node: _Node) -> None:
         if node.pending is not None:

@@ -82,10 +82,10 @@ class SupervisorNode(VlaLifecycleNode):
         self._state = self.add_publisher(topics.SUPERVISOR_STATE, always=True)
         for topic, fields, callback in (
             (topics.HARDWARE_STATUS, _DRIVER_FIELDS, self._on_driver),
-            (topics.BALANCE_STATE, _BALANCE_FIELDS, self._on_balance),
-            (topics.SAFETY_STATUS, _FILTER_FIELDS, self._on_filter),
-            (topics.INFERENCE_STATUS, _INFERENCE_FIELDS, self._on_inference),
-            (topics.CAMERA_INFO, ('header.stamp',), self._on_camera),
+            (topics.BALANCE_STATE, _BALANCE_FIELDS, self._receive(self._health.on_balance)),
+            (topics.SAFETY_STATUS, _FILTER_FIELDS, self._receive(self._health.on_filter)),
+            (topics.INFERENCE_STATUS, _INFERENCE_FIELDS, self._receive(self._health.on_inference)),
+            (topics.CAMERA_INFO, ('header.stamp',), self._receive(self._health.on_camera)),
         ):
             self.subscribe_fields(topic, fields, callback)
         self.subscribe(topics.DIAGNOSTICS, self._on_diagnostics, raw=True)
@@ -277,20 +277,14 @@ class SupervisorNode(VlaLifecycleNode):
         if self._health.on_driver(self._now(), sequence, report, behaviour_reason, detail):
             self._decide()
 
-    def _on_balance(self, *state: Any) -> None:
-        if self._health.on_balance(self._now(), *state):
-            self._decide()
+    def _receive(self, update: Callable[..., bool]) -> Callable[..., None]:
+        """A subscription's callback: pass its fields on, and decide at once if it is urgent."""
 
-    def _on_filter(self, *status: Any) -> None:
-        if self._health.on_filter(self._now(), *status):
-            self._decide()
+        def receive(*fields: Any) -> None:
+            if update(self._now(), *fields):
+                self._decide()
 
-    def _on_inference(self, *status: Any) -> None:
-        if self._health.on_inference(self._now(), *status):
-            self._decide()
-
-    def _on_camera(self, stamp_ns: int) -> None:
-        self._health.on_camera(self._now(), stamp_ns)
+        return receive
 
     def _on_diagnostics(self, serialized: bytes) -> None:
         for report in lifecycle_reports(serialized):

@@ -8,13 +8,10 @@ the node is alive.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from vla_common.states import Behaviour, FilterState, InferenceState, Level, Mode
 from vla_supervisor.conditions import Condition, Reaction, hard, soft
 from vla_supervisor.decision import DriverReport
-from vla_supervisor.severity import Debounce, Severity
+from vla_supervisor.severity import Debounce, HealthLimits, Severity
 
 DRIVER = 'hardware_driver'
 FILTER = 'safety_filter'
@@ -26,21 +23,6 @@ _NO_POLICY = {
     InferenceState.UNLOADED: 'policy_unloaded',
     InferenceState.BLOCKED: 'policy_blocked',
 }
-
-
-@dataclass(frozen=True)
-class HealthLimits:
-    """How long something may last; seconds unless said otherwise."""
-
-    timeouts: Mapping[str, float]
-    danger_stop_after: float
-    danger_fall_after: float
-    infeasible_stop_after: float
-    not_tracking_stop_after: float
-    starved_stop_after: float
-    idle_end_after: float
-    stall_stop_after: float
-    flapping_leak: float  # s forgotten per s of being right
 
 
 class DriverReports:
@@ -125,10 +107,7 @@ class BalanceReports:
     """BalanceState: a level, and falls."""
 
     def __init__(self, limits: HealthLimits) -> None:
-        self.severity = Severity(
-            'balance', BALANCE, limits.danger_fall_after, limits.danger_stop_after,
-            limits.flapping_leak,
-        )  # fmt: skip
+        self.severity = Severity('balance', BALANCE, limits)
         self._fallen = False
         self._fell = False  # in a message that is not yet a condition
 
@@ -155,9 +134,7 @@ class FilterReports:
 
     def __init__(self, limits: HealthLimits) -> None:
         leak = limits.flapping_leak
-        self.severity = Severity(
-            'filter', FILTER, limits.danger_fall_after, limits.danger_stop_after, leak
-        )
+        self.severity = Severity('filter', FILTER, limits)
         self._infeasible = Debounce(limits.infeasible_stop_after, leak)
         self._is_infeasible = False
         self._starved = Debounce(limits.starved_stop_after, leak)

@@ -3,8 +3,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from vla_common.states import Hysteresis, Level
 from vla_supervisor.conditions import Condition, Reaction, hard
+
+
+@dataclass(frozen=True)
+class HealthLimits:
+    """How long something may last; seconds unless said otherwise."""
+
+    timeouts: Mapping[str, float]
+    danger_stop_after: float
+    danger_fall_after: float
+    infeasible_stop_after: float
+    not_tracking_stop_after: float
+    starved_stop_after: float
+    idle_end_after: float
+    stall_stop_after: float
+    flapping_leak: float  # s forgotten per s of being right
 
 
 class Debounce:
@@ -59,14 +77,12 @@ class Severity:
     kind, source: name of the conditions, and the node.
     """
 
-    def __init__(
-        self, kind: str, source: str, fall_after: float, stop_after: float, leak: float
-    ) -> None:
+    def __init__(self, kind: str, source: str, limits: HealthLimits) -> None:
         self._kind, self._source = kind, source
         self.level = Level.SAFE
         self._cause = ''
-        self._slow = Hysteresis(fall_after)
-        self._lasting = Debounce(stop_after, leak)
+        self._slow = Hysteresis(limits.danger_fall_after)
+        self._lasting = Debounce(limits.danger_stop_after, limits.flapping_leak)
         self._emergency = ''  # cause of an EMERGENCY message that is not yet a condition
 
     def update(self, now: float, value: int, cause: str) -> bool:

@@ -11,12 +11,11 @@ import time
 import pytest
 
 from vla_common.errors import ConfigError
-from vla_serving import fleet_serve
+from vla_serving import serve
 from vla_serving.admission import Admission
 from vla_serving.batches import Batches
-from vla_serving.engine import start_engine
+from vla_serving.engine import LocalEngine, start_engine
 from vla_serving.gateway import Gateway
-from vla_serving.local_engine import LocalEngine
 from vla_serving.ray_engine import RayParameters, within
 from vla_validation.fleet import command
 from vla_validation.fleet.robots import SimulatedRobot
@@ -124,7 +123,7 @@ def test_robot_is_lost_that_is_silent_for_too_long_or_does_not_come_back():
     ],
 )
 def test_server_that_cannot_start_reports_why(bundle, arguments, message, capsys):
-    assert fleet_serve.main(['--bundle', bundle, '--port', '0', *arguments]) == 1
+    assert serve.main(['--bundle', bundle, '--port', '0', '--workers', '1', *arguments]) == 1
     assert message in capsys.readouterr().err
 
 

@@ -64,7 +64,7 @@ class RealSenseSource(Source):
         context: Any = None,
     ) -> None:
         self._serial = serial
-        self._asked = (width, height, round(rate))
+        self._requested = (width, height, round(rate))
         self._recording = recording
         self._loop = loop
         self._depth = depth
@@ -184,7 +184,7 @@ class RealSenseSource(Source):
         if self._serial and self._serial not in serials:
             raise DeviceMissingError(f'no RealSense camera {self._serial}; {_found(rs, context)}')
         config.enable_device(self._serial or serials[0])
-        width, height, rate = self._asked
+        width, height, rate = self._requested
         config.enable_stream(rs.stream.color, -1, width, height, rs.format.rgb8, rate)
         if self._depth:
             config.enable_stream(rs.stream.depth, -1, width, height, rs.format.z16, rate)

@@ -42,7 +42,7 @@ class UsbSource(Source):
         capture: Callable[[str], cv2.VideoCapture] = open_device,
     ) -> None:
         self._device = device or '0'
-        self._asked = (width, height, rate)
+        self._requested = (width, height, rate)
         self._capture = capture
         self._video: cv2.VideoCapture | None = None
 
@@ -60,7 +60,7 @@ class UsbSource(Source):
         if not video.isOpened():
             video.release()
             raise DeviceMissingError(self._missing())
-        width, height, rate = self._asked
+        width, height, rate = self._requested
         if width:
             video.set(cv2.CAP_PROP_FRAME_WIDTH, width)
         if height:
@@ -112,7 +112,7 @@ class UsbSource(Source):
     def _missing(self) -> str:
         found = sorted(str(path) for path in Path('/dev').glob('video*'))
         path = f'/dev/video{self._device}' if self._device.isdigit() else self._device
-        told = f'no USB camera {self._device}: /dev has {", ".join(found) or "no video device"}'
+        missing = f'no USB camera {self._device}: /dev has {", ".join(found) or "no video device"}'
         if os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
-            return f'{told}; {path} may not be opened: add the user to the group video'
-        return f'{told}; plug it in, or set the parameter device'
+            return f'{missing}; {path} may not be opened: add the user to the group video'
+        return f'{missing}; plug it in, or set the parameter device'

@@ -18,12 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vla_common.errors import ConfigError
+from vla_common.errors import ConfigError, first_line
 from vla_deploy.atomic_io import through_memory
 from vla_deploy.convert import operator_in_module
 from vla_deploy.observations import Tensors
 from vla_deploy.reference_model import ReferenceModel
-from vla_deploy.silence import first_line
 
 MODES = ('float', 'dynamic', 'int8')
 INSTALL = (

@@ -14,11 +14,11 @@ import torch
 from torch import fx
 from torch.fx.node import map_arg
 
-from vla_common.errors import ConfigError
+from vla_common.errors import ConfigError, first_line
 from vla_deploy.atomic_io import through_memory
 from vla_deploy.pipelining.worker import held_mb
 from vla_deploy.reference_model import ReferenceModel
-from vla_deploy.silence import first_line, silence
+from vla_deploy.silence import silence
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.pipelining import PipelineStage, ScheduleGPipe
 
+from vla_common.errors import first_line
 from vla_common.process import end_with_parent
 from vla_deploy.atomic_io import write_whole
-from vla_deploy.silence import first_line
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vla_common.errors import ConfigError
+from vla_common.errors import ConfigError, first_line
 from vla_deploy.parity import LOSSY, Parity, compare
 from vla_deploy.publishing import VerificationOptions, expected_answers
 from vla_deploy.reference_model import from_bundle
@@ -22,7 +22,6 @@ from vla_deploy.runners import (
     check_device,
     open_bundle,
 )
-from vla_deploy.silence import first_line
 from vla_deploy.timing.interleaved import Runner, Times, batched, time_interleaved
 from vla_deploy.timing.platform import joules
 from vla_deploy.verification import ExpectedAnswers

@@ -55,10 +55,10 @@ class PowerLimit:
 
     def share(self, wanted: np.ndarray, brake: np.ndarray) -> float:
         """0..1, the allowed share of the way from the brake to the wanted velocity."""
-        asked = self.power(wanted)
-        if asked <= self.limit:
+        requested = self.power(wanted)
+        if requested <= self.limit:
             return 1.0
         least = self.power(brake)
         if not least < self.limit:
             return 0.0
-        return (self.limit - least) / (asked - least)
+        return (self.limit - least) / (requested - least)

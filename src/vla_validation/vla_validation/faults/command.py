@@ -126,7 +126,7 @@ def _campaign(options: argparse.Namespace, faults: list[Fault]) -> tuple[dict[st
     wrong = [outcome for outcome in outcomes if not outcome.ok]
     summary = f'{len(outcomes)} faults, {len(wrong)} not as expected; {report.machine()}'
     print(summary, file=out)
-    if wrong or error:
+    if wrong:
         print(f'log: {log}', file=sys.stderr)
     if options.markdown:
         options.markdown.write_text(f'{summary}\n\n{markdown(outcomes)}\n', encoding='utf-8')

@@ -12,6 +12,7 @@ from typing import Any
 
 from vla_common.distribution import distribution
 from vla_common.scheduling import Priority
+from vla_common.states import Mode
 from vla_common.terminal import progress
 from vla_validation import report
 from vla_validation.stops.stopwatch import STAGES, StopTimes, Stopwatch
@@ -53,6 +54,7 @@ class Session:
             busy(options.busy if self._loaded else 0),
             LaunchedRobot(arguments, priority=Priority.MONITOR) as robot,
         ):
+            robot.wait_mode(Mode.READY)
             line = bar.add_task(condition, total=stops)
             stopwatch = Stopwatch(robot, self.times)
 

@@ -239,7 +239,7 @@ class RobotClient:
                     and _LIE_DOWN in self.driver.behaviour_reason
                 ):
                     self.call('/supervisor/estop')
-                time.sleep(0.05)
+                time.sleep(0.1)
                 return message
         self.poll_until(lambda: self.mode is not mode, 1.0)
         return ''
@@ -324,16 +324,12 @@ class LaunchedRobot(RobotClient):
         return 'the launch ended' if self.process.poll() is not None else super().failure()
 
     def describe(self) -> str:
-        return f'{super().describe()}:\n{self.tail()}'
+        return f'{super().describe()}; log: {self.log}'
 
     def output(self) -> str:
         """All that the launch printed."""
         self._output.flush()
         return self.log.read_text(errors='replace')
-
-    def tail(self, lines: int = 30) -> str:
-        """The last lines that the launch printed."""
-        return '\n'.join(self.output().splitlines()[-lines:])
 
     def children(self) -> list[psutil.Process]:
         """All processes below the launch."""
