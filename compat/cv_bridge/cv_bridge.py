@@ -108,33 +108,17 @@ def _require_image(image: object) -> tuple[np.ndarray, int]:
     return image, image.shape[2] if image.ndim > 2 else 1
 
 
+def _cvtype(dtype: np.dtype, channels: int) -> str:
+    """Return OpenCV's type name, such as `8UC3`."""
+    for depth, name in _DEPTHS.items():
+        if name == dtype.name:
+            return f'{depth}C{channels}'
+    known = ', '.join(_DEPTHS.values())
+    raise CvBridgeError(f'images of {dtype.name} do not exist in OpenCV; there are {known}')
+
+
 class CvBridge:
     """Converts between NumPy arrays as OpenCV uses them and image messages."""
-
-    def dtype_with_channels_to_cvtype2(self, dtype: np.dtype, n_channels: int) -> str:
-        """Return OpenCV's type name, such as `8UC3`."""
-        wanted = np.dtype(dtype).name
-        for depth, name in _DEPTHS.items():
-            if name == wanted:
-                return f'{depth}C{n_channels}'
-        known = ', '.join(_DEPTHS.values())
-        raise CvBridgeError(f'images of {wanted} do not exist in OpenCV; there are {known}')
-
-    def cvtype2_to_dtype_with_channels(self, cvtype: int) -> tuple[str, int]:
-        """Return NumPy's type name and the channels of OpenCV's type number."""
-        for depth, name in _DEPTHS.items():
-            # OpenCV 4 and 5 number the types differently: ask cv2.
-            channels, rest = divmod(cvtype - self.encoding_to_cvtype2(depth), _channel_step())
-            if rest == 0 and channels >= 0:
-                return name, channels + 1
-        raise CvBridgeError(f'OpenCV type {cvtype} has no NumPy counterpart')
-
-    def encoding_to_cvtype2(self, encoding: str) -> int:
-        """Return OpenCV's type number of an encoding."""
-        import cv2
-
-        parsed = _Encoding.parse(encoding)
-        return getattr(cv2, f'CV_{parsed.depth}') + (parsed.channels - 1) * _channel_step()
 
     def encoding_to_dtype_with_channels(self, encoding: str) -> tuple[str, int]:
         """Return NumPy's type name and the number of channels of an encoding."""
@@ -179,7 +163,7 @@ class CvBridge:
         Raises CvBridgeError if the encoding's type and channels are not those of the array.
         """
         image, channels = _require_image(cvim)
-        cvtype = self.dtype_with_channels_to_cvtype2(image.dtype, channels)
+        cvtype = _cvtype(image.dtype, channels)
         message = Image(encoding=cvtype if encoding == 'passthrough' else encoding)
         message.height, message.width = image.shape[:2]
         if header is not None:
@@ -233,13 +217,6 @@ class CvBridge:
             )
         message.data.frombytes(memoryview(np.ascontiguousarray(encoded)).cast('B'))
         return message
-
-
-def _channel_step() -> int:
-    """How much OpenCV's type number grows with one channel."""
-    import cv2
-
-    return cv2.CV_8UC2 - cv2.CV_8UC1
 
 
 def __getattr__(name: str) -> object:

@@ -13,7 +13,7 @@ from rclpy.action import (
     get_action_client_names_and_types_by_node,
     get_action_server_names_and_types_by_node,
 )
-from ros2cli.command import NODE, VerbCommand, arg, flag, given_values, values
+from ros2cli.command import NODE, VerbCommand, arg, flag
 from ros2cli.messages import fill_message, get_interface, message_to_yaml
 from ros2cli.node import (
     NODE_NAME_PREFIX,
@@ -39,7 +39,6 @@ class ActionCommand(VerbCommand):
 @ActionCommand.verb(
     *NODE,
     flag('-t', '--show-types', help='show the types too'),
-    flag('-c', '--count-actions', dest='count', help='show only the number'),
 )
 def list_(args: argparse.Namespace) -> None:
     """Output a list of action names."""
@@ -58,7 +57,6 @@ def type_(args: argparse.Namespace) -> int:
     *NODE,
     arg('action_name', help='name of the action'),
     flag('-t', '--show-types', help='show the types too'),
-    flag('-c', '--count', help='only the numbers'),
 )
 def info(args: argparse.Namespace) -> None:
     """Print information about an action."""
@@ -77,7 +75,7 @@ def info(args: argparse.Namespace) -> None:
                 and (types := types_of(ask(node.node, *split_name(name)), action))
             ]
             print(f'Action {side}: {len(names)}')
-            for name, types in names if not args.count else ():
+            for name, types in names:
                 print(f'    {name} [{", ".join(types)}]' if args.show_types else f'    {name}')
 
 
@@ -92,7 +90,7 @@ def _on_sigterm(*_: object) -> None:
 @ActionCommand.verb(
     arg('action_name', help='name of the action'),
     arg('action_type', help='type, such as example_interfaces/action/Fibonacci'),
-    values('goal', '{order: 10}'),
+    arg('goal', nargs='?', default='{}', help="YAML, such as '{order: 10}'"),
     flag('-f', '--feedback', help='print the feedback'),
     *NODE,
 )
@@ -100,7 +98,7 @@ def send_goal(args: argparse.Namespace) -> str | int | None:
     """Send an action goal."""
     action_type = get_interface('action', args.action_type)
     goal = action_type.Goal()
-    fill_message(goal, given_values(args, 'goal'), what='message fields')
+    fill_message(goal, args.goal, what='message fields')
     # Signals are handled here: rclpy's handlers shut the context down, and then the goal of a
     # user who pressed Ctrl-C could no longer be cancelled.
     signal.signal(signal.SIGTERM, _on_sigterm)

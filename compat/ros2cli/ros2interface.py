@@ -6,11 +6,10 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import sys
 from collections.abc import Iterator
 
 from ament_index_python.resources import get_resource, get_resources
-from ros2cli.command import VerbCommand, arg, flag, one_of, suggest
+from ros2cli.command import VerbCommand, arg, flag, suggest
 
 _KINDS = {'msg': 'Messages', 'srv': 'Services', 'action': 'Actions'}
 #: A field whose type is an interface: `geometry_msgs/Point[3] name`, `Point name`.
@@ -64,20 +63,16 @@ def list_(args: argparse.Namespace) -> None:
 
 
 @InterfaceCommand.verb(
-    one_of(
-        flag('--all-comments', help='comments of nested types too'),
-        flag('--no-comments', help='no comments, no empty lines'),
-    ),
-    arg('type', help="interface, such as std_msgs/msg/String; '-' reads stdin"),
+    flag('--no-comments', help='no comments, no empty lines'),
+    arg('type', help='interface, such as std_msgs/msg/String'),
 )
 def show(args: argparse.Namespace) -> None:
     """Output the interface definition."""
-    name = sys.stdin.readline().strip() if args.type == '-' else args.type
-    for line in _lines(name, not args.no_comments, args.all_comments, 0):
+    for line in _lines(args.type, not args.no_comments, 0):
         print(line)
 
 
-def _lines(name: str, comments: bool, nested_comments: bool, depth: int) -> Iterator[str]:
+def _lines(name: str, comments: bool, depth: int = 0) -> Iterator[str]:
     with open(_definition_path(name), encoding='utf-8') as definition:
         for raw in definition:
             line = raw.rstrip()
@@ -90,7 +85,7 @@ def _lines(name: str, comments: bool, nested_comments: bool, depth: int) -> Iter
             match = _NESTED.match(line)
             if match:
                 inner = _full_name(match[1], name.split('/')[0])
-                yield from _lines(inner, nested_comments, nested_comments, depth + 1)
+                yield from _lines(inner, False, depth + 1)
 
 
 def _full_name(name: str, package: str) -> str:

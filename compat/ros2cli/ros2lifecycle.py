@@ -7,36 +7,36 @@ import argparse
 import sys
 
 from lifecycle_msgs.srv import ChangeState, GetAvailableTransitions, GetState
-from ros2cli.command import NODE, VerbCommand, arg, flag, hidden, suggest
+from ros2cli.command import NODE, VerbCommand, arg, flag, suggest
 from ros2cli.node import DirectNode, absolute_name, types_of
 
 #: A transition is work of the node itself, such as loading a model.
 _TRANSITION_TIMEOUT_S = 120.0
 _QUERY_TIMEOUT_S = 5.0
-_TARGET = (*NODE, arg('node_name', help='name of the node'), hidden('nodes'))
+_TARGET = (*NODE, arg('node_name', help='name of the node'))
 
 
 class LifecycleCommand(VerbCommand):
     """Various lifecycle related sub-commands."""
 
 
-def _lifecycle_nodes(node: DirectNode, include_hidden: bool = False) -> list[str]:
+def _lifecycle_nodes(node: DirectNode) -> list[str]:
     """Return the full names of the nodes that offer `get_state`."""
     services = node.get_service_names_and_types()
     return [
         name
-        for name in sorted(set(node.node_names(include_hidden)))
+        for name in sorted(set(node.node_names()))
         if 'lifecycle_msgs/srv/GetState' in types_of(services, f'{name}/get_state')
     ]
 
 
-def _require(node: DirectNode, args: argparse.Namespace) -> str:
+def _require(node: DirectNode, name: str) -> str:
     """Wait for a lifecycle node and return its full name; RuntimeError if it is not there."""
-    full = absolute_name(args.node_name)
-    if node.discover_until(lambda: full in _lifecycle_nodes(node, args.include_hidden)):
+    full = absolute_name(name)
+    if node.discover_until(lambda: full in _lifecycle_nodes(node)):
         return full
     reason = f"Node not found: '{full}'"
-    if full in node.node_names(args.include_hidden):
+    if full in node.node_names():
         raise RuntimeError(f'{reason} is there, but has no lifecycle')
     known = _lifecycle_nodes(node)
     raise RuntimeError(
@@ -50,33 +50,24 @@ def _transitions(node: DirectNode, name: str, service: str) -> list[object]:
     return list(response.available_transitions)
 
 
-@LifecycleCommand.verb(
-    *NODE,
-    flag('-a', '--all', help='display hidden nodes too'),
-    flag('-c', '--count-nodes', help='show only the number'),
-)
+@LifecycleCommand.verb(*NODE)
 def nodes(args: argparse.Namespace) -> None:
     """Output a list of nodes with lifecycle."""
     with DirectNode(args) as node:
         node.discover()
-        names = _lifecycle_nodes(node, args.all)
-    for line in [len(names)] if args.count_nodes else names:
-        print(line)
+        for name in _lifecycle_nodes(node):
+            print(name)
 
 
-@LifecycleCommand.verb(
-    *NODE,
-    arg('node_name', nargs='?', help='name of the node (default: all)'),
-    hidden('nodes'),
-)
+@LifecycleCommand.verb(*NODE, arg('node_name', nargs='?', help='name of the node (default: all)'))
 def get(args: argparse.Namespace) -> int | None:
     """Get lifecycle state for one or more nodes."""
     with DirectNode(args) as node:
         if args.node_name:
-            names = [_require(node, args)]
+            names = [_require(node, args.node_name)]
         else:
             node.discover()
-            names = _lifecycle_nodes(node, args.include_hidden)
+            names = _lifecycle_nodes(node)
         for name in names:
             try:
                 state = node.call(GetState, f'{name}/get_state', _QUERY_TIMEOUT_S).current_state
@@ -95,7 +86,7 @@ def list_(args: argparse.Namespace) -> None:
     """Output a list of available transitions."""
     service = 'get_transition_graph' if args.all else 'get_available_transitions'
     with DirectNode(args) as node:
-        for item in _transitions(node, _require(node, args), service):
+        for item in _transitions(node, _require(node, args.node_name), service):
             print(
                 f'- {item.transition.label} [{item.transition.id}]\n'
                 f'\tStart: {item.start_state.label}\n'
@@ -107,7 +98,7 @@ def list_(args: argparse.Namespace) -> None:
 def set_(args: argparse.Namespace) -> str | None:
     """Trigger lifecycle state transition."""
     with DirectNode(args) as node:
-        name = _require(node, args)
+        name = _require(node, args.node_name)
         available = _transitions(node, name, 'get_available_transitions')
         possible = [item.transition for item in available]
         matching = [one for one in possible if args.transition in (one.label, str(one.id))]

@@ -9,17 +9,12 @@ import sys
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters
 from rclpy.parameter import get_parameter_value, parameter_value_to_python
-from ros2cli.command import NODE, VerbCommand, arg, flag, hidden, suggest
+from ros2cli.command import NODE, VerbCommand, arg, flag, suggest
 from ros2cli.messages import to_yaml
 from ros2cli.node import DirectNode
 
 _TIMEOUT_S = 5.0
-_TARGET = (
-    *NODE,
-    arg('node_name', help='name of the node'),
-    hidden('nodes'),
-    arg('--timeout', metavar='N', type=float, help='seconds to wait for the node (default: 3)'),
-)
+_TARGET = (*NODE, arg('node_name', help='name of the node'))
 _NOT_SET = ParameterType.PARAMETER_NOT_SET
 #: By the numbers of rcl_interfaces/msg/ParameterType.
 _TYPE_NAMES = (
@@ -45,43 +40,30 @@ def _get_values(node: DirectNode, name: str, parameters: list[str]) -> list[Para
     return list(node.call(GetParameters, service, _TIMEOUT_S, names=parameters).values)
 
 
-def _describe(node: DirectNode, name: str, parameters: list[str]) -> list[object]:
-    """Return the descriptors; empty if one of them is not declared."""
-    service = f'{name}/describe_parameters'
-    return list(node.call(DescribeParameters, service, _TIMEOUT_S, names=parameters).descriptors)
-
-
 def _to_python(value: ParameterValue) -> object:
     found = parameter_value_to_python(value)
     return found.tolist() if hasattr(found, 'tolist') else found
 
 
-@ParamCommand.verb(
-    *NODE,
-    arg('node_name', nargs='?', help='name of the node (default: all)'),
-    hidden('nodes'),
-    flag('--param-type', help='print the types too'),
-)
+@ParamCommand.verb(*NODE, arg('node_name', nargs='?', help='name of the node (default: all)'))
 def list_(args: argparse.Namespace) -> None:
     """Output a list of available parameters."""
     with DirectNode(args) as node:
         if args.node_name:
-            nodes = [node.require_node(args)]
+            nodes = [node.require_node(args.node_name)]
         else:
             node.discover()
-            nodes = sorted(set(node.node_names(args.include_hidden)))
+            nodes = sorted(set(node.node_names()))
         for name in nodes:
             try:
                 names = _list_names(node, name)
-                described = _describe(node, name, names) if args.param_type and names else []
             except RuntimeError as error:
                 print(f"Exception while calling service of node '{name}': {error}", file=sys.stderr)
                 continue
-            types = {item.name: f' (type: {_TYPE_NAMES[item.type]})' for item in described}
             if not args.node_name and names:
                 print(f'{name}:')
             for parameter in names:
-                print(f'  {parameter}{types.get(parameter, "")}')
+                print(f'  {parameter}')
 
 
 @ParamCommand.verb(
@@ -92,7 +74,7 @@ def list_(args: argparse.Namespace) -> None:
 def get(args: argparse.Namespace) -> str | None:
     """Get parameter."""
     with DirectNode(args) as node:
-        name = node.require_node(args, args.timeout)
+        name = node.require_node(args.node_name)
         values = _get_values(node, name, [args.parameter_name])
         known = _list_names(node, name)
     if not values:
@@ -118,7 +100,7 @@ def set_(args: argparse.Namespace) -> None:
     """Set parameter."""
     parameter = Parameter(name=args.parameter_name, value=get_parameter_value(args.value))
     with DirectNode(args) as node:
-        service = f'{node.require_node(args, args.timeout)}/set_parameters'
+        service = f'{node.require_node(args.node_name)}/set_parameters'
         response = node.call(SetParameters, service, _TIMEOUT_S, parameters=[parameter])
     (result,) = response.results
     reason = f': {result.reason}' if result.reason else ''
@@ -133,14 +115,14 @@ def set_(args: argparse.Namespace) -> None:
 def describe(args: argparse.Namespace) -> str | None:
     """Show descriptive information about declared parameters."""
     with DirectNode(args) as node:
-        name = node.require_node(args, args.timeout)
-        descriptors = _describe(node, name, args.parameter_names)
+        name = node.require_node(args.node_name)
+        service = f'{name}/describe_parameters'
+        # Empty if one of them is not declared.
+        descriptors = node.call(
+            DescribeParameters, service, _TIMEOUT_S, names=args.parameter_names
+        ).descriptors
     if len(descriptors) != len(args.parameter_names):
-        return (
-            f'Requested {len(args.parameter_names)} parameters, but received '
-            f'{len(descriptors)} descriptions: not all of {", ".join(args.parameter_names)} '
-            'are declared'
-        )
+        return f'Not all of these parameters are declared: {", ".join(args.parameter_names)}'
     for item in descriptors:
         # A parameter of dynamic type is described as not set.
         dynamic = item.dynamic_typing and item.type != _NOT_SET
@@ -168,7 +150,7 @@ def _constraints(item: object) -> list[str]:
 def dump(args: argparse.Namespace) -> None:
     """Show all of the parameters of a node in a YAML file format."""
     with DirectNode(args) as node:
-        name = node.require_node(args, args.timeout)
+        name = node.require_node(args.node_name)
         names = _list_names(node, name)
         values = _get_values(node, name, names)
     tree: dict[str, object] = {}

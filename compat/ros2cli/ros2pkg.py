@@ -47,15 +47,12 @@ class PkgCommand(VerbCommand):
     NOT_HERE = ('create', 'xml')
 
 
-@PkgCommand.verb(
-    arg('package_name', nargs='?', help='name of the package (default: all)'),
-    flag('--full-path', help='show full paths'),
-)
+@PkgCommand.verb(arg('package_name', nargs='?', help='name of the package (default: all)'))
 def executables(args: argparse.Namespace) -> None:
     """Output a list of package specific executables."""
     for package in [args.package_name] if args.package_name else _package_names():
         for path in sorted(_executable_paths(package)):
-            print(path if args.full_path else f'{package} {os.path.basename(path)}')
+            print(f'{package} {os.path.basename(path)}')
 
 
 @PkgCommand.verb()

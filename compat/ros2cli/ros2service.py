@@ -4,20 +4,10 @@
 from __future__ import annotations
 
 import argparse
-import time
 
 import rclpy
 from rclpy.executors import ExternalShutdownException
-from ros2cli.command import (
-    NODE,
-    VerbCommand,
-    arg,
-    flag,
-    given_values,
-    hidden,
-    positive_float,
-    values,
-)
+from ros2cli.command import NODE, VerbCommand, arg, flag
 from ros2cli.messages import fill_message, get_interface
 from ros2cli.node import DirectNode, print_names, print_types, visible
 
@@ -28,20 +18,17 @@ class ServiceCommand(VerbCommand):
     """Various service related sub-commands."""
 
     NOT_HERE = ('echo', 'find', 'info')
-    HIDDEN = 'services'
 
 
 @ServiceCommand.verb(
     *NODE,
     flag('-t', '--show-types', help='show the types too'),
-    flag('-c', '--count-services', dest='count', help='show only the number'),
-    hidden('services'),
 )
 def list_(args: argparse.Namespace) -> None:
     """Output a list of available services."""
     with DirectNode(args) as node:
         node.discover()
-        print_names(args, visible(node.get_service_names_and_types(), args.include_hidden))
+        print_names(args, visible(node.get_service_names_and_types()))
 
 
 @ServiceCommand.verb(*NODE, arg('service_name', help='name of the service'))
@@ -54,14 +41,13 @@ def type_(args: argparse.Namespace) -> int:
     *NODE,
     arg('service_name', help='name of the service'),
     arg('service_type', help='type, such as std_srvs/srv/Trigger'),
-    values('values', '{data: true}'),
-    arg('-r', '--rate', metavar='N', type=positive_float, help='repeat the call at N Hz'),
+    arg('values', nargs='?', default='{}', help="YAML, such as '{data: true}'"),
 )
 def call(args: argparse.Namespace) -> None:
     """Call a service."""
     service_type = get_interface('srv', args.service_type)
     request = service_type.Request()
-    fill_message(request, given_values(args, 'values'))
+    fill_message(request, args.values)
     with DirectNode(args) as node:
         name = node.expand(args.service_name)
         client = node.create_client(service_type, name)
@@ -71,14 +57,9 @@ def call(args: argparse.Namespace) -> None:
                 if not rclpy.ok():
                     raise ExternalShutdownException
                 print(f"No server offers '{name}' yet")
-        while True:
-            begin = time.monotonic()
-            print(f'requester: making request: {request!r}\n')
-            future = client.call_async(request)
-            node.wait_for(future)
-            if future.exception() is not None:
-                raise RuntimeError(f'Exception while calling service: {future.exception()!r}')
-            print(f'response:\n{future.result()!r}\n')
-            if args.rate is None:
-                return
-            node.sleep(begin + 1.0 / args.rate - time.monotonic())
+        print(f'requester: making request: {request!r}\n')
+        future = client.call_async(request)
+        node.wait_for(future)
+        if future.exception() is not None:
+            raise RuntimeError(f'Exception while calling service: {future.exception()!r}')
+        print(f'response:\n{future.result()!r}\n')

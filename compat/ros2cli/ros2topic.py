@@ -13,21 +13,8 @@ from rclpy.clock import Clock, ClockType
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.task import Future
 from rclpy.time import Time
-from ros2cli.command import (
-    NODE,
-    VerbCommand,
-    arg,
-    flag,
-    given_values,
-    hidden,
-    nonnegative_int,
-    one_of,
-    positive_float,
-    positive_int,
-    suggest,
-    values,
-)
-from ros2cli.messages import Format, fill_message, get_interface, message_filter, to_yaml
+from ros2cli.command import NODE, VerbCommand, arg, flag, positive, suggest
+from ros2cli.messages import fill_message, get_interface, message_filter, plain, to_csv, to_yaml
 from ros2cli.node import DirectNode, print_names, print_types, visible
 from ros2cli.qos import choose_qos, qos_arguments, qos_from
 
@@ -39,7 +26,6 @@ class TopicCommand(VerbCommand):
     """Various topic related sub-commands."""
 
     NOT_HERE = ('find',)
-    HIDDEN = 'topics'
 
 
 # What topics there are.
@@ -50,14 +36,16 @@ class TopicCommand(VerbCommand):
     flag('-t', '--show-types', help='show the types too'),
     flag('-c', '--count-topics', dest='count', help='show only the number'),
     flag('-v', '--verbose', help='list full details'),
-    hidden('topics'),
 )
 def list_(args: argparse.Namespace) -> None:
     """Output a list of available topics."""
     with DirectNode(args) as node:
         node.discover()
-        found = visible(node.get_topic_names_and_types(), args.include_hidden)
-        if not args.verbose or args.count:
+        found = visible(node.get_topic_names_and_types())
+        if args.count:
+            print(len(found))
+            return
+        if not args.verbose:
             print_names(args, found)
             return
         for title, noun, count_of in (
@@ -106,21 +94,16 @@ def info(args: argparse.Namespace) -> str | None:
     _TOPIC,
     arg('message_type', nargs='?', help='type, such as std_msgs/msg/String'),
     *qos_arguments('subscribe', 'sensor_data'),
-    flag('--csv', help='all values separated by commas'),
     arg('--field', help="only this field; '.' selects sub-fields"),
+    flag('--csv', help='all values separated by commas'),
     flag('-f', '--full-length', help='do not shorten arrays and strings'),
-    arg(
-        *('-l', '--truncate-length'),
-        type=nonnegative_int,
-        default=128,
-        help='length to shorten to (default: 128)',
-    ),
+    arg('-l', '--truncate-length', type=positive(int), default=128, help='default: 128'),
     flag('--no-arr', help='do not print arrays'),
     flag('--no-str', help='do not print strings'),
     flag('--flow-style', help='YAML in flow style'),
     arg('--filter', help='Python expression of the message m to print it'),
     flag('--once', help='print one message and exit'),
-    arg('--timeout', metavar='N', type=positive_float, help='exit after N seconds'),
+    arg('--timeout', metavar='N', type=positive(float), help='exit after N seconds'),
 )
 def echo(args: argparse.Namespace) -> None:
     """Output messages from a topic."""
@@ -165,14 +148,15 @@ def _select(message: object, fields: list[str]) -> object:
 
 
 def _print(part: object, args: argparse.Namespace) -> None:
-    length = None if args.full_length else args.truncate_length
-    format = Format(length, args.no_arr, args.no_str)
     if not hasattr(part, 'SLOT_TYPES'):
         print(part, end='\n---\n')
-    elif args.csv:
-        print(format.csv(part))
+        return
+    length = None if args.full_length else args.truncate_length
+    values = plain(part, length, args.no_arr, args.no_str)
+    if args.csv:
+        print(to_csv(values))
     else:
-        print(to_yaml(format.plain(part), flow_style=args.flow_style), end='---\n')
+        print(to_yaml(values, flow_style=args.flow_style), end='---\n')
 
 
 # How it is published.
@@ -181,7 +165,7 @@ def _print(part: object, args: argparse.Namespace) -> None:
 def _window(default: int) -> Callable:
     return arg(
         *('-w', '--window'),
-        type=positive_int,
+        type=positive(int),
         default=default,
         help=f'messages to average over (default: {default})',
     )
@@ -229,7 +213,6 @@ def _spread(numbers: deque[float]) -> str:
     _TOPIC,
     _window(10000),
     arg('--filter', metavar='EXPR', help='count only messages m that match'),
-    flag('--wall-time', help='use wall time, not ROS time'),
     *NODE,
 )
 def hz(args: argparse.Namespace) -> None:
@@ -237,13 +220,12 @@ def hz(args: argparse.Namespace) -> None:
     wanted = message_filter(args.filter)
     intervals: deque[float] = deque(maxlen=args.window)
     last, fresh = 0.0, False
-    wall = Clock(clock_type=ClockType.SYSTEM_TIME)
 
     def receive(node: DirectNode, message: object) -> None:
         nonlocal last, fresh
-        now = (wall if args.wall_time else node.get_clock()).now().nanoseconds * 1e-9
-        if now == 0.0 or not wanted(message):
-            return  # zero: simulation time that is not published yet
+        now = node.get_clock().now().nanoseconds * 1e-9
+        if not wanted(message):
+            return
         if now < last:
             intervals.clear()  # the clock went back
         elif last:
@@ -317,24 +299,16 @@ def bw(args: argparse.Namespace) -> None:
 @TopicCommand.verb(
     _TOPIC,
     arg('message_type', help='type, such as std_msgs/msg/String'),
-    values('values', '{data: hello}'),
-    arg('-r', '--rate', metavar='N', type=positive_float, default=1.0, help='Hz (default: 1)'),
-    arg('-p', '--print', metavar='N', type=int, default=1, help='print every N-th message only'),
-    one_of(
-        flag('-1', '--once', help='publish one message and exit'),
-        arg(
-            *('-t', '--times'),
-            type=nonnegative_int,
-            default=0,
-            help='publish this many times and exit',
-        ),
-    ),
+    arg('values', nargs='?', default='{}', help="YAML, such as '{data: hello}'"),
+    arg('-r', '--rate', metavar='N', type=positive(float), default=1.0, help='Hz (default: 1)'),
+    flag('-1', '--once', help='publish one message and exit'),
+    arg('-t', '--times', type=positive(int), default=0, help='publish this many times and exit'),
     arg(
         *('-w', '--wait-matching-subscriptions'),
-        type=nonnegative_int,
+        type=int,
         help='wait for this many subscriptions (default: 1 with --once and --times, else 0)',
     ),
-    arg('--max-wait-time-secs', type=positive_float, help='give up waiting after this time'),
+    arg('--max-wait-time-secs', type=positive(float), help='give up waiting after this time'),
     *qos_arguments('publish', 'default'),
     *NODE,
 )
@@ -344,13 +318,8 @@ def pub(args: argparse.Namespace) -> str | None:
     wait_for = args.wait_matching_subscriptions
     if wait_for is None:
         wait_for = int(times != 0)
-    if wait_for == 0 and args.max_wait_time_secs is not None:
-        return (
-            '--max-wait-time-secs option is only effective with --wait-matching-subscriptions, '
-            '--once or --times'
-        )
     message = get_interface('msg', args.message_type)()
-    stamps = fill_message(message, given_values(args, 'values'), expand_now=True)
+    stamps = fill_message(message, args.values, expand_now=True)
     with DirectNode(args) as node:
         publisher = node.create_publisher(
             type(message), node.expand(args.topic_name), qos_from(args)[0]
@@ -366,8 +335,7 @@ def pub(args: argparse.Namespace) -> str | None:
             for set_stamp in stamps:
                 set_stamp(node.get_clock().now().to_msg())
             count += 1
-            if args.print and count % args.print == 0:
-                print(f'publishing #{count}: {message!r}\n')
+            print(f'publishing #{count}: {message!r}\n')
             publisher.publish(message)
 
         publish()

@@ -7,8 +7,8 @@ import sys
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import (
-    AnyLaunchDescriptionSource,
-    get_launch_description_from_any_launch_file,
+    PythonLaunchDescriptionSource,
+    get_launch_description_from_python_launch_file,
 )
 
 import launch
@@ -68,36 +68,19 @@ class LaunchCommand:
     NAME = 'launch'
 
     def add_arguments(self, parser, cli_name: str) -> None:
-        add, instead = parser.add_argument, parser.add_mutually_exclusive_group().add_argument
-
-        def flag(*names: str, help: str, add=add, default=False) -> None:
-            add(*names, action='store_true', default=default, help=help)
-
-        flag(
+        add = parser.add_argument
+        add(
             *('-n', '--noninteractive'),
+            action='store_true',
             default=not sys.stdin.isatty(),
             help='there is no terminal that sends ctrl-c to the processes too: launch does it',
         )
-        flag('-d', '--debug', help='show what the launch system does')
-        flag(
-            *('-p', '--print', '--print-description'),
-            add=instead,
-            help='show the parts of the launch file instead of launching it',
-        )
-        flag(
-            *('-s', '--show-args', '--show-arguments'),
-            add=instead,
-            help='show the arguments of the launch file instead of launching it',
-        )
-        flag(
-            *('-a', '--show-all-subprocesses-output'),
-            help='show and log all output of all processes',
-        )
-        add('--launch-prefix', help='a command, with its arguments, to put before every executable')
-        add(
-            '--launch-prefix-filter',
-            help='a regular expression: names of the executables that get the prefix',
-        )
+        for short, name, text in (
+            ('-d', '--debug', 'show what the launch system does'),
+            ('-s', '--show-args', 'show the arguments of the launch file instead of launching it'),
+            ('-a', '--show-all-subprocesses-output', 'show and log all output of all processes'),
+        ):
+            add(short, name, action='store_true', help=text)
         add('package_name', help='name of a package, or path of a launch file')
         add('launch_file_name', nargs='?', help='name of a launch file of the package')
         add(
@@ -107,10 +90,6 @@ class LaunchCommand:
         )
 
     def main(self, *, parser, args) -> int:
-        if args.launch_prefix is None and args.launch_prefix_filter is not None:
-            raise RuntimeError(
-                '--launch-prefix must be specified if --launch-prefix-filter is provided'
-            )
         words = list(args.launch_arguments)
         if os.path.isfile(args.package_name):
             path = args.package_name
@@ -120,17 +99,10 @@ class LaunchCommand:
             raise RuntimeError(f"launch file '{args.package_name}' does not exist")
         else:
             path = _find(args.package_name, args.launch_file_name)
-        if args.print or args.show_args:
-            description = get_launch_description_from_any_launch_file(path)
-            if args.print:
-                print(launch.LaunchIntrospector().format_launch_description(description))
-            else:
-                _print_arguments(description.get_launch_arguments())
+        if args.show_args:
+            description = get_launch_description_from_python_launch_file(path)
+            _print_arguments(description.get_launch_arguments())
             return 0
-        if args.launch_prefix:
-            words.append(f'launch-prefix:={args.launch_prefix}')
-        if args.launch_prefix_filter:
-            words.append(f'launch-prefix-filter:={args.launch_prefix_filter}')
         if args.show_all_subprocesses_output:
             os.environ['OVERRIDE_LAUNCH_PROCESS_OUTPUT'] = 'both'
         arguments = _parse_launch_arguments(words)
@@ -139,7 +111,7 @@ class LaunchCommand:
         )
         # Included, not taken as it is, so that it knows the location of its file.
         include = IncludeLaunchDescription(
-            AnyLaunchDescriptionSource(path), launch_arguments=arguments.items()
+            PythonLaunchDescriptionSource(path), launch_arguments=arguments.items()
         )
         service.include_launch_description(launch.LaunchDescription([include]))
         return service.run()

@@ -39,8 +39,6 @@ from launch import LaunchDescription
 from launch.actions import *
 from launch.conditions import *
 from launch.event_handlers import *
-from launch.events import matches_action
-from launch.events.process import ShutdownProcess, SignalProcess
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import *
 

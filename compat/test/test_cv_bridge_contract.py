@@ -227,9 +227,6 @@ def test_encodings_are_known_by_type_and_channels() -> None:
     for encoding, (dtype, channels) in ENCODINGS.items():
         found = CvBridge().encoding_to_dtype_with_channels(encoding)
         assert found == (np.dtype(dtype).name, channels)
-        cvtype = CvBridge().encoding_to_cvtype2(encoding)
-        assert CvBridge().cvtype2_to_dtype_with_channels(cvtype) == found
-    assert CvBridge().dtype_with_channels_to_cvtype2(np.dtype('uint16'), 2) == '16UC2'
 
 
 @pytest.mark.parametrize('encoding', ['bgr8', 'mono8', 'bgra8', 'mono16'])

@@ -47,15 +47,11 @@ def test_conditions_decide_what_is_executed(run):
             say('if', condition=IfCondition(a)), say('unless', condition=UnlessCondition(a)),
             say('if 0', condition=IfCondition('0')),
             say('unless 0', condition=UnlessCondition('0')),
-            say('equals', condition=IfCondition(EqualsSubstitution(a, 'true'))),
-            say('value', condition=LaunchConfigurationEquals('a', 'TRUE')),
-            say('other', condition=LaunchConfigurationNotEquals('a', 'TRUE')),
-            say('unset', condition=LaunchConfigurationEquals('b', None)),
             GroupAction([say('inside')], condition=UnlessCondition(a)),
             say('invalid', condition=IfCondition('perhaps'))])
         """
     )
-    assert launched.said() == ['if', 'unless 0', 'equals', 'value', 'unset']
+    assert launched.said() == ['if', 'unless 0']
     assert code == 1
     assert "'perhaps'" in launched.text
 
@@ -70,22 +66,7 @@ SUBSTITUTIONS = [
     ("PythonExpression(['1 + ', '2'])", '3'),
     ("PythonExpression('math.floor(pi)')", '3'),
     ("PythonExpression('os.path.basename(\"/a/b\")', ['os'])", 'b'),
-    ('Command(\'echo out "of it"\')', 'out of it'),
-    ("Command(['sh -c \"echo out; echo err >&2\"'], on_stderr='ignore')", 'out'),
-    ("PythonExpression(['\"', FindExecutable(name='sh'), '\".endswith(\"/sh\")'])", 'True'),
     ('PythonExpression([\'"\', ThisLaunchFileDir(), \'".startswith("/")\'])', 'True'),
-    ("EqualsSubstitution('1.0', '1')", 'true'),
-    ("EqualsSubstitution('true', '1')", 'true'),
-    ("EqualsSubstitution('a', 'A')", 'false'),
-    ("NotEqualsSubstitution('a', 'A')", 'true'),
-    ("EqualsSubstitution(None, '')", 'true'),
-    ("EqualsSubstitution(True, 'TRUE')", 'true'),
-    ("AndSubstitution('true', 'yes')", 'true'),
-    ("AndSubstitution('true', 'no')", 'false'),
-    ("OrSubstitution('false', 'on')", 'true'),
-    ("NotSubstitution('false')", 'true'),
-    ("IfElseSubstitution('true', 'yes', 'no')", 'yes'),
-    ("IfElseSubstitution(NotSubstitution('true'), if_value='yes')", ''),
 ]
 
 
@@ -103,10 +84,6 @@ def test_substitutions_give_their_text(run):
     [
         ("LaunchConfiguration('unset')", "launch configuration 'unset' does not exist"),
         ("EnvironmentVariable('NOT_SET_AT_ALL')", "'NOT_SET_AT_ALL'"),
-        ("FindExecutable(name='no-such-program')", 'not found on the PATH'),
-        ("Command('false')", 'executed command failed'),
-        ('Command(\'sh -c "echo oh >&2"\')', 'showed stderr output'),
-        ("AndSubstitution('true', 'perhaps')", 'perhaps'),
     ],
 )
 def test_a_substitution_without_a_value_fails_the_launch(run, substitution, message):
@@ -127,22 +104,15 @@ def test_a_scoped_group_gives_configurations_and_environment_back(run):
             *change('1'),
             GroupAction([show('in'), *change('2'), show('changed')]),
             show('after'),
-            GroupAction([show('given')], launch_configurations={'a': '3'}),
-            GroupAction([show('empty')], forwarding=False),
             GroupAction(change('4'), scoped=False),
-            show('unscoped'),
-            UnsetLaunchConfiguration('a'), UnsetEnvironmentVariable('SCOPE_TEST'),
-            show('unset')])
+            show('unscoped')])
         """
     )
     assert launched.said() == [
         'in 1 1',
         'changed 2 2',
         'after 1 1',
-        'given 3 1',
-        'empty - -',
         'unscoped 4 4',
-        'unset - -',
     ]
 
 
@@ -180,18 +150,13 @@ def test_opaque_functions_see_the_context_and_yield_entities(run):
         """
         def function(context, word, *, end):
             return [say(word, context.launch_configurations['a'], end)]
-        async def coroutine(context):
-            context.emit_event_sync  # is there
-            print('in coroutine', flush=True)
         return LaunchDescription([
             SetLaunchConfiguration('a', '1'),
             OpaqueFunction(function=function, args=['x'], kwargs={'end': 'y'}),
-            OpaqueFunction(function=lambda context: None),
-            OpaqueCoroutine(coroutine=coroutine)])
+            OpaqueFunction(function=lambda context: None)])
         """
     )
     assert (code, launched.said()) == (0, ['x1y'])
-    assert 'in coroutine' in launched.lines
 
 
 def test_arguments_are_found_without_launching(write_launch_file):

@@ -85,13 +85,6 @@ def test_show_args_shows_names_descriptions_choices_and_defaults(ros2_launch, pa
     )
 
 
-def test_print_shows_the_description_without_launching(ros2_launch, package):
-    code, text = ros2_launch(package / 'share/tested_package/launch/it.launch.py', '--print')
-    assert code == 0
-    assert 'LogInfo(' in text
-    assert 'INFO' not in text
-
-
 @pytest.mark.parametrize(
     ('words', 'message'),
     [

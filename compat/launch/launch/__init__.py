@@ -16,21 +16,13 @@ from . import (
 )
 from ._subset import refuse_unknown_names
 from .action import Action
-from .conditions import Condition
-from .event_handler import BaseEventHandler, EventHandler
+from .event_handlers import EventHandler
 from .events import Event, process
 from .launch_context import LaunchContext
-from .launch_description import LaunchDescription, LaunchIntrospector
+from .launch_description import LaunchDescription
 from .launch_description_sources import LaunchDescriptionSource
 from .launch_service import LaunchService
-from .utilities import (
-    LaunchDescriptionEntity,
-    SomeEntitiesType,
-    SomeEntitiesType_types_tuple,
-    SomeSubstitutionsType,
-    SomeSubstitutionsType_types_tuple,
-    Substitution,
-)
+from .utilities import LaunchDescriptionEntity, Substitution
 
 refuse_unknown_names(
     *(sys.modules[__name__], actions, conditions, event_handlers, events, process),

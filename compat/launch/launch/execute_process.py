@@ -4,49 +4,45 @@
 import asyncio
 import itertools
 import os
-import re
-import shlex
 import signal
 import traceback
 from typing import Any
 
 from . import logging
 from .action import Action
-from .event_handler import BaseEventHandler
+from .event_handlers import EventHandler
 from .events import Event, Shutdown
-from .events.process import ProcessExited, ShutdownProcess, SignalProcess
+from .events.process import ProcessExited
 from .process import Process
 from .substitutions import LaunchConfiguration
-from .utilities import (
-    describe,
-    normalize,
-    normalize_typed,
-    perform,
-    perform_typed,
-    to_entity_list,
-)
+from .utilities import normalize, perform, perform_typed, to_entity_list
+
+_numbers = itertools.count(1)  # of processes, over all launches of this Python process
 
 
-class ExecuteLocal(Action):
-    """The life of a process; its command comes from ExecuteProcess.
+class ExecuteProcess(Action):
+    """Runs `cmd`, an iterable whose items are one argument each.
+
+    `name` (default: the program's) gets a number to be unique; `additional_env` adds to the
+    environment; `output` is 'screen', 'log' or 'both'; `on_exit` is entities, or a callable of
+    (event, context) that returns them. `respawn` starts the process again whenever it ends, after
+    `respawn_delay` seconds and at most `respawn_max_retries` times (negative: always), but never
+    once shutdown has begun.
 
     On shutdown every process gets SIGINT, after `sigterm_timeout` seconds SIGTERM, after
     `sigkill_timeout` more SIGKILL; all processes at the same time. SIGINT is left out when a
     terminal has sent it already: processes stay in launch's process group for that.
-
-    `output` is 'screen', 'log' or 'both'; `on_exit` is entities, or a callable of
-    (event, context) that returns them. `respawn` starts the process again whenever it ends, after
-    `respawn_delay` seconds and at most `respawn_max_retries` times (negative: always), but never
-    once shutdown has begun.
     """
 
     def __init__(
         self,
         *,
-        shell=False,
+        cmd,
+        name=None,
+        cwd=None,
+        additional_env=None,
         sigterm_timeout=LaunchConfiguration('sigterm_timeout', default=5),
         sigkill_timeout=LaunchConfiguration('sigkill_timeout', default=5),
-        emulate_tty=False,
         output='log',
         on_exit=None,
         respawn=False,
@@ -55,16 +51,19 @@ class ExecuteLocal(Action):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        self.shell = shell
-        self.emulate_tty = emulate_tty
-        self._sigterm_timeout = normalize(sigterm_timeout)
-        self._sigkill_timeout = normalize(sigkill_timeout)
-        output = os.environ.get('OVERRIDE_LAUNCH_PROCESS_OUTPUT', output)
-        self._output = normalize(output)
+        self.cmd = [normalize(item) for item in cmd]
+        self._name = normalize(name)
+        self._cwd = normalize(cwd)
+        self._env = [
+            (normalize(variable), normalize(value))
+            for variable, value in (additional_env or {}).items()
+        ]
+        self._timeouts = [normalize(sigterm_timeout), normalize(sigkill_timeout)]
+        self._output = normalize(os.environ.get('OVERRIDE_LAUNCH_PROCESS_OUTPUT', output))
         self._on_exit = on_exit if callable(on_exit) else to_entity_list(on_exit)
-        self._respawn = normalize_typed(respawn, bool)
+        self._respawn = respawn
         self._respawn_delay = respawn_delay or 0.0
-        self._respawn_max_retries = respawn_max_retries
+        self._respawns_left = respawn_max_retries
         #: action, name, cmd, cwd, env and (once started) pid; None before execution.
         self.process_details: dict[str, Any] | None = None
         #: Of the last run; None while none has ended.
@@ -73,56 +72,64 @@ class ExecuteLocal(Action):
         self.process: Process | None = None
         self._shutdown_asked: asyncio.Future | None = None
 
-    def get_sub_entities(self) -> list:
+    @property
+    def name(self) -> 'str | None':
+        """The unique name; None before execution."""
+        return None if self.process_details is None else self.process_details['name']
+
+    def describe_sub_entities(self) -> list:
         return [] if callable(self._on_exit) else self._on_exit
 
     def get_asyncio_future(self) -> 'asyncio.Future | None':
         return self.completed
 
-    def prepare(self, context) -> None:
-        """Perform the substitutions that are not part of the command."""
-        self._respawns_left = self._respawn_max_retries
-        self._may_respawn = perform_typed(context, self._respawn, bool)
-        self._timeouts = [
-            float(perform(context, timeout))
-            for timeout in (self._sigterm_timeout, self._sigkill_timeout)
-        ]
-
     def execute(self, context) -> None:
         if self.process_details is not None:
-            raise RuntimeError(f"action '{self.process_details['name']}': executed more than once")
-        self.prepare(context)
+            raise RuntimeError(f"action '{self.name}': executed more than once")
+        cmd = [perform(context, item) for item in self.cmd]
+        name = os.path.basename(cmd[0]) if self._name is None else perform(context, self._name)
+        added = {perform(context, key): perform(context, value) for key, value in self._env}
+        self.process_details = {
+            'action': self,
+            'name': f'{name}-{next(_numbers)}',
+            'cmd': cmd,
+            'cwd': None if self._cwd is None else perform(context, self._cwd),
+            'env': dict(context.environment) | added,
+        }
+        self._may_respawn = perform_typed(context, self._respawn, bool)
+        timeouts = [float(perform(context, timeout)) for timeout in self._timeouts]
         if context.is_shutdown:
             return  # too late: nothing is started any more
-        name = self.process_details['name']
-        self._logger = logging.get_logger(name)
-        self._output_loggers = logging.get_output_loggers(name, perform(context, self._output))
+        self._logger = logging.get_logger(self.name)
+        loggers = logging.get_output_loggers(self.name, perform(context, self._output))
         self.completed = context.asyncio_loop.create_future()
         self._shutdown_asked = context.asyncio_loop.create_future()
-        handler = _ProcessEventHandler(self)
+        handler = EventHandler(matcher=self._concerns, entities=self._react)
         context.register_event_handler(handler)
-        self._task = context.asyncio_loop.create_task(self._live(context, handler))
+        self._task = context.asyncio_loop.create_task(
+            self._live(context, handler, loggers, timeouts)
+        )
 
     # One life: run, and run again while respawning.
 
-    async def _live(self, context, handler: BaseEventHandler) -> None:
+    async def _live(self, context, handler: EventHandler, *options: Any) -> None:
         try:
-            while await self._run_once(context) and await self._wait_to_respawn(context):
+            while await self._run_once(context, *options) and await self._wait_to_respawn(context):
                 pass
             context.unregister_event_handler(handler)
         finally:
             if not self.completed.done():
                 self.completed.set_result(None)
 
-    async def _run_once(self, context) -> bool:
+    async def _run_once(self, context, loggers: tuple, timeouts: list[float]) -> bool:
         """Start the process and stay until it has ended; False if it was not started."""
         if self._is_shutting_down(context):
             return False
         details = self.process_details
-        process = Process(details, context, self._logger, self._output_loggers, self._timeouts)
+        process = Process(details, context, self._logger, loggers, timeouts)
         self.process = process
         try:
-            await process.start(self.shell, self.emulate_tty)
+            await process.start()
         except Exception as error:  # not found, not executable, no such directory, no memory …
             self._logger.debug(traceback.format_exc())
             self._logger.error(
@@ -160,56 +167,30 @@ class ExecuteLocal(Action):
 
     # Reactions to events.
 
-    def on_process_exited(self, event: ProcessExited, context) -> Any:
-        return self._on_exit(event, context) if callable(self._on_exit) else self._on_exit
+    def _concerns(self, event: Event) -> bool:
+        return isinstance(event, Shutdown) or (
+            isinstance(event, ProcessExited) and event.action is self
+        )
 
-    def begin_shutdown(self, send_sigint: bool) -> None:
-        if self._shutdown_asked.done():
-            return
-        self._shutdown_asked.set_result(None)
-        if self.process is not None and self.process.is_running:
-            self.process.begin_escalation(send_sigint)
+    def _react(self, event: Event, context) -> Any:
+        if isinstance(event, ProcessExited):
+            return self._on_exit(event, context) if callable(self._on_exit) else self._on_exit
+        if not self._shutdown_asked.done():
+            self._shutdown_asked.set_result(None)
+            if self._is_running():
+                # A terminal signals the whole process group; without one, launch has to do it.
+                self.process.begin_escalation(not event.due_to_sigint or context.noninteractive)
+        return None
 
-    def send_signal(self, number: signal.Signals) -> None:
-        if self.process is not None and self.process.is_running:
-            self.process.send_signal(number)
-        else:
-            self._logger.debug(f"signal '{number.name}' not sent: the process is not running")
+    def _is_running(self) -> bool:
+        return self.process is not None and self.process.is_running
 
     def kill(self) -> None:
         """For a launch that may not wait: SIGKILL now, no respawn."""
         if self._shutdown_asked is not None and not self._shutdown_asked.done():
             self._shutdown_asked.set_result(None)
-        if self.process is not None and self.process.is_running:
+        if self._is_running():
             self.process.send_signal(signal.SIGKILL)
-
-
-class _ProcessEventHandler(BaseEventHandler):
-    """Handles the events that are meant for one process action."""
-
-    def __init__(self, action: ExecuteLocal) -> None:
-        super().__init__(matcher=self._is_for_action)
-        self.action = action
-
-    def _is_for_action(self, event: Event) -> bool:
-        if isinstance(event, (ShutdownProcess, SignalProcess)):
-            return event.process_matcher(self.action)
-        if isinstance(event, ProcessExited):
-            return event.action is self.action
-        return isinstance(event, Shutdown)
-
-    def handle(self, event: Event, context) -> Any:
-        super().handle(event, context)
-        if isinstance(event, ProcessExited):
-            return self.action.on_process_exited(event, context)
-        if isinstance(event, SignalProcess):
-            self.action.send_signal(event.signal)
-        elif isinstance(event, ShutdownProcess):
-            self.action.begin_shutdown(send_sigint=True)
-        else:
-            # A terminal signals the whole process group; without one, launch has to do it.
-            self.action.begin_shutdown(not event.due_to_sigint or context.noninteractive)
-        return None
 
 
 class QueueSettled(Event):
@@ -231,67 +212,3 @@ class QueueSettled(Event):
             context.emit_event_sync(QueueSettled(self._future, self._rounds - 1))
         elif not self._future.done():
             self._future.set_result(None)
-
-
-_numbers = itertools.count(1)  # of processes, over all launches of this Python process
-
-
-def _normalize_environment(env: 'dict | None') -> list[tuple]:
-    return [(normalize(name), normalize(value)) for name, value in (env or {}).items()]
-
-
-class ExecuteProcess(ExecuteLocal):
-    """Runs `cmd`, an iterable whose items are one argument each.
-
-    `env` replaces the environment, `additional_env` adds to it. `name` (default: the program's)
-    gets a number to be unique. `prefix` (default: the launch configuration launch-prefix, for
-    programs that launch-prefix-filter matches) is put before the command. The other arguments
-    are ExecuteLocal's.
-    """
-
-    def __init__(
-        self, *, cmd, prefix=None, name=None, cwd=None, env=None, additional_env=None, **kwargs
-    ) -> None:
-        super().__init__(**kwargs)
-        self.cmd = [normalize(item) for item in cmd]
-        self._prefix = normalize(prefix)
-        self._name = normalize(name)
-        self._cwd = normalize(cwd)
-        self._inherits_environment = env is None
-        self._env = _normalize_environment(env) + _normalize_environment(additional_env)
-
-    @property
-    def name(self) -> 'str | None':
-        """The unique name; None before execution."""
-        return None if self.process_details is None else self.process_details['name']
-
-    def describe(self) -> str:
-        words = ', '.join(describe(word) for word in self.cmd)
-        return f'{type(self).__name__}(cmd=[{words}])'
-
-    def _perform_prefix(self, context, program: str) -> str:
-        if self._prefix is not None:
-            return perform(context, self._prefix)
-        pattern = context.launch_configurations.get('launch-prefix-filter', '')
-        if re.match(pattern, os.path.basename(program)) is None:
-            return ''
-        return context.launch_configurations.get('launch-prefix', '')
-
-    def prepare(self, context) -> None:
-        """Perform all substitutions."""
-        cmd = [perform(context, item) for item in self.cmd]
-        cmd = shlex.split(self._perform_prefix(context, cmd[0])) + cmd
-        name = os.path.basename(cmd[0])
-        if self._name is not None:
-            name = perform(context, self._name)
-        env = dict(context.environment) if self._inherits_environment else {}
-        for variable, value in self._env:
-            env[perform(context, variable)] = perform(context, value)
-        self.process_details = {
-            'action': self,
-            'name': f'{name}-{next(_numbers)}',
-            'cmd': cmd,
-            'cwd': None if self._cwd is None else perform(context, self._cwd),
-            'env': env,
-        }
-        super().prepare(context)

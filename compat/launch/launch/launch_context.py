@@ -27,11 +27,8 @@ class LaunchContext:
         self.asyncio_loop: asyncio.AbstractEventLoop | None = None
         self.is_shutdown = False
         self._scopes: list[tuple[dict[str, Any], dict[str, str]]] = []
-        self._environment_at_start = dict(os.environ)
-        self._globals: dict[str, Any] = {}
         self._locals: dict[str, Any] = {}
         self._event_handlers: collections.deque = collections.deque()
-        self._completion_futures: list[asyncio.Future] = []
         self._events: collections.deque[Event] = collections.deque()
         self._event_arrived: asyncio.Event | None = None  # exists while a loop runs
         self._loop_thread: int | None = None
@@ -43,18 +40,11 @@ class LaunchContext:
     def environment(self) -> MutableMapping[str, str]:
         return os.environ
 
-    def _push_scope(self) -> None:
+    def push_scope(self) -> None:
         self._scopes.append((dict(self.launch_configurations), dict(os.environ)))
 
-    def _pop_scope(self) -> None:
-        self.launch_configurations, environment = self._scopes.pop()
-        self._set_environment(environment)
-
-    def _reset_environment(self) -> None:
-        self._set_environment(self._environment_at_start)
-
-    @staticmethod
-    def _set_environment(wanted: dict[str, str]) -> None:
+    def pop_scope(self) -> None:
+        self.launch_configurations, wanted = self._scopes.pop()
         # Change only what differs: other threads may be reading os.environ.
         for name in set(os.environ) - set(wanted):
             del os.environ[name]
@@ -66,13 +56,10 @@ class LaunchContext:
 
     @property
     def locals(self) -> SimpleNamespace:
-        return SimpleNamespace(**self.get_locals_as_dict())
+        return SimpleNamespace(**self._locals)
 
     def get_locals_as_dict(self) -> dict[str, Any]:
-        return {**self._globals, **self._locals}
-
-    def extend_globals(self, extensions: dict[str, Any]) -> None:
-        self._globals.update(extensions)
+        return dict(self._locals)
 
     def extend_locals(self, extensions: dict[str, Any]) -> None:
         self._locals.update(extensions)
@@ -86,9 +73,6 @@ class LaunchContext:
     def unregister_event_handler(self, event_handler) -> None:
         self._event_handlers.remove(event_handler)
 
-    def would_handle_event(self, event: Event) -> bool:
-        return any(handler.matches(event) for handler in self._event_handlers)
-
     def emit_event_sync(self, event: Event) -> None:
         """Queue an event; safe from any thread (in the real package only from the loop's)."""
         self._logger.debug(f"emitting event: '{event.name}'")
@@ -100,13 +84,6 @@ class LaunchContext:
             arrived.set()
         else:
             loop.call_soon_threadsafe(arrived.set)
-
-    def add_completion_future(self, completion_future: asyncio.Future) -> None:
-        """Keep the launch running until this future is done."""
-        self._completion_futures.append(completion_future)
-
-    def perform_substitution(self, substitution) -> str:
-        return substitution.perform(self)
 
     # For LaunchService only.
 

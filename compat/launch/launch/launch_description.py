@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A launch description, its arguments, and its outline."""
+"""A launch description and its arguments."""
 
 from collections.abc import Iterable
 
-from .actions import DeclareLaunchArgument, IncludeLaunchDescription, ResetLaunchConfigurations
+from .actions import DeclareLaunchArgument, IncludeLaunchDescription
 from .utilities import LaunchDescriptionEntity
 
 
@@ -15,8 +15,6 @@ class LaunchDescription(LaunchDescriptionEntity):
 
     def add_action(self, action: LaunchDescriptionEntity) -> None:
         self.entities.append(action)
-
-    add_entity = add_action
 
     def visit(self, context) -> list[LaunchDescriptionEntity]:
         return self.entities
@@ -32,41 +30,20 @@ class LaunchDescription(LaunchDescriptionEntity):
         """
         return [argument for argument, _ in self.find_launch_arguments()]
 
-    def find_launch_arguments(self) -> list[tuple]:
-        """As get_launch_arguments, each with the includes on the way to it."""
+    def find_launch_arguments(self) -> list[tuple[DeclareLaunchArgument, set]]:
+        """As get_launch_arguments, each with the names that includes on the way to it give."""
         found: dict[str, tuple] = {}
 
-        def search(entities: Iterable, conditional: bool, includes: tuple) -> None:
+        def search(entities: Iterable, conditional: bool, given: set) -> None:
             for entity in entities:
-                if isinstance(entity, ResetLaunchConfigurations):
-                    return  # what follows no longer sees the arguments of the top
+                depends = conditional or entity.condition is not None
                 if isinstance(entity, DeclareLaunchArgument) and entity.name not in found:
-                    entity.is_conditional = conditional or entity.condition is not None
-                    found[entity.name] = (entity, includes)
-                inner = includes
-                if isinstance(entity, IncludeLaunchDescription):
-                    inner = (*includes, entity)
-                search(entity.describe_sub_entities(), conditional, inner)
-                for _, sub_entities in entity.describe_conditional_sub_entities():
-                    search(sub_entities, True, inner)
+                    entity.is_conditional = depends
+                    found[entity.name] = (entity, given)
+                inner = given
+                if isinstance(entity, IncludeLaunchDescription) and not entity.defers:
+                    inner = given | {name for name, _ in entity.launch_arguments}
+                search(entity.describe_sub_entities(), depends or entity.defers, inner)
 
-        search(self.entities, False, ())
+        search(self.entities, False, set())
         return list(found.values())
-
-
-class LaunchIntrospector:
-    """A launch description as an indented outline (`ros2 launch --print`)."""
-
-    def format_launch_description(self, launch_description) -> str:
-        outline = self._outline(launch_description.entities, depth=1)
-        return '\n'.join([f'{launch_description}', *outline])
-
-    def _outline(self, entities: Iterable, depth: int) -> list[str]:
-        lines = []
-        for entity in entities:
-            lines.append('    ' * depth + entity.describe())
-            lines += self._outline(entity.describe_sub_entities(), depth + 1)
-            for reason, sub_entities in entity.describe_conditional_sub_entities():
-                lines.append('    ' * (depth + 1) + f'[{reason}]')
-                lines += self._outline(sub_entities, depth + 2)
-        return lines

@@ -9,41 +9,28 @@ from importlib.util import module_from_spec, spec_from_loader
 from . import logging
 from ._subset import outside
 from .launch_context import LaunchContext
-from .utilities import (
-    SomeSubstitutionsType,
-    describe,
-    normalize,
-    perform,
-)
+from .utilities import describe, normalize, perform
 
 
-class InvalidPythonLaunchFileError(Exception):
-    """The file has no generate_launch_description()."""
-
-
-def get_launch_description_from_python_launch_file(python_launch_file_path: str):
+def get_launch_description_from_python_launch_file(path: str):
     """What the file's generate_launch_description() returns."""
-    loader = SourceFileLoader('python_launch_file', python_launch_file_path)
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"launch file '{path}' does not exist")
+    if not path.endswith('.py'):
+        raise ValueError(outside(f"the form of launch file '{path}' (not .py)"))
+    loader = SourceFileLoader('python_launch_file', path)
     module = module_from_spec(spec_from_loader(loader.name, loader))
     loader.exec_module(module)
     if not hasattr(module, 'generate_launch_description'):
-        raise InvalidPythonLaunchFileError(
-            f"launch file at '{python_launch_file_path}' does not contain the required function "
+        raise RuntimeError(
+            f"launch file at '{path}' does not contain the required function "
             "'generate_launch_description()'"
         )
     return module.generate_launch_description()
 
 
-def get_launch_description_from_any_launch_file(launch_file_path: str):
-    if not os.path.isfile(launch_file_path):
-        raise FileNotFoundError(f"launch file '{launch_file_path}' does not exist")
-    if not launch_file_path.endswith('.py'):
-        raise ValueError(outside(f"the form of launch file '{launch_file_path}' (not .py)"))
-    return get_launch_description_from_python_launch_file(launch_file_path)
-
-
 class LaunchDescriptionSource:
-    """A launch description and its location; subclasses load it from there."""
+    """A launch description and its location, from where it is loaded if it is not given."""
 
     def __init__(self, launch_description=None, location='<string>') -> None:
         self._launch_description = launch_description
@@ -58,7 +45,7 @@ class LaunchDescriptionSource:
         if self._expanded_location is None:
             self._expanded_location = perform(context, self._location)
         if self._launch_description is None:
-            self._launch_description = self._get_launch_description(self._expanded_location)
+            self._launch_description = self._load(self._expanded_location)
         return self._launch_description
 
     def try_get_launch_description_without_context(self):
@@ -66,28 +53,16 @@ class LaunchDescriptionSource:
         if self._launch_description is not None:
             return self._launch_description
         try:
-            location = perform(LaunchContext(), self._location)
-            return self._get_launch_description(location)
+            return self._load(perform(LaunchContext(), self._location))
         except Exception:  # whatever an included file raises: it may only lack its arguments
             logging.get_logger('launch').debug(traceback.format_exc())
             return None
 
-    def _get_launch_description(self, location: str):
-        raise RuntimeError(f'no launch description was given for {location!r}')
+    _load = staticmethod(get_launch_description_from_python_launch_file)
 
 
 class PythonLaunchDescriptionSource(LaunchDescriptionSource):
     """A launch file in Python."""
 
-    def __init__(self, launch_file_path: SomeSubstitutionsType) -> None:
+    def __init__(self, launch_file_path) -> None:
         super().__init__(None, launch_file_path)
-
-    def _get_launch_description(self, location: str):
-        return get_launch_description_from_python_launch_file(location)
-
-
-class AnyLaunchDescriptionSource(PythonLaunchDescriptionSource):
-    """A launch file; any form but Python is rejected."""
-
-    def _get_launch_description(self, location: str):
-        return get_launch_description_from_any_launch_file(location)

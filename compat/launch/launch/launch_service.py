@@ -7,12 +7,12 @@ import logging as python_logging
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from . import logging
 from .events import Event, IncludeLaunchDescription, Shutdown, TimerEvent
-from .execute_process import ExecuteLocal, QueueSettled
+from .execute_process import ExecuteProcess, QueueSettled
 from .launch_context import LaunchContext
 from .launch_description import LaunchDescription
 from .utilities import LaunchDescriptionEntity, to_entity_list
@@ -29,7 +29,7 @@ class LaunchService:
     """
 
     def __init__(self, *, argv=None, noninteractive=False, debug=False) -> None:
-        logging.launch_config.level = python_logging.DEBUG if debug else python_logging.INFO
+        logging.launch_config.set_level(python_logging.DEBUG if debug else python_logging.INFO)
         self._debug = debug
         self._logger = logging.get_logger('launch')
         self.context = LaunchContext(argv=argv, noninteractive=noninteractive)
@@ -49,17 +49,11 @@ class LaunchService:
     def include_launch_description(self, launch_description: LaunchDescription) -> None:
         self.emit_event(IncludeLaunchDescription(launch_description))
 
-    def shutdown(self, force_sync: bool = False) -> 'Coroutine | None':
-        """End the launch; nothing if it is not running.
-
-        In the loop's own thread the result is to be awaited, unless `force_sync`.
-        """
+    def shutdown(self) -> None:
+        """End the launch; nothing if it is not running."""
         with self._lock:
-            if self._loop is None:
-                return None
-            self._shutdown('LaunchService.shutdown() called')
-        in_loop = threading.current_thread() is threading.main_thread()
-        return asyncio.sleep(0) if in_loop and not force_sync else None
+            if self._loop is not None:
+                self._shutdown('LaunchService.shutdown() called')
 
     def _shutdown(self, reason: str, due_to_sigint: bool = False) -> None:
         if not self._shutting_down:
@@ -187,14 +181,12 @@ class LaunchService:
         return True
 
     def _pending(self) -> list[asyncio.Future]:
-        return [future for _, future in self._active] + self.context._completion_futures
+        return [future for _, future in self._active]
 
     def _raise_failures(self) -> None:
         """Drop what is done, then raise the first failure among it."""
         done = [future for future in self._pending() if future.done()]
         self._active = [pair for pair in self._active if not pair[1].done()]
-        futures = self.context._completion_futures
-        self.context._completion_futures = [one for one in futures if not one.done()]
         failures = [
             future.exception() for future in done if not future.cancelled() and future.exception()
         ]
@@ -247,8 +239,8 @@ class LaunchService:
         for sub_entity in sub_entities or ():
             self._visit(sub_entity)
 
-    def _processes(self) -> list[ExecuteLocal]:
-        return [entity for entity, _ in self._active if isinstance(entity, ExecuteLocal)]
+    def _processes(self) -> list[ExecuteProcess]:
+        return [entity for entity, _ in self._active if isinstance(entity, ExecuteProcess)]
 
     async def _leave_no_process(self) -> None:
         """Kill what a cancelled run left; after an orderly end there is nothing."""

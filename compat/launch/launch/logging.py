@@ -40,19 +40,14 @@ class LaunchConfig:
 
     def __init__(self) -> None:
         self._log_dir: str | None = None
-        self._level = logging.INFO
+        self.level = logging.INFO
         self._loggers: dict[str, logging.Logger] = {}
         self._file: logging.Handler | None = None
         self._screen = _ScreenHandler()
         self._screen.setFormatter(_Formatter())
 
-    @property
-    def level(self) -> int:
-        return self._level
-
-    @level.setter
-    def level(self, level: int) -> None:
-        self._level = level
+    def set_level(self, level: int) -> None:
+        self.level = level
         for logger in self._loggers.values():
             logger.setLevel(level)
 
@@ -82,7 +77,7 @@ class LaunchConfig:
         logger = logging.getLogger(name)
         if name not in self._loggers:
             logger.propagate = False
-            logger.setLevel(self._level)
+            logger.setLevel(self.level)
             self._loggers[name] = logger
         if screen:
             logger.addHandler(self._screen)
@@ -97,7 +92,7 @@ class LaunchConfig:
             self._file.close()
         self._loggers.clear()
         self._file = self._log_dir = None
-        self.level = logging.INFO
+        self.set_level(logging.INFO)
 
 
 launch_config = LaunchConfig()

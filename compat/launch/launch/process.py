@@ -1,12 +1,10 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""One run of an operating system process: its pipes or terminal, its signals, its end."""
+"""One run of an operating system process: its pipes, its signals, its end."""
 
 import asyncio
 import codecs
-import os
 import signal
 from collections.abc import Callable
-from typing import Any
 
 from .events.process import ProcessIO, ProcessStarted
 
@@ -36,7 +34,7 @@ class _Lines:
 
 
 class Process(asyncio.SubprocessProtocol):
-    """One run of the process that `details` describe (see ExecuteLocal.process_details).
+    """One run of the process that `details` describe (see ExecuteProcess.process_details).
 
     `loggers` are those of stdout and stderr, `timeouts` the seconds until SIGTERM and SIGKILL.
     """
@@ -49,8 +47,6 @@ class Process(asyncio.SubprocessProtocol):
         self._transport: asyncio.SubprocessTransport | None = None
         self.exited = context.asyncio_loop.create_future()
         self._drained = context.asyncio_loop.create_future()
-        self._terminals: list[asyncio.ReadTransport] = []
-        self._open_terminals = 0
         self._escalation: asyncio.Task | None = None
         self._lines = {fd: _Lines(self._logs_to(one)) for fd, one in enumerate(loggers, start=1)}
 
@@ -62,41 +58,18 @@ class Process(asyncio.SubprocessProtocol):
     def is_running(self) -> bool:
         return self._transport is not None and not self.exited.done()
 
-    async def start(self, shell: bool, emulate_tty: bool) -> None:
-        loop = self._context.asyncio_loop
-        options: dict[str, Any] = {'cwd': self._details['cwd'], 'env': self._details['env']}
-        slaves = []
-        if emulate_tty:
-            for fd, stream in ((1, 'stdout'), (2, 'stderr')):
-                master, slave = os.openpty()
-                slaves.append(slave)
-                options[stream] = slave
-                terminal, _ = await loop.connect_read_pipe(
-                    lambda fd=fd: _TerminalReader(self, fd), os.fdopen(master, 'rb', buffering=0)
-                )
-                self._terminals.append(terminal)
-                self._open_terminals += 1
-        cmd = self._details['cmd']
-        try:
-            if shell:
-                await loop.subprocess_shell(lambda: self, ' '.join(cmd), **options)
-            else:
-                await loop.subprocess_exec(lambda: self, *cmd, **options)
-        except BaseException:
-            for terminal in self._terminals:
-                terminal.close()
-            raise
-        finally:
-            for slave in slaves:
-                os.close(slave)
+    async def start(self) -> None:
+        details = self._details
+        await self._context.asyncio_loop.subprocess_exec(
+            lambda: self, *details['cmd'], cwd=details['cwd'], env=details['env']
+        )
 
     async def wait(self) -> int:
         """The return code, once the output is complete too."""
         await self.exited
         await asyncio.wait([self._drained], timeout=_DRAIN_TIMEOUT)
         returncode = self._transport.get_returncode()
-        for transport in (self._transport, *self._terminals):
-            transport.close()
+        self._transport.close()
         for lines in self._lines.values():
             lines.finish()
         return returncode
@@ -138,30 +111,8 @@ class Process(asyncio.SubprocessProtocol):
         self._lines[fd].feed(data)
         self._context.emit_event_sync(ProcessIO(text=data, fd=fd, **self._details))
 
-    def terminal_closed(self) -> None:
-        self._open_terminals -= 1
-        self._finish_drain()
-
     def process_exited(self) -> None:
         self.exited.set_result(None)
 
     def connection_lost(self, exc) -> None:
-        self._finish_drain()
-
-    def _finish_drain(self) -> None:
-        if self._open_terminals == 0 and self.exited.done() and not self._drained.done():
-            self._drained.set_result(None)
-
-
-class _TerminalReader(asyncio.Protocol):
-    """Reads the master side of a pseudo terminal, which closes by a read error."""
-
-    def __init__(self, process: Process, fd: int) -> None:
-        self._process = process
-        self._fd = fd
-
-    def data_received(self, data: bytes) -> None:
-        self._process.pipe_data_received(self._fd, data)
-
-    def connection_lost(self, exc) -> None:
-        self._process.terminal_closed()
+        self._drained.set_result(None)

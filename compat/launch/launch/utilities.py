@@ -3,7 +3,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 import yaml
 
@@ -40,15 +40,12 @@ class TextSubstitution(Substitution):
 class LaunchDescriptionEntity:
     """A part of a launch description."""
 
-    def describe(self) -> str:
-        return f'{type(self).__name__}()'
+    condition = None
+    #: Whether what it contains depends on an event, or on what is known only while launching.
+    defers = False
 
     def describe_sub_entities(self) -> list['LaunchDescriptionEntity']:
-        """Entities that a visit always yields."""
-        return []
-
-    def describe_conditional_sub_entities(self) -> list:
-        """(reason, entities) pairs that a visit yields only under a condition."""
+        """The entities in it that are known without launching."""
         return []
 
     def visit(self, context) -> 'list[LaunchDescriptionEntity] | None':
@@ -56,12 +53,6 @@ class LaunchDescriptionEntity:
 
     def get_asyncio_future(self):
         """A future that is done when this entity's work is done, or None."""
-
-
-SomeSubstitutionsType = Union[str, Path, Substitution, Iterable[str | Path | Substitution]]
-SomeSubstitutionsType_types_tuple = (str, Path, Substitution, Iterable)
-SomeEntitiesType = Union[LaunchDescriptionEntity, Iterable[LaunchDescriptionEntity]]
-SomeEntitiesType_types_tuple = (LaunchDescriptionEntity, Iterable)
 
 
 def normalize(subs: Any) -> 'list[Substitution] | None':
@@ -78,53 +69,30 @@ def normalize(subs: Any) -> 'list[Substitution] | None':
 
 
 def perform(context, subs: Iterable[Substitution]) -> str:
-    return ''.join(context.perform_substitution(sub) for sub in subs)
+    return ''.join(sub.perform(context) for sub in subs)
 
 
 def describe(subs: Iterable[Substitution]) -> str:
     return ' + '.join(sub.describe() for sub in subs)
 
 
-def normalize_typed(value: Any, data_type: type) -> Any:
-    """A value of the type as it is; text and substitutions as a list of substitutions."""
+def perform_typed(context, value: Any, data_type: type) -> Any:
+    """A value of the type as it is, text and substitutions read as YAML; else ValueError."""
+    if not isinstance(value, (bool, int, float)):
+        value = yaml.safe_load(perform(context, normalize(value)))
     if data_type is float and type(value) is int:
         return float(value)
-    if isinstance(value, (bool, int, float)):
-        if not isinstance(value, data_type):
-            raise TypeError(f'expected {data_type.__name__} or a substitution, got {value!r}')
-        return value
-    return normalize(value)
-
-
-def perform_typed(context, value: Any, data_type: type) -> Any:
-    """The value as `data_type`; text is read as a YAML scalar, else ValueError."""
-    if not isinstance(value, list):
-        return value
-    text = perform(context, value)
-    try:
-        read = yaml.safe_load(text)
-    except yaml.YAMLError:
-        read = None
-    if data_type is float and type(read) is int:
-        return float(read)
-    if type(read) is not data_type:
-        raise ValueError(f"failed to read '{text}' as {data_type.__name__}")
-    return read
+    if type(value) is not data_type:
+        raise ValueError(f'expected {data_type.__name__}, got {value!r}')
+    return value
 
 
 def to_entity_list(entities: Any) -> list[LaunchDescriptionEntity]:
     """One entity, several or None as a list; anything else is a TypeError."""
     if entities is None or isinstance(entities, LaunchDescriptionEntity):
         entities = [entities]
-    if not isinstance(entities, Iterable):
-        raise TypeError(f'expected a LaunchDescriptionEntity or several, got {entities!r}')
     found = [entity for entity in entities if entity is not None]
     for entity in found:
         if not isinstance(entity, LaunchDescriptionEntity):
             raise TypeError(f'expected a LaunchDescriptionEntity, got {entity!r}')
     return found
-
-
-# The names of the real package, for actions and substitutions of users.
-normalize_to_list_of_substitutions, perform_substitutions = normalize, perform
-describe_substitutions = describe

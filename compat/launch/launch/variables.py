@@ -1,24 +1,15 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Actions on launch configurations and environment variables, and their scopes."""
 
-import os
-
 from . import logging
 from .action import Action
-from .utilities import (
-    LaunchDescriptionEntity,
-    SomeSubstitutionsType,
-    normalize,
-    normalize_typed,
-    perform,
-    perform_typed,
-)
+from .utilities import LaunchDescriptionEntity, normalize, perform
 
 
 class SetLaunchConfiguration(Action):
     _variables = 'launch_configurations'
 
-    def __init__(self, name: SomeSubstitutionsType, value: SomeSubstitutionsType, **kwargs) -> None:
+    def __init__(self, name, value, **kwargs) -> None:
         super().__init__(**kwargs)
         self.name = normalize(name)
         self.value = normalize(value)
@@ -30,42 +21,6 @@ class SetLaunchConfiguration(Action):
 
 class SetEnvironmentVariable(SetLaunchConfiguration):
     _variables = 'environment'
-
-
-class UnsetLaunchConfiguration(Action):
-    """Unsetting what is not set is no error."""
-
-    _variables = 'launch_configurations'
-
-    def __init__(self, name: SomeSubstitutionsType, **kwargs) -> None:
-        super().__init__(**kwargs)
-        self.name = normalize(name)
-
-    def execute(self, context) -> None:
-        getattr(context, self._variables).pop(perform(context, self.name), None)
-
-
-class UnsetEnvironmentVariable(UnsetLaunchConfiguration):
-    _variables = 'environment'
-
-
-class AppendEnvironmentVariable(SetEnvironmentVariable):
-    """Appends (or prepends) to a value that is there, with a separator between; else sets."""
-
-    def __init__(self, name, value, prepend=False, separator=os.pathsep, **kwargs) -> None:
-        super().__init__(name, value, **kwargs)
-        self.prepend = normalize_typed(prepend, bool)
-        self.separator = normalize(separator)
-
-    def execute(self, context) -> None:
-        name = perform(context, self.name)
-        present = context.environment.get(name)
-        super().execute(context)
-        if present is not None:
-            parts = [present, context.environment[name]]
-            if perform_typed(context, self.prepend, bool):
-                parts.reverse()
-            context.environment[name] = perform(context, self.separator).join(parts)
 
 
 class DeclareLaunchArgument(Action):
@@ -83,8 +38,6 @@ class DeclareLaunchArgument(Action):
             self.description = f'One of: {choices}'
             if description is not None:
                 self.description = f'{description.rstrip(".")}. Valid choices are: {choices}'
-            if not choices:
-                raise self._error('Provided choices arg is empty. Use None to ignore it.')
             if isinstance(default_value, str) and default_value not in choices:
                 raise self._error(
                     f'Provided default_value "{default_value}" is not in provided choices '
@@ -114,45 +67,24 @@ class DeclareLaunchArgument(Action):
             )
 
 
-class _Scope(Action):
-    """Saves launch configurations and environment, or restores them."""
-
-    def __init__(self, method: str) -> None:
-        super().__init__()
-        self._method = method
-
+class _EndOfScope(Action):
     def execute(self, context) -> None:
-        getattr(context, self._method)()
-
-
-class ResetLaunchConfigurations(Action):
-    """Forgets the launch configurations, and restores the environment of the launch's start."""
-
-    def execute(self, context) -> None:
-        context.launch_configurations.clear()
-        context._reset_environment()
+        context.pop_scope()
 
 
 class GroupAction(Action):
-    """With `scoped`, launch configurations and environment are as before when it ends.
+    """With `scoped`, launch configurations and environment are as before when it ends."""
 
-    `forwarding=False` starts it with none but `launch_configurations`.
-    """
-
-    def __init__(
-        self, actions, *, scoped=True, forwarding=True, launch_configurations=None, **kwargs
-    ) -> None:
+    def __init__(self, actions, *, scoped=True, **kwargs) -> None:
         super().__init__(**kwargs)
-        given = (launch_configurations or {}).items()
-        content = [*(SetLaunchConfiguration(name, value) for name, value in given), *actions]
-        if scoped and not forwarding:
-            content.insert(0, ResetLaunchConfigurations())
-        if scoped:
-            content = [_Scope('_push_scope'), *content, _Scope('_pop_scope')]
-        self._content = content
+        self._actions = list(actions)
+        self._scoped = scoped
 
-    def get_sub_entities(self) -> list[LaunchDescriptionEntity]:
-        return self._content
+    def describe_sub_entities(self) -> list[LaunchDescriptionEntity]:
+        return self._actions
 
     def execute(self, context) -> list[LaunchDescriptionEntity]:
-        return self._content
+        if not self._scoped:
+            return self._actions
+        context.push_scope()
+        return [*self._actions, _EndOfScope()]

@@ -5,10 +5,6 @@ import sys
 
 from launch._subset import refuse_unknown_names
 
-from . import actions, event_handlers, events, parameter_descriptions, substitutions
-from .events import lifecycle
+from . import actions, parameter_descriptions, substitutions
 
-refuse_unknown_names(
-    *(sys.modules[__name__], actions, event_handlers, events, lifecycle),
-    *(parameter_descriptions, substitutions),
-)
+refuse_unknown_names(sys.modules[__name__], actions, parameter_descriptions, substitutions)

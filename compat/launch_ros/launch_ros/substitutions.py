@@ -5,14 +5,7 @@ import os
 import shutil
 
 from ament_index_python.packages import get_package_prefix, get_package_share_directory
-from launch.utilities import (
-    SomeSubstitutionsType,
-    Substitution,
-    SubstitutionFailure,
-    describe,
-    normalize,
-    perform,
-)
+from launch.utilities import Substitution, SubstitutionFailure, describe, normalize, perform
 
 
 class FindPackagePrefix(Substitution):
@@ -20,7 +13,7 @@ class FindPackagePrefix(Substitution):
 
     _find = staticmethod(get_package_prefix)
 
-    def __init__(self, package: SomeSubstitutionsType) -> None:
+    def __init__(self, package) -> None:
         self.package = normalize(package)
 
     def describe(self) -> str:
@@ -39,22 +32,13 @@ class FindPackageShare(FindPackagePrefix):
 class ExecutableInPackage(FindPackagePrefix):
     """An executable in <prefix>/lib/<package>."""
 
-    def __init__(self, executable: SomeSubstitutionsType, package: SomeSubstitutionsType) -> None:
+    def __init__(self, executable, package) -> None:
         super().__init__(package)
         self.executable = normalize(executable)
 
-    def describe(self) -> str:
-        package, executable = map(describe, (self.package, self.executable))
-        return f'ExecInPkg(pkg={package}, exec={executable})'
-
     def perform(self, context) -> str:
         executable = perform(context, self.executable)
-        package = perform(context, self.package)
-        libexec = os.path.join(super().perform(context), 'lib', package)
-        if not os.path.exists(libexec):
-            raise SubstitutionFailure(
-                f"package '{package}' has no executables: '{libexec}' does not exist"
-            )
+        libexec = os.path.join(super().perform(context), 'lib', perform(context, self.package))
         found = shutil.which(executable, path=libexec)
         if found is None:
             raise SubstitutionFailure(f"executable '{executable}' not found in '{libexec}'")

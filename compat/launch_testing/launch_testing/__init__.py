@@ -7,6 +7,6 @@ import sys
 from launch._subset import refuse_unknown_names
 
 from . import actions, asserts, markers, util
-from .markers import parametrize, post_shutdown_test, ready_to_test_action_timeout
+from .markers import post_shutdown_test, ready_to_test_action_timeout
 
 refuse_unknown_names(sys.modules[__name__], actions, asserts, markers, util)

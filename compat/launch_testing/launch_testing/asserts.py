@@ -2,37 +2,24 @@
 """Assertions on the output of processes and on their exit codes."""
 
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any, Union
 
 from .util import resolveProcesses
 
 ExpectedOutput = Union[str, re.Pattern, Iterable[str | re.Pattern]]
 
-EXIT_OK = 0
-# As a shell reports them: a process ended by signal N itself has the return code -N.
-EXIT_SIGINT, EXIT_SIGQUIT, EXIT_SIGKILL, EXIT_SIGSEGV = 130, 131, 137, 139
-
 _ANSI_ESCAPE = re.compile(r'\x1b\[[0-9;]*[A-Za-z]')
 
 
 def assertExitCodes(
-    proc_info,
-    allowable_exit_codes=(EXIT_OK,),
-    process=None,
-    cmd_args=None,
-    *,
-    strict_proc_matching=True,
+    proc_info, allowable_exit_codes=(0,), process=None, cmd_args=None, **options
 ) -> None:
-    """Of all processes, or of those that resolveProcesses finds."""
-    allowed = list(allowable_exit_codes)
-    for found in resolveProcesses(
-        proc_info, process=process, cmd_args=cmd_args, strict_proc_matching=strict_proc_matching
-    ):
+    """Of all processes, or of those that resolveProcesses finds, which takes the options."""
+    for found in resolveProcesses(proc_info, process=process, cmd_args=cmd_args, **options):
         info = proc_info[found]
         returncode = getattr(info, 'returncode', None)
-        if returncode not in allowed:
+        if returncode not in allowable_exit_codes:
             raise AssertionError(f'Proc {info.process_name} exited with code {returncode}')
 
 
@@ -50,18 +37,10 @@ def _contains(text: str, expected: ExpectedOutput) -> bool:
 
 
 def assertInStream(
-    proc_output,
-    expected_output,
-    process,
-    cmd_args=None,
-    *,
-    strict_proc_matching=True,
-    stream='stderr',
+    proc_output, expected_output, process, cmd_args=None, *, stream='stderr', **options
 ) -> None:
     """One of the processes that resolveProcesses finds has written the output."""
-    found = resolveProcesses(
-        proc_output, process=process, cmd_args=cmd_args, strict_proc_matching=strict_proc_matching
-    )
+    found = resolveProcesses(proc_output, process=process, cmd_args=cmd_args, **options)
     for one in found:
         pieces = [io.text for io in proc_output[one] if getattr(io, f'from_{stream}')]
         text = b''.join(pieces).decode(errors='replace').replace('\r\n', '\n')
@@ -81,24 +60,3 @@ def assertInStdout(*args: Any, **kwargs: Any) -> None:
 def assertInStderr(*args: Any, **kwargs: Any) -> None:
     """assertInStream on stderr."""
     assertInStream(*args, stream='stderr', **kwargs)
-
-
-class SequentialTextChecker:
-    """Each text must come after the one before."""
-
-    def __init__(self, text: str) -> None:
-        self._rest = text
-
-    def assertInStdout(self, msg: str) -> None:
-        _, found, rest = self._rest.partition(msg)
-        if not found:
-            raise AssertionError(f"'{msg}' not found after the previous match in:\n{self._rest}")
-        self._rest = rest
-
-
-@contextmanager
-def assertSequentialStdout(proc_output, process, cmd_args=None) -> Iterator[SequentialTextChecker]:
-    """A checker of all that one process has written."""
-    found = resolveProcesses(proc_output, process=process, cmd_args=cmd_args)[0]
-    pieces = [io.text for io in proc_output[found]]
-    yield SequentialTextChecker(b''.join(pieces).decode(errors='replace'))

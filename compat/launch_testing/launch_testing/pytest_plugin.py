@@ -43,26 +43,22 @@ class LaunchTestItem(pytest.Item):
 
     def runtest(self) -> None:
         # Here: every pytest loads this plugin, and few of them run a launch.
-        from .runner import LaunchDied, load_runs
+        from .runner import LaunchDied, LaunchRun
 
-        words = [word for group in self.config.getoption('--launch-args') for word in group]
-        runs = load_runs(self._module, self.name)
+        run = LaunchRun(self._module)
         failures: list[tuple[str, str]] = []
-        skips: list[str] = []
-        for run in runs:
-            try:
-                results = run.run(words, debug=self.config.getoption('verbose') > 0)
-            except unittest.SkipTest as skip:
-                skips.append(str(skip))
-            except LaunchDied as death:
-                failures += [(run.label(case), str(death)) for case in run.cases() or [None]]
-            else:
-                for result in results:
-                    failures += [(run.label(case), text) for case, text in _failed(result)]
+        try:
+            results = run.run(debug=self.config.getoption('verbose') > 0)
+        except unittest.SkipTest as skip:
+            pytest.skip(str(skip))
+        except LaunchDied as death:
+            names = [case.id() for case in run.cases()] or [self.name]
+            failures = [(name, str(death)) for name in names]
+        else:
+            for result in results:
+                failures += [(case.id(), text) for case, text in _failed(result)]
         if failures:
             raise LaunchTestFailure(failures)
-        if len(skips) == len(runs):
-            pytest.skip('; '.join(skips))
 
     def repr_failure(self, excinfo, style=None):
         if isinstance(excinfo.value, LaunchTestFailure):
@@ -110,16 +106,6 @@ def pytest_pycollect_makemodule(module_path: Path, parent):
     for mark in marks:
         collector.add_marker(getattr(pytest.mark, mark.name).with_args(*mark.args, **mark.kwargs))
     return collector
-
-
-def pytest_addoption(parser) -> None:
-    parser.addoption(
-        '--launch-args',
-        action='append',
-        nargs='*',
-        default=[],
-        help="arguments of launch tests, as '<name>:=<value>'",
-    )
 
 
 def pytest_configure(config) -> None:

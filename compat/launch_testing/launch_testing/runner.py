@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
-from launch.actions import IncludeLaunchDescription, RegisterEventHandler
+from launch.actions import RegisterEventHandler
 from launch.event_handlers import OnProcessExit, OnProcessIO, OnProcessStart
 from launch.events.process import ProcessExited
 
-from launch import LaunchDescription, LaunchDescriptionSource, LaunchService
+from launch import LaunchDescription, LaunchService
 
 from .actions import ReadyToTest
 from .handlers import IoHandler, ProcInfoHandler
@@ -47,28 +47,15 @@ class _PhaseLoader(unittest.TestLoader):
 class LaunchRun:
     """One launch with the tests during it and after it."""
 
-    def __init__(self, module, name, description, param_args) -> None:
-        self._name = name
-        self._description = description
-        self._param_args = param_args
+    def __init__(self, module: ModuleType) -> None:
+        self._description = module.generate_test_description
         self._active_tests = _PhaseLoader(False).loadTestsFromModule(module)
         self._post_shutdown_tests = _PhaseLoader(True).loadTestsFromModule(module)
-        taken = set(inspect.signature(inspect.unwrap(description)).parameters)
-        if taken != set(param_args):
-            raise Exception(
-                f'generate_test_description takes {sorted(taken)}, but is parametrized with '
-                f'{sorted(param_args)}'
-            )
-
-    def label(self, case: 'unittest.TestCase | None' = None) -> str:
-        name = self._name if case is None else case.id()
-        values = ', '.join(map(str, self._param_args.values()))
-        return f'{name}[{values}]' if self._param_args else name
 
     def cases(self) -> list[unittest.TestCase]:
         return [*_cases(self._active_tests), *_cases(self._post_shutdown_tests)]
 
-    def run(self, words: Iterable[str] = (), debug: bool = False) -> list[unittest.TestResult]:
+    def run(self, debug: bool = False) -> list[unittest.TestResult]:
         """Launch, test, shut down, test again; the results of both phases.
 
         Raises LaunchDied, or unittest.SkipTest if the description was skipped.
@@ -77,7 +64,6 @@ class LaunchRun:
         proc_info, proc_output = ProcInfoHandler(), IoHandler()
         ready, finished = threading.Event(), threading.Event()
         results: list[unittest.TestResult] = []
-        arguments = _parse_launch_arguments(words)
         described = self._description()
         description, given = described if isinstance(described, tuple) else (described, {})
         action = next(_ready_actions(description.entities), None)
@@ -87,14 +73,9 @@ class LaunchRun:
                 'a LaunchDescription containing a ReadyToTest action'
             )
         action.callbacks.append(ready.set)
-        attributes = {
-            'test_args': arguments,
-            'proc_info': proc_info,
-            'proc_output': proc_output,
-        }
-        _bind(self._post_shutdown_tests, attributes, given | self._param_args)
-        attributes = attributes | {'launch_service': service}
-        _bind(self._active_tests, attributes, given | self._param_args)
+        attributes = {'proc_info': proc_info, 'proc_output': proc_output}
+        _bind(self._post_shutdown_tests, attributes, given)
+        _bind(self._active_tests, attributes | {'launch_service': service}, given)
         timeout = getattr(
             self._description, '__ready_to_test_action_timeout__', _DEFAULT_READY_TIMEOUT
         )
@@ -107,12 +88,10 @@ class LaunchRun:
             finally:
                 service.shutdown()
 
-        source = LaunchDescriptionSource(launch_description=description)
-        included = IncludeLaunchDescription(source, launch_arguments=arguments.items())
         recorders = _recorders(proc_info, proc_output)
-        service.include_launch_description(LaunchDescription([*recorders, included]))
+        service.include_launch_description(LaunchDescription([*recorders, description]))
         threading.Thread(target=run_active_tests, name='test_runner_thread', daemon=True).start()
-        service.run(shutdown_when_idle=not hasattr(self._description, '__keep_alive__'))
+        service.run()
         if not finished.is_set():
             why = (
                 'Launch stopped before the active tests finished.'
@@ -123,32 +102,11 @@ class LaunchRun:
         return [*results, _run_suite(self._post_shutdown_tests)]
 
 
-def load_runs(module: ModuleType, name: str) -> list[LaunchRun]:
-    """One run, or one for each set of parameters."""
-    function = module.generate_test_description
-    rows = function() if hasattr(function, '__parametrized__') else [(function, {})]
-    return [LaunchRun(module, name, description, arguments) for description, arguments in rows]
-
-
-def _parse_launch_arguments(words: Iterable[str]) -> dict[str, str]:
-    parsed = {}
-    for word in words:
-        name, separator, value = word.partition(':=')
-        if not name or not separator or not value:
-            raise RuntimeError(
-                f"malformed launch argument '{word}', expected format '<name>:=<value>'"
-            )
-        parsed[name] = value
-    return parsed
-
-
 def _ready_actions(entities: Iterable[Any]) -> Iterator[ReadyToTest]:
     for entity in entities:
         if isinstance(entity, ReadyToTest):
             yield entity
         yield from _ready_actions(entity.describe_sub_entities())
-        for _, sub_entities in entity.describe_conditional_sub_entities():
-            yield from _ready_actions(sub_entities)
 
 
 def _cases(suite: Any) -> Iterator[unittest.TestCase]:
@@ -183,12 +141,8 @@ def _run_suite(suite: unittest.TestSuite) -> unittest.TestResult:
 
 
 def _recorders(proc_info: ProcInfoHandler, proc_output: IoHandler) -> list[RegisterEventHandler]:
-    def on_start(event: Any, context: Any) -> None:
-        proc_info.append(event)
-        proc_output.track(event)
-
     handlers = (
-        OnProcessStart(on_start=on_start),
+        OnProcessStart(on_start=lambda event, context: proc_info.append(event)),
         OnProcessExit(on_exit=lambda event, context: proc_info.append(event)),
         OnProcessIO(on_stdout=proc_output.append, on_stderr=proc_output.append),
     )
@@ -199,7 +153,7 @@ def _last_words(proc_info: ProcInfoHandler, proc_output: IoHandler) -> str:
     lines = []
     for event in proc_info:
         if isinstance(event, ProcessExited) and event.returncode != 0:
-            output = b''.join(io.text for io in proc_output[event.action])
+            output = b''.join(io.text for io in proc_output if io.action is event.action)
             lines.append(f"Process '{event.process_name}' exited with {event.returncode}")
             lines.append(f"##### '{event.process_name}' output #####")
             lines.append(output.decode(errors='replace'))

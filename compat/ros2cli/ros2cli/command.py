@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import sys
+import math
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
@@ -30,66 +30,28 @@ def flag(*names: str, help: str, **options: object) -> Callable:
     return arg(*names, action='store_true', help=help, **options)
 
 
-def one_of(*arguments: Callable) -> Callable:
-    """Arguments of which at most one may be given."""
+def positive(kind: Callable) -> Callable:
+    """The argparse type of positive numbers; `kind` is int or float."""
 
-    def add(parser: argparse.ArgumentParser) -> None:
-        group = parser.add_mutually_exclusive_group()
-        for add_one in arguments:
-            add_one(group)
-
-    return add
-
-
-def hidden(what: str) -> Callable:
-    """The `--include-hidden-<what>` flag, also taken before the verb."""
-    return flag(
-        f'--include-hidden-{what}',
-        dest='include_hidden',
-        default=argparse.SUPPRESS,
-        help=f'consider hidden {what} as well',
-    )
-
-
-def values(name: str, example: str) -> Callable:
-    """A positional YAML value, or `--stdin` in its place; read it with `given_values`."""
-    return one_of(
-        arg(name, nargs='?', default='{}', help=f"YAML, such as '{example}' (default: {{}})"),
-        flag('--stdin', help='read the values from standard input'),
-    )
-
-
-def given_values(args: argparse.Namespace, name: str) -> str:
-    """Return the YAML text that was given."""
-    return sys.stdin.read() if args.stdin else getattr(args, name)
-
-
-def _number(kind: Callable, accepts: Callable[[object], bool], text: str) -> Callable:
     def convert(word: str) -> object:
         try:
             value = kind(word)
         except ValueError:
-            value = None
-        if value is None or not accepts(value):
-            raise argparse.ArgumentTypeError(f"value must be a {text}, not '{word}'")
+            value = 0
+        if not 0 < value < math.inf:
+            raise argparse.ArgumentTypeError(f"value must be a positive number, not '{word}'")
         return value
 
     return convert
 
-
-positive_int = _number(int, lambda value: value > 0, 'positive integer')
-nonnegative_int = _number(int, lambda value: value >= 0, 'non-negative integer')
-positive_float = _number(float, lambda value: 0.0 < value < float('inf'), 'positive number')
 
 #: Arguments of the verbs that query the ROS graph.
 NODE = (
     arg(
         '--spin-time',
         type=float,
-        help='seconds to wait for discovery (default: until the graph is stable, at most 1; '
-        'for a named thing until it is found, at most 3)',
+        help='seconds to wait for discovery (default: until the graph is stable, at most 3)',
     ),
-    flag('-s', '--use-sim-time', help='enable ROS simulation time'),
     flag('--no-daemon', help='accepted; the stand-in has no daemon'),
 )
 
@@ -103,8 +65,6 @@ class VerbCommand:
 
     #: The verbs of the real command that the stand-in leaves out.
     NOT_HERE: tuple[str, ...] = ()
-    #: The things that `--include-hidden-<things>` before the verb applies to.
-    HIDDEN: str | None = None
     _verbs: ClassVar[dict[str, tuple[Callable, tuple]]]
 
     def __init_subclass__(cls) -> None:
@@ -120,9 +80,6 @@ class VerbCommand:
 
     def add_arguments(self, parser: argparse.ArgumentParser, cli_name: str) -> None:
         self._parser = parser
-        parser.set_defaults(include_hidden=False)
-        if self.HIDDEN is not None:
-            hidden(self.HIDDEN)(parser)
         subparsers = parser.add_subparsers(
             title='Commands',
             metavar=f'Call `{cli_name} <command> -h` for more detailed usage.',

@@ -68,66 +68,50 @@ def _value_type_name(value_type: object) -> str:
     return 'wstring' if isinstance(value_type, AbstractWString) else 'string'
 
 
-class Format:
-    """How values are shown: shortened to `length`, without arrays, without strings."""
+def plain(
+    value: object,
+    length: int | None = None,
+    no_arr: bool = False,
+    no_str: bool = False,
+    slot: object = None,
+) -> object:
+    """Return a message or a value in it as YAML knows it, fields in their order.
 
-    def __init__(
-        self, length: int | None = None, no_arr: bool = False, no_str: bool = False
-    ) -> None:
-        self.length = length
-        self.no_arr = no_arr
-        self.no_str = no_str
+    Texts and arrays are shortened to `length`, or only described with `no_str` and `no_arr`.
+    """
+    if isinstance(value, bytes):
+        value = ''.join(map(chr, value))
+    if isinstance(value, str):
+        if no_str:
+            return f'<string length: <{len(value)}>>'
+        return value if length is None or len(value) <= length else f'{value[:length]}...'
+    if isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, _SEQUENCES):
+        if no_arr and slot is not None:
+            return _described(value, slot)
+        items = [plain(item, length, no_arr, no_str) for item in value[:length]]
+        return items if len(items) == len(value) else [*items, '...']
+    return {
+        name: plain(item, length, no_arr, no_str, inner) for name, item, inner in _fields(value)
+    }
 
-    def _shortened(self, value: str, dots: str = '...') -> str:
-        if self.length is None or len(value) <= self.length:
-            return value
-        return value[: self.length] + dots
 
-    def _note(self, value: object, slot: object) -> str | None:
-        """The text for a value that is not shown."""
-        if isinstance(value, str):
-            return f'<string length: <{len(value)}>>' if self.no_str else None
-        if not self.no_arr or slot is None or not isinstance(value, _SEQUENCES):
-            return None
-        name = _value_type_name(slot.value_type)
-        if isinstance(slot, Array):
-            return f'<array type: {name}[{slot.size}]>'
-        bound = f'[{slot.maximum_size}]' if isinstance(slot, BoundedSequence) else ''
-        return f'<sequence type: {name}{bound}, length: {len(value)}>'
+def to_csv(value: object) -> str:
+    """Return all values in what `plain` returns, separated by commas."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return ','.join(map(to_csv, value)) if isinstance(value, list) else str(value)
 
-    def plain(self, value: object, slot: object = None) -> object:
-        """Return a message or a value in it as YAML knows it, fields in their order."""
-        note = self._note(value, slot)
-        if note is not None:
-            return note
-        if isinstance(value, bytes):
-            return self._shortened(''.join(map(chr, value)))
-        if isinstance(value, str):
-            return self._shortened(value)
-        if isinstance(value, (bool, int, float)):
-            return value
-        if isinstance(value, np.generic):
-            return value.item()
-        if isinstance(value, _SEQUENCES):
-            items = [self.plain(item) for item in value[: self.length]]
-            return items if len(items) == len(value) else [*items, '...']
-        return {name: self.plain(item, inner) for name, item, inner in _fields(value)}
 
-    def csv(self, value: object, slot: object = None) -> str:
-        """Return all the values of a message, nested ones too, separated by commas."""
-        note = self._note(value, slot)
-        if note is not None:
-            return note
-        if isinstance(value, bytes):
-            return str(self._shortened(value, b'...'))
-        if isinstance(value, str):
-            return self._shortened(value)
-        if isinstance(value, (bool, int, float, np.generic)):
-            return str(value)
-        if isinstance(value, _SEQUENCES):
-            items = [self.csv(item) for item in value[: self.length]]
-            return ','.join(items) + ('...' if len(items) < len(value) else '')
-        return ','.join(self.csv(item, inner) for _, item, inner in _fields(value))
+def _described(value: Sequence, slot: object) -> str:
+    name = _value_type_name(slot.value_type)
+    if isinstance(slot, Array):
+        return f'<array type: {name}[{slot.size}]>'
+    bound = f'[{slot.maximum_size}]' if isinstance(slot, BoundedSequence) else ''
+    return f'<sequence type: {name}{bound}, length: {len(value)}>'
 
 
 def _fields(message: object) -> list[tuple[str, object, object]]:
@@ -158,7 +142,7 @@ def to_yaml(value: object, *, flow_style: bool = False) -> str:
 
 
 def message_to_yaml(message: object) -> str:
-    return to_yaml(Format().plain(message))
+    return to_yaml(plain(message))
 
 
 def fill_message(

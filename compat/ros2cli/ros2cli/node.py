@@ -69,7 +69,6 @@ class DirectNode:
             node_name or f'{NODE_NAME_PREFIX}_{os.getpid()}',
             start_parameter_services=False,
             parameter_overrides=[
-                Parameter('use_sim_time', value=args.use_sim_time),
                 Parameter('start_type_description_service', value=False),
             ],
             automatically_declare_parameters_from_overrides=True,
@@ -246,10 +245,10 @@ class DirectNode:
             if name and (include_hidden or not name.startswith(HIDDEN_NODE_PREFIX))
         )
 
-    def require_node(self, args: argparse.Namespace, at_most: float | None = None) -> str:
-        """Wait for `args.node_name` and return its full name; RuntimeError if it is not there."""
-        name = absolute_name(args.node_name)
-        if not self.discover_until(lambda: name in self.node_names(args.include_hidden), at_most):
+    def require_node(self, name: str) -> str:
+        """Wait for a node and return its full name; RuntimeError if it is not there."""
+        name = absolute_name(name)
+        if not self.discover_until(lambda: name in self.node_names()):
             known = self.node_names()
             hint = suggest(name, known) if known else ' (there are no nodes)'
             raise RuntimeError(f"Node not found: '{name}'{hint}")
@@ -267,13 +266,9 @@ def split_name(name: str) -> tuple[str, str]:
     return own, namespace or '/'
 
 
-def visible(names_and_types: Names, include_hidden: bool = False) -> Names:
+def visible(names_and_types: Names) -> Names:
     """Return the names without those that have a part beginning with `_`."""
-    return [
-        (name, types)
-        for name, types in names_and_types
-        if include_hidden or not topic_or_service_is_hidden(name)
-    ]
+    return [pair for pair in names_and_types if not topic_or_service_is_hidden(pair[0])]
 
 
 def types_of(names_and_types: Names, name: str) -> list[str]:
@@ -282,10 +277,7 @@ def types_of(names_and_types: Names, name: str) -> list[str]:
 
 
 def print_names(args: argparse.Namespace, found: Names) -> None:
-    """The output of the list verbs, which have the arguments count and show_types."""
-    if args.count:
-        print(len(found))
-        return
+    """The output of the list verbs, which have the argument show_types."""
     for name, types in found:
         print(f'{name} [{", ".join(types)}]' if args.show_types else name)
 

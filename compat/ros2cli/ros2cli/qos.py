@@ -8,17 +8,15 @@ from collections.abc import Callable
 
 from rclpy.qos import (
     QoSDurabilityPolicy,
-    QoSHistoryPolicy,
     QoSPresetProfiles,
     QoSProfile,
     QoSReliabilityPolicy,
 )
 
-from ros2cli.command import arg, nonnegative_int
+from ros2cli.command import arg, positive
 from ros2cli.node import DirectNode
 
 _POLICIES = {
-    'history': QoSHistoryPolicy,
     'reliability': QoSReliabilityPolicy,
     'durability': QoSDurabilityPolicy,
 }
@@ -30,7 +28,7 @@ def qos_arguments(verb: str, default: str) -> list[Callable]:
     presets = QoSPresetProfiles.short_keys()
     return [
         arg('--qos-profile', choices=presets, default=default, help=text),
-        arg('--qos-depth', metavar='N', type=nonnegative_int, help='queue size'),
+        arg('--qos-depth', metavar='N', type=positive(int), help='queue size'),
         *(
             arg(f'--qos-{name}', choices=policy.short_keys(), help=f"replaces the profile's {name}")
             for name, policy in _POLICIES.items()

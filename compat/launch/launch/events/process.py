@@ -1,8 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The events of processes, and those that are meant for processes."""
-
-import signal
-from collections.abc import Callable
+"""The events of processes."""
 
 from . import Event
 
@@ -39,29 +36,3 @@ class ProcessIO(RunningProcessEvent):
         self.text = text
         self.from_stdout = fd == 1
         self.from_stderr = fd == 2
-
-
-class ProcessTargetedEvent(Event):
-    """Meant for the process actions that `process_matcher` accepts."""
-
-    def __init__(self, *, process_matcher: Callable[[object], bool]) -> None:
-        self.process_matcher = process_matcher
-
-
-class ShutdownProcess(ProcessTargetedEvent):
-    """End the process: SIGINT, then SIGTERM, then SIGKILL."""
-
-
-class SignalProcess(ProcessTargetedEvent):
-    """Send one signal: a number, signal.Signals, or the text 'SIGKILL'.
-
-    Other texts are rejected: the real package takes them and then fails to send the signal.
-    """
-
-    def __init__(self, *, signal_number, process_matcher) -> None:
-        super().__init__(process_matcher=process_matcher)
-        if signal_number == 'SIGKILL':
-            signal_number = signal.SIGKILL
-        elif isinstance(signal_number, str):
-            raise TypeError(f'signal_number {signal_number!r}: give signal.{signal_number} instead')
-        self.signal = signal.Signals(signal_number)

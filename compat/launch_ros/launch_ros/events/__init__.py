@@ -1,2 +1,0 @@
-# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The events of nodes."""
