@@ -189,7 +189,7 @@ class Leaving(VlaLifecycleNode):
         self.create_timer(0.05, self.raw)
     def raw(self):
         if self.callback_errors < 2:
-            raise ValueError('out of a callback that nobody guards')
+            raise ValueError('out of an unguarded callback')
         if self.callback_errors == 2:
             print('up', flush=True)
             self.callback_errors += 1

@@ -79,7 +79,7 @@ def _name(domain: str) -> str:
 
 
 def _holder(name: str) -> str:
-    """The process that listens at `name`, for an error message."""
+    """The process that holds `name`, for an error message."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
         asking.settimeout(1.0)
         try:

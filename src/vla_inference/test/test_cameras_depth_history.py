@@ -53,7 +53,7 @@ def rich(content) -> None:
 
 
 class Remembers(Runtime):
-    """A runtime that keeps what it was asked with."""
+    """A runtime that keeps its inputs."""
 
     name = 'double'
 
@@ -188,7 +188,7 @@ def test_depth_is_read_in_metres_from_both_encodings():
         assert not stream.it.add_depth('head', at + 1, 0.06, 9, 2, step, encoding, content)
 
 
-def test_history_is_of_the_moments_asked_for_or_the_reason_why_not():
+def test_history_is_of_the_requested_moments_or_the_reason_why_not():
     stream = Stream(history=History(3, 0.1))
     stream.body(0.0, 0.1)
     stream.image('head', 0.08, 1)
@@ -230,11 +230,11 @@ MALFORMED = {
 
 @pytest.mark.parametrize('name', MALFORMED)
 def test_malformed_senses_are_refused_by_key(tmp_path, robot, name):
-    change, told = MALFORMED[name]
+    change, expected = MALFORMED[name]
     write_bundle(tmp_path, change)
     with pytest.raises(ConfigError) as error:
         load_bundle(tmp_path, robot)
-    assert told in str(error.value)
+    assert expected in str(error.value)
 
 
 def test_camera_without_a_topic_is_refused(tmp_path, robot):

@@ -19,7 +19,7 @@ def test_line_breaks_and_spaces_become_one_space():
 
 
 @given(st.text(max_size=40))
-def test_whatever_comes_through_is_one_printable_line(text):
+def test_accepted_text_is_one_printable_line(text):
     try:
         words = instruction_text(text)
     except ValueError:

@@ -19,7 +19,7 @@ def ns(seconds: float) -> int:
 
 
 class Feed:
-    """Delivers samples of a time (s), received at once unless told otherwise."""
+    """Delivers samples of a time (s), received at once by default."""
 
     def __init__(self, cameras=('head',), **bounds):
         self.assembler = ObservationAssembler(NAMES, cameras, ObservationBounds(**bounds))

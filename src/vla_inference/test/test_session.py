@@ -45,7 +45,7 @@ def test_nothing_runs_before_mode_running_is_seen():
     assert abs(running.elapsed - 0.2) < 1e-9
 
 
-def test_start_is_asked_for_once():
+def test_start_is_requested_once():
     s = session()
     s.accept('wave', 0.0)
     s.on_mode(Mode.READY, '', 0, 0.0)
@@ -54,7 +54,7 @@ def test_start_is_asked_for_once():
     assert s.wants_start() is None
 
 
-def test_start_is_not_asked_for_outside_ready():
+def test_start_is_not_requested_outside_ready():
     for mode in (Mode.INACTIVE, Mode.RUNNING):
         s = session()
         s.accept('wave', 0.0)
@@ -74,7 +74,7 @@ def test_an_instruction_does_not_wait_through_a_stop(mode):
     assert s.wants_start() is None
 
 
-def test_refused_start_aborts_with_the_supervisors_words():
+def test_rejected_start_aborts_with_the_supervisors_message():
     s = session()
     id_ = s.accept('wave', 0.0)
     s.on_mode(Mode.READY, '', 0, 0.0)
@@ -132,7 +132,7 @@ def test_newer_instruction_ends_the_older_and_waits_for_ready():
     assert second == first + 1
     assert only_result(s).reason == 'replaced by a newer instruction'
     assert s.running(1.0) is None
-    s.on_mode(Mode.RUNNING, '', 0, 1.1)  # the supervisor has not heard of the end yet
+    s.on_mode(Mode.RUNNING, '', 0, 1.1)  # the supervisor has not received the end yet
     assert s.wants_start() is None
     s.on_mode(Mode.READY, '', 0, 1.2)
     assert s.wants_start() == second
@@ -206,7 +206,7 @@ EVENTS = st.one_of(
 @settings(max_examples=400, deadline=None)
 @given(st.lists(EVENTS, max_size=40))
 def test_every_instruction_ends_once_and_runs_only_in_running(events):
-    s, now, mode, asked = session(), 0.0, None, 0
+    s, now, mode, requested = session(), 0.0, None, 0
     accepted, ended, starts = 0, [], 0
     for kind, value in events:
         if kind == 'mode':
@@ -214,12 +214,12 @@ def test_every_instruction_ends_once_and_runs_only_in_running(events):
             s.on_mode(value, '', 0, now)
             new = s.wants_start()
             if new is not None:
-                asked, starts = new, starts + 1
+                requested, starts = new, starts + 1
                 assert mode is Mode.READY
         elif kind == 'accept':
             accepted = s.accept('go', now, patient=value)
         elif kind == 'answer':
-            s.start_answered(asked, value, 'no', now)
+            s.start_answered(requested, value, 'no', now)
         elif kind == 'cancel':
             s.cancel(s.id, now)
         elif kind == 'done':

@@ -17,7 +17,7 @@ def test_it_is_carried_out_at_the_first_ready_and_never_again():
         assert startup.offer(mode, epoch) is Offer.NOT_NOW
 
 
-def test_a_robot_that_moved_before_is_told_so_once_and_only_when_it_could_be_sent_again():
+def test_a_robot_that_moved_before_is_reported_once_and_only_when_it_could_be_sent_again():
     startup = StartupInstruction()
     # A node that came back in a stop, or a launch that is being ended before it ever got READY.
     assert startup.offer(Mode.SAFE_STOP, 3) is Offer.NOT_NOW
@@ -26,7 +26,7 @@ def test_a_robot_that_moved_before_is_told_so_once_and_only_when_it_could_be_sen
     assert startup.offer(Mode.READY, 3) is Offer.NOT_NOW
 
 
-def test_a_supervisor_that_begins_to_count_anew_does_not_make_the_robot_a_new_one():
+def test_a_supervisor_whose_count_restarts_does_not_make_the_robot_a_new_one():
     startup = StartupInstruction()
     startup.offer(Mode.RUNNING, 1)
     assert startup.offer(Mode.READY, 0) is Offer.TOO_LATE

@@ -148,7 +148,7 @@ def test_malformed_bundle_is_refused_by_key(tmp_path, robot, name):
     assert str(error.value).startswith(str(tmp_path / 'policy.yaml'))
 
 
-def test_missing_directory_and_missing_file_are_told_apart(tmp_path):
+def test_missing_directory_and_missing_file_are_distinguished(tmp_path):
     with pytest.raises(ConfigError, match='no such directory'):
         load_bundle(tmp_path / 'nowhere')
     with pytest.raises(ConfigError, match='no such file'):

@@ -117,7 +117,7 @@ def test_an_obstacle_stands_where_its_anchor_is():
 
 
 @pytest.mark.parametrize('joints', [1, 7, 32])
-def test_a_generated_robot_has_the_joints_asked_for(joints):
+def test_a_generated_robot_has_the_requested_joints(joints):
     robot = synthetic_robot(joints)
     assert robot.n == joints
     kinematics = robot.kinematics()
@@ -125,7 +125,7 @@ def test_a_generated_robot_has_the_joints_asked_for(joints):
     assert (kinematics.distances() > 0.0).all()
 
 
-def test_a_generated_robot_has_the_nearest_pairs_asked_for():
+def test_a_generated_robot_has_the_requested_nearest_pairs():
     all_pairs = synthetic_robot(14)
     robot = synthetic_robot(14, 10)
     assert len(robot.collision_pairs) == 10

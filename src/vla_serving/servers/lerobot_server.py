@@ -10,8 +10,8 @@ another torch). There, once: `pip install websockets msgpack`. Then, for example
 
 and on the robot `ros2 launch vla_bringup humanoid.launch.py policy:=ws://host:8000`.
 
---joints names, in the order of the policy's state and action, the robot's joints; --camera says
-which of the robot's cameras each image of the policy is. Units are the robot's: the policy must
+--joints names, in the order of the policy's state and action, the robot's joints; --camera maps
+each image of the policy to a camera of the robot. Units are the robot's: the policy must
 have been trained in rad. What the policy directory itself needs (its normalisation, its tokenizer)
 LeRobot reads from it. Compared with LeRobot 0.6.2 (7427f3180, August 2026), whose own inference
 server loads and calls policies in the same way, but talks pickle.
@@ -41,7 +41,7 @@ FILLED_IN = f'{IMAGES}.empty_camera_'
 
 
 class RefusedError(Exception):
-    """A request that cannot be answered; the client is told why."""
+    """A request that cannot be answered; the reason is sent to the client."""
 
 
 # --- the wire ---------------------------------------------------------------------------------
@@ -298,7 +298,7 @@ async def serve(served: Served, host: str, port: int, clients: int, silence: flo
                 if isinstance(content, str):
                     raise RefusedError('a request is a binary frame')
                 answer = await loop.run_in_executor(worker, served.answer, unpack(content))
-            except Exception as error:  # whatever a policy raises is told, then 1011 as openpi does
+            except Exception as error:  # any error is reported, then 1011 as openpi does
                 await connection.send(f'{type(error).__name__}: {error}'[:2000])
                 await connection.close(1011, 'the reason is in the frame before')
                 return

@@ -39,17 +39,17 @@ def test_lone_request_goes_at_once_and_what_waits_goes_together():
     async def run():
         engine = Engine()
         batches = Batches(engine.run, 4, lambda: 1)
-        asked = []
+        calls = []
         for n in range(AHEAD):
-            asked += begin(batches, n)
+            calls += begin(batches, n)
             await settle()
         assert engine.batches == [[n] for n in range(AHEAD)]
-        asked += begin(batches, *range(AHEAD, AHEAD + 6))
+        calls += begin(batches, *range(AHEAD, AHEAD + 6))
         await settle()
         assert len(engine.batches) == AHEAD
         for _ in range(AHEAD + 2):
             engine.go_on.release()
-        answers = await asyncio.gather(*asked)
+        answers = await asyncio.gather(*calls)
         assert [answer['answer'] for answer in answers] == list(range(AHEAD + 6))
         assert [len(batch) for batch in engine.batches[AHEAD:]] == [4, 2]
         assert batches.sizes == {1: AHEAD, 4: 1, 2: 1}
@@ -61,18 +61,18 @@ def test_more_important_ones_go_into_the_next_batch_first():
     async def run():
         engine = Engine()
         batches = Batches(engine.run, 2, lambda: 1)
-        asked = begin(batches, *range(AHEAD))
+        calls = begin(batches, *range(AHEAD))
         await settle()
-        asked += begin(batches, 10, 11) + begin(batches, 12, priority=1)
+        calls += begin(batches, 10, 11) + begin(batches, 12, priority=1)
         for _ in range(AHEAD + 2):
             engine.go_on.release()
-        await asyncio.gather(*asked)
+        await asyncio.gather(*calls)
         assert [n for batch in engine.batches for n in batch][AHEAD:] == [12, 10, 11]
 
     asyncio.run(run())
 
 
-def test_who_gave_up_is_in_no_batch():
+def test_cancelled_request_is_in_no_batch():
     async def run():
         engine = Engine()
         batches = Batches(engine.run, 4, lambda: 1)
@@ -89,7 +89,7 @@ def test_who_gave_up_is_in_no_batch():
     asyncio.run(run())
 
 
-def test_worker_that_dies_is_told_to_its_batch_alone_and_the_rest_goes_on():
+def test_death_of_a_worker_fails_its_batch_alone_and_the_rest_continues():
     async def run():
         engine = Engine()
         batches = Batches(engine.run, 4, lambda: 1)
@@ -124,16 +124,16 @@ def test_more_workers_have_more_batches_out():
         engine = Engine()
         workers = [1]
         batches = Batches(engine.run, 1, lambda: workers[0])
-        asked = begin(batches, *range(3 * AHEAD))
+        calls = begin(batches, *range(3 * AHEAD))
         await settle()
         assert len(engine.batches) == AHEAD
         workers[0] = 2
         engine.go_on.release()
         await settle()
         assert len(engine.batches) == 2 * AHEAD + 1
-        for _ in asked:
+        for _ in calls:
             engine.go_on.release()
-        await asyncio.gather(*asked)
+        await asyncio.gather(*calls)
 
     asyncio.run(run())
 

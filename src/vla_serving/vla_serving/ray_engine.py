@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Workers on Ray Serve: started, replaced when they die, as many as are asked for or as the load
+"""Workers on Ray Serve: started, replaced when they die, as many as are requested or as the load
 wants, on any node of a Ray cluster. The only file that imports Ray."""
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ TARGET = 1.5
 """Batches out for each worker above which there should be more workers; Batches sends two at
 most."""
 HUNG = 10.0
-"""s of a call of the model after which Ray Serve is told that the worker is not well."""
+"""s of a call of the model after which the worker is reported to Ray Serve as failed."""
 PROBE = 1.0
-"""s between questions how many workers run."""
+"""s between queries of the number of workers."""
 
 QUIET = {'RAY_USAGE_STATS_ENABLED': '0', 'RAY_worker_niceness': '0'}
-"""Ray tells its makers of its use, and runs its workers at nice 15: beside anything else that
-computes on the machine they then hardly run at all, and no robot is answered."""
+"""By default Ray reports its usage, and runs workers at nice 15: beside other load they then
+hardly run at all, and no robot is answered."""
 
 PATIENT = ('RAY_gcs_server_port_wait_time_s', 'RAY_worker_register_timeout_seconds')
-"""What of Ray's start can be given longer than it has: s."""
+"""Limits of Ray's start that can be extended: s."""
 SLOW = 'timed out during startup'
-"""What Ray says when a node of its own has not come up within 30 s, which cannot be changed."""
+"""Ray's message when its own node has not started within 30 s, a limit that is fixed."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class RayEngine:
                 'nothing',
                 '.venv/bin/pip install -r environment/fleet.in -c environment/workspace.txt',
             ) from error
-        logging.getLogger('ray.serve').setLevel(logging.ERROR)  # a dead worker is told by its calls
+        logging.getLogger('ray.serve').setLevel(logging.ERROR)  # its calls report a dead worker
         self._ray, self._serve = ray, serve
         self._parameters = p = parameters
         if not ray.is_initialized():
@@ -178,20 +178,20 @@ class RayEngine:
                 )
 
     def _state(self) -> str:
-        """What Ray Serve says of workers that do not run."""
+        """Ray Serve's message about workers that do not run."""
         try:
             application = self._serve.status().applications[APPLICATION]
         except Exception:  # Serve is not there yet or not any more
             return ''
-        said = [application.message, *(d.message for d in application.deployments.values())]
-        return next((_last_line(text) for text in reversed(said) if text), '')
+        messages = [application.message, *(d.message for d in application.deployments.values())]
+        return next((_last_line(text) for text in reversed(messages) if text), '')
 
     def _watch(self) -> None:
         while not self._closing.wait(PROBE):
             try:
                 deployment = self._serve.status().applications[APPLICATION].deployments[DEPLOYMENT]
                 self._running = max(1, deployment.replica_states.get('RUNNING', 1))
-            except Exception:  # asked again; Batches goes by the last answer
+            except Exception:  # queried again; Batches uses the last answer
                 continue
 
 
@@ -284,6 +284,6 @@ def within(
     return found[0]
 
 
-def _last_line(said: object) -> str:
-    lines = [line.strip() for line in str(said).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else type(said).__name__
+def _last_line(message: object) -> str:
+    lines = [line.strip() for line in str(message).splitlines() if line.strip()]
+    return lines[-1][:300] if lines else type(message).__name__

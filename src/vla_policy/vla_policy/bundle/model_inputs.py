@@ -81,7 +81,7 @@ class DepthInput:
 
 @dataclass(frozen=True)
 class StateInput:
-    """float32 (1, width): positions (rad), then velocities (rad/s) if asked, (x - mean) / std."""
+    """float32 (1, width): positions (rad), optionally velocities (rad/s); (x - mean) / std."""
 
     dtype = np.float32
     tensor: str

@@ -143,7 +143,7 @@ SIGNATURE = b'\xff' + bytes(8) + b'\x7f'
 
 
 def greet(connection, version=b'\3\0', mechanism=b'NULL', kind=b'REP'):
-    """What a ZeroMQ socket says first, and it is ready for requests."""
+    """The greeting of a ZeroMQ socket, up to READY."""
     connection.sendall(SIGNATURE + version + mechanism.ljust(20, b'\0') + bytes(32))
     ready = b'\5READY' + b'\x0bSocket-Type' + struct.pack('>I', len(kind)) + kind
     connection.sendall(bytes([4, len(ready)]) + ready)
@@ -179,37 +179,37 @@ def drips_the_greeting(connection, stop):
     stop.wait()
 
 
-def asked(connection):
-    """Greeted, and a request has come."""
+def greet_and_receive(connection):
+    """Greet, and receive a request."""
     greet(connection)
-    heard = b''
-    while b'endpoint' not in heard:
-        heard += connection.recv(65536)
+    received = b''
+    while b'endpoint' not in received:
+        received += connection.recv(65536)
 
 
 def drips_a_zeromq_answer(connection, stop):
-    asked(connection)
+    greet_and_receive(connection)
     connection.sendall(bytes([1, 0, 0, 200]))
     while not stop.wait(0.02):
         connection.sendall(b'x')
 
 
 def announces_a_huge_part(connection, stop):
-    asked(connection)
+    greet_and_receive(connection)
     connection.sendall(bytes([1, 0, 2]) + struct.pack('>Q', 2**40))
     while not stop.is_set():
         connection.sendall(bytes(65536))
 
 
 def sends_parts_without_end(connection, stop):
-    asked(connection)
+    greet_and_receive(connection)
     connection.sendall(bytes([1, 0]))
     while not stop.is_set():
         connection.sendall((bytes([1, 100]) + b'x' * 100) * 600)
 
 
 def sends_commands_without_end(connection, stop):
-    asked(connection)
+    greet_and_receive(connection)
     while not stop.is_set():
         connection.sendall((bytes([4, 107]) + b'\4PING' + bytes(102)) * 600)
 
