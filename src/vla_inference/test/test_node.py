@@ -100,6 +100,10 @@ class World:
         self.status.clear()
         return self.status.wait_for(condition, timeout)
 
+    def five_steps(self):
+        begun = self.status_where(lambda s: True).sequence
+        return self.status_where(lambda s: s.sequence > begun + 5)
+
 
 @pytest.fixture
 def world(ros, robot):
@@ -202,8 +206,7 @@ def test_leaving_running_aborts_and_nothing_resumes(world, bring_up):
     world.status_where(lambda s: s.state == s.IDLE)
     world.mode = S.RUNNING  # for another client
     count = len(world.chunks)
-    started = world.status_where(lambda s: True).sequence
-    world.status_where(lambda s: s.sequence > started + 5)
+    world.five_steps()
     assert len(world.chunks) == count
     assert world.starts == 1
 
@@ -221,8 +224,7 @@ def test_initial_instruction_is_carried_out_once_at_the_first_ready(world, bring
     ros.configure(node)
     ros.activate(node)
     world.mode = S.READY
-    begun = world.status_where(lambda s: True).sequence
-    world.status_where(lambda s: s.sequence > begun + 5)
+    world.five_steps()
     assert world.starts == 1
 
 
@@ -232,8 +234,7 @@ def test_initial_instruction_is_void_after_a_stop_so_that_a_respawned_node_never
     world.epoch = 1
     world.mode = S.READY
     bring_up(instruction='wave')
-    begun = world.status_where(lambda s: True).sequence
-    status = world.status_where(lambda s: s.sequence > begun + 5)
+    status = world.five_steps()
     assert world.starts == 0
     assert status.instruction_id == 0
 

@@ -6,20 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_kinematics import ROBOT, positions
 
-from vla_robot import load_robot
 from vla_robot.collision import CollisionModel, Obstacle, wrench
 from vla_robot.synthetic import synthetic_robot
 
-ROBOT = load_robot('humanoid32')
 MODEL = CollisionModel(ROBOT)
 STEP = 1e-6
-
-
-@st.composite
-def positions(draw):
-    share = np.random.default_rng(draw(st.integers(0, 2**32 - 1))).uniform(0, 1, ROBOT.n)
-    return ROBOT.limits.lower + share * (ROBOT.limits.upper - ROBOT.limits.lower)
 
 
 def distances(q, model=MODEL):

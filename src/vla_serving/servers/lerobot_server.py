@@ -37,7 +37,7 @@ MAX_TEXT = 2000
 STATE, ACTION, PROMPT = 'observation.state', 'actions', 'task'
 IMAGE, IMAGES = 'observation.image', 'observation.images'
 FILLED_IN = f'{IMAGES}.empty_camera_'
-"""Cameras that pi0 and its kin fill in themselves where there is none."""
+"""Cameras that pi0 and similar policies fill in where there is none."""
 
 
 class RefusedError(Exception):
@@ -164,7 +164,7 @@ class Served:
         # gives one action; predict_action_chunk takes it from there. VLAs keep actions at most.
         queues = getattr(policy, '_queues', None) or {}
         self._remembers = any(key.startswith('observation') for key in queues)
-        # Who looks back serves one client at a time.
+        # A policy with a history serves one client at a time.
         self.looks_back = self._remembers and int(getattr(config, 'n_obs_steps', 1) or 1) > 1
         usual = getattr(config, 'chunk_size', None) or getattr(config, 'horizon', None) or 16
         self._horizon = horizon or int(usual)
@@ -199,7 +199,7 @@ class Served:
                 del self.metadata['vla']['inputs'][part]
 
     def begin(self) -> None:
-        """A client came."""
+        """A client has connected."""
         self._policy.reset()
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:

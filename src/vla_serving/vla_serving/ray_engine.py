@@ -40,8 +40,8 @@ SLOW = 'timed out during startup'
 @dataclass(frozen=True)
 class RayParameters:
     """workers: fixed, or with max_workers above it the least. gpus, cpus, threads: of each worker.
-    address: of a Ray cluster, empty for one of our own on this machine. start: s that Ray and then
-    the workers may take to be there."""
+    address: of a Ray cluster, empty to start one on this machine. start: s allowed for Ray, then
+    for the workers."""
 
     workers: int = 1
     max_workers: int = 0
@@ -99,7 +99,7 @@ class RayEngine:
             threading.Thread(target=self._watch, name='ray workers', daemon=True).start()
 
     def workers(self) -> int:
-        """That run now."""
+        """The number of running workers."""
         return self._running
 
     async def run(self, requests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -107,12 +107,12 @@ class RayEngine:
         return await self._handle.answer.remote(list(requests))
 
     def pids(self, seconds: float = 60.0) -> list[int]:
-        """The process ids of all workers, which are on this machine (for drills). Raises
+        """The process ids of all workers, which are on this machine (for fault tests). Raises
         ConfigError when they are not all there after `seconds`."""
         wanted, end = self._parameters.workers, time.monotonic() + seconds
         found: set[int] = set()
         while time.monotonic() < end:
-            # One of them answers, no matter which.
+            # Any one of them answers.
             found.add(self._handle.pid.remote().result(timeout_s=seconds))
             found = {pid for pid in found if os.path.exists(f'/proc/{pid}')}
             if len(found) == wanted:
@@ -121,8 +121,8 @@ class RayEngine:
         raise ConfigError('vla_serving', 'workers', len(found), f'{wanted} that run')
 
     def close(self, keep_ray: bool = False) -> None:
-        """keep_ray: the next engine takes the same Ray; starting one takes seconds. A cluster of
-        others loses our application and nothing else."""
+        """keep_ray: the next engine takes the same Ray; starting one takes seconds. On an
+        existing cluster only the application is deleted."""
         if hasattr(self, '_closing'):
             self._closing.set()
         if keep_ray or self._parameters.address:
@@ -134,7 +134,7 @@ class RayEngine:
     def _start_ray(self) -> None:
         p = self._parameters
         own: dict[str, Any] = {
-            # Workers of ours may be more than this machine has cores; GPUs may not.
+            # There may be more workers than cores, but not more than GPUs.
             'num_cpus': max(8, int(2 * p.cpus * max(p.max_workers, p.workers))),
             'object_store_memory': OBJECT_STORE,
         }
@@ -165,7 +165,7 @@ class RayEngine:
                 raise ConfigError('vla_serving', '--address', found, wanted) from error
 
     def _check_resources(self) -> None:
-        """Ray itself would wait for ever for a node that has them."""
+        """Ray itself would wait forever for such a node."""
         p, there = self._parameters, self._ray.cluster_resources()
         for key, option, each in (('GPU', '--gpus', p.gpus), ('CPU', '--workers', p.cpus)):
             if each * p.workers > there.get(key, 0.0):
@@ -236,7 +236,7 @@ def _application(serve: Any, bundle: str, robot: str, device: str, p: RayParamet
             return os.getpid()
 
         def check_health(self) -> None:
-            """Ray Serve's word: raises to be replaced."""
+            """Called by Ray Serve; raises to be replaced."""
             since = self._since
             if since is not None and time.monotonic() - since > HUNG:
                 raise RuntimeError(f'the model has not answered for {HUNG:g} s')
