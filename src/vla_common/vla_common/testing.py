@@ -4,10 +4,9 @@
     from vla_common.testing import ros  # noqa: F401   (in conftest.py)
 
     def test_the_filter_reports_a_missing_chunk(ros):
-        node = ros.node(SafetyFilterNode, robot='humanoid32')
+        node = ros.active_node(SafetyFilterNode, robot='humanoid32')
         probe = ros.probe()
         status = probe.subscribe(SafetyStatus, '/safety/status', qos.STATE)
-        ros.configure(node); ros.activate(node)
         status.wait(1)
 
 Importing it also configures hypothesis for all tests of the process.
@@ -204,6 +203,13 @@ class RosSession:
             reject_impossible_transitions(node)
         executor = EventsExecutor(context=self.context)
         self._spin(node, executor)
+        return node
+
+    def active_node(self, make: type, **parameters: Any) -> Any:
+        """`node`, configured and activated."""
+        node = self.node(make, **parameters)
+        self.configure(node)
+        self.activate(node)
         return node
 
     def probe(self, name: str = 'probe') -> Probe:

@@ -307,9 +307,7 @@ def test_node_gives_the_policy_all_that_its_bundle_names(ros, robot, tmp_path):
     }
     # Wide bounds: what is looked at here is what arrives, not when.
     bounds = {'observation.max_age': 3.0, 'observation.max_skew': 2.0}
-    node = ros.node(Node, policy=str(tmp_path), **cameras, **bounds)
-    ros.configure(node)
-    ros.activate(node)
+    ros.active_node(Node, policy=str(tmp_path), **cameras, **bounds)
     world.mode = SupervisorState.READY
     world.say('wave')
     world.chunks.wait(2)

@@ -126,9 +126,7 @@ def bring_up(ros):
 
                 super().__init__(make_policy=make_policy, **options)
 
-        node = ros.node(Node, **{'policy': SCRIPTED, **parameters})
-        ros.configure(node)
-        ros.activate(node)
+        node = ros.active_node(Node, **{'policy': SCRIPTED, **parameters})
         node.policies = policies
         return node
 
@@ -453,9 +451,7 @@ def test_policy_that_is_too_slow_is_refused_at_configure(ros):
 
 
 def test_no_thread_is_left_behind(ros, robot):
-    node = ros.node(InferenceNode, policy=SCRIPTED)
-    ros.configure(node)
-    ros.activate(node)
+    node = ros.active_node(InferenceNode, policy=SCRIPTED)
     ros.deactivate(node)
     assert not [t for t in threading.enumerate() if t.name == 'inference worker']
     ros.change(node, Transition.TRANSITION_CLEANUP)
