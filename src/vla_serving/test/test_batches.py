@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 
 import pytest
 
 from vla_serving.batches import AHEAD, Batches
+from vla_serving.testing import on_a_loop
 
 
 class Engine:
@@ -29,14 +29,6 @@ class Engine:
 
 def begin(batches, *numbers, priority=0):
     return [asyncio.ensure_future(batches.ask({'n': n}, priority)) for n in numbers]
-
-
-def on_a_loop(test):
-    @functools.wraps(test)
-    def run():
-        asyncio.run(test())
-
-    return run
 
 
 async def settle():

@@ -9,71 +9,66 @@ import pytest
 
 from vla_serving.admission import Admission, TooBusyError
 from vla_serving.gateway import Gateway, ServingMetrics
+from vla_serving.testing import on_a_loop
 from vla_serving.worker import REFUSED
 
 
-def test_one_client_has_only_so_many_calls_out():
-    async def run():
-        admission = Admission(8, per_client=1)
-        async with admission.entry('a'):
-            with pytest.raises(TooBusyError, match='a has 1 calls pending'):
-                async with admission.entry('a'):
-                    pass
-            async with admission.entry('b'):
+@on_a_loop
+async def test_one_client_has_only_so_many_calls_out():
+    admission = Admission(8, per_client=1)
+    async with admission.entry('a'):
+        with pytest.raises(TooBusyError, match='a has 1 calls pending'):
+            async with admission.entry('a'):
                 pass
-        async with admission.entry('a'):
+        async with admission.entry('b'):
             pass
-        assert admission.refused == {'a': 1}
+    async with admission.entry('a'):
+        pass
+    assert admission.refused == {'a': 1}
 
-    asyncio.run(run())
+
+@on_a_loop
+async def test_waiting_calls_are_admitted_by_priority_and_rejected_in_time():
+    admission = Admission(1, patience=5.0)
+    entered = []
+
+    async def enter(name, priority):
+        async with admission.entry(name, priority):
+            entered.append(name)
+
+    async with admission.entry('first'):
+        waiting = [
+            asyncio.ensure_future(enter(name, priority))
+            for name, priority in (('low', 0), ('high', 5), ('next', 0))
+        ]
+        await asyncio.sleep(0)
+    await asyncio.gather(*waiting)
+    assert entered == ['high', 'low', 'next']
+    impatient = Admission(1, patience=0.01)
+    async with impatient.entry('first'):
+        with pytest.raises(TooBusyError, match='no turn within'):
+            async with impatient.entry('late'):
+                pass
+    async with impatient.entry('again'):  # no place was lost
+        pass
 
 
-def test_waiting_calls_are_admitted_by_priority_and_rejected_in_time():
-    async def run():
-        admission = Admission(1, patience=5.0)
-        entered = []
+@on_a_loop
+async def test_cancelled_wait_frees_its_place():
+    admission = Admission(1, patience=5.0)
 
-        async def enter(name, priority):
-            async with admission.entry(name, priority):
-                entered.append(name)
-
-        async with admission.entry('first'):
-            waiting = [
-                asyncio.ensure_future(enter(name, priority))
-                for name, priority in (('low', 0), ('high', 5), ('next', 0))
-            ]
+    async def enter():
+        async with admission.entry('waiting'):
             await asyncio.sleep(0)
-        await asyncio.gather(*waiting)
-        assert entered == ['high', 'low', 'next']
-        impatient = Admission(1, patience=0.01)
-        async with impatient.entry('first'):
-            with pytest.raises(TooBusyError, match='no turn within'):
-                async with impatient.entry('late'):
-                    pass
-        async with impatient.entry('again'):  # no place was lost
-            pass
 
-    asyncio.run(run())
-
-
-def test_cancelled_wait_frees_its_place():
-    async def run():
-        admission = Admission(1, patience=5.0)
-
-        async def enter():
-            async with admission.entry('waiting'):
-                await asyncio.sleep(0)
-
-        async with admission.entry('first'):
-            waiting = asyncio.ensure_future(enter())
-            await asyncio.sleep(0)
-            waiting.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await waiting
-        async with admission.entry('second'):
-            pass
-
-    asyncio.run(run())
+    async with admission.entry('first'):
+        waiting = asyncio.ensure_future(enter())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    async with admission.entry('second'):
+        pass
 
 
 class Engine:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 import threading
 
@@ -13,6 +14,16 @@ import zmq
 
 from vla_policy.remote.wire import Encoding, pack, unpack
 from vla_serving.openpi_server import OpenPiServer, RequestBounds
+
+
+def on_a_loop(test):
+    """Decorator: run a coroutine function as a test."""
+
+    @functools.wraps(test)
+    def run():
+        asyncio.run(test())
+
+    return run
 
 
 @contextlib.contextmanager

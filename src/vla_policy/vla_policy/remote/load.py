@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +10,7 @@ from vla_common.errors import ConfigError
 from vla_common.yaml_file import ConfigReader
 from vla_policy.bundle.bundle import Bundle, check_joints
 from vla_policy.bundle.remote_spec import RemoteSpec, read_described, read_remote
+from vla_policy.runtimes import require
 from vla_policy.types import Policy, Robot
 
 CONNECT_TIMEOUT = 5.0
@@ -26,7 +26,8 @@ class OpenPi:
 
     @staticmethod
     def load(bundle: Bundle, robot: Robot, timeout: float = CALL_TIMEOUT) -> Policy:
-        _require(bundle, 'msgpack', 'websockets')
+        require(bundle, 'msgpack')
+        require(bundle, 'websockets')
         from vla_policy.remote.openpi_client import OpenPiClient
         from vla_policy.remote.policy import OpenPiProtocol, RemotePolicy
 
@@ -43,7 +44,7 @@ class Groot:
 
     @staticmethod
     def load(bundle: Bundle, robot: Robot, timeout: float = CALL_TIMEOUT) -> Policy:
-        _require(bundle, 'msgpack')
+        require(bundle, 'msgpack')
         from vla_policy.remote.groot_client import GrootClient
         from vla_policy.remote.policy import GrootProtocol, RemotePolicy
         from vla_policy.remote.wire import Encoding
@@ -98,13 +99,3 @@ def _described(url: str, metadata: dict[str, Any]) -> Bundle:
     )
     top.close()
     return bundle
-
-
-def _require(bundle: Bundle, *packages: str) -> None:
-    for package in packages:
-        try:
-            importlib.import_module(package)
-        except ImportError as error:
-            raise ConfigError(
-                str(bundle.file), 'runtime', bundle.runtime, f'the Python package {package}'
-            ) from error

@@ -6,8 +6,9 @@ A runtime is imported only when a bundle names it: a machine that runs ONNX need
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -49,6 +50,15 @@ class Runtime(Protocol):
 def load_runtime(bundle: Bundle, threads: int = 1, device: str = 'cpu') -> Runtime:
     """Raises ConfigError: file, key, found, wanted."""
     return RUNTIMES.load(bundle.runtime, str(bundle.file), 'runtime')(bundle, threads, device)
+
+
+def require(bundle: Bundle, module: str, package: str = '') -> Any:
+    """An optional module. Raises ConfigError with the name of its package, where that differs."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        wanted = f'the Python package {package or error.name} installed'
+        raise ConfigError(str(bundle.file), 'runtime', bundle.runtime, wanted) from error
 
 
 class TensorInfo(NamedTuple):

@@ -15,7 +15,7 @@ import numpy as np
 
 from vla_common.errors import ConfigError, first_line
 from vla_policy.bundle.bundle import Bundle
-from vla_policy.runtimes import Runtime, TensorInfo, check_tensors
+from vla_policy.runtimes import Runtime, TensorInfo, check_tensors, require
 
 SIGNATURE = 'serving_default'
 EDGE_TPU = 'libedgetpu.so.1'
@@ -28,15 +28,8 @@ class LiteRt(Runtime):
 
     def __init__(self, bundle: Bundle, threads: int = 1, device: str = 'cpu') -> None:
         file = str(bundle.directory / bundle.model.file)
-        try:
-            from ai_edge_litert import interpreter as litert
-        except ImportError as error:
-            raise ConfigError(
-                str(bundle.file),
-                'runtime',
-                'litert',
-                'the Python package ai-edge-litert installed (environment/edge.in)',
-            ) from error
+        package = 'ai-edge-litert (environment/edge.in)'
+        litert = require(bundle, 'ai_edge_litert.interpreter', package)
         delegates = _delegates(litert, device)
         try:
             # XNNPACK is the default resolver.

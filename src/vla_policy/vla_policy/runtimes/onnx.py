@@ -9,7 +9,7 @@ import numpy as np
 
 from vla_common.errors import ConfigError, first_line
 from vla_policy.bundle.bundle import Bundle
-from vla_policy.runtimes import Runtime, TensorInfo, check_tensors
+from vla_policy.runtimes import Runtime, TensorInfo, check_tensors, require
 
 FLOATS = ('float32', 'float16')
 TYPES = {'tensor(float)': 'float32', 'tensor(float16)': 'float16', 'tensor(int64)': 'int64'}
@@ -51,12 +51,7 @@ class OnnxRuntime(Runtime):
 
     def __init__(self, bundle: Bundle, threads: int = 1, device: str = 'cpu') -> None:
         file = str(bundle.directory / bundle.model.file)
-        try:
-            import onnxruntime as ort
-        except ImportError as error:
-            raise ConfigError(
-                str(bundle.file), 'runtime', 'onnx', 'the Python package onnxruntime installed'
-            ) from error
+        ort = require(bundle, 'onnxruntime')
         wanted = providers(ort, device)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads

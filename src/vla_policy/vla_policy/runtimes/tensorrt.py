@@ -14,7 +14,7 @@ import numpy as np
 
 from vla_common.errors import ConfigError
 from vla_policy.bundle.bundle import Bundle
-from vla_policy.runtimes import Runtime, TensorInfo, check_tensors
+from vla_policy.runtimes import Runtime, TensorInfo, check_tensors, require
 
 FLOATS = ('float32', 'float16', 'bfloat16')
 TYPES = {'FLOAT': 'float32', 'HALF': 'float16', 'BF16': 'bfloat16', 'INT64': 'int64'}
@@ -28,13 +28,7 @@ class TensorRtEngine(Runtime):
 
     def __init__(self, bundle: Bundle, threads: int = 1, device: str = 'cuda:0') -> None:
         file = str(bundle.directory / bundle.model.file)
-        try:
-            import tensorrt
-            import torch
-        except ImportError as error:
-            raise ConfigError(
-                str(bundle.file), 'runtime', 'tensorrt', f'the Python package {error.name}'
-            ) from error
+        tensorrt, torch = require(bundle, 'tensorrt'), require(bundle, 'torch')
         if int(str(tensorrt.__version__).split('.')[0]) < 10:
             raise ConfigError('tensorrt', 'version', tensorrt.__version__, '10 or later')
         if not device.startswith('cuda') or not torch.cuda.is_available():

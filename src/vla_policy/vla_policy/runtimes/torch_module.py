@@ -15,19 +15,14 @@ import numpy as np
 
 from vla_common.errors import ConfigError, first_line
 from vla_policy.bundle.bundle import Bundle
-from vla_policy.runtimes import Runtime
+from vla_policy.runtimes import Runtime, require
 
 WARM_UP_BEFORE_GRAPH = 3
 
 
 def open_torch(bundle: Bundle, threads: int, device: str) -> tuple[Any, Any]:
     """The module torch, and the device. Raises ConfigError when one of them is not there."""
-    try:
-        import torch
-    except ImportError as error:
-        raise ConfigError(
-            str(bundle.file), 'runtime', bundle.runtime, 'the Python package torch installed'
-        ) from error
+    torch = require(bundle, 'torch')
     where = torch_device(torch, device)
     torch.set_num_threads(threads)
     return torch, where
