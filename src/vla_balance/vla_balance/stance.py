@@ -102,7 +102,7 @@ class Stance:
         left, right = self.loads.tolist()
         share = left / (left + right) if left + right > self._contact_force else 0.5
         self.weights[:] = share, 1.0 - share
-        # The load says which sole stands still, not where the robot should be: it always is over
+        # The load shows which sole stands still, not where the robot should be: it always is over
         # the more loaded foot. The target is the middle of the feet on the level of the ground.
         higher = float(soles[0, 2] - soles[1, 2])
         if abs(higher) < LIFTED:

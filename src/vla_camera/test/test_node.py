@@ -46,7 +46,7 @@ def test_images_and_their_info_share_stamps_that_strictly_rise(ros, folder):
     red, green, blue = np.frombuffer(image.data, np.uint8).reshape(32, 48, 3)[5, 0]
     assert red in (10, 20, 30, 40, 50)
     assert (green, blue) == (5, 0)
-    assert infos.last.k[0] == 0.0  # nobody calibrated it
+    assert infos.last.k[0] == 0.0  # not calibrated
     ros.deactivate(node)
     ros.activate(node)
     infos.clear()
@@ -101,7 +101,7 @@ def test_simulated_camera_draws_the_world_with_depth_and_calibration(ros, robot)
 
 
 @pytest.mark.parametrize(
-    ('parameters', 'told'),
+    ('parameters', 'words'),
     [
         (
             {'source': 'mujco'},
@@ -110,7 +110,7 @@ def test_simulated_camera_draws_the_world_with_depth_and_calibration(ros, robot)
         ({'source': 'replay'}, 'path: found no path'),
         ({'source': 'replay', 'path': '/nowhere'}, 'path: found /nowhere: no such file or folder'),
         ({'source': 'usb', 'device': '/dev/video97'}, 'device: found no USB camera /dev/video97'),
-        ({'source': 'mujoco', 'robot': 'nobody'}, 'nobody'),
+        ({'source': 'mujoco', 'robot': 'unknown'}, 'unknown'),
         (
             {'source': 'realsense', 'device': '999'},
             'device: found no RealSense camera found: plug it',
@@ -122,11 +122,11 @@ def test_simulated_camera_draws_the_world_with_depth_and_calibration(ros, robot)
         ({'source': 'replay', 'rate': -1.0}, 'rate: found -1.0, wanted '),
     ],
 )
-def test_configure_fails_with_parameter_found_and_wanted(ros, parameters, told):
+def test_configure_fails_with_parameter_found_and_wanted(ros, parameters, words):
     node = ros.node(CameraNode, **parameters)
     assert not ros.change(node, Transition.TRANSITION_CONFIGURE)
     assert ros.state(node) == 'unconfigured'
-    assert told in node._lifecycle_message[1]
+    assert words in node._lifecycle_message[1]
 
 
 def refusal_of(ros, **parameters) -> str:
@@ -136,35 +136,35 @@ def refusal_of(ros, **parameters) -> str:
 
 
 def test_a_folder_that_cannot_be_shown_whole_fails_the_configuration(ros, tmp_path, folder):
-    told = refusal_of(ros, source='replay', path=str(tmp_path))
-    assert f'path: found {tmp_path}: 1 files, none of them an image' in told
-    assert 'wanted a folder of images of one size, or a video file' in told
+    words = refusal_of(ros, source='replay', path=str(tmp_path))
+    assert f'path: found {tmp_path}: 1 files, none of them an image' in words
+    assert 'wanted a folder of images of one size, or a video file' in words
 
 
 def test_an_unreadable_image_fails_the_configuration(ros, folder):
     (folder / '002.png').write_bytes(b'')
-    told = refusal_of(ros, source='replay', path=str(folder))
-    assert f'path: found {folder}/002.png: not an image that OpenCV can read' in told
+    words = refusal_of(ros, source='replay', path=str(folder))
+    assert f'path: found {folder}/002.png: not an image that OpenCV can read' in words
 
 
 def test_images_of_differing_sizes_fail_the_configuration(ros, folder):
     cv2.imwrite(str(folder / '009.png'), np.zeros((8, 8, 3), np.uint8))
-    told = refusal_of(ros, source='replay', path=str(folder))
-    assert f'path: found {folder}/009.png: 8 x 8 px, the first one of its folder has 48 x' in told
+    words = refusal_of(ros, source='replay', path=str(folder))
+    assert f'path: found {folder}/009.png: 8 x 8 px, the first one of its folder has 48 x' in words
 
 
 def test_an_unreadable_video_fails_the_configuration(ros, tmp_path):
     (tmp_path / 'v.mp4').write_bytes(b'no film')
-    told = refusal_of(ros, source='replay', path=str(tmp_path / 'v.mp4'))
-    assert 'v.mp4: neither a folder nor a video OpenCV can read' in told
+    words = refusal_of(ros, source='replay', path=str(tmp_path / 'v.mp4'))
+    assert 'v.mp4: neither a folder nor a video OpenCV can read' in words
 
 
 def test_a_renderer_that_does_not_work_here_fails_the_configuration(ros, monkeypatch):
     from vla_sim import opengl
 
     monkeypatch.setattr(opengl, 'available', lambda backend: False)
-    told = refusal_of(ros, source='mujoco', backend='egl')
-    assert 'backend: found egl (' in told
+    words = refusal_of(ros, source='mujoco', backend='egl')
+    assert 'backend: found egl (' in words
 
 
 def test_a_node_that_failed_to_configure_can_be_configured_again(ros, folder):
@@ -225,9 +225,9 @@ def simulated(ros, robot):
     return node, simulation, infos
 
 
-def wait_for_silence(node, infos, told: str) -> None:
+def wait_for_silence(node, infos, words: str) -> None:
     """The problem is reported, and from then on nothing is published until it is gone."""
-    wait_until(lambda: told in node.diagnose()[1], what=told)
+    wait_until(lambda: words in node.diagnose()[1], what=words)
     assert node.diagnose()[0] is Level.DANGER
     wait_until(lambda: node._grabber.health().silent_for > 0.2)
     infos.clear()
@@ -310,7 +310,7 @@ def faulty(cameras):
 
 
 @pytest.mark.parametrize(
-    ('fault', 'told'),
+    ('fault', 'words'),
     [
         (Fault.FREEZE, 'frozen'),
         (Fault.STALL, 'no frame for'),
@@ -318,12 +318,12 @@ def faulty(cameras):
         (Fault.SHAPE, 'wanted uint8'),
     ],
 )
-def test_a_failing_camera_is_reported_and_its_heartbeat_stops(ros, faulty, fault, told):
+def test_a_failing_camera_is_reported_and_its_heartbeat_stops(ros, faulty, fault, words):
     node, source = faulty
     _, _, infos = listen(ros)
     infos.wait(3)
     source.fault = fault
-    wait_until(lambda: told in node.diagnose()[1], what=told)
+    wait_until(lambda: words in node.diagnose()[1], what=words)
     assert node.diagnose()[0] is Level.DANGER
     lost = time.time_ns()
     wait_until(lambda: time.time_ns() > lost + 300_000_000)
@@ -344,8 +344,8 @@ def test_a_camera_that_comes_back_with_another_size_is_not_published(ros, faulty
     wait_until(lambda: 'unplugged' in node.diagnose()[1])
     source.size = (64, 48)
     source.fault = Fault.NONE
-    told = 'came back with 64 x 48 px, it was configured with 32 x 24'
-    wait_until(lambda: told in node.diagnose()[1], what=told)
+    words = 'came back with 64 x 48 px, it was configured with 32 x 24'
+    wait_until(lambda: words in node.diagnose()[1], what=words)
     assert {(m.width, m.height) for m in infos.messages} == {(32, 24)}
 
 

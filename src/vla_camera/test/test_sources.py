@@ -116,14 +116,14 @@ def test_a_file_that_is_no_video_is_named(tmp_path):
 
 
 class Video:
-    """cv2.VideoCapture as V4L2 has it: a queue of frames that were seen before they are asked for.
+    """cv2.VideoCapture as V4L2 has it: a queue of frames that were seen before they are read.
 
     queued: frames that come at once; the others take `period` s.
     """
 
     def __init__(self, frames, queued: int = 0, opens: bool = True, period: float = 0.02) -> None:
         self.frames, self.queued, self.opens, self.period = list(frames), queued, opens, period
-        self.asked = {}
+        self.requested = {}
         self.released = 0
         self._now = None
 
@@ -131,7 +131,7 @@ class Video:
         return self.opens
 
     def set(self, what, value):
-        self.asked[what] = value
+        self.requested[what] = value
 
     def get(self, what):
         return 30.0 if what == cv2.CAP_PROP_FPS else 0.0
@@ -165,10 +165,10 @@ def test_a_usb_camera_is_asked_for_its_size_and_what_it_made_of_it_is_told(bgr, 
     video = Video([bgr(1), bgr(2)])
     source = UsbSource('3', 640, 480, 30.0, capture=lambda device: video)
     facts = source.open()
-    assert video.asked[cv2.CAP_PROP_FRAME_WIDTH] == 640
-    assert video.asked[cv2.CAP_PROP_FRAME_HEIGHT] == 480
+    assert video.requested[cv2.CAP_PROP_FRAME_WIDTH] == 640
+    assert video.requested[cv2.CAP_PROP_FRAME_HEIGHT] == 480
     assert (facts.width, facts.height, facts.rate) == (48, 32, 30.0)
-    assert facts.calibration.fx == 0.0, 'nobody calibrated it'
+    assert facts.calibration.fx == 0.0, 'not calibrated'
     np.testing.assert_array_equal(source.grab(0.1).color, picture(2))
 
 
@@ -196,7 +196,7 @@ def test_frames_that_a_usb_camera_had_queued_are_not_shown_as_new(bgr):
     video = Video([bgr(k) for k in range(20)], queued=1)
     source = UsbSource('', 0, 0, 0.0, capture=lambda device: video)
     source.open()  # takes frame 0
-    video.queued = 4  # 1 to 4 were seen while nobody asked
+    video.queued = 4  # 1 to 4 were seen before the first read
     source.discard()
     assert source.grab(0.1).color[0, 0, 0] > 4
 

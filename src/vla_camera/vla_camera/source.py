@@ -65,7 +65,7 @@ class Source(Protocol):
     thread calls open, grab, discard and close.
 
     Attributes:
-        reopen_silent: close and open the device again when it is silent; False where silence says
+        reopen_silent: close and open the device again when it is silent; False where silence shows
             nothing about the device.
         waiting_for: input without which there is no image, for diagnostics; empty for none.
     """

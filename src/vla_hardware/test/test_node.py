@@ -94,7 +94,7 @@ class Above:
 
 @pytest.fixture
 def rig(ros):
-    """An active node with the mock, its status, and whoever speaks from above."""
+    """An active node with the mock driver, its status, and a double of the nodes above it."""
     node = ros.node(HardwareDriver, **parameters(driver='mock'))
     probe = ros.probe()
     node.status = probe.subscribe(DriverStatus, '/hardware/status', qos.STATE)
@@ -239,7 +239,7 @@ def test_a_robot_that_cannot_be_read_is_a_fault_and_its_old_state_is_not_repeate
     assert 'not finite' in status.fault_detail
     assert status.behaviour == SupervisorState.BEHAVIOUR_DAMP
     last = stamp_to_ns(node.joints.last.header.stamp)
-    # The status goes on: a later one shows that joint states could have come.
+    # The status is still published: a later one shows that joint states could have come.
     after(node.status, lambda m: stamp_to_ns(m.header.stamp) > last + 200_000_000)
     assert stamp_to_ns(node.joints.last.header.stamp) < last + 100_000_000
 
@@ -251,7 +251,7 @@ def test_deactivation_stands_and_the_servo_loop_goes_on_until_the_robot_rests(
     start_running(node, above)
     above.elbow_rate = -0.5
     after(node.joints, lambda m: m.position[ELBOW] < STANDING[ELBOW] - 0.2)
-    # Either would leave the servos with what they were told last.
+    # Either would leave the servos with their last command.
     assert not ros.change(node, Transition.TRANSITION_ACTIVE_SHUTDOWN)
     assert ros.state(node) == 'active'
     ros.deactivate(node)

@@ -14,7 +14,7 @@ T0 = 1_000_000_000_000
 
 
 class Supervisor:
-    """Speaks to a watch; its clock is the only one."""
+    """Publishes to a watch; its clock is the only one."""
 
     def __init__(self, timeout: float = 0.1) -> None:
         self.watch = SupervisorWatch(timeout)
@@ -175,7 +175,7 @@ def test_a_restarted_supervisor_does_not_end_the_estop_of_the_one_before():
     s.sequence += 1_000_000
     assert not s.say(Mode.INACTIVE)
     assert s.watch.mode is Mode.ESTOP
-    # It finds the robot limp, says so, and is then the one whose operator resets.
+    # It finds the robot passive and reports ESTOP; then its operator resets.
     assert s.say(Mode.ESTOP, Behaviour.DAMP)
     assert s.say(Mode.INACTIVE)
     assert s.watch.mode is Mode.INACTIVE
@@ -220,7 +220,7 @@ def test_an_estop_is_obeyed_whatever_its_stamp_and_only_a_stamp_that_fits_ends_i
     assert s.watch.mode is Mode.ESTOP
     assert s.watch.running_since_ns is None
     s.now += 0.1
-    assert s.watch.silent(s.now), 'its life cannot be judged by such a clock'
+    assert s.watch.silent(s.now), 'such a clock cannot measure its silence'
     s.say(Mode.INACTIVE, age=age)
     assert s.watch.mode is Mode.ESTOP
     assert s.say(Mode.INACTIVE)

@@ -244,7 +244,7 @@ def test_a_fault_ends_only_after_good_readings_and_an_estop_and_never_into_motio
     s.run(0.05)
     s.driver.read_fault = None
     s.run(3.0, bend(s))
-    assert s.loop.fault  # the supervisor never said ESTOP
+    assert s.loop.fault  # the supervisor was never in ESTOP
     s.request(Mode.ESTOP, Behaviour.DAMP)
     s.run(LIMITS.fault_clear_time + 0.1)
     assert not s.loop.fault
@@ -331,18 +331,18 @@ def test_nothing_that_is_not_finite_is_written():
 
 def test_a_balance_correction_that_lost_itself_in_nan_begins_anew():
     s = running()
-    told = []
+    resets = []
 
     class Lost:
         def update(self, *state):
-            return np.full(ROBOT.n, 0.0 if told else np.nan)
+            return np.full(ROBOT.n, 0.0 if resets else np.nan)
 
         def reset(self):
-            told.append('reset')
+            resets.append('reset')
 
     s.loop.output.balance = Lost()
     s.run(0.05)
-    assert told == ['reset']
+    assert resets == ['reset']
 
 
 def test_a_stall_of_the_loop_moves_no_reference_further_than_four_cycles():

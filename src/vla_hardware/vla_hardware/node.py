@@ -36,7 +36,7 @@ BATTERY_RATE = 1.0
 
 
 class Pacer:
-    """Tells in which cycles of a faster loop something slower is due, without drift."""
+    """The cycles of a faster loop in which something slower is due, without drift."""
 
     def __init__(self, rate: float) -> None:
         self._period = 1.0 / rate

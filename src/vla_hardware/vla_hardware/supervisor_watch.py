@@ -16,7 +16,7 @@ class SupervisorWatch:
 
     A message feeds the watchdog only if it is young by its stamp and its sequence advances. After
     a silence a restarted supervisor may count from another number, so there the stamp alone
-    decides. RUNNING counts only when it begins while this node listens: after a silence, or when
+    decides. RUNNING counts only when it begins while this node receives: after a silence, or when
     this node starts in the middle of it, another mode has to be received first. Else a supervisor
     that was frozen for a second would resume the old motion when it thaws.
 

@@ -44,7 +44,7 @@ WAY = {
 
 
 def supervisor_in(mode: Mode, config: SupervisorConfig = CONFIG, now: float = 0.0) -> Supervisor:
-    """A supervisor that was led to ``mode`` by an operator's steps, all at ``now``."""
+    """A supervisor brought to ``mode`` by an operator's steps, all at ``now``."""
     supervisor = Supervisor(config)
     supervisor.update(now, FINE)
     for step in WAY[mode]:

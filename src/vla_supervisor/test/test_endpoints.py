@@ -52,7 +52,7 @@ def test_a_lost_endpoint_stops_softly_then_hard_and_clears_by_checking_in():
     assert found(e, 0.6) == {'endpoint_lost:pad': Reaction.SOFT_STOP}
     assert found(e, 1.1) == {'endpoint_lost:pad': Reaction.HARD_STOP}
     e.check_in(1.2, 'pad', answer_to(challenge), False, False, True)
-    assert found(e, 1.2) == {'endpoint_lost:pad': Reaction.HARD_STOP}  # the gap, told once more
+    assert found(e, 1.2) == {'endpoint_lost:pad': Reaction.HARD_STOP}  # the gap, reported once more
     assert found(e, 1.2) == {}
 
 
@@ -72,7 +72,7 @@ def test_a_wrong_or_repeated_response_does_not_keep_an_endpoint_alive():
         reply = e.check_in(0.1 * i, 'pad', right, False, False, True)
         assert not reply.accepted
     assert found(e, 1.2) == {'endpoint_lost:pad': Reaction.HARD_STOP}
-    # The refusal carries the challenge, so an honest endpoint whose answer was lost goes on.
+    # The refusal carries the challenge, so an honest endpoint whose answer was lost continues.
     assert e.check_in(1.3, 'pad', answer_to(reply.challenge), False, False, True).accepted
 
 
@@ -186,11 +186,11 @@ def test_more_endpoints_than_the_supervisor_can_speak_of_are_refused():
 
 def test_every_strangers_press_stops_however_many_and_however_they_are_called():
     e = endpoints()
-    told = set()
+    names = set()
     for i in range(3 * MAX_ENDPOINTS):
         e.check_in(0.0, f'{i}\n' + 'x' * 1_000_000, 0, True, False, False)
         conditions = e.conditions(0.0)
         assert [c.reaction for c in conditions] == [Reaction.HARD_STOP]
-        told.add(conditions[0].name)
-    assert len(told) <= MAX_ENDPOINTS + 1
-    assert all(len(name) < 100 and name.isprintable() for name in told)
+        names.add(conditions[0].name)
+    assert len(names) <= MAX_ENDPOINTS + 1
+    assert all(len(name) < 100 and name.isprintable() for name in names)

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The bring-up plan, by hand: what it asks for next, and what it believes."""
+"""The bring-up plan without ROS: its next requests, and the states it assumes."""
 
 import pytest
 
@@ -23,7 +23,7 @@ TIMING = Timing(
 
 
 class World:
-    """Nodes that answer the plan at once, but for those that were told not to."""
+    """Nodes that answer the plan at once, except those configured not to."""
 
     def __init__(self, states=None, present=NAMES):
         self.plan = LifecycleManager(NAMES, TIMING, 0.0)
@@ -77,7 +77,7 @@ def test_a_later_node_waits_for_an_absent_one_but_not_for_ever():
     assert world.why_not('driver') == 'not started yet'
 
 
-def test_a_node_that_fails_keeps_its_reason_is_not_tried_again_and_holds_up_nobody():
+def test_a_node_that_fails_keeps_its_reason_is_not_tried_again_and_holds_up_no_other():
     world = World()
     world.failing['driver'] = 'robot.yaml: mass: found -1'
     world.step()
@@ -181,7 +181,7 @@ def test_a_failed_node_that_was_started_again_is_known_by_its_process_and_tried_
     assert world.plan.all_active
 
 
-def test_a_healthy_node_is_not_disturbed_by_news_of_its_process():
+def test_a_healthy_node_is_not_disturbed_by_reports_of_its_process():
     world = World()
     world.plan.on_process(0.0, 'camera', '100')
     world.run(1.0)
@@ -189,7 +189,7 @@ def test_a_healthy_node_is_not_disturbed_by_news_of_its_process():
     assert world.plan.all_active
 
 
-def test_a_node_deactivated_by_a_person_stays_so_until_an_operator_step():
+def test_a_node_deactivated_by_an_operator_stays_so_until_an_operator_step():
     world = World()
     world.run(1.0)
     world.states['camera'] = LifecycleState.INACTIVE
@@ -211,7 +211,7 @@ def test_a_finalized_node_needs_a_new_process():
 
 
 @pytest.mark.parametrize('state', [LifecycleState.ACTIVE])
-def test_nodes_found_active_at_the_first_look_betray_a_restarted_supervisor(state):
+def test_nodes_found_active_at_the_first_look_reveal_a_restarted_supervisor(state):
     world = World(states={'camera': state})
     world.run(2.0)
     assert world.plan.found_active

@@ -375,7 +375,7 @@ def test_of_diagnostics_only_what_a_node_says_of_its_lifecycle_is_read(ros, monk
     others = [DiagnosticStatus(name=f'arm: motor {i}', message='fine') for i in range(1000)]
     for statuses in (others, ours + others, ours):
         out.publish(DiagnosticArray(status=statuses))
-    # The last one tells that those before it came too.
+    # Once the last one has come, those before it have too.
     wait_until(lambda: any([s.message for s in message.status] == ['m'] for message in read))
     assert not [message for message in read if len(message.status) >= 1000]
 
@@ -409,16 +409,16 @@ def test_an_endpoint_is_required_pressed_held_released_and_lost(scene):
     assert not s.ask('reset').success
     reply = check_in(s, 'button', reply.challenge)
     assert s.ask('reset').success
-    lost = s.mode(S.ESTOP, 20.0)  # nobody checks in any more
+    lost = s.mode(S.ESTOP, 20.0)  # no endpoint checks in any more
     assert causes(lost)['endpoint_lost:button'].present
 
 
 def test_a_bad_parameter_fails_configure_with_one_message_that_names_it(ros):
     probe = ros.probe()
-    told = probe.subscribe(DiagnosticArray, '/diagnostics', qos.EVENT)
+    reports = probe.subscribe(DiagnosticArray, '/diagnostics', qos.EVENT)
     node = ros.node(SupervisorNode, **shipped(safe_stop__rest_within=1.0))
     assert not ros.change(node, 1)
-    message = told.wait_for(
+    message = reports.wait_for(
         lambda m: any('safe_stop.rest_within' in status.message for status in m.status)
     )
     text = next(x.message for x in message.status if 'rest_within' in x.message)

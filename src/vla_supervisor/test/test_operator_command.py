@@ -29,8 +29,8 @@ def test_commands_walk_the_robot_through_its_modes_and_say_why_not(scene):  # no
     s = scene()
     s.mode(S.READY)
     assert as_json('start')[1]['mode'] == 'RUNNING'
-    code, told = as_json('estop')
-    assert (code, told['mode'], told['behaviour']) == (GRANTED, 'ESTOP', 'DAMP')
+    code, answer = as_json('estop')
+    assert (code, answer['mode'], answer['behaviour']) == (GRANTED, 'ESTOP', 'DAMP')
     code, out = command('resume')
     assert code == REFUSED
     assert 'resume refused: mode is ESTOP (next: reset)' in out
@@ -48,6 +48,6 @@ def test_commands_walk_the_robot_through_its_modes_and_say_why_not(scene):  # no
 
 
 def test_without_a_supervisor_it_says_so(ros):
-    code, told = as_json('estop', '--timeout', '0.3')
+    code, answer = as_json('estop', '--timeout', '0.3')
     assert code == NO_SUPERVISOR
-    assert 'no supervisor answered in 0.3 s' in told['message']
+    assert 'no supervisor answered in 0.3 s' in answer['message']

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What the kernel says of the nodes' processes, and what follows long before a heartbeat is due."""
+"""What the kernel reports of the nodes' processes, long before a heartbeat is due."""
 
 import os
 import signal
@@ -111,7 +111,7 @@ def test_a_process_runs_is_stopped_goes_on_and_is_killed_by_the_kernels_own_word
             child.send_signal(signal.SIGSTOP)
             wait_until(lambda: probe() is ProcessState.STOPPED, 10.0, 'a stopped process')
             child.send_signal(signal.SIGCONT)
-            wait_until(lambda: probe() is ProcessState.RUNS, 10.0, 'a process that goes on')
+            wait_until(lambda: probe() is ProcessState.RUNS, 10.0, 'a process that runs again')
         child.kill()
         wait_until(lambda: probe() is ProcessState.GONE, 10.0, 'a process that is gone')
     finally:

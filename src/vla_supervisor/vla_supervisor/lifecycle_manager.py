@@ -57,7 +57,7 @@ class Call:
 
     node: str
     request: LifecycleRequest
-    number: int  # tells the answer of an abandoned call from that of the next
+    number: int  # distinguishes the answer of an abandoned call from that of the next
 
 
 @dataclass

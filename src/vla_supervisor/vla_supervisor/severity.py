@@ -12,7 +12,7 @@ from vla_supervisor.conditions import Condition, Reaction, hard
 
 @dataclass(frozen=True)
 class HealthLimits:
-    """How long something may last; seconds unless said otherwise."""
+    """How long something may last; seconds unless noted otherwise."""
 
     timeouts: Mapping[str, float]
     danger_stop_after: float
