@@ -77,16 +77,12 @@ def test_a_step_that_is_held_down_acts_once():
 
 
 def test_a_stop_and_a_start_in_one_instant_is_a_stop():
-    supervisor = supervisor_in(Mode.READY)
-    decision = supervisor.update(
-        1.0, but(steps=frozenset({OperatorStep.START, OperatorStep.SAFE_STOP}))
-    )
-    assert decision.mode is Mode.SAFE_STOP
-    supervisor = supervisor_in(Mode.INACTIVE)
-    decision = supervisor.update(
-        1.0, but(steps=frozenset({OperatorStep.ARM, OperatorStep.SAFE_STOP}))
-    )
-    assert decision.mode is Mode.INACTIVE
+    for mode, step, wanted in (
+        (Mode.READY, OperatorStep.START, Mode.SAFE_STOP),
+        (Mode.INACTIVE, OperatorStep.ARM, Mode.INACTIVE),
+    ):
+        both = but(steps=frozenset({step, OperatorStep.SAFE_STOP}))
+        assert supervisor_in(mode).update(1.0, both).mode is wanted
 
 
 def test_reset_is_refused_while_a_soft_cause_is_present_but_not_while_nodes_come_up():
@@ -218,7 +214,7 @@ def test_a_second_cause_in_estop_does_not_restart_its_clock():
 # -- arming by itself
 
 
-def auto(**inputs):
+def auto():
     supervisor = Supervisor(replace(CONFIG, auto_arm=True))
     supervisor.update(0.0, but(nodes_active=False))
     return supervisor
@@ -240,16 +236,12 @@ def test_auto_arm_is_void_once_a_stop_was_requested(stop):
     assert supervisor.update(3.0, FINE).mode is Mode.INACTIVE
 
 
-def test_auto_arm_is_void_for_a_restarted_supervisor():
+def test_a_restarted_supervisor_never_arms_by_itself_nor_reports_that_nothing_has_moved_yet():
     supervisor = auto()
     supervisor.forbid_auto_arm()
-    assert supervisor.update(1.0, FINE).mode is Mode.INACTIVE
-
-
-def test_a_restarted_supervisor_never_reports_that_nothing_has_moved_yet():
-    supervisor = auto()
-    supervisor.forbid_auto_arm()
-    assert supervisor.update(1.0, FINE).motion_epoch > 0
+    decision = supervisor.update(1.0, FINE)
+    assert decision.mode is Mode.INACTIVE
+    assert decision.motion_epoch > 0
 
 
 def test_auto_arm_waits_for_causes_to_go():

@@ -86,7 +86,7 @@ def test_a_press_counts_with_a_wrong_response_and_from_a_stranger():
     assert 'estop_endpoint:who' not in found(e, 0.1)
 
 
-def test_a_button_is_pressed_until_a_valid_check_in_says_released():
+def test_a_button_is_pressed_until_a_valid_check_in_reports_release():
     e = endpoints()
     challenge = joined(e)
     challenge = e.check_in(0.1, 'pad', answer_to(challenge), True, False, True).challenge
@@ -159,7 +159,7 @@ def test_a_bad_registration_is_refused_with_what_was_wanted(name, soft, hard):
         st.tuples(st.floats(0.0, 0.4), st.booleans(), st.booleans(), st.booleans()), max_size=40
     )
 )
-def test_while_the_last_valid_word_was_pressed_the_estop_is_present(steps):
+def test_while_the_last_valid_report_was_pressed_the_estop_is_present(steps):
     e = endpoints()
     challenge, now, down = joined(e), 0.0, False
     for dt, pressed, valid, again in steps:
@@ -172,7 +172,7 @@ def test_while_the_last_valid_word_was_pressed_the_estop_is_present(steps):
         assert ('estop_endpoint:pad' in found(e, now)) == down
 
 
-def test_more_endpoints_than_the_supervisor_can_speak_of_are_refused():
+def test_more_endpoints_than_the_supervisor_can_report_are_refused():
     e = endpoints()
     for i in range(MAX_ENDPOINTS):
         joined(e, name=f'pad{i}')
@@ -184,7 +184,7 @@ def test_more_endpoints_than_the_supervisor_can_speak_of_are_refused():
     assert 'estop_endpoint:pad4' in found(e, 0.0)
 
 
-def test_every_strangers_press_stops_however_many_and_however_they_are_called():
+def test_every_strangers_press_stops_however_many_and_whatever_their_names():
     e = endpoints()
     names = set()
     for i in range(3 * MAX_ENDPOINTS):

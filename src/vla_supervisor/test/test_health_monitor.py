@@ -7,19 +7,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scenes import CONFIG, STANDING, OperatorStep
+from scenes import CONFIG, STANDING, TIMING, OperatorStep
 
 from vla_common.states import Behaviour, InferenceState, Mode
 from vla_common.topics import HEARTBEAT_TOPIC
 from vla_supervisor.core import Supervisor
 from vla_supervisor.endpoints import Endpoints
 from vla_supervisor.health_monitor import HealthLimits, HealthMonitor
-from vla_supervisor.lifecycle_manager import (
-    LifecycleManager,
-    LifecycleRequest,
-    LifecycleState,
-    Timing,
-)
+from vla_supervisor.lifecycle_manager import LifecycleManager, LifecycleRequest, LifecycleState
 
 TIMEOUTS = {
     'hardware_driver': 0.1,
@@ -29,7 +24,6 @@ TIMEOUTS = {
     'inference': 0.5,
 }
 LIMITS = HealthLimits(TIMEOUTS, 2.0, 0.5, 0.3, 0.25, 1.0, 2.0, 0.1, 0.25)
-TIMING = Timing(1.0, 60.0, 10.0, 1.0, 5.0, 0.5, 4.0)
 
 
 class Stack:

@@ -5,11 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 from rclpy.task import Future
+from scenes import TIMING
 
 from vla_supervisor.lifecycle_calls import LifecycleCalls
-from vla_supervisor.lifecycle_manager import LifecycleManager, Timing
-
-TIMING = Timing(1.0, 60.0, 10.0, 1.0, 5.0, 0.5, 4.0)
+from vla_supervisor.lifecycle_manager import LifecycleManager
 
 
 def none_alive(name):
