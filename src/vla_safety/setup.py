@@ -22,7 +22,7 @@ def extension(path):
     )
 
 
-# The modules that say so themselves; see vla_safety/compiled.py.
+# The modules that import cython; see vla_safety/compiled.py.
 COMPILED = [
     extension(path)
     for path in sorted(path.relative_to(HERE) for path in HERE.glob('vla_safety/**/*.py'))

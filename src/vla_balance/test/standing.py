@@ -54,3 +54,12 @@ class Standing:
     def push(self, side: str, impulse: float) -> None:
         """A push of 0.1 s at the chest, impulse in N·s."""
         self.robot.push(SIDES[side], impulse, 'torso_roll_link')
+
+
+def pushed(side: str, impulse: float, corrected: bool = True, **world) -> Standing:
+    """After a push at 0.7 s and 2.5 s more."""
+    s = Standing(corrected, **world)
+    s.run(0.7)
+    s.push(side, impulse)
+    s.run(2.5)
+    return s

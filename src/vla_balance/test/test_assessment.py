@@ -5,7 +5,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from standing import Standing, verdict_params
+from standing import pushed, verdict_params
 
 from vla_balance.assessment import BalanceAssessment
 from vla_balance.estimator import BalanceEstimate
@@ -98,20 +98,14 @@ def test_lying_has_fallen_by_tilt_or_by_height():
 
 @pytest.mark.parametrize('side', ['front', 'back', 'left'])
 def test_a_push_that_is_survived_is_no_emergency(side):
-    s = Standing()
-    s.run(0.7)
-    s.push(side, 17.0)
-    s.run(2.5)
+    s = pushed(side, 17.0)
     assert not s.world.fallen
     assert max(v.level for v in s.verdicts) < Level.EMERGENCY
 
 
 @pytest.mark.parametrize('side', ['front', 'back', 'left'])
 def test_a_fall_is_predicted_well_before_it_has_happened(side):
-    s = Standing()
-    s.run(0.7)
-    s.push(side, 35.0)
-    s.run(2.5)
+    s = pushed(side, 35.0)
     assert s.world.fallen
     predicted = next(i for i, v in enumerate(s.verdicts) if v.falling)
     fallen = next(i for i, v in enumerate(s.verdicts) if v.fallen)

@@ -40,7 +40,7 @@ def bend(s: Simulated, rate: float = -0.5):
     return every
 
 
-def test_nothing_moves_before_the_supervisor_is_heard():
+def test_nothing_moves_before_the_supervisor_is_received():
     s = Simulated()
     s.supervised = False
     s.run(0.5)
@@ -221,7 +221,7 @@ def test_a_stall_of_the_loop_itself_is_not_taken_for_the_supervisors_silence():
     assert s.loop.motion.behaviour is Behaviour.TRACK
 
 
-def test_a_loop_that_stalls_all_the_time_still_hears_the_silence():
+def test_a_loop_that_stalls_all_the_time_still_detects_the_silence():
     s = running()
     s.supervised = False
     for _ in range(4):
@@ -329,7 +329,7 @@ def test_nothing_that_is_not_finite_is_written():
     assert s.loop.fault.startswith('write error')
 
 
-def test_a_balance_correction_that_lost_itself_in_nan_begins_anew():
+def test_a_balance_correction_that_lost_itself_in_nan_begins_again():
     s = running()
     resets = []
 

@@ -108,7 +108,7 @@ class HardwareDriver(VlaLifecycleNode):
         self._started = True
 
     def secure(self) -> None:
-        """Begin the protective stop; the loop goes on until cleanup or the end of the process."""
+        """Begin the protective stop; the loop runs until cleanup or the end of the process."""
         if self._loop is None or not self._started or self._loop.ending:
             return
         self._loop.ending = 'hardware_driver is being stopped or deactivated'

@@ -72,11 +72,11 @@ def test_a_wrong_or_repeated_response_does_not_keep_an_endpoint_alive():
         reply = e.check_in(0.1 * i, 'pad', right, False, False, True)
         assert not reply.accepted
     assert found(e, 1.2) == {'endpoint_lost:pad': Reaction.HARD_STOP}
-    # The refusal carries the challenge, so an honest endpoint whose answer was lost continues.
+    # The refusal carries the challenge, so a correct endpoint whose answer was lost continues.
     assert e.check_in(1.3, 'pad', answer_to(reply.challenge), False, False, True).accepted
 
 
-def test_a_press_counts_with_a_wrong_response_and_from_a_stranger():
+def test_a_press_counts_with_a_wrong_response_and_from_an_unregistered_sender():
     e = endpoints()
     joined(e)
     e.check_in(0.1, 'pad', 12345, True, False, True)
@@ -184,7 +184,7 @@ def test_more_endpoints_than_the_supervisor_can_report_are_refused():
     assert 'estop_endpoint:pad4' in found(e, 0.0)
 
 
-def test_every_strangers_press_stops_however_many_and_whatever_their_names():
+def test_every_unregistered_press_stops_however_many_and_whatever_their_names():
     e = endpoints()
     names = set()
     for i in range(3 * MAX_ENDPOINTS):

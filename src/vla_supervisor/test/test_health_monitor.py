@@ -269,7 +269,7 @@ def test_the_status_that_ended_an_instruction_does_not_end_the_next_one(stack):
     assert stack.step().mode is Mode.READY
 
 
-def test_running_with_nobody_at_work_ends_by_itself(stack):
+def test_running_with_an_idle_inference_node_ends_by_itself(stack):
     stack.running()
     stack.inference['state'] = InferenceState.IDLE
     assert stack.run(1.9).mode is Mode.RUNNING

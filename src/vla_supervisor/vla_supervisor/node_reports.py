@@ -2,7 +2,7 @@
 """What each supervised node reports, and the conditions that follow. Time is an argument.
 
 `update` takes one message when it arrives, so that what lasts for one message only is not lost, and
-returns whether to decide at once. `conditions` says what is true at one instant; `fresh`: whether
+returns whether to decide at once. `conditions` lists what is true at one instant; `fresh`: whether
 the node is alive.
 """
 
