@@ -88,7 +88,7 @@ def test_one_thread_alone_touches_the_source(rig):
     assert rig.source.touched_after_close == 0
 
 
-def test_a_frozen_camera_is_reported_while_it_goes_on_delivering(rig):
+def test_a_frozen_camera_is_reported_while_it_still_delivers(rig):
     rig.start()
     rig.source.fault = Fault.FREEZE
     wait_until(lambda: rig.grabber.health().frozen, what='frozen')
@@ -155,7 +155,7 @@ def test_a_recording_that_ends_is_reported_and_not_opened_again(rig):
     assert rig.source.opened == 1
 
 
-def test_a_frame_whose_time_does_not_advance_is_neither_delivered_nor_a_sign_of_life(rig):
+def test_a_frame_whose_time_does_not_advance_is_neither_delivered_nor_a_heartbeat(rig):
     rig.start()
     rig.source.fault = Fault.OLD_STAMP
     assert 'does not advance' in rig.wait_for_problem('no frame for')
@@ -184,7 +184,7 @@ def test_a_grab_that_hangs_is_reported_and_its_frame_never_leaves_beside_a_new_s
     rig.grabber.pause()
     assert not rig.grabber.close(timeout=0.05)
     delivered = len(rig.frames)
-    # Another camera for the same listeners, as after a new configure.
+    # Another camera for the same receiver, as after a new configure.
     fresh = FaultySource()
     second = rig.another(fresh)
     second.open(5.0)

@@ -30,11 +30,16 @@ def listen(ros):
     return probe, images, infos
 
 
-def test_images_and_their_info_share_stamps_that_strictly_rise(ros, folder):
-    _, images, infos = listen(ros)
-    node = ros.node(CameraNode, source='replay', path=str(folder), rate=50.0)
+def activated(ros, **parameters):
+    node = ros.node(CameraNode, **parameters)
     ros.configure(node)
     ros.activate(node)
+    return node
+
+
+def test_images_and_their_info_share_stamps_that_strictly_rise(ros, folder):
+    _, images, infos = listen(ros)
+    node = activated(ros, source='replay', path=str(folder), rate=50.0)
     infos.wait(10)
     stamps = [stamp_to_ns(m.header.stamp) for m in infos.messages]
     assert stamps == sorted(set(stamps))
@@ -66,32 +71,39 @@ def test_nothing_is_published_while_inactive(ros, folder):
     assert all(stamp_to_ns(m.header.stamp) >= before for m in images.messages)
 
 
+class Simulation:
+    """Publishes a scene and, at 30 Hz, states of the world, as the hardware driver does."""
+
+    def __init__(self, ros, robot) -> None:
+        self.scene = Scene.default()
+        self.digest = self.scene.digest
+        self.qpos = World(robot, self.scene).qpos.tolist()
+        self.publishes = True
+        self.stamps: list[int] = []
+        self.probe = ros.probe('simulation')
+        self.scenes = self.probe.publisher(String, '/sim/scene', qos.LATCHED)
+        self.states = self.probe.publisher(WorldState, '/sim/world_state', qos.STATE)
+        self.probe.node.create_timer(1 / 30, self.tick)
+
+    def tick(self) -> None:
+        if self.publishes:
+            message = WorldState(scene_digest=self.digest, qpos=self.qpos)
+            message.header.stamp = self.probe.node.get_clock().now().to_msg()
+            self.stamps.append(stamp_to_ns(message.header.stamp))
+            self.states.publish(message)
+
+
 def test_simulated_camera_draws_the_world_with_depth_and_calibration(ros, robot):
     probe, images, infos = listen(ros)
     depths = probe.subscribe(Image, '/camera/depth/image_raw', qos.IMAGE)
-    node = ros.node(CameraNode, source='mujoco', width=64, height=48, backend='raycast')
-    ros.configure(node)
-    ros.activate(node)
+    node = activated(ros, source='mujoco', width=64, height=48, backend='raycast')
     wait_until(lambda: 'no /sim/scene' in node.diagnose()[1])
     assert node.diagnose()[0] is Level.DANGER
-    scene = Scene.default()
-    scenes = probe.publisher(String, '/sim/scene', qos.LATCHED)
-    states = probe.publisher(WorldState, '/sim/world_state', qos.STATE)
-    scenes.publish(String(data=scene.to_json()))
-    probe.wait_for_subscriber(states)
-    world = World(robot, scene)
-    stamps = []
-
-    def tick():
-        message = WorldState(scene_digest=scene.digest, qpos=world.qpos.tolist())
-        message.header.stamp = probe.node.get_clock().now().to_msg()
-        stamps.append(stamp_to_ns(message.header.stamp))
-        states.publish(message)
-
-    probe.node.create_timer(1 / 30, tick)
+    simulation = Simulation(ros, robot)
+    simulation.scenes.publish(String(data=simulation.scene.to_json()))
     infos.wait(5)
     depths.wait(2)
-    assert all(stamp_to_ns(m.header.stamp) in stamps for m in infos.messages)
+    assert all(stamp_to_ns(m.header.stamp) in simulation.stamps for m in infos.messages)
     assert images.last.height == 48
     meters = np.frombuffer(depths.last.data, np.float32).reshape(48, 64)
     assert depths.last.encoding == '32FC1'
@@ -123,15 +135,13 @@ def test_simulated_camera_draws_the_world_with_depth_and_calibration(ros, robot)
     ],
 )
 def test_configure_fails_with_parameter_found_and_wanted(ros, parameters, words):
-    node = ros.node(CameraNode, **parameters)
-    assert not ros.change(node, Transition.TRANSITION_CONFIGURE)
-    assert ros.state(node) == 'unconfigured'
-    assert words in node._lifecycle_message[1]
+    assert words in refusal_of(ros, **parameters)
 
 
 def refusal_of(ros, **parameters) -> str:
     node = ros.node(CameraNode, **parameters)
     assert not ros.change(node, Transition.TRANSITION_CONFIGURE)
+    assert ros.state(node) == 'unconfigured'
     return node._lifecycle_message[1]
 
 
@@ -179,9 +189,7 @@ def test_a_node_that_failed_to_configure_can_be_configured_again(ros, folder):
 
 def test_the_end_of_a_recording_is_reported_and_nothing_is_published_again(ros, folder):
     _, _, infos = listen(ros)
-    node = ros.node(CameraNode, source='replay', path=str(folder), rate=20.0, loop=False)
-    ros.configure(node)
-    ros.activate(node)
+    node = activated(ros, source='replay', path=str(folder), rate=20.0, loop=False)
     wait_until(lambda: 'all 5 pictures shown' in node.diagnose()[1])
     assert node.diagnose()[0] is Level.DANGER
     assert len(infos) <= 5
@@ -190,37 +198,13 @@ def test_the_end_of_a_recording_is_reported_and_nothing_is_published_again(ros, 
 # -- the simulated camera --------------------------------------------------------------------------
 
 
-class Simulation:
-    """Publishes a scene and, at 30 Hz, states of the world, as the hardware driver does."""
-
-    def __init__(self, ros, robot) -> None:
-        self.scene = Scene.default()
-        self.digest = self.scene.digest
-        self.qpos = World(robot, self.scene).qpos.tolist()
-        self.publishes = True
-        self.probe = ros.probe('simulation')
-        self.scenes = self.probe.publisher(String, '/sim/scene', qos.LATCHED)
-        self.states = self.probe.publisher(WorldState, '/sim/world_state', qos.STATE)
-        self.probe.node.create_timer(1 / 30, self.tick)
-
-    def tick(self) -> None:
-        if self.publishes:
-            message = WorldState(scene_digest=self.digest, qpos=self.qpos)
-            message.header.stamp = self.probe.node.get_clock().now().to_msg()
-            self.states.publish(message)
-
-
 @pytest.fixture
 def simulated(ros, robot):
     """A simulated camera that delivers images."""
     simulation = Simulation(ros, robot)
     simulation.scenes.publish(String(data=simulation.scene.to_json()))
-    node = ros.node(
-        CameraNode, source='mujoco', width=32, height=24, backend='raycast', stall_after=0.3
-    )
     _, _, infos = listen(ros)
-    ros.configure(node)
-    ros.activate(node)
+    node = activated(ros, source='mujoco', width=32, height=24, backend='raycast', stall_after=0.3)
     infos.wait(3)
     return node, simulation, infos
 

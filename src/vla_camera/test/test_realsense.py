@@ -133,7 +133,7 @@ def test_a_recording_gives_colour_depth_in_metres_and_its_intrinsics(recording):
     source.close()
 
 
-def test_the_end_of_a_recording_is_told_and_not_looped_silently(recording):
+def test_the_end_of_a_recording_is_reported_and_not_looped_silently(recording):
     source = RealSenseSource('', 0, 0, 0.0, recording=recording, loop=False)
     source.open()
     values = []
@@ -190,7 +190,7 @@ def test_a_size_that_the_camera_does_not_have_is_refused_at_open(connected):
     assert message.startswith('RealSense: ') and message.endswith('connected: soft 123456')
 
 
-def test_no_camera_at_all_says_so():
+def test_no_camera_at_all_is_an_error():
     assert refusal(RealSenseSource('', 0, 0, 0.0)).startswith('no RealSense camera found: plug')
 
 

@@ -36,7 +36,7 @@ def test_a_folder_is_shown_in_the_order_of_its_names_as_rgb(folder, picture):
     assert stamps == sorted(set(stamps))
 
 
-def test_without_loop_the_end_is_told_and_nothing_is_shown_again(folder):
+def test_without_loop_the_end_is_reported_and_nothing_is_shown_again(folder):
     source = ReplaySource(str(folder), 120.0, loop=False)
     source.open()
     for _ in range(5):
@@ -55,7 +55,7 @@ def test_with_loop_the_first_picture_follows_the_last(folder, video):
         source.close()
 
 
-def test_a_video_is_shown_at_its_own_rate_unless_told_otherwise(video):
+def test_a_video_is_shown_at_its_own_rate_unless_one_is_given(video):
     source = ReplaySource(str(video), 0.0, loop=False)
     assert source.open().rate == pytest.approx(20.0)
     values = [int(next_frame(source).color[0, 0, 0]) for _ in range(10)]
@@ -80,11 +80,8 @@ def replay_error(path) -> str:
     return str(error.value)
 
 
-def test_replay_without_a_path_says_what_is_needed():
+def test_replay_without_a_path_or_of_one_that_does_not_exist_is_an_error():
     assert replay_error('') == 'no path: replay needs a folder of images or a video file'
-
-
-def test_replay_of_a_path_that_does_not_exist_says_so():
     assert replay_error('/nowhere/at/all') == '/nowhere/at/all: no such file or folder'
 
 
@@ -161,7 +158,7 @@ def bgr(picture):
     return lambda value: picture(value)[:, :, ::-1].copy()
 
 
-def test_a_usb_camera_is_asked_for_its_size_and_what_it_made_of_it_is_told(bgr, picture):
+def test_a_usb_camera_receives_the_requested_size_and_reports_the_actual_one(bgr, picture):
     video = Video([bgr(1), bgr(2)])
     source = UsbSource('3', 640, 480, 30.0, capture=lambda device: video)
     facts = source.open()
@@ -178,7 +175,7 @@ def test_a_usb_camera_that_is_not_there_lists_what_is():
     assert str(error.value).startswith('no USB camera /dev/video_none: /dev has ')
 
 
-def test_a_usb_camera_that_opens_but_gives_no_picture_is_told_and_released():
+def test_a_usb_camera_that_opens_but_gives_no_picture_is_an_error_and_released():
     video = Video([])
     with pytest.raises(DeviceMissingError, match='opens but gives no picture'):
         UsbSource('', 0, 0, 0.0, capture=lambda device: video).open()

@@ -47,7 +47,6 @@ class CameraFacts:
     rate: float
     calibration: Calibration
     depth: bool = False
-    depth_calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)
