@@ -77,7 +77,8 @@ def _write_graph(
     return result, kept
 
 
-def _run(arguments: list[str] | None) -> int:
+@verb.verified
+def main(arguments: list[str] | None = None) -> int:
     p = parser('vla_deploy build-engine', 'Build a TensorRT engine from a policy bundle.', EPILOG)
     verb.add_options(p, 'bundle', 'calibration', device='cuda:0')
     target = p.add_mutually_exclusive_group(required=True)
@@ -131,6 +132,3 @@ def _run(arguments: list[str] | None) -> int:
         verb.show(f'left in float: {", ".join(kept)}')
     verb.print_json(a, {**found, 'precision': a.precision, 'kept': list(kept)})
     return 0
-
-
-main = verb.verified(_run)

@@ -67,7 +67,8 @@ def _judge(
         return judge_in_closed_loop(result, against, draft, *how)
 
 
-def _run(arguments: list[str] | None) -> int:
+@verb.verified
+def main(arguments: list[str] | None = None) -> int:
     p = parser('vla_deploy verify', 'Compare a bundle with its reference model.', EPILOG)
     verb.add_options(p, 'bundle')
     p.add_argument('--against', type=Path, metavar='DIR', help='bundle (default: its own source)')
@@ -91,6 +92,3 @@ def _run(arguments: list[str] | None) -> int:
         raise VerificationFailed(a.bundle.name, result, worst)
     verb.print_json(a, verb.summary(a.bundle, result))
     return 0
-
-
-main = verb.verified(_run)

@@ -178,7 +178,7 @@ def _judged_no_worse(path: Path, baseline: Path) -> tuple[bool, str]:
     if found is None or not found.passed or 'judged' not in found.rest:
         return False, ''
     if found.model_sha256 != bundle.files[bundle.model.file]:
-        return False, '; its closed loop judged another model file'
+        return False, '; its closed loop ran another model file'
     beside = load_bundle(baseline, accept_failed=True)
     here, there = beside.files[beside.model.file], str(found.rest.get('judged_against', ''))
     if here == there:

@@ -1,6 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """``ros2 run vla_validation fleet``: robots at one policy server, by engine, number of workers and
-batch size, and how they go on when workers are killed."""
+batch size, and how they recover when workers are killed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import contextlib
 import datetime
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -111,8 +110,8 @@ def alone(args: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def losses(table: list[dict[str, Any]]) -> list[str]:
-    """Where batching lost to one by one: fewer calls, or as many and a longer p99. (Each robot asks
-    again as soon as it is answered: more calls are shorter ones.)"""
+    """Where batching lost to one by one: fewer calls, or as many and a longer p99. (Each robot
+    sends its next request on an answer: more calls are shorter ones.)"""
     found = []
     for row in table:
         base = next(
@@ -200,7 +199,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = report.parser(
         'fleet',
         'Measure robots at one policy server, by engine, number of workers and batch size, and\n'
-        'how they go on when workers are killed.',
+        'how they recover when workers are killed.',
         'Exit status 0: neither batching nor a robot lost; 1: otherwise, or not measured.\n\n'
         'examples:\n  ros2 run vla_validation fleet --engine local --robots 4\n'
         '  ros2 run vla_validation fleet --engine ray --workers 1 2 --json',
@@ -236,7 +235,3 @@ def main(arguments: list[str] | None = None) -> int:
 
 class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
     """Line breaks as written, and the default of each option."""
-
-
-if __name__ == '__main__':
-    sys.exit(main())

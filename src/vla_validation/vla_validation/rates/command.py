@@ -191,7 +191,3 @@ def main(arguments: list[str] | None = None) -> int:
         return rates, 1 if failures else 0
 
     return report.run('rates', work, options.json)
-
-
-if __name__ == '__main__':
-    sys.exit(main())
