@@ -124,7 +124,7 @@ class WholeRobot(LaunchedRobot):
         super().send(node, number)
 
     def answer(self, service: str, kind: Any = Trigger, request: Any = None) -> Any:
-        """Call a service once and return its response, whatever it says."""
+        """Call a service once and return its response."""
         future = self.request(service, kind, request)
         self.wait(future.done, 60.0, f'the answer of {service}')
         return future.result()
@@ -219,12 +219,14 @@ class SharedRobot:
     """One robot for many tests: a launch takes longer than most of them.
 
     A test gets it in READY, on its feet; one that fails takes it along, and the next gets a new
-    one, so that no test depends on what another left behind.
+    one, so that no test depends on what another left behind. arguments: of the launch file, beside
+    those of a scripted policy without an instruction.
     """
 
     def __init__(self, folder: pathlib.Path, **arguments: Any) -> None:
         self._folder = folder
-        self._arguments = arguments
+        scripted = {'policy': 'scripted', 'instruction': 'none', 'time_limit': 120.0}
+        self._arguments = scripted | arguments
         self._launches = 0
         self._stack = ExitStack()
         self._robot: WholeRobot | None = None

@@ -131,7 +131,7 @@ def cached(run_scenes: SceneRunner | None = None) -> SceneRunner:
     return run
 
 
-def judge_in_closed_loop(
+def verify_in_closed_loop(
     result: VerificationResult,
     before: Path,
     after: Path,

@@ -13,7 +13,7 @@ import numpy as np
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import load_yaml
 from vla_deploy.atomic_io import staged, write_policy
-from vla_deploy.closed_loop import SceneRunner, judge_in_closed_loop
+from vla_deploy.closed_loop import SceneRunner, verify_in_closed_loop
 from vla_deploy.observations import Recording, Tensors, observations_for, tensors_of
 from vla_deploy.parity import ParityLimits
 from vla_deploy.reference_model import WEIGHTS, ReferenceModel, from_bundle, without_model
@@ -178,7 +178,7 @@ def publish(
             result = verify_policy(draft, expected, options.limits or limits, options.device)
             if not result.passed and options.scenes and options.before is not None:
                 how = (options.robot.name, options.scenes, options.seed, options.jobs)
-                result = judge_in_closed_loop(
+                result = verify_in_closed_loop(
                     result, options.before, draft, *how, options.run_scenes
                 )
             record(draft, bundle, expected, result)

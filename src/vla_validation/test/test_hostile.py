@@ -137,7 +137,7 @@ def test_hostile_zeromq_peer_costs_a_clear_error_and_little_time_and_memory(beha
         client = GrootClient(f'tcp://127.0.0.1:{port}', limit=2**20)
         # More than the buffers of a loopback connection take, for who does not read it.
         given = {'image': np.zeros(16 * 2**20 if 'never' in behave.__name__ else 1, np.uint8)}
-        # Who says what is wrong has all the time in the world.
+        # An error message has no deadline.
         timeout = 0.2 if message == 'no answer within' else SOON
         tracemalloc.start()
         began = time.monotonic()
@@ -429,6 +429,6 @@ def test_robot_of_a_server_that_turns_hostile_falls_back_and_is_ready_again(
         results = list(session.results)
         caller.close()
     assert not results[0].success
-    said = [reason for state, reason in states if state is InferenceState.FALLBACK]
-    assert said and f'ws://127.0.0.1:{port}' in said[-1]
+    reasons = [reason for state, reason in states if state is InferenceState.FALLBACK]
+    assert reasons and f'ws://127.0.0.1:{port}' in reasons[-1]
     assert InferenceState.ACTIVE not in [state for state, _ in states[-3:]]

@@ -57,8 +57,8 @@ def _write_graph(
     partial = a.graph.with_name(f'.{a.graph.name}.partial')
     try:
         a.graph.parent.mkdir(parents=True, exist_ok=True)
-        judged = options if a.search else None
-        kept = write_typed(a.bundle, partial, a.precision, ranges, judged)
+        search_by = options if a.search else None
+        kept = write_typed(a.bundle, partial, a.precision, ranges, search_by)
         result = None
         if not a.no_verify:
             action = load_bundle(a.bundle, accept_failed=True).model.action

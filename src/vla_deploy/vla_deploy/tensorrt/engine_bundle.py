@@ -65,8 +65,8 @@ def build_engine(
         options = options.with_expected(directory)
     with tempfile.TemporaryDirectory() as scratch:
         graph = Path(scratch) / 'typed.onnx'
-        judged = options if search and options.expected else None
-        kept = write_typed(directory, graph, precision, ranges, judged, largest > 1)
+        search_by = options if search and options.expected else None
+        kept = write_typed(directory, graph, precision, ranges, search_by, largest > 1)
         parts = Parts.of_bundle(directory)
         if precision == 'bf16' or largest > 1:
             parts = parts.action_only()

@@ -131,18 +131,18 @@ def losses(table: list[dict[str, Any]]) -> list[str]:
     return found
 
 
-def run(args: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
-    """The result. say: reports what is being measured. Raises ConfigError."""
+def run(args: argparse.Namespace, log: Callable[[str], None]) -> dict[str, Any]:
+    """The result. log: reports what is being measured. Raises ConfigError."""
     table: list[dict[str, Any]] = []
     kills: list[dict[str, Any]] = []
     started: dict[str, float] = {}
     with elsewhere() as call:
         with alone(args) as (url, metadata):
-            say('vla_serving serve')
+            log('vla_serving serve')
             table += measured(call, url, metadata, args, None, 1, 'vla_serving serve')
         for name in args.engine:
             for workers in args.workers:
-                say(f'{name}, {workers} workers')
+                log(f'{name}, {workers} workers')
                 parameters = RayParameters(workers, gpus=args.gpus)
                 began = time.monotonic()
                 engine = start_engine(name, args.bundle, args.robot, args.device, parameters)
@@ -224,8 +224,8 @@ def main(arguments: list[str] | None = None) -> int:
     args.batch = sorted({1, *args.batch})
 
     def work() -> tuple[dict[str, Any], int]:
-        with working() as say:
-            found = run(args, say)
+        with working() as log:
+            found = run(args, log)
         if not args.json:
             print(f'{args.robots} robots, {args.bundle} on {args.device}\n{text(found)}')
         return found, 1 if found['batching_lost'] or found['robots_lost'] else 0

@@ -52,7 +52,7 @@ _LIE_DOWN = 'lies'  # in the driver's reason, where the robot is on the floor
 
 
 class HarnessError(NotMeasuredError):
-    """The robot did not reach a state; the text says what was waited for."""
+    """The robot did not reach a state; the text names what was waited for."""
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A scripted robot: five nodes that report, obey and fail as the script says.
+"""A scripted robot: five nodes that report, act and fail by the script.
 
 It reports to the supervisor's own `HealthMonitor`, message by message at the real rates: every
 timeout, debounce time and hysteresis of the configuration applies. There is no physics: a damped
-robot hangs as from a gantry, and falls when the script says so.
+robot hangs as from a gantry, and falls by the script.
 """
 
 from __future__ import annotations
