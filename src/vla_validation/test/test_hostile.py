@@ -19,8 +19,7 @@ from vla_common.clock import steady_now
 from vla_common.states import InferenceState, Mode
 from vla_inference.fallback import FallbackChain, PolicySlot
 from vla_inference.inference_step import InferenceStep, StepLimits
-from vla_inference.observation import ObservationAssembler
-from vla_inference.observation import ObservationBounds as Trust
+from vla_inference.observation import ObservationAssembler, ObservationBounds
 from vla_inference.policy_worker import ThreadWorker
 from vla_inference.session import Session
 from vla_policy.load import load_policy
@@ -395,7 +394,7 @@ def test_robot_of_a_server_that_turns_hostile_falls_back_and_is_ready_again(
         states, results = [], []
         wake = threading.Event()
         caller = ThreadWorker(policy, steady_now, wake.set)
-        assembler = ObservationAssembler(robot.joint_names, ('head',), Trust())
+        assembler = ObservationAssembler(robot.joint_names, ('head',), ObservationBounds())
         session = Session(3600.0, 3600.0)
         cycle = InferenceStep(
             FallbackChain([PolicySlot(policy, caller)]),
