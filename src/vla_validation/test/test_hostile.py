@@ -105,7 +105,7 @@ def test_hostile_groot_server_costs_a_clear_error(tmp_path, robot, observe, answ
     with GrootDouble(lambda request: answer) as server:
         path = groot_bundle(tmp_path / 'groot', server.url)
         policy = load_policy(path, robot, timeout=0.5)
-        policy._wire._client._limit = 2**20
+        policy._protocol._client._limit = 2**20
         with pytest.raises(PolicyError, match=server.url):
             policy.predict(observe())
         policy.close()
@@ -390,7 +390,7 @@ def test_robot_of_a_server_that_turns_hostile_falls_back_and_is_ready_again(
         assert policy.predict(observe()).positions.shape == (HORIZON, len(JOINTS))
     policy._timeout = 0.2
     with raw_server(behave) as port:
-        policy._wire._client.url = f'ws://127.0.0.1:{port}'
+        policy._protocol._client.url = f'ws://127.0.0.1:{port}'
         states, results = [], []
         wake = threading.Event()
         caller = ThreadWorker(policy, steady_now, wake.set)
