@@ -22,7 +22,7 @@ def extension(path):
     )
 
 
-# The modules that say so themselves; see vla_safety/compiled.py.
+# The modules that import cython; see vla_safety/compiled.py.
 COMPILED = [
     extension(path)
     for path in sorted(path.relative_to(HERE) for path in HERE.glob('vla_safety/**/*.py'))
@@ -31,7 +31,7 @@ COMPILED = [
 
 
 class BuildCompiled(build_ext):
-    """Cython, then C; only when something is built, not when colcon asks what there is."""
+    """Cython, then C; only for a build, not when colcon lists the package."""
 
     def finalize_options(self):
         try:
@@ -44,7 +44,7 @@ class BuildCompiled(build_ext):
         self.distribution.ext_modules[:] = cythonize(
             COMPILED,
             build_dir=self.get_finalized_command('build').build_temp,
-            # A wrong size is an exception, never somebody else's memory.
+            # A wrong size is an exception, never a foreign memory access.
             compiler_directives={'language_level': 3, 'boundscheck': True, 'wraparound': False},
         )
         super().finalize_options()

@@ -35,12 +35,12 @@ def estimator() -> BalanceEstimator:
 
 
 class Standing:
-    """The robot of `vla_validation.pushes`, with estimator and judge that see what it senses."""
+    """The robot of `vla_validation.pushes`, with estimator and assessment of its sensor values."""
 
     def __init__(self, corrected: bool = True, **world) -> None:
         self.robot = survival.Standing(ROBOT, corrected=corrected, **world)
         self.world, self.correction = self.robot.world, self.robot.correction
-        self.estimator, self.judge = estimator(), BalanceAssessment(verdict_params())
+        self.estimator, self.assessment = estimator(), BalanceAssessment(verdict_params())
         self.estimates: list[BalanceEstimate] = []
         self.verdicts: list[BalanceVerdict] = []
 
@@ -49,8 +49,17 @@ class Standing:
 
     def _watch(self, time: float, state: tuple[np.ndarray, ...]) -> None:
         self.estimates.append(self.estimator.update(time, *state))
-        self.verdicts.append(self.judge.update(self.estimates[-1], time))
+        self.verdicts.append(self.assessment.update(self.estimates[-1], time))
 
     def push(self, side: str, impulse: float) -> None:
         """A push of 0.1 s at the chest, impulse in N·s."""
         self.robot.push(SIDES[side], impulse, 'torso_roll_link')
+
+
+def pushed(side: str, impulse: float, corrected: bool = True, **world) -> Standing:
+    """After a push at 0.7 s and 2.5 s more."""
+    s = Standing(corrected, **world)
+    s.run(0.7)
+    s.push(side, impulse)
+    s.run(2.5)
+    return s

@@ -5,7 +5,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from standing import Standing, verdict_params
+from standing import pushed, verdict_params
 
 from vla_balance.assessment import BalanceAssessment
 from vla_balance.estimator import BalanceEstimate
@@ -53,39 +53,39 @@ def test_the_capture_points_margin_warns_and_then_endangers():
 
 
 def test_no_contact_warns_and_is_an_emergency_once_it_lasts():
-    judge = BalanceAssessment(verdict_params(no_contact_time=0.2))
+    assessment = BalanceAssessment(verdict_params(no_contact_time=0.2))
     lost = seen(left_contact=False, right_contact=False, margin=-np.inf)
-    assert judge.update(lost, 0.0).level is Level.WARNING
-    assert judge.update(lost, 0.19).level is Level.WARNING
-    verdict = judge.update(lost, 0.21)
+    assert assessment.update(lost, 0.0).level is Level.WARNING
+    assert assessment.update(lost, 0.19).level is Level.WARNING
+    verdict = assessment.update(lost, 0.21)
     assert (verdict.level, verdict.cause) == (Level.EMERGENCY, 'no_contact')
-    assert judge.update(seen(), 0.3).findings == ()
+    assert assessment.update(seen(), 0.3).findings == ()
 
 
 def test_levels_rise_at_once_and_fall_with_delay_and_keep_their_cause():
-    judge = BalanceAssessment(verdict_params(level_fall_after=0.5))
-    assert judge.update(seen(tilt=0.45), 0.0).level is Level.DANGER
-    verdict = judge.update(seen(), 0.1)
+    assessment = BalanceAssessment(verdict_params(level_fall_after=0.5))
+    assert assessment.update(seen(tilt=0.45), 0.0).level is Level.DANGER
+    verdict = assessment.update(seen(), 0.1)
     assert (verdict.level, verdict.cause, verdict.findings) == (Level.DANGER, 'tilt', ())
-    assert judge.update(seen(), 0.59).level is Level.DANGER
-    verdict = judge.update(seen(), 0.61)
+    assert assessment.update(seen(), 0.59).level is Level.DANGER
+    verdict = assessment.update(seen(), 0.61)
     assert (verdict.level, verdict.cause) == (Level.SAFE, '')
 
 
 def test_a_fall_is_predicted_when_the_capture_point_stays_outside():
-    judge = BalanceAssessment(verdict_params(fall_margin=0.06, fall_time=0.15))
+    assessment = BalanceAssessment(verdict_params(fall_margin=0.06, fall_time=0.15))
     out = seen(margin=-0.07, reach_margin=-0.07)
-    assert not judge.update(out, 0.0).falling
-    assert not judge.update(seen(margin=-0.05, reach_margin=-0.05), 0.1).falling
-    assert not judge.update(out, 0.2).falling
-    assert judge.update(out, 0.36).falling
+    assert not assessment.update(out, 0.0).falling
+    assert not assessment.update(seen(margin=-0.05, reach_margin=-0.05), 0.1).falling
+    assert not assessment.update(out, 0.2).falling
+    assert assessment.update(out, 0.36).falling
 
 
 def test_tipping_back_towards_the_foot_in_the_air_is_no_fall():
-    judge = BalanceAssessment(verdict_params(fall_margin=0.06, fall_time=0.15))
+    assessment = BalanceAssessment(verdict_params(fall_margin=0.06, fall_time=0.15))
     back = seen(margin=-0.09, reach_margin=0.05, right_contact=False)
-    assert not judge.update(back, 0.0).falling
-    assert not judge.update(back, 0.5).falling
+    assert not assessment.update(back, 0.0).falling
+    assert not assessment.update(back, 0.5).falling
 
 
 def test_lying_has_fallen_by_tilt_or_by_height():
@@ -98,20 +98,14 @@ def test_lying_has_fallen_by_tilt_or_by_height():
 
 @pytest.mark.parametrize('side', ['front', 'back', 'left'])
 def test_a_push_that_is_survived_is_no_emergency(side):
-    s = Standing()
-    s.run(0.7)
-    s.push(side, 17.0)
-    s.run(2.5)
+    s = pushed(side, 17.0)
     assert not s.world.fallen
     assert max(v.level for v in s.verdicts) < Level.EMERGENCY
 
 
 @pytest.mark.parametrize('side', ['front', 'back', 'left'])
 def test_a_fall_is_predicted_well_before_it_has_happened(side):
-    s = Standing()
-    s.run(0.7)
-    s.push(side, 35.0)
-    s.run(2.5)
+    s = pushed(side, 35.0)
     assert s.world.fallen
     predicted = next(i for i, v in enumerate(s.verdicts) if v.falling)
     fallen = next(i for i, v in enumerate(s.verdicts) if v.fallen)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from standing import PERIOD, ROBOT, SIDES, STANDING, Standing
+from standing import PERIOD, ROBOT, SIDES, STANDING, Standing, pushed
 
 from vla_balance.correction import BalanceCorrection
 from vla_balance.gains import BalanceGains
@@ -19,11 +19,7 @@ from vla_sim import SensorNoise
 
 @pytest.mark.parametrize('side', SIDES)
 def test_it_survives_a_push_of_20_newton_seconds(side):
-    s = Standing()
-    s.run(0.7)
-    s.push(side, 20.0)
-    s.run(2.5)
-    assert not s.world.fallen
+    assert not pushed(side, 20.0).world.fallen
 
 
 def feet_apart(s: Standing) -> float:
@@ -64,18 +60,11 @@ def test_the_foot_in_the_air_is_carried_as_far_as_the_other_hip_gives_way(bears,
 
 
 def test_without_it_the_robot_falls_from_a_push_that_it_would_survive():
-    s = Standing(corrected=False)
-    s.run(0.7)
-    s.push('back', 14.0)
-    s.run(2.5)
-    assert s.world.fallen
+    assert pushed('back', 14.0, corrected=False).world.fallen
 
 
 def test_it_survives_a_push_with_noisy_and_late_sensors():
-    s = Standing(sensor_noise=SensorNoise.typical(), sensor_delay=0.008)
-    s.run(0.7)
-    s.push('back', 15.0)
-    s.run(2.5)
+    s = pushed('back', 15.0, sensor_noise=SensorNoise.typical(), sensor_delay=0.008)
     assert not s.world.fallen
 
 
@@ -195,7 +184,7 @@ def test_a_bad_gain_is_named(change, words):
         BalanceGains.from_fields(fields(**change))
 
 
-def test_a_robot_without_gains_is_told_so(tmp_path):
+def test_a_robot_without_gains_is_named(tmp_path):
     (tmp_path / 'robot.yaml').write_text('name: x\n')
     robot = dataclasses.replace(ROBOT, directory=tmp_path)
     with pytest.raises(ConfigError, match='balance: found nothing'):

@@ -58,12 +58,15 @@ def test_a_robot_in_the_air_has_no_polygon_and_no_zmp():
     assert not (e.left_contact or e.right_contact)
 
 
-def test_on_one_foot_the_polygon_is_that_foot():
-    s = Standing()
-    e = s.estimator.update(
-        0.0, ROBOT.poses['standing'], np.zeros(ROBOT.n), np.array([1.0, 0, 0, 0]), np.zeros(3),
+def on_the_left_foot(q: np.ndarray):
+    return Standing().estimator.update(
+        0.0, q, np.zeros(ROBOT.n), np.array([1.0, 0, 0, 0]), np.zeros(3),
         np.array([0, 0, 500.0, 0, 0, 0]), np.zeros(6),
     )  # fmt: skip
+
+
+def test_on_one_foot_the_polygon_is_that_foot():
+    e = on_the_left_foot(ROBOT.poses['standing'])
     assert e.left_contact
     assert not e.right_contact
     size = e.polygon.max(axis=0) - e.polygon.min(axis=0)
@@ -74,12 +77,8 @@ def test_on_one_foot_the_polygon_is_that_foot():
 
 
 def test_a_foot_high_in_the_air_is_not_counted_on():
-    s = Standing()
     raised = ROBOT.poses['standing'].copy()
     for joint, angle in (('right_hip_pitch', -0.8), ('right_knee', 1.6)):
         raised[ROBOT.index[joint]] += angle
-    e = s.estimator.update(
-        0.0, raised, np.zeros(ROBOT.n), np.array([1.0, 0, 0, 0]), np.zeros(3),
-        np.array([0, 0, 500.0, 0, 0, 0]), np.zeros(6),
-    )  # fmt: skip
+    e = on_the_left_foot(raised)
     assert e.reach_margin == e.margin < 0.0

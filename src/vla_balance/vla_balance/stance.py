@@ -31,17 +31,18 @@ class Stance:
 
     Afterwards: `rotation` (3, 3) base to level frame, `com` (3,), `com_velocity` (3,) m/s
     (unfiltered), `soles` (2, 3) centres of the soles, `weights` (2,) share of each foot in the
-    load, `loads` (2,) N, `point` (3,) the middle of the soles on the ground, `foot_frames`.
+    load, `loads` (2,) N, `point` (3,) the middle of the soles on the ground, `foot_frames`,
+    `kinematics`.
     """
 
     def __init__(self, robot: RobotModel, contact_force: float) -> None:
-        self._kinematics = robot.kinematics()
+        self.kinematics = robot.kinematics()
         self._contact_force = contact_force
         self._boxes = [robot.foot_boxes[foot] for foot in FEET]
         self._centres = [np.array([*box.center, box.height]) for box in self._boxes]
         # The IMU may sit on a link that is turned against the base.
-        self._kinematics.update(np.zeros(robot.n))
-        self._base_in_imu = self._kinematics.frame('imu')[0].T
+        self.kinematics.update(np.zeros(robot.n))
+        self._base_in_imu = self.kinematics.frame('imu')[0].T
         self.rotation = np.eye(3)
         self.com = np.zeros(3)
         self.com_velocity = np.zeros(3)
@@ -52,11 +53,6 @@ class Stance:
         self.weights = np.full(2, 0.5)
         self.point = np.zeros(3)
         self.foot_frames: list[tuple[np.ndarray, np.ndarray]] = []
-
-    @property
-    def kinematics(self):
-        """The calculator, at this state."""
-        return self._kinematics
 
     @property
     def height(self) -> float:
@@ -86,7 +82,7 @@ class Stance:
         (6,) N and Nm, foot axes."""
         imu_to_level = level_rotation(orientation)
         self.rotation = imu_to_level @ self._base_in_imu
-        kinematics = self._kinematics
+        kinematics = self.kinematics
         kinematics.update(q, v, self.rotation)
         self.com = kinematics.com
         omega = self.angular_velocity = imu_to_level @ angular_velocity
@@ -102,7 +98,7 @@ class Stance:
         left, right = self.loads.tolist()
         share = left / (left + right) if left + right > self._contact_force else 0.5
         self.weights[:] = share, 1.0 - share
-        # The load says which sole stands still, not where the robot should be: it always is over
+        # The load shows which sole stands still, not where the robot should be: it always is over
         # the more loaded foot. The target is the middle of the feet on the level of the ground.
         higher = float(soles[0, 2] - soles[1, 2])
         if abs(higher) < LIFTED:
@@ -116,4 +112,4 @@ class Stance:
 
     def leg_jacobian(self, side: int, joints: np.ndarray) -> np.ndarray:
         """(6, len(joints)): how joints move the left (0) or right (1) foot, level frame."""
-        return self._kinematics.frame_jacobian(FEET[side])[:, joints]
+        return self.kinematics.frame_jacobian(FEET[side])[:, joints]

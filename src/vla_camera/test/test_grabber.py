@@ -49,11 +49,11 @@ class Rig:
     def wait_for_problem(self, words: str) -> str:
         found = []
 
-        def told() -> bool:
+        def reported() -> bool:
             found.append(self.grabber.health().problem)
             return words in found[-1]
 
-        wait_until(told, what=words)
+        wait_until(reported, what=words)
         return found[-1]
 
     def values(self, start: int = 0) -> list[int]:
@@ -88,7 +88,7 @@ def test_one_thread_alone_touches_the_source(rig):
     assert rig.source.touched_after_close == 0
 
 
-def test_a_frozen_camera_is_told_while_it_goes_on_delivering(rig):
+def test_a_frozen_camera_is_reported_while_it_still_delivers(rig):
     rig.start()
     rig.source.fault = Fault.FREEZE
     wait_until(lambda: rig.grabber.health().frozen, what='frozen')
@@ -99,7 +99,7 @@ def test_a_frozen_camera_is_told_while_it_goes_on_delivering(rig):
     wait_until(lambda: not rig.grabber.health().frozen, what='no longer frozen')
 
 
-def test_a_silent_camera_is_told_closed_and_opened_again(rig):
+def test_a_silent_camera_is_reported_closed_and_opened_again(rig):
     rig.start()
     rig.source.fault = Fault.STALL
     rig.wait_for_problem('no frame for')
@@ -147,7 +147,7 @@ def test_an_exception_of_a_drivers_own_is_a_lost_camera_not_a_dead_thread(rig):
     rig.wait_for_more()
 
 
-def test_a_recording_that_ends_is_told_and_not_opened_again(rig):
+def test_a_recording_that_ends_is_reported_and_not_opened_again(rig):
     rig.start()
     rig.source.fault = Fault.END
     wait_until(lambda: rig.grabber.health().ended, what='the end')
@@ -155,7 +155,7 @@ def test_a_recording_that_ends_is_told_and_not_opened_again(rig):
     assert rig.source.opened == 1
 
 
-def test_a_frame_whose_time_does_not_advance_is_neither_delivered_nor_a_sign_of_life(rig):
+def test_a_frame_whose_time_does_not_advance_is_neither_delivered_nor_a_heartbeat(rig):
     rig.start()
     rig.source.fault = Fault.OLD_STAMP
     assert 'does not advance' in rig.wait_for_problem('no frame for')
@@ -176,7 +176,7 @@ def test_frames_of_another_size_never_leave(rig):
     assert {frame.color.shape for frame in rig.frames} == {(24, 32, 3)}
 
 
-def test_a_grab_that_hangs_is_told_and_its_frame_never_leaves_beside_a_new_source(rig):
+def test_a_grab_that_hangs_is_reported_and_its_frame_never_leaves_beside_a_new_source(rig):
     rig.start()
     rig.source.fault = Fault.HANG
     assert rig.source.hanging.wait(5.0)
@@ -184,7 +184,7 @@ def test_a_grab_that_hangs_is_told_and_its_frame_never_leaves_beside_a_new_sourc
     rig.grabber.pause()
     assert not rig.grabber.close(timeout=0.05)
     delivered = len(rig.frames)
-    # Another camera for the same listeners, as after a new configure.
+    # Another camera for the same receiver, as after a new configure.
     fresh = FaultySource()
     second = rig.another(fresh)
     second.open(5.0)

@@ -23,10 +23,10 @@ def test_every_picture_comes_back_out_of_its_message(height, width, seed, mirror
     depth = random.random((height, width), dtype=np.float32)
     if mirrored:  # not contiguous in memory
         color, depth = color[:, ::-1], depth[:, ::-1]
-    c, d = color_message(color, STAMP, 'eye'), depth_message(depth, STAMP, 'eye')
+    c, d = color_message(color, STAMP, 'camera'), depth_message(depth, STAMP, 'camera')
     for message, encoding in ((c, 'rgb8'), (d, '32FC1')):
         assert (message.height, message.width, message.encoding) == (height, width, encoding)
-        assert message.header.stamp == STAMP and message.header.frame_id == 'eye'
+        assert message.header.stamp == STAMP and message.header.frame_id == 'camera'
         assert len(message.data) == message.step * height
     np.testing.assert_array_equal(np.frombuffer(c.data, np.uint8).reshape(color.shape), color)
     np.testing.assert_array_equal(np.frombuffer(d.data, np.float32).reshape(depth.shape), depth)
@@ -34,19 +34,19 @@ def test_every_picture_comes_back_out_of_its_message(height, width, seed, mirror
 
 def test_what_is_no_rgb_picture_or_no_depth_in_metres_is_refused():
     with pytest.raises(ValueError, match='float64'):
-        color_message(np.zeros((4, 4, 3)), STAMP, 'eye')
+        color_message(np.zeros((4, 4, 3)), STAMP, 'camera')
     with pytest.raises(ValueError, match=r'uint8 \(4, 4\)'):
-        color_message(np.zeros((4, 4), np.uint8), STAMP, 'eye')
+        color_message(np.zeros((4, 4), np.uint8), STAMP, 'camera')
     with pytest.raises(ValueError, match='uint16'):
-        depth_message(np.zeros((4, 4), np.uint16), STAMP, 'eye')
+        depth_message(np.zeros((4, 4), np.uint16), STAMP, 'camera')
 
 
 def test_a_calibration_becomes_k_and_p_and_none_leaves_k_zero():
-    info = info_message(Calibration(50.0, 51.0, 24.0, 16.0), 48, 32, STAMP, 'eye')
+    info = info_message(Calibration(50.0, 51.0, 24.0, 16.0), 48, 32, STAMP, 'camera')
     assert (info.width, info.height) == (48, 32)
     assert list(info.k) == [50.0, 0, 24.0, 0, 51.0, 16.0, 0, 0, 1.0]
     assert np.array(info.p).reshape(3, 4)[:, :3].ravel().tolist() == list(info.k)
-    assert info_message(Calibration(), 48, 32, STAMP, 'eye').k[0] == 0.0
+    assert info_message(Calibration(), 48, 32, STAMP, 'camera').k[0] == 0.0
 
 
 GOOD = """
@@ -77,7 +77,7 @@ def test_a_calibration_file_is_read(tmp_path):
         ('data: [50, 0, 24, 0, 51, 16, 0, 0, 1]', 'data: [50]', 'camera_matrix.data: '),
     ],
 )
-def test_a_malformed_calibration_file_is_told_with_file_and_key(tmp_path, old, new, message):
+def test_a_malformed_calibration_file_is_an_error_with_file_and_key(tmp_path, old, new, message):
     path = tmp_path / 'c.yaml'
     assert old in GOOD
     path.write_text(GOOD.replace(old, new, 1))

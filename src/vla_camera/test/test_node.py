@@ -30,11 +30,16 @@ def listen(ros):
     return probe, images, infos
 
 
-def test_images_and_their_info_share_stamps_that_strictly_rise(ros, folder):
-    _, images, infos = listen(ros)
-    node = ros.node(CameraNode, source='replay', path=str(folder), rate=50.0)
+def activated(ros, **parameters):
+    node = ros.node(CameraNode, **parameters)
     ros.configure(node)
     ros.activate(node)
+    return node
+
+
+def test_images_and_their_info_share_stamps_that_strictly_rise(ros, folder):
+    _, images, infos = listen(ros)
+    node = activated(ros, source='replay', path=str(folder), rate=50.0)
     infos.wait(10)
     stamps = [stamp_to_ns(m.header.stamp) for m in infos.messages]
     assert stamps == sorted(set(stamps))
@@ -46,7 +51,7 @@ def test_images_and_their_info_share_stamps_that_strictly_rise(ros, folder):
     red, green, blue = np.frombuffer(image.data, np.uint8).reshape(32, 48, 3)[5, 0]
     assert red in (10, 20, 30, 40, 50)
     assert (green, blue) == (5, 0)
-    assert infos.last.k[0] == 0.0  # nobody calibrated it
+    assert infos.last.k[0] == 0.0  # not calibrated
     ros.deactivate(node)
     ros.activate(node)
     infos.clear()
@@ -66,32 +71,39 @@ def test_nothing_is_published_while_inactive(ros, folder):
     assert all(stamp_to_ns(m.header.stamp) >= before for m in images.messages)
 
 
+class Simulation:
+    """Publishes a scene and, at 30 Hz, states of the world, as the hardware driver does."""
+
+    def __init__(self, ros, robot) -> None:
+        self.scene = Scene.default()
+        self.digest = self.scene.digest
+        self.qpos = World(robot, self.scene).qpos.tolist()
+        self.publishes = True
+        self.stamps: list[int] = []
+        self.probe = ros.probe('simulation')
+        self.scenes = self.probe.publisher(String, '/sim/scene', qos.LATCHED)
+        self.states = self.probe.publisher(WorldState, '/sim/world_state', qos.STATE)
+        self.probe.node.create_timer(1 / 30, self.tick)
+
+    def tick(self) -> None:
+        if self.publishes:
+            message = WorldState(scene_digest=self.digest, qpos=self.qpos)
+            message.header.stamp = self.probe.node.get_clock().now().to_msg()
+            self.stamps.append(stamp_to_ns(message.header.stamp))
+            self.states.publish(message)
+
+
 def test_simulated_camera_draws_the_world_with_depth_and_calibration(ros, robot):
     probe, images, infos = listen(ros)
     depths = probe.subscribe(Image, '/camera/depth/image_raw', qos.IMAGE)
-    node = ros.node(CameraNode, source='mujoco', width=64, height=48, backend='raycast')
-    ros.configure(node)
-    ros.activate(node)
+    node = activated(ros, source='mujoco', width=64, height=48, backend='raycast')
     wait_until(lambda: 'no /sim/scene' in node.diagnose()[1])
     assert node.diagnose()[0] is Level.DANGER
-    scene = Scene.default()
-    scenes = probe.publisher(String, '/sim/scene', qos.LATCHED)
-    states = probe.publisher(WorldState, '/sim/world_state', qos.STATE)
-    scenes.publish(String(data=scene.to_json()))
-    probe.wait_for_subscriber(states)
-    world = World(robot, scene)
-    stamps = []
-
-    def tick():
-        message = WorldState(scene_digest=scene.digest, qpos=world.qpos.tolist())
-        message.header.stamp = probe.node.get_clock().now().to_msg()
-        stamps.append(stamp_to_ns(message.header.stamp))
-        states.publish(message)
-
-    probe.node.create_timer(1 / 30, tick)
+    simulation = Simulation(ros, robot)
+    simulation.scenes.publish(String(data=simulation.scene.to_json()))
     infos.wait(5)
     depths.wait(2)
-    assert all(stamp_to_ns(m.header.stamp) in stamps for m in infos.messages)
+    assert all(stamp_to_ns(m.header.stamp) in simulation.stamps for m in infos.messages)
     assert images.last.height == 48
     meters = np.frombuffer(depths.last.data, np.float32).reshape(48, 64)
     assert depths.last.encoding == '32FC1'
@@ -101,7 +113,7 @@ def test_simulated_camera_draws_the_world_with_depth_and_calibration(ros, robot)
 
 
 @pytest.mark.parametrize(
-    ('parameters', 'told'),
+    ('parameters', 'words'),
     [
         (
             {'source': 'mujco'},
@@ -110,7 +122,7 @@ def test_simulated_camera_draws_the_world_with_depth_and_calibration(ros, robot)
         ({'source': 'replay'}, 'path: found no path'),
         ({'source': 'replay', 'path': '/nowhere'}, 'path: found /nowhere: no such file or folder'),
         ({'source': 'usb', 'device': '/dev/video97'}, 'device: found no USB camera /dev/video97'),
-        ({'source': 'mujoco', 'robot': 'nobody'}, 'nobody'),
+        ({'source': 'mujoco', 'robot': 'unknown'}, 'unknown'),
         (
             {'source': 'realsense', 'device': '999'},
             'device: found no RealSense camera found: plug it',
@@ -122,49 +134,47 @@ def test_simulated_camera_draws_the_world_with_depth_and_calibration(ros, robot)
         ({'source': 'replay', 'rate': -1.0}, 'rate: found -1.0, wanted '),
     ],
 )
-def test_configure_fails_with_parameter_found_and_wanted(ros, parameters, told):
-    node = ros.node(CameraNode, **parameters)
-    assert not ros.change(node, Transition.TRANSITION_CONFIGURE)
-    assert ros.state(node) == 'unconfigured'
-    assert told in node._lifecycle_message[1]
+def test_configure_fails_with_parameter_found_and_wanted(ros, parameters, words):
+    assert words in refusal_of(ros, **parameters)
 
 
 def refusal_of(ros, **parameters) -> str:
     node = ros.node(CameraNode, **parameters)
     assert not ros.change(node, Transition.TRANSITION_CONFIGURE)
+    assert ros.state(node) == 'unconfigured'
     return node._lifecycle_message[1]
 
 
 def test_a_folder_that_cannot_be_shown_whole_fails_the_configuration(ros, tmp_path, folder):
-    told = refusal_of(ros, source='replay', path=str(tmp_path))
-    assert f'path: found {tmp_path}: 1 files, none of them an image' in told
-    assert 'wanted a folder of images of one size, or a video file' in told
+    words = refusal_of(ros, source='replay', path=str(tmp_path))
+    assert f'path: found {tmp_path}: 1 files, none of them an image' in words
+    assert 'wanted a folder of images of one size, or a video file' in words
 
 
 def test_an_unreadable_image_fails_the_configuration(ros, folder):
     (folder / '002.png').write_bytes(b'')
-    told = refusal_of(ros, source='replay', path=str(folder))
-    assert f'path: found {folder}/002.png: not an image that OpenCV can read' in told
+    words = refusal_of(ros, source='replay', path=str(folder))
+    assert f'path: found {folder}/002.png: not an image that OpenCV can read' in words
 
 
 def test_images_of_differing_sizes_fail_the_configuration(ros, folder):
     cv2.imwrite(str(folder / '009.png'), np.zeros((8, 8, 3), np.uint8))
-    told = refusal_of(ros, source='replay', path=str(folder))
-    assert f'path: found {folder}/009.png: 8 x 8 px, the first one of its folder has 48 x' in told
+    words = refusal_of(ros, source='replay', path=str(folder))
+    assert f'path: found {folder}/009.png: 8 x 8 px, the first one of its folder has 48 x' in words
 
 
 def test_an_unreadable_video_fails_the_configuration(ros, tmp_path):
     (tmp_path / 'v.mp4').write_bytes(b'no film')
-    told = refusal_of(ros, source='replay', path=str(tmp_path / 'v.mp4'))
-    assert 'v.mp4: neither a folder nor a video OpenCV can read' in told
+    words = refusal_of(ros, source='replay', path=str(tmp_path / 'v.mp4'))
+    assert 'v.mp4: neither a folder nor a video OpenCV can read' in words
 
 
 def test_a_renderer_that_does_not_work_here_fails_the_configuration(ros, monkeypatch):
     from vla_sim import opengl
 
     monkeypatch.setattr(opengl, 'available', lambda backend: False)
-    told = refusal_of(ros, source='mujoco', backend='egl')
-    assert 'backend: found egl (' in told
+    words = refusal_of(ros, source='mujoco', backend='egl')
+    assert 'backend: found egl (' in words
 
 
 def test_a_node_that_failed_to_configure_can_be_configured_again(ros, folder):
@@ -179,9 +189,7 @@ def test_a_node_that_failed_to_configure_can_be_configured_again(ros, folder):
 
 def test_the_end_of_a_recording_is_reported_and_nothing_is_published_again(ros, folder):
     _, _, infos = listen(ros)
-    node = ros.node(CameraNode, source='replay', path=str(folder), rate=20.0, loop=False)
-    ros.configure(node)
-    ros.activate(node)
+    node = activated(ros, source='replay', path=str(folder), rate=20.0, loop=False)
     wait_until(lambda: 'all 5 pictures shown' in node.diagnose()[1])
     assert node.diagnose()[0] is Level.DANGER
     assert len(infos) <= 5
@@ -190,44 +198,20 @@ def test_the_end_of_a_recording_is_reported_and_nothing_is_published_again(ros, 
 # -- the simulated camera --------------------------------------------------------------------------
 
 
-class Simulation:
-    """Publishes a scene and, at 30 Hz, states of the world, as the hardware driver does."""
-
-    def __init__(self, ros, robot) -> None:
-        self.scene = Scene.default()
-        self.digest = self.scene.digest
-        self.qpos = World(robot, self.scene).qpos.tolist()
-        self.publishes = True
-        self.probe = ros.probe('simulation')
-        self.scenes = self.probe.publisher(String, '/sim/scene', qos.LATCHED)
-        self.states = self.probe.publisher(WorldState, '/sim/world_state', qos.STATE)
-        self.probe.node.create_timer(1 / 30, self.tick)
-
-    def tick(self) -> None:
-        if self.publishes:
-            message = WorldState(scene_digest=self.digest, qpos=self.qpos)
-            message.header.stamp = self.probe.node.get_clock().now().to_msg()
-            self.states.publish(message)
-
-
 @pytest.fixture
 def simulated(ros, robot):
     """A simulated camera that delivers images."""
     simulation = Simulation(ros, robot)
     simulation.scenes.publish(String(data=simulation.scene.to_json()))
-    node = ros.node(
-        CameraNode, source='mujoco', width=32, height=24, backend='raycast', stall_after=0.3
-    )
     _, _, infos = listen(ros)
-    ros.configure(node)
-    ros.activate(node)
+    node = activated(ros, source='mujoco', width=32, height=24, backend='raycast', stall_after=0.3)
     infos.wait(3)
     return node, simulation, infos
 
 
-def wait_for_silence(node, infos, told: str) -> None:
+def wait_for_silence(node, infos, words: str) -> None:
     """The problem is reported, and from then on nothing is published until it is gone."""
-    wait_until(lambda: told in node.diagnose()[1], what=told)
+    wait_until(lambda: words in node.diagnose()[1], what=words)
     assert node.diagnose()[0] is Level.DANGER
     wait_until(lambda: node._grabber.health().silent_for > 0.2)
     infos.clear()
@@ -310,7 +294,7 @@ def faulty(cameras):
 
 
 @pytest.mark.parametrize(
-    ('fault', 'told'),
+    ('fault', 'words'),
     [
         (Fault.FREEZE, 'frozen'),
         (Fault.STALL, 'no frame for'),
@@ -318,12 +302,12 @@ def faulty(cameras):
         (Fault.SHAPE, 'wanted uint8'),
     ],
 )
-def test_a_failing_camera_is_reported_and_its_heartbeat_stops(ros, faulty, fault, told):
+def test_a_failing_camera_is_reported_and_its_heartbeat_stops(ros, faulty, fault, words):
     node, source = faulty
     _, _, infos = listen(ros)
     infos.wait(3)
     source.fault = fault
-    wait_until(lambda: told in node.diagnose()[1], what=told)
+    wait_until(lambda: words in node.diagnose()[1], what=words)
     assert node.diagnose()[0] is Level.DANGER
     lost = time.time_ns()
     wait_until(lambda: time.time_ns() > lost + 300_000_000)
@@ -344,8 +328,8 @@ def test_a_camera_that_comes_back_with_another_size_is_not_published(ros, faulty
     wait_until(lambda: 'unplugged' in node.diagnose()[1])
     source.size = (64, 48)
     source.fault = Fault.NONE
-    told = 'came back with 64 x 48 px, it was configured with 32 x 24'
-    wait_until(lambda: told in node.diagnose()[1], what=told)
+    words = 'came back with 64 x 48 px, it was configured with 32 x 24'
+    wait_until(lambda: words in node.diagnose()[1], what=words)
     assert {(m.width, m.height) for m in infos.messages} == {(32, 24)}
 
 

@@ -133,7 +133,7 @@ def test_a_recording_gives_colour_depth_in_metres_and_its_intrinsics(recording):
     source.close()
 
 
-def test_the_end_of_a_recording_is_told_and_not_looped_silently(recording):
+def test_the_end_of_a_recording_is_reported_and_not_looped_silently(recording):
     source = RealSenseSource('', 0, 0, 0.0, recording=recording, loop=False)
     source.open()
     values = []
@@ -181,16 +181,16 @@ def test_a_camera_is_chosen_by_its_serial_number_and_the_first_without_one(conne
 
 
 def test_a_serial_number_that_is_not_there_lists_what_is_connected(connected):
-    told = refusal(RealSenseSource('999', 0, 0, 0.0, context=connected))
-    assert told == 'no RealSense camera 999; connected: soft 123456'
+    message = refusal(RealSenseSource('999', 0, 0, 0.0, context=connected))
+    assert message == 'no RealSense camera 999; connected: soft 123456'
 
 
 def test_a_size_that_the_camera_does_not_have_is_refused_at_open(connected):
-    told = refusal(RealSenseSource('', 640, 480, 30.0, context=connected))
-    assert told.startswith('RealSense: ') and told.endswith('connected: soft 123456')
+    message = refusal(RealSenseSource('', 640, 480, 30.0, context=connected))
+    assert message.startswith('RealSense: ') and message.endswith('connected: soft 123456')
 
 
-def test_no_camera_at_all_says_so():
+def test_no_camera_at_all_is_an_error():
     assert refusal(RealSenseSource('', 0, 0, 0.0)).startswith('no RealSense camera found: plug')
 
 
@@ -220,18 +220,18 @@ def test_recordings_that_cannot_be_played_are_named(tmp_path):
         (tmp_path / 'none.db3', 'No such file or directory'),
         (tmp_path / 'film.mp4', 'a recording is named *.db3'),
     ):
-        told = refusal(RealSenseSource('', 0, 0, 0.0, recording=str(path)))
-        assert told.startswith(f'{path}: ') and words in told
+        message = refusal(RealSenseSource('', 0, 0, 0.0, recording=str(path)))
+        assert message.startswith(f'{path}: ') and words in message
 
 
 @pytest.mark.parametrize(
-    ('raised', 'told'),
+    ('raised', 'message'),
     [
         ("No module named 'pyrealsense2'", 'needs the Python package pyrealsense2'),
         ('libusb-1.0.so.0: cannot open shared object file', 'sudo apt install libusb-1.0-0'),
     ],
 )
-def test_what_is_missing_to_use_a_realsense_is_named(monkeypatch, raised, told):
+def test_what_is_missing_to_use_a_realsense_is_named(monkeypatch, raised, message):
     real_import = builtins.__import__
 
     def refuse(name, *arguments, **named):
@@ -240,7 +240,7 @@ def test_what_is_missing_to_use_a_realsense_is_named(monkeypatch, raised, told):
         return real_import(name, *arguments, **named)
 
     monkeypatch.setattr(builtins, '__import__', refuse)
-    assert told in refusal(RealSenseSource('', 0, 0, 0.0))
+    assert message in refusal(RealSenseSource('', 0, 0, 0.0))
 
 
 def test_every_lens_model_of_librealsense_has_a_name_or_is_refused_by_name():

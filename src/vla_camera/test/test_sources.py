@@ -36,7 +36,7 @@ def test_a_folder_is_shown_in_the_order_of_its_names_as_rgb(folder, picture):
     assert stamps == sorted(set(stamps))
 
 
-def test_without_loop_the_end_is_told_and_nothing_is_shown_again(folder):
+def test_without_loop_the_end_is_reported_and_nothing_is_shown_again(folder):
     source = ReplaySource(str(folder), 120.0, loop=False)
     source.open()
     for _ in range(5):
@@ -55,7 +55,7 @@ def test_with_loop_the_first_picture_follows_the_last(folder, video):
         source.close()
 
 
-def test_a_video_is_shown_at_its_own_rate_unless_told_otherwise(video):
+def test_a_video_is_shown_at_its_own_rate_unless_one_is_given(video):
     source = ReplaySource(str(video), 0.0, loop=False)
     assert source.open().rate == pytest.approx(20.0)
     values = [int(next_frame(source).color[0, 0, 0]) for _ in range(10)]
@@ -80,11 +80,8 @@ def replay_error(path) -> str:
     return str(error.value)
 
 
-def test_replay_without_a_path_says_what_is_needed():
+def test_replay_without_a_path_or_of_one_that_does_not_exist_is_an_error():
     assert replay_error('') == 'no path: replay needs a folder of images or a video file'
-
-
-def test_replay_of_a_path_that_does_not_exist_says_so():
     assert replay_error('/nowhere/at/all') == '/nowhere/at/all: no such file or folder'
 
 
@@ -116,14 +113,14 @@ def test_a_file_that_is_no_video_is_named(tmp_path):
 
 
 class Video:
-    """cv2.VideoCapture as V4L2 has it: a queue of frames that were seen before they are asked for.
+    """cv2.VideoCapture as V4L2 has it: a queue of frames that were seen before they are read.
 
     queued: frames that come at once; the others take `period` s.
     """
 
     def __init__(self, frames, queued: int = 0, opens: bool = True, period: float = 0.02) -> None:
         self.frames, self.queued, self.opens, self.period = list(frames), queued, opens, period
-        self.asked = {}
+        self.requested = {}
         self.released = 0
         self._now = None
 
@@ -131,7 +128,7 @@ class Video:
         return self.opens
 
     def set(self, what, value):
-        self.asked[what] = value
+        self.requested[what] = value
 
     def get(self, what):
         return 30.0 if what == cv2.CAP_PROP_FPS else 0.0
@@ -161,14 +158,14 @@ def bgr(picture):
     return lambda value: picture(value)[:, :, ::-1].copy()
 
 
-def test_a_usb_camera_is_asked_for_its_size_and_what_it_made_of_it_is_told(bgr, picture):
+def test_a_usb_camera_receives_the_requested_size_and_reports_the_actual_one(bgr, picture):
     video = Video([bgr(1), bgr(2)])
     source = UsbSource('3', 640, 480, 30.0, capture=lambda device: video)
     facts = source.open()
-    assert video.asked[cv2.CAP_PROP_FRAME_WIDTH] == 640
-    assert video.asked[cv2.CAP_PROP_FRAME_HEIGHT] == 480
+    assert video.requested[cv2.CAP_PROP_FRAME_WIDTH] == 640
+    assert video.requested[cv2.CAP_PROP_FRAME_HEIGHT] == 480
     assert (facts.width, facts.height, facts.rate) == (48, 32, 30.0)
-    assert facts.calibration.fx == 0.0, 'nobody calibrated it'
+    assert facts.calibration.fx == 0.0, 'not calibrated'
     np.testing.assert_array_equal(source.grab(0.1).color, picture(2))
 
 
@@ -178,7 +175,7 @@ def test_a_usb_camera_that_is_not_there_lists_what_is():
     assert str(error.value).startswith('no USB camera /dev/video_none: /dev has ')
 
 
-def test_a_usb_camera_that_opens_but_gives_no_picture_is_told_and_released():
+def test_a_usb_camera_that_opens_but_gives_no_picture_is_an_error_and_released():
     video = Video([])
     with pytest.raises(DeviceMissingError, match='opens but gives no picture'):
         UsbSource('', 0, 0, 0.0, capture=lambda device: video).open()
@@ -196,7 +193,7 @@ def test_frames_that_a_usb_camera_had_queued_are_not_shown_as_new(bgr):
     video = Video([bgr(k) for k in range(20)], queued=1)
     source = UsbSource('', 0, 0, 0.0, capture=lambda device: video)
     source.open()  # takes frame 0
-    video.queued = 4  # 1 to 4 were seen while nobody asked
+    video.queued = 4  # 1 to 4 were seen before the first read
     source.discard()
     assert source.grab(0.1).color[0, 0, 0] > 4
 

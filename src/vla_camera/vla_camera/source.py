@@ -47,7 +47,6 @@ class CameraFacts:
     rate: float
     calibration: Calibration
     depth: bool = False
-    depth_calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Source(Protocol):
     thread calls open, grab, discard and close.
 
     Attributes:
-        reopen_silent: close and open the device again when it is silent; False where silence says
+        reopen_silent: close and open the device again when it is silent; False where silence shows
             nothing about the device.
         waiting_for: input without which there is no image, for diagnostics; empty for none.
     """

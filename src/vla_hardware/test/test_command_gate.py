@@ -68,7 +68,7 @@ def test_replayed_and_out_of_order_commands_are_rejected():
 
 
 def test_an_order_of_commands_survives_a_pause():
-    """After RUNNING begins anew, a recorded command of the last one must not pass."""
+    """A command recorded before RUNNING began again must not pass."""
     g = gate()
     assert offer(g, stamp=WALL) is None
     g.shut()

@@ -38,7 +38,7 @@ def test_whole_it_is_the_driver_that_it_wraps(faulty):
     assert faulty.real_time_factor == 1.0
 
 
-def test_errors_are_raised_until_it_is_mended(faulty):
+def test_errors_are_raised_until_it_is_repaired(faulty):
     faulty.inject('read_error')
     with pytest.raises(DriverError):
         faulty.read()
@@ -75,7 +75,7 @@ def test_a_stuck_joint_stays_and_the_others_follow(faulty):
 
 
 @pytest.mark.parametrize('what', ['melted', 'stuck', 'stuck:left_antenna', 'read_error:left_elbow'])
-def test_what_cannot_be_broken_is_told_and_changes_nothing(faulty, what):
+def test_what_cannot_be_broken_is_reported_and_changes_nothing(faulty, what):
     assert what in faulty.inject(what)
     faulty.read()
     assert 'none' in FAULTS

@@ -14,13 +14,13 @@ T0 = 1_000_000_000_000
 
 
 class Supervisor:
-    """Speaks to a watch; its clock is the only one."""
+    """Publishes to a watch; its clock is the only one."""
 
     def __init__(self, timeout: float = 0.1) -> None:
         self.watch = SupervisorWatch(timeout)
         self.now, self.sequence = 10.0, 0
 
-    def say(self, mode, behaviour=Behaviour.HOLD, epoch=0, sequence=None, age=0.0):
+    def publish(self, mode, behaviour=Behaviour.HOLD, epoch=0, sequence=None, age=0.0):
         self.sequence = self.sequence + 1 if sequence is None else sequence
         wall = T0 + int(self.now * 1e9)
         return self.watch.update(
@@ -31,99 +31,99 @@ class Supervisor:
 def test_silence_is_noticed_after_the_timeout_and_not_before():
     s = Supervisor()
     assert not s.watch.silent(s.now)
-    s.say(Mode.READY)
+    s.publish(Mode.READY)
     assert not s.watch.silent(s.now + 0.099)
     assert s.watch.silent(s.now + 0.101)
 
 
-def test_a_repeated_message_does_not_count_as_life():
+def test_a_repeated_message_is_no_heartbeat():
     s = Supervisor()
-    s.say(Mode.READY, sequence=5)
+    s.publish(Mode.READY, sequence=5)
     s.now += 0.06
-    assert not s.say(Mode.READY, sequence=5)
+    assert not s.publish(Mode.READY, sequence=5)
     assert s.watch.silent(s.now + 0.05)
     assert s.watch.rejected == 1
 
 
-def test_an_old_message_does_not_count_as_life():
+def test_an_old_message_is_no_heartbeat():
     s = Supervisor()
-    assert not s.say(Mode.RUNNING, Behaviour.TRACK, age=0.2)
+    assert not s.publish(Mode.RUNNING, Behaviour.TRACK, age=0.2)
     assert s.watch.mode is None
 
 
-def test_a_message_from_the_future_is_not_believed():
+def test_a_message_from_the_future_is_rejected():
     s = Supervisor()
-    assert not s.say(Mode.READY, age=-0.2)
+    assert not s.publish(Mode.READY, age=-0.2)
 
 
-def test_a_mode_that_does_not_exist_is_not_believed():
+def test_a_mode_that_does_not_exist_is_rejected():
     s = Supervisor()
-    assert not s.say(17)
-    assert not s.say(Mode.READY, 9)
+    assert not s.publish(17)
+    assert not s.publish(Mode.READY, 9)
     assert s.watch.mode is None
 
 
-def test_a_restarted_supervisor_is_heard_again_after_the_silence():
+def test_a_restarted_supervisor_is_accepted_again_after_the_silence():
     s = Supervisor()
-    s.say(Mode.READY, sequence=5000)
+    s.publish(Mode.READY, sequence=5000)
     s.now += 0.05
-    assert not s.say(Mode.READY, sequence=1)
+    assert not s.publish(Mode.READY, sequence=1)
     s.now += 0.2
-    assert s.say(Mode.INACTIVE, sequence=2)
+    assert s.publish(Mode.INACTIVE, sequence=2)
 
 
-def test_running_counts_only_if_it_begins_while_we_listen():
+def test_running_counts_only_if_it_begins_while_messages_are_received():
     s = Supervisor()
-    s.say(Mode.RUNNING, Behaviour.TRACK, epoch=3)
+    s.publish(Mode.RUNNING, Behaviour.TRACK, epoch=3)
     assert s.watch.running_since_ns is None
-    s.say(Mode.READY, epoch=3)
+    s.publish(Mode.READY, epoch=3)
     s.now += 0.02
-    s.say(Mode.RUNNING, Behaviour.TRACK, epoch=4)
+    s.publish(Mode.RUNNING, Behaviour.TRACK, epoch=4)
     assert s.watch.running_since_ns == T0 + int(s.now * 1e9)
 
 
 def test_a_supervisor_that_was_frozen_does_not_resume_the_old_motion():
     s = Supervisor()
-    s.say(Mode.READY)
-    s.say(Mode.RUNNING, Behaviour.TRACK, epoch=1)
+    s.publish(Mode.READY)
+    s.publish(Mode.RUNNING, Behaviour.TRACK, epoch=1)
     assert s.watch.running_since_ns is not None
     s.now += 1.0
     assert s.watch.silent(s.now)
-    assert s.say(Mode.RUNNING, Behaviour.TRACK, epoch=1)
+    assert s.publish(Mode.RUNNING, Behaviour.TRACK, epoch=1)
     assert s.watch.running_since_ns is None
-    s.say(Mode.SAFE_STOP, Behaviour.STAND, epoch=2)
-    s.say(Mode.RUNNING, Behaviour.TRACK, epoch=3)
+    s.publish(Mode.SAFE_STOP, Behaviour.STAND, epoch=2)
+    s.publish(Mode.RUNNING, Behaviour.TRACK, epoch=3)
     assert s.watch.running_since_ns is not None
 
 
 def test_a_new_motion_epoch_is_a_new_beginning_of_running():
     s = Supervisor()
-    s.say(Mode.READY, epoch=1)
-    s.say(Mode.RUNNING, Behaviour.TRACK, epoch=1)
+    s.publish(Mode.READY, epoch=1)
+    s.publish(Mode.RUNNING, Behaviour.TRACK, epoch=1)
     first = s.watch.running_since_ns
     s.now += 0.02
-    s.say(Mode.RUNNING, Behaviour.TRACK, epoch=1)
+    s.publish(Mode.RUNNING, Behaviour.TRACK, epoch=1)
     assert s.watch.running_since_ns == first
-    s.say(Mode.RUNNING, Behaviour.TRACK, epoch=2)
+    s.publish(Mode.RUNNING, Behaviour.TRACK, epoch=2)
     assert s.watch.running_since_ns > first
 
 
 def everything():
     """All combinations of circumstances: the whole table."""
     flags = (False, True)
-    for mode, asked in product([None, *Mode], Behaviour):
+    for mode, requested in product([None, *Mode], Behaviour):
         for fault, ending, silent, running, there, fresh, resting, lying, off in product(
             ('', 'read error'), ('', 'signal'), *[flags] * 7
         ):
             yield StopInputs(
-                fault, ending, 0.2 if silent else 0.01, silent, mode, asked, running,
+                fault, ending, 0.2 if silent else 0.01, silent, mode, requested, running,
                 there, fresh, resting, lying, off,
             )  # fmt: skip
 
 
 @pytest.mark.parametrize('lost', [Behaviour.STAND, Behaviour.DAMP, Behaviour.HOLD])
 @pytest.mark.parametrize('estop', list(EstopBehaviour))
-def test_the_whole_table_keeps_its_promises(lost, estop):
+def test_the_whole_table_keeps_its_rules(lost, estop):
     rules = StopRules(lost, estop)
     for seen in everything():
         decision = decide(seen, rules)
@@ -170,23 +170,23 @@ def test_a_fault_does_not_keep_the_supervisor_from_switching_the_motors_off():
 
 def test_a_restarted_supervisor_does_not_end_the_estop_of_the_one_before():
     s = Supervisor()
-    s.say(Mode.ESTOP, Behaviour.DAMP, sequence=1_700_000_000_000_000)
+    s.publish(Mode.ESTOP, Behaviour.DAMP, sequence=1_700_000_000_000_000)
     s.now += 1.0
     s.sequence += 1_000_000
-    assert not s.say(Mode.INACTIVE)
+    assert not s.publish(Mode.INACTIVE)
     assert s.watch.mode is Mode.ESTOP
-    # It finds the robot limp, says so, and is then the one whose operator resets.
-    assert s.say(Mode.ESTOP, Behaviour.DAMP)
-    assert s.say(Mode.INACTIVE)
+    # It finds the robot passive and reports ESTOP; then its operator resets.
+    assert s.publish(Mode.ESTOP, Behaviour.DAMP)
+    assert s.publish(Mode.INACTIVE)
     assert s.watch.mode is Mode.INACTIVE
 
 
-def test_a_supervisor_that_was_only_not_heard_for_a_while_may_end_its_estop():
+def test_a_supervisor_that_was_only_not_received_for_a_while_may_end_its_estop():
     s = Supervisor()
-    s.say(Mode.ESTOP, Behaviour.DAMP)
+    s.publish(Mode.ESTOP, Behaviour.DAMP)
     s.now += 10.0
     s.sequence += 500
-    assert s.say(Mode.INACTIVE)
+    assert s.publish(Mode.INACTIVE)
 
 
 def test_of_two_supervisors_the_estop_of_either_counts_and_the_other_does_not_end_it():
@@ -195,50 +195,52 @@ def test_of_two_supervisors_the_estop_of_either_counts_and_the_other_does_not_en
     for k in range(20):
         s.now += 0.01
         stop = k >= 10
-        s.say(Mode.ESTOP if stop else Mode.READY, sequence=first + k)
+        s.publish(Mode.ESTOP if stop else Mode.READY, sequence=first + k)
         s.now += 0.01
-        s.say(Mode.READY, sequence=second + k)
+        s.publish(Mode.READY, sequence=second + k)
         assert (s.watch.mode is Mode.ESTOP) == stop
 
 
 def test_an_estop_that_arrives_again_after_the_reset_does_not_count():
     s = Supervisor()
-    s.say(Mode.ESTOP, Behaviour.DAMP, sequence=7)
+    s.publish(Mode.ESTOP, Behaviour.DAMP, sequence=7)
     s.now += 0.02
-    s.say(Mode.INACTIVE, sequence=8)
-    assert not s.say(Mode.ESTOP, Behaviour.DAMP, sequence=7, age=0.02)
+    s.publish(Mode.INACTIVE, sequence=8)
+    assert not s.publish(Mode.ESTOP, Behaviour.DAMP, sequence=7, age=0.02)
     assert s.watch.mode is Mode.INACTIVE
 
 
 @pytest.mark.parametrize('age', [1e9, 0.2, -0.2, -1e9])
-def test_an_estop_is_obeyed_whatever_its_stamp_and_only_a_stamp_that_fits_ends_it(age):
+def test_an_estop_counts_whatever_its_stamp_and_only_a_stamp_that_fits_ends_it(age):
     s = Supervisor()
-    s.say(Mode.READY)
-    s.say(Mode.RUNNING, Behaviour.TRACK, epoch=1)
+    s.publish(Mode.READY)
+    s.publish(Mode.RUNNING, Behaviour.TRACK, epoch=1)
     s.now += 0.02
-    s.say(Mode.ESTOP, Behaviour.DAMP, age=age)
+    s.publish(Mode.ESTOP, Behaviour.DAMP, age=age)
     assert s.watch.mode is Mode.ESTOP
     assert s.watch.running_since_ns is None
     s.now += 0.1
-    assert s.watch.silent(s.now), 'its life cannot be judged by such a clock'
-    s.say(Mode.INACTIVE, age=age)
+    assert s.watch.silent(s.now), 'such a clock cannot measure its silence'
+    s.publish(Mode.INACTIVE, age=age)
     assert s.watch.mode is Mode.ESTOP
-    assert s.say(Mode.INACTIVE)
+    assert s.publish(Mode.INACTIVE)
     assert s.watch.mode is Mode.INACTIVE
 
 
 def test_an_old_estop_that_arrives_late_does_not_count_whatever_its_stamp():
     s = Supervisor()
-    s.say(Mode.INACTIVE, sequence=8)
-    s.say(Mode.ESTOP, Behaviour.DAMP, sequence=7, age=5.0)
+    s.publish(Mode.INACTIVE, sequence=8)
+    s.publish(Mode.ESTOP, Behaviour.DAMP, sequence=7, age=5.0)
     assert s.watch.mode is Mode.INACTIVE
 
 
-def test_a_robot_that_lies_is_not_stood_up_by_a_safe_stop():
-    seen = StopInputs(mode=Mode.SAFE_STOP, requested=Behaviour.STAND, lying=True)
-    assert decide(seen, RULES).behaviour is Behaviour.DAMP
-
-
-def test_a_robot_that_lies_is_not_stood_up_by_the_protective_stop():
-    seen = StopInputs(mode=Mode.READY, supervisor_silent=True, supervisor_age=0.2, lying=True)
-    assert decide(seen, RULES).behaviour is Behaviour.DAMP
+@pytest.mark.parametrize(
+    'stop',
+    [
+        StopInputs(mode=Mode.SAFE_STOP, requested=Behaviour.STAND, lying=True),
+        StopInputs(mode=Mode.READY, supervisor_silent=True, supervisor_age=0.2, lying=True),
+    ],
+    ids=['safe stop', 'protective stop'],
+)
+def test_a_robot_on_the_ground_is_not_stood_up_by_a_stop(stop):
+    assert decide(stop, RULES).behaviour is Behaviour.DAMP

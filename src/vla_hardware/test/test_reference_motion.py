@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Promises of the reference: continuous, inside the limits, never faster than allowed."""
+"""Properties of the reference: continuous, inside the limits, never faster than allowed."""
 
 import numpy as np
 import pytest
@@ -87,7 +87,7 @@ def test_stand_from_hanging_arms_goes_straight():
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_every_switch_of_behaviour_is_continuous_in_the_reference(data):
-    """Whatever follows whatever, one tick moves no joint further than its speed limit allows;
+    """In any order of behaviours, one tick moves no joint further than its speed limit allows;
     after damp and off the reference begins where the joints are."""
     m = motion(1.0)
     m.restart(inside(data.draw(fractions())))

@@ -40,7 +40,7 @@ def bend(s: Simulated, rate: float = -0.5):
     return every
 
 
-def test_nothing_moves_before_the_supervisor_is_heard():
+def test_nothing_moves_before_the_supervisor_is_received():
     s = Simulated()
     s.supervised = False
     s.run(0.5)
@@ -221,7 +221,7 @@ def test_a_stall_of_the_loop_itself_is_not_taken_for_the_supervisors_silence():
     assert s.loop.motion.behaviour is Behaviour.TRACK
 
 
-def test_a_loop_that_stalls_all_the_time_still_hears_the_silence():
+def test_a_loop_that_stalls_all_the_time_still_detects_the_silence():
     s = running()
     s.supervised = False
     for _ in range(4):
@@ -244,7 +244,7 @@ def test_a_fault_ends_only_after_good_readings_and_an_estop_and_never_into_motio
     s.run(0.05)
     s.driver.read_fault = None
     s.run(3.0, bend(s))
-    assert s.loop.fault  # the supervisor never said ESTOP
+    assert s.loop.fault  # the supervisor was never in ESTOP
     s.request(Mode.ESTOP, Behaviour.DAMP)
     s.run(LIMITS.fault_clear_time + 0.1)
     assert not s.loop.fault
@@ -329,20 +329,20 @@ def test_nothing_that_is_not_finite_is_written():
     assert s.loop.fault.startswith('write error')
 
 
-def test_a_balance_correction_that_lost_itself_in_nan_begins_anew():
+def test_a_balance_correction_that_lost_itself_in_nan_begins_again():
     s = running()
-    told = []
+    resets = []
 
     class Lost:
         def update(self, *state):
-            return np.full(ROBOT.n, 0.0 if told else np.nan)
+            return np.full(ROBOT.n, 0.0 if resets else np.nan)
 
         def reset(self):
-            told.append('reset')
+            resets.append('reset')
 
     s.loop.output.balance = Lost()
     s.run(0.05)
-    assert told == ['reset']
+    assert resets == ['reset']
 
 
 def test_a_stall_of_the_loop_moves_no_reference_further_than_four_cycles():

@@ -27,6 +27,6 @@ def test_the_base_is_as_high_as_the_legs_hold_it():
 
 
 @pytest.mark.skipif(importlib.util.find_spec('tf2_msgs') is not None, reason='tf2_msgs is here')
-def test_without_tf2_msgs_it_says_so_and_ends(capsys):
+def test_without_tf2_msgs_it_reports_that_and_ends(capsys):
     assert state_publisher.main() == 1
     assert 'tf2_msgs is not installed' in capsys.readouterr().err

@@ -11,7 +11,7 @@ from vla_hardware.limits import ServoLimits
 class FaultLatch:
     """The first error that made the robot unusable.
 
-    A fault ends once readings were good for `fault_clear_time` and the supervisor said ESTOP
+    A fault ends once readings were good for `fault_clear_time` and the supervisor was in ESTOP
     meanwhile: motion is then the decision of the supervisor's latch, not of this node.
 
     on_change: called when a fault begins or ends.

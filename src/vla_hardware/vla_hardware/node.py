@@ -36,7 +36,7 @@ BATTERY_RATE = 1.0
 
 
 class Pacer:
-    """Tells in which cycles of a faster loop something slower is due, without drift."""
+    """The cycles of a faster loop in which something slower is due, without drift."""
 
     def __init__(self, rate: float) -> None:
         self._period = 1.0 / rate
@@ -108,7 +108,7 @@ class HardwareDriver(VlaLifecycleNode):
         self._started = True
 
     def secure(self) -> None:
-        """Begin the protective stop; the loop goes on until cleanup or the end of the process."""
+        """Begin the protective stop; the loop runs until cleanup or the end of the process."""
         if self._loop is None or not self._started or self._loop.ending:
             return
         self._loop.ending = 'hardware_driver is being stopped or deactivated'

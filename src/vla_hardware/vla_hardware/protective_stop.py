@@ -8,7 +8,7 @@ The order of its parts matters:
    switched off stay off until it ends, also when a fault is added;
 2. the end of this node (signal or deactivation), then the silence of the supervisor: the
    protective stop named in robot.yaml;
-3. the behaviour that the supervisor requests; a robot that lies is never stood up.
+3. the behaviour that the supervisor requests; a robot on the ground is never stood up.
 """
 
 from __future__ import annotations

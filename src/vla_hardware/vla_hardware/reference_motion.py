@@ -39,7 +39,7 @@ class ReferenceMotion:
     lower, upper (rad), velocity (rad/s), acceleration (rad/s²): limits, each (n,); standing: the
     pose that `stand` ends in; duration: s that `stand` takes, longer where a joint would exceed a
     limit; paths: (k, n) rad each, poses on a collision-free path from the standing one; place: maps
-    joint positions to the vector whose distance says how near two poses are (`HandPositions`).
+    joint positions to the vector whose distance measures how near two poses are (`HandPositions`).
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class ReferenceMotion:
         n = len(lower)
         self._lower, self._upper = lower, upper
         self._velocity_limit, self._acceleration = velocity, acceleration
-        self._standing = np.clip(standing, lower, upper)
+        self.standing_pose = np.clip(standing, lower, upper)  # rad
         self._duration = duration
-        self.position = self._standing.copy()
+        self.position = self.standing_pose.copy()
         self.velocity = np.zeros(n)
         self.behaviour = Behaviour.HOLD
         self._start = np.zeros(n)
@@ -68,7 +68,7 @@ class ReferenceMotion:
         self._paths = [np.clip(path, lower, upper) for path in paths]
         self._place = place
         self._places = [[place(pose) for pose in path] for path in self._paths]
-        self._standing_place = place(self._standing)
+        self._standing_place = place(self.standing_pose)
         self._ahead: list[np.ndarray] = []  # poses that stand has yet to reach
         self._pace = 0.0  # s per rad of the joint that moves most
         self._next = np.zeros(n)
@@ -87,11 +87,6 @@ class ReferenceMotion:
             [robot.waypoints(pose) for pose in robot.paths],
             HandPositions(robot),
         )
-
-    @property
-    def standing_pose(self) -> np.ndarray:
-        """The pose that `stand` ends in: (n,) rad, inside the limits."""
-        return self._standing
 
     @property
     def resting(self) -> bool:
@@ -195,12 +190,12 @@ class ReferenceMotion:
     def _path_back(self) -> list[np.ndarray]:
         """Poses from here to the standing one: to the nearest of all paths, and back along it."""
         here = self._place(self.position)
-        best, way = float(np.linalg.norm(here - self._standing_place)), [self._standing]
+        best, way = float(np.linalg.norm(here - self._standing_place)), [self.standing_pose]
         for path, places in zip(self._paths, self._places, strict=True):
             for i in range(1, len(path)):
                 distance = float(np.linalg.norm(here - places[i]))
                 if distance < best:
-                    best, way = distance, [*path[i:0:-1], self._standing]
+                    best, way = distance, [*path[i:0:-1], self.standing_pose]
         if len(way) > 1 and np.abs(self.position - way[0]).max() <= NEAR:
             del way[0]
         return way

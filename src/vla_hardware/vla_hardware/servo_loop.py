@@ -263,8 +263,8 @@ class ServoLoop:
         if silent:
             self._update_gate()
         received = self.gate.age(now) < np.inf
-        # Once stale stays stale until RUNNING begins again: the filter's old motion must not go on
-        # by itself when its process thaws.
+        # Once stale stays stale until RUNNING begins again: the filter's old motion must not
+        # continue by itself when its process continues.
         self._track_stale |= received and not stalled and not self.gate.fresh(now)
         behaviour = self.motion.behaviour
         return StopInputs(

@@ -16,15 +16,15 @@ class SupervisorWatch:
 
     A message feeds the watchdog only if it is young by its stamp and its sequence advances. After
     a silence a restarted supervisor may count from another number, so there the stamp alone
-    decides. RUNNING counts only when it begins while this node listens: after a silence, or when
+    decides. RUNNING counts only when it begins while this node receives: after a silence, or when
     this node starts in the middle of it, another mode has to be received first. Else a supervisor
-    that was frozen for a second would resume the old motion when it thaws.
+    that was frozen for a second would resume the old motion when it continues.
 
     An ESTOP is accepted from any live supervisor, and ended only by the one that sent it last: a
     restarted one knows nothing of the e-stop, and its INACTIVE is no reset by the operator. It
     sees in this node's status that the robot is passive, and goes to ESTOP itself.
 
-    An ESTOP with a new sequence is obeyed whatever its stamp says, though it does not feed the
+    An ESTOP with a new sequence counts whatever its stamp, though it does not feed the
     watchdog: where two clocks differ (one was set, or follows a simulation) a stop must arrive.
     """
 
@@ -92,7 +92,7 @@ class SupervisorWatch:
         if not (young and in_order and released):
             self.rejected += 1
             return False
-        # Whether there was a silence is for the loop to say (`silent`): after a stall of the loop
+        # Whether there was a silence is decided by the loop (`silent`): after a stall of the loop
         # itself the time since the last message is its own, not the supervisor's.
         self._received = now
         self._sequence = sequence

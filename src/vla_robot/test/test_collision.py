@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Pairs of shapes: rows against differences, levers against what joints really do."""
+"""Pairs of shapes: rows against differences, distance bounds against what joints really do."""
 
 import coal
 import numpy as np
@@ -31,13 +31,13 @@ def test_one_pair_at_a_time_measures_what_all_at_once_measure(q):
 
 @settings(max_examples=30, deadline=None)
 @given(positions(), st.integers(0, 2**32 - 1), st.floats(1e-3, 1.0))
-def test_no_distance_changes_by_more_than_its_levers_say(q, seed, size):
+def test_no_distance_changes_by_more_than_its_bounds_say(q, seed, size):
     move = np.random.default_rng(seed).uniform(-size, size, ROBOT.n)
     other = np.clip(q + move, ROBOT.limits.lower, ROBOT.limits.upper)
     before, after = distances(q), distances(other)
     apart = (before > 0) & (after > 0)
     change = np.abs(after - before)[apart]
-    assert (change <= (MODEL.levers @ np.abs(other - q))[apart] + 1e-6).all()
+    assert (change <= (MODEL.distance_bounds @ np.abs(other - q))[apart] + 1e-6).all()
 
 
 @settings(max_examples=10, deadline=None)
@@ -58,7 +58,7 @@ def test_rows_are_the_slopes_of_the_distances(q, seed):
     assert np.allclose(slopes, numeric, atol=1e-4)
 
 
-def test_the_centre_of_mass_moves_as_its_rows_say_and_never_more_than_its_levers():
+def test_the_centre_of_mass_moves_as_its_rows_say_and_never_more_than_its_bounds():
     rng = np.random.default_rng(4)
     q = rng.uniform(ROBOT.limits.lower, ROBOT.limits.upper)
     direction = rng.normal(0.0, 1.0, ROBOT.n)
@@ -68,12 +68,12 @@ def test_the_centre_of_mass_moves_as_its_rows_say_and_never_more_than_its_levers
     MODEL.place(q + STEP * direction, mass=True)
     moved = (MODEL.com - before) / STEP
     assert np.allclose(rows @ direction, moved, atol=1e-4)
-    assert np.linalg.norm(moved) <= MODEL.com_levers() @ np.abs(direction)
+    assert np.linalg.norm(moved) <= MODEL.com_distance_bounds() @ np.abs(direction)
 
 
-def test_a_frame_moves_with_the_joints_that_carry_it_and_no_more_than_its_levers():
+def test_a_frame_moves_with_the_joints_that_carry_it_and_no_more_than_its_bounds():
     frame = MODEL.frame_id('left_hand')
-    signs, levers = MODEL.frame_signs(frame), MODEL.frame_levers(frame)
+    signs, bounds = MODEL.frame_signs(frame), MODEL.frame_distance_bounds(frame)
     carried = {ROBOT.joint_names[i] for i in np.flatnonzero(signs)}
     assert carried == {n for n in ROBOT.joint_names if n.startswith(('torso', 'left_')) } - {
         n for n in ROBOT.joint_names if n.startswith(('left_hip', 'left_knee', 'left_ankle'))
@@ -86,7 +86,7 @@ def test_a_frame_moves_with_the_joints_that_carry_it_and_no_more_than_its_levers
         point = MODEL.frame(frame)[1].copy()
         MODEL.place(other)
         moved = np.linalg.norm(MODEL.frame(frame)[1] - point)
-        assert moved <= levers @ np.abs(other - q) + 1e-9
+        assert moved <= bounds @ np.abs(other - q) + 1e-9
     with pytest.raises(KeyError):
         MODEL.frame_id('tail')
 

@@ -47,7 +47,7 @@ class CollisionModel:
         pairs: (m) the two names of each pair (URDF links, obstacles).
         signs: (m, n) how a joint moves the pair: +1 the second shape only, −1 the first only, 0
             both or none.
-        levers: (m, n) m/rad, the most by which the pair's distance changes per rad of each joint
+        distance_bounds: (m, n) m/rad, the most by which the distance changes per rad of each joint
             (m/m for a prismatic one), in any configuration.
         columns: (n,) of the joints in `jacobian`.
     """
@@ -81,11 +81,11 @@ class CollisionModel:
         self.pairs = tuple(names)
         self._geometry_data = pinocchio.GeometryData(geometry)
         self.signs = np.zeros((len(ends), robot.n))
-        self.levers = np.zeros((len(ends), robot.n))
+        self.distance_bounds = np.zeros((len(ends), robot.n))
         for row, (a, b) in enumerate(ends):
             self._describe(row, geometry.geometryObjects[a], geometry.geometryObjects[b])
         self.signs.setflags(write=False)
-        self.levers.setflags(write=False)
+        self.distance_bounds.setflags(write=False)
 
     def _add(self, obstacle: Obstacle) -> list[int]:
         model = self._model
@@ -126,13 +126,13 @@ class CollisionModel:
                     continue
                 self.signs[row, column] = sign
                 if model.joints[joint].shortname().startswith('JointModelP'):
-                    self.levers[row, column] = 1.0
+                    self.distance_bounds[row, column] = 1.0
                     continue
                 # A rotation of the joint moves the distal shape or, relative to it, the proximal
                 # one: no point of either moves further than its distance from the axis.
                 beyond = self._chain(own[position + 1 :]) + _radius(shape)
                 before = self._chain(own[: position + 1]) + self._chain(theirs) + _radius(opposite)
-                self.levers[row, column] = min(beyond, before)
+                self.distance_bounds[row, column] = min(beyond, before)
 
     def _chain(self, joints: Iterable[int]) -> float:
         """Upper bound of the length of a chain of joint placements, m."""
@@ -193,30 +193,30 @@ class CollisionModel:
                 signs[self._column[joint]] = 1.0
         return signs
 
-    def frame_levers(self, frame: int) -> np.ndarray:
+    def frame_distance_bounds(self, frame: int) -> np.ndarray:
         """(n,) m/rad: the most by which each joint moves the frame's origin, in any pose."""
         model = self._model
         chain = [j for j in model.supports[model.frames[frame].parentJoint] if j in self._column]
         end = float(np.linalg.norm(model.frames[frame].placement.translation))
-        levers = np.zeros(self._robot.n)
+        bounds = np.zeros(self._robot.n)
         for k, joint in enumerate(chain):
             prismatic = model.joints[joint].shortname().startswith('JointModelP')
-            levers[self._column[joint]] = 1.0 if prismatic else self._chain(chain[k + 1 :]) + end
-        return levers
+            bounds[self._column[joint]] = 1.0 if prismatic else self._chain(chain[k + 1 :]) + end
+        return bounds
 
-    def com_levers(self) -> np.ndarray:
+    def com_distance_bounds(self) -> np.ndarray:
         """(n,) m/rad: the most by which each joint moves the centre of mass, in any pose."""
         model = self._model
-        levers = np.zeros(self._robot.n)
+        bounds = np.zeros(self._robot.n)
         for body in range(1, len(model.joints)):
             inertia = model.inertias[body]
             chain = [joint for joint in model.supports[body] if joint in self._column]
             end = float(np.linalg.norm(inertia.lever))
             for k, joint in enumerate(chain):
                 prismatic = model.joints[joint].shortname().startswith('JointModelP')
-                lever = 1.0 if prismatic else self._chain(chain[k + 1 :]) + end
-                levers[self._column[joint]] += inertia.mass * lever
-        return levers / sum(inertia.mass for inertia in model.inertias)
+                bound = 1.0 if prismatic else self._chain(chain[k + 1 :]) + end
+                bounds[self._column[joint]] += inertia.mass * bound
+        return bounds / sum(inertia.mass for inertia in model.inertias)
 
     def frame(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
         """(rotation (3, 3), translation (3,)) of a frame, after `place`."""

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The promise: every command satisfies the box, and a full brake inside it always exists."""
+"""Every command satisfies the box, and a full brake inside it always exists."""
 
 import numpy as np
 import pytest

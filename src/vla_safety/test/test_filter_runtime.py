@@ -64,6 +64,11 @@ class Plant:
         self.mode = Mode.RUNNING
         self.run(0.02)
 
+    def track(self, seconds=0.2) -> None:
+        self.start()
+        self.send()
+        self.run(seconds)
+
     def send(self, positions=None, names=('joint_0', 'joint_1'), stamp=None, times=None):
         if positions is None:
             positions = self.q + np.linspace(0.05, 0.6, 16)[:, None]
@@ -136,9 +141,7 @@ def test_a_chunk_of_an_observation_from_before_running_is_dropped_and_not_counte
 
 
 def test_a_new_epoch_within_running_flushes_the_chunk_and_wants_a_new_observation(plant):
-    plant.start()
-    plant.send()
-    plant.run(0.2)
+    plant.track()
     old = plant.stamp
     plant.epoch += 1
     plant.step()
@@ -151,9 +154,7 @@ def test_a_new_epoch_within_running_flushes_the_chunk_and_wants_a_new_observatio
 
 
 def test_a_stop_and_start_does_not_resume_the_old_motion(plant):
-    plant.start()
-    plant.send()
-    plant.run(0.2)
+    plant.track()
     plant.mode = Mode.SAFE_STOP
     assert plant.step().state is FilterState.GATED
     plant.mode = Mode.RUNNING
@@ -164,9 +165,7 @@ def test_a_stop_and_start_does_not_resume_the_old_motion(plant):
 
 
 def test_a_filter_that_comes_up_in_the_middle_of_running_waits_for_the_next_beginning(plant):
-    plant.start()
-    plant.send()
-    plant.run(0.2)
+    plant.track()
     plant.subject.restart()
     report = plant.step()
     assert report.state is FilterState.GATED
@@ -182,9 +181,7 @@ def test_a_filter_that_comes_up_in_the_middle_of_running_waits_for_the_next_begi
 
 
 def test_a_silent_supervisor_brakes_to_rest_and_then_gates(plant):
-    plant.start()
-    plant.send()
-    plant.run(0.4)
+    plant.track(0.4)
     assert plant.v.min() > 0.1
     plant.silent = {'supervisor'}
     reports = plant.run(0.5)
@@ -236,9 +233,7 @@ def test_a_restarted_supervisor_is_accepted_again(plant):
 
 
 def test_silent_joint_states_brake_with_a_reason_and_only_a_new_chunk_moves_again(plant):
-    plant.start()
-    plant.send()
-    plant.run(0.4)
+    plant.track(0.4)
     plant.silent = {'joints'}
     reports = plant.run(0.4)
     braking = [r for r in reports if r.state is FilterState.BRAKING]
@@ -274,9 +269,7 @@ def test_readings_that_are_not_finite_or_replayed_count_as_silence(plant):
 def test_a_malformed_chunk_is_named_in_the_report_brakes_and_lifts_the_level_for_a_while(
     plant, change, kind
 ):
-    plant.start()
-    plant.send()
-    plant.run(0.2)
+    plant.track()
     plant.now += 1e-3
     assert plant.send(**change)[0].kind is kind
     report = plant.step()

@@ -54,7 +54,7 @@ def test_the_core_needs_no_ros_client_library():
 
 
 def test_no_parameter_has_a_default():
-    # A safety value that nobody wrote down is a value that nobody decided on.
+    # A safety value without an entry is a value without a decision.
     for entry in ParameterSchema.from_file(PACKAGE / 'parameters.yaml').entries:
         assert entry.required, entry.name
 

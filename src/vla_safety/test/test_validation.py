@@ -18,28 +18,24 @@ def good(bench) -> Chunk:
     return bench.chunk(np.linspace(0.05, 0.8, 16))
 
 
-def changed(array, where, value):
-    array = np.array(array)
-    array[where] = value
-    return array
+def put(field, where, value):
+    """A chunk's change: `value` at one place of a field."""
+
+    def change(chunk):
+        array = np.array(getattr(chunk, field))
+        array[where] = value
+        return {field: array}
+
+    return change
 
 
 CONTENT = {
-    'nan': (
-        ViolationKind.NOT_FINITE,
-        lambda c: {'positions': changed(c.positions, (3, 1), np.nan)},
-    ),
-    'inf': (
-        ViolationKind.NOT_FINITE,
-        lambda c: {'positions': changed(c.positions, (0, 0), np.inf)},
-    ),
-    'minus_inf': (
-        ViolationKind.NOT_FINITE,
-        lambda c: {'positions': changed(c.positions, (15, 0), -np.inf)},
-    ),
+    'nan': (ViolationKind.NOT_FINITE, put('positions', (3, 1), np.nan)),
+    'inf': (ViolationKind.NOT_FINITE, put('positions', (0, 0), np.inf)),
+    'minus_inf': (ViolationKind.NOT_FINITE, put('positions', (15, 0), -np.inf)),
     'nan_velocity': (ViolationKind.NOT_FINITE, lambda c: {'velocities': c.positions * np.nan}),
     'nan_stamp': (ViolationKind.NOT_FINITE, lambda c: {'stamp': np.nan}),
-    'nan_time': (ViolationKind.NOT_FINITE, lambda c: {'times': changed(c.times, 2, np.nan)}),
+    'nan_time': (ViolationKind.NOT_FINITE, put('times', 2, np.nan)),
     'unknown_joint': (ViolationKind.UNKNOWN_JOINT, lambda c: {'joints': np.array([0, 2])}),
     'negative_joint': (ViolationKind.UNKNOWN_JOINT, lambda c: {'joints': np.array([0, -1])}),
     'duplicate_joint': (ViolationKind.DUPLICATE_JOINT, lambda c: {'joints': np.array([1, 1])}),
@@ -52,10 +48,7 @@ CONTENT = {
     'no_joints': (ViolationKind.WRONG_SHAPE, lambda c: {'joints': c.joints[:0]}),
     'float_joints': (ViolationKind.WRONG_SHAPE, lambda c: {'joints': c.joints * 1.0}),
     'times_backwards': (ViolationKind.WRONG_TIMES, lambda c: {'times': c.times[::-1]}),
-    'times_repeat': (
-        ViolationKind.WRONG_TIMES,
-        lambda c: {'times': changed(c.times, 5, c.times[4])},
-    ),
+    'times_repeat': (ViolationKind.WRONG_TIMES, lambda c: put('times', 5, c.times[4])(c)),
     'time_zero': (ViolationKind.WRONG_TIMES, lambda c: {'times': c.times - c.times[0]}),
     'horizon': (ViolationKind.TOO_LONG, lambda c: {'times': c.times * 100}),
     'points': (
@@ -63,10 +56,7 @@ CONTENT = {
         lambda c: {'times': np.arange(1, 301) * 0.01, 'positions': np.zeros((300, 2))},
     ),
     'degrees': (ViolationKind.IMPLAUSIBLE, lambda c: {'positions': c.positions * 57.3}),
-    'huge': (
-        ViolationKind.IMPLAUSIBLE,
-        lambda c: {'positions': changed(c.positions, (9, 1), 1e300)},
-    ),
+    'huge': (ViolationKind.IMPLAUSIBLE, put('positions', (9, 1), 1e300)),
     'huge_velocity': (ViolationKind.IMPLAUSIBLE, lambda c: {'velocities': np.full((16, 2), 1e5)}),
 }
 
@@ -95,7 +85,7 @@ def test_malformed_chunk_is_rejected_named_and_previous_motion_brakes_to_rest(be
 
 
 @pytest.mark.parametrize('case', TIMING)
-def test_chunk_at_the_wrong_time_is_ignored_named_and_previous_motion_goes_on_to_its_end(
+def test_chunk_at_the_wrong_time_is_ignored_named_and_previous_motion_continues_to_its_end(
     bench, case
 ):
     kind, spoil = TIMING[case]
@@ -185,6 +175,6 @@ def test_what_is_admitted_satisfies_every_rule(data):
         assert -0.02 <= 0.1 - chunk.stamp <= 0.5
 
 
-def test_every_kind_has_a_level_and_what_cannot_be_trusted_is_danger():
+def test_every_kind_has_a_level_and_untrusted_content_is_danger():
     assert set(LEVELS) == set(ViolationKind)
     assert all(LEVELS[kind] == Level.DANGER for kind in CONTENT_KINDS)

@@ -22,6 +22,7 @@ from typing import Protocol
 
 import numpy as np
 
+from vla_common.rotation import rotation_matrix
 from vla_common.states import FilterState, Hysteresis, Level
 from vla_common.watchdog import Watchdog
 from vla_safety.chunk import Chunk
@@ -173,15 +174,9 @@ class FilterRuntime:
 
     def on_imu(self, orientation: Sequence[float], sequence: int, now: float) -> None:
         """Base orientation (w, x, y, z); rejected where it is not a unit quaternion."""
-        w, x, y, z = orientation
-        norm = w * w + x * x + y * y + z * z
-        if not 0.98 <= norm <= 1.02 or not self._imu.beat(now, sequence):
-            return
-        self._rotation[:] = (
-            (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
-            (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
-            (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
-        )
+        wxyz = np.array(orientation)
+        if 0.98 <= wxyz @ wxyz <= 1.02 and self._imu.beat(now, sequence):
+            self._rotation = rotation_matrix(wxyz)
 
     def on_contacts(self, left: bool, right: bool, sequence: int, now: float) -> None:
         """The feet that carry the robot, from the balance monitor."""

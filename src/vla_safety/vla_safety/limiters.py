@@ -98,7 +98,7 @@ class SpeedScale:
 
     Args:
         stage_scale: 0..1, fixed.
-        rate: 1/s, how fast the scale may change, so that a change of scale by itself asks for an
+        rate: 1/s, how fast the scale may change, so that a change of scale by itself requests an
             acceleration of at most rate · velocity.
     """
 

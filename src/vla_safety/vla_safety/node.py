@@ -116,7 +116,7 @@ class SafetyFilterNode(VlaLifecycleNode):
         self._filter.restart()
 
     def secure(self) -> None:
-        # The driver holds and the supervisor notices the silence. The motion must not go on when
+        # The driver holds and the supervisor notices the silence. The motion must not continue when
         # the filter is activated again.
         if hasattr(self, '_filter'):
             self._filter.core.flush('deactivated')

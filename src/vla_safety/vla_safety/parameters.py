@@ -19,7 +19,7 @@ class FilterParameters:
     """No field has a default: the values live in config/safety_filter.yaml.
 
     Attributes:
-        stage: deployment stage, a key of `speed.STAGE_SCALE`.
+        stage: deployment stage, a key of `limiters.STAGE_SCALE`.
         interpolation: between the points of a chunk.
         cross_fade: s in which the motion before fades into a new chunk.
         max_playback_age: s since the observation after which a chunk is no longer followed.

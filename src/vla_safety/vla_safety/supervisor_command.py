@@ -25,12 +25,17 @@ class MotionGate:
 
     Args:
         timeout: s without a new command after which motion is not allowed.
+
+    Attributes:
+        command: the newest one; None before the first.
+        running_since: ns, stamp of the command that began the current RUNNING; chunks of earlier
+            observations belong to another motion.
     """
 
     def __init__(self, timeout: float) -> None:
         self._watchdog = Watchdog('supervisor', timeout)
-        self._command: SupervisorCommand | None = None
-        self._running_since = 0
+        self.command: SupervisorCommand | None = None
+        self.running_since = 0
         self._begun = False
 
     @property
@@ -39,38 +44,27 @@ class MotionGate:
         return self._watchdog.timeout
 
     @property
-    def command(self) -> SupervisorCommand | None:
-        """The newest command; None before the first."""
-        return self._command
-
-    @property
-    def running_since(self) -> int:
-        """ns, stamp of the command that began the current RUNNING; chunks of earlier observations
-        belong to another motion."""
-        return self._running_since
-
-    @property
     def allowed(self) -> bool:
         """Whether the newest command is a RUNNING whose beginning was received, however old it is.
 
         A filter that was restarted in the middle of RUNNING knows neither which observations belong
         to it nor what happened before: it waits for the next beginning.
         """
-        return self._begun and self._command is not None and self._command.mode is Mode.RUNNING
+        return self._begun and self.command is not None and self.command.mode is Mode.RUNNING
 
     @property
     def missed(self) -> bool:
         """Whether the newest command is a RUNNING whose beginning was not received."""
-        return self._command is not None and self._command.mode is Mode.RUNNING and not self._begun
+        return self.command is not None and self.command.mode is Mode.RUNNING and not self._begun
 
     @property
     def why_not(self) -> str:
         """Why motion is not allowed, for the status."""
-        if self._command is None:
+        if self.command is None:
             return 'supervisor silent'
         if self.missed:
             return 'mode RUNNING began before the filter was active'
-        return f'mode {self._command.mode.name}'
+        return f'mode {self.command.mode.name}'
 
     def age(self, now: float) -> float:
         """s since the newest command; infinite before the first."""
@@ -90,7 +84,7 @@ class MotionGate:
             Whether mode or epoch changed, or a silence ended: whatever was tracked is over.
         """
         silent = self._watchdog.expired(now)
-        before = self._command
+        before = self.command
         # A restarted supervisor counts from its beginning again, and never begins with RUNNING.
         # Only then, and only after a silence: otherwise a replayed message would count as new.
         if (
@@ -103,12 +97,12 @@ class MotionGate:
             self._watchdog.reset()
         if not self._watchdog.beat(now, command.sequence):
             return False
-        self._command = command
+        self.command = command
         began = before is not None and (
             before.mode is not command.mode or before.motion_epoch != command.motion_epoch
         )
         self._begun = self._begun or began
         changed = began or before is None or silent
         if changed and command.mode is Mode.RUNNING:
-            self._running_since = command.stamp
+            self.running_since = command.stamp
         return changed

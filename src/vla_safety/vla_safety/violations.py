@@ -27,7 +27,7 @@ class ViolationKind(str, Enum):
     WRONG_TIMES = 'wrong_times'
     TOO_LONG = 'too_long'
     IMPLAUSIBLE = 'implausible'
-    # A chunk at the wrong time. It is ignored; what is tracked goes on to its own end.
+    # A chunk at the wrong time. It is ignored; what is tracked continues to its own end.
     STALE = 'stale'
     FUTURE = 'future'
     REPLAYED = 'replayed'

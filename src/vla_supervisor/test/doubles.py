@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Doubles of the five supervised nodes: they beat, freeze, fail to configure, die and come back.
+"""Doubles of the five supervised nodes: they send heartbeats, freeze, die, fail to configure.
 
 Each is a real lifecycle node with its own context-wide name; its heartbeat is sent by a timer, and
-what it says is whatever the test put into ``message``.
+its content is `message`, which the test sets.
 """
 
 import gc
@@ -41,8 +41,8 @@ KIND = {
     'safety_filter': (SafetyStatus, 0.1),
     'inference': (InferenceStatus, 0.1),
 }
-"""What each says, and every how many seconds: slower than the nodes do, because six of them and
-their watcher share one process. A tenth of what the tests take for silence."""
+"""Type and period (s) of each heartbeat: slower than the nodes, because six of them and their
+observer share one process. A tenth of what the tests take for silence."""
 
 
 TRACKING = 1  # SafetyStatus.state
@@ -57,7 +57,7 @@ class Double(LifecycleNode):
         self.configure_error = options.get('configure_error', '')
         self.configures = 0
         self.beating = True
-        self.frozen = False  # goes on publishing, always the same
+        self.frozen = False  # still publishes, always the same
         self.message = kind()
         if name == 'safety_filter':
             self.message.state = TRACKING  # or a robot in RUNNING counts as starved of chunks
@@ -101,7 +101,7 @@ class Double(LifecycleNode):
 
 
 class Driver(Double):
-    """The driver obeys the supervisor at once, unless told not to."""
+    """The driver obeys the supervisor at once, unless `obeys` is False."""
 
     def __init__(self, name, context, **options):
         super().__init__(name, context, **options)
@@ -161,7 +161,7 @@ class Robot:
 
     def start_process(self, name):
         """(Re)start one node as launch's respawn would: a fresh process, unconfigured."""
-        # The lease that a process announces is how long the others mourn it: short here.
+        # The lease that a process announces is how long the others list it: short here.
         environment = dict(os.environ, FASTRTPS_DEFAULT_PROFILES_FILE=str(PROFILE))
         self._processes[name] = subprocess.Popen([sys.executable, __file__, name], env=environment)
 

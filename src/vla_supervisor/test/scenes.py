@@ -12,6 +12,17 @@ from vla_supervisor.decision import (
     SupervisorConfig,
     SupervisorInputs,
 )
+from vla_supervisor.lifecycle_manager import Timing
+
+TIMING = Timing(
+    query_timeout=1.0,
+    configure_timeout=60.0,
+    activate_timeout=10.0,
+    poll_period=1.0,
+    order_patience=5.0,
+    backoff_first=0.5,
+    backoff_longest=4.0,
+)
 
 CONFIG = SupervisorConfig(
     safe_stop=StopLimits(0.3, 1.8, 1.5, 4.0, 0.2),
@@ -44,7 +55,7 @@ WAY = {
 
 
 def supervisor_in(mode: Mode, config: SupervisorConfig = CONFIG, now: float = 0.0) -> Supervisor:
-    """A supervisor that was led to ``mode`` by an operator's steps, all at ``now``."""
+    """A supervisor brought to ``mode`` by an operator's steps, all at ``now``."""
     supervisor = Supervisor(config)
     supervisor.update(now, FINE)
     for step in WAY[mode]:

@@ -77,16 +77,12 @@ def test_a_step_that_is_held_down_acts_once():
 
 
 def test_a_stop_and_a_start_in_one_instant_is_a_stop():
-    supervisor = supervisor_in(Mode.READY)
-    decision = supervisor.update(
-        1.0, but(steps=frozenset({OperatorStep.START, OperatorStep.SAFE_STOP}))
-    )
-    assert decision.mode is Mode.SAFE_STOP
-    supervisor = supervisor_in(Mode.INACTIVE)
-    decision = supervisor.update(
-        1.0, but(steps=frozenset({OperatorStep.ARM, OperatorStep.SAFE_STOP}))
-    )
-    assert decision.mode is Mode.INACTIVE
+    for mode, step, wanted in (
+        (Mode.READY, OperatorStep.START, Mode.SAFE_STOP),
+        (Mode.INACTIVE, OperatorStep.ARM, Mode.INACTIVE),
+    ):
+        both = but(steps=frozenset({step, OperatorStep.SAFE_STOP}))
+        assert supervisor_in(mode).update(1.0, both).mode is wanted
 
 
 def test_reset_is_refused_while_a_soft_cause_is_present_but_not_while_nodes_come_up():
@@ -137,7 +133,7 @@ def test_a_safe_stop_that_does_not_slow_down_becomes_an_estop(driver):
     assert 'stop_not_slowing' in dict(names(decision))
 
 
-def test_a_driver_that_goes_on_tracking_slowly_is_not_stopping():
+def test_a_driver_that_still_tracks_slowly_is_not_stopping():
     for speed in (0.01, 3.0):
         creeping = replace(TRACKING, max_joint_speed=speed, at_rest=True)
         supervisor = supervisor_in(Mode.SAFE_STOP)
@@ -218,7 +214,7 @@ def test_a_second_cause_in_estop_does_not_restart_its_clock():
 # -- arming by itself
 
 
-def auto(**inputs):
+def auto():
     supervisor = Supervisor(replace(CONFIG, auto_arm=True))
     supervisor.update(0.0, but(nodes_active=False))
     return supervisor
@@ -233,23 +229,19 @@ def test_auto_arm_arms_once_when_everything_is_up_for_the_first_time():
 
 
 @pytest.mark.parametrize('stop', [OperatorStep.ESTOP, OperatorStep.SAFE_STOP])
-def test_auto_arm_is_void_once_anyone_asked_for_a_stop(stop):
+def test_auto_arm_is_void_once_a_stop_was_requested(stop):
     supervisor = auto()
     supervisor.request(1.0, stop, but(nodes_active=False))
     supervisor.request(2.0, OperatorStep.RESET, FINE)
     assert supervisor.update(3.0, FINE).mode is Mode.INACTIVE
 
 
-def test_auto_arm_is_void_for_a_restarted_supervisor():
+def test_a_restarted_supervisor_never_arms_by_itself_nor_reports_that_nothing_has_moved_yet():
     supervisor = auto()
     supervisor.forbid_auto_arm()
-    assert supervisor.update(1.0, FINE).mode is Mode.INACTIVE
-
-
-def test_a_restarted_supervisor_never_says_that_nothing_has_moved_yet():
-    supervisor = auto()
-    supervisor.forbid_auto_arm()
-    assert supervisor.update(1.0, FINE).motion_epoch > 0
+    decision = supervisor.update(1.0, FINE)
+    assert decision.mode is Mode.INACTIVE
+    assert decision.motion_epoch > 0
 
 
 def test_auto_arm_waits_for_causes_to_go():
@@ -263,16 +255,16 @@ def test_auto_arm_waits_for_causes_to_go():
 
 def test_danger_halves_the_speed_and_the_worst_level_wins():
     supervisor = supervisor_in(Mode.RUNNING)
-    told = refuse('a', 'x', '', '')
+    refusal = refuse('a', 'x', '', '')
     danger = Condition('balance_danger', 'b', '', '', Reaction.REFUSE, Level.DANGER)
-    decision = supervisor.update(1.0, but(slow_down=True, conditions=(told, danger)))
+    decision = supervisor.update(1.0, but(slow_down=True, conditions=(refusal, danger)))
     assert (decision.mode, decision.speed_scale) == (Mode.RUNNING, 0.5)
     assert decision.level is Level.DANGER
     assert supervisor.update(2.0, FINE).speed_scale == 1.0
 
 
 @pytest.mark.parametrize('bad', [math.nan, math.inf, -math.inf, -5.0])
-def test_time_that_cannot_be_believed_stops_the_robot_and_never_runs_back(bad):
+def test_invalid_time_stops_the_robot_and_never_runs_back(bad):
     supervisor = supervisor_in(Mode.RUNNING, now=1.0)
     decision = supervisor.update(bad, FINE)
     assert decision.mode is Mode.SAFE_STOP
@@ -289,7 +281,7 @@ def test_a_closed_supervisor_still_stops_and_grants_nothing():
     assert supervisor.request(1.0, OperatorStep.ESTOP, FINE)[1].success
 
 
-def test_changed_is_told_exactly_when_something_changed():
+def test_changed_is_set_exactly_when_something_changed():
     supervisor = supervisor_in(Mode.RUNNING)
     supervisor.update(1.0, FINE)
     assert not supervisor.update(1.02, FINE).changed

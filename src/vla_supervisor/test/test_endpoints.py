@@ -52,7 +52,7 @@ def test_a_lost_endpoint_stops_softly_then_hard_and_clears_by_checking_in():
     assert found(e, 0.6) == {'endpoint_lost:pad': Reaction.SOFT_STOP}
     assert found(e, 1.1) == {'endpoint_lost:pad': Reaction.HARD_STOP}
     e.check_in(1.2, 'pad', answer_to(challenge), False, False, True)
-    assert found(e, 1.2) == {'endpoint_lost:pad': Reaction.HARD_STOP}  # the gap, told once more
+    assert found(e, 1.2) == {'endpoint_lost:pad': Reaction.HARD_STOP}  # the gap, reported once more
     assert found(e, 1.2) == {}
 
 
@@ -72,11 +72,11 @@ def test_a_wrong_or_repeated_response_does_not_keep_an_endpoint_alive():
         reply = e.check_in(0.1 * i, 'pad', right, False, False, True)
         assert not reply.accepted
     assert found(e, 1.2) == {'endpoint_lost:pad': Reaction.HARD_STOP}
-    # The refusal carries the challenge, so an honest endpoint whose answer was lost goes on.
+    # The refusal carries the challenge, so a correct endpoint whose answer was lost continues.
     assert e.check_in(1.3, 'pad', answer_to(reply.challenge), False, False, True).accepted
 
 
-def test_a_press_counts_with_a_wrong_response_and_from_a_stranger():
+def test_a_press_counts_with_a_wrong_response_and_from_an_unregistered_sender():
     e = endpoints()
     joined(e)
     e.check_in(0.1, 'pad', 12345, True, False, True)
@@ -86,7 +86,7 @@ def test_a_press_counts_with_a_wrong_response_and_from_a_stranger():
     assert 'estop_endpoint:who' not in found(e, 0.1)
 
 
-def test_a_button_is_pressed_until_a_valid_check_in_says_released():
+def test_a_button_is_pressed_until_a_valid_check_in_reports_release():
     e = endpoints()
     challenge = joined(e)
     challenge = e.check_in(0.1, 'pad', answer_to(challenge), True, False, True).challenge
@@ -159,7 +159,7 @@ def test_a_bad_registration_is_refused_with_what_was_wanted(name, soft, hard):
         st.tuples(st.floats(0.0, 0.4), st.booleans(), st.booleans(), st.booleans()), max_size=40
     )
 )
-def test_while_the_last_valid_word_was_pressed_the_estop_is_present(steps):
+def test_while_the_last_valid_report_was_pressed_the_estop_is_present(steps):
     e = endpoints()
     challenge, now, down = joined(e), 0.0, False
     for dt, pressed, valid, again in steps:
@@ -172,7 +172,7 @@ def test_while_the_last_valid_word_was_pressed_the_estop_is_present(steps):
         assert ('estop_endpoint:pad' in found(e, now)) == down
 
 
-def test_more_endpoints_than_the_supervisor_can_speak_of_are_refused():
+def test_more_endpoints_than_the_supervisor_can_report_are_refused():
     e = endpoints()
     for i in range(MAX_ENDPOINTS):
         joined(e, name=f'pad{i}')
@@ -184,13 +184,13 @@ def test_more_endpoints_than_the_supervisor_can_speak_of_are_refused():
     assert 'estop_endpoint:pad4' in found(e, 0.0)
 
 
-def test_every_strangers_press_stops_however_many_and_however_they_are_called():
+def test_every_unregistered_press_stops_however_many_and_whatever_their_names():
     e = endpoints()
-    told = set()
+    names = set()
     for i in range(3 * MAX_ENDPOINTS):
         e.check_in(0.0, f'{i}\n' + 'x' * 1_000_000, 0, True, False, False)
         conditions = e.conditions(0.0)
         assert [c.reaction for c in conditions] == [Reaction.HARD_STOP]
-        told.add(conditions[0].name)
-    assert len(told) <= MAX_ENDPOINTS + 1
-    assert all(len(name) < 100 and name.isprintable() for name in told)
+        names.add(conditions[0].name)
+    assert len(names) <= MAX_ENDPOINTS + 1
+    assert all(len(name) < 100 and name.isprintable() for name in names)

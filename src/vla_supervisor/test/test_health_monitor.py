@@ -7,19 +7,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scenes import CONFIG, STANDING, OperatorStep
+from scenes import CONFIG, STANDING, TIMING, OperatorStep
 
 from vla_common.states import Behaviour, InferenceState, Mode
 from vla_common.topics import HEARTBEAT_TOPIC
 from vla_supervisor.core import Supervisor
 from vla_supervisor.endpoints import Endpoints
 from vla_supervisor.health_monitor import HealthLimits, HealthMonitor
-from vla_supervisor.lifecycle_manager import (
-    LifecycleManager,
-    LifecycleRequest,
-    LifecycleState,
-    Timing,
-)
+from vla_supervisor.lifecycle_manager import LifecycleManager, LifecycleRequest, LifecycleState
 
 TIMEOUTS = {
     'hardware_driver': 0.1,
@@ -29,7 +24,6 @@ TIMEOUTS = {
     'inference': 0.5,
 }
 LIMITS = HealthLimits(TIMEOUTS, 2.0, 0.5, 0.3, 0.25, 1.0, 2.0, 0.1, 0.25)
-TIMING = Timing(1.0, 60.0, 10.0, 1.0, 5.0, 0.5, 4.0)
 
 
 class Stack:
@@ -128,7 +122,7 @@ def test_a_silent_source_keeps_inactive_inactive_with_the_cause_listed(stack, na
     assert name in stack.ask(OperatorStep.ARM).message
 
 
-def test_a_stall_of_the_supervisor_itself_is_a_safe_stop_and_blames_nobody_else(stack):
+def test_a_stall_of_the_supervisor_itself_is_a_safe_stop_and_blames_no_other_node(stack):
     stack.running()
     stack.now += 0.3
     stack.watch.on_stall(0.3, stack.now)
@@ -160,14 +154,14 @@ def test_after_a_stall_beyond_the_lease_the_driver_may_be_found_again_before_it_
     assert stack.run(0.3).mode is Mode.ESTOP
 
 
-@pytest.mark.parametrize('limp', [Behaviour.DAMP, Behaviour.OFF])
+@pytest.mark.parametrize('passive', [Behaviour.DAMP, Behaviour.OFF])
 @pytest.mark.parametrize('mode', [Mode.INACTIVE, Mode.READY])
-def test_a_driver_that_is_limp_unasked_is_an_estop_that_a_person_resets(stack, mode, limp):
+def test_a_driver_that_is_passive_unrequested_is_an_estop_to_be_reset(stack, mode, passive):
     # As a restarted supervisor finds the robot that its predecessor had stopped.
     if mode is Mode.READY:
         assert stack.ask(OperatorStep.ARM).success
     stack.obeys = False
-    stack.driver = replace(stack.driver, behaviour=limp)
+    stack.driver = replace(stack.driver, behaviour=passive)
     assert stack.run(0.2).mode is mode
     assert stack.run(0.2).mode is Mode.ESTOP
     assert [c.condition.name for c in stack.decision.causes] == ['driver_limp']
@@ -268,14 +262,14 @@ def test_the_status_that_ended_an_instruction_does_not_end_the_next_one(stack):
     stack.running()
     stack.inference.update(finished=1, state=InferenceState.IDLE)
     assert stack.step().mode is Mode.READY
-    # Asked for in the same moment: no status comes while READY, and the next is still IDLE.
+    # Requested at the same moment: no status comes while READY, and the next is still IDLE.
     assert stack.ask(OperatorStep.START).success
     assert stack.run(0.1).mode is Mode.RUNNING
     stack.inference.update(finished=2)
     assert stack.step().mode is Mode.READY
 
 
-def test_running_with_nobody_at_work_ends_by_itself(stack):
+def test_running_with_an_idle_inference_node_ends_by_itself(stack):
     stack.running()
     stack.inference['state'] = InferenceState.IDLE
     assert stack.run(1.9).mode is Mode.RUNNING

@@ -16,7 +16,7 @@ def heartbeats():
     return Heartbeats({'camera': 0.4, 'hardware_driver': 0.1})
 
 
-def test_a_source_never_heard_is_silent_and_says_so(heartbeats):
+def test_a_source_never_received_is_silent_and_reported(heartbeats):
     assert not heartbeats.fresh('camera', 0.0)
     assert 'nothing received on /camera/color/camera_info yet' in heartbeats.silence('camera', 0.0)
 
@@ -38,7 +38,7 @@ def test_a_frozen_sequence_does_not_feed_even_though_messages_keep_coming(heartb
     assert '98 messages that were not new' in heartbeats.silence('camera', 0.49)
 
 
-def test_a_gap_that_closed_between_two_looks_is_still_told_and_only_once(heartbeats):
+def test_a_gap_that_closed_between_two_looks_is_still_reported_and_only_once(heartbeats):
     heartbeats.beat('camera', 0.0, 1)
     heartbeats.beat('camera', 0.5, 2)
     assert heartbeats.fresh('camera', 0.5)
@@ -58,14 +58,14 @@ def test_a_restarted_source_may_count_from_the_beginning(heartbeats):
     assert heartbeats.silence('camera', 0.1) is None
 
 
-def test_a_listener_that_stalls_again_and_again_still_finds_a_source_dead(heartbeats):
+def test_a_receiver_that_stalls_again_and_again_still_finds_a_source_dead(heartbeats):
     heartbeats.beat('hardware_driver', 0.0, 1)
     for i in range(1, 10):
         heartbeats.credit_stall(0.07, 0.08 * i)  # ... of each 80 ms
     assert not heartbeats.fresh('hardware_driver', 9 * 0.08)
 
 
-def test_one_long_stall_of_the_listener_is_forgiven_whole(heartbeats):
+def test_one_long_stall_of_the_receiver_is_forgiven_whole(heartbeats):
     heartbeats.beat('hardware_driver', 0.0, 1)
     heartbeats.credit_stall(2.0, 2.0)
     assert heartbeats.fresh('hardware_driver', 2.05)

@@ -1,23 +1,22 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Who is there to be called, and by which client, where discovery says one thing and another."""
+"""Which nodes are present, and by which client, where discovery contradicts itself."""
 
 from types import SimpleNamespace
 
 import pytest
 from rclpy.task import Future
+from scenes import TIMING
 
 from vla_supervisor.lifecycle_calls import LifecycleCalls
-from vla_supervisor.lifecycle_manager import LifecycleManager, Timing
-
-TIMING = Timing(1.0, 60.0, 10.0, 1.0, 5.0, 0.5, 4.0)
+from vla_supervisor.lifecycle_manager import LifecycleManager
 
 
-def nobody(name):
+def none_alive(name):
     return False
 
 
 class Graph:
-    """A node whose clients are never answered, and what discovery tells it."""
+    """A node whose clients are never answered, and what discovery reports to it."""
 
     def __init__(self):
         self.clients = []
@@ -55,25 +54,25 @@ def calls(graph):
 
 
 def test_a_ready_service_is_there_at_once(graph, calls):
-    assert calls.present(nobody) == []
+    assert calls.present(none_alive) == []
     graph.ready = True
-    assert calls.present(nobody) == ['camera']
+    assert calls.present(none_alive) == ['camera']
 
 
 def test_a_service_that_is_listed_but_for_ever_unready_is_there_at_the_second_look(graph, calls):
     # Two writers of answers, one of them a dead process's: rmw_fastrtps does not call this ready.
     graph.listed = 2
-    assert calls.present(nobody) == []
-    assert calls.present(nobody) == ['camera']
+    assert calls.present(none_alive) == []
+    assert calls.present(none_alive) == ['camera']
     graph.listed = 0
-    assert calls.present(nobody) == []
+    assert calls.present(none_alive) == []
 
 
-def test_a_node_that_is_heard_is_there_whatever_discovery_says(calls):
+def test_a_node_that_is_received_is_there_whatever_discovery_reports(calls):
     assert calls.present(lambda name: name == 'camera') == ['camera']
 
 
-def test_after_two_calls_without_an_answer_other_clients_ask(graph, calls):
+def test_after_two_calls_without_an_answer_other_clients_query(graph, calls):
     first = list(graph.clients)
     graph.plan.on_graph(0.0, ['camera'])
     for _ in range(100):

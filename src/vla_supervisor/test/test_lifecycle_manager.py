@@ -1,29 +1,16 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The bring-up plan, by hand: what it asks for next, and what it believes."""
+"""The bring-up plan without ROS: its next requests, and the states it assumes."""
 
 import pytest
+from scenes import TIMING
 
-from vla_supervisor.lifecycle_manager import (
-    LifecycleManager,
-    LifecycleRequest,
-    LifecycleState,
-    Timing,
-)
+from vla_supervisor.lifecycle_manager import LifecycleManager, LifecycleRequest, LifecycleState
 
 NAMES = ('driver', 'camera', 'brain')
-TIMING = Timing(
-    query_timeout=1.0,
-    configure_timeout=60.0,
-    activate_timeout=10.0,
-    poll_period=1.0,
-    order_patience=5.0,
-    backoff_first=0.5,
-    backoff_longest=4.0,
-)
 
 
 class World:
-    """Nodes that answer the plan at once, but for those that were told not to."""
+    """Nodes that answer the plan at once, except those configured not to."""
 
     def __init__(self, states=None, present=NAMES):
         self.plan = LifecycleManager(NAMES, TIMING, 0.0)
@@ -32,14 +19,14 @@ class World:
         self.states = dict.fromkeys(NAMES, LifecycleState.UNCONFIGURED) | (states or {})
         self.mute = set()
         self.failing = {}
-        self.asked = []
+        self.requests = []
 
     def step(self, dt=0.1):
         self.now += dt
         self.plan.on_graph(self.now, self.present)
         for call in self.plan.calls(self.now):
             if call.request is not LifecycleRequest.STATE:
-                self.asked.append((call.node, call.request.value))
+                self.requests.append((call.node, call.request.value))
             if call.node in self.mute or call.node not in self.present:
                 continue
             if call.request is LifecycleRequest.STATE:
@@ -59,25 +46,33 @@ class World:
         return self.plan.why_not(name)
 
 
+@pytest.fixture
+def up():
+    """A world whose nodes are active."""
+    world = World()
+    world.run(1.0)
+    return world
+
+
 def test_nodes_are_configured_together_and_activated_in_order():
     world = World()
     world.run(2.0)
     assert world.plan.all_active
-    assert [n for n, ask in world.asked if ask == 'activate'] == list(NAMES)
-    assert len(world.asked) == 6
+    assert [n for n, request in world.requests if request == 'activate'] == list(NAMES)
+    assert len(world.requests) == 6
     assert not world.plan.found_active
 
 
 def test_a_later_node_waits_for_an_absent_one_but_not_for_ever():
     world = World(present=('camera', 'brain'))
     world.run(4.0)
-    assert ('camera', 'activate') not in world.asked
+    assert ('camera', 'activate') not in world.requests
     world.run(2.0)
     assert world.plan.active == ('camera', 'brain')
     assert world.why_not('driver') == 'not started yet'
 
 
-def test_a_node_that_fails_keeps_its_reason_is_not_tried_again_and_holds_up_nobody():
+def test_a_node_that_fails_keeps_its_reason_is_not_tried_again_and_holds_up_no_other():
     world = World()
     world.failing['driver'] = 'robot.yaml: mass: found -1'
     world.step()
@@ -85,7 +80,7 @@ def test_a_node_that_fails_keeps_its_reason_is_not_tried_again_and_holds_up_nobo
     world.run(20.0)
     assert world.plan.active == ('camera', 'brain') and world.plan.stuck == ('driver',)
     assert world.why_not('driver') == 'robot.yaml: mass: found -1'
-    assert world.asked.count(('driver', 'configure')) == 1
+    assert world.requests.count(('driver', 'configure')) == 1
     world.plan.retry(world.now)
     world.failing.clear()
     world.run(1.0)
@@ -127,44 +122,38 @@ def test_a_configure_that_takes_too_long_is_reported_and_its_late_success_is_fou
     assert world.plan.is_active('brain')
 
 
-def test_a_node_that_left_and_came_back_is_brought_up_again_with_growing_patience():
-    world = World()
-    world.run(1.0)
+def test_a_node_that_left_and_came_back_is_brought_up_again_with_growing_patience(up):
     waits = []
     for _ in range(6):
-        world.present.remove('camera')
-        world.run(0.5)
-        assert world.why_not('camera') == 'gone'
-        assert 'camera' in world.plan.restarted()
-        world.present.add('camera')
-        world.states['camera'] = LifecycleState.UNCONFIGURED
-        back = world.now
-        while not world.plan.is_active('camera'):
-            world.step()
-        waits.append(world.now - back)
+        up.present.remove('camera')
+        up.run(0.5)
+        assert up.why_not('camera') == 'gone'
+        assert 'camera' in up.plan.restarted()
+        up.present.add('camera')
+        up.states['camera'] = LifecycleState.UNCONFIGURED
+        back = up.now
+        while not up.plan.is_active('camera'):
+            up.step()
+        waits.append(up.now - back)
     assert [round(w) for w in waits] == [1, 1, 2, 4, 4, 4]
 
 
-def test_a_node_that_flickers_on_the_graph_is_not_lost():
-    world = World()
-    world.run(1.0)
+def test_a_node_that_flickers_on_the_graph_is_not_lost(up):
     for _ in range(5):
-        world.present.remove('camera')
-        world.run(0.2)
-        world.present.add('camera')
-        world.run(0.1)
-        assert world.plan.all_active
-    assert world.plan.restarted() == []
+        up.present.remove('camera')
+        up.run(0.2)
+        up.present.add('camera')
+        up.run(0.1)
+        assert up.plan.all_active
+    assert up.plan.restarted() == []
 
 
-def test_a_process_replaced_quicker_than_discovery_noticed_is_a_new_one():
-    world = World()
-    world.run(1.0)
-    world.plan.restarted()
-    world.states['camera'] = LifecycleState.UNCONFIGURED
-    world.run(4.0)
-    assert world.plan.restarted() == ['camera']
-    assert world.plan.all_active
+def test_a_process_replaced_quicker_than_discovery_noticed_is_a_new_one(up):
+    up.plan.restarted()
+    up.states['camera'] = LifecycleState.UNCONFIGURED
+    up.run(4.0)
+    assert up.plan.restarted() == ['camera']
+    assert up.plan.all_active
 
 
 def test_a_failed_node_that_was_started_again_is_known_by_its_process_and_tried_again():
@@ -181,7 +170,7 @@ def test_a_failed_node_that_was_started_again_is_known_by_its_process_and_tried_
     assert world.plan.all_active
 
 
-def test_a_healthy_node_is_not_disturbed_by_news_of_its_process():
+def test_a_healthy_node_is_not_disturbed_by_reports_of_its_process():
     world = World()
     world.plan.on_process(0.0, 'camera', '100')
     world.run(1.0)
@@ -189,34 +178,29 @@ def test_a_healthy_node_is_not_disturbed_by_news_of_its_process():
     assert world.plan.all_active
 
 
-def test_a_node_deactivated_by_a_person_stays_so_until_an_operator_step():
-    world = World()
-    world.run(1.0)
-    world.states['camera'] = LifecycleState.INACTIVE
-    world.run(10.0)
-    assert world.why_not('camera') == 'deactivated by another client'
-    world.plan.retry(world.now)
-    world.run(1.0)
-    assert world.plan.all_active
+def test_a_node_deactivated_by_an_operator_stays_so_until_an_operator_step(up):
+    up.states['camera'] = LifecycleState.INACTIVE
+    up.run(10.0)
+    assert up.why_not('camera') == 'deactivated by another client'
+    up.plan.retry(up.now)
+    up.run(1.0)
+    assert up.plan.all_active
 
 
-def test_a_finalized_node_needs_a_new_process():
-    world = World()
-    world.run(1.0)
-    world.states['camera'] = LifecycleState.FINALIZED
-    world.run(2.0)
-    world.plan.retry(world.now)
-    world.run(5.0)
-    assert world.why_not('camera') == 'finalized: its process has to be restarted'
+def test_a_finalized_node_needs_a_new_process(up):
+    up.states['camera'] = LifecycleState.FINALIZED
+    up.run(2.0)
+    up.plan.retry(up.now)
+    up.run(5.0)
+    assert up.why_not('camera') == 'finalized: its process has to be restarted'
 
 
-@pytest.mark.parametrize('state', [LifecycleState.ACTIVE])
-def test_nodes_found_active_at_the_first_look_betray_a_restarted_supervisor(state):
-    world = World(states={'camera': state})
+def test_nodes_found_active_at_the_first_look_reveal_a_restarted_supervisor():
+    world = World(states={'camera': LifecycleState.ACTIVE})
     world.run(2.0)
     assert world.plan.found_active
     assert world.plan.all_active
-    assert ('camera', 'configure') not in world.asked
+    assert ('camera', 'configure') not in world.requests
 
 
 def test_nodes_found_inactive_are_activated():

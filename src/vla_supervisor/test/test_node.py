@@ -50,7 +50,7 @@ def shipped(**changes):
 
 
 class Scene:
-    """A supervisor, its doubles, and someone who watches and presses buttons."""
+    """A supervisor, its doubles, and a probe for the operator's steps."""
 
     def __init__(self, ros, robot_options=None, **changes):
         self.ros = ros
@@ -99,6 +99,13 @@ def scene(ros):
     yield make
     for one in made:
         one.robot.close()
+
+
+@pytest.fixture
+def running(scene):
+    s = scene()
+    s.running()
+    return s
 
 
 def causes(state):
@@ -156,10 +163,9 @@ def test_estop_latches_is_published_before_it_is_answered_and_comes_back_in_thre
     ],
 )
 def test_a_node_that_hangs_stops_the_robot_and_its_recovery_moves_nothing(
-    scene, name, mode, behaviour
+    running, name, mode, behaviour
 ):
-    s = scene()
-    s.running()
+    s = running
     s.robot.hang(name)
     stopped = s.stopped_by(f'node_stale:{name}', mode)
     assert stopped.behaviour == behaviour
@@ -175,9 +181,8 @@ def test_a_node_that_hangs_stops_the_robot_and_its_recovery_moves_nothing(
     s.mode(S.INACTIVE if mode == S.ESTOP else S.READY)
 
 
-def test_frozen_camera_stamps_do_not_feed_its_heartbeat(scene):
-    s = scene()
-    s.running()
+def test_frozen_camera_stamps_do_not_feed_its_heartbeat(running):
+    s = running
     s.robot.nodes['camera'].frozen = True
     s.stopped_by('node_stale:camera', S.SAFE_STOP)
 
@@ -246,9 +251,8 @@ def test_a_supervisor_that_finds_nodes_running_never_arms_by_itself(scene, ros):
     assert s.ask('arm').success
 
 
-def test_a_deactivated_supervisor_is_silent_and_says_an_estop_all_the_same(scene, ros):
-    s = scene()
-    s.running()
+def test_a_deactivated_supervisor_publishes_nothing_but_an_estop(running, ros):
+    s = running
     ros.deactivate(s.node)
     wait_until(lambda: s.states.last.mode == S.SAFE_STOP)
     s.states.clear()
@@ -262,9 +266,8 @@ def test_a_deactivated_supervisor_is_silent_and_says_an_estop_all_the_same(scene
     s.stays(S.ESTOP)
 
 
-def test_an_estop_is_said_whatever_time_the_wall_clock_tells(scene, monkeypatch):
-    s = scene()
-    s.running()
+def test_an_estop_is_published_whatever_the_wall_clock_reads(running, monkeypatch):
+    s = running
     # As where it follows a simulation's clock that does not run.
     stopped = SimpleNamespace(now=lambda: Time(clock_type=ClockType.ROS_TIME))
     monkeypatch.setattr(s.node, 'get_clock', lambda: stopped)
@@ -272,9 +275,8 @@ def test_an_estop_is_said_whatever_time_the_wall_clock_tells(scene, monkeypatch)
     assert causes(s.mode(S.ESTOP))['estop_request'].since.sec == 0
 
 
-def test_a_second_publisher_of_commands_stops_and_refuses_arming(scene):
-    s = scene()
-    s.running()
+def test_a_second_publisher_of_commands_stops_and_refuses_arming(running):
+    s = running
     publishers = [s.probe.publisher(JointState, '/joint_command', qos.COMMAND) for _ in range(2)]
     s.stopped_by('duplicate_publisher:/joint_command', S.SAFE_STOP)
     assert not s.ask('resume').success
@@ -346,9 +348,8 @@ def test_an_unloaded_policy_allows_ready_but_no_start(scene):
     s.stays(S.READY)
 
 
-def test_a_node_deactivated_by_hand_stops_the_robot_and_waits_for_the_operator(scene, ros):
-    s = scene()
-    s.running()
+def test_a_node_deactivated_by_hand_stops_the_robot_and_waits_for_the_operator(running, ros):
+    s = running
     ros.deactivate(s.robot.nodes['camera'])
     s.mode(S.SAFE_STOP)
     s.until(lambda m: 'camera: deactivated by another client' in list(m.nodes_missing))
@@ -357,7 +358,7 @@ def test_a_node_deactivated_by_hand_stops_the_robot_and_waits_for_the_operator(s
     assert s.ask('resume').success
 
 
-def test_of_diagnostics_only_what_a_node_says_of_its_lifecycle_is_read(ros, monkeypatch):
+def test_of_diagnostics_only_reports_of_lifecycles_are_read(ros, monkeypatch):
     read = []
 
     def reading(serialized, kind):
@@ -375,7 +376,7 @@ def test_of_diagnostics_only_what_a_node_says_of_its_lifecycle_is_read(ros, monk
     others = [DiagnosticStatus(name=f'arm: motor {i}', message='fine') for i in range(1000)]
     for statuses in (others, ours + others, ours):
         out.publish(DiagnosticArray(status=statuses))
-    # The last one tells that those before it came too.
+    # Once the last one has come, those before it have too.
     wait_until(lambda: any([s.message for s in message.status] == ['m'] for message in read))
     assert not [message for message in read if len(message.status) >= 1000]
 
@@ -409,16 +410,16 @@ def test_an_endpoint_is_required_pressed_held_released_and_lost(scene):
     assert not s.ask('reset').success
     reply = check_in(s, 'button', reply.challenge)
     assert s.ask('reset').success
-    lost = s.mode(S.ESTOP, 20.0)  # nobody checks in any more
+    lost = s.mode(S.ESTOP, 20.0)  # no endpoint checks in any more
     assert causes(lost)['endpoint_lost:button'].present
 
 
 def test_a_bad_parameter_fails_configure_with_one_message_that_names_it(ros):
     probe = ros.probe()
-    told = probe.subscribe(DiagnosticArray, '/diagnostics', qos.EVENT)
+    reports = probe.subscribe(DiagnosticArray, '/diagnostics', qos.EVENT)
     node = ros.node(SupervisorNode, **shipped(safe_stop__rest_within=1.0))
     assert not ros.change(node, 1)
-    message = told.wait_for(
+    message = reports.wait_for(
         lambda m: any('safe_stop.rest_within' in status.message for status in m.status)
     )
     text = next(x.message for x in message.status if 'rest_within' in x.message)
@@ -426,16 +427,15 @@ def test_a_bad_parameter_fails_configure_with_one_message_that_names_it(ros):
     assert ros.state(node) == 'unconfigured'
 
 
-def test_a_signal_makes_the_robot_stand_and_waits_until_the_driver_says_so(scene):
-    s = scene()
-    s.running()
+def test_a_signal_makes_the_robot_stand_and_waits_until_the_driver_reports_it(running):
+    s = running
     driver = s.robot.nodes['hardware_driver']
     driver.message.standing = False
     node = s.node
     node.secure()
     assert s.mode(S.SAFE_STOP).behaviour == S.BEHAVIOUR_STAND
     assert not node.finish(0.0)
-    wait_until(lambda: not node.finish(1.0))  # until the driver's next word came
+    wait_until(lambda: not node.finish(1.0))  # until the driver's next status came
     assert 'shutting down' in s.ask('resume').message
     driver.message.standing = True
     wait_until(lambda: node.finish(1.0))
@@ -445,7 +445,7 @@ def test_a_signal_makes_the_robot_stand_and_waits_until_the_driver_says_so(scene
     for name in list(KIND):
         s.robot.hang(name)
     wait_until(lambda: node.finish(1.0))
-    s.stays(S.SAFE_STOP)  # everybody leaves at shutdown: no e-stop on the way out
+    s.stays(S.SAFE_STOP)  # all nodes end at shutdown: that is no e-stop
 
 
 def test_states_come_at_their_rate_with_stamps_that_increase(scene):

@@ -25,12 +25,12 @@ def as_json(*words):
     return code, json.loads(out.splitlines()[-1])
 
 
-def test_commands_walk_the_robot_through_its_modes_and_say_why_not(scene):  # noqa: F811
+def test_commands_walk_the_robot_through_its_modes_and_report_refusals(scene):  # noqa: F811
     s = scene()
     s.mode(S.READY)
     assert as_json('start')[1]['mode'] == 'RUNNING'
-    code, told = as_json('estop')
-    assert (code, told['mode'], told['behaviour']) == (GRANTED, 'ESTOP', 'DAMP')
+    code, answer = as_json('estop')
+    assert (code, answer['mode'], answer['behaviour']) == (GRANTED, 'ESTOP', 'DAMP')
     code, out = command('resume')
     assert code == REFUSED
     assert 'resume refused: mode is ESTOP (next: reset)' in out
@@ -47,7 +47,7 @@ def test_commands_walk_the_robot_through_its_modes_and_say_why_not(scene):  # no
     assert as_json('reset')[1]['mode'] == 'INACTIVE'
 
 
-def test_without_a_supervisor_it_says_so(ros):
-    code, told = as_json('estop', '--timeout', '0.3')
+def test_without_a_supervisor_it_reports_that(ros):
+    code, answer = as_json('estop', '--timeout', '0.3')
     assert code == NO_SUPERVISOR
-    assert 'no supervisor answered in 0.3 s' in told['message']
+    assert 'no supervisor answered in 0.3 s' in answer['message']

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What the kernel says of the nodes' processes, and what follows long before a heartbeat is due."""
+"""What the kernel reports of the nodes' processes, long before a heartbeat is due."""
 
 import os
 import signal
@@ -79,7 +79,7 @@ def test_a_stopped_process_is_stale_while_it_is_stopped(stack):
     assert stack.core.mode is Mode.SAFE_STOP
 
 
-def test_the_last_words_of_a_dead_process_do_not_bring_it_back_but_a_new_one_does(stack):
+def test_the_last_messages_of_a_dead_process_do_not_bring_it_back_but_a_new_one_does(stack):
     stack.kernel.shown[7] = ProcessState.GONE
     stack.watch.processes.check(stack.now)
     stack.step()  # its messages under way
@@ -96,13 +96,13 @@ def test_a_process_that_was_never_there_is_not_watched():
     assert processes.gone('camera') == ''
 
 
-def python(*arguments):
+def python():
     """A process that sleeps; its command line holds words that /proc uses, as any may."""
     code = 'import time; time.sleep(60)'
     return subprocess.Popen([sys.executable, '-c', code, ') T 1 (x\nState:\tZ'])
 
 
-def test_a_process_runs_is_stopped_goes_on_and_is_killed_by_the_kernels_own_word():
+def test_a_process_runs_is_stopped_runs_again_and_is_killed_as_the_kernel_reports():
     child = python()
     try:
         probe = ProcessProbe(child.pid)
@@ -111,7 +111,7 @@ def test_a_process_runs_is_stopped_goes_on_and_is_killed_by_the_kernels_own_word
             child.send_signal(signal.SIGSTOP)
             wait_until(lambda: probe() is ProcessState.STOPPED, 10.0, 'a stopped process')
             child.send_signal(signal.SIGCONT)
-            wait_until(lambda: probe() is ProcessState.RUNS, 10.0, 'a process that goes on')
+            wait_until(lambda: probe() is ProcessState.RUNS, 10.0, 'a process that runs again')
         child.kill()
         wait_until(lambda: probe() is ProcessState.GONE, 10.0, 'a process that is gone')
     finally:
@@ -176,15 +176,15 @@ def test_processes_of_one_machine_agree_on_what_it_is_called():
     assert other.stdout.strip() == host_id()
 
 
-def test_the_publisher_of_a_dead_process_is_a_ghost_and_a_second_speaker_is_not():
-    ghosts = StalePublishers()
-    assert ghosts.alive([b'old', b'new']) == 2
-    ghosts.mark_dead([b'old'])
-    assert ghosts.alive([b'old', b'new']) == 1
-    assert ghosts.alive([b'old', b'new', b'stranger']) == 2
+def test_the_publisher_of_a_dead_process_is_stale_and_a_second_live_one_is_not():
+    publishers = StalePublishers()
+    assert publishers.alive([b'old', b'new']) == 2
+    publishers.mark_dead([b'old'])
+    assert publishers.alive([b'old', b'new']) == 1
+    assert publishers.alive([b'old', b'new', b'stranger']) == 2
     # Two of one name: which of them died is not known, so both count.
-    ghosts.mark_dead([b'new', b'stranger'])
-    assert ghosts.alive([b'new', b'stranger']) == 2
+    publishers.mark_dead([b'new', b'stranger'])
+    assert publishers.alive([b'new', b'stranger']) == 2
 
 
 def test_every_heartbeat_topic_may_have_one_publisher_only():

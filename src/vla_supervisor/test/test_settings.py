@@ -32,34 +32,26 @@ def test_the_shipped_parameters_are_valid_and_reach_their_places():
 
 
 @pytest.mark.parametrize(
-    ('changes', 'message'),
+    ('name', 'value', 'message'),
     [
-        (
-            {'safe_stop__rest_within': 1.0},
-            'safe_stop.rest_within: found 1, wanted more than safe_stop.slow_within (4 s)',
-        ),
-        (
-            {'estop__rest_within': 2.0},
-            'estop.rest_within: found 2, wanted more than estop.slow_within (2 s)',
-        ),
-        (
-            {'estop__rest_speed': 1.9},
-            'estop.rest_speed: found 1.9, wanted at most estop.slow_speed (1.5 rad/s)',
-        ),
-        (
-            {'safe_stop__slow_within': 1.0},
-            'safe_stop.slow_within: found 1, wanted more than 2 s',
-        ),
-        (
-            {'safe_stop__slow_within': 0.2},
-            'safe_stop.obey_within: found 0.3, wanted less than safe_stop.slow_within (0.2 s)',
-        ),
+        ('safe_stop.rest_within', 1.0, 'more than safe_stop.slow_within (4 s)'),
+        ('estop.rest_within', 2.0, 'more than estop.slow_within (2 s)'),
+        ('estop.rest_speed', 1.9, 'at most estop.slow_speed (1.5 rad/s)'),
+        ('safe_stop.slow_within', 1.0, 'more than 2 s'),
     ],
 )
-def test_parameters_that_contradict_each_other_are_named(changes, message):
+def test_parameters_that_contradict_each_other_are_named(name, value, message):
     with pytest.raises(ConfigError) as error:
-        made(**changes)
-    assert str(error.value).startswith(f'parameters of /supervisor: {message}')
+        made(**{name.replace('.', '__'): value})
+    wanted = f'parameters of /supervisor: {name}: found {value:g}, wanted {message}'
+    assert str(error.value).startswith(wanted)
+
+
+def test_a_stop_that_is_due_before_it_is_obeyed_is_named():
+    with pytest.raises(ConfigError) as error:
+        made(safe_stop__slow_within=0.2)
+    wanted = 'safe_stop.obey_within: found 0.3, wanted less than safe_stop.slow_within (0.2 s)'
+    assert str(error.value).startswith(f'parameters of /supervisor: {wanted}')
 
 
 def test_a_robot_that_stands_slower_than_its_stop_is_watched_is_refused():

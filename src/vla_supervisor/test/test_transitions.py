@@ -49,7 +49,7 @@ def make_happen(supervisor, event: Event, inputs):
 
 
 @pytest.mark.parametrize(('mode', 'event'), list(product(Mode, Event)))
-def test_each_event_in_each_mode_leads_where_the_design_says_and_nowhere_else(mode, event):
+def test_each_event_in_each_mode_leads_where_the_design_wants_and_nowhere_else(mode, event):
     supervisor = supervisor_in(mode)
     before = supervisor.update(0.5, FINE)
     decision = make_happen(supervisor, event, FINE)
@@ -81,7 +81,7 @@ def test_a_step_is_refused_with_a_reason_while_any_one_guard_is_broken(row, guar
     assert decision.mode is not row.to
 
 
-def test_every_guarded_row_belongs_to_an_operator_and_every_stop_to_nobody():
+def test_every_guarded_row_belongs_to_an_operator_and_no_stop_does():
     for row in TABLE:
         if row.to in (Mode.SAFE_STOP, Mode.ESTOP):
             assert row.guards == ()

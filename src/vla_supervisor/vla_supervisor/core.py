@@ -2,10 +2,10 @@
 """The supervisor's decision: conditions and operator steps in, mode and behaviour out.
 
 No middleware and no clock: time is an argument (s on any steady clock). What moves between modes is
-``transitions.TABLE``; this file says when its events happen and its guards hold.
+``transitions.TABLE``; this file defines when its events happen and its guards hold.
 
-Promises (each a property test): motion only after arm and start since the last stop; ESTOP is left
-only by a reset with every cause gone; a held or repeated step has no effect; a refused step is
+Each of these has a property test: motion only after arm and start since the last stop; ESTOP is
+left only by a reset with every cause gone; a held or repeated step has no effect; a refused step is
 forgotten, never served later; time that jumps or is not a number stops the robot.
 """
 
@@ -77,7 +77,7 @@ class Supervisor:
     def forbid_auto_arm(self) -> None:
         """This is not the first bring-up (nodes were found active, or this node was stopped).
 
-        Epoch 0 says that nothing has moved or stopped yet, and lets the inference node begin the
+        Epoch 0 means that nothing has moved or stopped yet, and lets the inference node begin the
         launch file's instruction by itself: no longer from here on.
         """
         self._auto_arm = False

@@ -27,7 +27,7 @@ class StopLimits:
 
     The driver must have left TRACK by t0, the joints be slower than ``slow_speed`` by t1 and at
     rest by t2. t0 finds a driver that ignores the stop; t1 leaves time for standing up, which is
-    motion. Rest is judged by the measured speed alone, and not before t1: a motion to the standing
+    motion. Rest is decided by the measured speed alone, and not before t1: a motion to the standing
     pose begins at rest too.
     """
 

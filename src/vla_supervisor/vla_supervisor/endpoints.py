@@ -119,7 +119,7 @@ class Endpoints:
             return Reply(False, f'{name!r} is not registered', 0)
         endpoint.pressed = endpoint.pressed or pressed
         if response != answer_to(endpoint.challenge):
-            # The challenge stays, so that an endpoint whose answer got lost can go on.
+            # The challenge stays, so that an endpoint whose answer was lost can continue.
             return Reply(False, 'wrong response: wanted challenge + 1', endpoint.challenge)
         endpoint.worst_gap = max(endpoint.worst_gap, now - endpoint.last_seen)
         endpoint.last_seen = now

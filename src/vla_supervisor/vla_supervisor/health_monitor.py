@@ -137,7 +137,7 @@ class HealthMonitor:
             )
         (stalled, text), self._stalled = self._stalled, (0.0, '')
         if stalled > self._limits.stall_stop_after and mode is Mode.RUNNING:
-            # The driver has stopped by itself meanwhile; never let that motion go on.
+            # The driver has stopped by itself meanwhile; never let that motion continue.
             limit = 1e3 * self._limits.stall_stop_after
             conditions.append(
                 soft(

@@ -2,7 +2,7 @@
 """Liveness of the supervised nodes, by age and sequence of what they publish.
 
 The heartbeat of a node is its payload, sent by the thread that does its work. A repeated sequence
-or stamp is a frozen source that goes on publishing, and does not count.
+or stamp is a frozen source that still publishes, and does not count.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 """The lifecycle service calls of the bring-up, asynchronous.
 
 A call to an ended process is never answered; the lifecycle manager abandons it after a time, and
-its future is dropped here. The supervisor's tick goes on meanwhile.
+its future is dropped here. The supervisor's tick continues meanwhile.
 
 Two pitfalls of discovery decide how a node is looked up. `get_node_names`: a participant whose
 lease ran out (a process that was frozen for 3 s) and that is found again never repeats the message

@@ -57,7 +57,7 @@ class Call:
 
     node: str
     request: LifecycleRequest
-    number: int  # tells the answer of an abandoned call from that of the next
+    number: int  # distinguishes the answer of an abandoned call from that of the next
 
 
 @dataclass
@@ -86,6 +86,9 @@ class LifecycleManager:
         names: in the order of activation.
         timing: see `Timing`.
         now: s, when the supervisor began.
+
+    Attributes:
+        found_active: a node was active before it was requested: this supervisor was restarted.
     """
 
     def __init__(self, names: Iterable[str], timing: Timing, now: float) -> None:
@@ -98,7 +101,7 @@ class LifecycleManager:
         }
         self._begin = now
         self._number = 0
-        self._found_active = False
+        self.found_active = False
         self._abandoned: list[Call] = []
         self._restarted: list[str] = []
 
@@ -134,8 +137,7 @@ class LifecycleManager:
             return
         new = LifecycleState(state)
         if new is LifecycleState.ACTIVE and not (node.ever_active or node.activate_requested):
-            # Active before this supervisor requested it: this one was restarted.
-            self._found_active = True
+            self.found_active = True
         if new is LifecycleState.UNCONFIGURED and node.was_active:
             # A new process under the old name, before discovery noticed.
             self._lost(node)
@@ -267,7 +269,7 @@ class LifecycleManager:
         if call.request is not LifecycleRequest.STATE:
             # It may still succeed, late; the next query of its state will show.
             node.failed = f'{call.request.value} not answered in {self._timeouts[call.request]:g} s'
-        # An unanswered query changes nothing: the heartbeat says whether the node is alive.
+        # An unanswered query changes nothing: the heartbeat shows whether the node is alive.
 
     def _lost(self, node: _Node) -> None:
         if node.pending is not None:
@@ -291,11 +293,6 @@ class LifecycleManager:
         return min(doubled, self._timing.backoff_longest)
 
     # -- state ----------------------------------------------------------------------------------
-
-    @property
-    def found_active(self) -> bool:
-        """Some node was active before this supervisor requested it: this one was restarted."""
-        return self._found_active
 
     @property
     def all_active(self) -> bool:

@@ -2,7 +2,7 @@
 """What each supervised node reports, and the conditions that follow. Time is an argument.
 
 `update` takes one message when it arrives, so that what lasts for one message only is not lost, and
-returns whether to decide at once. `conditions` says what is true at one instant; `fresh`: whether
+returns whether to decide at once. `conditions` lists what is true at one instant; `fresh`: whether
 the node is alive.
 """
 
@@ -29,7 +29,7 @@ class DriverReports:
     """DriverStatus: faults, commands that are not tracked, a robot that is passive unrequested.
 
     The last one is how a supervisor that was restarted during an e-stop finds it again, instead of
-    ending it: the driver keeps its own e-stop, and a robot that lies is damped.
+    ending it: the driver keeps its own e-stop, and a robot on the ground is damped.
     """
 
     def __init__(self, limits: HealthLimits) -> None:

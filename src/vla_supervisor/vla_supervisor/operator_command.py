@@ -99,13 +99,7 @@ def summary(state: SupervisorState) -> dict[str, Any]:
         'motion_epoch': state.motion_epoch,
         'speed_scale': state.speed_scale,
         'causes': [
-            {
-                'name': c.name,
-                'source': c.source,
-                'detail': c.detail,
-                'clears': c.clears,
-                'present': c.present,
-            }
+            {key: getattr(c, key) for key in ('name', 'source', 'detail', 'clears', 'present')}
             for c in state.causes
         ],
         'nodes_active': list(state.nodes_active),

@@ -12,7 +12,7 @@ from vla_supervisor.conditions import Condition, Reaction, hard
 
 @dataclass(frozen=True)
 class HealthLimits:
-    """How long something may last; seconds unless said otherwise."""
+    """How long something may last; seconds unless noted otherwise."""
 
     timeouts: Mapping[str, float]
     danger_stop_after: float
@@ -36,14 +36,9 @@ class Debounce:
     def __init__(self, limit: float, leak: float) -> None:
         self._limit = limit
         self._leak = leak
-        self._gathered = 0.0
+        self.gathered = 0.0  # s, at most the limit
         self._last: float | None = None
         self._wrong = False
-
-    @property
-    def gathered(self) -> float:
-        """Seconds gathered, 0..limit."""
-        return self._gathered
 
     def update(self, wrong: bool, now: float) -> bool:
         """Take the state from ``now`` on; True while the limit is reached."""
@@ -51,7 +46,7 @@ class Debounce:
             dt = now - self._last
             # The interval before a change to wrong was right, and the other way round.
             step = dt if self._wrong else -self._leak * dt
-            self._gathered = min(max(self._gathered + step, 0.0), self._limit)
+            self.gathered = min(max(self.gathered + step, 0.0), self._limit)
         self._last = now if self._last is None else max(now, self._last)
         self._wrong = wrong
         return self.fired
@@ -59,11 +54,11 @@ class Debounce:
     @property
     def fired(self) -> bool:
         """Whether the limit is reached now; a limit of 0 fires while wrong."""
-        return self._gathered >= self._limit and (self._limit > 0.0 or self._wrong)
+        return self.gathered >= self._limit and (self._limit > 0.0 or self._wrong)
 
     def reset(self) -> None:
         """Forget everything."""
-        self._gathered, self._last, self._wrong = 0.0, None, False
+        self.gathered, self._last, self._wrong = 0.0, None, False
 
 
 def level_of(value: int) -> Level:

@@ -91,7 +91,7 @@ BEHAVIOUR: dict[Mode, Behaviour] = {
     Mode.READY: Behaviour.HOLD,
     Mode.RUNNING: Behaviour.TRACK,
     Mode.SAFE_STOP: Behaviour.STAND,
-    Mode.ESTOP: Behaviour.DAMP,  # then OFF, where robot.yaml `stops.estop` says so
+    Mode.ESTOP: Behaviour.DAMP,  # then OFF, by robot.yaml `stops.estop`
 }
 
 

@@ -67,7 +67,7 @@ class UsbSource(Source):
             video.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
         if rate:
             video.set(cv2.CAP_PROP_FPS, rate)
-        # At most one frame waits, so that frames are recent. Not every driver obeys.
+        # At most one frame waits, so that frames are recent. Not every driver honors it.
         video.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         ok, first = video.read()
         if not ok:

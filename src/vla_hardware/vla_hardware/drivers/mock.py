@@ -40,7 +40,7 @@ class MockDriver:
         n = len(start)
         self._position = start.copy()
         self._velocity = np.zeros(n)
-        self._target = start.copy()
+        self.target = start.copy()  # rad, last written
         self._effort = np.zeros(n)
         self._speed = speed
         self._mass = mass
@@ -66,11 +66,6 @@ class MockDriver:
     @property
     def real_time_factor(self) -> float:
         return 1.0
-
-    @property
-    def target(self) -> np.ndarray:
-        """The position target last written: (n,) rad."""
-        return self._target
 
     def connect(self) -> None:
         self.connected = True
@@ -116,7 +111,7 @@ class MockDriver:
         if self.write_fault:
             raise DriverError('mock: injected write error')
         self.writes += 1
-        self._target[:] = position
+        self.target[:] = position
         self._effort[:] = effort
         self.gains = gains
         self._stiff = bool(gains.kp.any())
@@ -129,7 +124,7 @@ class MockDriver:
             self._velocity[:] = 0.0
             return
         before = self._position.copy()
-        step = (self._target - before) * (1.0 - np.exp(-dt / self._lag))
+        step = (self.target - before) * (1.0 - np.exp(-dt / self._lag))
         limit = self._speed * dt
         self._position += np.clip(step, -limit, limit)
         self._velocity[:] = (self._position - before) / dt

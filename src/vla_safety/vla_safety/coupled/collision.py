@@ -38,7 +38,7 @@ class CollisionBarrier:
     def __init__(self, model: CollisionModel, margin: float, floor: float) -> None:
         self._model = model
         self.subjects = [Subject(ViolationKind.COLLISION, f'{a}-{b}') for a, b in model.pairs]
-        self.distance_bounds = model.levers
+        self.distance_bounds = model.distance_bounds
         self.zero, self.floor, self.spare = margin, floor, SPARE
         self.uses_mass = False
 

@@ -55,7 +55,7 @@ class Proximity:
                     Subject(ViolationKind.PROXIMITY, name),
                     frame,
                     model.frame_signs(frame)[None, :],
-                    model.frame_levers(frame),
+                    model.frame_distance_bounds(frame),
                     self._readings[name],
                 )
             )

@@ -59,7 +59,7 @@ class Support:
             self._feet.append((frame, box.corners, model.frame_signs(frame)))
         self._on_ground = (True,) * len(self._feet)
         self._legs = robot.groups['legs']
-        self.distance_bounds = bounds = model.com_levers().reshape(1, -1)
+        self.distance_bounds = bounds = model.com_distance_bounds().reshape(1, -1)
         self.subjects = [Subject(ViolationKind.CENTRE_OF_MASS, 'support polygon')]
         self._key: object = None
         self._normals, self._offsets = np.zeros((0, 2)), np.zeros(0)

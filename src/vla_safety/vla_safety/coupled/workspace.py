@@ -51,7 +51,7 @@ class Workspace:
         self._upper = np.array(upper, dtype=float)
         self._frames = []
         self.subjects = [Subject(ViolationKind.WORKSPACE, name) for name in frames]
-        bounds = [model.frame_levers(model.frame_id(name)) for name in frames]
+        bounds = [model.frame_distance_bounds(model.frame_id(name)) for name in frames]
         self.distance_bounds = np.array(bounds).reshape(len(frames), len(model.columns))
         for name in frames:
             frame = model.frame_id(name)

@@ -7,25 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-
-@dataclass(frozen=True)
-class SyntheticLimits:
-    """As vla_robot's JointLimits."""
-
-    lower: np.ndarray
-    upper: np.ndarray
-    velocity: np.ndarray
-    acceleration: np.ndarray
-    jerk: np.ndarray | None
-    effort: np.ndarray
-
-
-@dataclass(frozen=True)
-class SyntheticServo:
-    """As vla_robot's ServoGains."""
-
-    kp: np.ndarray
-    kv: np.ndarray
+from vla_robot.robot_model import JointLimits, ServoGains
 
 
 class SyntheticGravity:
@@ -44,9 +26,9 @@ class SyntheticRobot:
     """The part of a RobotModel that the filter needs."""
 
     joint_names: tuple[str, ...]
-    limits: SyntheticLimits
+    limits: JointLimits
     soft_margin: np.ndarray
-    servo: SyntheticServo
+    servo: ServoGains
     weight: np.ndarray
 
     @property
@@ -66,7 +48,7 @@ class SyntheticRobot:
         effort = rng.uniform(5.0, 120.0, n)
         return cls(
             joint_names=tuple(f'joint_{i}' for i in range(n)),
-            limits=SyntheticLimits(
+            limits=JointLimits(
                 lower=lower,
                 upper=upper,
                 velocity=np.exp(rng.uniform(np.log(0.2), np.log(12.0), n)),
@@ -75,7 +57,7 @@ class SyntheticRobot:
                 effort=effort,
             ),
             soft_margin=rng.uniform(0.0, 0.02, n),
-            servo=SyntheticServo(kp=rng.uniform(20.0, 500.0, n), kv=rng.uniform(0.5, 12.0, n)),
+            servo=ServoGains(kp=rng.uniform(20.0, 500.0, n), kv=rng.uniform(0.5, 12.0, n)),
             weight=effort * rng.uniform(0.0, 0.5, n),
         )
 
@@ -98,7 +80,7 @@ class SyntheticRobot:
         full = np.full
         return cls(
             joint_names=tuple(f'joint_{i}' for i in range(n)),
-            limits=SyntheticLimits(
+            limits=JointLimits(
                 lower=full(n, -reach),
                 upper=full(n, reach),
                 velocity=full(n, velocity),
@@ -107,6 +89,6 @@ class SyntheticRobot:
                 effort=full(n, effort),
             ),
             soft_margin=full(n, soft_margin),
-            servo=SyntheticServo(kp=full(n, kp), kv=full(n, kv)),
+            servo=ServoGains(kp=full(n, kp), kv=full(n, kv)),
             weight=full(n, weight),
         )
