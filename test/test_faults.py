@@ -24,13 +24,7 @@ killed_or_frozen = pytest.mark.parametrize(
 
 @pytest.fixture(scope='module')
 def shared(tmp_path_factory):
-    robot = SharedRobot(
-        tmp_path_factory.mktemp('robot'),
-        policy='scripted',
-        instruction='none',
-        time_limit=120.0,
-        respawn='true',
-    )
+    robot = SharedRobot(tmp_path_factory.mktemp('robot'), respawn='true')
     yield robot
     robot.close()
 

@@ -90,15 +90,15 @@ class WholeRobot(LaunchedRobot):
         tracking = bool(self.safety) and self.safety.last.state == FilterState.TRACKING
         return tracking and super().moves and self.driver.max_joint_speed > 0.2
 
-    def tail(self, lines: int = 30) -> str:
+    def tail(self) -> str:
         """The last lines that the launch printed."""
-        return '\n'.join(self.output().splitlines()[-lines:])
+        return '\n'.join(self.output().splitlines()[-30:])
 
     def describe(self) -> str:
         return f'{super().describe()}:\n{self.tail()}'
 
-    def wait_rest(self, timeout: float = 20.0) -> None:
-        self.wait(lambda: self.driver.at_rest, timeout, 'the robot at rest')
+    def wait_rest(self) -> None:
+        self.wait(lambda: self.driver.at_rest, 20.0, 'the robot at rest')
 
     def wait_cause(self, name: str, timeout: float = STOP) -> None:
         self.wait(lambda: name in self.all_causes, timeout, f'cause {name}')
@@ -124,7 +124,7 @@ class WholeRobot(LaunchedRobot):
         super().send(node, number)
 
     def answer(self, service: str, kind: Any = Trigger, request: Any = None) -> Any:
-        """Call a service once and return its response, whatever it says."""
+        """Call a service once and return its response."""
         future = self.request(service, kind, request)
         self.wait(future.done, 60.0, f'the answer of {service}')
         return future.result()
@@ -164,9 +164,9 @@ class WholeRobot(LaunchedRobot):
         assert not state.fallen, f'the robot fell:\n{self.tail()}'
         assert state.tilt < 0.3, f'the robot leans {state.tilt:.2f} rad'
 
-    def assert_becomes_still(self, within: float = 8.0, tolerance: float = 0.02) -> None:
-        """Within seconds no joint moves more than `tolerance` rad in a second any longer."""
-        deadline = time.monotonic() + within
+    def assert_becomes_still(self) -> None:
+        """Within 8 s no joint moves more than 0.02 rad in a second any longer."""
+        deadline = time.monotonic() + 8.0
         with self.collecting(topics.JOINT_STATES) as joints:
             while True:
                 joints.clear()
@@ -174,7 +174,7 @@ class WholeRobot(LaunchedRobot):
                 joints.wait(2)
                 moved = np.ptp([message.position for message in list(joints.messages)], axis=0)
                 worst = int(np.argmax(moved))
-                if moved[worst] <= tolerance:
+                if moved[worst] <= 0.02:
                     return
                 assert time.monotonic() < deadline, (
                     f'{joints.last.name[worst]} still moves {moved[worst]:.3f} rad a second'
@@ -219,12 +219,14 @@ class SharedRobot:
     """One robot for many tests: a launch takes longer than most of them.
 
     A test gets it in READY, on its feet; one that fails takes it along, and the next gets a new
-    one, so that no test depends on what another left behind.
+    one, so that no test depends on what another left behind. arguments: of the launch file, beside
+    those of a scripted policy without an instruction.
     """
 
     def __init__(self, folder: pathlib.Path, **arguments: Any) -> None:
         self._folder = folder
-        self._arguments = arguments
+        scripted = {'policy': 'scripted', 'instruction': 'none', 'time_limit': 120.0}
+        self._arguments = scripted | arguments
         self._launches = 0
         self._stack = ExitStack()
         self._robot: WholeRobot | None = None

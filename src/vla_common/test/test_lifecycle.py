@@ -76,9 +76,7 @@ class Counter(VlaLifecycleNode):
 
 
 def test_hooks_come_in_order_and_secure_first(ros):
-    node = ros.node(Counter, period=0.01)
-    ros.configure(node)
-    ros.activate(node)
+    node = ros.active_node(Counter, period=0.01)
     ros.deactivate(node)
     assert ros.change(node, Transition.TRANSITION_CLEANUP)
     assert node.calls == ['setup', 'start', 'secure', 'stop', 'secure', 'teardown']
@@ -152,9 +150,7 @@ def test_a_raising_callback_is_counted_and_the_node_lives(ros):
 
 
 def test_teardown_happens_even_when_secure_raises(ros):
-    node = ros.node(Counter, period=0.01)
-    ros.configure(node)
-    ros.activate(node)
+    node = ros.active_node(Counter, period=0.01)
     node.broken_secure = True
     ros.deactivate(node)
     assert ros.change(node, Transition.TRANSITION_CLEANUP)
@@ -189,7 +185,7 @@ class Leaving(VlaLifecycleNode):
         self.create_timer(0.05, self.raw)
     def raw(self):
         if self.callback_errors < 2:
-            raise ValueError('out of a callback that nobody guards')
+            raise ValueError('out of an unguarded callback')
         if self.callback_errors == 2:
             print('up', flush=True)
             self.callback_errors += 1

@@ -18,9 +18,9 @@ def test_without_permission_the_process_continues_and_reports_what_to_do(monkeyp
 
     monkeypatch.setattr(os, 'sched_setscheduler', refuse)
     monkeypatch.delenv('VLA_REALTIME', raising=False)
-    told = request_realtime(Priority.DRIVER)
-    assert 'Operation not permitted' in told
-    assert 'limits.d' in told
+    result = request_realtime(Priority.DRIVER)
+    assert 'Operation not permitted' in result
+    assert 'limits.d' in result
 
 
 def run(script):
@@ -38,18 +38,18 @@ def run(script):
 
 def test_threads_created_after_it_inherit_the_priority():
     run(
-        'said = request_realtime(Priority.DRIVER)\n'
+        'result = request_realtime(Priority.DRIVER)\n'
         'look_from_thread()\n'
-        'assert seen == [30 if "SCHED_FIFO" in said and "no real" not in said else 0], (said, seen)'
+        'assert seen == [30 if "SCHED_FIFO" in result and "no real" not in result else 0], seen'
     )
 
 
 def test_with_the_priority_its_memory_is_locked_or_it_reports_that_it_is_not():
     run(
-        'said = request_realtime(Priority.DRIVER)\n'
+        'result = request_realtime(Priority.DRIVER)\n'
         'locked = re.search(r"VmLck:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())\n'
-        'wanted = "SCHED_FIFO" in said and "not locked" not in said\n'
-        'assert (int(locked[1]) > 0) == wanted, (said, locked[0])'
+        'wanted = "SCHED_FIFO" in result and "not locked" not in result\n'
+        'assert (int(locked[1]) > 0) == wanted, (result, locked[0])'
     )
 
 
@@ -61,13 +61,13 @@ def test_it_can_be_switched_off(monkeypatch):
 
 def test_long_work_and_the_threads_it_creates_run_at_default_priority():
     run(
-        'said = request_realtime(Priority.INFERENCE)\n'
+        'result = request_realtime(Priority.INFERENCE)\n'
         'with NormalPriority():\n'
         '    look()\n'
         '    look_from_thread()\n'
         'look()\n'
         'with Scheduled(Priority.MONITOR): look()\n'
         'look()\n'
-        'granted = 10 if "SCHED_FIFO" in said and "no real" not in said else 0\n'
-        'assert seen == [0, 0, granted, 2 * granted, granted], (said, seen)'
+        'granted = 10 if "SCHED_FIFO" in result and "no real" not in result else 0\n'
+        'assert seen == [0, 0, granted, 2 * granted, granted], (result, seen)'
     )

@@ -40,9 +40,7 @@ class Listener(VlaLifecycleNode):
 
 @pytest.fixture
 def listener(ros):
-    node = ros.node(Listener)
-    ros.configure(node)
-    ros.activate(node)
+    node = ros.active_node(Listener)
     return node
 
 

@@ -28,7 +28,7 @@ def test_a_nan_clock_counts_as_expired():
     assert watchdog.expired(math.nan)
 
 
-def test_a_restarted_publisher_goes_on_above_its_old_sequence():
+def test_a_restarted_publisher_continues_above_its_old_sequence():
     before = first_sequence() + 200  # 200 messages at 200 Hz take a second, not 200 µs
     import time
 

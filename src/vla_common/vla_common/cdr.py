@@ -76,8 +76,7 @@ class Layout:
     def of(cls, kind: type, serialized: bytes) -> Layout:
         """The layout of one message, which rclpy must have accepted (or created).
 
-        Raises:
-            ValueError: not plain little-endian CDR, or a field of an unsupported type.
+        Raises ValueError: not plain little-endian CDR, or a field of an unsupported type.
         """
         if serialized[:2] != LITTLE_ENDIAN:
             raise ValueError('not little-endian CDR')
@@ -155,8 +154,7 @@ class Layout:
     def numbers(self, path: str) -> Slot:
         """The slot of a field, or of a message that consists of numbers of one type.
 
-        Raises:
-            KeyError: there is no such field, or it is of another kind.
+        Raises KeyError: there is no such field, or it is of another kind.
         """
         if path in self.slots:
             return self.slots[path]
@@ -220,8 +218,7 @@ class Reader:
             NumPy array (a Quaternion as x y z w); text and sequences of text as they are (the
             same object as long as the text is the same).
 
-    Raises:
-        KeyError: there is no such field.
+    Raises KeyError: there is no such field.
     """
 
     def __init__(self, kind: type, *fields: str) -> None:
@@ -244,8 +241,7 @@ class Reader:
     def read(self, serialized: bytes) -> list[Any]:
         """The fields' values, in order. Arrays are views of `serialized`.
 
-        Raises:
-            Exception: as rclpy raises for a message that it cannot deserialize.
+        Raises Exception: as rclpy raises for a message that it cannot deserialize.
         """
         if (
             len(serialized) != self._size
@@ -310,8 +306,7 @@ class Writer:
             sent.
         fields: paths of the numbers that change, see Reader; 'causes.0.level' for an element's.
 
-    Raises:
-        KeyError: there is no such field, or it is not numbers.
+    Raises KeyError: there is no such field, or it is not numbers.
     """
 
     def __init__(self, template: Any, *fields: str) -> None:

@@ -76,7 +76,7 @@ class ChunkCurve:
     """Position, velocity and acceleration of k joints at any chunk time.
 
     Before the first point the first velocity is continued backwards: a line from wherever the robot
-    is would ask for (p₀ − p)/t₀, renewed by each chunk, and drive a robot that lags past its
+    is would command (p₀ − p)/t₀, renewed by each chunk, and drive a robot that lags past its
     target. After the last point the joints rest there.
 
     Args:

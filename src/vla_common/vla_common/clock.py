@@ -28,8 +28,7 @@ class ManualClock:
 class RateMeter:
     """Rate of an event over a sliding window.
 
-    Args:
-        window: s.
+    window: s.
     """
 
     def __init__(self, window: float = 1.0) -> None:

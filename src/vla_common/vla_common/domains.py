@@ -23,8 +23,7 @@ def take_domain(domain: str) -> None:
     The lock is a name in Linux's abstract namespace: it reaches as far as discovery on localhost
     (all users of the machine, not another container), and a killed process leaves none.
 
-    Raises:
-        ConfigError: another process holds it; the message names that process.
+    Raises ConfigError: another process holds it; the message names that process.
     """
     if domain in _held:
         return
@@ -79,7 +78,7 @@ def _name(domain: str) -> str:
 
 
 def _holder(name: str) -> str:
-    """The process that listens at `name`, for an error message."""
+    """The process that holds `name`, for an error message."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
         asking.settimeout(1.0)
         try:

@@ -84,8 +84,7 @@ class VlaLifecycleNode(GuardedNode):
     def finish(self, elapsed: float) -> bool:
         """Return True once the process may end; polled after a signal, for a limited time.
 
-        Args:
-            elapsed: seconds since the signal.
+        elapsed: seconds since the signal.
         """
         return True
 
@@ -245,8 +244,7 @@ def reject_impossible_transitions(
     As rclcpp's nodes do. rclpy raises out of the executor, so that a repeated `configure` (by an
     operator, or by a client that lost the first response) would end the process.
 
-    Args:
-        transition_veto: why cleanup and shutdown are rejected now; empty: they are accepted.
+    transition_veto: why cleanup and shutdown are rejected now; empty: they are accepted.
     """
     service = node._service_change_state
     change = service.callback

@@ -38,8 +38,7 @@ class JointOrder:
 
     The permutation is cached: publishers send the same names each time.
 
-    Args:
-        names: all joints, in the robot's order.
+    names: all joints, in the robot's order.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -51,8 +50,7 @@ class JointOrder:
     def indices(self, names: Sequence[str]) -> np.ndarray:
         """Return the robot's index of each of `names`.
 
-        Raises:
-            KeyError: a name is unknown or repeated.
+        Raises KeyError: a name is unknown or repeated.
         """
         unknown = [name for name in names if name not in self._index]
         if unknown:

@@ -116,8 +116,7 @@ class Parameters(SimpleNamespace):
     def to(self, kind: type[T]) -> T:
         """The dataclass `kind`, whose fields are all parameters of this section, by name.
 
-        Raises:
-            ConfigError: a field has no parameter, or a parameter no field.
+        Raises ConfigError: a field has no parameter, or a parameter no field.
         """
         extra = sorted(set(flatten(self, '_')) - {field.name for field in fields(kind)})
         if extra:
@@ -129,8 +128,7 @@ class Parameters(SimpleNamespace):
 
         A dot is an underscore in the field's name: `danger.stop_after` is `danger_stop_after`.
 
-        Raises:
-            ConfigError: a field is not given and has no parameter.
+        Raises ConfigError: a field is not given and has no parameter.
         """
         values = flatten(self, '_')
         for field in fields(kind):
@@ -212,8 +210,7 @@ class ParameterSchema:
     def read(self, node: Node) -> Parameters:
         """The values of `node`'s parameters.
 
-        Raises:
-            ConfigError: a required one is missing, or a value has the wrong type or range.
+        Raises ConfigError: a required one is missing, or a value has the wrong type or range.
         """
         values = {entry.name: node.get_parameter(entry.name).value for entry in self.entries}
         return self.check(values, f'parameters of {node.get_fully_qualified_name()}')
@@ -221,19 +218,16 @@ class ParameterSchema:
     def defaults(self, **given: Any) -> Parameters:
         """Parameters without a node: the defaults, and `given` (`a__b` for `a.b`).
 
-        Raises:
-            ConfigError: one is missing, unknown, or has the wrong type or range.
+        Raises ConfigError: one is missing, unknown, or has the wrong type or range.
         """
         return self.check({name.replace('__', '.'): value for name, value in given.items()})
 
     def check(self, values: Mapping[str, Any], place: str = 'parameters') -> Parameters:
         """Validate `values` by dotted name; None and a missing one take the default.
 
-        Args:
-            place: file or node of the values, for errors.
+        place: file or node of the values, for errors.
 
-        Raises:
-            ConfigError: one is missing, unknown, or has the wrong type or range.
+        Raises ConfigError: one is missing, unknown, or has the wrong type or range.
         """
         known = [entry.name for entry in self.entries]
         for name in values:

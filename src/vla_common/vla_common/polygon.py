@@ -56,6 +56,6 @@ def signed_margin(polygon: np.ndarray, point: np.ndarray) -> float:
 
 
 def _bulge(o: tuple[float, float], a: tuple[float, float], b: tuple[float, float]) -> float:
-    """m that a lies to the right of the line from o to b: negative where o, a, b turn right."""
+    """m that a is to the right of the line from o to b: negative where o, a, b turn right."""
     x, y = b[0] - o[0], b[1] - o[1]
     return ((a[0] - o[0]) * y - (a[1] - o[1]) * x) / math.hypot(x, y)

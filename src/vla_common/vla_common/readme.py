@@ -23,8 +23,7 @@ _BLOCK = re.compile(r'(<!-- ([^:\n]+): begin -->\n)(.*?)(<!-- \2: end -->)', re.
 def write_tables(package: pathlib.Path) -> bool:
     """Write the tables of `package`/README.md; return whether it changed.
 
-    Raises:
-        ConfigError: the package has parameters, and its README has no place for them.
+    Raises ConfigError: the package has parameters, and its README has no place for them.
     """
     readme = package / 'README.md'
     text = readme.read_text(encoding='utf-8')

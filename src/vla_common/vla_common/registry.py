@@ -23,8 +23,7 @@ from vla_common.errors import ConfigError, first_line
 def load_object(target: str, file: str, key: str) -> Any:
     """The object named by `target`, 'package.module:name'.
 
-    Raises:
-        ConfigError: the form is another, the import fails, or the module has no such name.
+    Raises ConfigError: the form is another, the import fails, or the module has no such name.
     """
     match = re.fullmatch(r'([\w.]+):(\w+)', target)
     if match is None:
@@ -61,8 +60,7 @@ class Registry:
             file: file (or 'parameters') that names it, for the error.
             key: key in that file, for the error.
 
-        Raises:
-            ConfigError: the name is unknown, or its module cannot be imported.
+        Raises ConfigError: the name is unknown, or its module cannot be imported.
         """
         target = self._built_in.get(name)
         if target is None:

@@ -45,6 +45,6 @@ def level_rotation(wxyz: np.ndarray) -> np.ndarray:
     """
     R = rotation_matrix(wxyz / math.sqrt(wxyz @ wxyz))
     length = math.hypot(R[0, 0], R[1, 0])
-    # With x vertical there is no heading; any will do, the robot lies.
+    # With x vertical there is no heading; any will do: the robot is lying.
     c, s = (R[0, 0] / length, R[1, 0] / length) if length > 1e-9 else (1.0, 0.0)
     return np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]]) @ R

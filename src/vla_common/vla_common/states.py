@@ -24,8 +24,7 @@ class Hysteresis:
     It falls to the worst level of that time, so that an input that alternates between two levels
     holds the upper one.
 
-    Args:
-        fall_after: s for which the input has to stay lower.
+    fall_after: s for which the input has to stay lower.
     """
 
     def __init__(self, fall_after: float) -> None:

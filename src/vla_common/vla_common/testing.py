@@ -4,10 +4,9 @@
     from vla_common.testing import ros  # noqa: F401   (in conftest.py)
 
     def test_the_filter_reports_a_missing_chunk(ros):
-        node = ros.node(SafetyFilterNode, robot='humanoid32')
+        node = ros.active_node(SafetyFilterNode, robot='humanoid32')
         probe = ros.probe()
         status = probe.subscribe(SafetyStatus, '/safety/status', qos.STATE)
-        ros.configure(node); ros.activate(node)
         status.wait(1)
 
 Importing it also configures hypothesis for all tests of the process.
@@ -173,7 +172,7 @@ class Probe:
             destroy_later(self.node, lambda: self.node.destroy_client(client))
 
 
-ASK_AGAIN_AFTER = 10.0
+REPEAT_AFTER = 10.0
 """s without a response from a node that is not in a transition."""
 
 _GOALS = {
@@ -206,6 +205,13 @@ class RosSession:
         self._spin(node, executor)
         return node
 
+    def active_node(self, make: type, **parameters: Any) -> Any:
+        """`node`, configured and activated."""
+        node = self.node(make, **parameters)
+        self.configure(node)
+        self.activate(node)
+        return node
+
     def probe(self, name: str = 'probe') -> Probe:
         node = Node(name, context=self.context, start_parameter_services=False)
         self._spin(node, SingleThreadedExecutor(context=self.context))
@@ -227,48 +233,48 @@ class RosSession:
         overloaded machine endpoints of one process did not find each other. A node that gives no
         response and is not busy is requested again by a new client; then its state decides.
         """
-        asker = Node(f'asker_{time.monotonic_ns()}', context=self.context)
+        requester = Node(f'requester_{time.monotonic_ns()}', context=self.context)
         executor = SingleThreadedExecutor(context=self.context)
-        executor.add_node(asker)
+        executor.add_node(requester)
         deadline = time.monotonic() + timeout
-        asked = 0
+        lost = 0
         try:
             while time.monotonic() < deadline and not self._escaped:
-                answer = self._ask(asker, executor, node, transition, deadline)
+                answer = self._request(requester, executor, node, transition, deadline)
                 if not answer.done():
-                    asked += 1
+                    lost += 1
                     continue
                 # A node that has reached the state already rejects the second request.
-                there = asked > 0 and self.state(node) == _GOALS.get(transition)
+                there = lost > 0 and self.state(node) == _GOALS.get(transition)
                 return bool(answer.result().success) or there
             raise AssertionError(
-                f'no answer from {node.get_name()} within {timeout} s, asked {asked} times; '
+                f'no answer from {node.get_name()} within {timeout} s, {lost} requests; '
                 f'it is {self.state(node)}; {self._whereabouts()}'
             )
         finally:
-            executor.remove_node(asker)
+            executor.remove_node(requester)
             executor.shutdown()
-            asker.destroy_node()
+            requester.destroy_node()
 
-    def _ask(
-        self, asker: Node, executor: Any, node: Any, transition: int, deadline: float
+    def _request(
+        self, requester: Node, executor: Any, node: Any, transition: int, deadline: float
     ) -> Future:
         """One call; its future, done if a response came."""
         from lifecycle_msgs.srv import ChangeState
 
         name = f'{node.get_fully_qualified_name()}/change_state'
-        client = asker.create_client(ChangeState, name)
+        client = requester.create_client(ChangeState, name)
         try:
             client.wait_for_service(FOUND_WITHIN)
             future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
-            patience = min(deadline, time.monotonic() + ASK_AGAIN_AFTER)
+            patience = min(deadline, time.monotonic() + REPEAT_AFTER)
             while not future.done() and (time.monotonic() < patience or self._busy(node)):
                 executor.spin_until_future_complete(future, 1.0)
                 if self._escaped or time.monotonic() > deadline:
                     break
             return future
         finally:
-            asker.destroy_client(client)
+            requester.destroy_client(client)
 
     def _whereabouts(self) -> str:
         """The ends of the stacks of the threads that spin the nodes."""

@@ -19,8 +19,7 @@ REQUIRED: Any = object()
 def load_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return the mapping in a YAML file.
 
-    Raises:
-        ConfigError: the file is missing, unreadable, not YAML, or not a mapping.
+    Raises ConfigError: the file is missing, unreadable, not YAML, or not a mapping.
     """
     path = os.fspath(path)
     try:
@@ -86,9 +85,7 @@ class ConfigReader:
     ) -> float:
         wanted = 'a finite number' + _range(lo, hi)
         value = self.raw(key, default, wanted)
-        if key not in self._mapping:
-            return value
-        return self._number(key, value, lo, hi, wanted)
+        return self._number(key, value, lo, hi, wanted) if self.has(key) else value
 
     def integer(
         self, key: str, default: Any = REQUIRED, lo: int | None = None, hi: int | None = None

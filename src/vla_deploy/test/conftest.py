@@ -158,7 +158,7 @@ def tiny(directory: Path, robot, kind: str):
     factory = {'act': ACT, 'diffusion': DIFFUSION}[kind]
     config = {'joints': len(robot.groups['arms']), 'horizon': HORIZON}
     if kind == 'diffusion':
-        config['steps'] = 2  # each is exported anew
+        config['steps'] = 2  # each step is exported
     return from_module(factory, config, None, describe(directory, robot, kind))
 
 

@@ -117,15 +117,15 @@ class Candidate:
 
     def __init__(self):
         self.bundle = SimpleNamespace(cameras=('head',))
-        self.asked, self.resets, self.fails = [], 0, False
+        self.observed, self.resets, self.fails = [], 0, False
 
     def reset(self):
         self.resets += 1
 
     def predict(self, observation):
         if self.fails:
-            raise PolicyError('it hurts')
-        self.asked.append(observation)
+            raise PolicyError('no answer')
+        self.observed.append(observation)
         return chunk(['elbow'], [[observation.position[1] + 0.1]] * 3)
 
 
@@ -148,7 +148,7 @@ def test_the_shadow_gets_the_observation_of_the_active_policy_and_logs_both_chun
     candidate, log = Candidate(), io.StringIO()
     shadow = fed(candidate, log)
     assert shadow.chunk(300 * MS, chunk(['elbow'], [[0.3]] * 3))
-    (seen,) = candidate.asked
+    (seen,) = candidate.observed
     assert seen.images['head'].max() == 3 and seen.position[1] == pytest.approx(0.3)
     assert seen.elapsed == pytest.approx(0.9 - 0.69) and seen.instruction == 'wave'
     line = json.loads(log.getvalue())
@@ -173,10 +173,10 @@ def test_what_the_shadow_cannot_compare_is_counted_by_reason():
     shadow.joints(0, ['knee'], [0.0], [0.0])
     skipped = shadow.summary().skipped
     assert len(skipped) == 5 and set(skipped.values()) == {1}
-    assert any('it hurts' in reason for reason in skipped) and log.getvalue() == ''
+    assert any('no answer' in reason for reason in skipped) and log.getvalue() == ''
 
 
-def test_a_new_instruction_begins_the_candidate_anew():
+def test_a_new_instruction_resets_the_candidate():
     candidate, log = Candidate(), io.StringIO()
     shadow = fed(candidate, log)
     for words in ('wave', 'wave', 'look'):

@@ -44,7 +44,7 @@ assert zipfile.is_zipfile(job['program'])
 assert job['mode'] != 'int8' or len(job['calibration']) > 1
 shutil.copyfile(job['program'], job['out'])
 print('words of a compiler')
-print(json.dumps({'operators': {'CONV_2D': 2, 'GELU': 3}, 'versions': {'double': '1'}}))
+print(json.dumps({'operators': {'CONV_2D': 2, 'GELU': 3}}))
 """
 
 

@@ -7,6 +7,7 @@ import errno
 import json
 import resource
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -21,27 +22,19 @@ from vla_deploy.commands import export as export_command
 from vla_deploy.commands import prune as prune_command
 from vla_deploy.convert import write_onnx
 from vla_deploy.exporting import FORMS, export
+from vla_deploy.observations import observations_of
 from vla_deploy.onnx_files import write_optimised
 from vla_deploy.parity import EXACT
 from vla_deploy.reference_model import from_bundle, from_module
 from vla_deploy.verification import VerificationFailed
 from vla_policy.load import load_policy
 from vla_policy.registry import RUNTIMES
-from vla_policy.types import Observation
 
 OTHERS = [form for form in FORMS if FORMS[form].runtime in {*RUNTIMES.names()} - {'onnx'}]
 
 
 def observation_from(robot, recording):
-    return Observation(
-        images={'head': recording.images['head'][0]},
-        position=recording.position[0],
-        velocity=recording.velocity[0],
-        orientation=np.array([1.0, 0.0, 0.0, 0.0]),
-        instruction=recording.instruction[0],
-        stamp_ns=0,
-        elapsed=0.0,
-    )
+    return replace(observations_of(recording, robot)[0], elapsed=0.0)
 
 
 @pytest.mark.parametrize('kind', ['act', 'diffusion'])
@@ -130,17 +123,20 @@ def branching(**config):
     return Branching()
 
 
+def own_module(robot, directory, factory):
+    path = describe(directory, robot, 'diffusion')
+    return from_module(f'{__name__}:{factory}', {}, None, path)
+
+
 def test_an_operator_that_onnx_lacks_is_named_with_its_module(robot, tmp_path):
-    path = describe(tmp_path, robot, 'diffusion')
-    reference = from_module(f'{__name__}:odd', {}, None, path)
+    reference = own_module(robot, tmp_path, 'odd')
     with pytest.raises(ConfigError) as error:
         write_onnx(reference, tmp_path / 'model.onnx')
     assert 'special_bessel_j0' in str(error.value) and 'bend (Bessel)' in str(error.value)
 
 
 def test_what_tracing_freezes_is_caught_by_the_verification(robot, options, tmp_path):
-    path = describe(tmp_path, robot, 'diffusion')
-    reference = from_module(f'{__name__}:branching', {}, None, path)
+    reference = own_module(robot, tmp_path, 'branching')
     with pytest.raises(VerificationFailed) as error:
         export(reference, tmp_path / 'b', 'torchscript-trace', options)
     assert 'rad off' in str(error.value)
@@ -186,21 +182,19 @@ def test_a_policy_yaml_without_a_size_is_rejected(robot, tmp_path):
         from_module(DIFFUSION, {'joints': 14, 'horizon': HORIZON}, None, path)
 
 
-def test_a_factory_that_raises_is_one_line(robot, tmp_path):
-    path = describe(tmp_path, robot, 'diffusion')
-    with pytest.raises(ConfigError, match="config: found KeyError: 'weights'"):
-        from_module(f'{__name__}:without_weights', {}, None, path)
-
-
 def without_weights(**config):
     raise KeyError('weights')
+
+
+def test_a_factory_that_raises_is_one_line(robot, tmp_path):
+    with pytest.raises(ConfigError, match="config: found KeyError: 'weights'"):
+        own_module(robot, tmp_path, 'without_weights')
 
 
 def test_code_that_cannot_be_traced_is_reported_with_its_line_and_nothing_else(
     robot, tmp_path, capfd
 ):
-    path = describe(tmp_path, robot, 'diffusion')
-    reference = from_module(f'{__name__}:branching', {}, None, path)
+    reference = own_module(robot, tmp_path, 'branching')
     with pytest.raises(ConfigError, match=r'at: if state.sum\(\) > 0: .*test_export.py'):
         write_onnx(reference, tmp_path / 'model.onnx')
     assert capfd.readouterr() == ('', '')
@@ -248,7 +242,7 @@ def test_a_model_that_cannot_be_written_is_one_error_and_leaves_nothing(
 ):
     """No file may grow beyond 8 kB: writers in C++ meet that as they meet a full disk."""
     given = bundles['diffusion'] / 'model.onnx'  # exported once is enough
-    monkeypatch.setattr(convert.torch.onnx, 'export', lambda *a, **_: _copied(given, a[2]))
+    monkeypatch.setattr(convert.torch.onnx, 'export', lambda *a, **_: shutil.copy(given, a[2]))
     plain = tmp_path / 'plain.onnx'
     shutil.copy(given, plain)
     monkeypatch.setattr(exporting, 'write_onnx', lambda *_: None)
@@ -261,10 +255,6 @@ def test_a_model_that_cannot_be_written_is_one_error_and_leaves_nothing(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list(tmp_path.iterdir()) == [plain]
-
-
-def _copied(given, path):
-    shutil.copy(given, path)
 
 
 def test_a_directory_that_is_no_bundle_is_not_overwritten(references, options, tmp_path):

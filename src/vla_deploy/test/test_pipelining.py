@@ -67,7 +67,7 @@ def test_the_fewest_parts_within_a_limit_are_within_it_and_one_less_is_not(sizes
     assert parts == 1 or max(part_sizes(sizes, partition(sizes, parts - 1))) > limit
 
 
-def test_a_head_that_is_called_again_and_again_stays_whole_and_is_named(references):
+def test_a_head_that_is_called_repeatedly_stays_whole_and_is_named(references):
     blocks = blocks_of(references['diffusion'])
     loops = [block for block in blocks if block.loop > 1]
     assert [block.loop for block in loops] == [2] and blocks[-1] is loops[0]
@@ -83,7 +83,7 @@ def test_a_budget_gives_the_number_of_stages_and_an_exceeded_one_suggests_more()
     check_budget(blocks, [2.0, 2.0, 2.0], 2.0)
     with pytest.raises(ConfigError, match=r'found 4.00 MB in stage 1 of 2, .*: try --stages 3'):
         check_budget(blocks, [2.0, 4.0], 2.0)
-    # Weights that two stages use are in both: the plan said three.
+    # Weights that two stages use are in both: three were planned.
     with pytest.raises(ConfigError, match=r'try --stages 4'):
         check_budget(blocks, [2.5, 2.0, 2.5], 2.0)
 

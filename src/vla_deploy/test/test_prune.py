@@ -38,7 +38,7 @@ from vla_policy.bundle.bundle import load_bundle
 from vla_policy.load import load_policy
 
 QUICK = 'torchscript-trace'  # written ten times as fast as ONNX; what counts is the source
-ANY = ParityLimits(100.0, -1.0)  # random weights, cut down: only the machinery is judged
+ANY = ParityLimits(100.0, -1.0)  # random weights, cut down: only the machinery is under test
 
 
 @pytest.fixture(scope='session')
@@ -248,7 +248,7 @@ def test_a_network_learns_while_it_rounds_and_keeps_nothing_of_the_rounding(
 
     teacher = from_bundle(humanoid)
     tuned, error = fine_tune(from_bundle(given), teacher, tuning, prepare)
-    assert error > 0 and rounding[0][0] != rounding[0][1]  # it is judged while it rounds
+    assert error > 0 and rounding[0][0] != rounding[0][1]  # validated while it rounds
     old, new = from_bundle(given).module.state_dict(), tuned.module.state_dict()
     assert list(old) == list(new)
     assert any(not torch.equal(old[k], new[k]) for k in old if k.endswith('weight'))

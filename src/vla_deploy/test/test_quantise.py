@@ -43,7 +43,6 @@ def test_channels_last_torchscript_is_the_same_policy(bundles, options, tmp_path
 def test_every_scheme_gives_a_bundle_that_inference_loads(
     bundles, kind, scheme, options, robot, tmp_path
 ):
-    operators = SCHEMES[scheme]
     if kind == 'diffusion' and scheme.endswith('weights'):
         with pytest.raises(ConfigError, match=f'nothing for {scheme}'):
             quantise(bundles[kind], tmp_path / 'b', scheme, replace(options, limits=WIDE))
@@ -54,7 +53,6 @@ def test_every_scheme_gives_a_bundle_that_inference_loads(
     assert made.quantised > 0 and made.result.passed
     bundle = load_bundle(tmp_path / 'b', robot)
     assert bundle.verification.passed and bundle.source is not None
-    assert operators.title
 
 
 def test_sensitive_layers_stay_in_float_until_the_policy_is_the_same(bundles, options, tmp_path):
@@ -112,7 +110,7 @@ def test_a_bundle_without_source_or_onnx_is_rejected(
 
 
 def parity(error: float) -> Parity:
-    return Parity(error, error, 1.0, 1.0, {}, 0, 1)
+    return Parity(error, error, 1.0, {}, 0, 1)
 
 
 @pytest.mark.parametrize('needed', [0, 1, 3, 6])

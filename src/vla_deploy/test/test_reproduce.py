@@ -55,7 +55,7 @@ def test_the_evaluation_has_the_promised_shape(made):
     assert '| task | policy |' in (out / 'evaluation.md').read_text()
 
 
-def test_the_bundle_answers_as_the_inference_node_asks(made):
+def test_the_bundle_answers_the_inference_node(made):
     out, _ = made
     robot = load_robot('humanoid32')
     policy = load_policy(out / 'bundle', robot)
@@ -76,7 +76,7 @@ def test_the_bundle_answers_as_the_inference_node_asks(made):
     assert sum(f.stat().st_size for f in (out / 'bundle').iterdir()) < 30e6
 
 
-def test_collection_goes_on_where_it_was_and_refuses_another_seed(made):
+def test_collection_resumes_and_rejects_another_seed(made):
     out, _ = made
     arguments = ['--episodes', '1', '--out', str(out / 'data'), '--filter', str(FILTER)]
     file = out / 'data' / 'data' / 'chunk-000' / 'file-000.parquet'

@@ -65,8 +65,8 @@ def test_the_builder_gets_workspace_effort_profile_and_timing_cache(
 ):
     cache = tmp_path / 'timing'
     cache.write_bytes(b'timings of another GPU')  # is left aside, then replaced
-    asked = {'batches': (1, 2, 8), 'workspace_mb': 64, 'level': 5, 'timing_cache': cache}
-    made(bundles, options, tmp_path / 'e', 'fp32', **asked)
+    requested = {'batches': (1, 2, 8), 'workspace_mb': 64, 'level': 5, 'timing_cache': cache}
+    made(bundles, options, tmp_path / 'e', 'fp32', **requested)
     (config,) = tensorrt.builds
     assert config.pools[tensorrt.MemoryPoolType.WORKSPACE] == 64 << 20
     assert config.builder_optimization_level == 5

@@ -155,7 +155,7 @@ def test_a_policy_accepted_in_closed_loop_is_the_same_beside_that_bundle_only(
     model = load_bundle(given).files['model.onnx']
     result = replace(result, reason='', success=(1.0, 1.0), judged='60 scenes', against=model)
     record(spoiled, load_bundle(spoiled), expected, result)
-    # The same weights in another file: nobody acted beside that one.
+    # The same weights in another file: no closed loop ran beside that one.
     other = tmp_path / 'other'
     shutil.copytree(given, other)
     changed = onnx.load(other / 'model.onnx')

@@ -131,7 +131,7 @@ def cached(run_scenes: SceneRunner | None = None) -> SceneRunner:
     return run
 
 
-def judge_in_closed_loop(
+def verify_in_closed_loop(
     result: VerificationResult,
     before: Path,
     after: Path,
@@ -141,9 +141,9 @@ def judge_in_closed_loop(
     jobs: int = 1,
     run_scenes: SceneRunner | None = None,
 ) -> VerificationResult:
-    """A failed `result` judged again: both bundles run in the same scenes, and it passes if the
-    second is no worse (`PairedResult.equal`). That holds beside this model of `before` only, whose
-    SHA-256 is stored."""
+    """A failed `result` after the closed loop: both bundles run in the same scenes, and it passes
+    if the second is no worse (`PairedResult.equal`). That holds beside this model of `before` only,
+    whose SHA-256 is stored."""
     run = run_scenes or successes
     loop = pair(*(run(path, robot, scenes, seed, jobs=jobs) for path in (before, after)))
     first = load_bundle(before, accept_failed=True)

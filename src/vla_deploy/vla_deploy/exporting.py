@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from vla_deploy.convert import OPSET, write_onnx, write_program, write_torchscript
@@ -26,7 +27,7 @@ class Form:
 
     runtime: str
     file: str
-    write: Callable[[ReferenceModel, Path, int], None]
+    write: Callable[..., None]  # (reference, path), of ONNX also opset
 
 
 def write_laid_out(reference: ReferenceModel, path: Path, opset: int = OPSET) -> None:
@@ -41,13 +42,11 @@ def write_laid_out(reference: ReferenceModel, path: Path, opset: int = OPSET) ->
 FORMS = {
     'onnx': Form('onnx', 'model.onnx', write_onnx),
     'onnx-all': Form('onnx', 'model.onnx', write_laid_out),
-    'torchscript-trace': Form(
-        'torchscript', 'model.pt', lambda r, path, _: write_torchscript(r, path, 'trace')
-    ),
+    'torchscript-trace': Form('torchscript', 'model.pt', write_torchscript),
     'torchscript-script': Form(
-        'torchscript', 'model.pt', lambda r, path, _: write_torchscript(r, path, 'script')
+        'torchscript', 'model.pt', partial(write_torchscript, method='script')
     ),
-    'torch_export': Form('torch_export', 'model.pt2', lambda r, path, _: write_program(r, path)),
+    'torch_export': Form('torch_export', 'model.pt2', write_program),
 }
 
 
@@ -60,12 +59,9 @@ def export(
 ) -> VerificationResult | None:
     """Write the bundle `out` in `form`, verified against the reference model in eager PyTorch.
     Raises ConfigError (nothing is written then) and VerificationFailed."""
-    chosen = FORMS[form]
-
-    def write(path: Path) -> None:
-        chosen.write(reference, path, opset)
-
-    parts = Parts.of_reference(reference)
+    chosen, parts = FORMS[form], Parts.of_reference(reference)
+    how = {'opset': opset} if chosen.runtime == 'onnx' else {}
+    write = partial(chosen.write, reference, **how)
     return publish(out, parts, chosen.runtime, chosen.file, write, options, EXACT, reference)
 
 

@@ -60,10 +60,10 @@ def with_batch_one(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def session_options(threads: int = 1) -> onnxruntime.SessionOptions:
-    """Session options with `threads` threads and no log output."""
+def session_options() -> onnxruntime.SessionOptions:
+    """Session options with one thread and no log output."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = threads
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
     return options
 

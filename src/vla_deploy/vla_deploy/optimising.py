@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -33,10 +34,7 @@ def optimise_onnx(
     with tempfile.TemporaryDirectory() as scratch:
         given = Path(scratch) / 'given.onnx'
         fetch_onnx(directory, given)
-
-        def write(path: Path) -> None:
-            write_optimised(given, path, level, batch_one=batch_one)
-
+        write = partial(write_optimised, given, level=level, batch_one=batch_one)
         return publish(out, parts, 'onnx', 'model.onnx', write, options, EXACT)
 
 
@@ -92,9 +90,6 @@ def optimise_torchscript(
     if dtype is not None:
         changed = changed.action_only(ReducedPrecision(changed.module, dtype))
     parts = Parts.of_bundle(directory)
-
-    def write(path: Path) -> None:
-        write_torchscript(changed, path, 'trace')
-
+    write = partial(write_torchscript, changed)
     limits = EXACT if dtype is None else LOSSY
     return publish(out, parts, 'torchscript', 'model.pt', write, options, limits)

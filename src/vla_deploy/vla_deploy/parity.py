@@ -33,7 +33,6 @@ class Parity:
     max_error_rad: float
     mean_error_rad: float
     cosine: float
-    mean_cosine: float
     joints: dict[str, tuple[float, float]]
     worst: int
     observations: int
@@ -71,7 +70,6 @@ def compare(expected: np.ndarray, candidate: np.ndarray, action: ActionOutput) -
         float(error.max()),
         float(error.mean()),
         float(cosines.min()),
-        float(cosines.mean()),
         by_joint,
         worst,
         len(expected),

@@ -13,10 +13,10 @@ import numpy as np
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import load_yaml
 from vla_deploy.atomic_io import staged, write_policy
-from vla_deploy.closed_loop import SceneRunner, judge_in_closed_loop
+from vla_deploy.closed_loop import SceneRunner, verify_in_closed_loop
 from vla_deploy.observations import Recording, Tensors, observations_for, tensors_of
 from vla_deploy.parity import ParityLimits
-from vla_deploy.reference_model import WEIGHTS, ReferenceModel, from_bundle
+from vla_deploy.reference_model import WEIGHTS, ReferenceModel, from_bundle, without_model
 from vla_deploy.runners import EagerRunner, answers, open_bundle
 from vla_deploy.verification import (
     ExpectedAnswers,
@@ -26,7 +26,8 @@ from vla_deploy.verification import (
     save_worst,
     verify_policy,
 )
-from vla_policy.bundle.bundle import MODEL_KEYS, load_bundle
+from vla_policy.bundle.bundle import load_bundle
+from vla_policy.bundle.provenance import ModelSource
 from vla_policy.runtimes import Runtime
 from vla_robot import RobotModel
 
@@ -39,13 +40,12 @@ class Parts:
     the content of the other files."""
 
     policy: Mapping[str, Any]
-    source: Mapping[str, Any] | None
+    source: ModelSource | None
     files: Mapping[str, bytes]
 
     @classmethod
     def of_reference(cls, reference: ReferenceModel) -> Parts:
-        config = dict(reference.config)
-        source = {'factory': reference.factory, 'config': config, 'weights': WEIGHTS}
+        source = ModelSource(reference.factory, reference.config, WEIGHTS)
         files = {**reference.attachments, WEIGHTS: reference.weights()}
         return cls(dict(reference.policy), source, files)
 
@@ -54,9 +54,8 @@ class Parts:
         """Raises ConfigError."""
         bundle = load_bundle(directory, accept_failed=True)
         policy = load_yaml(bundle.file)
-        kept = {key: value for key, value in policy.items() if key not in MODEL_KEYS}
         files = {name: bundle.read(name) for name in bundle.files if name != bundle.model.file}
-        return cls(kept, policy.get('source'), files)
+        return cls(without_model(policy), bundle.source, files)
 
     def action_only(self) -> Parts:
         """The same with the action as the only output."""
@@ -170,7 +169,7 @@ def publish(
             (draft / name).write_bytes(content)
         policy = {**parts.policy, 'runtime': runtime, 'model': model}
         if parts.source is not None:
-            policy['source'] = dict(parts.source)
+            policy['source'] = parts.source.section()
         write_policy(draft, policy, [model, *parts.files])
         bundle = load_bundle(draft, options.robot)
         if not options.skip:
@@ -179,7 +178,7 @@ def publish(
             result = verify_policy(draft, expected, options.limits or limits, options.device)
             if not result.passed and options.scenes and options.before is not None:
                 how = (options.robot.name, options.scenes, options.seed, options.jobs)
-                result = judge_in_closed_loop(
+                result = verify_in_closed_loop(
                     result, options.before, draft, *how, options.run_scenes
                 )
             record(draft, bundle, expected, result)

@@ -175,7 +175,7 @@ def from_module(
         if not path.is_file():
             raise ConfigError(str(policy), 'inputs.instruction.tokenizer', name, 'a file beside it')
         attachments[name] = path.read_bytes()
-    kept = _without_model(described)
+    kept = without_model(described)
     reference = ReferenceModel(module.float().eval(), kept, factory, dict(config), attachments)
     _check_forward(reference, policy)
     return reference
@@ -220,10 +220,11 @@ def from_bundle(directory: Path) -> ReferenceModel:
     module = build(source.factory, source.config, str(bundle.file))
     module = load_weights(module, bundle.read(source.weights), str(directory / source.weights))
     others = sorted({*bundle.files} - {bundle.model.file, source.weights})
-    policy = _without_model(load_yaml(bundle.file))
+    policy = without_model(load_yaml(bundle.file))
     files = {name: bundle.read(name) for name in others}
     return ReferenceModel(module, policy, source.factory, source.config, files)
 
 
-def _without_model(policy: Mapping[str, Any]) -> dict[str, Any]:
+def without_model(policy: Mapping[str, Any]) -> dict[str, Any]:
+    """policy.yaml without MODEL_KEYS."""
     return {key: value for key, value in policy.items() if key not in MODEL_KEYS}

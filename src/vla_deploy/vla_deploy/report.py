@@ -88,7 +88,7 @@ def _verdict(outcome: TuningOutcome) -> str:
         if not enough and 'pruned' not in outcome.titles:
             text += (
                 ' Not tried: a pruned network, which is faster. It needs a dataset to train on '
-                '(--data) and a closed loop to judge it (--scenes).'
+                '(--data) and a closed loop to accept it (--scenes).'
             )
     return text
 

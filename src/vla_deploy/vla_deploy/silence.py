@@ -13,7 +13,7 @@ from typing import TextIO
 
 
 class _NullStream(io.StringIO):
-    """Discards what is printed. Rich asks a stream for the one behind it and writes there."""
+    """Discards what is printed. Rich looks for the stream behind it and writes there."""
 
     def __init__(self, behind: TextIO) -> None:
         super().__init__()

@@ -60,13 +60,13 @@ class TuningOutcome:
 def candidates(
     bundle: Path,
     options: VerificationOptions,
-    judged: VerificationOptions,
+    with_scenes: VerificationOptions,
     target: str,
     tuning: FineTuning | None = None,
     amount: float = 0.3,
 ) -> Iterator[Candidate]:
-    """Candidates for `target` (cpu or cuda). judged: options with a closed loop that decides where
-    answers differ. tuning: training of a pruned network; None: no network is pruned."""
+    """Candidates for `target` (cpu or cuda). with_scenes: options with a closed loop that decides
+    where answers differ. tuning: training of a pruned network; None: no network is pruned."""
     has_source = load_bundle(bundle, accept_failed=True).source is not None
     exact = replace(options, limits=None)  # those of a change of form
 
@@ -89,7 +89,7 @@ def candidates(
             unverified = replace(options, skip=True)
             smaller = Path(scratch) / 'pruned'
             prune(bundle, smaller, plan, unverified, tuning=tuning)
-            return optimise_onnx(smaller, out, judged, level='all')
+            return optimise_onnx(smaller, out, with_scenes, level='all')
 
     if has_source:
         title = 'ONNX, float32, free batch'
@@ -146,7 +146,7 @@ def tune(
     run_scenes = cached(options.run_scenes)
     options = replace(options, keep_failed=False, skip=False).with_expected(bundle)
     options = replace(options, limits=options.limits or LOSSY)
-    judged = replace(options, before=bundle, run_scenes=run_scenes)
+    with_scenes = replace(options, before=bundle, run_scenes=run_scenes)
     options = replace(options, scenes=0)
     assert options.expected is not None
     outcome = TuningOutcome(titles={'given': 'the bundle as it was given'})
@@ -156,7 +156,7 @@ def tune(
     for path in also:
         name = path.resolve().name
         made[name], outcome.titles[name] = path, 'given with --also'
-    known = list(candidates(bundle, options, judged, target, tuning))
+    known = list(candidates(bundle, options, with_scenes, target, tuning))
     for candidate in _chosen(known, quick, only):
         log(candidate.title)
         outcome.titles[candidate.name] = candidate.title
@@ -174,14 +174,14 @@ def tune(
     outcome.entries = benchmark(made, options, rounds=rounds, threads=threads, device=target)
     outcome.refused.update({e.name: e.reason for e in outcome.entries if not e.passed})
     outcome.best = best_of(outcome.entries, list(made))
-    if judged.scenes and outcome.best is not None:
-        name, seed, jobs = judged.robot.name, judged.seed, judged.jobs
-        scenes = judged.scenes
+    if with_scenes.scenes and outcome.best is not None:
+        name, seed, jobs = with_scenes.robot.name, with_scenes.seed, with_scenes.jobs
+        scenes = with_scenes.scenes
 
         def run(path: Path) -> list[bool]:
             return run_scenes(path, name, scenes, seed, jobs=jobs)
 
-        _judge(outcome, made, run, log)
+        _decide_in_closed_loop(outcome, made, run, log)
     if outcome.best is not None:
         _keep(made[outcome.best], out / 'best', outcome)
     return outcome
@@ -197,7 +197,7 @@ def _chosen(known: list[Candidate], quick: bool, only: Sequence[str]) -> list[Ca
     return [candidate for candidate in known if candidate.quick or not quick]
 
 
-def _judge(
+def _decide_in_closed_loop(
     outcome: TuningOutcome,
     made: dict[str, Path],
     run: Callable[[Path], list[bool]],

@@ -7,7 +7,6 @@ import datetime
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from vla_deploy.observations import Recording, Tensors
 from vla_deploy.parity import Parity, ParityLimits, compare
 from vla_deploy.runners import answers, open_bundle
 from vla_policy.bundle.bundle import Bundle
+from vla_policy.bundle.provenance import Verification
 
 
 class VerificationFailed(RuntimeError):  # noqa: N818 - an event, not an error of ours
@@ -86,21 +86,9 @@ def record(
     directory: Path, bundle: Bundle, expected: ExpectedAnswers, result: VerificationResult
 ) -> None:
     """Write the result into policy.yaml, bound to the model file's SHA-256."""
-    content: dict[str, Any] = load_yaml(directory / 'policy.yaml')
+    content = load_yaml(directory / 'policy.yaml')
     parity = result.parity
-    section: dict[str, Any] = {
-        'passed': result.passed,
-        'reason': result.reason,
-        'reference': expected.title,
-        'model_sha256': bundle.files[bundle.model.file],
-        'observations': parity.observations,
-        'max_error_rad': _rounded(parity.max_error_rad),
-        'mean_error_rad': _rounded(parity.mean_error_rad),
-        'cosine': round(parity.cosine, 7),
-    }
-    if result.success is not None:
-        section['success'] = list(result.success)
-    section['details'] = {
+    details = {
         'date': datetime.date.today().isoformat(),
         'recording': expected.recording.source,
         'limits': asdict(result.limits),
@@ -108,7 +96,19 @@ def record(
         **({'judged_against': result.against} if result.against else {}),
         'joints_max_error_rad': {n: _rounded(e[0]) for n, e in parity.joints.items()},
     }
-    write_yaml(directory / 'policy.yaml', {**content, 'verification': section})
+    verification = Verification(
+        passed=result.passed,
+        reason=result.reason,
+        reference=expected.title,
+        model_sha256=bundle.files[bundle.model.file],
+        observations=parity.observations,
+        max_error_rad=_rounded(parity.max_error_rad),
+        mean_error_rad=_rounded(parity.mean_error_rad),
+        cosine=round(parity.cosine, 7),
+        success=result.success,
+        rest=details,
+    )
+    write_yaml(directory / 'policy.yaml', {**content, 'verification': verification.section()})
 
 
 def save_worst(expected: ExpectedAnswers, result: VerificationResult, out: Path) -> Path:

@@ -82,7 +82,7 @@ def write_flow(directory, make='make_two_ways', **flow):
     return directory
 
 
-def test_head_is_led_by_the_prefix_through_its_velocity_field(tmp_path, robot, observe):
+def test_head_is_guided_by_the_prefix_through_its_velocity_field(tmp_path, robot, observe):
     policy = load_policy(write_flow(tmp_path, steps=20, guidance=20.0), robot)
     assert policy.takes_prefix
     free = [policy.predict(observe()).positions[:, 0] for _ in range(12)]
@@ -93,14 +93,14 @@ def test_head_is_led_by_the_prefix_through_its_velocity_field(tmp_path, robot, o
         committed = np.full((HORIZON, 3), side)
         committed[:2] += 0.1
         prefix = ActionPrefix(tuple(JOINTS), committed, TIMES, weights)
-        led = np.array([policy.predict(observe(prefix=prefix)).positions for _ in range(6)])
-        # What is committed is met, and the rest goes the same way though nothing told it to.
-        assert led[:, :2].mean() == pytest.approx(side + 0.1, abs=0.05)
-        np.testing.assert_allclose(led[:, 3:], side, atol=0.4)
+        guided = np.array([policy.predict(observe(prefix=prefix)).positions for _ in range(6)])
+        # What is committed is met, and the rest goes the same way without a target for it.
+        assert guided[:, :2].mean() == pytest.approx(side + 0.1, abs=0.05)
+        np.testing.assert_allclose(guided[:, 3:], side, atol=0.4)
     policy.close()
 
 
-def test_prefix_of_other_joints_or_times_does_not_lead(tmp_path, robot, observe):
+def test_prefix_of_other_joints_or_times_does_not_guide(tmp_path, robot, observe):
     policy = load_policy(write_flow(tmp_path), robot)
     far, ones = np.full((HORIZON, 3), 3.0), np.ones(HORIZON)
     for joints, times in ((('a', 'b', 'c'), TIMES), (tuple(JOINTS), 2.0 * TIMES)):
@@ -147,7 +147,7 @@ def test_chosen_sample_is_one_of_them_and_nearest_to_the_others(values):
     assert spread == pytest.approx(np.sqrt(total[chosen] / (len(values) - 1)), abs=1e-6)
 
 
-def test_model_with_a_noise_input_is_asked_once_for_each_sample(tmp_path, robot, observe):
+def test_model_with_a_noise_input_is_called_once_for_each_sample(tmp_path, robot, observe):
     from onnx import TensorProto, helper, save_model
 
     shape = [1, HORIZON, 3]

@@ -195,7 +195,7 @@ def test_settled_joints_end_a_goal_like_instruction_only(robot, goal_like):
     assert (bench.result is not None and bench.result.success) == goal_like
 
 
-def test_answer_for_an_instruction_that_ended_meanwhile_is_nobodys(robot):
+def test_answer_for_an_instruction_that_ended_meanwhile_is_dropped(robot):
     bench = Bench(robot)
     predict = bench.policy.predict
 

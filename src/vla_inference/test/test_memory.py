@@ -9,7 +9,7 @@ from vla_common.errors import ConfigError
 from vla_inference.configure import MEGABYTE, MemoryBudget, MemoryMonitor
 
 
-def test_what_is_beyond_its_budget_is_told_by_name():
+def test_memory_beyond_its_budget_is_reported_by_name():
     used = [100 * MEGABYTE, 50 * MEGABYTE]
     watch = MemoryMonitor(MemoryBudget(200.0, 80.0), [lambda: used[1]], lambda: used[0])
     watch.check()

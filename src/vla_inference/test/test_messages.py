@@ -11,7 +11,7 @@ from vla_inference.messages import ChunkWriter
 from vla_policy.types import ActionChunk
 
 
-def test_chunks_are_what_a_reader_of_the_message_finds_whatever_their_form():
+def test_a_written_chunk_is_read_back_unchanged_whatever_its_form():
     rng = np.random.default_rng(0)
     writer = ChunkWriter()
     usual, slowed = 0.1 * np.arange(1, 5), 0.17 * np.arange(1, 5)

@@ -100,6 +100,10 @@ class World:
         self.status.clear()
         return self.status.wait_for(condition, timeout)
 
+    def five_steps(self):
+        begun = self.status_where(lambda s: True).sequence
+        return self.status_where(lambda s: s.sequence > begun + 5)
+
 
 @pytest.fixture
 def world(ros, robot):
@@ -122,16 +126,14 @@ def bring_up(ros):
 
                 super().__init__(make_policy=make_policy, **options)
 
-        node = ros.node(Node, **{'policy': SCRIPTED, **parameters})
-        ros.configure(node)
-        ros.activate(node)
+        node = ros.active_node(Node, **{'policy': SCRIPTED, **parameters})
         node.policies = policies
         return node
 
     return make
 
 
-def test_instruction_runs_from_start_to_done_and_is_told(world, bring_up):
+def test_instruction_runs_from_start_to_done_and_is_reported(world, bring_up):
     bring_up()
     world.status_where(lambda s: s.state == s.IDLE)
     assert not world.chunks.messages
@@ -180,7 +182,7 @@ def test_refused_start_ends_the_instruction_with_the_reason(world, bring_up):
     assert status.last_result == 'aborted: start refused: camera_frozen'
 
 
-def test_words_that_the_policy_does_not_know_end_with_what_it_knows(world, bring_up):
+def test_unknown_instruction_ends_with_the_known_ones(world, bring_up):
     bring_up()
     world.mode = S.READY
     world.say('dance')
@@ -194,16 +196,15 @@ def test_leaving_running_aborts_and_nothing_resumes(world, bring_up):
     world.mode = S.READY
     world.say('wave')
     world.chunks.wait(2)
-    world.causes = [Cause(name='supervisor_stalled', present=False)]  # over when it is told
+    world.causes = [Cause(name='supervisor_stalled', present=False)]  # gone when it is reported
     world.mode, world.epoch = S.SAFE_STOP, 1
     status = world.status_where(lambda s: s.instructions_finished == 1)
     assert status.last_result == 'aborted: mode SAFE_STOP: supervisor_stalled'
     world.mode = S.READY
     world.status_where(lambda s: s.state == s.IDLE)
-    world.mode = S.RUNNING  # somebody else's
+    world.mode = S.RUNNING  # for another client
     count = len(world.chunks)
-    started = world.status_where(lambda s: True).sequence
-    world.status_where(lambda s: s.sequence > started + 5)
+    world.five_steps()
     assert len(world.chunks) == count
     assert world.starts == 1
 
@@ -221,8 +222,7 @@ def test_initial_instruction_is_carried_out_once_at_the_first_ready(world, bring
     ros.configure(node)
     ros.activate(node)
     world.mode = S.READY
-    begun = world.status_where(lambda s: True).sequence
-    world.status_where(lambda s: s.sequence > begun + 5)
+    world.five_steps()
     assert world.starts == 1
 
 
@@ -232,8 +232,7 @@ def test_initial_instruction_is_void_after_a_stop_so_that_a_respawned_node_never
     world.epoch = 1
     world.mode = S.READY
     bring_up(instruction='wave')
-    begun = world.status_where(lambda s: True).sequence
-    status = world.status_where(lambda s: s.sequence > begun + 5)
+    status = world.five_steps()
     assert world.starts == 0
     assert status.instruction_id == 0
 
@@ -248,7 +247,7 @@ def test_status_beats_without_instruction(world, bring_up):
     assert (len(world.status.times) - 1) / span > 2.0  # 20 on a quiet machine
 
 
-def test_hung_policy_is_told_held_and_ended_while_the_heart_goes_on(world, bring_up, ros):
+def test_hung_policy_is_reported_held_and_ended_while_the_heartbeat_continues(world, bring_up, ros):
     node = bring_up(faulty=True, fallback_duration=0.3)
     policy = node.policies[0]
     world.mode = S.READY
@@ -257,7 +256,7 @@ def test_hung_policy_is_told_held_and_ended_while_the_heart_goes_on(world, bring
     policy.fault = 'hang'
     status = world.status_where(lambda s: s.state == s.FALLBACK)
     assert status.reason.startswith('policy failed: no answer for')
-    wait_until(lambda: 'out for' in node.diagnose()[1], what='the diagnosis')
+    wait_until(lambda: 'pending for' in node.diagnose()[1], what='the diagnosis')
     status = world.status_where(lambda s: s.instructions_finished == 1)
     assert status.last_result.startswith('aborted: policy failed: no answer for')
     ros.deactivate(node)
@@ -269,7 +268,7 @@ def test_hung_policy_is_told_held_and_ended_while_the_heart_goes_on(world, bring
     world.status_where(lambda s: s.state == s.IDLE)
 
 
-def test_second_bundle_takes_over_and_every_step_is_told(world, bring_up, tmp_path):
+def test_second_bundle_takes_over_and_every_step_is_reported(world, bring_up, tmp_path):
     write_bundle(tmp_path / 'tiny')
     node = bring_up(faulty=True, fallback_policy=str(tmp_path / 'tiny'))
     world.mode = S.READY
@@ -307,7 +306,7 @@ def test_policy_that_fails_is_held_by_the_fallback_and_then_ended(world, bring_u
     assert all(np.isfinite(p.positions).all() for c in world.chunks.messages for p in c.points)
 
 
-def test_frozen_camera_is_told_even_without_an_instruction(world, bring_up, tmp_path):
+def test_frozen_camera_is_reported_even_without_an_instruction(world, bring_up, tmp_path):
     write_bundle(tmp_path / 'tiny')
     bring_up(policy=str(tmp_path / 'tiny'), frozen_after=0.3)
     world.status_where(lambda s: s.state == s.IDLE and not s.camera_frozen)
@@ -413,16 +412,16 @@ def test_action_goal_gets_its_result_when_the_node_is_deactivated(world, bring_u
         {'instruction': 'wave', 'time_limit': 1e300},
     ],
 )
-def test_action_goal_without_sense_is_refused(world, bring_up, goal):
+def test_invalid_action_goal_is_rejected(world, bring_up, goal):
     bring_up()
     assert not Client(world).send(**goal).accepted
 
 
 @pytest.mark.parametrize(
-    ('parameters', 'told'),
+    ('parameters', 'expected'),
     [
         ({'policy': '/nowhere'}, 'policy: found /nowhere'),
-        ({'robot': 'nobody'}, 'nobody'),
+        ({'robot': 'unknown_robot'}, 'unknown_robot'),
         ({'policy': SCRIPTED, 'instruction': 'dance'}, 'instruction: found no motion for "dance"'),
         ({'policy': SCRIPTED, 'instruction': 'wave ' * 999}, 'instruction: found the instruction'),
         ({'policy': SCRIPTED, 'inference_frequency': 1.0}, 'inference_frequency: found 1.0'),
@@ -431,11 +430,11 @@ def test_action_goal_without_sense_is_refused(world, bring_up, goal):
         ({'policy': 'ws://127.0.0.1:1'}, 'a policy server there'),
     ],
 )
-def test_configure_fails_loudly_and_can_be_tried_again(ros, parameters, told):
+def test_configure_fails_loudly_and_can_be_tried_again(ros, parameters, expected):
     node = ros.node(InferenceNode, **parameters)
     assert not ros.change(node, Transition.TRANSITION_CONFIGURE)
     assert ros.state(node) == 'unconfigured'
-    assert told in node._lifecycle_message[1]
+    assert expected in node._lifecycle_message[1]
 
 
 def test_policy_that_is_too_slow_is_refused_at_configure(ros):
@@ -452,9 +451,7 @@ def test_policy_that_is_too_slow_is_refused_at_configure(ros):
 
 
 def test_no_thread_is_left_behind(ros, robot):
-    node = ros.node(InferenceNode, policy=SCRIPTED)
-    ros.configure(node)
-    ros.activate(node)
+    node = ros.active_node(InferenceNode, policy=SCRIPTED)
     ros.deactivate(node)
     assert not [t for t in threading.enumerate() if t.name == 'inference worker']
     ros.change(node, Transition.TRANSITION_CLEANUP)

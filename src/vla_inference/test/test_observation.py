@@ -19,7 +19,7 @@ def ns(seconds: float) -> int:
 
 
 class Feed:
-    """Delivers samples of a time (s), received at once unless told otherwise."""
+    """Delivers samples of a time (s), received at once by default."""
 
     def __init__(self, cameras=('head',), **bounds):
         self.assembler = ObservationAssembler(NAMES, cameras, ObservationBounds(**bounds))
@@ -39,6 +39,10 @@ class Feed:
 
     def imu(self, t, received=None, wxyz=(1.0, 0.0, 0.0, 0.0)):
         return self.assembler.add_imu(ns(t), t if received is None else received, wxyz)
+
+    def all(self, t, received=None):
+        for add in (self.image, self.joints, self.imu):
+            add(t, received)
 
     def body(self, begin, end, step=0.005):
         for t in np.arange(begin, end, step):
@@ -98,9 +102,7 @@ def test_stream_that_stops_is_too_old_by_name(late):
 
 def test_age_is_counted_from_reception_even_when_the_stamp_looks_fresh():
     feed = Feed()
-    feed.joints(0.0)
-    feed.imu(0.0)
-    feed.image(0.0)
+    feed.all(0.0)
     # The wall clock was set back by 0.4 s: by the stamps everything is new.
     seen = feed.assembler.assemble(0.4, ns(0.0), '', 0.0)
     assert 'is 0.400 s old' in seen.reason
@@ -108,9 +110,7 @@ def test_age_is_counted_from_reception_even_when_the_stamp_looks_fresh():
 
 def test_age_is_not_below_what_the_stamp_says():
     feed = Feed()
-    feed.image(0.0, received=0.5)
-    feed.joints(0.0, received=0.5)
-    feed.imu(0.0, received=0.5)
+    feed.all(0.0, received=0.5)
     assert 'is 0.500 s old' in feed.see(0.5).reason
 
 
@@ -127,9 +127,7 @@ def test_skewed_parts_give_no_observation():
 
 def test_stamp_from_the_future_is_refused():
     feed = Feed()
-    feed.joints(0.2, received=0.0)
-    feed.imu(0.2, received=0.0)
-    feed.image(0.2, received=0.0)
+    feed.all(0.2, received=0.0)
     assert 'in the future' in feed.see(0.0).reason
 
 
@@ -156,16 +154,12 @@ def test_replayed_samples_do_not_count():
 )
 def test_message_that_cannot_be_used_blocks_until_a_good_one_comes(spoil, reason):
     feed = Feed()
-    feed.image(0.0)
-    feed.joints(0.0)
-    feed.imu(0.0)
+    feed.all(0.0)
     assert not spoil(feed)
     seen = feed.see(0.01)
     assert seen.observation is None
     assert seen.reason == reason
-    feed.image(0.02)
-    feed.joints(0.02)
-    feed.imu(0.02)
+    feed.all(0.02)
     assert feed.see(0.02).observation is not None
 
 
@@ -206,9 +200,7 @@ def test_silence_is_not_called_frozen():
 
 def test_nothing_old_is_used_after_clear():
     feed = Feed()
-    feed.image(0.0)
-    feed.joints(0.0)
-    feed.imu(0.0)
+    feed.all(0.0)
     feed.assembler.clear()
     assert feed.see(0.0).observation is None
 

@@ -57,14 +57,12 @@ def scheduler(steps):
     scheduler.stop()
 
 
-def test_the_heartbeat_goes_on_without_anybody_having_news(scheduler):
+def test_the_heartbeat_continues_without_news(scheduler):
     scheduler.start()
     wait_until(lambda: len(scheduler.published) >= 3, what='three heartbeats')
 
 
-def test_who_finds_an_attempt_under_way_does_not_wait_and_the_worker_makes_the_next(
-    scheduler, steps
-):
+def test_caller_during_an_attempt_does_not_wait_and_the_worker_makes_the_next(scheduler, steps):
     steps.open.clear()
     scheduler.start()
     wait_until(lambda: steps.made == 1, what='the first step')
@@ -75,7 +73,7 @@ def test_who_finds_an_attempt_under_way_does_not_wait_and_the_worker_makes_the_n
     assert steps.most_at_once == 1
 
 
-def test_news_is_told_before_the_next_heartbeat_and_the_same_again_is_not(scheduler, steps):
+def test_news_is_reported_before_the_next_heartbeat_and_only_once(scheduler, steps):
     slow = Scheduler(steps, scheduler.published.append, scheduler.failures.append, 0.001)
     slow.start()
     try:
@@ -98,7 +96,7 @@ def test_an_attempt_that_raises_is_no_heartbeat_and_the_next_one_is_made(schedul
     wait_until(lambda: scheduler.published, what='a heartbeat')
 
 
-def test_nothing_is_told_once_it_was_stopped(scheduler, steps):
+def test_nothing_is_reported_after_the_stop(scheduler, steps):
     scheduler.start()
     wait_until(lambda: scheduler.published, what='a heartbeat')
     scheduler.stop()

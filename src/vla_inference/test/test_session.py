@@ -1,14 +1,26 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The instruction's life, driven by hand."""
+"""Instructions: their life, driven by hand, their text, and the parameter `instruction`."""
 
 from __future__ import annotations
+
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vla_common.states import Mode
-from vla_inference.session import InstructionOutcome, Phase, Session
+from vla_inference.session import (
+    LONGEST,
+    LONGEST_TIME,
+    InstructionOutcome,
+    Offer,
+    Phase,
+    Session,
+    StartupInstruction,
+    check_time_limit,
+    instruction_text,
+)
 
 
 def session() -> Session:
@@ -24,6 +36,15 @@ def begin(s: Session, now: float = 0.0, text: str = 'wave', **options) -> int:
     s.on_mode(Mode.RUNNING, '', 123, now)
     assert s.phase is Phase.RUNNING
     return id_
+
+
+def start_requested() -> tuple[Session, int]:
+    """A session that waits for the answer to its start, and the instruction's id."""
+    s = session()
+    id_ = s.accept('wave', 0.0)
+    s.on_mode(Mode.READY, '', 0, 0.0)
+    assert s.wants_start() == id_
+    return s, id_
 
 
 def only_result(s: Session):
@@ -45,7 +66,7 @@ def test_nothing_runs_before_mode_running_is_seen():
     assert abs(running.elapsed - 0.2) < 1e-9
 
 
-def test_start_is_asked_for_once():
+def test_start_is_requested_once():
     s = session()
     s.accept('wave', 0.0)
     s.on_mode(Mode.READY, '', 0, 0.0)
@@ -54,7 +75,7 @@ def test_start_is_asked_for_once():
     assert s.wants_start() is None
 
 
-def test_start_is_not_asked_for_outside_ready():
+def test_start_is_not_requested_outside_ready():
     for mode in (Mode.INACTIVE, Mode.RUNNING):
         s = session()
         s.accept('wave', 0.0)
@@ -74,11 +95,8 @@ def test_an_instruction_does_not_wait_through_a_stop(mode):
     assert s.wants_start() is None
 
 
-def test_refused_start_aborts_with_the_supervisors_words():
-    s = session()
-    id_ = s.accept('wave', 0.0)
-    s.on_mode(Mode.READY, '', 0, 0.0)
-    s.wants_start()
+def test_rejected_start_aborts_with_the_supervisors_message():
+    s, id_ = start_requested()
     s.start_answered(id_, False, 'camera_frozen', 0.1)
     result = only_result(s)
     assert (result.outcome, result.reason) == (
@@ -132,17 +150,14 @@ def test_newer_instruction_ends_the_older_and_waits_for_ready():
     assert second == first + 1
     assert only_result(s).reason == 'replaced by a newer instruction'
     assert s.running(1.0) is None
-    s.on_mode(Mode.RUNNING, '', 0, 1.1)  # the supervisor has not heard of the end yet
+    s.on_mode(Mode.RUNNING, '', 0, 1.1)  # the supervisor has not received the end yet
     assert s.wants_start() is None
     s.on_mode(Mode.READY, '', 0, 1.2)
     assert s.wants_start() == second
 
 
 def test_newer_instruction_inherits_a_start_that_is_on_its_way():
-    s = session()
-    first = s.accept('wave', 0.0)
-    s.on_mode(Mode.READY, '', 0, 0.0)
-    s.wants_start()
+    s, first = start_requested()
     second = s.accept('look', 0.1)
     s.start_answered(first, True, '', 0.2)
     s.on_mode(Mode.RUNNING, '', 0, 0.3)
@@ -151,10 +166,7 @@ def test_newer_instruction_inherits_a_start_that_is_on_its_way():
 
 
 def test_cancel_while_the_start_is_on_its_way_ends_after_the_answer():
-    s = session()
-    id_ = s.accept('wave', 0.0)
-    s.on_mode(Mode.READY, '', 0, 0.0)
-    s.wants_start()
+    s, id_ = start_requested()
     s.cancel(id_, 0.1)
     assert not s.results
     s.start_answered(id_, True, '', 0.2)
@@ -164,10 +176,7 @@ def test_cancel_while_the_start_is_on_its_way_ends_after_the_answer():
 
 
 def test_supervisor_that_never_answers_is_not_waited_for():
-    s = session()
-    id_ = s.accept('wave', 0.0)
-    s.on_mode(Mode.READY, '', 0, 0.0)
-    s.wants_start()
+    s, id_ = start_requested()
     s.tick(5.0)
     assert only_result(s).reason == 'supervisor did not answer the start'
     s.start_answered(id_, True, '', 6.0)
@@ -206,7 +215,7 @@ EVENTS = st.one_of(
 @settings(max_examples=400, deadline=None)
 @given(st.lists(EVENTS, max_size=40))
 def test_every_instruction_ends_once_and_runs_only_in_running(events):
-    s, now, mode, asked = session(), 0.0, None, 0
+    s, now, mode, requested = session(), 0.0, None, 0
     accepted, ended, starts = 0, [], 0
     for kind, value in events:
         if kind == 'mode':
@@ -214,12 +223,12 @@ def test_every_instruction_ends_once_and_runs_only_in_running(events):
             s.on_mode(value, '', 0, now)
             new = s.wants_start()
             if new is not None:
-                asked, starts = new, starts + 1
+                requested, starts = new, starts + 1
                 assert mode is Mode.READY
         elif kind == 'accept':
             accepted = s.accept('go', now, patient=value)
         elif kind == 'answer':
-            s.start_answered(asked, value, 'no', now)
+            s.start_answered(requested, value, 'no', now)
         elif kind == 'cancel':
             s.cancel(s.id, now)
         elif kind == 'done':
@@ -241,3 +250,66 @@ def test_every_instruction_ends_once_and_runs_only_in_running(events):
         assert sorted(ended) == list(range(1, accepted + 1 - open_ones))
         assert s.finished == len(ended)
         assert starts <= accepted
+
+
+# --- the parameter `instruction` ---
+
+
+def test_the_parameter_is_carried_out_at_the_first_ready_and_never_again():
+    startup = StartupInstruction()
+    assert startup.offer(Mode.INACTIVE, 0) is Offer.NOT_NOW
+    assert startup.offer(Mode.READY, 0) is Offer.NOW
+    for mode, epoch in product(Mode, range(3)):
+        assert startup.offer(mode, epoch) is Offer.NOT_NOW
+
+
+def test_a_robot_that_moved_before_is_reported_once_and_only_when_it_could_be_sent_again():
+    startup = StartupInstruction()
+    # A node that came back in a stop, or a launch that is being ended before it ever got READY.
+    assert startup.offer(Mode.SAFE_STOP, 3) is Offer.NOT_NOW
+    assert startup.offer(Mode.INACTIVE, 3) is Offer.NOT_NOW
+    assert startup.offer(Mode.READY, 3) is Offer.TOO_LATE
+    assert startup.offer(Mode.READY, 3) is Offer.NOT_NOW
+
+
+def test_a_supervisor_whose_count_restarts_does_not_make_the_robot_a_new_one():
+    startup = StartupInstruction()
+    startup.offer(Mode.RUNNING, 1)
+    assert startup.offer(Mode.READY, 0) is Offer.TOO_LATE
+
+
+# --- text and time limit ---
+
+
+def test_line_breaks_and_spaces_become_one_space():
+    assert instruction_text('  wave\nwith your\t left  hand \r\n') == 'wave with your left hand'
+    assert instruction_text(' \n ') == ''
+    assert (
+        instruction_text('winke mit der linken Hand, 请挥手') == 'winke mit der linken Hand, 请挥手'
+    )
+
+
+@given(st.text(max_size=40))
+def test_accepted_text_is_one_printable_line(text):
+    try:
+        words = instruction_text(text)
+    except ValueError:
+        return
+    assert words.isprintable() and words == words.strip() and len(words) <= LONGEST
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [('x' * (LONGEST + 1), '1001 characters, wanted at most 1000'), ('wave\x1b[2J', 'printed')],
+)
+def test_what_is_no_instruction_is_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        instruction_text(text)
+
+
+@pytest.mark.parametrize('seconds', [float('nan'), float('inf'), -1.0, 1e300])
+def test_a_time_limit_that_never_comes_is_refused(seconds):
+    with pytest.raises(ValueError, match='time_limit is .* wanted 0 to 3600'):
+        check_time_limit(seconds)
+    check_time_limit(0.0)
+    check_time_limit(LONGEST_TIME)

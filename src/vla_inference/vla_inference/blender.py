@@ -136,7 +136,7 @@ def soft_mask(times: np.ndarray, frozen: float, end: float) -> np.ndarray:
 @dataclass(frozen=True)
 class Stretch:
     """The published times of a chunk: a player that starts at `start` is at chunk time `at`, and
-    goes on at `speed`."""
+    continues at `speed`."""
 
     at: float
     start: float

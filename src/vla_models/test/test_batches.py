@@ -42,12 +42,12 @@ def test_each_sample_has_a_phrase_of_its_instruction(noise_dataset, tokenizer):
     frames = open_dataset(noise_dataset)
     batcher = Batcher(frames, plain(frames), tokenizer, TrainingOptions(phrases=2, typos=0.0))
     batch = batcher.batch(np.arange(8), np.array([5, 70]), np.random.default_rng(0), vary=True)
-    said = [tokenizer.decode(ids.tolist()).replace(' ', '') for ids in batch['ids']]
+    decoded = [tokenizer.decode(ids.tolist()).replace(' ', '') for ids in batch['ids']]
     tasks = [*frames.task[:8].ravel(), frames.task[1, 2], frames.task[23, 1]]
     phrases = [*batch['phrase'].tolist(), *batch['imagined_phrase'].tolist()]
     for row, phrase in zip(tasks, phrases, strict=True):
         task = frames.instructions[row].task
-        assert (task.colour or '') in said[phrase] and (task.hand or '') in said[phrase]
+        assert (task.colour or '') in decoded[phrase] and (task.hand or '') in decoded[phrase]
 
 
 def test_imagined_samples_have_the_target_with_a_little_noise(noise_dataset, tokenizer):

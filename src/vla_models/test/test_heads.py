@@ -90,7 +90,7 @@ def test_the_mlp_swings_with_the_phase_as_the_words_decide():
 
 
 def test_the_gaussian_head_has_a_larger_deviation_where_demonstrations_disagree():
-    """Joint 0 is demonstrated exactly, joint 1 with a deviation of 0.5: it must say so."""
+    """Joint 0 is demonstrated exactly, joint 1 with a deviation of 0.5; it learns both."""
     head = made('gaussian')
     given = tuple(torch.zeros(64, n) for n in (SHAPE.context, SHAPE.text, SHAPE.joints, 2))
     optimiser = torch.optim.Adam(head.parameters(), 1e-2)

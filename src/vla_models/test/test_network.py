@@ -186,7 +186,7 @@ def test_convolutional_features_move_with_the_image():
 
 
 def peaked_attention(side: int) -> LanguageQueriedAttention:
-    """Words that are the unit vector of a feature ask for that feature, sharply."""
+    """Words that are the unit vector of a feature select that feature, sharply."""
     attention = LanguageQueriedAttention(4, 4, side=side, keypoints=1)
     with torch.no_grad():
         attention.query.weight.copy_(torch.eye(4) * 40)

@@ -42,13 +42,13 @@ class Episodes:
         self.expert = Expert(self.robot)
         self.policy = load_policy(Path(bundle), self.robot)
 
-    def __call__(self, item: tuple[str, int], watch=None) -> EpisodeOutcome | None:
+    def __call__(self, item: tuple[str, int]) -> EpisodeOutcome | None:
         variant, number = item
         scenario = make_scenario(self.robot, self.expert.goals, self.seed, number)
         # Waving needs no image: only the tasks that do show what an image is worth.
         if variant == IMAGE_ABLATED and scenario.task.kind not in IMAGE_TASKS:
             return None
-        return self.run(scenario, variant, watch=watch)[0]
+        return self.run(scenario, variant)[0]
 
     def run(
         self,
@@ -56,7 +56,6 @@ class Episodes:
         variant: str = 'policy',
         timing: Timing = USUAL,
         blending: str = '',
-        watch=None,
     ) -> tuple[EpisodeOutcome, Run]:
         """One episode; see Rollout for timing and blending."""
         task, scene, noise = scenario.task, scenario.scene, SensorNoise.typical()
@@ -72,7 +71,7 @@ class Episodes:
         with Renderer(self.robot, scene, *size, seed=scenario.seed) as renderer:
             policy = self._policy(variant, world, renderer, scenario)
             rollout = Rollout(self.stack, world, policy, renderer, timing, blending)
-            made = rollout.run(words, criterion, self.duration, watch=watch)
+            made = rollout.run(words, criterion, self.duration)
         success = criterion.success()
         outcome = EpisodeOutcome(
             task=task.name,

@@ -45,7 +45,6 @@ class Expert:
         self._kinematics = robot.kinematics()
         self._arms = {hand: robot.groups[f'{hand}_arm'] for hand in HANDS}
         self._head = robot.groups['head']
-        self._torso = robot.groups['torso']
         self._poses = {name: robot.poses[name] for name in ('standing', 'tucked', 'ready')}
 
     def _pose(self, name: str, hand: str) -> np.ndarray:

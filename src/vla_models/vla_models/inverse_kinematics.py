@@ -28,6 +28,8 @@ DAMPING = 1e-3
 ARM_LINKS = ('upper_arm', 'forearm', 'palm')
 LEG_LINKS = ('thigh', 'shank', 'foot')
 
+DIRECTION_WEIGHT = 0.03  # of the fingers, beside 1 for the tips
+HEIGHT_WEIGHT = 0.4  # of the tips, beside 1 for the direction
 # Errors (m,) and their derivatives (m, n) with respect to all joints, both weighted.
 Residual = Callable[[Kinematics], tuple[np.ndarray, np.ndarray]]
 
@@ -36,9 +38,7 @@ def _skew(v: np.ndarray) -> np.ndarray:
     return np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
 
 
-def tip_at(
-    hand: str, tip: np.ndarray, direction: np.ndarray, direction_weight: float = 0.03
-) -> Residual:
+def tip_at(hand: str, tip: np.ndarray, direction: np.ndarray) -> Residual:
     """Finger tips at `tip` (3,) m, fingers along `direction` (3,) with a small weight."""
     direction = direction / np.linalg.norm(direction)
 
@@ -46,17 +46,15 @@ def tip_at(
         rotation, position = kinematics.frame(f'{hand}_hand')
         jacobian = kinematics.frame_jacobian(f'{hand}_hand')
         axis = rotation @ FINGERS
-        error = np.concatenate([tip - position, direction_weight * (direction - axis)])
+        error = np.concatenate([tip - position, DIRECTION_WEIGHT * (direction - axis)])
         # d(axis) = w x axis
-        turning = direction_weight * (-_skew(axis) @ jacobian[3:])
+        turning = DIRECTION_WEIGHT * (-_skew(axis) @ jacobian[3:])
         return error, np.vstack([jacobian[:3], turning])
 
     return residual
 
 
-def pointing_at(
-    hand: str, target: np.ndarray, height: float, height_weight: float = 0.4
-) -> Residual:
+def pointing_at(hand: str, target: np.ndarray, height: float) -> Residual:
     """Fingers in line with `target` (3,) m, their tips roughly `height` m higher than it."""
 
     def residual(kinematics: Kinematics) -> tuple[np.ndarray, np.ndarray]:
@@ -70,8 +68,8 @@ def pointing_at(
         # d(axis - ray): the axis turns with the hand, the ray with the tip.
         rows = -_skew(axis) @ jacobian[3:] + across @ jacobian[:3] / length
         low = target[2] + height - position[2]
-        error = np.append(ray - axis, height_weight * low)
-        return error, np.vstack([rows, height_weight * jacobian[2]])
+        error = np.append(ray - axis, HEIGHT_WEIGHT * low)
+        return error, np.vstack([rows, HEIGHT_WEIGHT * jacobian[2]])
 
     return residual
 

@@ -81,10 +81,10 @@ def build_tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def encode(tokenizer: Tokenizer, texts: Sequence[str], length: int = TOKENS) -> np.ndarray:
-    """Token ids, (len(texts), length) int64, cut or padded with 0."""
-    ids = np.zeros((len(texts), length), np.int64)
+def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> np.ndarray:
+    """Token ids, (len(texts), TOKENS) int64, cut or padded with 0."""
+    ids = np.zeros((len(texts), TOKENS), np.int64)
     for row, text in zip(ids, texts, strict=True):
-        found = tokenizer.encode(text).ids[:length]
+        found = tokenizer.encode(text).ids[:TOKENS]
         row[: len(found)] = found
     return ids

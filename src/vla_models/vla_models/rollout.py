@@ -123,7 +123,6 @@ class Rollout:
         criterion: SuccessCriterion,
         duration: float,
         finished: Callable[[float], bool] = lambda now: False,
-        watch: Callable[[World, float], None] | None = None,
     ) -> Run:
         """For `duration` s, or until `finished` or a fall."""
         self._start(instruction_text(instruction))
@@ -139,14 +138,12 @@ class Rollout:
                 self._tick_filter()
             if tick % CRITERION_EVERY == CRITERION_EVERY - 1:
                 criterion.update(now)
-                if watch is not None:
-                    watch(self._world, now)
                 if criterion.fallen or finished(now):
                     break
         if self.loop.fault:
             raise RuntimeError(f'servo loop: {self.loop.fault}')
         gate, step = self.loop.gate, self._inference
-        # After the end of the instruction the filter goes on publishing, and the gate is shut.
+        # After the end of the instruction the filter still publishes, and the gate is shut.
         rejected = gate.rejections - gate.rejected[Rejection.NOT_RUNNING]
         return Run(
             now,

@@ -31,7 +31,8 @@ def _angle(a: np.ndarray, b: np.ndarray) -> float:
 class SuccessCriterion:
     """The criterion of one episode: `update` at a constant rate, then `success`.
 
-    start: name of the initial pose, '' for one without a name.
+    start: name of the initial pose, '' for one without a name. path: m of motion of the finger tips
+    in the base frame, of the named hand, or the left.
     """
 
     def __init__(self, world: World, task: Task, cube: str | None, start: str) -> None:
@@ -43,8 +44,8 @@ class SuccessCriterion:
         self._times: list[float] = []
         self._errors: list[float] = []
         self._tips: list[np.ndarray] = []
-        self._path = 0.0
-        self._fallen = False
+        self.path = 0.0
+        self.fallen = False
 
     def _base(self, point: np.ndarray) -> np.ndarray:
         rotation, position = self.world.frame_pose('base')
@@ -79,22 +80,13 @@ class SuccessCriterion:
 
     def update(self, time: float) -> None:
         """Measure the world at `time` s of the episode."""
-        self._fallen = self._fallen or self.world.fallen
+        self.fallen = self.fallen or self.world.fallen
         self._times.append(time)
         self._errors.append(self._error())
         hand = self.task.hand or 'left'
         self._tips.append(self._base(self.world.frame_pose(f'{hand}_hand')[1]))
         if len(self._tips) > 1:
-            self._path += float(np.linalg.norm(self._tips[-1] - self._tips[-2]))
-
-    @property
-    def fallen(self) -> bool:
-        return self._fallen
-
-    @property
-    def path(self) -> float:
-        """m of motion of the finger tips in the base frame: of the named hand, or the left."""
-        return self._path
+            self.path += float(np.linalg.norm(self._tips[-1] - self._tips[-2]))
 
     def settled(self) -> float | None:
         """s from which the error stayed below the tolerance, or None."""
@@ -122,7 +114,7 @@ class SuccessCriterion:
 
     def success(self) -> bool:
         """Reached, held, and without a fall."""
-        if self._fallen or not self.error() < self.tolerance:
+        if self.fallen or not self.error() < self.tolerance:
             return False
         if self.task.kind is not TaskKind.WAVE:
             return True

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from vla_common.errors import ConfigError
 from vla_policy.bundle.bundle import load_bundle
 from vla_policy.bundle.resolve_bundle import locate_bundle
-from vla_policy.testing.bundles import JOINTS, write_bundle
+from vla_policy.testing.bundles import JOINTS, edit, write_bundle, write_policy
 
 SCRIPTED = Path(__file__).parents[3] / 'models' / 'scripted'
 
@@ -28,25 +29,12 @@ def test_good_bundle_is_read_whole(tmp_path, robot):
 
 
 def put(*path_and_value):
-    *path, last, value = path_and_value
-
-    def change(content):
-        for key in path:
-            content = content[key]
-        content[last] = value
-
-    return change
+    *path, value = path_and_value
+    return lambda content: edit(content, {' '.join(path): value})
 
 
 def drop(*path):
-    *path, last = path
-
-    def change(content):
-        for key in path:
-            content = content[key]
-        del content[last]
-
-    return change
+    return put(*path, None)
 
 
 MALFORMED = {
@@ -148,7 +136,7 @@ def test_malformed_bundle_is_refused_by_key(tmp_path, robot, name):
     assert str(error.value).startswith(str(tmp_path / 'policy.yaml'))
 
 
-def test_missing_directory_and_missing_file_are_told_apart(tmp_path):
+def test_missing_directory_and_missing_file_are_distinguished(tmp_path):
     with pytest.raises(ConfigError, match='no such directory'):
         load_bundle(tmp_path / 'nowhere')
     with pytest.raises(ConfigError, match='no such file'):
@@ -195,14 +183,11 @@ SCRIPTED_ERRORS = {
 
 @pytest.mark.parametrize('name', SCRIPTED_ERRORS)
 def test_malformed_motion_is_refused_by_key(tmp_path, robot, name):
-    import yaml
-
     change, message = SCRIPTED_ERRORS[name]
     content = {'format': 1, 'name': 's', 'version': '1', 'runtime': 'scripted', **change}
-    (tmp_path / 'policy.yaml').write_text(yaml.safe_dump(content))
-    with pytest.raises(ConfigError) as error:
+    write_policy(tmp_path, content)
+    with pytest.raises(ConfigError, match=re.escape(message)):
         load_bundle(tmp_path, robot)
-    assert message in str(error.value)
 
 
 def test_shipped_scripted_bundle_fits_the_robot(robot):

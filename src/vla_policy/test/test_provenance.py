@@ -31,14 +31,14 @@ def verified(**changes):
     return change
 
 
-def test_a_verified_bundle_tells_what_was_found(tmp_path, robot):
+def test_a_verified_bundle_reports_the_result(tmp_path, robot):
     write_bundle(tmp_path, verified(success=[0.9, 0.85]))
     verification = load_bundle(tmp_path, robot).verification
     assert verification.passed and verification.observations == 32
     assert verification.success == (0.9, 0.85)
 
 
-def test_a_bundle_that_failed_is_refused_unless_told_otherwise(tmp_path, robot):
+def test_a_bundle_that_failed_is_rejected_unless_the_parameter_accepts_it(tmp_path, robot):
     write_bundle(tmp_path, verified(passed=False, reason='0.4 rad off', max_error_rad=float('inf')))
     with pytest.raises(ConfigError, match=r'verification.passed: found false \(0.4 rad off\)'):
         load_bundle(tmp_path, robot)

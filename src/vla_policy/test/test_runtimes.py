@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Whole policies on tiny models whose answers can be told by hand."""
+"""Whole policies on tiny models whose answers can be computed by hand."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_device_that_is_not_there_is_refused(tmp_path, robot, runtime):
         load_policy(tmp_path, robot, device=device)
 
 
-def test_torchscript_without_torch_says_what_is_missing(tmp_path, robot, monkeypatch):
+def test_torchscript_without_torch_reports_what_is_missing(tmp_path, robot, monkeypatch):
     write_bundle(tmp_path, None, 'torchscript')
     monkeypatch.setitem(sys.modules, 'torch', None)
     with pytest.raises(ConfigError, match='wanted the Python package torch installed'):

@@ -39,7 +39,7 @@ def test_words_choose_the_motion(policy, observe, text, motion):
     assert moved[start.joints.index(motion)] > 0.3
 
 
-def test_words_that_mean_nothing_are_refused_with_what_there_is(policy):
+def test_unknown_instruction_is_rejected_with_the_known_ones(policy):
     with pytest.raises(InstructionRefused, match=r'no motion for "dance".*wave_left'):
         policy.check('dance')
 
@@ -82,7 +82,7 @@ def test_chunks_made_at_different_moments_agree_where_they_overlap(policy, robot
     np.testing.assert_allclose(second.positions[:-5], first.positions[5:], atol=1e-12)
 
 
-def test_joints_found_elsewhere_begin_anew_from_there(policy, robot, observe):
+def test_motion_restarts_from_joints_found_elsewhere(policy, robot, observe):
     text = 'wave with the left hand'
     policy.predict(observe(instruction=text))
     elsewhere = robot.poses['standing'].copy()

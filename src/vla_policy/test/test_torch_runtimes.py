@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import re
 import sys
 import types
 import zipfile
@@ -84,14 +85,14 @@ def write_eager(directory, **changes):
     return write(directory, 'pytorch', 'weights.safetensors', weights, source=source, **changes)
 
 
-def right(policy, robot, chunk, position):
+def right(policy, robot, position):
     values = {name: position[robot.index[name]] for name in JOINTS}
     # The picture is grey: 128 / 255 between 0 and 1, minus the mean, over the deviation.
     return expected(policy, values, (128 / 255 - 0.5) / 0.5, 2)
 
 
 @pytest.mark.parametrize('form', ['torch_export', 'pytorch'])
-def test_each_form_gives_the_targets_that_are_told_by_hand(tmp_path, robot, observe, form):
+def test_each_form_gives_the_targets_computed_by_hand(tmp_path, robot, observe, form):
     if form == 'pytorch':
         described = write_eager(tmp_path)
     else:
@@ -99,7 +100,7 @@ def test_each_form_gives_the_targets_that_are_told_by_hand(tmp_path, robot, obse
     policy = load_policy(tmp_path, robot)
     observation = observe()
     chunk = policy.predict(observation)
-    wanted = right(described, robot, chunk, observation.position)
+    wanted = right(described, robot, observation.position)
     np.testing.assert_allclose(chunk.positions, wanted, atol=1e-5)
     assert policy.bundle.runtime == form
     policy.close()
@@ -111,7 +112,7 @@ def test_half_precision_is_near_and_not_the_same(tmp_path, robot, observe, preci
     policy = load_policy(tmp_path, robot)
     observation = observe(position=robot.poses['ready'].copy())
     chunk = policy.predict(observation)
-    wanted = right(described, robot, chunk, observation.position)
+    wanted = right(described, robot, observation.position)
     np.testing.assert_allclose(chunk.positions, wanted, atol=5e-3)
     assert np.abs(chunk.positions - wanted).max() > 1e-6
     policy.close()
@@ -147,19 +148,19 @@ def test_program_that_would_run_code_is_refused_before_it_is_read(tmp_path, robo
         names = archive.namelist()
     weights = next(name for name in names if name.endswith('weights_config.json'))
     marked = {'config': {'scale': {'path_name': 'weight_0', 'use_pickle': True}}}
-    for content, told in (
+    for content, reason in (
         (with_entry(good, 'model.pt', bomb), 'which would run code'),
         (with_entry(good, weights, bomb, 'opaque_obj_0'), 'a pickled object'),
         (with_entry(good, weights, json.dumps(marked).encode()), 'marks pickled tensors'),
         (with_entry(good, 'archive_format', b'', 'x')[:50], 'no archive'),
     ):
         write(tmp_path, 'torch_export', 'model.pt2', content)
-        with pytest.raises(ConfigError, match=told):
+        with pytest.raises(ConfigError, match=reason):
             load_policy(tmp_path, robot)
 
 
 @pytest.mark.parametrize(
-    ('changes', 'told'),
+    ('changes', 'reason'),
     [
         ({'source': {'factory': 'nowhere:make'}}, 'source.factory: found nowhere:make'),
         (
@@ -173,11 +174,10 @@ def test_program_that_would_run_code_is_refused_before_it_is_read(tmp_path, robo
         ({'precision': 'int8'}, 'precision: found int8'),
     ],
 )
-def test_eager_module_that_does_not_fit_is_refused(tmp_path, robot, changes, told):
+def test_eager_module_that_does_not_fit_is_refused(tmp_path, robot, changes, reason):
     write_eager(tmp_path, **changes)
-    with pytest.raises(ConfigError) as error:
+    with pytest.raises(ConfigError, match=re.escape(reason)):
         load_policy(tmp_path, robot)
-    assert told in str(error.value)
 
 
 def test_eager_bundle_without_a_source_is_refused(tmp_path):
@@ -201,7 +201,7 @@ def test_large_model_is_spread_by_accelerate(tmp_path, robot, observe, monkeypat
     observation = observe()
     chunk = load_policy(tmp_path, robot).predict(observation)
     assert spread == [{'': 'cpu'}]
-    wanted = right(described, robot, chunk, observation.position)
+    wanted = right(described, robot, observation.position)
     np.testing.assert_allclose(chunk.positions, wanted, atol=1e-5)
 
 
@@ -211,12 +211,12 @@ def test_accelerate_itself_spreads_over_what_is_there(tmp_path, robot, observe, 
     described = write_eager(tmp_path, device_map=device_map)
     observation = observe()
     chunk = load_policy(tmp_path, robot).predict(observation)
-    wanted = right(described, robot, chunk, observation.position)
+    wanted = right(described, robot, observation.position)
     np.testing.assert_allclose(chunk.positions, wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ('device_map', 'told'),
+    ('device_map', 'reason'),
     [
         ('balanced', 'device_map: found balanced, wanted auto, or modules'),
         ({}, 'device_map: found {}, wanted auto, or modules'),
@@ -226,15 +226,14 @@ def test_accelerate_itself_spreads_over_what_is_there(tmp_path, robot, observe, 
         ({'nowhere': 'cpu'}, 'wanted every part of the model on one device'),
     ],
 )
-def test_device_map_that_cannot_be_is_refused_with_its_reason(
-    tmp_path, robot, monkeypatch, device_map, told
+def test_impossible_device_map_is_rejected_with_its_reason(
+    tmp_path, robot, monkeypatch, device_map, reason
 ):
     pytest.importorskip('accelerate')
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     write_eager(tmp_path, device_map=device_map)
-    with pytest.raises(ConfigError) as error:
+    with pytest.raises(ConfigError, match=re.escape(reason)):
         load_policy(tmp_path, robot)
-    assert told in str(error.value)
 
 
 # --- devices ---
@@ -314,7 +313,7 @@ def test_engine_runs_by_named_tensors(tmp_path, robot, observe, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ('changes', 'told'),
+    ('changes', 'reason'),
     [
         ({'gpu': 'older'}, 'wanted one built for this GPU (another GPU) with TensorRT 10.13.0'),
         ({'tensors': {'image': {'shape': [1, 3, 9, 9]}}}, 'input image: found float16'),
@@ -330,13 +329,12 @@ def test_engine_runs_by_named_tensors(tmp_path, robot, observe, monkeypatch):
     ],
 )
 def test_engine_that_does_not_fit_is_refused_with_the_reason(
-    tmp_path, robot, monkeypatch, changes, told
+    tmp_path, robot, monkeypatch, changes, reason
 ):
     tensorrt_double.install(monkeypatch)
     write(tmp_path, 'tensorrt', 'model.engine', engine(**changes))
-    with pytest.raises(ConfigError) as error:
+    with pytest.raises(ConfigError, match=re.escape(reason)):
         load_policy(tmp_path, robot, device='cuda:0')
-    assert told in str(error.value)
 
 
 BUILT = {
@@ -365,8 +363,8 @@ def test_an_engine_of_another_computer_is_refused_before_it_is_read(
     with_engine(tmp_path)
     load_policy(tmp_path, robot, device='cuda:0').close()
     with_engine(tmp_path, **{key: value})
-    told = f'engine.{key}: found {value}, wanted {BUILT[key]}, as here: build it again'
-    with pytest.raises(ConfigError, match=told):
+    reason = f'engine.{key}: found {value}, wanted {BUILT[key]}, as here: build it again'
+    with pytest.raises(ConfigError, match=reason):
         load_policy(tmp_path, robot, device='cuda:0')
 
 
@@ -387,7 +385,7 @@ def test_engine_that_fails_is_a_policy_error(tmp_path, robot, observe, monkeypat
         policy.predict(observe())
 
 
-def test_tensorrt_that_is_missing_or_old_is_told(tmp_path, robot, monkeypatch):
+def test_missing_or_old_tensorrt_is_reported(tmp_path, robot, monkeypatch):
     write(tmp_path, 'tensorrt', 'model.engine', engine())
     monkeypatch.setitem(sys.modules, 'tensorrt', None)
     with pytest.raises(ConfigError, match='runtime: found tensorrt, wanted the Python package'):

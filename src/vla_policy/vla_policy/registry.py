@@ -9,7 +9,7 @@ RUNTIMES = Registry(
     'vla.runtimes',
     {
         'onnx': 'vla_policy.runtimes.onnx:OnnxRuntime',
-        'torchscript': 'vla_policy.runtimes.torchscript:load_torchscript',
+        'torchscript': 'vla_policy.runtimes.torch_module:load_torchscript',
         'torch_export': 'vla_policy.runtimes.torch_export:load_torch_export',
         'pytorch': 'vla_policy.runtimes.pytorch:load_pytorch',
         'tensorrt': 'vla_policy.runtimes.tensorrt:TensorRtEngine',

@@ -6,20 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_kinematics import ROBOT, positions
 
-from vla_robot import load_robot
 from vla_robot.collision import CollisionModel, Obstacle, wrench
 from vla_robot.synthetic import synthetic_robot
 
-ROBOT = load_robot('humanoid32')
 MODEL = CollisionModel(ROBOT)
 STEP = 1e-6
-
-
-@st.composite
-def positions(draw):
-    share = np.random.default_rng(draw(st.integers(0, 2**32 - 1))).uniform(0, 1, ROBOT.n)
-    return ROBOT.limits.lower + share * (ROBOT.limits.upper - ROBOT.limits.lower)
 
 
 def distances(q, model=MODEL):
@@ -117,7 +110,7 @@ def test_an_obstacle_stands_where_its_anchor_is():
 
 
 @pytest.mark.parametrize('joints', [1, 7, 32])
-def test_a_generated_robot_has_the_joints_asked_for(joints):
+def test_a_generated_robot_has_the_requested_joints(joints):
     robot = synthetic_robot(joints)
     assert robot.n == joints
     kinematics = robot.kinematics()
@@ -125,7 +118,7 @@ def test_a_generated_robot_has_the_joints_asked_for(joints):
     assert (kinematics.distances() > 0.0).all()
 
 
-def test_a_generated_robot_has_the_nearest_pairs_asked_for():
+def test_a_generated_robot_has_the_requested_nearest_pairs():
     all_pairs = synthetic_robot(14)
     robot = synthetic_robot(14, 10)
     assert len(robot.collision_pairs) == 10

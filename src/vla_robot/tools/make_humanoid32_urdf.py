@@ -55,8 +55,8 @@ class Writer:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def link(self, name, mass=0.0, solid=None, at=(0, 0, 0), collisions=(), visuals=()):
-        """`solid` is the shape whose mass distribution the link has, centred `at`."""
+    def link(self, name, mass=0.0, solid=None, at=(0, 0, 0), collision=None, visuals=()):
+        """`solid` has the mass distribution, centred `at`, and collides, centred at `collision`."""
         out = self.lines
         out.append(f'  <link name="{name}">')
         if mass:
@@ -66,10 +66,10 @@ class Writer:
                 f'      <inertia ixx="{ixx:.6g}" iyy="{iyy:.6g}" izz="{izz:.6g}"'
                 ' ixy="0" ixz="0" iyz="0"/></inertial>'
             )
-        for k, (shape, xyz) in enumerate(collisions):
+        if collision:
             out.append(
-                f'    <collision name="{name}_{k}"><origin xyz="{numbers(xyz)}"/>'
-                f'<geometry>{shape[0]}</geometry></collision>'
+                f'    <collision name="{name}_0"><origin xyz="{numbers(collision)}"/>'
+                f'<geometry>{solid[0]}</geometry></collision>'
             )
         for shape, xyz, colour, *rpy in visuals:
             turn = f' rpy="{numbers(rpy[0])}"' if rpy else ''
@@ -104,18 +104,12 @@ class Writer:
 
 def trunk(w: Writer) -> None:
     pelvis = box((0.18, 0.26, 0.15))
-    w.link(
-        'base_link',
-        8.4,
-        pelvis,
-        (0, 0, 0.03),
-        collisions=[(pelvis, (0, 0, 0.03))],
-        visuals=[
-            (box((0.17, 0.25, 0.085)), (0, 0, 0.0725), SHELL),
-            (rod(0.05, 0.20, 'cylinder'), (0, 0, 0.01), DARK, (pi / 2, 0, 0)),
-            (box((0.012, 0.10, 0.03)), (0.086, 0, 0.075), ACCENT),
-        ],
-    )
+    visuals = [
+        (box((0.17, 0.25, 0.085)), (0, 0, 0.0725), SHELL),
+        (rod(0.05, 0.20, 'cylinder'), (0, 0, 0.01), DARK, (pi / 2, 0, 0)),
+        (box((0.012, 0.10, 0.03)), (0.086, 0, 0.075), ACCENT),
+    ]
+    w.link('base_link', 8.4, pelvis, (0, 0, 0.03), (0, 0, 0.03), visuals)
     w.link('imu')
     w.fixed('imu_mount', 'base_link', 'imu', (0, 0, 0.05))
 
@@ -123,20 +117,14 @@ def trunk(w: Writer) -> None:
     w.link('torso_yaw_link', 0.5, waist, visuals=[(waist, (0, 0, 0.02), DARK)])
     w.link('torso_pitch_link', 0.5, waist)
     chest = box((0.18, 0.28, 0.34))
-    w.link(
-        'torso_roll_link',
-        12.0,
-        chest,
-        (0.02, 0, 0.23),
-        collisions=[(chest, (0, 0, 0.24))],
-        visuals=[
-            (box((0.14, 0.20, 0.12)), (0, 0, 0.12), DARK),
-            (box((0.17, 0.27, 0.20)), (0, 0, 0.305), SHELL),
-            (box((0.012, 0.14, 0.05)), (0.086, 0, 0.33), ACCENT),
-            (rod(0.045, 0.36, 'cylinder'), (0, 0, 0.37), SKIN, (pi / 2, 0, 0)),
-            (rod(0.04, 0.07, 'cylinder'), (0, 0, 0.44), DARK),
-        ],
-    )
+    visuals = [
+        (box((0.14, 0.20, 0.12)), (0, 0, 0.12), DARK),
+        (box((0.17, 0.27, 0.20)), (0, 0, 0.305), SHELL),
+        (box((0.012, 0.14, 0.05)), (0.086, 0, 0.33), ACCENT),
+        (rod(0.045, 0.36, 'cylinder'), (0, 0, 0.37), SKIN, (pi / 2, 0, 0)),
+        (rod(0.04, 0.07, 'cylinder'), (0, 0, 0.44), DARK),
+    ]
+    w.link('torso_roll_link', 12.0, chest, (0.02, 0, 0.23), (0, 0, 0.24), visuals)
     w.chain(
         'base_link',
         [
@@ -150,20 +138,14 @@ def trunk(w: Writer) -> None:
     w.link('head_yaw_link', 0.2, neck)
     w.link('head_pitch_link', 0.2, neck, visuals=[(neck, (0, 0, 0), DARK)])
     skull = rod(0.085, 0.06)
-    w.link(
-        'head_roll_link',
-        3.2,
-        skull,
-        (0, 0, 0.12),
-        collisions=[(skull, (0, 0, 0.13))],
-        visuals=[
-            (rod(0.085, 0.06, 'cylinder'), (0, 0, 0.13), SHELL),
-            (ball(0.085), (0, 0, 0.16), SHELL),
-            (ball(0.085), (0, 0, 0.10), SHELL),
-            (box((0.03, 0.12, 0.045)), (0.073, 0, 0.13), DARK),
-            (rod(0.012, 0.014, 'cylinder'), (0.09, 0, 0.13), ACCENT, (0, pi / 2, 0)),
-        ],
-    )
+    visuals = [
+        (rod(0.085, 0.06, 'cylinder'), (0, 0, 0.13), SHELL),
+        (ball(0.085), (0, 0, 0.16), SHELL),
+        (ball(0.085), (0, 0, 0.10), SHELL),
+        (box((0.03, 0.12, 0.045)), (0.073, 0, 0.13), DARK),
+        (rod(0.012, 0.014, 'cylinder'), (0.09, 0, 0.13), ACCENT, (0, pi / 2, 0)),
+    ]
+    w.link('head_roll_link', 3.2, skull, (0, 0, 0.12), (0, 0, 0.13), visuals)
     w.chain(
         'torso_roll_link',
         [
@@ -183,51 +165,29 @@ def arm(w: Writer, side: str, s: int) -> None:
     """s is +1 on the left, -1 on the right."""
     shoulder, wrist = ball(0.05), ball(0.03)
     upper, fore, hand = rod(0.042, 0.18), rod(0.036, 0.17), box((0.07, 0.035, 0.17))
-    w.link(
-        f'{side}_shoulder_pitch_link',
-        0.3,
-        shoulder,
-        visuals=[(rod(0.05, 0.04, 'cylinder'), (0, -0.02 * s, 0), DARK, (pi / 2, 0, 0))],
-    )
+    visuals = [(rod(0.05, 0.04, 'cylinder'), (0, -0.02 * s, 0), DARK, (pi / 2, 0, 0))]
+    w.link(f'{side}_shoulder_pitch_link', 0.3, shoulder, visuals=visuals)
     w.link(f'{side}_shoulder_roll_link', 0.3, shoulder, visuals=[(shoulder, (0, 0, 0), SHELL)])
-    w.link(
-        f'{side}_upper_arm',
-        1.2,
-        upper,
-        (0, 0, -0.13),
-        collisions=[(upper, (0, 0, -0.14))],
-        visuals=[
-            (rod(0.04, 0.2, 'cylinder'), (0, 0, -0.13), SHELL),
-            (rod(0.042, 0.02, 'cylinder'), (0, 0, -0.19), ACCENT),
-        ],
-    )
-    w.link(
-        f'{side}_forearm',
-        1.0,
-        fore,
-        (0, 0, -0.11),
-        collisions=[(fore, (0, 0, -0.115))],
-        visuals=[
-            (rod(0.043, 0.075, 'cylinder'), (0, 0, 0), DARK, (pi / 2, 0, 0)),
-            (rod(0.034, 0.18, 'cylinder'), (0, 0, -0.12), SHELL),
-        ],
-    )
+    visuals = [
+        (rod(0.04, 0.2, 'cylinder'), (0, 0, -0.13), SHELL),
+        (rod(0.042, 0.02, 'cylinder'), (0, 0, -0.19), ACCENT),
+    ]
+    w.link(f'{side}_upper_arm', 1.2, upper, (0, 0, -0.13), (0, 0, -0.14), visuals)
+    visuals = [
+        (rod(0.043, 0.075, 'cylinder'), (0, 0, 0), DARK, (pi / 2, 0, 0)),
+        (rod(0.034, 0.18, 'cylinder'), (0, 0, -0.12), SHELL),
+    ]
+    w.link(f'{side}_forearm', 1.0, fore, (0, 0, -0.11), (0, 0, -0.115), visuals)
     w.link(f'{side}_wrist_yaw_link', 0.15, wrist, visuals=[(wrist, (0, 0, 0), DARK)])
     w.link(f'{side}_wrist_pitch_link', 0.15, wrist)
-    w.link(
-        f'{side}_palm',
-        0.5,
-        hand,
-        (0, 0, -0.09),
-        collisions=[(hand, (0, 0, -0.105))],
-        visuals=[
-            (box((0.07, 0.03, 0.085)), (0, 0, -0.0625), SKIN),
-            (box((0.018, 0.024, 0.085)), (-0.024, 0, -0.1475), DARK),
-            (box((0.018, 0.024, 0.085)), (0, 0, -0.1475), DARK),
-            (box((0.018, 0.024, 0.085)), (0.024, 0, -0.1475), DARK),
-            (box((0.03, 0.02, 0.018)), (0.05, -0.005 * s, -0.06), DARK),
-        ],
-    )
+    visuals = [
+        (box((0.07, 0.03, 0.085)), (0, 0, -0.0625), SKIN),
+        (box((0.018, 0.024, 0.085)), (-0.024, 0, -0.1475), DARK),
+        (box((0.018, 0.024, 0.085)), (0, 0, -0.1475), DARK),
+        (box((0.018, 0.024, 0.085)), (0.024, 0, -0.1475), DARK),
+        (box((0.03, 0.02, 0.018)), (0.05, -0.005 * s, -0.06), DARK),
+    ]
+    w.link(f'{side}_palm', 0.5, hand, (0, 0, -0.09), (0, 0, -0.105), visuals)
     w.link(f'{side}_hand')
     roll = (-0.25, 2.2) if s > 0 else (-2.2, 0.25)
     w.chain(
@@ -252,39 +212,24 @@ def leg(w: Writer, side: str, s: int) -> None:
     foot = box((0.24, 0.10, 0.04))
     w.link(f'{side}_hip_yaw_link', 0.6, hip)
     w.link(f'{side}_hip_roll_link', 0.6, hip, visuals=[(hip, (0, 0, 0), DARK)])
-    w.link(
-        f'{side}_thigh',
-        4.6,
-        thigh,
-        (0, 0, -0.17),
-        collisions=[(thigh, (0, 0, -0.19))],
-        visuals=[
-            (rod(0.055, 0.25, 'cylinder'), (0, 0, -0.18), SHELL),
-            (rod(0.057, 0.02, 'cylinder'), (0, 0, -0.27), ACCENT),
-        ],
-    )
-    w.link(
-        f'{side}_shank',
-        3.2,
-        shank,
-        (0, 0, -0.16),
-        collisions=[(shank, (0, 0, -0.18))],
-        visuals=[
-            (rod(0.056, 0.10, 'cylinder'), (0, 0, 0), DARK, (pi / 2, 0, 0)),
-            (rod(0.043, 0.27, 'cylinder'), (0, 0, -0.19), SHELL),
-        ],
-    )
+    visuals = [
+        (rod(0.055, 0.25, 'cylinder'), (0, 0, -0.18), SHELL),
+        (rod(0.057, 0.02, 'cylinder'), (0, 0, -0.27), ACCENT),
+    ]
+    w.link(f'{side}_thigh', 4.6, thigh, (0, 0, -0.17), (0, 0, -0.19), visuals)
+    visuals = [
+        (rod(0.056, 0.10, 'cylinder'), (0, 0, 0), DARK, (pi / 2, 0, 0)),
+        (rod(0.043, 0.27, 'cylinder'), (0, 0, -0.19), SHELL),
+    ]
+    w.link(f'{side}_shank', 3.2, shank, (0, 0, -0.16), (0, 0, -0.18), visuals)
     w.link(f'{side}_ankle_pitch_link', 0.4, ball(0.04), visuals=[(ball(0.042), (0, 0, 0), DARK)])
     w.link(f'{side}_ankle_roll_link', 1.2, foot, (0.03, 0, -0.04))
     # Massless, so that the force sensor between it and the ankle measures the ground alone.
-    w.link(
-        f'{side}_foot',
-        collisions=[(foot, (0.035, 0, 0.02))],
-        visuals=[
-            (foot, (0.035, 0, 0.02), SKIN),
-            (box((0.12, 0.075, 0.03)), (0.0, 0, 0.05), DARK),
-        ],
-    )
+    visuals = [
+        (foot, (0.035, 0, 0.02), SKIN),
+        (box((0.12, 0.075, 0.03)), (0.0, 0, 0.05), DARK),
+    ]
+    w.link(f'{side}_foot', 0.0, foot, (0, 0, 0), (0.035, 0, 0.02), visuals)
     roll = (-0.35, 0.6) if s > 0 else (-0.6, 0.35)
     w.chain(
         'base_link',

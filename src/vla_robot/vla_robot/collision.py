@@ -149,8 +149,7 @@ class CollisionModel:
     def place(self, q: np.ndarray, mass: bool = False) -> None:
         """Set the configuration (n,) for all calls below.
 
-        Args:
-            mass: also compute the centre of mass and its Jacobian.
+        mass: also compute the centre of mass and its Jacobian.
         """
         self._q[self._to_q] = q
         if mass:
@@ -180,11 +179,7 @@ class CollisionModel:
     # --- frames and mass ---------------------------------------------------------------------
 
     def frame_id(self, name: str) -> int:
-        """Index of a frame of robot.yaml, or of a URDF link.
-
-        Raises:
-            KeyError: neither.
-        """
+        """Index of a frame of robot.yaml, or of a URDF link. Raises KeyError: neither."""
         link = self._robot.frames.get(name, name)
         if not self._model.existFrame(link):
             raise KeyError(name)

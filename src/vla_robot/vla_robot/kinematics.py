@@ -63,8 +63,7 @@ class Kinematics:
             base_rotation: (3, 3), base to world.
             base_position: (3,), of the base in the world.
 
-        Raises:
-            ValueError: q or v has another shape than (n,).
+        Raises ValueError: q or v has another shape than (n,).
         """
         self._fill(self._q, q, base_rotation, base_position)
         self._v[:] = 0.0
@@ -98,8 +97,7 @@ class Kinematics:
     def frame_id(self, name: str) -> int:
         """Pinocchio's index of a frame of robot.yaml, or of any URDF link.
 
-        Raises:
-            KeyError: neither.
+        Raises KeyError: neither.
         """
         found = self._frames.get(name)
         if found is None:

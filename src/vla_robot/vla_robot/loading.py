@@ -36,8 +36,7 @@ FEET = ('left_foot', 'right_foot')
 def load_robot(name_or_path: str | os.PathLike[str]) -> RobotModel:
     """Load a robot by name (of a directory in `share/vla_robot/robots`) or by directory path.
 
-    Raises:
-        ConfigError: robot.yaml, the URDF or a mesh cannot be used.
+    Raises ConfigError: robot.yaml, the URDF or a mesh cannot be used.
     """
     directory = _directory(name_or_path)
     file = directory / 'robot.yaml'

@@ -28,8 +28,7 @@ NOMINAL = 0.2
 def synthetic_robot(joints: int, pairs: int | None = None) -> RobotModel:
     """A robot of `joints` joints, with the `pairs` nearest pairs of its links checked (None: all).
 
-    Raises:
-        ValueError: there are not as many pairs, or no joints.
+    Raises ValueError: there are not as many pairs, or no joints.
     """
     if joints < 1:
         raise ValueError(f'{joints} joints, wanted at least 1')

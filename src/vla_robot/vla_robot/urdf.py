@@ -68,8 +68,7 @@ class Urdf:
 def read_urdf(path: Path) -> Urdf:
     """Read a URDF (or `.xacro`, which is expanded first).
 
-    Raises:
-        ConfigError: with the element and attribute as key.
+    Raises ConfigError: with the element and attribute as key.
     """
     root = _parse(path)
     if root.tag != 'robot':

@@ -10,8 +10,8 @@ another torch). There, once: `pip install websockets msgpack`. Then, for example
 
 and on the robot `ros2 launch vla_bringup humanoid.launch.py policy:=ws://host:8000`.
 
---joints names, in the order of the policy's state and action, the robot's joints; --camera says
-which of the robot's cameras each image of the policy is. Units are the robot's: the policy must
+--joints names, in the order of the policy's state and action, the robot's joints; --camera maps
+each image of the policy to a camera of the robot. Units are the robot's: the policy must
 have been trained in rad. What the policy directory itself needs (its normalisation, its tokenizer)
 LeRobot reads from it. Compared with LeRobot 0.6.2 (7427f3180, August 2026), whose own inference
 server loads and calls policies in the same way, but talks pickle.
@@ -37,11 +37,11 @@ MAX_TEXT = 2000
 STATE, ACTION, PROMPT = 'observation.state', 'actions', 'task'
 IMAGE, IMAGES = 'observation.image', 'observation.images'
 FILLED_IN = f'{IMAGES}.empty_camera_'
-"""Cameras that pi0 and its kin fill in themselves where there is none."""
+"""Cameras that pi0 and similar policies fill in where there is none."""
 
 
 class RefusedError(Exception):
-    """A request that cannot be answered; the client is told why."""
+    """A request that cannot be answered; the reason is sent to the client."""
 
 
 # --- the wire ---------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ class Served:
         # gives one action; predict_action_chunk takes it from there. VLAs keep actions at most.
         queues = getattr(policy, '_queues', None) or {}
         self._remembers = any(key.startswith('observation') for key in queues)
-        # Who looks back serves one client at a time.
+        # A policy with a history serves one client at a time.
         self.looks_back = self._remembers and int(getattr(config, 'n_obs_steps', 1) or 1) > 1
         usual = getattr(config, 'chunk_size', None) or getattr(config, 'horizon', None) or 16
         self._horizon = horizon or int(usual)
@@ -199,7 +199,7 @@ class Served:
                 del self.metadata['vla']['inputs'][part]
 
     def begin(self) -> None:
-        """A client came."""
+        """A client has connected."""
         self._policy.reset()
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -298,7 +298,7 @@ async def serve(served: Served, host: str, port: int, clients: int, silence: flo
                 if isinstance(content, str):
                     raise RefusedError('a request is a binary frame')
                 answer = await loop.run_in_executor(worker, served.answer, unpack(content))
-            except Exception as error:  # whatever a policy raises is told, then 1011 as openpi does
+            except Exception as error:  # any error is reported, then 1011 as openpi does
                 await connection.send(f'{type(error).__name__}: {error}'[:2000])
                 await connection.close(1011, 'the reason is in the frame before')
                 return

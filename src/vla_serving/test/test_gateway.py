@@ -28,7 +28,7 @@ def test_one_client_has_only_so_many_calls_out():
     asyncio.run(run())
 
 
-def test_who_waits_is_let_in_by_priority_and_refused_in_time():
+def test_waiting_calls_are_admitted_by_priority_and_rejected_in_time():
     async def run():
         admission = Admission(1, patience=5.0)
         entered = []
@@ -56,7 +56,7 @@ def test_who_waits_is_let_in_by_priority_and_refused_in_time():
     asyncio.run(run())
 
 
-def test_cancelled_wait_gives_its_place_on():
+def test_cancelled_wait_frees_its_place():
     async def run():
         admission = Admission(1, patience=5.0)
 
@@ -79,10 +79,10 @@ def test_cancelled_wait_gives_its_place_on():
 class Engine:
     def __init__(self, *outcomes):
         self.outcomes = list(outcomes)
-        self.asked = 0
+        self.calls = 0
 
     async def ask(self, request, priority):
-        self.asked += 1
+        self.calls += 1
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, Exception):
             raise outcome
@@ -104,7 +104,7 @@ def test_worker_that_dies_under_a_call_is_tried_once_more():
     assert ask(engine)[0] == {'actions': 1}
     engine = Engine(RuntimeError('actor died'), RuntimeError('again'))
     error, front = ask(engine)
-    assert (str(error), engine.asked) == ('again', 2)
+    assert (str(error), engine.calls) == ('again', 2)
     assert front.figures.table()['robot']['errors'] == 1
 
 

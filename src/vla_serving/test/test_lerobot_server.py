@@ -71,7 +71,7 @@ def running(path):
         assert server.wait(SOON) == 0
 
 
-def test_policy_directory_is_driven_by_its_address_alone(tmp_path, robot, observe):
+def test_policy_directory_is_used_by_its_address_alone(tmp_path, robot, observe):
     with running(directory(tmp_path / 'act')) as url:
         policy = load_policy(url, robot, timeout=SOON)
         observation = observe()
@@ -84,7 +84,7 @@ def test_policy_directory_is_driven_by_its_address_alone(tmp_path, robot, observ
         np.testing.assert_allclose(chunk.times, 0.1 * np.arange(1, 7))
         with pytest.raises(PolicyError, match='RuntimeError: a policy that fails'):
             policy.predict(observe(instruction='fail'))
-        assert policy.predict(observation).positions.shape == (6, 3)  # connected anew
+        assert policy.predict(observation).positions.shape == (6, 3)  # reconnected
         with urllib.request.urlopen(url.replace('ws', 'http') + '/healthz') as answer:
             assert answer.status == 200
         client = OpenPiClient(url)
@@ -139,7 +139,7 @@ EMPTY = 'observation.images.empty_camera_0'
         ('tdmpc', 'observation.image', {}),
     ],
 )
-def test_policies_of_every_shape_that_lerobot_has_are_asked_as_it_asks_them(
+def test_policies_of_every_lerobot_shape_are_called_as_lerobot_calls_them(
     tmp_path, server, kind, camera, more
 ):
     features = {'observation.state': {'shape': [3]}, camera: {'shape': [3, 24, 32]}} | more
@@ -147,7 +147,7 @@ def test_policies_of_every_shape_that_lerobot_has_are_asked_as_it_asks_them(
     served = server.Served(
         *server.load(str(path), 'cpu'), JOINTS, JOINTS, {camera: 'head'}, 10.0, 0
     )
-    assert not served.looks_back  # one step: several clients may ask
+    assert not served.looks_back  # one step: several clients are allowed
     served.begin()
     for start in (0.0, 0.5):
         request = {
@@ -169,11 +169,11 @@ def test_policy_that_wants_what_no_robot_sends_is_refused(tmp_path, server):
 
 def test_directory_that_does_not_fit_ends_with_the_reason(tmp_path, server, capsys):
     path = directory(tmp_path / 'act')
-    for more, told in (
+    for more, expected in (
         (('--camera', 'observation.images.top=head'), 'wanted observation.images.front'),
         (('--joints', 'head_yaw', '--camera', 'observation.images.front=head'), 'wanted 3'),
         (('--camera', 'front'), 'wanted KEY=CAMERA'),
     ):
         with pytest.raises(SystemExit) as ended:
             server.main(command(path, *more)[2:])
-        assert told in str(ended.value) + capsys.readouterr().err
+        assert expected in str(ended.value) + capsys.readouterr().err

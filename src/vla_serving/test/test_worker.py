@@ -11,7 +11,7 @@ from vla_serving.served_policy import POSITION, VELOCITY
 from vla_serving.worker import REFUSED, Worker
 
 
-def asked(robot, shift=0.0):
+def joint_request(robot, shift=0.0):
     return {
         POSITION: robot.poses['standing'] + shift,
         VELOCITY: np.zeros(robot.n),
@@ -24,7 +24,7 @@ def test_each_request_of_a_batch_gets_its_own_answer(kind, robot, request):
     worker = Worker(request.getfixturevalue(kind))
     assert worker.batches == (kind == 'bundle')
     shifts = [0.0, 0.2, -0.1]
-    answers = worker.answer([asked(robot, shift) for shift in shifts])
+    answers = worker.answer([joint_request(robot, shift) for shift in shifts])
     indices = [robot.index[name] for name in JOINTS]
     for shift, answer in zip(shifts, answers, strict=True):
         wanted = robot.poses['standing'][indices] + shift + 0.1
@@ -35,9 +35,9 @@ def test_each_request_of_a_batch_gets_its_own_answer(kind, robot, request):
 @pytest.mark.parametrize('kind', ['bundle', 'fixed_bundle'])
 def test_request_that_is_none_costs_its_own_answer_only(kind, robot, request):
     bundle = request.getfixturevalue(kind)
-    bad = asked(robot) | {POSITION: np.full(robot.n, np.nan)}
-    far = asked(robot, 100.0)
-    answers = Worker(bundle).answer([bad, asked(robot), {}, far])
+    bad = joint_request(robot) | {POSITION: np.full(robot.n, np.nan)}
+    far = joint_request(robot, 100.0)
+    answers = Worker(bundle).answer([bad, joint_request(robot), {}, far])
     assert 'not finite' in answers[0][REFUSED]
     assert answers[1]['actions'].shape == (6, 2)
     assert 'found nothing' in answers[2][REFUSED]

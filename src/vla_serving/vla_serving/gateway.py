@@ -56,20 +56,18 @@ class ServingMetrics:
 
 
 class Gateway:
-    """timeout: s for one answer, including a retry. retries: after a worker died."""
+    """timeout: s for one answer, including a retry."""
 
     def __init__(
         self,
         ask: Ask,
         admission: Admission,
         timeout: float = 0.5,
-        retries: int = 1,
         priorities: Mapping[str, int] | None = None,
     ) -> None:
         self._ask = ask
         self._admission = admission
         self._timeout = timeout
-        self._retries = retries
         self._priorities = dict(priorities or {})
         self.figures = ServingMetrics()
 
@@ -91,10 +89,7 @@ class Gateway:
             self.figures.note(client, time.monotonic() - began, failed)
 
     async def _tried(self, request: dict[str, Any], priority: int) -> dict[str, Any]:
-        for left in range(self._retries, -1, -1):
-            try:
-                return await self._ask(request, priority)
-            except Exception:  # the engine's own types: another worker may succeed
-                if not left:
-                    raise
-        raise AssertionError
+        try:
+            return await self._ask(request, priority)
+        except Exception:  # the engine's own types: another worker may succeed
+            return await self._ask(request, priority)

@@ -62,15 +62,12 @@ class OpenPiServer:
         host: str = '127.0.0.1',
         port: int = 8000,
         bounds: RequestBounds = RequestBounds(),
-        healthy: Callable[[], str] = lambda: '',
     ) -> None:
-        """healthy: the reason why not, empty when healthy."""
         self._infer = infer
         self._metadata = pack(metadata, Encoding.OPENPI)
         self._host, self._port = host, port
         self._bounds = bounds
         self._limit = bounds.request or request_limit(metadata)
-        self._healthy = healthy
         self._server: Any = None
         self._clients = 0
         self.answered = 0
@@ -103,9 +100,6 @@ class OpenPiServer:
 
     def _on_request(self, connection: Any, request: Any) -> Any:
         if request.path == '/healthz':
-            why = self._healthy()
-            if why:
-                return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, f'{why}\n')
             return connection.respond(http.HTTPStatus.OK, 'OK\n')
         if self._clients >= self._bounds.clients:
             self.refused += 1

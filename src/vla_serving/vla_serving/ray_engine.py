@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Workers on Ray Serve: started, replaced when they die, as many as are asked for or as the load
+"""Workers on Ray Serve: started, replaced when they die, as many as are requested or as the load
 wants, on any node of a Ray cluster. The only file that imports Ray."""
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ TARGET = 1.5
 """Batches out for each worker above which there should be more workers; Batches sends two at
 most."""
 HUNG = 10.0
-"""s of a call of the model after which Ray Serve is told that the worker is not well."""
+"""s of a call of the model after which the worker is reported to Ray Serve as failed."""
 PROBE = 1.0
-"""s between questions how many workers run."""
+"""s between queries of the number of workers."""
 
 QUIET = {'RAY_USAGE_STATS_ENABLED': '0', 'RAY_worker_niceness': '0'}
-"""Ray tells its makers of its use, and runs its workers at nice 15: beside anything else that
-computes on the machine they then hardly run at all, and no robot is answered."""
+"""By default Ray reports its usage, and runs workers at nice 15: beside other load they then
+hardly run at all, and no robot is answered."""
 
 PATIENT = ('RAY_gcs_server_port_wait_time_s', 'RAY_worker_register_timeout_seconds')
-"""What of Ray's start can be given longer than it has: s."""
+"""Limits of Ray's start that can be extended: s."""
 SLOW = 'timed out during startup'
-"""What Ray says when a node of its own has not come up within 30 s, which cannot be changed."""
+"""Ray's message when its own node has not started within 30 s, a limit that is fixed."""
 
 
 @dataclass(frozen=True)
 class RayParameters:
     """workers: fixed, or with max_workers above it the least. gpus, cpus, threads: of each worker.
-    address: of a Ray cluster, empty for one of our own on this machine. start: s that Ray and then
-    the workers may take to be there."""
+    address: of a Ray cluster, empty to start one on this machine. start: s allowed for Ray, then
+    for the workers."""
 
     workers: int = 1
     max_workers: int = 0
@@ -70,7 +70,7 @@ class RayEngine:
                 'nothing',
                 '.venv/bin/pip install -r environment/fleet.in -c environment/workspace.txt',
             ) from error
-        logging.getLogger('ray.serve').setLevel(logging.ERROR)  # a dead worker is told by its calls
+        logging.getLogger('ray.serve').setLevel(logging.ERROR)  # its calls report a dead worker
         self._ray, self._serve = ray, serve
         self._parameters = p = parameters
         if not ray.is_initialized():
@@ -99,7 +99,7 @@ class RayEngine:
             threading.Thread(target=self._watch, name='ray workers', daemon=True).start()
 
     def workers(self) -> int:
-        """That run now."""
+        """The number of running workers."""
         return self._running
 
     async def run(self, requests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -107,12 +107,12 @@ class RayEngine:
         return await self._handle.answer.remote(list(requests))
 
     def pids(self, seconds: float = 60.0) -> list[int]:
-        """The process ids of all workers, which are on this machine (for drills). Raises
+        """The process ids of all workers, which are on this machine (for fault tests). Raises
         ConfigError when they are not all there after `seconds`."""
         wanted, end = self._parameters.workers, time.monotonic() + seconds
         found: set[int] = set()
         while time.monotonic() < end:
-            # One of them answers, no matter which.
+            # Any one of them answers.
             found.add(self._handle.pid.remote().result(timeout_s=seconds))
             found = {pid for pid in found if os.path.exists(f'/proc/{pid}')}
             if len(found) == wanted:
@@ -121,8 +121,8 @@ class RayEngine:
         raise ConfigError('vla_serving', 'workers', len(found), f'{wanted} that run')
 
     def close(self, keep_ray: bool = False) -> None:
-        """keep_ray: the next engine takes the same Ray; starting one takes seconds. A cluster of
-        others loses our application and nothing else."""
+        """keep_ray: the next engine takes the same Ray; starting one takes seconds. On an
+        existing cluster only the application is deleted."""
         if hasattr(self, '_closing'):
             self._closing.set()
         if keep_ray or self._parameters.address:
@@ -134,7 +134,7 @@ class RayEngine:
     def _start_ray(self) -> None:
         p = self._parameters
         own: dict[str, Any] = {
-            # Workers of ours may be more than this machine has cores; GPUs may not.
+            # There may be more workers than cores, but not more than GPUs.
             'num_cpus': max(8, int(2 * p.cpus * max(p.max_workers, p.workers))),
             'object_store_memory': OBJECT_STORE,
         }
@@ -165,7 +165,7 @@ class RayEngine:
                 raise ConfigError('vla_serving', '--address', found, wanted) from error
 
     def _check_resources(self) -> None:
-        """Ray itself would wait for ever for a node that has them."""
+        """Ray itself would wait forever for such a node."""
         p, there = self._parameters, self._ray.cluster_resources()
         for key, option, each in (('GPU', '--gpus', p.gpus), ('CPU', '--workers', p.cpus)):
             if each * p.workers > there.get(key, 0.0):
@@ -178,20 +178,20 @@ class RayEngine:
                 )
 
     def _state(self) -> str:
-        """What Ray Serve says of workers that do not run."""
+        """Ray Serve's message about workers that do not run."""
         try:
             application = self._serve.status().applications[APPLICATION]
         except Exception:  # Serve is not there yet or not any more
             return ''
-        said = [application.message, *(d.message for d in application.deployments.values())]
-        return next((_last_line(text) for text in reversed(said) if text), '')
+        messages = [application.message, *(d.message for d in application.deployments.values())]
+        return next((_last_line(text) for text in reversed(messages) if text), '')
 
     def _watch(self) -> None:
         while not self._closing.wait(PROBE):
             try:
                 deployment = self._serve.status().applications[APPLICATION].deployments[DEPLOYMENT]
                 self._running = max(1, deployment.replica_states.get('RUNNING', 1))
-            except Exception:  # asked again; Batches goes by the last answer
+            except Exception:  # queried again; Batches uses the last answer
                 continue
 
 
@@ -236,7 +236,7 @@ def _application(serve: Any, bundle: str, robot: str, device: str, p: RayParamet
             return os.getpid()
 
         def check_health(self) -> None:
-            """Ray Serve's word: raises to be replaced."""
+            """Called by Ray Serve; raises to be replaced."""
             since = self._since
             if since is not None and time.monotonic() - since > HUNG:
                 raise RuntimeError(f'the model has not answered for {HUNG:g} s')
@@ -284,6 +284,6 @@ def within(
     return found[0]
 
 
-def _last_line(said: object) -> str:
-    lines = [line.strip() for line in str(said).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else type(said).__name__
+def _last_line(message: object) -> str:
+    lines = [line.strip() for line in str(message).splitlines() if line.strip()]
+    return lines[-1][:300] if lines else type(message).__name__

@@ -136,7 +136,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     fleet.add_argument('--max-workers', type=int, default=0, help='above --workers: autoscaling')
     fleet.add_argument('--batch', type=int, default=16, help='requests at most in one call')
     fleet.add_argument('--gpus', type=float, default=0.0, help='of each worker')
-    fleet.add_argument('--address', default='', help='of a Ray cluster; empty: our own')
+    fleet.add_argument('--address', default='', help='of a Ray cluster; empty: start one')
     fleet.add_argument('--start', type=float, default=120.0, help='s for Ray, then for workers')
     fleet.add_argument('--timeout', type=float, default=0.4, help='s for one answer')
     fleet.add_argument('--per-client', type=int, default=2, help='calls of one client at once')

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Servers of one's own for the tests: good ones, and peers that mean no good."""
+"""Servers for the tests: correct and hostile ones."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ def test_an_unknown_backend_camera_or_size_is_one_clear_error(robot):
         Renderer(robot, width=0, height=10)
 
 
-def test_a_broken_graphics_library_never_ends_the_process_and_auto_goes_on_without(
+def test_a_broken_graphics_library_never_ends_the_process_and_auto_continues_without_it(
     robot, world, monkeypatch
 ):
     opengl.available.cache_clear()

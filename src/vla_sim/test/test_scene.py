@@ -52,7 +52,7 @@ def test_sampling_varies_number_table_light_and_camera():
     assert np.ptp([scene.camera.rotation[0] for scene in scenes]) > 0.02
 
 
-def test_ranges_are_obeyed_and_impossible_ones_refused():
+def test_ranges_are_respected_and_impossible_ones_rejected():
     scene = Scene.sample(1, cubes=(1, 1), colors=('white',), table_height=(0.5, 0.5))
     assert [cube.name for cube in scene.cubes] == ['white_cube']
     assert scene.table.height == 0.5

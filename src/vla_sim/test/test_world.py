@@ -162,7 +162,7 @@ def test_the_finger_tips_of_both_hands_can_get_to_every_cube(robot, side, seed):
         assert np.linalg.norm(error) < 0.02, cube.name
 
 
-def test_start_jitter_moves_the_upper_body_only_and_no_further_than_asked(robot):
+def test_start_jitter_moves_the_upper_body_only_and_no_further_than_requested(robot):
     world = World(robot, Scene(start_jitter=0.05), seed=3)
     offset = world.joint_position - robot.poses['standing']
     assert (offset[robot.groups['legs']] == 0).all()
@@ -264,7 +264,7 @@ def test_feed_forward_works_with_zero_gains(robot):
     assert np.allclose(world.read().effort, effort)
 
 
-def test_delayed_sensors_say_what_was_true_then(robot):
+def test_delayed_sensors_report_the_past_state(robot):
     prompt, late = World(robot), World(robot, sensor_delay=0.02)
     target = robot.poses['ready']
     readings = []
@@ -280,7 +280,7 @@ def test_delayed_sensors_say_what_was_true_then(robot):
             assert np.array_equal(old.left_wrench, readings[-21].left_wrench)
 
 
-def test_noise_has_the_size_that_was_asked_for_and_leaves_orientations_unit(robot):
+def test_noise_has_the_requested_size_and_leaves_orientations_unit(robot):
     noise = SensorNoise(position=0.01, orientation=0.02, force=3.0)
     world = World(robot, sensor_noise=noise)
     world.step(1)

@@ -32,8 +32,7 @@ class Renderer:
         noise: ±1 level on every pixel, as a real sensor has. Two equal images then mean that the
             camera is frozen, not that the scene is at rest.
 
-    Raises:
-        ConfigError: the backend does not work on this machine, or there is no such camera.
+    Raises ConfigError: the backend does not work on this machine, or there is no such camera.
     """
 
     def __init__(
@@ -105,8 +104,7 @@ class Renderer:
             rgb (H, W, 3) uint8, and depth (H, W) float32: m along the optical axis, +inf where
             nothing is within 20 m (REP-118).
 
-        Raises:
-            ValueError: qpos is of another robot or scene, or not finite.
+        Raises ValueError: qpos is of another robot or scene, or not finite.
         """
         qpos = np.asarray(qpos, dtype=float)
         if qpos.shape != (self._model.nq,) or not np.isfinite(qpos).all():

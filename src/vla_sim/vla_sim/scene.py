@@ -99,8 +99,7 @@ def _default_cubes() -> tuple[Cube, ...]:
 class Scene:
     """A scene. `start_jitter`: largest offset (rad) of each upper-body joint from the start pose.
 
-    Raises:
-        ValueError: (from the constructor) a name twice, or an unknown colour.
+    Raises ValueError: (from the constructor) a name twice, or an unknown colour.
     """
 
     table: Table = field(default_factory=Table)
@@ -148,8 +147,7 @@ class Scene:
             cubes: fewest and most cubes; all of different colours.
             camera_position, camera_rotation: largest offset per axis of the head camera.
 
-        Raises:
-            ValueError: the cubes do not fit into the ranges.
+        Raises ValueError: the cubes do not fit into the ranges.
         """
         random = np.random.default_rng(seed)
         count = int(random.integers(cubes[0], cubes[1] + 1))
@@ -187,11 +185,7 @@ class Scene:
 
     @classmethod
     def from_json(cls, text: str, source: str | os.PathLike[str] = 'scene') -> Scene:
-        """Read a scene that `to_json` wrote.
-
-        Raises:
-            ConfigError: with `source` as the file.
-        """
+        """Read a scene that `to_json` wrote. Raises ConfigError: with `source` as the file."""
         source = os.fspath(source)
         try:
             content = json.loads(text)
@@ -231,11 +225,7 @@ class Scene:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Scene:
-        """Read a scene file (JSON).
-
-        Raises:
-            ConfigError: the file is missing or is not a scene.
-        """
+        """Read a scene file (JSON). Raises ConfigError: the file is missing or is not a scene."""
         try:
             text = Path(path).read_text(encoding='utf-8')
         except (OSError, UnicodeDecodeError) as error:
@@ -249,11 +239,7 @@ class Scene:
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
     def cube(self, name: str) -> Cube:
-        """By name.
-
-        Raises:
-            KeyError: no such cube.
-        """
+        """By name. Raises KeyError: no such cube."""
         for cube in self.cubes:
             if cube.name == name:
                 return cube

@@ -68,8 +68,7 @@ class LiveWorld:
 def shoot(options: argparse.Namespace) -> str:
     """Write the images of the command line; return a summary.
 
-    Raises:
-        ConfigError: no simulated robot published within 10 s.
+    Raises ConfigError: no simulated robot published within 10 s.
     """
     robot = load_robot(options.robot)
     out = pathlib.Path(options.out)

@@ -84,8 +84,7 @@ class World:
         Random numbers restart too, so that two runs after a reset are the same. The command is to
         hold the start position with the robot's own gains.
 
-        Raises:
-            KeyError: no such pose.
+        Raises KeyError: no such pose.
         """
         self._random = np.random.default_rng(self._seed)
         position = np.array(self.robot.poses[pose] if isinstance(pose, str) else pose, dtype=float)
@@ -144,8 +143,7 @@ class World:
 
         torque = kp (position - q) + kv (velocity - v) + effort, clipped to the URDF's effort.
 
-        Raises:
-            ValueError: a wrong shape or a value that is not finite; the old command stays.
+        Raises ValueError: a wrong shape or a value that is not finite; the old command stays.
         """
         given = tuple(
             self._zeros if value is None else np.asarray(value, dtype=float)
@@ -160,8 +158,7 @@ class World:
     def set_gains(self, kp: np.ndarray, kv: np.ndarray) -> None:
         """Servo gains, (n,) each or scalars: kp = 0 damps, both 0 is off (passive).
 
-        Raises:
-            ValueError: negative or not finite.
+        Raises ValueError: negative or not finite.
         """
         n = self.robot.n
         kp = np.array(np.broadcast_to(np.asarray(kp, dtype=float), (n,)))
@@ -177,8 +174,7 @@ class World:
     def push(self, force: np.ndarray, duration: float, link: str) -> None:
         """Push a URDF link at its centre of mass from now on: (3,) N in the world frame.
 
-        Raises:
-            ValueError: force or duration is not finite, or the link does not exist.
+        Raises ValueError: force or duration is not finite, or the link does not exist.
         """
         force = np.array(force, dtype=float)
         if force.shape != (3,) or not np.isfinite(force).all() or not 0 < duration < np.inf:
@@ -214,8 +210,7 @@ class World:
     def set_state(self, qpos: np.ndarray, qvel: np.ndarray | None = None) -> None:
         """Set the state of the world; time continues.
 
-        Raises:
-            ValueError: a wrong shape, or not finite.
+        Raises ValueError: a wrong shape, or not finite.
         """
         qpos = np.asarray(qpos, dtype=float)
         qvel = np.zeros(self.model.nv) if qvel is None else np.asarray(qvel, dtype=float)
@@ -232,19 +227,11 @@ class World:
         return self.data.qpos[self._q_address]
 
     def cube_position(self, name: str) -> np.ndarray:
-        """(3,) centre of a cube.
-
-        Raises:
-            KeyError: no such cube.
-        """
+        """(3,) centre of a cube. Raises KeyError: no such cube."""
         return self.data.qpos[self._cube_address(name) :][:3].copy()
 
     def set_cube_position(self, name: str, position: np.ndarray) -> None:
-        """Move a cube; it is at rest and upright.
-
-        Raises:
-            KeyError: no such cube.
-        """
+        """Move a cube; it is at rest and upright. Raises KeyError: no such cube."""
         address = self._cube_address(name)
         self.data.qpos[address : address + 7] = (*position, 1.0, 0.0, 0.0, 0.0)
         joint = self.model.joint(name)
@@ -254,8 +241,7 @@ class World:
     def frame_pose(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """(R (3, 3), p (3,)) of a frame of robot.yaml in the world.
 
-        Raises:
-            KeyError: no such frame.
+        Raises KeyError: no such frame.
         """
         if name not in self.robot.frames:
             raise KeyError(name)

@@ -54,7 +54,7 @@ def filter_parameters():
 
 
 @pytest.mark.parametrize(
-    ('parameter', 'bundle', 'led', 'mode'),
+    ('parameter', 'bundle', 'guided', 'mode'),
     [
         ('ensemble', 'rtc', True, 'ensemble'),
         ('', 'rtc', False, 'rtc'),
@@ -63,8 +63,8 @@ def filter_parameters():
         ('', '', False, 'replace'),
     ],
 )
-def test_mode_is_the_operators_the_bundles_or_what_suits_the_head(parameter, bundle, led, mode):
-    assert chosen(parameter, bundle, led).value == mode
+def test_mode_is_the_operators_the_bundles_or_what_suits_the_head(parameter, bundle, guided, mode):
+    assert chosen(parameter, bundle, guided).value == mode
 
 
 @pytest.mark.parametrize('mode', list(Blending))

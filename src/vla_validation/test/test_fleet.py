@@ -25,7 +25,7 @@ from vla_validation.fleet.worker_failures import kept, kill
 ROBOT = 'humanoid32'
 
 
-class MortalEngine(LocalEngine):
+class FailingEngine(LocalEngine):
     """Killed, it answers no request until it is back."""
 
     dead = False
@@ -44,7 +44,7 @@ def wait_until(condition, what):
 
 
 def test_engine_that_dies_loses_no_robot_and_serves_them_again(bundle, robot):
-    engine = MortalEngine(bundle, ROBOT)
+    engine = FailingEngine(bundle, ROBOT)
     batches = Batches(engine.run, 4, engine.workers, limit=1.0)
     gateway = Gateway(batches.ask, Admission(64, 4), timeout=3.0)
     with running(gateway.infer, engine.metadata) as url:

@@ -1,6 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Peers that mean no good, on either side of both protocols: bounded memory and time, a clear
-error, and the fallback."""
+"""Hostile peers on either side of both protocols: bounded memory and time, a clear error, and the
+fallback."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from vla_common.clock import steady_now
 from vla_common.states import InferenceState, Mode
 from vla_inference.fallback import FallbackChain, PolicySlot
 from vla_inference.inference_step import InferenceStep, StepLimits
-from vla_inference.observation import ObservationAssembler
-from vla_inference.observation import ObservationBounds as Trust
+from vla_inference.observation import ObservationAssembler, ObservationBounds
 from vla_inference.policy_worker import ThreadWorker
 from vla_inference.session import Session
 from vla_policy.load import load_policy
@@ -106,14 +105,14 @@ def test_hostile_groot_server_costs_a_clear_error(tmp_path, robot, observe, answ
     with GrootDouble(lambda request: answer) as server:
         path = groot_bundle(tmp_path / 'groot', server.url)
         policy = load_policy(path, robot, timeout=0.5)
-        policy._wire._client._limit = 2**20
+        policy._protocol._client._limit = 2**20
         with pytest.raises(PolicyError, match=server.url):
             policy.predict(observe())
         policy.close()
 
 
 @pytest.mark.parametrize(
-    ('behave', 'told'),
+    ('behave', 'message'),
     [
         (peers.silent, 'no answer within'),
         (peers.closes, 'closed the connection|reset'),
@@ -132,18 +131,18 @@ def test_hostile_groot_server_costs_a_clear_error(tmp_path, robot, observe, answ
         (peers.greets_and_never_reads, 'no answer within'),
     ],
 )
-def test_hostile_zeromq_peer_costs_a_clear_error_and_little_time_and_memory(behave, told):
+def test_hostile_zeromq_peer_costs_a_clear_error_and_little_time_and_memory(behave, message):
     with raw_server(behave) as port:
         client = GrootClient(f'tcp://127.0.0.1:{port}', limit=2**20)
         # More than the buffers of a loopback connection take, for who does not read it.
         given = {'image': np.zeros(16 * 2**20 if 'never' in behave.__name__ else 1, np.uint8)}
-        # Who says what is wrong has all the time in the world.
-        timeout = 0.2 if told == 'no answer within' else SOON
+        # An error message has no deadline.
+        timeout = 0.2 if message == 'no answer within' else SOON
         tracemalloc.start()
         began = time.monotonic()
         try:
             for _ in range(2):
-                with pytest.raises(RemoteError, match=f'tcp://127.0.0.1:{port}: .*({told})'):
+                with pytest.raises(RemoteError, match=f'tcp://127.0.0.1:{port}: .*({message})'):
                     client.call('get_action', given, timeout)
             assert time.monotonic() - began < SOON
             # The request itself, encoded (.npy) and packed, and at most one answer.
@@ -154,7 +153,7 @@ def test_hostile_zeromq_peer_costs_a_clear_error_and_little_time_and_memory(beha
 
 
 @pytest.mark.parametrize(
-    ('arms', 'told'),
+    ('arms', 'message'),
     [
         (np.zeros((1, 4, 3)), 'left_arm has shape .1?,? ?4, 3.'),
         (np.zeros((0, 2)), 'no points'),
@@ -165,11 +164,11 @@ def test_hostile_zeromq_peer_costs_a_clear_error_and_little_time_and_memory(beha
         ([[0.0, 0.0]], 'no array left_arm'),
     ],
 )
-def test_groot_answer_that_is_no_chunk_is_a_policy_error(tmp_path, robot, observe, arms, told):
+def test_groot_answer_that_is_no_chunk_is_a_policy_error(tmp_path, robot, observe, arms, message):
     answer = {'left_arm': arms, 'head': np.zeros((1, 4, 1))}
     with GrootDouble(lambda request: answer) as server:
         policy = load_policy(groot_bundle(tmp_path / 'groot', server.url), robot, timeout=SOON)
-        with pytest.raises(PolicyError, match=told):
+        with pytest.raises(PolicyError, match=message):
             policy.predict(observe())
         policy.close()
 
@@ -188,7 +187,7 @@ def test_groot_answer_in_many_parts_costs_one_call():
 
 
 def raw_client(port):
-    """A websocket that says nothing by itself, after it has heard the (empty) metadata."""
+    """A websocket that sends nothing by itself, after it has received the (empty) metadata."""
     frame_of_nothing = peers.frame(msgpack.packb({}))
     connection = socket.create_connection(('127.0.0.1', port))
     connection.settimeout(SOON)
@@ -196,9 +195,9 @@ def raw_client(port):
         b'GET /hostile HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
         b'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n'
     )
-    heard = b''
-    while not heard.endswith(frame_of_nothing):  # from here on the server counts it
-        heard += connection.recv(4096)
+    received = b''
+    while not received.endswith(frame_of_nothing):  # from here on the server counts it
+        received += connection.recv(4096)
     return connection
 
 
@@ -252,7 +251,7 @@ def sends_fragments_without_end(connection, gone):
         sends_fragments_without_end,
     ],
 )
-def test_hostile_client_is_sent_away_and_others_are_served_meanwhile(behave):
+def test_hostile_client_is_dropped_and_others_are_served_meanwhile(behave):
     bounds = RequestBounds(request=2**20, silence=1.0, taking=1.0)
     answer = {'x': np.zeros((512, 512), np.float32)}  # more than a socket's buffers, after some
     gone = threading.Event()
@@ -263,7 +262,7 @@ def test_hostile_client_is_sent_away_and_others_are_served_meanwhile(behave):
             try:
                 behave(hostile, gone)
             except OSError:
-                pass  # sent away, which is what is wanted
+                pass  # dropped, as expected
 
         threading.Thread(target=run, daemon=True).start()
         try:
@@ -285,7 +284,7 @@ def test_hostile_client_is_sent_away_and_others_are_served_meanwhile(behave):
             hostile.close()
 
 
-def test_request_may_be_as_large_as_what_the_server_asks_for_and_no_larger(tiny, robot):
+def test_request_may_be_as_large_as_the_server_requests_and_no_larger(tiny, robot):
     served = ServedPolicy(tiny, robot)
     assert request_limit(served.metadata) == ROOM + 3 * 8 * 8
     for metadata in ({}, {'vla': 1}, {'vla': {'inputs': {'images': {'x': {'width': 'a'}}}}}):
@@ -304,7 +303,7 @@ def test_request_may_be_as_large_as_what_the_server_asks_for_and_no_larger(tiny,
         client.drop()
 
 
-def test_server_drops_who_sends_too_much_too_often_or_nonsense(robot, tiny):
+def test_server_drops_clients_that_send_too_much_too_often_or_nonsense(robot, tiny):
     served = ServedPolicy(tiny, robot)
     bounds = RequestBounds(request=2**16, clients=2, silence=4.0, rate=0.001)
     with openpi_server(served.answer, served.metadata, bounds) as there:
@@ -315,7 +314,7 @@ def test_server_drops_who_sends_too_much_too_often_or_nonsense(robot, tiny):
             'observation/velocity': np.zeros(robot.n),
         }
 
-        def told(request):
+        def refusal(request):
             client = OpenPiClient(url)
             try:
                 with pytest.raises(RemoteError) as error:
@@ -324,21 +323,21 @@ def test_server_drops_who_sends_too_much_too_often_or_nonsense(robot, tiny):
                 client.drop()
             return str(error.value)
 
-        assert 'wanted uint8 (8, 8, 3)' in told(good | {'observation/head': np.zeros((9, 9, 3))})
-        assert 'observation/position: not finite' in told(
+        assert 'wanted uint8 (8, 8, 3)' in refusal(good | {'observation/head': np.zeros((9, 9, 3))})
+        assert 'observation/position: not finite' in refusal(
             good | {'observation/position': np.full(robot.n, np.nan)}
         )
-        assert 'observation/velocity: found nothing' in told(
+        assert 'observation/velocity: found nothing' in refusal(
             {k: v for k, v in good.items() if 'velocity' not in k}
         )
-        assert 'at most 2000 characters' in told(good | {'prompt': 'x' * 3000})
-        assert told(good | {'more': np.zeros(2**16)})  # closed with 1009 before it is read
+        assert 'at most 2000 characters' in refusal(good | {'prompt': 'x' * 3000})
+        assert refusal(good | {'more': np.zeros(2**16)})  # closed with 1009 before it is read
         client = OpenPiClient(url)
         assert client.infer(good, SOON)['actions'].shape == (HORIZON, len(JOINTS))
         with pytest.raises(RemoteError, match='requests per second'):
             client.infer(good, SOON)
         client.drop()
-        # Two that say nothing are all that there may be, and they are sent away.
+        # Two silent clients are all that there may be, and they are dropped.
         idle = [OpenPiClient(url) for _ in range(2)]
         for client in idle:
             client.connect(SOON)
@@ -358,7 +357,7 @@ def test_server_drops_who_sends_too_much_too_often_or_nonsense(robot, tiny):
             client.drop()
 
 
-def test_server_bounds_who_sends_garbage_instead_of_http(tiny, robot, caplog):
+def test_server_bounds_clients_that_send_garbage_instead_of_http(tiny, robot, caplog):
     served = ServedPolicy(tiny, robot)
     with openpi_server(served.answer, served.metadata) as there:
         for content in (b'\0' * 100_000, b'GET / HTTP/1.1\r\n' + b'a: b\r\n' * 100_000):
@@ -391,11 +390,11 @@ def test_robot_of_a_server_that_turns_hostile_falls_back_and_is_ready_again(
         assert policy.predict(observe()).positions.shape == (HORIZON, len(JOINTS))
     policy._timeout = 0.2
     with raw_server(behave) as port:
-        policy._wire._client.url = f'ws://127.0.0.1:{port}'
+        policy._protocol._client.url = f'ws://127.0.0.1:{port}'
         states, results = [], []
         wake = threading.Event()
         caller = ThreadWorker(policy, steady_now, wake.set)
-        assembler = ObservationAssembler(robot.joint_names, ('head',), Trust())
+        assembler = ObservationAssembler(robot.joint_names, ('head',), ObservationBounds())
         session = Session(3600.0, 3600.0)
         cycle = InferenceStep(
             FallbackChain([PolicySlot(policy, caller)]),
@@ -429,6 +428,6 @@ def test_robot_of_a_server_that_turns_hostile_falls_back_and_is_ready_again(
         results = list(session.results)
         caller.close()
     assert not results[0].success
-    said = [reason for state, reason in states if state is InferenceState.FALLBACK]
-    assert said and f'ws://127.0.0.1:{port}' in said[-1]
+    reasons = [reason for state, reason in states if state is InferenceState.FALLBACK]
+    assert reasons and f'ws://127.0.0.1:{port}' in reasons[-1]
     assert InferenceState.ACTIVE not in [state for state, _ in states[-3:]]

@@ -20,7 +20,7 @@ from vla_policy.types import PolicyError
 
 
 class NotMeasuredError(RuntimeError):
-    """A measurement was not possible; the text says why."""
+    """A measurement was not possible; the text has the reason."""
 
 
 def parser(verb: str, description: str, epilog: str) -> argparse.ArgumentParser:

@@ -45,7 +45,8 @@ def table_of(entries: list[Entry]) -> Table:
     return table
 
 
-def _run(arguments: list[str] | None) -> int:
+@verb.plain
+def main(arguments: list[str] | None = None) -> int:
     p = parser('vla_deploy benchmark', 'Time policy bundles against each other.', EPILOG)
     p.add_argument('bundles', type=Path, nargs='+', metavar='DIR', help='policy bundles')
     p.add_argument(
@@ -116,6 +117,3 @@ def _run(arguments: list[str] | None) -> int:
     verb.show(f'best: {best or "none is the same policy"}')
     verb.print_json(a, result)
     return 0
-
-
-main = verb.plain(_run)

@@ -57,8 +57,8 @@ def _write_graph(
     partial = a.graph.with_name(f'.{a.graph.name}.partial')
     try:
         a.graph.parent.mkdir(parents=True, exist_ok=True)
-        judged = options if a.search else None
-        kept = write_typed(a.bundle, partial, a.precision, ranges, judged)
+        search_by = options if a.search else None
+        kept = write_typed(a.bundle, partial, a.precision, ranges, search_by)
         result = None
         if not a.no_verify:
             action = load_bundle(a.bundle, accept_failed=True).model.action
@@ -77,7 +77,8 @@ def _write_graph(
     return result, kept
 
 
-def _run(arguments: list[str] | None) -> int:
+@verb.verified
+def main(arguments: list[str] | None = None) -> int:
     p = parser('vla_deploy build-engine', 'Build a TensorRT engine from a policy bundle.', EPILOG)
     verb.add_options(p, 'bundle', 'calibration', device='cuda:0')
     target = p.add_mutually_exclusive_group(required=True)
@@ -131,6 +132,3 @@ def _run(arguments: list[str] | None) -> int:
         verb.show(f'left in float: {", ".join(kept)}')
     verb.print_json(a, {**found, 'precision': a.precision, 'kept': list(kept)})
     return 0
-
-
-main = verb.verified(_run)

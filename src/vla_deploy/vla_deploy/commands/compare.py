@@ -118,7 +118,8 @@ def _offline(a: argparse.Namespace, out: Path, names: tuple[str, str]) -> dict:
     return found
 
 
-def _run(arguments: list[str] | None) -> int:
+@verb.plain
+def main(arguments: list[str] | None = None) -> int:
     what = 'Compare two policies: A, the current one, and B, the candidate.'
     p = parser('vla_deploy compare', what, EPILOG)
     p.add_argument('bundles', type=Path, nargs='+', metavar='DIR', help='A and B; or B, in shadow')
@@ -152,6 +153,3 @@ def _run(arguments: list[str] | None) -> int:
         )
     verb.print_json(a, found)
     return 0
-
-
-main = verb.plain(_run)

@@ -50,7 +50,8 @@ def _list() -> int:
     return 0
 
 
-def _run(arguments: list[str] | None) -> int:
+@verb.verified
+def main(arguments: list[str] | None = None) -> int:
     p = parser('vla_deploy edge', 'Make a bundle for a small computer.', EPILOG)
     p.add_argument('--target', metavar='NAME', help='the computer (--list)')
     p.add_argument('--list', action='store_true', help='list the targets with their limits')
@@ -88,6 +89,3 @@ def _run(arguments: list[str] | None) -> int:
     about.update(notes=list(made.notes), operators=made.operators)
     verb.print_json(a, {**verb.summary(a.out, made.result), **about})
     return 0
-
-
-main = verb.verified(_run)

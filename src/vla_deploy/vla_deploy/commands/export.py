@@ -59,7 +59,8 @@ def _reference_model(a: argparse.Namespace) -> ReferenceModel:
     return from_module(a.module, config, a.weights, a.policy)
 
 
-def _run(arguments: list[str] | None) -> int:
+@verb.verified
+def main(arguments: list[str] | None = None) -> int:
     what = 'Write a policy bundle from trained weights, and verify that it is the same policy.'
     p = parser('vla_deploy export', what, EPILOG)
     origin = p.add_mutually_exclusive_group(required=True)
@@ -79,9 +80,4 @@ def _run(arguments: list[str] | None) -> int:
     result = export(_reference_model(a), a.out, a.form, options, a.opset)
     if a.run is not None:
         copy_training_record(a.run, a.out)
-    verb.print_result(a, result)
-    verb.print_json(a, verb.summary(a.out, result))
-    return 0
-
-
-main = verb.verified(_run)
+    return verb.finish(a, result)

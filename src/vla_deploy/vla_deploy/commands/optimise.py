@@ -24,7 +24,8 @@ example:
 exit code: 0 written and verified, 2 wrong input, 3 a different policy"""
 
 
-def _run(arguments: list[str] | None) -> int:
+@verb.verified
+def main(arguments: list[str] | None = None) -> int:
     p = parser('vla_deploy optimise', 'Optimise the graph of a policy bundle.', EPILOG)
     verb.add_options(p, 'bundle', 'out')
     p.add_argument('--form', choices=('onnx', 'torchscript'), default='onnx')
@@ -40,9 +41,4 @@ def _run(arguments: list[str] | None) -> int:
     else:
         how = {'channels_last': a.channels_last}
         result = optimise_torchscript(a.bundle, a.out, options, **how)
-    verb.print_result(a, result)
-    verb.print_json(a, verb.summary(a.out, result))
-    return 0
-
-
-main = verb.verified(_run)
+    return verb.finish(a, result)

@@ -73,7 +73,8 @@ def times_table(ran: PipelineResult) -> Table:
     return table
 
 
-def _run(arguments: list[str] | None) -> int:
+@verb.plain
+def main(arguments: list[str] | None = None) -> int:
     what = 'Run a network in pipeline stages, a process for each.'
     p = parser('vla_deploy pipeline', what, EPILOG)
     p.add_argument('--stages', type=positive, metavar='N', help='number of stages')
@@ -126,6 +127,3 @@ def _run(arguments: list[str] | None) -> int:
         print(f'not the answers of the reference model: {ran.reason}', file=sys.stderr)
         return verb.FAILED
     return 0
-
-
-main = verb.plain(_run)

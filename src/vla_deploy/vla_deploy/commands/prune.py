@@ -35,7 +35,7 @@ of `train` (HumanoidVLA only). --stop-above ends with the last step within that 
 A policy whose answers differ by more than the limits can still be as good: --scenes N runs both in
 the simulator and decides. It is then the same policy beside that bundle's model only, whose SHA-256
 is stored. --form onnx-all is the fastest on a CPU. Use --keep-failed with a long training: a failed
-bundle can then be judged again (`verify --scenes`).
+bundle can then be verified again (`verify --scenes`).
 
 examples:
   ros2 run vla_deploy prune --bundle models/humanoid_vla --amount 0.3 --importance fisher \\
@@ -56,7 +56,8 @@ def _table(made: PruningResult, entries: list[Entry]) -> Table:
     return table
 
 
-def _run(arguments: list[str] | None) -> int:
+@verb.verified
+def main(arguments: list[str] | None = None) -> int:
     p = parser('vla_deploy prune', 'Write a bundle with fewer weights.', EPILOG)
     default = PruningPlan()
     verb.add_options(p, 'bundle', 'out')
@@ -110,6 +111,3 @@ def _run(arguments: list[str] | None) -> int:
     }
     verb.print_json(a, {**verb.summary(a.out, made.result), **about})
     return 0
-
-
-main = verb.verified(_run)

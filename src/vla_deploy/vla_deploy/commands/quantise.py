@@ -48,7 +48,8 @@ def _layers(made: QuantisationResult) -> Table:
     return table
 
 
-def _run(arguments: list[str] | None) -> int:
+@verb.verified
+def main(arguments: list[str] | None = None) -> int:
     p = parser('vla_deploy quantise', 'Write a bundle with fewer bits.', EPILOG)
     verb.add_options(p, 'bundle', 'out', 'calibration')
     p.add_argument('--scheme', choices=(*SCHEMES, 'bf16'), required=True)
@@ -102,6 +103,3 @@ def _run(arguments: list[str] | None) -> int:
     about = {'way': a.scheme, 'quantised': made.quantised, 'kept': list(made.kept)}
     verb.print_json(a, {**verb.summary(a.out, made.result), **about})
     return 0
-
-
-main = verb.verified(_run)

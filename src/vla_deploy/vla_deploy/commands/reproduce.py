@@ -41,7 +41,8 @@ def reproduce(
     return result
 
 
-def _run(arguments: list[str] | None) -> int:
+@verb.plain
+def main(arguments: list[str] | None = None) -> int:
     p = parser(
         'vla_deploy reproduce',
         'Collect, train, export and evaluate: OUT/data, OUT/run, OUT/bundle, OUT/evaluation.json.',
@@ -60,6 +61,3 @@ def _run(arguments: list[str] | None) -> int:
     result = reproduce(a.out, **how, jobs=a.jobs, robot=a.robot)
     console.print(markdown_of(result))
     return 0
-
-
-main = verb.plain(_run)

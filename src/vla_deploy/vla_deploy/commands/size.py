@@ -81,7 +81,8 @@ def _table(advice: list[Advice]) -> Table:
     return table
 
 
-def _run(arguments: list[str] | None) -> int:
+@verb.plain
+def main(arguments: list[str] | None = None) -> int:
     what = 'Find the computers that a policy bundle fits.'
     p = parser('vla_deploy size', what, EPILOG)
     p.add_argument('--bundle', type=Path, metavar='DIR', help='policy bundle')
@@ -139,6 +140,3 @@ def _run(arguments: list[str] | None) -> int:
     verb.show(f'report: {report}; profiles: {len(written)} in {folder}')
     verb.print_json(a, found)
     return 0
-
-
-main = verb.plain(_run)

@@ -26,14 +26,15 @@ Writes to --out:
 
 --data adds a pruned candidate: 30 % of the channels, neurons and heads removed, then fine-tuned for
 --minutes with the reference model as the teacher (HumanoidVLA only). Its answers differ, so
---scenes has to judge it. --also times bundles made elsewhere (`prune`, `quantise`) too.
+--scenes has to decide. --also times bundles made elsewhere (`prune`, `quantise`) too.
 
 example:
   ros2 run vla_deploy tune --bundle models/humanoid_vla --target cpu --scenes 20
 exit code: 0 done, 2 wrong input, 3 no candidate is the same policy"""
 
 
-def _run(arguments: list[str] | None) -> int:
+@verb.verified
+def main(arguments: list[str] | None = None) -> int:
     p = parser('vla_deploy tune', 'Find the fastest bundle that is still the same policy.', EPILOG)
     p.add_argument('--target', default='cpu', help='cpu or cuda:N (default cpu)')
     p.add_argument('--out', type=Path, metavar='DIR', help='default: out/tune/<bundle>')
@@ -78,6 +79,3 @@ def _run(arguments: list[str] | None) -> int:
     verb.show(f'report: {report}')
     verb.print_json(a, to_dict(outcome))
     return 0 if outcome.best else verb.FAILED
-
-
-main = verb.verified(_run)

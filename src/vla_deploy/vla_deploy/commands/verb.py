@@ -32,7 +32,7 @@ step_log: ContextVar[Callable[[str], None]] = ContextVar('step_log', default=lam
 FAILED = 3  # exit code of a conversion that is a different policy
 REMEDIES = (
     'leave layers in float (quantise --search), fine-tune (prune --data, quantise --fine-tune), '
-    'let the closed loop judge it (--scenes N, verify --against ... --scenes N), or examine the '
+    'let the closed loop decide (--scenes N, verify --against ... --scenes N), or examine the '
     'worst input (--observations); --keep-failed writes a failed bundle'
 )
 Run = Callable[[list[str] | None], int]
@@ -159,7 +159,7 @@ def describe_result(result: VerificationResult | None) -> str:
     return (
         f'within {parity.max_error_rad:.2g} rad (mean {parity.mean_error_rad:.2g}), '
         f'cosine {parity.cosine:.6f} over {parity.observations} observations'
-        + (f'; judged by {result.judged}' if result.judged else '')
+        + (f'; accepted by {result.judged}' if result.judged else '')
     )
 
 
@@ -174,18 +174,22 @@ def show(text: str) -> None:
     console.print(text, soft_wrap=True, markup=False)
 
 
-def print_result(
-    a: argparse.Namespace, result: VerificationResult | None, out: Path | None = None
-) -> None:
+def print_result(a: argparse.Namespace, result: VerificationResult | None) -> None:
     """Print the line of a written bundle."""
-    out = out or a.out
-    show(f'{out}: {size_mb(out):.2f} MB, {describe_result(result)}')
+    show(f'{a.out}: {size_mb(a.out):.2f} MB, {describe_result(result)}')
 
 
 def print_json(a: argparse.Namespace, content: dict) -> None:
     """Print the result on stdout, with --json."""
     if a.json:
         print(as_json(content))
+
+
+def finish(a: argparse.Namespace, result: VerificationResult | None) -> int:
+    """Print line and JSON of a written bundle. Returns the exit code."""
+    print_result(a, result)
+    print_json(a, summary(a.out, result))
+    return 0
 
 
 def plain(run: Run) -> Run:

@@ -14,7 +14,7 @@ from vla_common.errors import ConfigError
 from vla_common.terminal import console, parser
 from vla_common.yaml_file import load_yaml
 from vla_deploy.atomic_io import write_yaml
-from vla_deploy.closed_loop import judge_in_closed_loop
+from vla_deploy.closed_loop import verify_in_closed_loop
 from vla_deploy.commands import verb
 from vla_deploy.parity import LOSSY
 from vla_deploy.publishing import VerificationOptions, expected_answers
@@ -52,7 +52,7 @@ def _table(result: VerificationResult) -> Table:
     return table
 
 
-def _judge(
+def _with_closed_loop(
     result: VerificationResult, bundle: Path, against: Path, options: VerificationOptions
 ) -> VerificationResult:
     """`result` after the closed loop, which runs a copy without the earlier verification: a bundle
@@ -64,10 +64,11 @@ def _judge(
         content.pop('verification', None)
         write_yaml(draft / 'policy.yaml', content)
         how = (options.robot.name, options.scenes, options.seed, options.jobs, options.run_scenes)
-        return judge_in_closed_loop(result, against, draft, *how)
+        return verify_in_closed_loop(result, against, draft, *how)
 
 
-def _run(arguments: list[str] | None) -> int:
+@verb.verified
+def main(arguments: list[str] | None = None) -> int:
     p = parser('vla_deploy verify', 'Compare a bundle with its reference model.', EPILOG)
     verb.add_options(p, 'bundle')
     p.add_argument('--against', type=Path, metavar='DIR', help='bundle (default: its own source)')
@@ -81,7 +82,7 @@ def _run(arguments: list[str] | None) -> int:
     expected = expected_answers(a.against or a.bundle, options)
     result = verify_policy(a.bundle, expected, options.limits or LOSSY)
     if not result.passed and a.scenes:
-        result = _judge(result, a.bundle, a.against, options)
+        result = _with_closed_loop(result, a.bundle, a.against, options)
     if not a.no_verify:
         record(a.bundle, bundle, expected, result)
     console.print(_table(result))
@@ -91,6 +92,3 @@ def _run(arguments: list[str] | None) -> int:
         raise VerificationFailed(a.bundle.name, result, worst)
     verb.print_json(a, verb.summary(a.bundle, result))
     return 0
-
-
-main = verb.verified(_run)

@@ -4,18 +4,15 @@
     python converter.py JOB.json
 
 It imports nothing of the workspace: torch, numpy, litert-torch, ai-edge-quantizer, ai-edge-litert
-(environment/edge_converter.in). The last line on stdout is JSON: `operators` (name to count) and
-`versions`, or `error`.
+(environment/edge_converter.in). The last line on stdout is JSON: `operators` (name to count) or
+`error`.
 """
 
 from __future__ import annotations
 
 import collections
-import importlib.metadata
 import json
 import sys
-
-_PACKAGES = ('litert-torch', 'ai-edge-quantizer', 'ai-edge-litert', 'torch')
 
 
 def convert(job: dict) -> dict:
@@ -31,7 +28,7 @@ def convert(job: dict) -> dict:
     model.export(job['out'])
     if job['mode'] != 'float':
         _quantise(job)
-    return {'operators': _operators(job['out']), 'versions': _versions()}
+    return {'operators': _operators(job['out'])}
 
 
 def _quantise(job: dict) -> None:
@@ -66,16 +63,6 @@ def _operators(path: str) -> dict:
     interpreter.allocate_tensors()
     names = [node['op_name'] for node in interpreter._get_ops_details()]
     return dict(collections.Counter(names))
-
-
-def _versions() -> dict:
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def main() -> int:

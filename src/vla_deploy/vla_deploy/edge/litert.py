@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -42,14 +41,6 @@ _ON_CHIP = {
 }
 
 
-@dataclass(frozen=True)
-class ConversionResult:
-    """operators: counts by LiteRT's names. versions: of the converter's packages."""
-
-    operators: Mapping[str, int]
-    versions: Mapping[str, str]
-
-
 class _Named(nn.Module):
     """Inputs and outputs by their names in policy.yaml."""
 
@@ -70,10 +61,12 @@ def write_litert(
     mode: str,
     calibration: Sequence[Tensors] = (),
     python: str = sys.executable,
-) -> ConversionResult:
-    """Write `path`. mode: float; dynamic (int8 weights of fully connected layers); int8 (integers
-    throughout, inputs and outputs too). Raises ConfigError: no converter, no calibration, an
-    operator that cannot be converted, with the submodule that calls it."""
+) -> dict[str, int]:
+    """Write `path`. Returns the counts of its operators by LiteRT's names.
+
+    mode: float; dynamic (int8 weights of fully connected layers); int8 (integers throughout, inputs
+    and outputs too). Raises ConfigError: no converter, no calibration, an operator that cannot be
+    converted, with the submodule that calls it."""
     if mode not in MODES:
         raise ConfigError('--mode', '', mode, 'one of ' + ', '.join(MODES))
     if mode == 'int8' and not calibration:
@@ -105,7 +98,7 @@ def write_litert(
         raise ConfigError(python, found['missing'], 'nothing', INSTALL)
     if 'error' in found:
         raise _lowering_error(reference, program, found['error'])
-    return ConversionResult(found['operators'], found['versions'])
+    return found['operators']
 
 
 def _convert(python: str, job: Path) -> dict:

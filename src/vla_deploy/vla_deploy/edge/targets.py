@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from vla_common.errors import ConfigError
@@ -128,8 +129,8 @@ def _port_litert(
         inputs = options.calibration(directory, calibration)
     with tempfile.TemporaryDirectory() as scratch:
         model = Path(scratch) / 'model.tflite'
-        converted = write_litert(from_bundle(directory), model, mode, inputs, converter)
-        operators, notes = dict(converted.operators), []
+        operators = write_litert(from_bundle(directory), model, mode, inputs, converter)
+        notes = []
         if target.device.kind == 'edgetpu':
             missing = off_chip(operators)
             if missing:
@@ -141,11 +142,7 @@ def _port_litert(
             ready = Path(scratch) / 'compiled.tflite'
             compile_for_edge_tpu(model, ready)
             model, options = ready, replace(options, device='edgetpu')
-
-        def write(path: Path) -> None:
-            shutil.copyfile(model, path)
-
-        parts = Parts.of_bundle(directory)
+        parts, write = Parts.of_bundle(directory), partial(shutil.copyfile, model)
         result = publish(out, parts, 'litert', 'model.tflite', write, options, LOSSY)
     return EdgeResult(result, 'litert', mode, tuple(notes), operators)
 

@@ -16,7 +16,7 @@ class TinyACT(nn.Module):
 
     def __init__(self, joints: int, horizon: int, width: int, vocabulary: int) -> None:
         super().__init__()
-        self.eyes = nn.Sequential(
+        self.vision = nn.Sequential(
             nn.Conv2d(3, width, 4, stride=4),
             nn.ReLU(),
             nn.Conv2d(width, width, 2, stride=2),
@@ -31,7 +31,7 @@ class TinyACT(nn.Module):
         self.gripper = nn.Linear(width, 2)
 
     def forward(self, image: Tensor, state: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
-        seen = self.eyes(image).flatten(2).transpose(1, 2)
+        seen = self.vision(image).flatten(2).transpose(1, 2)
         text = self.words(words).mean(1, keepdim=True)
         tokens = torch.cat([self.body(state).unsqueeze(1), text, seen], dim=1)
         memory = self.encoder(tokens)

@@ -17,7 +17,7 @@ class TinyDiffusion(nn.Module):
     def __init__(self, joints: int, horizon: int, width: int, steps: int) -> None:
         super().__init__()
         self.steps = steps
-        self.eyes = nn.Sequential(
+        self.vision = nn.Sequential(
             nn.Conv2d(3, width, 4, stride=4),
             nn.GroupNorm(4, width),
             nn.SiLU(),
@@ -42,7 +42,7 @@ class TinyDiffusion(nn.Module):
         return self.out(torch.nn.functional.silu(self.middle(hidden)))
 
     def forward(self, image: Tensor, state: Tensor) -> Tensor:
-        context = self.condition(torch.cat([self.eyes(image), state], dim=1))
+        context = self.condition(torch.cat([self.vision(image), state], dim=1))
         chunk = self.noise.expand(image.shape[0], -1, -1)
         for step in range(self.steps):
             now, then = self.signal[step], self.signal[step + 1]

@@ -153,9 +153,11 @@ def _pruned_once(
         for name, score in importances.items():  # existing zeros go first
             score[parameters[name] == 0] = -1.0
         zero_least(module, amount, importances)
-        return replace(current, module=module), _keeping(plan), 0
+        return replace(current, module=module), _keep_zeros, 0
     sample = tuple(torch.from_numpy(inputs[0][name]) for name in names)
-    groups = find_groups(module, sample, lambda name: _wanted(name, plan))
+    groups = find_groups(
+        module, sample, lambda name: not plan.parts or any(part in name for part in plan.parts)
+    )
     if not groups:
         raise ConfigError(
             current.factory, '--parts', list(plan.parts), 'a part with channels that can be removed'
@@ -165,7 +167,7 @@ def _pruned_once(
         units = _units_to_go(group.importances(module, importances), amount, full[group.name])
         (remove_units if plan.remove else mask_units)(module, group, units)
     if not plan.remove:
-        return replace(current, module=module), _keeping(plan), len(groups)
+        return replace(current, module=module), _keep_zeros, len(groups)
     base = build(reference.factory, reference.config)
     factory, config = described_with(
         reference.factory, reference.config, changed_sizes(base, module)
@@ -191,13 +193,6 @@ def _units_to_go(importances: torch.Tensor, amount: float, full: int) -> list[in
     return sorted(i for i in gone if i < len(importances))
 
 
-def _wanted(name: str, plan: PruningPlan) -> bool:
-    return not plan.parts or any(part in name for part in plan.parts)
-
-
-def _keeping(plan: PruningPlan):
-    def prepare(trainer) -> None:
-        keep = zero_keeper(trainer.model)
-        trainer.optimiser.optimizer.register_step_post_hook(lambda *_: keep())
-
-    return prepare
+def _keep_zeros(trainer) -> None:
+    keep = zero_keeper(trainer.model)
+    trainer.optimiser.optimizer.register_step_post_hook(lambda *_: keep())

@@ -52,12 +52,12 @@ class Group:
         return [part for part in self.slices if not part.out]
 
 
-def least_important(importances: torch.Tensor, amount: float, step: int = STEP) -> list[int]:
+def least_important(importances: torch.Tensor, amount: float) -> list[int]:
     """The share `amount` of the units with the least importance, rounded so that the rest is a
-    multiple of `step` (with at least two steps), and never empty."""
+    multiple of STEP (with at least two steps), and never empty."""
     units = len(importances)
     left = units * (1.0 - amount)
-    left = step * max(1, round(left / step)) if units >= 2 * step else max(1, round(left))
+    left = STEP * max(1, round(left / STEP)) if units >= 2 * STEP else max(1, round(left))
     order = torch.argsort(importances, stable=True)
     return sorted(int(i) for i in order[: max(0, units - left)])
 

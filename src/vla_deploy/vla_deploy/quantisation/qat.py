@@ -68,6 +68,6 @@ def round_while_training(trainer: Trainer, keep: tuple[str, ...] = ()) -> None:
             continue
         rounded = FakeQuantized(layer)
         layer.forward = rounded.forward  # type: ignore[method-assign]
-        judged = FakeQuantized(average[name])
-        judged.given = rounded.given  # the ranges that were learnt
-        average[name].forward = judged.forward  # type: ignore[method-assign]
+        validated = FakeQuantized(average[name])
+        validated.given = rounded.given  # the ranges that were learnt
+        average[name].forward = validated.forward  # type: ignore[method-assign]

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from vla_common.errors import ConfigError
@@ -85,11 +86,7 @@ def quantise(
                 options.limits or LOSSY, advance,
             )  # fmt: skip
         chosen.apply(source, target, settings, kept)
-
-        def write(path: Path) -> None:
-            shutil.copyfile(target, path)
-
-        parts = Parts.of_bundle(directory)
+        parts, write = Parts.of_bundle(directory), partial(shutil.copyfile, target)
         result = publish(out, parts, 'onnx', 'model.onnx', write, options, LOSSY)
     return QuantisationResult(result, tuple(kept), len(nodes) - len(kept), tuple(layers))
 

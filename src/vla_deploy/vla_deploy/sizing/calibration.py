@@ -108,9 +108,9 @@ def calibrate(
     )
 
 
-def matrix_rate(side: int = 768) -> float:
+def matrix_rate() -> float:
     """Operations per second of a float32 matrix product, one thread, best of several."""
-    threads = torch.get_num_threads()
+    side, threads = 768, torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         a, b = torch.rand(side, side), torch.rand(side, side)
@@ -119,8 +119,9 @@ def matrix_rate(side: int = 768) -> float:
         torch.set_num_threads(threads)
 
 
-def copy_rate(size: int = 1 << 24) -> float:
+def copy_rate() -> float:
     """Bytes per second read and written by a copy larger than any cache, one thread."""
+    size = 1 << 24
     source, target = np.ones(size, np.float32), np.zeros(size, np.float32)
     return (
         2 * source.nbytes / min(_cpu_seconds(lambda: np.copyto(target, source)) for _ in range(4))

@@ -75,7 +75,7 @@ def estimate(
         efficiency = calibration.efficiency
         best = (min(0.9, efficiency * spread), min(0.9, efficiency), efficiency / spread)
         low, expected, high = (
-            _walk(cost, cost.nodes, device, precision, share, calibration, step)
+            _walk(cost.nodes, device, precision, share, calibration, step)
             for step, share in enumerate(best)
         )
     total = sum(expected.values())
@@ -93,7 +93,6 @@ def estimate(
 
 
 def _walk(
-    cost: GraphCost,
     nodes: tuple[NodeCost, ...],
     device: Device,
     precision: str,

@@ -15,6 +15,7 @@ from typing import Any
 from vla_common.errors import ConfigError
 from vla_deploy.atomic_io import write_whole
 from vla_policy.bundle.bundle import Bundle
+from vla_policy.bundle.provenance import EngineMetadata
 
 OLDEST = 10
 INSTALL = (
@@ -37,17 +38,9 @@ class EngineSettings:
     device: str = 'cuda:0'
 
 
-@dataclass(frozen=True)
-class Computer:
-    """GPU and TensorRT of this computer."""
-
-    gpu: str
-    compute_capability: str
-    tensorrt: str
-
-
-def detect(device: str) -> tuple[Any, Computer]:
-    """The module tensorrt, and what it builds for. Raises ConfigError with how to install it."""
+def detect(device: str) -> tuple[Any, EngineMetadata]:
+    """The module tensorrt, and what it builds for, without precision and graph. Raises ConfigError
+    with how to install it."""
     try:
         import tensorrt
     except ImportError as error:
@@ -61,7 +54,7 @@ def detect(device: str) -> tuple[Any, Computer]:
         raise ConfigError('--device', '', device, 'cuda:N, and a GPU that torch sees')
     major, minor = torch.cuda.get_device_capability(torch.device(device))
     gpu = torch.cuda.get_device_name(torch.device(device))
-    return tensorrt, Computer(gpu, f'{major}.{minor}', version)
+    return tensorrt, EngineMetadata(gpu, f'{major}.{minor}', version, '', '')
 
 
 def build(tensorrt: Any, graph: Path, bundle: Bundle, settings: EngineSettings) -> bytes:

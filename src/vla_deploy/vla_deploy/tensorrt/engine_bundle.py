@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vla_common.errors import ConfigError
@@ -59,24 +59,24 @@ def build_engine(
         raise ConfigError('--batch', '', settings.batches, 'smallest <= usual <= largest')
     if smallest != 1:
         raise ConfigError('--batch', '', smallest, '1: the inference node runs a batch of one')
-    tensorrt, computer = detect(settings.device)
+    tensorrt, here = detect(settings.device)
     bundle = load_bundle(directory, accept_failed=True)
     if not options.skip:
         options = options.with_expected(directory)
     with tempfile.TemporaryDirectory() as scratch:
         graph = Path(scratch) / 'typed.onnx'
-        judged = options if search and options.expected else None
-        kept = write_typed(directory, graph, precision, ranges, judged, largest > 1)
+        search_by = options if search and options.expected else None
+        kept = write_typed(directory, graph, precision, ranges, search_by, largest > 1)
         parts = Parts.of_bundle(directory)
         if precision == 'bf16' or largest > 1:
             parts = parts.action_only()
-        engine = {**asdict(computer), 'precision': precision, 'onnx_sha256': digest_of(graph)}
+        engine = replace(here, precision=precision, onnx_sha256=digest_of(graph)).section()
         parts = replace(parts, policy={**parts.policy, 'engine': engine})
 
         def write(path: Path) -> None:
             options.log('building: minutes the first time, seconds with its timing cache')
             path.write_bytes(build(tensorrt, graph, bundle, settings))
 
-        here = replace(options, device=settings.device)
-        result = publish(out, parts, 'tensorrt', 'model.engine', write, here, LOSSY)
+        options = replace(options, device=settings.device)
+        result = publish(out, parts, 'tensorrt', 'model.engine', write, options, LOSSY)
     return EngineResult(result, kept)

@@ -59,13 +59,13 @@ def write_typed(
     path: Path,
     precision: str,
     ranges: Ranges | None = None,
-    judged: VerificationOptions | None = None,
+    search_by: VerificationOptions | None = None,
     free_batch: bool = False,
 ) -> tuple[str, ...]:
     """Write the typed graph of the bundle in `directory`, for a batch of one or a free one. Returns
     the names of the nodes left in float. With bf16 or a free batch the action is the only output.
 
-    judged: int8 and fp8 leave the fewest nodes in float that are needed to be within its limits.
+    search_by: int8 and fp8 leave the fewest nodes in float that are needed to be within its limits.
     Raises ConfigError: an unknown precision, missing calibration, bf16 without a source.
     """
     ranges = ranges or Ranges()
@@ -94,13 +94,13 @@ def write_typed(
             cache = Path(scratch) / 'ranges'
             settings = QuantisationSettings(ranges.calibration, ranges.method, cache=cache)
             kept = kept_in_float(scheme.quantisable(load_onnx(source), settings), ranges.keep)
-            if judged is not None:
+            if search_by is not None:
                 action = load_bundle(directory, accept_failed=True).model.action
-                assert action is not None and judged.expected is not None
+                assert action is not None and search_by.expected is not None
                 # A layer that is sensitive to int8 is sensitive to fp8, and int8 runs faster.
                 kept, _ = search_float_layers(
-                    scheme, source, path, settings, kept, judged.expected, action,
-                    judged.limits or LOSSY, ranked_by=_INT8, fused=scheme is _INT8,
+                    scheme, source, path, settings, kept, search_by.expected, action,
+                    search_by.limits or LOSSY, ranked_by=_INT8, fused=scheme is _INT8,
                 )  # fmt: skip
             scheme.apply(source, path, settings, kept)
     if free_batch:

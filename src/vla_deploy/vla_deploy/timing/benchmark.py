@@ -154,7 +154,7 @@ def benchmark(
         parity, judged = parities[name], False
         reason = parity.reason(limits)
         if reason and name in bundles:
-            judged, why = _judged_no_worse(bundles[name], first)
+            judged, why = _accepted_in_closed_loop(bundles[name], first)
             reason = '' if judged else f'{reason}{why}'
         success = _success_share(bundles[name]) if name in bundles else None
         entries.append(Entry(name, took, sizes[name], parity, wall, cpu, reason, judged, success))
@@ -170,7 +170,7 @@ def _success_share(path: Path) -> float | None:
     return found.success[1] if found.model_sha256 == bundle.files[bundle.model.file] else None
 
 
-def _judged_no_worse(path: Path, baseline: Path) -> tuple[bool, str]:
+def _accepted_in_closed_loop(path: Path, baseline: Path) -> tuple[bool, str]:
     """Whether the closed loop accepted a bundle whose answers differ, beside the model of
     `baseline`; if it ran beside another model, a remark for the reason."""
     bundle = load_bundle(path, accept_failed=True)
@@ -178,7 +178,7 @@ def _judged_no_worse(path: Path, baseline: Path) -> tuple[bool, str]:
     if found is None or not found.passed or 'judged' not in found.rest:
         return False, ''
     if found.model_sha256 != bundle.files[bundle.model.file]:
-        return False, '; its closed loop judged another model file'
+        return False, '; its closed loop ran another model file'
     beside = load_bundle(baseline, accept_failed=True)
     here, there = beside.files[beside.model.file], str(found.rest.get('judged_against', ''))
     if here == there:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from vla_common.terminal import console, guarded, parser, positive, progress
@@ -88,7 +87,3 @@ def _run(arguments: list[str] | None) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     return guarded(_run, arguments)
-
-
-if __name__ == '__main__':
-    sys.exit(main())

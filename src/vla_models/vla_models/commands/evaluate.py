@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 from rich.table import Table
@@ -110,7 +109,3 @@ def _run(arguments: list[str] | None) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     return guarded(_run, arguments)
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-IMAGE_TYPE = pa.struct([('bytes', pa.binary()), ('path', pa.string())])
-
 
 def images(contents: Sequence[bytes]) -> pa.Array:
     """As Hugging Face's `Image` stores them: the encoded bytes, or a path (here: none)."""

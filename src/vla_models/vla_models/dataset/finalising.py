@@ -16,7 +16,6 @@ Parts are deleted after the tables that replace them are written.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -115,7 +114,7 @@ class _DataFile:
             self.tables, self.bytes, self.number = [], 0, self.number + 1
 
 
-def finalise(directory: Path, progress: Callable[[int], None] = lambda episodes: None) -> int:
+def finalise(directory: Path) -> int:
     """Convert all parts. Returns the number of episodes of the dataset.
 
     Raises ConfigError where `directory` is no dataset or has no episode.
@@ -162,7 +161,6 @@ def finalise(directory: Path, progress: Callable[[int], None] = lambda episodes:
         file.add(table)
         if file.bytes > FILE_MEGABYTES * 1e6:
             file.close()
-        progress(len(rows))
     file.close()
     tasks.save(directory)
     _save_stats(directory, rows)

@@ -5,6 +5,7 @@ for everything that it has no place for."""
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -90,11 +91,8 @@ class DatasetLayout:
         for name in ('frame_index', 'episode_index', 'index', 'task_index'):
             table[name] = {'dtype': 'int64', 'shape': [1], 'names': None}
         for name, shape in self.label_shapes.items():
-            count = 1
-            for size in shape:
-                count *= size
             kind = 'int64' if name == 'labels.task' else 'float32'
-            table[name] = {'dtype': kind, 'shape': [count], 'names': None}
+            table[name] = {'dtype': kind, 'shape': [math.prod(shape)], 'names': None}
         return table
 
 

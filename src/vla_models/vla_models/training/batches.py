@@ -137,11 +137,11 @@ class Batcher:
         tasks = frames.task[samples // frames.labels, samples % frames.labels]
         rows, place = np.unique(tasks, return_inverse=True)
         words = random.Random(int(rng.integers(2**31)))
-        texts = [self._say(row, words, vary) for row in rows for _ in range(count)]
+        texts = [self._text_of(row, words, vary) for row in rows for _ in range(count)]
         chosen = place * count + rng.integers(0, count, len(tasks))
         return torch.from_numpy(encode(self.tokenizer, texts)), torch.from_numpy(chosen)
 
-    def _say(self, row: int, words: random.Random, vary: bool) -> str:
+    def _text_of(self, row: int, words: random.Random, vary: bool) -> str:
         instruction = self.frames.instructions[row]
         typos = self.options.typos if vary else 0.0
         if instruction.task is not None:

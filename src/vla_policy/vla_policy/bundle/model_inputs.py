@@ -41,47 +41,34 @@ class ImageInput:
     """float32 (1, 3, height, width) or (1, height, width, 3): (range(uint8 RGB) - mean) / std."""
 
     dtype = np.float32
+    channels = 3
     tensor: str
     camera: str
     width: int
     height: int
     layout: str
     range: tuple[float, float]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...] | float
+    std: tuple[float, ...] | float
     resize: str
     frames: int = 1
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return _stacked(self.frames, _planes(self.layout, 3, self.height, self.width))
+        c, h, w = self.channels, self.height, self.width
+        return _stacked(self.frames, (c, h, w) if self.layout == 'nchw' else (h, w, c))
 
 
-@dataclass(frozen=True)
-class DepthInput:
+class DepthInput(ImageInput):
     """float32 (1, 1, height, width) or (1, height, width, 1): (depth - mean) / std, depth in m and
-    clipped to `range`; the far end of it where nothing was measured."""
+    clipped to `range`; the far end of it where nothing was measured. mean, std: numbers."""
 
-    dtype = np.float32
-    tensor: str
-    camera: str
-    width: int
-    height: int
-    layout: str
-    range: tuple[float, float]
-    mean: float
-    std: float
-    resize: str
-    frames: int = 1
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return _stacked(self.frames, _planes(self.layout, 1, self.height, self.width))
+    channels = 1
 
 
 @dataclass(frozen=True)
 class StateInput:
-    """float32 (1, width): positions (rad), then velocities (rad/s) if asked, (x - mean) / std."""
+    """float32 (1, width): positions (rad), optionally velocities (rad/s); (x - mean) / std."""
 
     dtype = np.float32
     tensor: str
@@ -132,7 +119,7 @@ class NoiseInput:
     shape: tuple[int, ...]
 
 
-Input = ImageInput | DepthInput | StateInput | InstructionInput | PhaseInput | NoiseInput
+Input = ImageInput | StateInput | InstructionInput | PhaseInput | NoiseInput
 
 
 @dataclass(frozen=True)
@@ -172,7 +159,7 @@ def read_inputs(
     if f.has('image') and f.has('images'):
         raise f.error('images', 'image too', 'one of the two')
     images = tuple(_image(part, frames) for part in _parts(f, 'image', 'images'))
-    depths = tuple(_depth(part, frames) for part in _parts(f, 'depth', 'depths'))
+    depths = tuple(_image(part, frames, depth=True) for part in _parts(f, 'depth', 'depths'))
     state = _state(f.section('state'), frames) if f.has('state') else None
     words = _instruction(f.section('instruction'), listed) if f.has('instruction') else None
     phase = _phase(f.section('phase')) if f.has('phase') else None
@@ -209,10 +196,6 @@ def read_normalisation(f: ConfigReader, width: int) -> tuple[np.ndarray, np.ndar
     return mean, std
 
 
-def _planes(layout: str, channels: int, height: int, width: int) -> tuple[int, ...]:
-    return (channels, height, width) if layout == 'nchw' else (height, width, channels)
-
-
 def _stacked(frames: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     return (1, *shape) if frames == 1 else (1, frames, *shape)
 
@@ -232,36 +215,22 @@ def _history(f: ConfigReader) -> History:
     return history
 
 
-def _image(f: ConfigReader, frames: int) -> ImageInput:
-    tensor, camera, width, height, layout = _frame(f)
-    low, high = _range(f)
-    mean = tuple(f.numbers('mean', length=3))
-    std = tuple(_positive(f, 'std', 3))
-    resize = f.text('resize', default='stretch', choices=RESIZES)
-    f.close()
-    spans = (low, high)
-    return ImageInput(tensor, camera, width, height, layout, spans, mean, std, resize, frames)
-
-
-def _depth(f: ConfigReader, frames: int) -> DepthInput:
-    tensor, camera, width, height, layout = _frame(f)
-    low, high = _range(f)
-    mean = f.number('mean', default=0.0)
-    std = f.number('std', default=1.0, lo=1e-6)
-    resize = f.text('resize', default='stretch', choices=RESIZES)
-    f.close()
-    spans = (low, high)
-    return DepthInput(tensor, camera, width, height, layout, spans, mean, std, resize, frames)
-
-
-def _frame(f: ConfigReader) -> tuple[str, str, int, int, str]:
-    return (
-        f.text('tensor'),
-        f.text('camera'),
-        f.integer('width', lo=1, hi=4096),
-        f.integer('height', lo=1, hi=4096),
-        f.text('layout', default='nchw', choices=LAYOUTS),
+def _image(f: ConfigReader, frames: int, depth: bool = False) -> ImageInput:
+    kind = DepthInput if depth else ImageInput
+    image = kind(
+        tensor=f.text('tensor'),
+        camera=f.text('camera'),
+        width=f.integer('width', lo=1, hi=4096),
+        height=f.integer('height', lo=1, hi=4096),
+        layout=f.text('layout', default='nchw', choices=LAYOUTS),
+        range=_range(f),
+        mean=f.number('mean', default=0.0) if depth else tuple(f.numbers('mean', length=3)),
+        std=f.number('std', default=1.0, lo=1e-6) if depth else tuple(_positive(f, 'std', 3)),
+        resize=f.text('resize', default='stretch', choices=RESIZES),
+        frames=frames,
     )
+    f.close()
+    return image
 
 
 def _range(f: ConfigReader) -> Sequence[float]:

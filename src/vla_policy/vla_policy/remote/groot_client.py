@@ -21,16 +21,11 @@ class GrootClient:
     thread-safe."""
 
     def __init__(
-        self,
-        url: str,
-        encoding: Encoding = Encoding.NPY,
-        limit: int = MAX_ANSWER,
-        api_token: str = '',
+        self, url: str, encoding: Encoding = Encoding.NPY, limit: int = MAX_ANSWER
     ) -> None:
         self.url = url
         self._encoding = encoding
         self._limit = limit
-        self._token = api_token
         self._socket: RequestSocket | None = None
 
     def call(self, endpoint: str, given: dict[str, Any] | None, timeout: float) -> Any:
@@ -38,8 +33,6 @@ class GrootClient:
         request: dict[str, Any] = {'endpoint': endpoint}
         if given is not None:
             request['data'] = given
-        if self._token:
-            request['api_token'] = self._token
         deadline = time.monotonic() + timeout
         try:
             content = self._open(deadline).request(pack(request, self._encoding), deadline)

@@ -32,10 +32,9 @@ class RemoteError(RuntimeError):
 class OpenPiClient:
     """url: ws://host:port. limit: bytes of an answer. Not thread-safe."""
 
-    def __init__(self, url: str, limit: int = MAX_ANSWER, api_key: str = '') -> None:
+    def __init__(self, url: str, limit: int = MAX_ANSWER) -> None:
         self.url = url
         self._limit = limit
-        self._headers = {'Authorization': f'Api-Key {api_key}'} if api_key else None
         self._connection: Any = None
         self.metadata: dict[str, Any] = {}
 
@@ -60,7 +59,6 @@ class OpenPiClient:
                 max_queue=1,
                 ping_interval=None,
                 logger=QUIET,
-                additional_headers=self._headers,
                 proxy=None,
             )
             # __exit__ would wait for the peer; `drop` closes instead.

@@ -4,7 +4,7 @@
 Not pyzmq: libzmq bounds a part of a message (ZMQ_MAXMSGSIZE) but not the number of parts, and
 receives all of them before the message is delivered: 300 MB in a call of half a second from a peer
 that never sends the last part. Here a message has a size, every step has the call's deadline, and a
-closed connection has no thread that goes on with it.
+closed connection leaves no thread behind.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ or a tuple that begins with it.
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import numpy as np
@@ -168,3 +169,17 @@ def cast(torch: Any, module: Any, precision: str) -> tuple[Any, Any]:
         return module, torch.float32
     dtype = getattr(torch, precision)
     return module.to(dtype), dtype
+
+
+def load_torchscript(bundle: Bundle, threads: int = 1, device: str = 'cpu') -> TorchModule:
+    """Raises ConfigError for a file that cannot be used."""
+    torch, where = open_torch(bundle, threads, device)
+    content = bundle.read(bundle.model.file)
+    try:
+        # To the CPU first: a module traced on a GPU must load on a machine without one.
+        module = torch.jit.load(io.BytesIO(content), map_location='cpu')
+    except Exception as error:  # torch raises RuntimeError, ValueError and others
+        file = str(bundle.directory / bundle.model.file)
+        raise ConfigError(file, 'model', first_line(error), 'a TorchScript module') from error
+    module, dtype = cast(torch, module.eval(), bundle.model.precision)
+    return TorchModule(bundle, 'torchscript', module.to(where), where, dtype)

@@ -153,6 +153,19 @@ def write_tokenizer(path: Path) -> None:
     )
 
 
+def edit(content: dict, changes: dict) -> None:
+    """Set values by their keys, separated by spaces; None removes one."""
+    for path, value in changes.items():
+        *sections, key = path.split(' ')
+        section = content
+        for name in sections:
+            section = section[name]
+        if value is None:
+            del section[key]
+        else:
+            section[key] = value
+
+
 def write_policy(directory: Path, content: dict, *names: str, change=None) -> dict:
     """Write policy.yaml with the hashes of the files `names` there; `change(content)` may corrupt
     it before."""

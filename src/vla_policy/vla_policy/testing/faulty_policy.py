@@ -12,7 +12,7 @@ from vla_policy.types import ActionChunk, Observation, Policy
 
 
 class FaultyPolicy(Policy):
-    """Fails as `fault` says, one of FAULTS; works while it is ''.
+    """Fails as set by `fault`, one of FAULTS; works while it is ''.
 
     hang: waits until `release` is set. sleep: answers after `delay` s. raise: an exception other
     than PolicyError. nan, shape, unknown, empty, far: an answer that cannot be used.

@@ -1,10 +1,11 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Peers that mean no good: what they do with a TCP connection. behave(connection, stop)."""
+"""Hostile peers: what they do with a TCP connection. behave(connection, stop)."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import socket
 import struct
 
@@ -35,6 +36,24 @@ def frame(content, opcode=2):
     return bytes([0x80 | opcode, len(content)]) + content
 
 
+def welcome_with_metadata(connection):
+    welcome(connection)
+    connection.sendall(frame(msgpack.packb({})))
+
+
+def drip(connection, stop, content=b'', period=0.02):
+    """Send byte by byte, then x without end if there is no content."""
+    for byte in content or itertools.repeat(ord('x')):
+        if stop.wait(period):
+            return
+        connection.sendall(bytes([byte]))
+
+
+def flood(connection, stop, content=bytes(65536)):
+    while not stop.is_set():
+        connection.sendall(content)
+
+
 def silent(connection, stop):
     stop.wait()
 
@@ -49,10 +68,7 @@ def garbage(connection, stop):
 
 
 def drips_the_handshake(connection, stop):
-    for byte in b'HTTP/1.1 101 ' * 1000:
-        connection.sendall(bytes([byte]))
-        if stop.wait(0.02):
-            return
+    drip(connection, stop, b'HTTP/1.1 101 ' * 1000)
 
 
 def says_no_metadata(connection, stop):
@@ -61,24 +77,19 @@ def says_no_metadata(connection, stop):
 
 
 def drips_the_answer(connection, stop):
-    welcome(connection)
-    connection.sendall(frame(msgpack.packb({})))
+    welcome_with_metadata(connection)
     connection.sendall(bytes([0x82, 127]) + struct.pack('>Q', 1000))
-    while not stop.wait(0.02):
-        connection.sendall(b'x')
+    drip(connection, stop)
 
 
 def announces_a_huge_answer(connection, stop):
-    welcome(connection)
-    connection.sendall(frame(msgpack.packb({})))
+    welcome_with_metadata(connection)
     connection.sendall(bytes([0x82, 127]) + struct.pack('>Q', 2**40))
-    while not stop.is_set():
-        connection.sendall(b'\0' * 65536)
+    flood(connection, stop)
 
 
 def half_closes(connection, stop):
-    welcome(connection)
-    connection.sendall(frame(msgpack.packb({})))
+    welcome_with_metadata(connection)
     connection.shutdown(socket.SHUT_WR)
     stop.wait()
 
@@ -105,29 +116,24 @@ def answers_nonsense(connection, stop):
 def announces_huge_metadata(connection, stop):
     welcome(connection)
     connection.sendall(bytes([0x82, 127]) + struct.pack('>Q', 2**40))
-    while not stop.is_set():
-        connection.sendall(b'\0' * 65536)
+    flood(connection, stop)
 
 
 def fragments_without_end(connection, stop):
     """Small parts of one message: no part is too large, the message never ends."""
-    welcome(connection)
-    connection.sendall(frame(msgpack.packb({})))
+    welcome_with_metadata(connection)
     connection.sendall(bytes([0x02, 1]) + b'x')
-    while not stop.is_set():
-        connection.sendall((bytes([0x00, 100]) + b'x' * 100) * 600)
+    flood(connection, stop, (bytes([0x00, 100]) + b'x' * 100) * 600)
 
 
 def pings_without_end(connection, stop):
-    welcome(connection)
-    connection.sendall(frame(msgpack.packb({})))
+    welcome_with_metadata(connection)
     while not stop.wait(0.001):
         connection.sendall(frame(b'x' * 100, opcode=9) * 10)
 
 
 def resets(connection, stop):
-    welcome(connection)
-    connection.sendall(frame(msgpack.packb({})))
+    welcome_with_metadata(connection)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
     connection.close()
 
@@ -143,7 +149,7 @@ SIGNATURE = b'\xff' + bytes(8) + b'\x7f'
 
 
 def greet(connection, version=b'\3\0', mechanism=b'NULL', kind=b'REP'):
-    """What a ZeroMQ socket says first, and it is ready for requests."""
+    """The greeting of a ZeroMQ socket, up to READY."""
     connection.sendall(SIGNATURE + version + mechanism.ljust(20, b'\0') + bytes(32))
     ready = b'\5READY' + b'\x0bSocket-Type' + struct.pack('>I', len(kind)) + kind
     connection.sendall(bytes([4, len(ready)]) + ready)
@@ -172,46 +178,39 @@ def refuses(connection, stop):
 
 
 def drips_the_greeting(connection, stop):
-    for byte in SIGNATURE + b'\3\0':
-        connection.sendall(bytes([byte]))
-        if stop.wait(0.05):
-            return
+    drip(connection, stop, SIGNATURE + b'\3\0', 0.05)
     stop.wait()
 
 
-def asked(connection):
-    """Greeted, and a request has come."""
+def greet_and_receive(connection):
+    """Greet, and receive a request."""
     greet(connection)
-    heard = b''
-    while b'endpoint' not in heard:
-        heard += connection.recv(65536)
+    received = b''
+    while b'endpoint' not in received:
+        received += connection.recv(65536)
 
 
 def drips_a_zeromq_answer(connection, stop):
-    asked(connection)
+    greet_and_receive(connection)
     connection.sendall(bytes([1, 0, 0, 200]))
-    while not stop.wait(0.02):
-        connection.sendall(b'x')
+    drip(connection, stop)
 
 
 def announces_a_huge_part(connection, stop):
-    asked(connection)
+    greet_and_receive(connection)
     connection.sendall(bytes([1, 0, 2]) + struct.pack('>Q', 2**40))
-    while not stop.is_set():
-        connection.sendall(bytes(65536))
+    flood(connection, stop)
 
 
 def sends_parts_without_end(connection, stop):
-    asked(connection)
+    greet_and_receive(connection)
     connection.sendall(bytes([1, 0]))
-    while not stop.is_set():
-        connection.sendall((bytes([1, 100]) + b'x' * 100) * 600)
+    flood(connection, stop, (bytes([1, 100]) + b'x' * 100) * 600)
 
 
 def sends_commands_without_end(connection, stop):
-    asked(connection)
-    while not stop.is_set():
-        connection.sendall((bytes([4, 107]) + b'\4PING' + bytes(102)) * 600)
+    greet_and_receive(connection)
+    flood(connection, stop, (bytes([4, 107]) + b'\4PING' + bytes(102)) * 600)
 
 
 def greets_and_half_closes(connection, stop):

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
@@ -102,7 +101,3 @@ def main(arguments: list[str] | None = None) -> int:
         return found, 0
 
     return report.run('blending', work, args.json, failed=1)
-
-
-if __name__ == '__main__':
-    sys.exit(main())

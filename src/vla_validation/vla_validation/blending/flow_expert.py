@@ -24,6 +24,7 @@ SIDE = 0.10
 """rad, the two ways around the obstacle, in the first joint."""
 SIDE_CHOICE = 0.12
 """rad; the nearer side is preferred as a Gaussian of this width says."""
+HORIZON, STEPS = 16, 10  # of a chunk, and of the integration of the flow
 
 
 class GaussianExpert:
@@ -100,21 +101,17 @@ class FlowPolicy:
         joints: tuple[str, ...],
         indices: np.ndarray,
         seed: int,
-        horizon: int = 16,
-        step: float = 0.1,
-        steps: int = 10,
     ) -> None:
         self._expert = expert
         self._joints = joints
         self._indices = indices
         self._random = np.random.default_rng(seed)
-        self.times = step * np.arange(1, horizon + 1)
+        self.times = 0.1 * np.arange(1, HORIZON + 1)
         gaps = self.times[:, None] - self.times[None, :]
         covariance = DEVIATION**2 * np.exp(-0.5 * (gaps / LENGTH) ** 2)
         # One unit for data and noise, as a normalised head has it.
         self._unit = 0.2
-        self._covariance = covariance / self._unit**2 + 1e-6 * np.eye(horizon)
-        self._steps = steps
+        self._covariance = covariance / self._unit**2 + 1e-6 * np.eye(HORIZON)
 
     def predict(self, observation: Observation) -> ActionChunk:
         expert, now = self._expert, observation.elapsed
@@ -133,5 +130,5 @@ class FlowPolicy:
         if observation.prefix is not None:
             wanted = (observation.prefix.positions - centre) / self._unit
             weights = observation.prefix.weights
-        x = sample(field, noise, self._steps, wanted, weights)
+        x = sample(field, noise, STEPS, wanted, weights)
         return ActionChunk(self._joints, centre + self._unit * x, self.times)

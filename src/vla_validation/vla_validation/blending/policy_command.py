@@ -4,21 +4,51 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
+import numpy as np
 from rich.table import Table
 
 from vla_common.terminal import console, guarded, parser, positive, progress
-from vla_models.evaluation import DURATION
+from vla_inference.blender import Blending
+from vla_models.evaluation import DURATION, Episodes
 from vla_models.parallel import each
-from vla_models.robot_stack import USUAL
+from vla_models.robot_stack import USUAL, Timing
+from vla_models.rollout import Run
+from vla_models.scenarios import make_scenario
+from vla_models.statistics import EpisodeOutcome
 from vla_policy.bundle.bundle import load_bundle
 from vla_robot import load_robot
-from vla_validation.blending.policy_episodes import MODES, DelayedEpisodes, row
 
+MODES = tuple(mode.value for mode in Blending)
 DELAYS = (USUAL.camera + USUAL.inference, 0.2, 0.4)
 COLUMNS = ('success', 'seconds', 'position_p95', 'velocity_p95', 'acceleration_p95', 'jerk_rms')
+
+
+class DelayedEpisodes(Episodes):
+    """Runs one (mode, delay in s, number) at a time; see Episodes."""
+
+    def __call__(self, item: tuple[str, float, int]) -> tuple[EpisodeOutcome, Run]:
+        mode, delay, number = item
+        scenario = make_scenario(self.robot, self.expert.goals, self.seed, number)
+        return self.run(scenario, timing=Timing.of(delay), blending=mode)
+
+
+def row(episodes: list[tuple[EpisodeOutcome, Run]]) -> dict[str, float]:
+    """The figures of one mode and delay."""
+    borders = np.concatenate([run.borders for _, run in episodes])
+    p95 = np.percentile(borders, 95, axis=0) if len(borders) else np.zeros(3)
+    done = [outcome for outcome, _ in episodes if outcome.success]
+    return {
+        'success': round(len(done) / len(episodes), 4),
+        'n': len(episodes),
+        'seconds': round(float(np.median([o.seconds for o in done])), 2) if done else None,
+        'position_p95': round(float(p95[0]), 4),
+        'velocity_p95': round(float(p95[1]), 3),
+        'acceleration_p95': round(float(p95[2]), 2),
+        'jerk_rms': round(float(np.mean([run.jerk for _, run in episodes])), 1),
+        'violations': sum(outcome.violations for outcome, _ in episodes),
+    }
 
 
 def blend(
@@ -77,7 +107,3 @@ def _run(arguments: list[str] | None) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     return guarded(_run, arguments)
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -142,7 +142,3 @@ def main(argv: list[str] | None = None) -> int:
             print(f'{fault.name:<40} {" or ".join(fault.expected)}')
         return 0
     return report.run('faults', lambda: _campaign(options, faults), options.json)
-
-
-if __name__ == '__main__':
-    sys.exit(main())

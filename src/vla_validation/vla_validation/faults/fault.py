@@ -18,7 +18,7 @@ STOPS = (SAFE_STOP, ESTOP, ALONE)
 
 
 class UnexpectedError(AssertionError):
-    """The robot did not react to a step of the injection as it must; the text says how."""
+    """The robot did not react to a step of the injection as it must; the text names it."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,6 @@ class Observer:
         unaltered: Callable[[topics.Topic], str] = lambda topic: topic.name,
     ) -> None:
         self._lower, self._upper = robot.limits.lower, robot.limits.upper
-        self._joint_names = list(robot.joint_names)
         self._height: float | None = None
         self._passive = False
         self.begin()

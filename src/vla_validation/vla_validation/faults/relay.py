@@ -3,7 +3,7 @@
 
 `python -m vla_validation.faults.relay ROBOT TOPIC ...`. With faults.launch.py each publisher
 publishes under `/fault_injection/raw`; the relay publishes the messages under the topic's own name,
-altered as the last order for the topic says.
+altered by the last order for the topic.
 """
 
 from __future__ import annotations

@@ -13,15 +13,13 @@ answer with junk. Exit status 0: no command broke a limit.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
 from collections import Counter
+from typing import Any
 
 import numpy as np
 
 from vla_common.chunk_curve import Interpolation
-from vla_common.errors import ConfigError
 from vla_common.states import FilterState
 from vla_safety.chunk import Chunk
 from vla_safety.coupled import Infeasible, MotionState
@@ -32,6 +30,7 @@ from vla_safety.testing.box_oracle import BoxOracle
 from vla_safety.testing.synthetic import SyntheticRobot
 from vla_safety.validation import ChunkRules
 from vla_safety.violations import ViolationKind, violation
+from vla_validation import report
 
 COUPLED = CoupledSettings(
     rate=30.0,
@@ -308,8 +307,10 @@ def _run(options: argparse.Namespace) -> dict[str, object]:
 
 
 def main(args: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog='adversary', description='Attack the safety filter; count the limits it breaks.'
+    parser = report.parser(
+        'adversary',
+        'Attack the safety filter; count the limits it breaks.',
+        'Exit status 0: no command broke a limit; 1: one did; 2: not measured.',
     )
     parser.add_argument('--ticks', type=int, default=100_000, help='box limits: default 100000')
     parser.add_argument(
@@ -321,22 +322,12 @@ def main(args: list[str] | None = None) -> int:
     parser.add_argument('--parameters', help='with --hours: a ROS parameter file; default: shipped')
     parser.add_argument('--seed', type=int, default=0, help='same seed, same attack (default 0)')
     parser.add_argument('--robot', help='a vla_robot name or directory; default: random robots')
-    parser.add_argument('--json', action='store_true', help='one JSON object as the last line')
     options = parser.parse_args(args)
-    try:
+
+    def work() -> tuple[dict[str, Any], int]:
         summary = _run(options)
-    except ConfigError as error:
-        print(f'adversary: {error}', file=sys.stderr)
-        if options.json:
-            print(json.dumps({'error': str(error)}))
-        return 2
-    if options.json:
-        print(json.dumps(summary))
-    else:
-        for key, value in summary.items():
-            print(f'{key:16} {value}')
-    return 0 if summary['violations'] == 0 else 1
+        if not options.json:
+            print('\n'.join(f'{key:16} {value}' for key, value in summary.items()))
+        return summary, 0 if summary['violations'] == 0 else 1
 
-
-if __name__ == '__main__':
-    sys.exit(main())
+    return report.run('adversary', work, options.json)

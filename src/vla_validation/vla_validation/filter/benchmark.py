@@ -13,17 +13,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import os
 import platform
-import sys
 import time
 import timeit
+from typing import Any
 
 import numpy as np
 
 from vla_common.chunk_curve import Interpolation
-from vla_common.errors import ConfigError
+from vla_common.distribution import distribution
 from vla_robot import RobotModel, load_robot
 from vla_robot.synthetic import synthetic_robot
 from vla_safety.chunk import Chunk
@@ -31,6 +30,7 @@ from vla_safety.coupled.build import braking_barriers
 from vla_safety.filter import SafetyFilter
 from vla_safety.parameters import FilterParameters, load_parameters
 from vla_safety.validation import ChunkRules
+from vla_validation import report
 from vla_validation.filter.adversary import COUPLED
 
 BUDGET_MS = {'p50': 0.25, 'p99': 1.0}
@@ -104,13 +104,13 @@ def measure(
             tick_ms[k] = (end - begin) * 1e3
             cpu_ms[k] = (time.thread_time() - cpu) * 1e3
         q, v = output.position, output.velocity
-    row = distribution(tick_ms)
+    row = distribution(tick_ms, 4)
     row['cpu_p50'] = round(float(np.percentile(cpu_ms, 50)), 4)
     row['cpu_p99'] = round(float(np.percentile(cpu_ms, 99)), 4)
     row['joints'] = n
     row['pairs'] = len(robot.collision_pairs)
     row['solved'] = round(barriers.solved / ticks, 3)
-    return row, distribution(np.array(accept_ms[20:]))
+    return row, distribution(accept_ms[20:], 4)
 
 
 def numpy_add_us() -> float:
@@ -119,16 +119,6 @@ def numpy_add_us() -> float:
     return round(
         min(timeit.repeat(lambda: np.add(first, second, out), number=500, repeat=40)) * 2e3, 3
     )
-
-
-def distribution(samples: np.ndarray) -> dict[str, float]:
-    """p50, p99 and max of `samples` (n,), in their unit, and n."""
-    return {
-        'p50': round(float(np.percentile(samples, 50)), 4),
-        'p99': round(float(np.percentile(samples, 99)), 4),
-        'max': round(float(samples.max()), 4),
-        'n': len(samples),
-    }
 
 
 def _pairs(joints: int) -> RobotModel:
@@ -140,20 +130,22 @@ def _pairs(joints: int) -> RobotModel:
 
 
 def main(args: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog='filter', description='Time the safety filter.')
+    bounds = ', '.join(f'{key} ≤ {bound} ms' for key, bound in BUDGET_MS.items())
+    parser = report.parser(
+        'filter',
+        'Time the safety filter.',
+        f'Exit status 0: {bounds}, of the chosen robot; 1: not; 2: not measured.',
+    )
     parser.add_argument('--ticks', type=int, default=10_000, help='of each robot (default 10000)')
     parser.add_argument('--robot', default='humanoid32', help='name or directory')
     parser.add_argument('--parameters', help='a ROS parameter file; default: built-in settings')
-    parser.add_argument('--json', action='store_true', help='one JSON object as the last line')
     options = parser.parse_args(args)
-    try:
-        parameters = load_parameters(options.parameters) if options.parameters else PARAMETERS
-        robot = load_robot(options.robot)
-    except ConfigError as error:
-        print(f'filter: {error}', file=sys.stderr)
-        if options.json:
-            print(json.dumps({'error': str(error)}))
-        return 2
+    return report.run('filter', lambda: _run(options), options.json)
+
+
+def _run(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
+    parameters = load_parameters(options.parameters) if options.parameters else PARAMETERS
+    robot = load_robot(options.robot)
     parameters = dataclasses.replace(parameters, rules=PARAMETERS.rules)
     tick, accept = measure(robot, parameters, options.ticks)
     result = {
@@ -170,11 +162,9 @@ def main(args: list[str] | None = None) -> int:
         'cores': os.cpu_count(),
     }
     held = all(tick[key] <= bound for key, bound in BUDGET_MS.items())
-    if options.json:
-        print(json.dumps(result))
-    else:
+    if not options.json:
         _show(result, held)
-    return 0 if held else 1
+    return result, 0 if held else 1
 
 
 def _show(result: dict, held: bool) -> None:
@@ -195,7 +185,3 @@ def _show(result: dict, held: bool) -> None:
         f'{result["numpy_add_us"]:.2f} µs; '
         f'budget: {bounds}: {"held" if held else "NOT held"}'
     )
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -35,7 +35,7 @@ class Striker:
     """Draws chunks for the robot.
 
     Args:
-        oracle: tells self-colliding postures.
+        oracle: detects self-colliding postures.
         allowed: joints that it may use.
     """
 

@@ -13,7 +13,7 @@ import mujoco
 import numpy as np
 
 SEEN = 0.05
-"""m; larger distances are not told apart."""
+"""m; larger distances are not computed."""
 
 STEP = 0.002
 """s of physics."""

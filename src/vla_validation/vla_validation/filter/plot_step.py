@@ -25,7 +25,7 @@ DURATION = 2.5
 
 
 def record() -> dict[str, np.ndarray]:
-    """A joint of ±1 rad, 2 rad/s, 10 rad/s²; chunks at 10 Hz ask for 1.4, then for −0.5 rad."""
+    """A joint of ±1 rad, 2 rad/s, 10 rad/s²; chunks at 10 Hz target 1.4, then −0.5 rad."""
     robot = SyntheticRobot.uniform(1)
     subject = SafetyFilter(robot, dataclasses.replace(PARAMETERS, braking_lag=1.0))
     q, v = np.array([-0.8]), np.zeros(1)

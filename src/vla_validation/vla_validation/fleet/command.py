@@ -1,6 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """``ros2 run vla_validation fleet``: robots at one policy server, by engine, number of workers and
-batch size, and how they go on when workers are killed."""
+batch size, and how they recover when workers are killed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import contextlib
 import datetime
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -111,8 +110,8 @@ def alone(args: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def losses(table: list[dict[str, Any]]) -> list[str]:
-    """Where batching lost to one by one: fewer calls, or as many and a longer p99. (Each robot asks
-    again as soon as it is answered: more calls are shorter ones.)"""
+    """Where batching lost to one by one: fewer calls, or as many and a longer p99. (Each robot
+    sends its next request on an answer: more calls are shorter ones.)"""
     found = []
     for row in table:
         base = next(
@@ -132,18 +131,18 @@ def losses(table: list[dict[str, Any]]) -> list[str]:
     return found
 
 
-def run(args: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
-    """The result. say: reports what is being measured. Raises ConfigError."""
+def run(args: argparse.Namespace, log: Callable[[str], None]) -> dict[str, Any]:
+    """The result. log: reports what is being measured. Raises ConfigError."""
     table: list[dict[str, Any]] = []
     kills: list[dict[str, Any]] = []
     started: dict[str, float] = {}
     with elsewhere() as call:
         with alone(args) as (url, metadata):
-            say('vla_serving serve')
+            log('vla_serving serve')
             table += measured(call, url, metadata, args, None, 1, 'vla_serving serve')
         for name in args.engine:
             for workers in args.workers:
-                say(f'{name}, {workers} workers')
+                log(f'{name}, {workers} workers')
                 parameters = RayParameters(workers, gpus=args.gpus)
                 began = time.monotonic()
                 engine = start_engine(name, args.bundle, args.robot, args.device, parameters)
@@ -200,7 +199,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = report.parser(
         'fleet',
         'Measure robots at one policy server, by engine, number of workers and batch size, and\n'
-        'how they go on when workers are killed.',
+        'how they recover when workers are killed.',
         'Exit status 0: neither batching nor a robot lost; 1: otherwise, or not measured.\n\n'
         'examples:\n  ros2 run vla_validation fleet --engine local --robots 4\n'
         '  ros2 run vla_validation fleet --engine ray --workers 1 2 --json',
@@ -225,8 +224,8 @@ def main(arguments: list[str] | None = None) -> int:
     args.batch = sorted({1, *args.batch})
 
     def work() -> tuple[dict[str, Any], int]:
-        with working() as say:
-            found = run(args, say)
+        with working() as log:
+            found = run(args, log)
         if not args.json:
             print(f'{args.robots} robots, {args.bundle} on {args.device}\n{text(found)}')
         return found, 1 if found['batching_lost'] or found['robots_lost'] else 0
@@ -236,7 +235,3 @@ def main(arguments: list[str] | None = None) -> int:
 
 class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
     """Line breaks as written, and the default of each option."""
-
-
-if __name__ == '__main__':
-    sys.exit(main())

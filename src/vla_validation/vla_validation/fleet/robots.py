@@ -26,7 +26,7 @@ from vla_policy.scripted_policy import HoldPolicy
 async def request_repeatedly(
     url: str, metadata: dict[str, Any], robot: Any, name: str, seconds: float, rate: float
 ) -> tuple[list[float], int]:
-    """(s of each answered call, failed calls) of one robot that asks `rate` times a second, or as
+    """(s of each answered call, failed calls) of one robot that calls `rate` times a second, or as
     fast as it is answered where that is slower."""
     from websockets.asyncio.client import connect
     from websockets.exceptions import WebSocketException
@@ -74,14 +74,12 @@ class RobotRun:
     chunks: int = 0
     fallback_chunks: int = 0
     aborted: int = 0
-    marked: float = 0.0
     fell_back: float = 0.0
     ready: float = 0.0
     served: float = 0.0
     silence: float = 0.0
 
     def mark(self) -> None:
-        self.marked = time.monotonic()
         self.fell_back = self.ready = self.served = self.silence = 0.0
 
     def note_chunk(self, fallback: bool, now: float, last: float) -> None:

@@ -50,7 +50,7 @@ def running(infer: Infer, metadata: dict[str, Any]) -> Iterator[str]:
 def load(
     url: str, metadata: dict[str, Any], robot: str, robots: int, seconds: float, rate: float
 ) -> dict[str, float]:
-    """Throughput and latency of `robots` that ask `rate` times a second each, or as fast as they
+    """Throughput and latency of `robots` that call `rate` times a second each, or as fast as they
     are answered where that is slower."""
     body = load_robot(robot)
 

@@ -40,13 +40,12 @@ def observations(policy: Policy, robot: Any, width: int, height: int):
         i += 1
 
 
-def call_times(policy: Policy, robot: Any, times: int, size: tuple[int, int], pause: float = 0.0):
+def call_times(policy: Policy, robot: Any, times: int, size: tuple[int, int]):
     """(outside, inside): s outside and inside the model of each call, one after the other."""
     without, within = [], []
     for i, observation in enumerate(observations(policy, robot, *size)):
         if i == WARM_UP + times:
             return without, within
-        time.sleep(pause)
         began = time.perf_counter()
         policy.predict(observation)
         took = time.perf_counter() - began

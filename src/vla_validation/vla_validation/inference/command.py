@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -122,7 +121,3 @@ def main(arguments: list[str] | None = None) -> int:
         return result, 0
 
     return report.run('inference', work, args.json, failed=1)
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -47,6 +47,7 @@ from vla_validation.system_harness.machine import SchedulingObserver
 
 START_TIMEOUT = 60.0
 STATE_PERIOD = 0.01
+RATE = 20.0  # frames a second
 BRING_UP = Timing(
     query_timeout=2.0,
     configure_timeout=20.0,
@@ -210,7 +211,6 @@ def measure(
     times: int,
     size: tuple[int, int],
     threads: int,
-    rate: float = 20.0,
     by_stage: bool = False,
 ) -> PipelineTimes:
     """Times of a frame's way through the node.
@@ -227,9 +227,9 @@ def measure(
         TemporaryDirectory(prefix='vla_inference_') as folder,
     ):
         environment, file = Environment(robot, size), Path(folder) / 'stages.json'
-        with _node(bundle, robot_name, threads, 1.5 * rate, file if by_stage else None):
+        with _node(bundle, robot_name, threads, 1.5 * RATE, file if by_stage else None):
             try:
-                keys, machine, stalls = _publish(environment, instruction, times, rate)
+                keys, machine, stalls = _publish(environment, instruction, times, RATE)
             finally:
                 gc.unfreeze()
                 environment.close()

@@ -102,7 +102,3 @@ def main(argv: list[str] | None = None) -> int:
         return {'directions': rows}, 0 if enough else 1
 
     return report.run('pushes', work, options.json)
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -128,7 +128,7 @@ def robot_is_up() -> bool:
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """The rates of the robot that is up, or of one launched for it. Raises HarnessError."""
     with contextlib.ExitStack() as stack:
-        say = stack.enter_context(working())
+        log = stack.enter_context(working())
         # The instrument must not load what it measures: an executor without polling.
         if robot_is_up():
             request_realtime(Priority.MONITOR)
@@ -141,13 +141,13 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 tail = subprocess.Popen(['tail', '-f', str(robot.log)], stdout=sys.stderr)
                 stack.callback(tail.terminate)
             stack.enter_context(robot)
-        say('waiting for RUNNING')
+        log('waiting for RUNNING')
         robot.wait(lambda: robot.mode is Mode.RUNNING, options.wait, 'RUNNING: give an instruction')
         meter = RateMeter(robot)
         time.sleep(2.0)  # what happens once, at the start, is not a rate
-        say(f'measuring for {options.seconds:g} s')
+        log(f'measuring for {options.seconds:g} s')
         rates = meter.measure(options.seconds)
-        say('taking the robot down')
+        log('taking the robot down')
         return rates
 
 
@@ -191,7 +191,3 @@ def main(arguments: list[str] | None = None) -> int:
         return rates, 1 if failures else 0
 
     return report.run('rates', work, options.json)
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -171,7 +171,3 @@ def main(argv: list[str] | None = None) -> int:
         return found | about, 2 if error else 1 if exceeded else 0
 
     return report.run('stops', work, options.json)
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -25,7 +25,7 @@ _LOSS = 3.0
 
 STAGES = {
     'request_to_mode_ms': 'request to mode ESTOP published by the supervisor',
-    'request_to_behaviour_ms': 'request to the driver cycle that obeys it',
+    'request_to_behaviour_ms': 'request to the driver cycle that applies it',
     'request_to_damped_ms': 'request to the first damped command written to the robot',
     'request_to_rest_ms': 'request to every joint at rest (the robot has sunk down)',
 }

@@ -31,7 +31,7 @@ STALL = 0.0005
 """s of lateness that count as the machine's in a measurement."""
 
 BURST, PAUSE = 0.01, 0.5
-"""s of processor time that the starvation check asks for, and s between two of them."""
+"""s of processor time that the starvation check requests, and s between two of them."""
 
 _ANY = -1
 """Instead of a processor: the starvation check, at ordinary priority on any of them."""

@@ -47,11 +47,12 @@ BRING_UP = 120.0
 
 INSTRUCTION = 'wave with your left hand'
 
+_ATTEMPTS = 5  # to start a motion
 _LIE_DOWN = 'lies'  # in the driver's reason, where the robot is on the floor
 
 
 class HarnessError(NotMeasuredError):
-    """The robot did not reach a state; the text says what was waited for."""
+    """The robot did not reach a state; the text names what was waited for."""
 
 
 @contextmanager
@@ -249,15 +250,15 @@ class RobotClient:
         self.recover()
         self.wait_behaviour(Behaviour.HOLD)
 
-    def start_motion(self, attempts: int = 5, timeout: float = 60.0) -> None:
+    def start_motion(self) -> None:
         """Have the robot carry out `INSTRUCTION` until it moves. Raises HarnessError.
 
         On a crowded machine it may stop before it moves: a camera or policy without processor time
         has to stop it. Then it is recovered and instructed again.
         """
         stops = []
-        for _ in range(attempts):
-            self.recover(timeout)
+        for _ in range(_ATTEMPTS):
+            self.recover()
             for _ in range(6):
                 self.instruct()
                 if self.poll_until(lambda: self.behaviour is Behaviour.TRACK, 1.0):
@@ -265,7 +266,7 @@ class RobotClient:
             if self.poll_until(lambda: self.moves, 6.0):
                 return
             stops.append(self.causes)
-        raise HarnessError(f'no motion after {attempts} instructions: {stops}; {self.describe()}')
+        raise HarnessError(f'no motion after {_ATTEMPTS} instructions: {stops}; {self.describe()}')
 
 
 class LaunchedRobot(RobotClient):

@@ -150,7 +150,3 @@ def main(argv: list[str] | None = None) -> int:
         return {'moments': found, 'final': plain(moments[-1].decision)}, 0
 
     return report.run('what_if', work, options.json)
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A scripted robot: five nodes that report, obey and fail as the script says.
+"""A scripted robot: five nodes that report, act and fail by the script.
 
 It reports to the supervisor's own `HealthMonitor`, message by message at the real rates: every
 timeout, debounce time and hysteresis of the configuration applies. There is no physics: a damped
-robot hangs as from a gantry, and falls when the script says so.
+robot hangs as from a gantry, and falls by the script.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PERIOD = {DRIVER: 0.02, BALANCE: 0.01, CAMERA: 1.0 / 15.0, FILTER: 0.01, INFEREN
 """s between two reports of each node, as the nodes send them."""
 
 LEASE = 3.0
-"""s that discovery goes on showing a dead process (config/fastdds.xml)."""
+"""s that discovery still shows a dead process (config/fastdds.xml)."""
 
 _MOVING, _SINKING = 0.6, 1.2  # rad/s of the fastest joint in motion, and passive
 _BRAKES, _SINKS = 0.3, 1.0  # s until a hold, and a passive robot, rests

@@ -46,7 +46,7 @@ KINDS = (
     ScriptEventKind('finish', (), 'the instruction is done'),
     ScriptEventKind('kill', (_NODES,), 'the node\'s process is gone'),
     ScriptEventKind('freeze', (_NODES,), 'the node hangs: on the graph, silent'),
-    ScriptEventKind('thaw', (_NODES,), 'the frozen node goes on'),
+    ScriptEventKind('thaw', (_NODES,), 'the frozen node continues'),
     ScriptEventKind('restart', (_NODES,), 'a new process of the node, unconfigured'),
     ScriptEventKind('balance', (_LEVELS,), 'the balance monitor\'s level'),
     ScriptEventKind('filter', (('ok', 'infeasible', 'starved', *_LEVELS),),
