@@ -128,18 +128,23 @@ def robot(ros):
     robot.end()
 
 
-def test_a_chunk_moves_the_joint_smoothly_and_its_end_brings_it_to_rest(robot):
+@pytest.fixture
+def running(robot):
     robot.begin()
     robot.run()
-    first = robot.commands.last
+    return robot
+
+
+def test_a_chunk_moves_the_joint_smoothly_and_its_end_brings_it_to_rest(running):
+    first = running.commands.last
     assert first.name == list(ROBOT.joint_names)
     assert len(first.position) == len(first.velocity) == len(first.effort) == ROBOT.n
     legs = ROBOT.groups['legs']
     assert not np.array(first.effort)[legs].any()
     assert np.abs(first.effort).max() > 0.1, 'gravity of the upper body is fed forward'
-    robot.commands.clear()
-    start = robot.position[ELBOW]
-    status = robot.track()
+    running.commands.clear()
+    start = running.position[ELBOW]
+    status = running.track()
     assert status.chunks_accepted >= 1
     assert status.horizon_left > 1.0
     assert 0.0 <= status.chunk_age < 0.5
@@ -148,10 +153,10 @@ def test_a_chunk_moves_the_joint_smoothly_and_its_end_brings_it_to_rest(robot):
     assert status.playback_time + status.horizon_left == pytest.approx(1.6)
     tracked = stamp_to_ns(status.header.stamp) - stamp_to_ns(status.chunk_stamp)
     assert tracked * 1e-9 == pytest.approx(status.chunk_age, abs=0.02)
-    status = robot.wait_state(SafetyStatus.NO_CHUNK)
+    status = running.wait_state(SafetyStatus.NO_CHUNK)
     assert status.reason == 'chunk horizon ended'
-    elbow = np.array([message.position[ELBOW] for message in robot.commands.messages])
-    stamps = np.array([stamp_to_ns(m.header.stamp) for m in robot.commands.messages]) * 1e-9
+    elbow = np.array([message.position[ELBOW] for message in running.commands.messages])
+    stamps = np.array([stamp_to_ns(m.header.stamp) for m in running.commands.messages]) * 1e-9
     assert start - 0.95 < elbow[-1] < start - 0.7
     assert (np.diff(stamps) > 0).all(), 'stamps are the sequence of a command'
     # Position steps bounded by what the velocity limit allows in the longest period.
@@ -162,53 +167,49 @@ def counters(message) -> dict[str, int]:
     return dict(zip(message.counter_names, message.counter_values, strict=True))
 
 
-def test_malformed_chunks_are_counted_and_named_and_stop_the_motion(robot):
+def test_malformed_chunks_are_counted_and_named_and_stop_the_motion(running):
     # Waits on counters and reasons, which stay: a violation is listed in one message only, and a
     # busy machine may lose that one.
-    robot.begin()
-    robot.run()
-    robot.track()
-    nan = robot.chunk()
+    running.track()
+    nan = running.chunk()
     nan.points[3].positions = [float('nan')]
-    robot.send(nan)
+    running.send(nan)
     named = 'chunk rejected: not_finite left_elbow'
-    robot.status.wait_for(
+    running.status.wait_for(
         lambda m: m.chunks_rejected == 1 and m.level == 2 and m.reason.startswith(named)
     )
-    robot.wait_state(SafetyStatus.NO_CHUNK)
-    unknown = robot.chunk(names=('left_elbow', 'tail' * 10_000))
-    ragged = robot.chunk()
+    running.wait_state(SafetyStatus.NO_CHUNK)
+    unknown = running.chunk(names=('left_elbow', 'tail' * 10_000))
+    ragged = running.chunk()
     ragged.points[2].positions = [0.1, 0.2]
-    empty = robot.chunk()
+    empty = running.chunk()
     empty.points = []
-    long = robot.chunk()
+    long = running.chunk()
     long.points *= 600
-    whole = serialize_message(robot.chunk())
+    whole = serialize_message(running.chunk())
     unreadable = whole[: len(whole) // 2]
     for number, message in enumerate((unknown, ragged, empty, long, unreadable), start=2):
-        robot.send(message)
-        status = robot.status.wait_for(lambda m, number=number: m.chunks_rejected == number)
+        running.send(message)
+        status = running.status.wait_for(lambda m, number=number: m.chunks_rejected == number)
         assert len(status.reason) < 200
-    counted = counters(robot.status.last)
+    counted = counters(running.status.last)
     assert counted['not_finite'] == counted['unknown_joint'] == counted['too_long'] == 1
     assert counted['wrong_shape'] == 3
-    assert robot.node.callback_errors == 0
+    assert running.node.callback_errors == 0
 
 
-def test_a_chunk_beyond_a_limit_is_listed_joint_value_and_limit_and_not_followed(robot):
-    robot.begin()
-    robot.run()
+def test_a_chunk_beyond_a_limit_is_listed_joint_value_and_limit_and_not_followed(running):
     upper = ROBOT.limits.upper[ELBOW] - ROBOT.soft_margin[ELBOW]
-    robot.track(step=0.04)  # for most of its 1.6 s beyond the limit
-    status = robot.status.wait_for(lambda m: any(v.kind == 'position' for v in m.violations))
+    running.track(step=0.04)  # for most of its 1.6 s beyond the limit
+    status = running.status.wait_for(lambda m: any(v.kind == 'position' for v in m.violations))
     listed = next(v for v in status.violations if v.kind == 'position')
     assert listed.subject == 'left_elbow'
     assert listed.value > listed.limit == pytest.approx(upper)
     assert listed.level == 1
-    status = robot.wait_state(SafetyStatus.NO_CHUNK)
+    status = running.wait_state(SafetyStatus.NO_CHUNK)
     assert counters(status)['position'] > 0
     assert status.interventions > 0
-    assert max(m.position[ELBOW] for m in robot.commands.messages) <= upper + 1e-9
+    assert max(m.position[ELBOW] for m in running.commands.messages) <= upper + 1e-9
 
 
 def test_nothing_moves_before_running_and_an_epoch_flushes(robot):
@@ -236,36 +237,32 @@ def test_nothing_moves_before_running_and_an_epoch_flushes(robot):
     assert robot.commands.last.position[ELBOW] == pytest.approx(rest, abs=1e-6)
 
 
-def test_a_silent_supervisor_and_silent_joints_brake_the_motion(robot):
-    robot.begin()
-    robot.run()
-    robot.track()
-    robot.silent = {'joints'}
-    robot.status.wait_for(lambda m: m.reason.startswith('state_stale'))
-    assert robot.wait_state(SafetyStatus.NO_CHUNK).level == 2
-    robot.silent = set()
-    robot.status.wait_for(lambda m: m.level == 0)
-    robot.track()
-    robot.silent = {'supervisor'}
-    status = robot.wait_state(SafetyStatus.GATED)
+def test_a_silent_supervisor_and_silent_joints_brake_the_motion(running):
+    running.track()
+    running.silent = {'joints'}
+    running.status.wait_for(lambda m: m.reason.startswith('state_stale'))
+    assert running.wait_state(SafetyStatus.NO_CHUNK).level == 2
+    running.silent = set()
+    running.status.wait_for(lambda m: m.level == 0)
+    running.track()
+    running.silent = {'supervisor'}
+    status = running.wait_state(SafetyStatus.GATED)
     assert status.reason == 'supervisor silent'
-    assert not any(robot.commands.last.velocity)
+    assert not any(running.commands.last.velocity)
 
 
-def test_deactivated_it_is_silent_and_comes_back_without_the_old_motion(robot):
-    robot.begin()
-    robot.run()
-    robot.track()
-    robot.ros.deactivate(robot.node)
-    robot.ros.activate(robot.node)
-    robot.status.wait_for(lambda m: m.reason == 'mode RUNNING began before the filter was active')
-    accepted = robot.status.last.chunks_accepted
-    robot.send(robot.chunk())
-    robot.mode = SupervisorState.READY
-    robot.status.wait_for(lambda m: m.reason == 'mode READY')
-    robot.run()
-    robot.send(robot.chunk(names=('tail',)))  # the sentinel: the chunk before it was seen by now
-    status = robot.status.wait_for(lambda m: m.chunks_rejected >= 1)
+def test_deactivated_it_is_silent_and_comes_back_without_the_old_motion(running):
+    running.track()
+    running.ros.deactivate(running.node)
+    running.ros.activate(running.node)
+    running.status.wait_for(lambda m: m.reason == 'mode RUNNING began before the filter was active')
+    accepted = running.status.last.chunks_accepted
+    running.send(running.chunk())
+    running.mode = SupervisorState.READY
+    running.status.wait_for(lambda m: m.reason == 'mode READY')
+    running.run()
+    running.send(running.chunk(names=('tail',)))  # the sentinel: the one before it was seen
+    status = running.status.wait_for(lambda m: m.chunks_rejected >= 1)
     assert status.chunks_accepted == accepted, 'none after the activation'
 
 
@@ -291,10 +288,6 @@ def test_it_ticks_at_its_rate_and_reports_its_state_in_diagnostics(robot):
     diagnostics.wait_for(ticking)
 
 
-def error_of(node) -> str:
-    return node._lifecycle_message[1]
-
-
 WRONG = {
     'robot': ('no_such_robot', 'no_such_robot'),
     'control_frequency': (5.0, 'control_frequency: found 5.0, wanted a finite number from 50'),
@@ -312,6 +305,7 @@ def test_a_wrong_parameter_fails_configure_with_its_name_what_was_found_and_want
     value, message = WRONG[name]
     node = ros.node(SafetyFilterNode, **settings(**{name: value}))
     assert node.trigger_configure() is TransitionCallbackReturn.FAILURE
-    assert error_of(node).startswith('configure failed: ')
-    assert message in error_of(node)
+    error = node._lifecycle_message[1]
+    assert error.startswith('configure failed: ')
+    assert message in error
     assert ros.state(node) == 'unconfigured'

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""What the filter's process is made of."""
+"""What the filter's process loads, and its parameter files."""
 
 import os
 import pathlib
@@ -8,10 +8,14 @@ import sys
 
 import pytest
 
+from vla_common.errors import ConfigError
 from vla_common.parameters import ParameterSchema
 from vla_common.readme import write_tables
+from vla_safety.parameters import load_parameters
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[1]
+FILES = sorted((PACKAGE / 'test' / 'config_errors').glob('*.yaml'))
+"""One per mistake; the first line is what the error must contain."""
 
 FORBIDDEN = (
     'torch',
@@ -66,5 +70,23 @@ def test_the_readme_shows_the_parameters_as_they_are(tmp_path):
 
 
 @pytest.mark.parametrize('file', sorted(PACKAGE.rglob('*.py')), ids=lambda path: path.name)
-def test_every_file_says_under_which_licence_it_is(file):
+def test_every_file_names_its_license(file):
     assert 'SPDX-License-Identifier: Apache-2.0' in file.read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize('file', FILES, ids=lambda path: path.stem)
+def test_a_malformed_parameter_file_gives_one_error_naming_file_key_found_and_wanted(file):
+    message = file.read_text().splitlines()[0].removeprefix('# wanted: ')
+    with pytest.raises(ConfigError) as caught:
+        load_parameters(file)
+    assert str(caught.value).startswith(str(file))
+    assert message in str(caught.value)
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(ConfigError, match=r'nowhere\.yaml: found no such file'):
+        load_parameters('nowhere.yaml')
+
+
+def test_there_is_a_file_for_each_kind_of_mistake():
+    assert len(FILES) == 9

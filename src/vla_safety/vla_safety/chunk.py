@@ -53,7 +53,7 @@ class ChunkTracker:
     def __init__(self, n: int, interpolation: Interpolation, cross_fade: float) -> None:
         self._interpolation = interpolation
         self._cross_fade = cross_fade
-        self._chunk: Chunk | None = None
+        self.chunk: Chunk | None = None  # that is played
         self._curve: ChunkCurve | None = None
         self._coefficients = np.zeros((0, 3, 0))
         self._time = 0.0
@@ -65,27 +65,22 @@ class ChunkTracker:
         self.covered = np.zeros(n, dtype=np.uint8)
 
     @property
-    def chunk(self) -> Chunk | None:
-        """The chunk that is played, None without one."""
-        return self._chunk
-
-    @property
     def playback_time(self) -> float:
         """s into the chunk; −1 without one."""
-        return -1.0 if self._chunk is None else self._time
+        return -1.0 if self.chunk is None else self._time
 
     @property
     def horizon_left(self) -> float:
         """Seconds of chunk time still ahead; 0 without a chunk or at its end."""
-        return 0.0 if self._chunk is None else max(0.0, self._curve.end - self._time)
+        return 0.0 if self.chunk is None else max(0.0, self._curve.end - self._time)
 
     @property
     def ended(self) -> bool:
-        return self._chunk is not None and not self._time < self._curve.end
+        return self.chunk is not None and not self._time < self._curve.end
 
     def clear(self) -> None:
         """Drop the chunk."""
-        self._chunk = None
+        self.chunk = None
         self.covered[:] = 0
 
     @staticmethod
@@ -113,7 +108,7 @@ class ChunkTracker:
         own = curve.coefficients
         # The fade is a sum of two more curves: one product evaluates all of it.
         self._coefficients = np.concatenate((own, np.zeros((len(own), 2, len(joints)))), axis=1)
-        self._chunk = chunk
+        self.chunk = chunk
         self._time = self.start_time(chunk, now, scale)
         self._faded = 0.0
         self._joints = joints
@@ -132,7 +127,7 @@ class ChunkTracker:
 
     def sample(self, scale: float, target: np.ndarray) -> None:
         """Write the covered joints' target position (rad) and velocity (rad/s) into (2, n)."""
-        assert self._chunk is not None
+        assert self.chunk is not None
         s = self._faded / self._cross_fade
         fading = self._fading
         if s < 1.0:

@@ -37,23 +37,19 @@ class SafetyPipeline:
         if coupled is None:
             # Without a time budget: an episode must not depend on the machine's load.
             coupled = (braking_barriers(robot, params, clock=lambda: 0.0),)
-        self._filter = SafetyFilter(robot, params, coupled)
+        self.filter = SafetyFilter(robot, params, coupled)
         self._dt = dt
         self._measured: np.ndarray | None = None
 
-    @property
-    def filter(self) -> SafetyFilter:
-        return self._filter
-
     def reset(self, position: np.ndarray) -> None:
         """Begin an episode at rest at `position` (n,) rad; its clock may restart."""
-        self._filter.reset(position)
-        self._filter.forget_order()
+        self.filter.reset(position)
+        self.filter.forget_order()
         self._measured = np.array(position, dtype=float)
 
     def accept(self, chunk: Chunk, now: float) -> list[Violation]:
         """Offer a chunk; return why it was rejected (empty: accepted)."""
-        return self._filter.accept(chunk, now, self._measured)
+        return self.filter.accept(chunk, now, self._measured)
 
     def tick(
         self,
@@ -66,7 +62,7 @@ class SafetyPipeline:
     ) -> Output:
         """One command. See SafetyFilter.tick."""
         self._measured = np.array(measured_position, dtype=float)
-        return self._filter.tick(
+        return self.filter.tick(
             now,
             self._dt if dt is None else dt,
             measured_position,

@@ -151,7 +151,7 @@ def constrain(
     acceleration: cython.double[::1],
     wanted: cython.double[::1],
     scaled: cython.double[:, ::1],
-    asked: cython.double[:, ::1],
+    demand: cython.double[:, ::1],
     period: cython.double,
     lag: cython.double,
     gamma: cython.double,
@@ -165,7 +165,7 @@ def constrain(
         along_row: (2, …) s on the brake path and m of clearance, of each row.
         motion: (2, n) velocity sent and full brake.
         scaled: (…, n), written: the rows over u.
-        asked: (4, …), written: the least value of each row; the same, moving away where it began
+        demand: (4, …), written: the least value of each row; the same, moving away where it began
             between floor and margin; how far the wanted velocity is short of that; the clearance,
             less the servos' overshoot.
         gamma: share of a clearance that may be used up.
@@ -211,16 +211,16 @@ def constrain(
             clearance += lagging
         if not clearance <= 0.0:
             floor -= gamma * clearance
-        asked[0, k] = floor
+        demand[0, k] = floor
         # A linear row at a box's edge may be a little too generous, and a lost clearance stays
         # lost. So between floor and margin a robot that moves anyway moves away, if it can.
         if moving and clearance < 0.0 and clearance > -give:
             floor -= recovery * clearance
-        asked[1, k] = floor
-        asked[2, k] = floor - have
-        asked[3, k] = clearance
-        if not asked[2, k] <= worst:
-            worst = asked[2, k] if asked[2, k] > worst else float('nan')
+        demand[1, k] = floor
+        demand[2, k] = floor - have
+        demand[3, k] = clearance
+        if not demand[2, k] <= worst:
+            worst = demand[2, k] if demand[2, k] > worst else float('nan')
     return worst
 
 
