@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from vla_models.network.humanoid_vla import GoalSnap
 
 REACH = 0.08
+MOVING = torch.linspace(0.02, 0.14, 12)[None, :, None] / 0.5
 
 
 def settling(unit: float = 0.5) -> GoalSnap:
@@ -29,11 +31,6 @@ def test_a_joint_near_its_goal_is_sent_there_at_once():
     assert torch.allclose(settled * 0.5, torch.full_like(settled, 1.0))
 
 
-def test_a_joint_far_from_its_goal_is_unchanged():
-    chunk, current = way(0.0, 1.0)
-    assert torch.equal(settling()(chunk, current), chunk)
-
-
 def test_in_between_it_fades_without_a_jump():
     """The first step as a function of the distance is continuous, and never past the end."""
     firsts = []
@@ -44,15 +41,16 @@ def test_in_between_it_fades_without_a_jump():
     assert changes.max() < 0.01 and max(firsts) <= 1.0 + 1e-6
 
 
-def test_a_joint_that_still_moves_at_the_end_is_unchanged():
-    chunk = torch.linspace(0.02, 0.14, 12)[None, :, None] / 0.5
-    current = torch.zeros(1, 1)
-    assert torch.equal(settling()(chunk, current), chunk)
-
-
-def test_without_reach_nothing_changes():
-    chunk, current = way(0.99, 1.0)
-    assert torch.equal(GoalSnap(1, 0.0)(chunk, current), chunk)
+@pytest.mark.parametrize(
+    ('layer', 'chunk', 'current'),
+    [
+        pytest.param(settling(), *way(0.0, 1.0), id='far from its goal'),
+        pytest.param(settling(), MOVING, torch.zeros(1, 1), id='still moving at the end'),
+        pytest.param(GoalSnap(1, 0.0), *way(0.99, 1.0), id='without reach'),
+    ],
+)
+def test_other_joints_are_unchanged(layer, chunk, current):
+    assert torch.equal(layer(chunk, current), chunk)
 
 
 def test_the_reach_is_in_radians_whatever_the_unit():
