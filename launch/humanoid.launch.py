@@ -15,12 +15,7 @@ import os
 import shutil
 from importlib.util import find_spec
 
-from launch.actions import (
-    DeclareLaunchArgument,
-    ExecuteProcess,
-    LogInfo,
-    OpaqueFunction,
-)
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, LogInfo, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.substitutions import FindPackageShare
@@ -54,12 +49,7 @@ ARGUMENTS = [
         list(SOURCES.names()),
         'Camera source: mujoco is the simulated camera, replay a recording.',
     ),
-    (
-        'camera_path',
-        'none',
-        None,
-        'camera:=replay: a folder of images, or a video file.',
-    ),
+    ('camera_path', 'none', None, 'camera:=replay: a folder of images, or a video file.'),
     (
         'camera_device',
         'none',
@@ -80,30 +70,15 @@ ARGUMENTS = [
         'Executed once, when the robot is first READY. none: wait for /vla/run_instruction. '
         f'auto: "{FIRST}"; with auto_arm:=false none, so that arming does not start motion.',
     ),
-    (
-        'time_limit',
-        '20.0',
-        None,
-        'Time limit (s) of an instruction without its own.',
-    ),
+    ('time_limit', '20.0', None, 'Time limit (s) of an instruction without its own.'),
     (
         'stage',
         'sim',
         ['sim', 'slow', 'fast'],
         'Deployment stage, which scales the speed: sim 1.0, slow 0.25, fast 1.0.',
     ),
-    (
-        'control_frequency',
-        '100.0',
-        None,
-        'Rate of the safety filter (Hz).',
-    ),
-    (
-        'scene',
-        'none',
-        None,
-        'Simulated scene: a JSON file. none: the default table and cubes.',
-    ),
+    ('control_frequency', '100.0', None, 'Rate of the safety filter (Hz).'),
+    ('scene', 'none', None, 'Simulated scene: a JSON file. none: the default table and cubes.'),
     (
         'auto_arm',
         'true',
@@ -111,30 +86,10 @@ ARGUMENTS = [
         'Arm automatically at the first bring-up. false: the operator arms with '
         '"ros2 run vla_supervisor command arm".',
     ),
-    (
-        'respawn',
-        'true',
-        TRUTH,
-        'Restart a node that died. Motion never resumes automatically.',
-    ),
-    (
-        'headless',
-        'true',
-        TRUTH,
-        'false: also start rviz2 with config/humanoid.rviz.',
-    ),
-    (
-        'params_file',
-        'none',
-        None,
-        'A ROS parameter file whose values override those in config/.',
-    ),
-    (
-        'log_level',
-        'info',
-        ['debug', 'info', 'warn', 'error'],
-        'Log level of all nodes.',
-    ),
+    ('respawn', 'true', TRUTH, 'Restart a node that died. Motion never resumes automatically.'),
+    ('headless', 'true', TRUTH, 'false: also start rviz2 with config/humanoid.rviz.'),
+    ('params_file', 'none', None, 'A ROS parameter file whose values override those in config/.'),
+    ('log_level', 'info', ['debug', 'info', 'warn', 'error'], 'Log level of all nodes.'),
 ]
 
 # node (and executable) name: package

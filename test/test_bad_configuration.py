@@ -170,9 +170,7 @@ class TestABadRobot:
     """All on one launch."""
 
     @pytest.mark.parametrize(
-        'damage',
-        [no_robot_yaml, unknown_joint, malformed_urdf],
-        ids=lambda damage: damage.__name__,
+        'damage', [no_robot_yaml, unknown_joint, malformed_urdf], ids=lambda damage: damage.__name__
     )
     def test_a_bad_robot_is_refused_and_nothing_starts(self, with_a_bad_robot, damage):
         robot, folder = with_a_bad_robot

@@ -14,10 +14,7 @@ from whole_robot import BRING_UP, WholeRobot
 from vla_common.states import Mode
 
 
-@pytest.mark.parametrize(
-    'way',
-    ['ctrl_c_in_the_terminal', 'sigint_to_launch', 'sigterm_to_launch'],
-)
+@pytest.mark.parametrize('way', ['ctrl_c_in_the_terminal', 'sigint_to_launch', 'sigterm_to_launch'])
 def test_the_robot_rests_before_the_processes_end(tmp_path, way):
     arguments = {'policy': 'scripted', 'instruction': 'none', 'time_limit': 120.0}
     with WholeRobot(tmp_path, **arguments) as robot:

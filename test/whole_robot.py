@@ -105,9 +105,7 @@ class WholeRobot(LaunchedRobot):
 
     def wait_until_repaired(self) -> None:
         self.wait(
-            lambda: self.whole and not self.causes,
-            BRING_UP,
-            'every node active and no cause left',
+            lambda: self.whole and not self.causes, BRING_UP, 'every node active and no cause left'
         )
 
     def report_stall(self) -> None:

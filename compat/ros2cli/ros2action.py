@@ -36,10 +36,7 @@ class ActionCommand(VerbCommand):
     """Various action related sub-commands."""
 
 
-@ActionCommand.verb(
-    *NODE,
-    flag('-t', '--show-types', help='show the types too'),
-)
+@ActionCommand.verb(*NODE, flag('-t', '--show-types', help='show the types too'))
 def list_(args: argparse.Namespace) -> None:
     """Output a list of action names."""
     with DirectNode(args) as node:

@@ -19,10 +19,7 @@ class NodeCommand(VerbCommand):
     """Various node related sub-commands."""
 
 
-@NodeCommand.verb(
-    *NODE,
-    flag('-a', '--all', help='display hidden nodes too'),
-)
+@NodeCommand.verb(*NODE, flag('-a', '--all', help='display hidden nodes too'))
 def list_(args: argparse.Namespace) -> None:
     """Output a list of available nodes."""
     with DirectNode(args) as node:

@@ -20,10 +20,7 @@ class ServiceCommand(VerbCommand):
     NOT_HERE = ('echo', 'find', 'info')
 
 
-@ServiceCommand.verb(
-    *NODE,
-    flag('-t', '--show-types', help='show the types too'),
-)
+@ServiceCommand.verb(*NODE, flag('-t', '--show-types', help='show the types too'))
 def list_(args: argparse.Namespace) -> None:
     """Output a list of available services."""
     with DirectNode(args) as node:

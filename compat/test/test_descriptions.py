@@ -108,12 +108,7 @@ def test_a_scoped_group_gives_configurations_and_environment_back(run):
             show('unscoped')])
         """
     )
-    assert launched.said() == [
-        'in 1 1',
-        'changed 2 2',
-        'after 1 1',
-        'unscoped 4 4',
-    ]
+    assert launched.said() == ['in 1 1', 'changed 2 2', 'after 1 1', 'unscoped 4 4']
 
 
 def test_an_include_gets_arguments_and_is_no_scope(run, write_launch_file):

@@ -42,10 +42,7 @@ def test_another_thread_may_end_the_launch(way):
     process = sleeping()
     service.include_launch_description(
         LaunchDescription(
-            [
-                RegisterEventHandler(OnProcessStart(on_start=lambda *_: started.set())),
-                process,
-            ]
+            [RegisterEventHandler(OnProcessStart(on_start=lambda *_: started.set())), process]
         )
     )
 

@@ -21,5 +21,5 @@ setup(
         ('share/ament_index/resource_index/packages', [f'resource/{package}']),
         (f'share/{package}', ['package.xml']),
         *files_below('robots'),
-    ],
+    ]
 )

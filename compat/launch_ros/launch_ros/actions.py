@@ -11,11 +11,7 @@ from launch.utilities import normalize, perform
 
 from launch import logging
 
-from .parameter_descriptions import (
-    evaluate_parameters,
-    normalize_parameters,
-    write_temporary_yaml,
-)
+from .parameter_descriptions import evaluate_parameters, normalize_parameters, write_temporary_yaml
 from .substitutions import ExecutableInPackage
 
 

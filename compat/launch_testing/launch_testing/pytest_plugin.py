@@ -110,6 +110,5 @@ def pytest_pycollect_makemodule(module_path: Path, parent):
 
 def pytest_configure(config) -> None:
     config.addinivalue_line(
-        'markers',
-        'launch_test: the function generate_test_description of a module of launch tests',
+        'markers', 'launch_test: the function generate_test_description of a module of launch tests'
     )

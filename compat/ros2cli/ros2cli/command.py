@@ -81,8 +81,7 @@ class VerbCommand:
     def add_arguments(self, parser: argparse.ArgumentParser, cli_name: str) -> None:
         self._parser = parser
         subparsers = parser.add_subparsers(
-            title='Commands',
-            metavar=f'Call `{cli_name} <command> -h` for more detailed usage.',
+            title='Commands', metavar=f'Call `{cli_name} <command> -h` for more detailed usage.'
         )
         for name, (function, arguments) in sorted(self._verbs.items()):
             line = first_doc_line(function)

@@ -68,9 +68,7 @@ class DirectNode:
         self.node = rclpy.create_node(
             node_name or f'{NODE_NAME_PREFIX}_{os.getpid()}',
             start_parameter_services=False,
-            parameter_overrides=[
-                Parameter('start_type_description_service', value=False),
-            ],
+            parameter_overrides=[Parameter('start_type_description_service', value=False)],
             automatically_declare_parameters_from_overrides=True,
         )
         self._started = time.monotonic()

@@ -6,20 +6,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from rclpy.qos import (
-    QoSDurabilityPolicy,
-    QoSPresetProfiles,
-    QoSProfile,
-    QoSReliabilityPolicy,
-)
+from rclpy.qos import QoSDurabilityPolicy, QoSPresetProfiles, QoSProfile, QoSReliabilityPolicy
 
 from ros2cli.command import arg, positive
 from ros2cli.node import DirectNode
 
-_POLICIES = {
-    'reliability': QoSReliabilityPolicy,
-    'durability': QoSDurabilityPolicy,
-}
+_POLICIES = {'reliability': QoSReliabilityPolicy, 'durability': QoSDurabilityPolicy}
 
 
 def qos_arguments(verb: str, default: str) -> list[Callable]:

@@ -30,8 +30,7 @@ def once(**changes):
 
 
 @pytest.mark.parametrize(
-    ('tilt', 'level'),
-    [(0.29, 0), (0.31, 1), (0.41, 2), (0.51, 3), (float('nan'), 3)],
+    ('tilt', 'level'), [(0.29, 0), (0.31, 1), (0.41, 2), (0.51, 3), (float('nan'), 3)]
 )
 def test_tilt_levels(tilt, level):
     verdict = once(tilt=tilt)

@@ -130,10 +130,7 @@ class BalanceAssessment:
 
     def _capture_point(self, margin: float) -> list[BalanceFinding]:
         p = self._p
-        for limit, level in (
-            (p.margin_danger, Level.DANGER),
-            (p.margin_warning, Level.WARNING),
-        ):
+        for limit, level in ((p.margin_danger, Level.DANGER), (p.margin_warning, Level.WARNING)):
             if not margin > limit:
                 return [BalanceFinding('capture_point', margin, limit, level)]
         return []

@@ -57,10 +57,7 @@ def test_an_entry_point_adds_a_name_but_replaces_no_built_in(registry, user_pack
             'parameters: driver: found nowhere:Driver '
             "(ModuleNotFoundError: No module named 'nowhere'), wanted an importable name",
         ),
-        (
-            'broken',
-            'found user_robot_broken:Driver (OSError: libvendor.so: not found), wanted an',
-        ),
+        ('broken', 'found user_robot_broken:Driver (OSError: libvendor.so: not found), wanted an'),
         (
             'renamed',
             'found user_robot:Missing '

@@ -73,11 +73,7 @@ class GuardedNode(LifecycleNode):
         return publisher
 
     def subscribe(
-        self,
-        topic: Topic,
-        callback: Callable[[Any], None],
-        always: bool = False,
-        raw: bool = False,
+        self, topic: Topic, callback: Callable[[Any], None], always: bool = False, raw: bool = False
     ) -> Any:
         """Call `callback` with each message; `raw`: with its serialized bytes."""
         guarded = self.guard(callback, f'subscription {topic.name}', always)
@@ -121,11 +117,7 @@ class GuardedNode(LifecycleNode):
         return timer
 
     def add_service(
-        self,
-        kind: type,
-        name: str,
-        callback: Callable[[Any, Any], Any],
-        always: bool = False,
+        self, kind: type, name: str, callback: Callable[[Any, Any], Any], always: bool = False
     ) -> Any:
         """Create a service. While inactive or failing it responds success/accepted False."""
 

@@ -35,13 +35,7 @@ LATCHED = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
 # Events, of which each one matters.
 EVENT = _profile(ReliabilityPolicy.RELIABLE, depth=10)
 
-_PROFILES = {
-    'COMMAND': COMMAND,
-    'STATE': STATE,
-    'IMAGE': IMAGE,
-    'LATCHED': LATCHED,
-    'EVENT': EVENT,
-}
+_PROFILES = {'COMMAND': COMMAND, 'STATE': STATE, 'IMAGE': IMAGE, 'LATCHED': LATCHED, 'EVENT': EVENT}
 
 
 def publisher(topic: Topic) -> QoSProfile:

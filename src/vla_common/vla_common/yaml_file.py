@@ -77,11 +77,7 @@ class ConfigReader:
         return default
 
     def number(
-        self,
-        key: str,
-        default: Any = REQUIRED,
-        lo: float | None = None,
-        hi: float | None = None,
+        self, key: str, default: Any = REQUIRED, lo: float | None = None, hi: float | None = None
     ) -> float:
         wanted = 'a finite number' + _range(lo, hi)
         value = self.raw(key, default, wanted)

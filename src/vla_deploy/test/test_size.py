@@ -88,12 +88,7 @@ def test_every_computer_of_the_issue_is_there_with_a_source_for_every_figure():
         assert device.precisions and device.free_bytes > 0
 
 
-@given(
-    st.sampled_from(WANTED),
-    st.floats(1e6, 1e13),
-    st.floats(1e4, 1e10),
-    st.floats(1.0, 100.0),
-)
+@given(st.sampled_from(WANTED), st.floats(1e6, 1e13), st.floats(1e4, 1e10), st.floats(1.0, 100.0))
 @settings(max_examples=25)
 def test_more_work_is_never_faster_and_ranges_are_in_order(name, operations, weights, more):
     device, host = load_device(name), load_device('raspberry_pi_4')

@@ -124,10 +124,7 @@ def warmed_up(policy: Policy, robot: Any, limit: float) -> tuple[float, float]:
     usual, worst = sorted(durations)[len(durations) // 2], max(durations)
     if usual > limit:
         raise ConfigError(
-            str(bundle.file),
-            'model',
-            f'{usual:.3f} s a call',
-            f'at most policy_timeout, {limit} s',
+            str(bundle.file), 'model', f'{usual:.3f} s a call', f'at most policy_timeout, {limit} s'
         )
     return usual, worst
 

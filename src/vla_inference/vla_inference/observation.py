@@ -334,12 +334,7 @@ class ObservationAssembler:
 
 
 def _fits(
-    history: _History,
-    pixel: int,
-    height: int,
-    width: int,
-    step: int,
-    content: bytes | memoryview,
+    history: _History, pixel: int, height: int, width: int, step: int, content: bytes | memoryview
 ) -> bool:
     """Whether the buffer has the announced size. pixel: bytes."""
     fits = height > 0 and width > 0 and step >= pixel * width and len(content) == step * height

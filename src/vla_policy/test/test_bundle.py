@@ -51,10 +51,7 @@ MALFORMED = {
         put('model', '../model.onnx'),
         'model: found ../model.onnx, wanted a path inside the bundle',
     ),
-    'absolute model': (
-        put('model', '/etc/passwd'),
-        'model: found /etc/passwd, wanted a path',
-    ),
+    'absolute model': (put('model', '/etc/passwd'), 'model: found /etc/passwd, wanted a path'),
     'listed file outside': (
         put('files', '../../x.onnx', '0' * 64),
         'files.../../x.onnx: found ../../x.onnx, wanted a path inside the bundle',

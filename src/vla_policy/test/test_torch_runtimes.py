@@ -163,10 +163,7 @@ def test_program_that_would_run_code_is_refused_before_it_is_read(tmp_path, robo
     ('changes', 'reason'),
     [
         ({'source': {'factory': 'nowhere:make'}}, 'source.factory: found nowhere:make'),
-        (
-            {'source': {'factory': f'{__name__}:make_nothing', 'config': {}}},
-            'of a torch Module',
-        ),
+        ({'source': {'factory': f'{__name__}:make_nothing', 'config': {}}}, 'of a torch Module'),
         ({'source': {'config': {'size': 3}}}, 'source.config'),
         ({'weights': b'garbage'}, 'a safetensors file'),
         ({'weights': save({'other': torch.zeros(2)})}, 'the tensors of'),
@@ -353,8 +350,7 @@ def with_engine(tmp_path, **changes):
 
 
 @pytest.mark.parametrize(
-    ('key', 'value'),
-    [('gpu', 'Orin'), ('compute_capability', '9.0'), ('tensorrt', '10.3.0')],
+    ('key', 'value'), [('gpu', 'Orin'), ('compute_capability', '9.0'), ('tensorrt', '10.3.0')]
 )
 def test_an_engine_of_another_computer_is_refused_before_it_is_read(
     tmp_path, robot, monkeypatch, key, value

@@ -19,14 +19,7 @@ from vla_policy.preprocess import (
 )
 from vla_policy.runtimes import Runtime
 from vla_policy.sampling import Sampler, nearest_to_all
-from vla_policy.types import (
-    ActionChunk,
-    Observation,
-    Policy,
-    PolicyError,
-    Robot,
-    check_positions,
-)
+from vla_policy.types import ActionChunk, Observation, Policy, PolicyError, Robot, check_positions
 
 
 class ModelPolicy(Policy):

@@ -225,10 +225,7 @@ def leg(w: Writer, side: str, s: int) -> None:
     w.link(f'{side}_ankle_pitch_link', 0.4, ball(0.04), visuals=[(ball(0.042), (0, 0, 0), DARK)])
     w.link(f'{side}_ankle_roll_link', 1.2, foot, (0.03, 0, -0.04))
     # Massless, so that the force sensor between it and the ankle measures the ground alone.
-    visuals = [
-        (foot, (0.035, 0, 0.02), SKIN),
-        (box((0.12, 0.075, 0.03)), (0.0, 0, 0.05), DARK),
-    ]
+    visuals = [(foot, (0.035, 0, 0.02), SKIN), (box((0.12, 0.075, 0.03)), (0.0, 0, 0.05), DARK)]
     w.link(f'{side}_foot', 0.0, foot, (0, 0, 0), (0.035, 0, 0.02), visuals)
     roll = (-0.35, 0.6) if s > 0 else (-0.6, 0.35)
     w.chain(

@@ -363,10 +363,7 @@ def _collision_pairs(fields: ConfigReader, urdf: Urdf) -> tuple[tuple[str, str],
 
 
 def _foot_boxes(
-    urdf: Urdf,
-    frames: dict[str, str],
-    model: pinocchio.Model,
-    geometry: pinocchio.GeometryModel,
+    urdf: Urdf, frames: dict[str, str], model: pinocchio.Model, geometry: pinocchio.GeometryModel
 ) -> dict[str, FootBox]:
     """The bounding rectangle of each foot's collision geometry, in the foot's frame."""
     boxes: dict[str, FootBox] = {}

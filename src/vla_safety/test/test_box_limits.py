@@ -80,12 +80,7 @@ def test_from_a_state_driven_into_a_limit_any_sequence_of_periods_brakes_inside(
         assert (box.position <= box.upper + 1e-9).all()
 
 
-@given(
-    distance=st.floats(0, 10),
-    rate=st.floats(0.1, 200),
-    period=st.floats(0, 0.2),
-    later=periods,
-)
+@given(distance=st.floats(0, 10), rate=st.floats(0.1, 200), period=st.floats(0, 0.2), later=periods)
 def test_stopping_speed_stops_within_the_distance(distance, rate, period, later):
     #  v |‾‾‾‾‾\            one period at v, then lowered by rate
     #    |      \

@@ -344,12 +344,7 @@ def test_the_answer_of_the_coupled_limits_is_sent(make_bench):
 
 @pytest.mark.parametrize(
     'limits',
-    [
-        Impossible(),
-        Broken(np.full(2, np.nan)),
-        Broken(np.full(2, 1e3)),
-        Broken(np.zeros(3)),
-    ],
+    [Impossible(), Broken(np.full(2, np.nan)), Broken(np.full(2, 1e3)), Broken(np.zeros(3))],
     ids=['infeasible', 'nan', 'outside the box', 'wrong size'],
 )
 def test_without_an_answer_of_the_coupled_limits_the_brake_is_sent(make_bench, limits):

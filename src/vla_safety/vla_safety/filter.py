@@ -106,10 +106,7 @@ class SafetyFilter:
     """
 
     def __init__(
-        self,
-        robot: object,
-        parameters: FilterParameters,
-        coupled: Sequence[CoupledLimits] = (),
+        self, robot: object, parameters: FilterParameters, coupled: Sequence[CoupledLimits] = ()
     ) -> None:
         p, limits = parameters, robot.limits
         self._parameters = p
@@ -151,12 +148,7 @@ class SafetyFilter:
         self._sent, self._restricted = np.zeros(n), np.zeros(n)
         self._effort = np.zeros(n)
         self._motion = MotionState(
-            self.box.position,
-            self.box.velocity,
-            *self._measured,
-            self._effort,
-            self.box.brake,
-            0.0,
+            self.box.position, self.box.velocity, *self._measured, self._effort, self.box.brake, 0.0
         )
         self._last: Output | None = None
 

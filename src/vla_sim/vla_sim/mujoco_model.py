@@ -149,10 +149,7 @@ def _surroundings(spec: mujoco.MjSpec, scene: Scene) -> None:
     world = spec.worldbody
     box = mujoco.mjtGeom.mjGEOM_BOX
     world.add_geom(
-        name='floor',
-        type=mujoco.mjtGeom.mjGEOM_PLANE,
-        size=[0, 0, 1],
-        rgba=[*scene.floor_rgb, 1],
+        name='floor', type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 1], rgba=[*scene.floor_rgb, 1]
     )
     table = scene.table
     half = np.array([table.size[0], table.size[1], table.thickness]) / 2

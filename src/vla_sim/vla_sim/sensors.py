@@ -50,11 +50,7 @@ class Sensors:
     """
 
     def __init__(
-        self,
-        model: mujoco.MjModel,
-        robot: RobotModel,
-        noise: SensorNoise | None,
-        delay: int,
+        self, model: mujoco.MjModel, robot: RobotModel, noise: SensorNoise | None, delay: int
     ) -> None:
         self._model = model
         self._noise = noise

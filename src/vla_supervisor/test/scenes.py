@@ -34,11 +34,7 @@ CONFIG = SupervisorConfig(
 )
 
 STANDING = DriverReport(
-    behaviour=Behaviour.HOLD,
-    behaviour_done=True,
-    standing=True,
-    at_rest=True,
-    max_joint_speed=0.01,
+    behaviour=Behaviour.HOLD, behaviour_done=True, standing=True, at_rest=True, max_joint_speed=0.01
 )
 MOVING = replace(STANDING, standing=False, at_rest=False, behaviour_done=False, max_joint_speed=3.0)
 TRACKING = replace(MOVING, behaviour=Behaviour.TRACK)

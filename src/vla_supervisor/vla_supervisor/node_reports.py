@@ -19,10 +19,7 @@ BALANCE = 'balance_monitor'
 INFERENCE = 'inference'
 CAMERA = 'camera'
 
-_NO_POLICY = {
-    InferenceState.UNLOADED: 'policy_unloaded',
-    InferenceState.BLOCKED: 'policy_blocked',
-}
+_NO_POLICY = {InferenceState.UNLOADED: 'policy_unloaded', InferenceState.BLOCKED: 'policy_blocked'}
 
 
 class DriverReports:

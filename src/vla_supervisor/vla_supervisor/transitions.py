@@ -77,12 +77,7 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(ALL, Event.HARD_STOP, (), Mode.ESTOP),
     # Not in INACTIVE: there the driver may still be starting, and motion is not allowed.
-    Row(
-        (Mode.READY, Mode.RUNNING, Mode.SAFE_STOP, Mode.ESTOP),
-        Event.DRIVER_LOST,
-        (),
-        Mode.ESTOP,
-    ),
+    Row((Mode.READY, Mode.RUNNING, Mode.SAFE_STOP, Mode.ESTOP), Event.DRIVER_LOST, (), Mode.ESTOP),
     Row((Mode.ESTOP,), Event.RESET, (Guard.CAUSES_GONE,), Mode.INACTIVE),
 )
 

@@ -90,9 +90,7 @@ def test_rtc_leaves_no_step_in_position_whatever_the_chunks(offsets, delay, gap)
     stamp = 0.0
     for k, offset in enumerate(offsets):
         joined = blender.join(
-            ActionChunk(JOINTS, smooth(stamp + TIMES) + offset, TIMES),
-            ns(stamp),
-            ns(stamp + delay),
+            ActionChunk(JOINTS, smooth(stamp + TIMES) + offset, TIMES), ns(stamp), ns(stamp + delay)
         )
         if k:
             # Only that plans are read between their points, on grids that do not meet.

@@ -82,13 +82,7 @@ def test_benchmark_prints_a_table_and_where_batching_lost(bundle, capsys):
 
 
 def row(batch, calls, p99, engine='ray'):
-    return {
-        'engine': engine,
-        'workers': 1,
-        'batch': batch,
-        'throughput_hz': calls,
-        'p99_ms': p99,
-    }
+    return {'engine': engine, 'workers': 1, 'batch': batch, 'throughput_hz': calls, 'p99_ms': p99}
 
 
 def test_batching_loses_by_fewer_calls_or_by_longer_ones():

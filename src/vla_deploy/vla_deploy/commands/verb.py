@@ -87,9 +87,7 @@ def add_verification_options(parser: argparse.ArgumentParser, limits: ParityLimi
         help=f'of any joint at any step (default {limits.max_error_rad:g})',
     )
     group.add_argument(
-        '--cosine',
-        type=a_cosine,
-        help=f'smallest of any observation (default {limits.cosine:g})',
+        '--cosine', type=a_cosine, help=f'smallest of any observation (default {limits.cosine:g})'
     )
     group.add_argument(
         '--scenes',

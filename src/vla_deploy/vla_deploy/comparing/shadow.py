@@ -62,12 +62,7 @@ class Shadow:
     Not thread-safe.
     """
 
-    def __init__(
-        self,
-        policy: Policy,
-        joint_names: Sequence[str],
-        log: TextIO,
-    ) -> None:
+    def __init__(self, policy: Policy, joint_names: Sequence[str], log: TextIO) -> None:
         self._policy, self._log = policy, log
         self._order = JointOrder(joint_names)
         self._n = len(joint_names)

@@ -29,9 +29,7 @@ _THROUGH = (_ElementWiseOp, _ConcatOp, _SplitOp, _ReshapeOp)
 
 
 def find_groups(
-    module: nn.Module,
-    inputs: Sequence[Tensor],
-    wanted: Callable[[str], bool] = lambda name: True,
+    module: nn.Module, inputs: Sequence[Tensor], wanted: Callable[[str], bool] = lambda name: True
 ) -> list[Group]:
     """All groups whose names are `wanted`. Each is tested: masking a unit gives the same answer as
     removing it."""

@@ -106,8 +106,7 @@ def ranked(advice: Sequence[Advice]) -> list[Advice]:
     """Devices that fit come first; then those with less power, then the faster ones."""
     order = list(Fits)
     return sorted(
-        advice,
-        key=lambda a: (order.index(a.fits), a.device.power_w.value, a.chosen.expected_ms),
+        advice, key=lambda a: (order.index(a.fits), a.device.power_w.value, a.chosen.expected_ms)
     )
 
 

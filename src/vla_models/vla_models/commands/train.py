@@ -38,10 +38,7 @@ def train(data: Path, out: Path, options: TrainingOptions) -> Trainer:
     with bar:
         reading = bar.add_task('checking the data', total=None)
         trainer = Trainer(
-            data,
-            out,
-            options,
-            lambda done, total: bar.update(reading, completed=done, total=total),
+            data, out, options, lambda done, total: bar.update(reading, completed=done, total=total)
         )
         bar.remove_task(reading)
         if trainer.resumed and first:

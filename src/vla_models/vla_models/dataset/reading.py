@@ -188,10 +188,7 @@ class DatasetSource:
         squarer = Squarer(self.layout.image_size)
         videos = VideoFrames()
         for row in self.rows:
-            place = {
-                'chunk_index': row['data/chunk_index'],
-                'file_index': row['data/file_index'],
-            }
+            place = {'chunk_index': row['data/chunk_index'], 'file_index': row['data/file_index']}
             if path != self.directory / self.data_path.format(**place):
                 path = self.directory / self.data_path.format(**place)
                 table = self._table(path)

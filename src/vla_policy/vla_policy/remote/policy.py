@@ -13,14 +13,7 @@ from vla_policy.bundle.remote_spec import RemoteSpec
 from vla_policy.preprocess import Resizer
 from vla_policy.remote.groot_client import GrootClient
 from vla_policy.remote.openpi_client import OpenPiClient, RemoteError
-from vla_policy.types import (
-    ActionChunk,
-    Observation,
-    Policy,
-    PolicyError,
-    Robot,
-    check_positions,
-)
+from vla_policy.types import ActionChunk, Observation, Policy, PolicyError, Robot, check_positions
 
 
 class PolicyProtocol(Protocol):

@@ -21,9 +21,7 @@ SOURCE = 'parameters of safety_filter'
 
 
 def braking_barriers(
-    robot: RobotModel,
-    parameters: FilterParameters,
-    clock: Callable[[], float] = time.thread_time,
+    robot: RobotModel, parameters: FilterParameters, clock: Callable[[], float] = time.thread_time
 ) -> BrakingBarriers:
     """All coupled limits that the settings name.
 

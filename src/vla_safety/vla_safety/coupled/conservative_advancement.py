@@ -89,12 +89,7 @@ class ConservativeAdvancement:
         self.worst = -1
 
     def assess(
-        self,
-        path: BrakePath,
-        near: list,
-        rows: RowSet,
-        period: cython.double,
-        strict: cython.bint,
+        self, path: BrakePath, near: list, rows: RowSet, period: cython.double, strict: cython.bint
     ) -> bool:
         """Measure the quantities `near` on a path; the model is placed at `path.stop`.
 

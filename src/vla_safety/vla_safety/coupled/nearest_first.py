@@ -35,11 +35,7 @@ class NearestFirst:
     """
 
     def __init__(
-        self,
-        distance_bounds: np.ndarray,
-        zero: Sequence[float],
-        spare: Sequence[float],
-        lag: float,
+        self, distance_bounds: np.ndarray, zero: Sequence[float], spare: Sequence[float], lag: float
     ) -> None:
         m, n = distance_bounds.shape
         self._by_joint = np.array(distance_bounds.T, dtype=float, order='C')

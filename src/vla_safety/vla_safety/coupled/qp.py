@@ -84,12 +84,7 @@ class DaqpSolver:
         self._lower[:n] = low
         self._lower[n:size] = floor
         answer, _, flag, _ = daqp.solve(
-            self._hessian,
-            -wanted,
-            rows,
-            self._upper[:size],
-            self._lower[:size],
-            self._sense[:size],
+            self._hessian, -wanted, rows, self._upper[:size], self._lower[:size], self._sense[:size]
         )
         return answer if flag == SOLVED else None
 

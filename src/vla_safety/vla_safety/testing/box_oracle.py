@@ -81,9 +81,7 @@ class BoxOracle:
         self._expect('leap', np.abs(step) <= self.velocity * min(dt, self.max_period) + 1e-12, step)
         self._expect('velocity_limit', np.abs(velocity) <= self.velocity + TOLERANCE, velocity)
         self._expect(
-            'consistency',
-            np.abs(step - velocity * min(dt, self.max_period)) <= 1e-9,
-            step,
+            'consistency', np.abs(step - velocity * min(dt, self.max_period)) <= 1e-9, step
         )
         self._expect(
             'acceleration_limit',

@@ -96,11 +96,7 @@ class FlowPolicy:
     takes_prefix = True
 
     def __init__(
-        self,
-        expert: GaussianExpert,
-        joints: tuple[str, ...],
-        indices: np.ndarray,
-        seed: int,
+        self, expert: GaussianExpert, joints: tuple[str, ...], indices: np.ndarray, seed: int
     ) -> None:
         self._expert = expert
         self._joints = joints

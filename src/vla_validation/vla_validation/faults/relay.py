@@ -27,12 +27,7 @@ from vla_common.clock import steady_now
 from vla_common.scheduling import Priority, request_realtime
 from vla_robot import load_robot
 from vla_validation.faults.corrupted_messages import CORRUPTIONS, Corruption, drift
-from vla_validation.faults.message_faults import (
-    HOWS,
-    ORDER_TOPIC,
-    RAW,
-    MessageFaults,
-)
+from vla_validation.faults.message_faults import HOWS, ORDER_TOPIC, RAW, MessageFaults
 
 
 class Relay(Node):

@@ -40,11 +40,7 @@ class Striker:
     """
 
     def __init__(
-        self,
-        robot: RobotModel,
-        oracle: MujocoOracle,
-        rng: np.random.Generator,
-        allowed: np.ndarray,
+        self, robot: RobotModel, oracle: MujocoOracle, rng: np.random.Generator, allowed: np.ndarray
     ) -> None:
         self._robot, self._oracle, self._rng = robot, oracle, rng
         self._allowed = allowed
@@ -107,11 +103,7 @@ class Striker:
 
 
 def attack_self(
-    robot: RobotModel,
-    parameters: FilterParameters,
-    seconds: float,
-    seed: int,
-    physics: bool,
+    robot: RobotModel, parameters: FilterParameters, seconds: float, seed: int, physics: bool
 ) -> dict[str, object]:
     """Attack for `seconds` of robot time; return the summary.
 

@@ -222,10 +222,7 @@ def measure(
         ConfigError: the node does not run.
     """
     # What the filter and the driver, whose place this process takes, have at least.
-    with (
-        Scheduled(Priority.MONITOR),
-        TemporaryDirectory(prefix='vla_inference_') as folder,
-    ):
+    with Scheduled(Priority.MONITOR), TemporaryDirectory(prefix='vla_inference_') as folder:
         environment, file = Environment(robot, size), Path(folder) / 'stages.json'
         with _node(bundle, robot_name, threads, 1.5 * RATE, file if by_stage else None):
             try:

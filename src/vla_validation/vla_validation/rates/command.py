@@ -27,12 +27,7 @@ from vla_common.states import Mode
 from vla_common.terminal import working
 from vla_validation import report
 from vla_validation.rates.processor_time import ProcessorTime
-from vla_validation.system_harness.robot import (
-    INSTRUCTION,
-    LaunchedRobot,
-    RobotClient,
-    own_domain,
-)
+from vla_validation.system_harness.robot import INSTRUCTION, LaunchedRobot, RobotClient, own_domain
 
 LIMITS = {
     'joint_states_hz': (195.0, 205.0),

@@ -21,11 +21,7 @@ _BRING_UP = 20.0  # s at most, before the script begins
 _SOFT, _HARD, _CHECK_IN = 0.5, 1.0, 0.1  # s, of scripted endpoints
 _STEPS = {step.value: step for step in OperatorStep}
 _LEVELS = {level.name.lower(): level for level in Level}
-_FILTER_STATES = {
-    'ok': None,
-    'infeasible': FilterState.INFEASIBLE,
-    'starved': FilterState.NO_CHUNK,
-}
+_FILTER_STATES = {'ok': None, 'infeasible': FilterState.INFEASIBLE, 'starved': FilterState.NO_CHUNK}
 _POLICY_STATES = {
     'loaded': InferenceState.IDLE,
     'unloaded': InferenceState.UNLOADED,

@@ -6,9 +6,4 @@ from __future__ import annotations
 from vla_validation.faults.catalogue import messages, operator, processes, robot
 from vla_validation.faults.fault import Fault
 
-FAULTS: tuple[Fault, ...] = (
-    *operator.FAULTS,
-    *robot.FAULTS,
-    *processes.FAULTS,
-    *messages.FAULTS,
-)
+FAULTS: tuple[Fault, ...] = (*operator.FAULTS, *robot.FAULTS, *processes.FAULTS, *messages.FAULTS)
