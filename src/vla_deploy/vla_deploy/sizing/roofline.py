@@ -161,7 +161,6 @@ def _edge_tpu(
     ):
         chip = sum(n.operations for n in cost.nodes[:first])
         parts = _walk(
-            cost,
             cost.nodes[first:],
             host,
             'int8',
