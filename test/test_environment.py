@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 import pathlib
 import re
@@ -114,7 +115,9 @@ def test_each_package_has_a_readme_and_a_licence(package):
     assert '<license>Apache-2.0</license>' in manifest
     if (package / 'setup.py').exists():
         # colcon runs no pytest without it, silently.
-        assert re.search(r"extras_require=\{'test': \['pytest", (package / 'setup.py').read_text())
+        config = configparser.ConfigParser()
+        config.read(package / 'setup.cfg')
+        assert config['options.extras_require']['test'].split() == ['pytest']
 
 
 def test_the_code_is_clean_for_ruff():
