@@ -6,8 +6,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from vla_common.parameters import ParameterSchema
-from vla_common.yaml_file import load_yaml
+from vla_common.parameters import load_node_parameters
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,4 @@ class ServoLimits:
         Raises:
             ConfigError: the file is missing or malformed, or a value is missing or out of range.
         """
-        if path is None:
-            from ament_index_python.packages import get_package_share_directory
-
-            share = get_package_share_directory('vla_bringup')
-            path = os.path.join(share, 'config', 'hardware_driver.yaml')
-        values = load_yaml(path).get('hardware_driver', {}).get('ros__parameters', {})
-        return ParameterSchema.load('vla_hardware').check(values, os.fspath(path)).select(cls)
+        return load_node_parameters('vla_hardware', 'hardware_driver', path).select(cls)

@@ -4,13 +4,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
-
-from ament_index_python.packages import get_package_share_directory
 
 from vla_common.clock import ManualClock
-from vla_common.parameters import Parameters, ParameterSchema, flatten
-from vla_common.yaml_file import load_yaml
+from vla_common.parameters import load_node_parameters
 from vla_hardware.limits import ServoLimits
 from vla_hardware.simulation import balance_correction
 from vla_inference.blender import BlendingParameters, chosen
@@ -45,13 +41,6 @@ class Timing:
 USUAL = Timing()
 
 
-def node_parameters(package: str, node: str) -> Parameters:
-    """The parameters of a node: config/<node>.yaml as installed. Raises ConfigError."""
-    path = Path(get_package_share_directory('vla_bringup')) / 'config' / f'{node}.yaml'
-    values = flatten(load_yaml(path)[node]['ros__parameters'])
-    return ParameterSchema.load(package).check(values, str(path))
-
-
 class RobotStack:
     """What all episodes of one process share: robot, parameters, filter, balance correction.
 
@@ -64,10 +53,10 @@ class RobotStack:
         # Without a time budget: an episode must not depend on the load of the machine.
         self._barriers = braking_barriers(robot, settings, clock=lambda: 0.0)
         self._filter = SafetyFilter(robot, settings, (self._barriers,))
-        self._safety = node_parameters('vla_safety', 'safety_filter')
+        self._safety = load_node_parameters('vla_safety', 'safety_filter')
         self.balance = balance_correction(robot)
         self.servo_limits = ServoLimits.load()
-        self.inference = node_parameters('vla_inference', 'inference')
+        self.inference = load_node_parameters('vla_inference', 'inference')
 
     def runtime(self) -> FilterRuntime:
         """The filter of a new episode."""

@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vla_common.chunk_curve import Interpolation
-from vla_common.parameters import Parameters, ParameterSchema, flatten
-from vla_common.yaml_file import ConfigReader, load_yaml
+from vla_common.parameters import Parameters, load_node_parameters
 from vla_safety.coupled.limits import CoupledSettings
 from vla_safety.validation import ChunkRules
 
@@ -82,15 +80,4 @@ def load_parameters(path: str | os.PathLike[str] | None = None) -> FilterParamet
     Raises:
         ConfigError: the file is missing or malformed, or a value is missing or out of range.
     """
-    if path is None:
-        from ament_index_python.packages import get_package_share_directory
-
-        path = os.path.join(
-            get_package_share_directory('vla_bringup'), 'config', 'safety_filter.yaml'
-        )
-    node = ConfigReader(path, load_yaml(path)).section('safety_filter')
-    values = node.raw('ros__parameters')
-    if not isinstance(values, Mapping):
-        raise node.error('ros__parameters', values, 'a mapping of keys to values')
-    schema = ParameterSchema.load('vla_safety')
-    return FilterParameters.from_node(schema.check(flatten(values), os.fspath(path)))
+    return FilterParameters.from_node(load_node_parameters('vla_safety', 'safety_filter', path))
