@@ -87,11 +87,12 @@ def test_a_second_publisher_on_the_command_topic_stops_the_robot(shared):
             destroy_later(robot.node, lambda: robot.node.destroy_publisher(publisher))
 
 
-def test_a_frozen_camera_stops_the_robot(tmp_path):
+def test_a_frozen_camera_stops_the_robot(shared, tmp_path):
+    shared.close()  # one robot in a domain, and two cores carry no second one
     arguments = {'policy': 'humanoid_vla', 'instruction': 'none', 'respawn': 'false'}
-    with WholeRobot(tmp_path, relayed=(topics.WORLD_STATE,), **arguments) as robot:
+    with WholeRobot(tmp_path, relayed=(topics.COLOR_IMAGE,), **arguments) as robot:
         robot.wait_mode(Mode.READY, BRING_UP)
-        with robot.message_fault(topics.WORLD_STATE.name, 'still'):
+        with robot.message_fault(topics.COLOR_IMAGE.name, 'frozen'):
             robot.wait_cause('camera_frozen', BRING_UP)
             assert robot.mode == Mode.SAFE_STOP
             refused = robot.answer('/supervisor/resume')

@@ -84,7 +84,7 @@ class Campaign:
     def _prepared(self, fault: Fault) -> FaultHarness:
         for last in (False, True):
             try:
-                if self._harness is not None and self._harness.relayed is not fault.relayed:
+                if self._harness is not None and self._harness.relayed != fault.relayed:
                     self.close()
                 if self._harness is None:
                     self._harness = FaultHarness(self._arguments, self._log, fault.relayed)

@@ -68,13 +68,13 @@ def _leaping_clock(message: Any, t: float) -> Any:
 
 
 def _frozen() -> Corruption:
-    """The first world state under stamps that advance: the camera shows one image for ever."""
-    first: list[tuple[Any, Any]] = []
+    """The first image under stamps that advance."""
+    first: list[Any] = []
 
     def corrupt(message: Any, t: float) -> Any:
         if not first:
-            first.append((message.qpos, message.qvel))
-        message.qpos, message.qvel = first[0]
+            first.append(message.data)
+        message.data = first[0]
         return message
 
     return corrupt
@@ -91,7 +91,7 @@ CORRUPTIONS: dict[str, Callable[[], Corruption]] = {
     ),
     'back_in_time': lambda: _back_in_time,
     'leaping_clock': lambda: _leaping_clock,
-    'still': _frozen,
+    'frozen': _frozen,
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from vla_common.topics import Topic
 from vla_validation.faults.harness import FaultHarness
 
 RUNNING, READY, INACTIVE = 'RUNNING', 'READY', 'INACTIVE'
@@ -32,7 +33,7 @@ class Fault:
         moving: whether the robot carries out an instruction when it begins.
         observed_for: s, where no stop has to follow.
         short: part of the short form, for CI.
-        relayed: needs the relay. The others do without: it adds latency to every topic.
+        relayed: the topic that passes through the relay, which costs latency and processor time.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Fault:
     moving: bool = True
     observed_for: float = 2.5
     short: bool = False
-    relayed: bool = False
+    relayed: Topic | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from vla_common.executor_thread import destroy_later
 from vla_interfaces.srv import EndpointCheckin, RegisterEndpoint
 from vla_robot import load_robot
 from vla_supervisor.endpoints import answer_to
-from vla_validation.faults.message_faults import MODE_WITHOUT
 from vla_validation.faults.observer import Observer
 from vla_validation.system_harness.robot import NODES, HarnessError, LaunchedRobot
 
@@ -101,15 +100,17 @@ class FaultHarness(LaunchedRobot):
     Args:
         arguments: of the robot's launch file, over those of the campaign.
         log: what launch and relay print.
-        relayed: whether the topics pass through the relay.
+        relayed: the topic that passes through the relay, if any.
     """
 
-    def __init__(self, arguments: Mapping[str, str], log: pathlib.Path, relayed: bool) -> None:
+    def __init__(
+        self, arguments: Mapping[str, str], log: pathlib.Path, relayed: topics.Topic | None
+    ) -> None:
         self.relayed = relayed
         given = {'instruction': 'none', 'time_limit': 3600.0, 'respawn': 'true', **arguments}
         given['params_file'] = _parameters(given.get('params_file', 'none'))
         self.model = load_robot(str(given.get('robot', 'humanoid32')))
-        super().__init__(given, log, relayed=tuple(MODE_WITHOUT) if relayed else ())
+        super().__init__(given, log, relayed=(relayed,) if relayed else ())
         self.observer = Observer(self.node, self.model, self.unaltered)
         self.add_listener(self.observer.record)
         self._faults = self.publisher(topics.SIM_FAULT)
@@ -122,8 +123,7 @@ class FaultHarness(LaunchedRobot):
         Raises HarnessError.
         """
         if self.relayed:
-            for topic in MODE_WITHOUT:
-                self.order(topic.name, 'none')
+            self.order(self.relayed.name, 'none')
         self.break_robot('none')
         self.start_motion() if moving else self.recover_to_hold()
         self.observer.begin()

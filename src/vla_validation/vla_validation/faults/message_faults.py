@@ -28,6 +28,7 @@ MODE_WITHOUT = {
     topics.WORLD_STATE: 'SAFE_STOP',
     topics.BALANCE_STATE: 'SAFE_STOP',
     topics.CAMERA_INFO: 'SAFE_STOP',
+    topics.COLOR_IMAGE: 'SAFE_STOP',
     topics.SAFETY_STATUS: 'SAFE_STOP',
     topics.JOINT_COMMAND: 'SAFE_STOP',
     topics.ACTION_CHUNK: 'SAFE_STOP',

@@ -46,6 +46,11 @@ class Relay(Node):
             self.create_subscription(
                 kind, RAW + topic.name, self._relay(topic.name), listener, raw=True
             )
+        if topics.ACTION_CHUNK.name in names:  # a drift starts where the joints are
+            kind = topics.JOINT_STATES.message_type()
+            raw = RAW if topics.JOINT_STATES.name in names else ''
+            name = raw + topics.JOINT_STATES.name
+            self.create_subscription(kind, name, self._on_joints, qos.EVENT, raw=True)
         self.create_subscription(String, ORDER_TOPIC, self._on_order, qos.EVENT)
         self.create_timer(0.005, self._publish_late)
 
@@ -53,12 +58,13 @@ class Relay(Node):
         publisher = self._publishers_by_topic[name]
 
         def relay(message: bytes) -> None:
-            if name == topics.JOINT_STATES.name:
-                self._joints = message
             for altered in self._faults[name].take(steady_now(), message):
                 publisher.publish(altered)
 
         return relay
+
+    def _on_joints(self, message: bytes) -> None:
+        self._joints = message
 
     def _publish_late(self) -> None:
         now = steady_now()

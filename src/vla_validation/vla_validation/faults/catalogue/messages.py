@@ -16,13 +16,15 @@ def _fault(
         expected,
         lambda harness: harness.message_fault(topic.name, how),
         observed_for=observed_for,
-        relayed=True,
+        relayed=topic,
     )
 
 
 def _streams(topic: topics.Topic) -> list[Fault]:
     """What can happen to any stream of messages."""
     without: tuple[str, ...] = (MODE_WITHOUT[topic],)
+    if topic is topics.COLOR_IMAGE:  # the policy ends its instruction before the stop, or not
+        without = (READY, *without)
     # A late chunk has points that are still ahead: followed, or (started again) braked.
     late = (RUNNING, SAFE_STOP) if topic is topics.ACTION_CHUNK else without
     return [
@@ -52,7 +54,7 @@ _DRIFTS = tuple(
 )
 _JOINTS = tuple(how for how in _BAD if how != 'jump')
 
-FAULTS = (
+_UNSORTED = (
     *(fault for topic in MODE_WITHOUT for fault in _streams(topic)),
     # No chunk that can be followed: the last one plays out, then the robot is stopped.
     *_corrupted(topics.ACTION_CHUNK, _BAD, (SAFE_STOP,), 8.0),
@@ -65,7 +67,7 @@ FAULTS = (
     # ... they accept it, and a robot with its joints elsewhere has fallen.
     *_corrupted(topics.JOINT_STATES, ('jump',), (SAFE_STOP, ESTOP), 4.0),
     *_corrupted(topics.CAMERA_INFO, ('back_in_time',), (SAFE_STOP,), 4.0),
-    _fault('frozen_camera', (SAFE_STOP,), topics.WORLD_STATE, 'still', 8.0),
+    _fault('frozen_camera', (SAFE_STOP,), topics.COLOR_IMAGE, 'frozen', 8.0),
     _fault('simulation_clock_stopped', (SAFE_STOP,), topics.WORLD_STATE, 'replay', 4.0),
     # The policy may be the first to reject an image of another time: it ends its instruction, and
     # the robot holds (READY).
@@ -77,3 +79,6 @@ FAULTS = (
         4.0,
     ),
 )
+
+FAULTS = tuple(sorted(_UNSORTED, key=lambda fault: fault.relayed.name if fault.relayed else ''))
+"""By topic: each relayed topic takes a robot of its own."""
