@@ -160,6 +160,9 @@ class HardwareDriver(VlaLifecycleNode):
         values.update({f'rejected: {why.value}': str(n) for why, n in gate.rejected.items() if n})
         if loop.fault:
             return Level.EMERGENCY, loop.fault, values
+        if loop.cross_check.found:
+            level = Level.WARNING if loop.cross_check.found.refuses_only else Level.DANGER
+            return level, f'{loop.cross_check.found}: {loop.cross_check.detail}', values
         if loop.driver.real_time_factor < 0.95:
             return Level.WARNING, 'simulation is slower than real time', values
         return Level.SAFE, loop.decision.reason, values
@@ -269,6 +272,7 @@ class HardwareDriver(VlaLifecycleNode):
             loop.standing,
             loop.at_rest,
             loop.behaviour_done,
+            loop.cross_check.found,
         )
         if self._status_pacer.due(now) or change != self._published:
             self._published = change

@@ -198,8 +198,11 @@ class ObservationAssembler:
             return False
         return self._joints.add(stamp_ns, received, (q, v))
 
-    def add_imu(self, stamp_ns: int, received: float, orientation: Sequence[float]) -> bool:
-        """orientation: (w, x, y, z), unit length to 1 %."""
+    def add_imu(self, stamp_ns: int, received: float, orientation: Sequence[float] | None) -> bool:
+        """orientation: (w, x, y, z), unit length to 1 %; None: the IMU reports that it has none."""
+        if orientation is None:
+            self._imu.refuse('the IMU has no orientation (orientation_covariance[0] is -1)')
+            return False
         wxyz = np.array(orientation, float)
         if wxyz.shape != (4,) or not abs(np.linalg.norm(wxyz) - 1.0) <= 0.01:
             self._imu.refuse('imu orientation is no rotation')

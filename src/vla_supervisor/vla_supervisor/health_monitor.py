@@ -56,11 +56,18 @@ class HealthMonitor:
     # -- reports: each returns True if it should be decided on at once ----------------------------
 
     def on_driver(
-        self, now: float, sequence: int, report: DriverReport, reason: str, fault: str | None
+        self,
+        now: float,
+        sequence: int,
+        report: DriverReport,
+        reason: str,
+        fault: str | None,
+        sensors: tuple[str, str, bool] = ('', '', False),
     ) -> bool:
-        """A DriverStatus; ``fault`` is its detail, or None."""
+        """A DriverStatus; ``fault`` is its detail, or None; ``sensors``: its `sensor_disagreement`,
+        `sensor_detail` and `sensors_unconfirmed`."""
         return self._beat(DRIVER, now, sequence) and self._driver.update(
-            now, self._mode, report, reason, fault
+            now, self._mode, report, reason, fault, sensors
         )
 
     def on_balance(self, now: float, sequence: int, level: int, cause: str, fallen: bool) -> bool:

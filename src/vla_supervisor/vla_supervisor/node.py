@@ -35,7 +35,8 @@ _RECOVERY_STEP = {Mode.SAFE_STOP: OperatorStep.RESUME, Mode.ESTOP: OperatorStep.
 # Fields read of each report, in the order of the arguments of `HealthMonitor`.
 _DRIVER_FIELDS = (
     'sequence', 'behaviour', 'behaviour_done', 'standing', 'at_rest', 'max_joint_speed',
-    'behaviour_reason', 'fault', 'fault_detail',
+    'behaviour_reason', 'fault', 'fault_detail', 'sensor_disagreement', 'sensor_detail',
+    'sensors_unconfirmed',
 )  # fmt: skip
 _BALANCE_FIELDS = ('sequence', 'level', 'cause', 'fallen')
 _FILTER_FIELDS = ('sequence', 'state', 'level', 'reason')
@@ -271,10 +272,11 @@ class SupervisorNode(VlaLifecycleNode):
         behaviour_reason: str,
         fault: bool,
         fault_detail: str,
+        *sensors: Any,
     ) -> None:
         report = DriverReport(behaviour, behaviour_done, standing, at_rest, max_joint_speed)
         detail = fault_detail if fault else None
-        if self._health.on_driver(self._now(), sequence, report, behaviour_reason, detail):
+        if self._health.on_driver(self._now(), sequence, report, behaviour_reason, detail, sensors):
             self._decide()
 
     def _receive(self, update: Callable[..., bool]) -> Callable[..., None]:
