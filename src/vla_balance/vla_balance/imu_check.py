@@ -54,9 +54,10 @@ class ImuCheck:
     `compared_at`: time of the newest comparison of verticals, with `soles` of that reading.
 
     period: s between readings, usually.
-    latching: jumps and turns that disagreed count until `restart` (a jump also until the orientation
-    jumps back): that the robot stands well now is no proof. For a monitor of robots that may be put
-    elsewhere without a word, which is a jump too, they count until the verticals agree again.
+    latching: jumps and turns that disagreed count until `restart` (a jump also until the
+    orientation jumps back): that the robot stands well now is no proof. For a monitor of robots
+    that may be put elsewhere without a word, which is a jump too, they count until the verticals
+    agree again.
     """
 
     def __init__(self, robot: RobotModel, period: float, latching: bool = True) -> None:

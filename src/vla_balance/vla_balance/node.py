@@ -161,7 +161,7 @@ class BalanceMonitor(VlaLifecycleNode):
     def _accept(self, name: str, arrived: float, stamp: int, *values: np.ndarray) -> None:
         """Feed the watchdog of the input; one with a value that is not finite counts as missing."""
         if all(np.isfinite(value).all() for value in values):
-            self._watchdogs[name].beat(arrived, stamp)
+            self._watchdogs[name].beat(arrived, stamp, self.get_clock().now().nanoseconds)
         else:
             self._rejected[name] += 1
             self._watchdogs[name].reset()

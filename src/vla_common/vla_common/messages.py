@@ -35,7 +35,7 @@ def duration_to_seconds(duration: Duration) -> float:
 
 def has_orientation(covariance: Sequence[float]) -> bool:
     """Whether a sensor_msgs/Imu with this `orientation_covariance` has an orientation (REP 145)."""
-    return not covariance[0] == -1.0
+    return covariance[0] != -1.0
 
 
 class JointOrder:

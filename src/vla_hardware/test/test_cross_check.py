@@ -1,6 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Sensors that contradict each other, in the servo loop on the simulated robot: found by name, within
-a time, and the robot stays on its feet."""
+"""Sensors that contradict each other, in the servo loop on the simulated robot: found by name,
+within a time, and the robot stays on its feet."""
 
 import numpy as np
 import pytest

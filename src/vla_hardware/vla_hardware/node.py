@@ -20,6 +20,7 @@ from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.messages import ns_to_stamp
 from vla_common.node_main import run
 from vla_common.scheduling import Priority
+from vla_common.stamps import MAX_AHEAD
 from vla_common.states import Level, Mode
 from vla_hardware import telemetry
 from vla_hardware.drivers import DRIVERS
@@ -292,8 +293,11 @@ class HardwareDriver(VlaLifecycleNode):
             )
 
     def _next_stamp_ns(self) -> int:
-        """Strictly increasing, also when the system clock is set back: stamps are sequences."""
-        self._last_stamp_ns = max(self.get_clock().now().nanoseconds, self._last_stamp_ns + 1)
+        """Strictly increasing: stamps are sequences. Where the system clock was set back by more
+        than subscribers accept as a stamp of the future, it begins anew, as it does there."""
+        now_ns = self.get_clock().now().nanoseconds
+        set_back = self._last_stamp_ns - now_ns > MAX_AHEAD * 1e9
+        self._last_stamp_ns = now_ns if set_back else max(now_ns, self._last_stamp_ns + 1)
         return self._last_stamp_ns
 
     def _publish_status(self, stamp_ns: int, now: float) -> None:

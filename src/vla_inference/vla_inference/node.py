@@ -93,7 +93,9 @@ class InferenceNode(VlaLifecycleNode):
         self._cameras = _each_once(c for policy in policies for c in policy.bundle.cameras)
         self._depths = _each_once(c for policy in policies for c in policy.bundle.depth_cameras)
         history = common_history([policy.bundle for policy in policies])
-        self._assembler = ObservationAssembler(names, self._cameras, bounds, self._depths, history)
+        self._assembler = ObservationAssembler(
+            names, self._cameras, bounds, self._depths, history, self._wall_ns
+        )
         self._playback = UNKNOWN
         self._speed_scale = 0.0
         self._step = InferenceStep(
@@ -283,8 +285,12 @@ class InferenceNode(VlaLifecycleNode):
                 image.step,
                 image.encoding,
                 image.content,
+                image.big_endian,
             )
         self._scheduler.run_step(wait=False)
+
+    def _wall_ns(self) -> int:
+        return self.get_clock().now().nanoseconds
 
     def _on_joints(
         self, stamp_ns: int, names: list[str], position: np.ndarray, velocity: np.ndarray

@@ -127,8 +127,13 @@ class SafetyFilterNode(VlaLifecycleNode):
     def _on_supervisor(
         self, mode: int, motion_epoch: int, speed_scale: float, stamp: int, sequence: int
     ) -> None:
+        # RUNNING of the future would reject the chunks of all observations until then.
+        stamp = min(stamp, self._wall_ns())
         command = SupervisorCommand(Mode(mode), motion_epoch, speed_scale, stamp, sequence)
         self._filter.on_supervisor(command, steady_now())
+
+    def _wall_ns(self) -> int:
+        return self.get_clock().now().nanoseconds
 
     def _update_inputs(self) -> None:
         """Take the newest reading of every sensor, with its arrival time."""
@@ -154,7 +159,7 @@ class SafetyFilterNode(VlaLifecycleNode):
             self._unreadable += 1
             self._last_unreadable = str(error)
             return
-        readings.update(self._position, self._velocity, stamp, arrived)
+        readings.update(self._position, self._velocity, stamp, arrived, self._wall_ns())
 
     def _on_imu(
         self, arrived: float, stamp: int, orientation: np.ndarray, covariance: np.ndarray
@@ -162,7 +167,7 @@ class SafetyFilterNode(VlaLifecycleNode):
         # Without an orientation the filter takes the base to be upright.
         if has_orientation(covariance):
             x, y, z, w = orientation.tolist()
-            self._filter.on_imu((w, x, y, z), stamp, arrived)
+            self._filter.on_imu((w, x, y, z), stamp, arrived, self._wall_ns())
 
     def _on_contacts(self, arrived: float, sequence: int, left: bool, right: bool) -> None:
         self._filter.on_contacts(left, right, sequence, arrived)
@@ -178,6 +183,7 @@ class SafetyFilterNode(VlaLifecycleNode):
             sensed_distance(message.range, message.min_range, message.max_range),
             stamp_to_ns(message.header.stamp),
             steady_now(),
+            self._wall_ns(),
         )
 
     def _on_chunk(self, serialized: bytes) -> None:

@@ -82,9 +82,9 @@ class HealthMonitor:
             now, self._mode, state, level, reason
         )
 
-    def on_camera(self, now: float, stamp_ns: int) -> bool:
-        """A CameraInfo; its stamp is the sequence."""
-        self._beat(CAMERA, now, stamp_ns)
+    def on_camera(self, now: float, stamp_ns: int, wall_ns: int | None = None) -> bool:
+        """A CameraInfo; its stamp is the sequence. wall_ns: the ROS clock."""
+        self._beat(CAMERA, now, stamp_ns, wall_ns)
         return False
 
     def on_inference(
@@ -95,8 +95,8 @@ class HealthMonitor:
             now, self._mode, state, reason, finished, frozen
         )
 
-    def _beat(self, source: str, now: float, sequence: int) -> bool:
-        if not self.heartbeats.beat(source, now, sequence):
+    def _beat(self, source: str, now: float, sequence: int, wall_ns: int | None = None) -> bool:
+        if not self.heartbeats.beat(source, now, sequence, wall_ns):
             return False
         self.processes.on_heartbeat(now, source)
         return True

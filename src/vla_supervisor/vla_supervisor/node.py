@@ -86,7 +86,7 @@ class SupervisorNode(VlaLifecycleNode):
             (topics.BALANCE_STATE, _BALANCE_FIELDS, self._receive(self._health.on_balance)),
             (topics.SAFETY_STATUS, _FILTER_FIELDS, self._receive(self._health.on_filter)),
             (topics.INFERENCE_STATUS, _INFERENCE_FIELDS, self._receive(self._health.on_inference)),
-            (topics.CAMERA_INFO, ('header.stamp',), self._receive(self._health.on_camera)),
+            (topics.CAMERA_INFO, ('header.stamp',), self._on_camera),
         ):
             self.subscribe_fields(topic, fields, callback)
         self.subscribe(topics.DIAGNOSTICS, self._on_diagnostics, raw=True)
@@ -278,6 +278,9 @@ class SupervisorNode(VlaLifecycleNode):
         detail = fault_detail if fault else None
         if self._health.on_driver(self._now(), sequence, report, behaviour_reason, detail, sensors):
             self._decide()
+
+    def _on_camera(self, stamp_ns: int) -> None:
+        self._health.on_camera(self._now(), stamp_ns, self.get_clock().now().nanoseconds)
 
     def _receive(self, update: Callable[..., bool]) -> Callable[..., None]:
         """A subscription's callback: pass its fields on, and decide at once if it is urgent."""
