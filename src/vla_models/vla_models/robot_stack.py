@@ -50,6 +50,7 @@ class RobotStack:
     def __init__(self, robot: RobotModel, filter_file: str | None = None) -> None:
         self.robot = robot
         settings = load_parameters(filter_file)
+        self.interpolation = settings.interpolation
         # Without a time budget: an episode must not depend on the load of the machine.
         self._barriers = braking_barriers(robot, settings, clock=lambda: 0.0)
         self._filter = SafetyFilter(robot, settings, (self._barriers,))

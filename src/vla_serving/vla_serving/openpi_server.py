@@ -37,7 +37,7 @@ class RequestBounds:
     rate: float = 0.0
 
 
-UNTOLD = 32 * 2**20
+UNDECLARED = 32 * 2**20
 """bytes of a request where the metadata has no sizes."""
 ROOM = 256 * 2**10
 """bytes for joints, text and a prefix."""
@@ -49,7 +49,7 @@ def request_limit(metadata: dict[str, Any]) -> int:
         images = metadata['vla']['inputs'].get('images', {}).values()
         return ROOM + sum(3 * int(i['width']) * int(i['height']) for i in images)
     except (KeyError, TypeError, AttributeError, ValueError):
-        return UNTOLD
+        return UNDECLARED
 
 
 class OpenPiServer:

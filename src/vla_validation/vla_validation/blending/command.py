@@ -18,7 +18,7 @@ MODES = (
     ('replace', Blending.REPLACE, False),
     ('ensemble', Blending.ENSEMBLE, False),
     # rtc for a policy that takes no prefix: the committed part and the blend time only.
-    ('rtc, unled', Blending.RTC, False),
+    ('rtc, no prefix', Blending.RTC, False),
     ('rtc', Blending.RTC, True),
 )
 
