@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Loading and checking a robot directory (`load_robot`)."""
 
-from __future__ import annotations
-
 import difflib
 import os
 from collections.abc import Iterable

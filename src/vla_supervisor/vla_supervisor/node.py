@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The node supervisor: topics, services and timers around `health_monitor` and `core`."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from typing import Any

@@ -5,8 +5,6 @@ Exit status 0: the step was granted (`status`: alive, and READY or RUNNING); 1: 
 mode; 2: no supervisor answered. With `--json` the last line of stdout is one object.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import math

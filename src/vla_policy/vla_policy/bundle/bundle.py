@@ -9,8 +9,6 @@ Files are read once: the bytes whose SHA-256 was checked are the bytes that are 
 (`Bundle.read`), so nothing can be exchanged in between. No pickle is ever loaded.
 """
 
-from __future__ import annotations
-
 import difflib
 import hashlib
 from collections.abc import Mapping
