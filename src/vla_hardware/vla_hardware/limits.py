@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from vla_common.parameters import load_node_parameters
+from vla_common.parameter_files import load_node_parameters
 
 
 @dataclass(frozen=True)

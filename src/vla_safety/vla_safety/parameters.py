@@ -7,7 +7,8 @@ import os
 from dataclasses import dataclass
 
 from vla_common.chunk_curve import Interpolation
-from vla_common.parameters import Parameters, load_node_parameters
+from vla_common.parameter_files import load_node_parameters
+from vla_common.parameters import Parameters
 from vla_safety.coupled.limits import CoupledSettings
 from vla_safety.validation import ChunkRules
 
