@@ -18,7 +18,8 @@ class Event(Enum):
     """What changes the mode, hardest first; the value is its text in the table."""
 
     HARD_STOP = (
-        'EMERGENCY violation, e-stop button, service or endpoint, keepalive lost for long, '
+        'EMERGENCY from the balance monitor, e-stop button, service or endpoint, '
+        'e-stop endpoint silent beyond its hard timeout, '
         'fall, driver fault, a stop that does not stop'
     )
     DRIVER_LOST = 'driver lost'
