@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from typing import Self
 
-from vla_common.parameters import load_node_parameters
+from vla_common.parameter_files import load_node_parameters
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,8 @@ class InferenceNode(VlaLifecycleNode):
             )
             try:
                 check_cameras(policy.bundle, self._topics)
-                usual, worst = warmed_up(policy, self._robot, p.policy_timeout)
+                limits = (p.policy_timeout, p.first_call_timeout)
+                usual, worst = warmed_up(policy, self._robot, *limits)
             except ConfigError:
                 policy.close()
                 raise

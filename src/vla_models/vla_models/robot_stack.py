@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from vla_common.clock import ManualClock
-from vla_common.parameters import load_node_parameters
+from vla_common.parameter_files import load_node_parameters
 from vla_hardware.limits import ServoLimits
 from vla_hardware.simulation import balance_correction
 from vla_inference.blender import BlendingParameters, chosen

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from vla_common.chunk_curve import Interpolation
-from vla_common.parameters import Parameters, load_node_parameters
+from vla_common.parameter_files import load_node_parameters
+from vla_common.parameters import Parameters
 from vla_safety.coupled.limits import CoupledSettings
 from vla_safety.validation import ChunkRules
 

@@ -72,6 +72,7 @@ class SupervisorNode(VlaLifecycleNode):
         self._decision = self._core.update(now, self._health.inputs(now))
         self._logged = self._decision.mode
         self._logged_stuck: tuple[str, ...] = ()
+        self._logged_overdue: set[str] = set()
         self._messages = StateMessages()
         self._calls = LifecycleCalls(self, HEARTBEAT_TOPIC, self._nodes, steady_now)
         self.track(self._calls.close)
@@ -237,6 +238,11 @@ class SupervisorNode(VlaLifecycleNode):
                 'ros2 run vla_supervisor command arm'
             )
         self._logged_stuck = stuck
+        for name in set(self._nodes.overdue) - self._logged_overdue:
+            self.get_logger().warning(
+                f'{name} is not up: {self._nodes.why_not(name)}. It is used as soon as it is ready'
+            )
+        self._logged_overdue = set(self._nodes.overdue)
 
     def _count_publishers(self, topic: str) -> int:
         listed = self.count_publishers(topic)
