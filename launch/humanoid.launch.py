@@ -32,6 +32,7 @@ from vla_common.errors import ConfigError
 from vla_common.parameter_files import DEFAULT, Setting, effective, write_node_file
 from vla_common.parameters import ParameterSchema
 from vla_hardware.drivers import DRIVERS
+from vla_robot.directory import has_feet
 
 TRUTH = ['true', 'false']
 FIRST = 'wave with your left hand'
@@ -165,6 +166,11 @@ def bring_up(context: LaunchContext, given: set[str]) -> list:
     warnings = misspelt(context, given)
     share = FindPackageShare('vla_bringup').perform(context)
     parameters = read_parameters(arguments, given, os.path.join(share, 'config'))
+    robot = parameters['hardware_driver']['robot'].value
+    if not needs_balance(robot):
+        del parameters['balance_monitor']
+        text = f'{robot} has no feet (robot.yaml: frames): no balance monitor is started'
+        warnings.append(LogInfo(msg=text))
     if arguments['show_config'] == 'true':
         print('\n'.join(description(arguments, given, share, parameters)), flush=True)
         return warnings
@@ -172,11 +178,11 @@ def bring_up(context: LaunchContext, given: set[str]) -> list:
 
     folder = Path(launch_logging.launch_config.log_dir) / 'parameters'
     nodes = []
-    for name, package in NODES.items():
-        write_node_file(folder / f'{name}.yaml', name, parameters[name])
+    for name, settings in parameters.items():
+        write_node_file(folder / f'{name}.yaml', name, settings)
         nodes.append(
             LifecycleNode(
-                package=package,
+                package=NODES[name],
                 executable=name,
                 name=name,
                 namespace='',
@@ -232,6 +238,14 @@ def read_parameters(
         place = f'argument instruction:=auto, with auto_arm {str(armed).lower()}'
         parameters['inference']['instruction'] = Setting(FIRST if armed else '', place)
     return parameters
+
+
+def needs_balance(robot: str) -> bool:
+    """Whether the robot can fall. A robot that cannot be read is reported by the nodes."""
+    try:
+        return has_feet(robot)
+    except ConfigError:
+        return True
 
 
 def argument_value(name: str, text: str, kind: str) -> Any:

@@ -226,8 +226,13 @@ class HardwareDriver(VlaLifecycleNode):
         if not np.isfinite(force).all():
             self.get_logger().warning('/sim/push rejected: force not finite')
             return
+        frames = self._robot.frames
         link = message.header.frame_id or self.params.sim.push_link
-        self._simulated.push(force, self.params.sim.push_duration, link)
+        link = link or frames.get('torso', frames['base'])
+        try:
+            self._simulated.push(force, self.params.sim.push_duration, link)
+        except ValueError as error:
+            self.get_logger().warning(f'/sim/push rejected: {error}')
 
     def _on_sim_reset(
         self, request: Trigger.Request, response: Trigger.Response

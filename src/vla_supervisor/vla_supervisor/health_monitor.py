@@ -87,6 +87,8 @@ class HealthMonitor:
         )
 
     def _beat(self, source: str, now: float, sequence: int) -> bool:
+        if source not in self._limits.timeouts:  # this robot has no such node
+            return False
         if not self.heartbeats.beat(source, now, sequence):
             return False
         self.processes.on_heartbeat(now, source)
@@ -120,7 +122,8 @@ class HealthMonitor:
         driver_received = self.heartbeats.received(DRIVER, now)
         conditions = self._node_conditions(now)
         conditions += self._driver.conditions(now, mode, fresh(DRIVER, now))
-        conditions += self._balance.conditions(now, fresh(BALANCE, now))
+        if BALANCE in self._limits.timeouts:
+            conditions += self._balance.conditions(now, fresh(BALANCE, now))
         conditions += self._filter.conditions(now, mode, fresh(FILTER, now))
         conditions += self._inference.conditions(self.nodes.was_up(INFERENCE))
         conditions += self.endpoints.conditions(now)

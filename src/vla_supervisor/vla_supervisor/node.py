@@ -14,7 +14,7 @@ from vla_common.node_main import run
 from vla_common.scheduling import Priority
 from vla_common.scheduling_delay import SchedulingDelay
 from vla_common.states import Level, Mode
-from vla_common.topics import HEARTBEAT_TOPIC, SINGLE_PUBLISHER
+from vla_common.topics import SINGLE_PUBLISHER
 from vla_interfaces.srv import EndpointCheckin, RegisterEndpoint
 from vla_robot import load_robot
 from vla_supervisor.conditions import Reaction
@@ -25,7 +25,7 @@ from vla_supervisor.lifecycle_calls import LifecycleCalls
 from vla_supervisor.lifecycle_manager import LifecycleManager
 from vla_supervisor.messages import StateMessages, lifecycle_reports
 from vla_supervisor.processes import StalePublishers
-from vla_supervisor.settings import settings
+from vla_supervisor.settings import settings, supervised_nodes
 
 _RECOVERY_STEP = {Mode.SAFE_STOP: OperatorStep.RESUME, Mode.ESTOP: OperatorStep.RESET}
 """The operator's next step after a stop."""
@@ -58,13 +58,13 @@ class SupervisorNode(VlaLifecycleNode):
 
     def setup(self) -> None:
         robot = load_robot(self.params.robot)
-        all_settings = settings(
-            self.params, robot.stops, f'parameters of {self.get_fully_qualified_name()}'
-        )
+        place = f'parameters of {self.get_fully_qualified_name()}'
+        self._names = supervised_nodes(robot)
+        all_settings = settings(self.params, robot.stops, place, self._names)
         now = self._awake = steady_now()
         self._scheduling_delay = SchedulingDelay()
         self.track(self._scheduling_delay.close)
-        self._nodes = LifecycleManager(HEARTBEAT_TOPIC, all_settings.timing, now)
+        self._nodes = LifecycleManager(self._names, all_settings.timing, now)
         endpoints = Endpoints(self.params.require_endpoint, self.params.longest_endpoint_timeout)
         self._health = HealthMonitor(all_settings.limits, endpoints, self._nodes)
         self._stale_publishers = StalePublishers()
@@ -74,7 +74,7 @@ class SupervisorNode(VlaLifecycleNode):
         self._logged_stuck: tuple[str, ...] = ()
         self._logged_overdue: set[str] = set()
         self._messages = StateMessages()
-        self._calls = LifecycleCalls(self, HEARTBEAT_TOPIC, self._nodes, steady_now)
+        self._calls = LifecycleCalls(self, self._names, self._nodes, steady_now)
         self.track(self._calls.close)
 
         # While this node is not active it publishes nothing but an e-stop; see _tick.
@@ -294,7 +294,7 @@ class SupervisorNode(VlaLifecycleNode):
         for report in lifecycle_reports(serialized):
             if report.pid:
                 self._nodes.on_process(self._now(), report.node, report.pid)
-            if report.local_pid is not None and report.node in HEARTBEAT_TOPIC:
+            if report.local_pid is not None and report.node in self._names:
                 self._health.processes.on_process(report.node, report.local_pid)
             if report.error:
                 self._calls.reason(report.node, report.error)
