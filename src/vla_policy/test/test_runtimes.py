@@ -184,26 +184,6 @@ def test_onnx_and_scripted_need_no_torch(tmp_path):
     subprocess.run([sys.executable, '-c', code], check=True, timeout=120)
 
 
-def test_onnx_with_data_in_another_file_is_refused(tmp_path, robot, monkeypatch):
-    """What is not in the hashed file would be loaded unchecked."""
-    import onnx
-
-    write_bundle(tmp_path)
-    model = onnx.load(str(tmp_path / 'model.onnx'))
-    onnx.save(
-        model,
-        str(tmp_path / 'model.onnx'),
-        save_as_external_data=True,
-        location='weights.bin',
-        size_threshold=0,
-        convert_attribute=True,
-    )
-    rewrite(tmp_path, lambda content: None)
-    monkeypatch.chdir(tmp_path)  # the place where an unnamed model would look
-    with pytest.raises(ConfigError, match='model: found'):
-        load_policy(tmp_path, robot)
-
-
 def test_warm_up_times_every_call(tmp_path, robot, observe):
     write_bundle(tmp_path)
     durations = warm_up(load_policy(tmp_path, robot), observe(), 4)
