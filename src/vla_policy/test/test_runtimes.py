@@ -11,9 +11,7 @@ import pytest
 import yaml
 
 from vla_common.errors import ConfigError
-from vla_policy.bundle.bundle import load_bundle
 from vla_policy.load import load_policy, warm_up
-from vla_policy.preprocess import InstructionTokenizer
 from vla_policy.testing.bundles import JOINTS, WORDS, expected, write_bundle
 from vla_policy.types import PolicyError
 
@@ -127,16 +125,6 @@ def test_precision_is_taken_from_the_parameter_or_refused(tmp_path, robot, obser
         load_policy(tmp_path / 'onnx', robot, precision='bfloat16')
     with pytest.raises(ConfigError, match='precision: found float16, wanted none: the server'):
         load_policy('ws://127.0.0.1:1', robot, precision='float16')
-
-
-def test_tokens_are_cut_and_padded(tmp_path):
-    write_bundle(tmp_path)
-    bundle = load_bundle(tmp_path)
-    tokenize = InstructionTokenizer(bundle, bundle.model.inputs.instruction)
-    assert tokenize('Wave left').tolist() == [[2, 3, 0, 0]]
-    assert tokenize('wave wave wave wave right').tolist() == [[2, 2, 2, 2]]
-    assert tokenize('quickly').tolist() == [[1, 0, 0, 0]]
-    assert tokenize('').tolist() == [[0, 0, 0, 0]]
 
 
 def test_nan_from_the_model_is_a_policy_error_naming_the_joint(tmp_path, robot, observe):
