@@ -145,7 +145,7 @@ def verify_in_closed_loop(
     run = run_scenes or successes
     loop = pair(*(run(path, robot, scenes, seed, jobs=jobs) for path in (before, after)))
     first = load_bundle(before, accept_failed=True)
-    result = replace(result, against=first.files[first.model.file])
+    result = replace(result, against=first.model_sha256)
     shares = (round(loop.before, 4), round(loop.after, 4))
     judged = f'{scenes} scenes in closed loop, seed {seed}: {loop.summary}'
     if loop.equal:

@@ -98,7 +98,7 @@ def record(
         passed=result.passed,
         reason=result.reason,
         reference=expected.title,
-        model_sha256=bundle.files[bundle.model.file],
+        model_sha256=bundle.model_sha256,
         observations=parity.observations,
         max_error_rad=_rounded(parity.max_error_rad),
         mean_error_rad=_rounded(parity.mean_error_rad),

@@ -189,6 +189,20 @@ def test_unknown_instruction_ends_with_the_known_ones(world, bring_up):
     assert world.starts == 0
 
 
+def test_an_instruction_that_does_not_fit_is_rejected_whole_and_nothing_moves(
+    world, bring_up, tmp_path
+):
+    write_bundle(tmp_path)
+    bring_up(policy=str(tmp_path))
+    world.mode = S.READY
+    world.say('wave wave wave with your left hand')
+    status = world.status_where(lambda s: s.instructions_finished == 1)
+    assert status.last_result.startswith(
+        'aborted: the instruction has 7 tokens, the policy takes 5: "left hand" would be lost'
+    )
+    assert world.starts == 0 and not len(world.chunks)
+
+
 def test_leaving_running_aborts_and_nothing_resumes(world, bring_up):
     bring_up()
     world.mode = S.READY

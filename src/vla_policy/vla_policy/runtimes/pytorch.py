@@ -12,9 +12,9 @@ from typing import Any
 from vla_common.errors import ConfigError, first_line
 from vla_common.registry import load_object
 from vla_policy.bundle.bundle import Bundle
-from vla_policy.runtimes import Runtime
+from vla_policy.runtimes import Runtime, last_line
 from vla_policy.runtimes.flow import FlowRuntime
-from vla_policy.runtimes.torch_module import TorchModule, cast, last_line, open_torch, torch_device
+from vla_policy.runtimes.torch_module import TorchModule, cast, open_torch, torch_device
 
 
 def load_pytorch(bundle: Bundle, threads: int = 1, device: str = 'cpu') -> Runtime:

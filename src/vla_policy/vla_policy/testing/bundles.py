@@ -11,7 +11,7 @@ import yaml
 
 JOINTS = ['left_shoulder_pitch', 'left_elbow', 'head_yaw']
 SIZE = 8
-LENGTH = 4
+LENGTH = 5
 HORIZON = 5
 STEP = 0.1
 
