@@ -75,7 +75,8 @@ class Simulation:
     """Constants that only a simulation needs."""
 
     armature: np.ndarray  # (n,) kg m^2
-    joint_damping: float  # Nms/rad
+    joint_damping: np.ndarray  # (n,) Nms/rad: the URDF's where it gives one
+    joint_friction: np.ndarray  # (n,) Nm, dry friction: the URDF's
     foot_friction: tuple[float, float, float]
     foot_solref: tuple[float, float]
 
