@@ -16,7 +16,7 @@ import pinocchio
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import REQUIRED, ConfigReader, load_yaml
 from vla_robot.collision import box_corners
-from vla_robot.pinocchio_model import build_models, check_inertia
+from vla_robot.pinocchio_model import build_models, check_inertia, link_id
 from vla_robot.robot_model import (
     Camera,
     FootBox,
@@ -356,7 +356,7 @@ def _foot_boxes(
     for foot in FEET:
         if foot not in frames:
             continue
-        frame = model.frames[model.getFrameId(frames[foot])]
+        frame = model.frames[link_id(model, frames[foot])]
         points = [
             frame.placement.actInv(corner)
             for shape in geometry.geometryObjects

@@ -45,6 +45,13 @@ def build_models(urdf: Urdf) -> tuple[pinocchio.Model, pinocchio.GeometryModel]:
     return model, geometry
 
 
+def link_id(model: pinocchio.Model, link: str) -> int:
+    """Index of a link's frame, also where a joint has the same name. Raises KeyError: no link."""
+    if not model.existFrame(link, pinocchio.FrameType.BODY):
+        raise KeyError(link)
+    return model.getFrameId(link, pinocchio.FrameType.BODY)
+
+
 def check_inertia(urdf: Urdf, model: pinocchio.Model, floating: bool) -> None:
     """Every body that moves has mass: a link with all that is fixed to it.
 

@@ -118,6 +118,11 @@ class RobotModel:
         """Number of joints."""
         return len(self.joint_names)
 
+    def has_link(self, name: str) -> bool:
+        """Whether it is a frame of robot.yaml or a URDF link."""
+        link = self.frames.get(name, name)
+        return self.pinocchio_model.existFrame(link, pinocchio.FrameType.BODY)
+
     def kinematics(self) -> Kinematics:
         """A new calculator with buffers of its own; one per thread."""
         return Kinematics(self)
