@@ -54,3 +54,14 @@ def test_an_unknown_key_suggests_the_nearest_known():
 def test_a_list_of_another_length_is_refused():
     with pytest.raises(ConfigError, match='pose: found 2 values, wanted a list of 3'):
         ConfigReader('robot.yaml', {'pose': [1, 2]}).numbers('pose', length=3)
+
+
+@pytest.mark.parametrize(
+    ('text', 'value'), [('1e-06', 1e-6), ('-2E3', -2000.0), ('1e+2', 100.0), ('1.5e-3', 0.0015)]
+)
+def test_a_number_in_scientific_notation_needs_no_point(tmp_path, text, value):
+    path = tmp_path / 'a.yaml'
+    path.write_text(f'speed: {text}\nname: e10\n')
+    content = load_yaml(path)
+    assert content == {'speed': value, 'name': 'e10'}
+    assert ConfigReader(path, content).number('speed') == value

@@ -6,6 +6,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,15 @@ from vla_common.errors import ConfigError
 REQUIRED: Any = object()
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 takes 1e-06 for a text; everybody else for a number."""
+
+
+_Loader.add_implicit_resolver(
+    'tag:yaml.org,2002:float', re.compile(r'[-+]?[0-9]+[eE][-+]?[0-9]+$'), list('-+0123456789')
+)
+
+
 def load_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return the mapping in a YAML file.
 
@@ -24,7 +34,7 @@ def load_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     path = os.fspath(path)
     try:
         with open(path, encoding='utf-8') as stream:
-            content = yaml.safe_load(stream)
+            content = yaml.load(stream, _Loader)  # noqa: S506 (a SafeLoader)
     except FileNotFoundError:
         raise ConfigError(path, '', 'no such file', 'a YAML file') from None
     except (OSError, UnicodeDecodeError) as error:

@@ -85,6 +85,18 @@ def check_elements(path: Path, root: ElementTree.Element) -> None:
             root.remove(child)
         elif child.tag in ('link', 'joint'):
             _check(path, child, f'{child.tag}[{child.get("name", "")}]')
+            if child.tag == 'joint':
+                _remove_unused(child)
+
+
+def _remove_unused(joint: ElementTree.Element) -> None:
+    """What the limits contain already (and urdfdom wants whole), and what a fixed joint lacks."""
+    names = ['safety_controller']
+    if joint.get('type') == 'fixed':
+        names += ['axis', 'limit', 'dynamics']
+    for name in names:
+        for element in joint.findall(name):
+            joint.remove(element)
 
 
 def _check(path: Path, element: ElementTree.Element, key: str) -> None:
