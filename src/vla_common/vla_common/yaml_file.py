@@ -34,7 +34,7 @@ def load_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     path = os.fspath(path)
     try:
         with open(path, encoding='utf-8') as stream:
-            content = yaml.load(stream, _Loader)  # noqa: S506 (a SafeLoader)
+            content = yaml.load(stream, _Loader)
     except FileNotFoundError:
         raise ConfigError(path, '', 'no such file', 'a YAML file') from None
     except (OSError, UnicodeDecodeError) as error:

@@ -12,18 +12,20 @@ from pathlib import Path
 import yaml
 
 VALUES = (
-    None, True, False, '', 'off', '1e-06', '0x10', 'nan', [], {}, [1, 2], [[]], {'a': 1}, 0, -1, 1e9,
-    float('nan'), float('inf'), 10**30, 'left_hand', 'pan', 'lift', 'world', 'table', '../..',
+    None, True, False, '', 'off', '1e-06', '0x10', 'nan', [], {}, [1, 2], [[]], {'a': 1}, 0, -1,
+    1e9, float('nan'), float('inf'), 10**30, 'left_hand', 'pan', 'lift', 'world', 'table', '../..',
 )  # fmt: skip
 TEXTS = (
-    '', 'x', '0', '-1', '1e-06', '1e-20', '1e300', '1e999', 'nan', '0 0 0', '0 1', '1 1 1', '0 1e-9 0',
-    '0 -2 0', 'NaN 0 0', 'inf', '1_000', 'pan', 'lift', 'stand', 'world', 'table', 'red_cube',
+    '', 'x', '0', '-1', '1e-06', '1e-20', '1e300', '1e999', 'nan', '0 0 0', '0 1', '1 1 1',
+    '0 1e-9 0', '0 -2 0', 'NaN 0 0', 'inf', '1_000', 'pan', 'lift', 'stand', 'world', 'table',
+    'red_cube',
     'fixed', 'revolute', 'prismatic', 'continuous', 'floating', 'planar', 'spherical',
     'package://x/y.stl', 'file:///nowhere.stl', 'meshes/wedge.stl', '..', '\u00e4 \u2603',
 )  # fmt: skip
 TAGS = (
     'mimic', 'limit', 'axis', 'origin', 'dynamics', 'safety_controller', 'inertial', 'collision',
-    'visual', 'mujoco', 'gazebo', 'link', 'joint', 'mass', 'inertia', 'calibration', 'sensor', 'limt',
+    'visual', 'mujoco', 'gazebo', 'link', 'joint', 'mass', 'inertia', 'calibration', 'sensor',
+    'limt',
 )  # fmt: skip
 
 

@@ -64,9 +64,7 @@ def read_robot(robot: RobotModel, visual: bool) -> mujoco.MjSpec:
     return spec
 
 
-def _take_mesh(
-    mesh: ElementTree.Element, kind: str, where: tuple[Path, str], meshes: dict
-) -> None:
+def _take_mesh(mesh: ElementTree.Element, kind: str, where: tuple[Path, str], meshes: dict) -> None:
     """Give the mesh a name of its own: MuJoCo takes equal file names in two folders for one."""
     file = Path(mesh.get('filename', '').removeprefix('file://'))
     scale = [float(word) for word in mesh.get('scale', '1 1 1').split()]
@@ -157,9 +155,7 @@ def _points(model: mujoco.MjModel, geom: int) -> np.ndarray:
         points = model.mesh_vert[first : first + model.mesh_vertnum[mesh]]
     else:
         middle, half = model.geom_aabb[geom, :3], model.geom_aabb[geom, 3:]
-        points = np.array(
-            [np.where(c, middle + half, middle - half) for c in np.ndindex(2, 2, 2)]
-        )
+        points = np.array([np.where(c, middle + half, middle - half) for c in np.ndindex(2, 2, 2)])
     return points @ rotation.reshape(3, 3).T + model.geom_pos[geom]
 
 
