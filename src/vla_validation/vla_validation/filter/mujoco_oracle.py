@@ -41,7 +41,7 @@ class MujocoOracle:
         for i, name in enumerate(robot.joint_names):
             joint = spec.joint(name)
             joint.armature = robot.simulation.armature[i]
-            joint.damping[0] = robot.simulation.joint_damping
+            joint.damping[0] = robot.simulation.joint_damping[i]
             actuator = spec.add_actuator(name=name, target=name)
             actuator.trntype = mujoco.mjtTrn.mjTRN_JOINT
             actuator.gaintype = mujoco.mjtGain.mjGAIN_FIXED
