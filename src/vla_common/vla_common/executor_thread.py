@@ -45,10 +45,10 @@ class ExecutorThread:
         self.thread.start()
 
     def _spin(self) -> None:
-        never = Future()
         try:
             while not self._stop and self._node.context.ok():
-                self._executor.spin_until_future_complete(never, _SLICE)
+                # A new future each time: it keeps a callback of every call.
+                self._executor.spin_until_future_complete(Future(), _SLICE)
         except Exception as error:
             self.failure = error
         self._executor.remove_node(self._node)
