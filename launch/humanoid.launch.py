@@ -8,8 +8,6 @@ The defaults are the simulated robot. The launch file does not drive the lifecyc
 activates itself, configures and activates the others, and decides when the robot may move.
 """
 
-from __future__ import annotations
-
 import difflib
 import json
 import math

@@ -112,3 +112,14 @@ def test_a_text_that_looks_like_a_number_is_written_so_that_it_stays_a_text(tmp_
 def test_each_key_has_its_line(tmp_path):
     _, lines = load_yaml_lines(write(tmp_path, '# a file\na:\n  b: 1\n  c.d: 2\n'))
     assert lines == {('a',): 2, ('a', 'b'): 3, ('a', 'c.d'): 4}
+
+
+@pytest.mark.parametrize(
+    ('text', 'value'), [('1e-06', 1e-6), ('-2E3', -2000.0), ('1e+2', 100.0), ('1.5e-3', 0.0015)]
+)
+def test_a_number_in_scientific_notation_needs_no_point(tmp_path, text, value):
+    path = tmp_path / 'a.yaml'
+    path.write_text(f'speed: {text}\nname: e10\n')
+    content = load_yaml(path)
+    assert content == {'speed': value, 'name': 'e10'}
+    assert ConfigReader(path, content).number('speed') == value

@@ -2,8 +2,6 @@
 """Processes: the machine that a process id belongs to, children that end with their parent, and
 whether a parent has started a process before."""
 
-from __future__ import annotations
-
 import ctypes
 import hashlib
 import os

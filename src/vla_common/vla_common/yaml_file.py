@@ -1,14 +1,12 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Reading YAML files: every error is one `ConfigError` with file, key, found and wanted."""
 
-from __future__ import annotations
-
 import difflib
 import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -226,11 +224,11 @@ class ConfigReader:
                     raise self.error(f'{key}[{index}]', item, 'one of ' + ', '.join(choices))
         return list(value)
 
-    def section(self, key: str, default: Any = REQUIRED) -> ConfigReader:
+    def section(self, key: str, default: Any = REQUIRED) -> Self:
         value = self.raw(key, default, 'a mapping of keys to values')
         return ConfigReader(self.file, value, self.path(key))
 
-    def sections(self, key: str, default: Any = REQUIRED) -> dict[str, ConfigReader]:
+    def sections(self, key: str, default: Any = REQUIRED) -> dict[str, Self]:
         """A mapping whose values are mappings, e.g. one per joint."""
         outer = self.section(key, default)
         return {name: outer.section(name) for name in outer.keys()}  # noqa: SIM118

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Files and bundle directories that are written completely or not at all."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import hashlib

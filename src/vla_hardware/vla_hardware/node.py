@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The node hardware_driver: the servo loop with topics, services and timers."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

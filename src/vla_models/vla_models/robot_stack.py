@@ -1,9 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Models and parameters of the nodes, for the episodes of `rollout`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
+from typing import Self
 
 from vla_common.clock import ManualClock
 from vla_common.parameter_files import load_node_parameters
@@ -32,7 +31,7 @@ class Timing:
     inference: float = 0.02
 
     @classmethod
-    def of(cls, delay: float) -> Timing:
+    def of(cls, delay: float) -> Self:
         """`delay` s from exposure to chunk, of which at most the default is the camera's."""
         camera = min(cls.camera, delay)
         return cls(camera, delay - camera)

@@ -11,8 +11,6 @@ RUNNING. Without a balance monitor the filter assumes both feet on the ground, a
 the speed scale. An episode follows from its seeds alone.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Callable

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Loading a policy: a bundle directory or the address of a policy server."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Loading and checking a robot directory (`load_robot`)."""
 
-from __future__ import annotations
-
 import difflib
 import os
 from collections.abc import Iterable
@@ -16,6 +14,7 @@ from vla_common.errors import ConfigError
 from vla_common.yaml_file import REQUIRED, ConfigReader, load_yaml
 from vla_robot.collision import box_corners
 from vla_robot.directory import FEET, robot_directory
+from vla_robot.pinocchio_model import build_models, check_inertia, link_id
 from vla_robot.robot_model import (
     Camera,
     FootBox,
@@ -25,7 +24,7 @@ from vla_robot.robot_model import (
     Simulation,
     Stops,
 )
-from vla_robot.urdf import Urdf, read_urdf
+from vla_robot.urdf import Urdf, UrdfJoint, read_urdf
 
 FORMAT = 1
 REQUIRED_FRAMES = ('base', 'imu')
@@ -68,7 +67,8 @@ def load_robot(name_or_path: str | os.PathLike[str]) -> RobotModel:
         )
     poses = _poses(fields, index, limits)
     frames = _frames(fields, urdf)
-    model, geometry = _pinocchio(urdf)
+    model, geometry = build_models(urdf)
+    check_inertia(urdf, model, floating=any(foot in frames for foot in FEET))
     pairs = _collision_pairs(fields, urdf)
     robot = RobotModel(
         name=name,
@@ -88,7 +88,7 @@ def load_robot(name_or_path: str | os.PathLike[str]) -> RobotModel:
         total_mass=float(pinocchio.computeTotalMass(model)),
         stops=_stops(fields.section('stops')),
         camera=_camera(fields.section('camera'), frames),
-        simulation=_simulation(fields.section('simulation'), classes, len(joints)),
+        simulation=_simulation(fields.section('simulation'), classes, described),
         collision_pairs=pairs,
         pinocchio_model=model,
         pinocchio_geometry=geometry,
@@ -283,40 +283,24 @@ def _camera(section: ConfigReader, frames: dict[str, str]) -> Camera:
     return camera
 
 
-def _simulation(section: ConfigReader, classes: dict[str, list[int]], n: int) -> Simulation:
-    armature = np.zeros(n)
+def _simulation(
+    section: ConfigReader, classes: dict[str, list[int]], joints: list[UrdfJoint]
+) -> Simulation:
+    armature = np.zeros(len(joints))
     by_class = section.section('armature')
     for name, members in classes.items():
         armature[members] = by_class.number(name, lo=0)
     by_class.close()
+    damping = section.number('joint_damping', lo=0)
     simulation = Simulation(
         armature=_frozen(armature),
-        joint_damping=section.number('joint_damping', lo=0),
+        joint_damping=_frozen(damping if j.damping is None else j.damping for j in joints),
+        joint_friction=_frozen(j.friction or 0.0 for j in joints),
         foot_friction=tuple(section.numbers('foot_friction', length=3, lo=0)),
         foot_solref=tuple(section.numbers('foot_solref', length=2, lo=0)),
     )
     section.close()
     return simulation
-
-
-def _pinocchio(urdf: Urdf) -> tuple[pinocchio.Model, pinocchio.GeometryModel]:
-    try:
-        model = pinocchio.buildModelFromXML(urdf.text, pinocchio.JointModelFreeFlyer())
-        geometry = pinocchio.buildGeomFromUrdfString(
-            model, urdf.text, pinocchio.GeometryType.COLLISION
-        )
-    except (ValueError, RuntimeError) as error:
-        raise ConfigError(urdf.path, '', str(error), 'a URDF that Pinocchio reads') from None
-    read = {model.frames[obj.parentFrame].name for obj in geometry.geometryObjects}
-    for link in urdf.solid_links:
-        if link not in read:
-            raise ConfigError(
-                urdf.path,
-                f'link[{link}]/collision',
-                'a shape that Pinocchio drops',
-                'box, sphere, cylinder, capsule or mesh',
-            )
-    return model, geometry
 
 
 def _collision_pairs(fields: ConfigReader, urdf: Urdf) -> tuple[tuple[str, str], ...]:
@@ -346,7 +330,7 @@ def _foot_boxes(
     for foot in FEET:
         if foot not in frames:
             continue
-        frame = model.frames[model.getFrameId(frames[foot])]
+        frame = model.frames[link_id(model, frames[foot])]
         points = [
             frame.placement.actInv(corner)
             for shape in geometry.geometryObjects

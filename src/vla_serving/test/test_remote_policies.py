@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Client against server for both protocols. Hostile peers: test_hostile.py."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 import socket

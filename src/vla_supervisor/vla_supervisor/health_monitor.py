@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """From what the nodes report to the conditions that core decides on. Pure: time is an argument."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from vla_common.states import Behaviour, Level, Mode

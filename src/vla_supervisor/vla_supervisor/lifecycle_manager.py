@@ -10,8 +10,6 @@ ones after it by at most ``order_patience``. Bringing a node up never moves the 
 the operator's steps.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass

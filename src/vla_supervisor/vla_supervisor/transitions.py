@@ -6,8 +6,6 @@ of one instant the earlier member of :class:`Event` wins, so the harder stop alw
 ``python -m vla_supervisor.transitions`` prints the table and the diagram as Markdown.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import Enum
 

@@ -2,8 +2,6 @@
 """Hostile peers on either side of both protocols: bounded memory and time, a clear error, and the
 fallback."""
 
-from __future__ import annotations
-
 import socket
 import struct
 import threading

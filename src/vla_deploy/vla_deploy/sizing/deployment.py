@@ -6,8 +6,6 @@
 Its values override those of config/. The policy is given by `policy:=`.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from vla_common.parameters import ParameterSchema

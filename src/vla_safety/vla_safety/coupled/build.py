@@ -66,7 +66,7 @@ def check(settings: CoupledSettings, robot: RobotModel) -> None:
         ('proximity.frames', settings.proximity_frames),
     ):
         for frame in frames:
-            if not robot.pinocchio_model.existFrame(robot.frames.get(frame, frame)):
+            if not robot.has_link(frame):
                 raise ConfigError(SOURCE, key, frame, 'a frame of robot.yaml or a URDF link')
     for key, corner in (('workspace.lower', settings.lower), ('workspace.upper', settings.upper)):
         if len(corner) != 3:

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """``ros2 run vla_validation blending``: the blending modes side by side, for delays of a chunk."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

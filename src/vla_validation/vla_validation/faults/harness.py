@@ -1,13 +1,12 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The robot of a fault campaign, and the faults that can be injected into it."""
 
-from __future__ import annotations
-
 import pathlib
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import Self
 
 import psutil
 from geometry_msgs.msg import WrenchStamped
@@ -44,7 +43,7 @@ class Endpoint:
         self._pending = None
         self._timer = robot.node.create_timer(0.1, self.check_in)
 
-    def __enter__(self) -> Endpoint:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:

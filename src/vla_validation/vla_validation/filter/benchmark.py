@@ -9,8 +9,6 @@ thread, because on a loaded machine the wall clock measures other work too. `num
 in which NumPy adds 32 numbers to 32, serves for comparing machines.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import os

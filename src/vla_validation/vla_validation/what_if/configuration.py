@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The user's own supervisor configuration, read as the node would read it, without a node."""
 
-from __future__ import annotations
-
 import pathlib
 from collections.abc import Iterable
 from dataclasses import dataclass
