@@ -36,6 +36,7 @@ from launch import LaunchContext, LaunchDescription
 from launch import logging as launch_logging
 from vla_camera.sources import SOURCES
 from vla_common.domains import domain_of_this_process, take_domain
+from vla_common.environment import check_environment
 from vla_common.errors import ConfigError
 from vla_common.parameter_files import DEFAULT, Setting, effective, write_node_file
 from vla_common.parameters import ParameterSchema
@@ -182,6 +183,7 @@ def bring_up(context: LaunchContext, given: set[str]) -> list:
     arguments = {name: LaunchConfiguration(name).perform(context) for name, *_ in ARGUMENTS}
     # ros2 launch refuses an empty value on its command line: 'none' stands for it.
     arguments = {name: '' if value == 'none' else value for name, value in arguments.items()}
+    check_environment(os.environ)
     warnings = misspelt(context, given)
     share = FindPackageShare('vla_bringup').perform(context)
     parameters = read_parameters(arguments, given, os.path.join(share, 'config'))
