@@ -14,12 +14,20 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+import signal
+from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, LogInfo, OpaqueFunction
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    LogInfo,
+    OpaqueFunction,
+    TimerAction,
+)
+from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.substitutions import FindPackageShare
@@ -28,6 +36,7 @@ from launch import LaunchContext, LaunchDescription
 from launch import logging as launch_logging
 from vla_camera.sources import SOURCES
 from vla_common.domains import domain_of_this_process, take_domain
+from vla_common.environment import check_environment
 from vla_common.errors import ConfigError
 from vla_common.parameter_files import DEFAULT, Setting, effective, write_node_file
 from vla_common.parameters import ParameterSchema
@@ -93,7 +102,13 @@ ARGUMENTS = [
         'Arm automatically at the first bring-up. false: the operator arms with '
         '"ros2 run vla_supervisor command arm".',
     ),
-    ('respawn', 'true', TRUTH, 'Restart a node that died. Motion never resumes automatically.'),
+    (
+        'respawn',
+        'true',
+        TRUTH,
+        'Restart a node that died, unless a signal of the operator ended it (Ctrl-C, SIGTERM). '
+        'Motion never resumes automatically.',
+    ),
     ('headless', 'true', TRUTH, 'false: also start rviz2 with config/humanoid.rviz.'),
     ('params_file', 'none', None, 'A ROS parameter file whose values override those in config/.'),
     ('log_level', 'info', ['debug', 'info', 'warn', 'error'], 'Log level of all nodes.'),
@@ -134,6 +149,11 @@ PARAMETERS = {
 # Nodes with images use shared memory; the control path uses UDP only (see config/fastdds.xml).
 WITH_IMAGES = ('camera', 'inference')
 
+# Return codes of a node that an operator ended: after a signal a node ends in order, with 0; before
+# it handles signals, while it still imports, by the signal itself.
+ENDED_BY_OPERATOR = (0, -signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP)
+RESPAWN_DELAY = 1.0
+
 # The driver brings the robot to rest before it ends (at most 4.5 s): launch must wait for it.
 SECONDS_TO_STOP = '6.0'
 
@@ -163,6 +183,7 @@ def bring_up(context: LaunchContext, given: set[str]) -> list:
     arguments = {name: LaunchConfiguration(name).perform(context) for name, *_ in ARGUMENTS}
     # ros2 launch refuses an empty value on its command line: 'none' stands for it.
     arguments = {name: '' if value == 'none' else value for name, value in arguments.items()}
+    check_environment(os.environ)
     warnings = misspelt(context, given)
     share = FindPackageShare('vla_bringup').perform(context)
     parameters = read_parameters(arguments, given, os.path.join(share, 'config'))
@@ -194,8 +215,7 @@ def bring_up(context: LaunchContext, given: set[str]) -> list:
                     *('--log-level', arguments['log_level']),
                     '--disable-external-lib-logs',
                 ],
-                respawn=arguments['respawn'] == 'true',
-                respawn_delay=1.0,
+                on_exit=start_again(name) if arguments['respawn'] == 'true' else None,
                 additional_env=transport(share) if name in WITH_IMAGES else {},
                 sigterm_timeout=SECONDS_TO_STOP,
             )
@@ -204,6 +224,33 @@ def bring_up(context: LaunchContext, given: set[str]) -> list:
     if arguments['headless'] == 'false':
         actions += viewer(os.path.join(share, 'config', 'humanoid.rviz'))
     return actions
+
+
+def start_again(name: str) -> Callable[[ProcessExited, LaunchContext], list | None]:
+    """What follows the exit of a node: the same command again, unless an operator ended it.
+
+    launch's own `respawn` starts it whatever ended it. Where Ctrl-C reaches the nodes but not the
+    launch (started in the background of a script, it ignores SIGINT), the robot would come back.
+    """
+
+    def on_exit(event: ProcessExited, context: LaunchContext) -> list | None:
+        if context.is_shutdown:
+            return None
+        if event.returncode in ENDED_BY_OPERATOR:
+            return [LogInfo(msg=f'{name} was ended by a signal: it is not started again')]
+        # The command as it was expanded: remappings of a scope are no longer known here.
+        again = ExecuteProcess(
+            cmd=event.cmd,
+            cwd=event.cwd,
+            additional_env=event.env,
+            name=name,
+            output='both',
+            sigterm_timeout=SECONDS_TO_STOP,
+            on_exit=on_exit,
+        )
+        return [TimerAction(period=RESPAWN_DELAY, actions=[again])]
+
+    return on_exit
 
 
 def read_parameters(

@@ -67,7 +67,7 @@ def _main(script_name: str, arguments: list[str]) -> int | str | None:
     return extension.main(parser=parser, args=args)
 
 
-def _commands(chosen: str | None) -> dict[str, EntryPoint]:
+def _commands(chosen: str | None) -> 'dict[str, EntryPoint]':
     if chosen == 'run':
         # An operator's stop is a `ros2 run`: it does not wait until the entry points of every
         # installed distribution are read (0.2 s).
@@ -88,7 +88,7 @@ class _RunCommand:
         return RunCommand
 
 
-def _add_command(subparsers: object, script_name: str, point: EntryPoint) -> None:
+def _add_command(subparsers: object, script_name: str, point: 'EntryPoint') -> None:
     try:
         extension = point.load()()
     except Exception as error:

@@ -245,8 +245,10 @@ def test_a_healthy_node_is_not_disturbed_by_reports_of_its_process():
     world = World()
     world.plan.on_process(0.0, 'camera', '100')
     world.run(1.0)
+    assert not world.plan.found_restarted
     world.plan.on_process(world.now, 'camera', '200')
     assert world.plan.all_active
+    assert world.plan.found_restarted
 
 
 def test_a_node_deactivated_by_an_operator_stays_so_until_an_operator_step(up):

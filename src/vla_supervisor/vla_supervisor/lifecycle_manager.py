@@ -99,6 +99,7 @@ class LifecycleManager:
 
     Attributes:
         found_active: a node was active before it was requested: this supervisor was restarted.
+        found_restarted: a node has reported another process than before.
     """
 
     def __init__(self, names: Iterable[str], timing: Timing, now: float) -> None:
@@ -111,7 +112,7 @@ class LifecycleManager:
         }
         self._begin = self._now = now
         self._number = 0
-        self.found_active = False
+        self.found_active = self.found_restarted = False
         self._abandoned: list[Call] = []
         self._restarted: list[str] = []
 
@@ -202,6 +203,7 @@ class LifecycleManager:
         if node is None:
             return
         known, node.pid = node.pid, pid
+        self.found_restarted |= known not in ('', pid)
         if known and known != pid and (node.failed or node.overdue):
             self._lost(node)
             node.not_before = now + self._backoff(node)

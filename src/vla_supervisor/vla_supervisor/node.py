@@ -3,6 +3,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from rclpy.serialization import deserialize_message
@@ -12,6 +13,7 @@ from vla_common import topics
 from vla_common.clock import steady_now
 from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.node_main import run
+from vla_common.process import first_start
 from vla_common.scheduling import Priority
 from vla_common.scheduling_delay import SchedulingDelay
 from vla_common.states import Level, Mode
@@ -51,11 +53,16 @@ _RETRYING = (OperatorStep.ARM, OperatorStep.RESET, OperatorStep.RESUME)
 
 
 class SupervisorNode(VlaLifecycleNode):
-    """Decides at 50 Hz and at once on anything urgent; brings up the other nodes."""
+    """Decides at 50 Hz and at once on anything urgent; brings up the other nodes.
 
-    def __init__(self, **node_options: Any) -> None:
+    Args:
+        started_again: why this is not the first bring-up of the robot; empty: it is.
+    """
+
+    def __init__(self, started_again: str = '', **node_options: Any) -> None:
         super().__init__('supervisor', 'vla_supervisor', **node_options)
         self._core: Supervisor | None = None
+        self._started_again = started_again
         self._closing = False
         self._local_stops: LocalStops | None = None
         self._local_stops_refused = False
@@ -75,6 +82,8 @@ class SupervisorNode(VlaLifecycleNode):
         self._health = HealthMonitor(all_settings.limits, endpoints, self._nodes)
         self._stale_publishers = StalePublishers()
         self._core = Supervisor(all_settings.core)
+        if self._started_again:
+            self._forbid_auto_arm(self._started_again)
         self._decision = self._core.update(now, self._health.inputs(now))
         self._logged = self._decision.mode
         self._logged_stuck: tuple[str, ...] = ()
@@ -185,10 +194,17 @@ class SupervisorNode(VlaLifecycleNode):
         now = self._now()
         assert self._core is not None
         if self._nodes.found_active:
-            self._core.forbid_auto_arm()
+            self._forbid_auto_arm('nodes were active before this supervisor')
+        if self._nodes.found_restarted:
+            self._forbid_auto_arm('a node was started again')
         self._accept(self._core.update(now, self._inputs(now)))
         if self._decision.changed:
             self._publish()
+
+    def _forbid_auto_arm(self, why: str) -> None:
+        if self._core.forbid_auto_arm():
+            arm = 'ros2 run vla_supervisor command arm'
+            self.get_logger().warning(f'auto_arm does not apply: {why}. To arm: {arm}')
 
     def _accept(self, decision: Decision) -> None:
         self._decision = decision
@@ -389,4 +405,5 @@ class SupervisorNode(VlaLifecycleNode):
 
 def main() -> None:
     """Run the node; the process's exit status is returned to the shell."""
-    sys.exit(run(SupervisorNode, priority=Priority.SUPERVISOR, autostart=True))
+    node = partial(SupervisorNode, first_start('supervisor'))
+    sys.exit(run(node, priority=Priority.SUPERVISOR, autostart=True))
