@@ -11,8 +11,6 @@ observation, and a reason. The same holds for each earlier instant of a history.
 All methods are called under the caller's lock.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -269,8 +267,10 @@ class ObservationAssembler:
         content: bytes | memoryview,
         big_endian: bool = False,
     ) -> bool:
-        """Add a depth image: 32FC1 in m, or 16UC1 in mm; 0 or NaN: nothing measured. big_endian: the
-        message's `is_bigendian`."""
+        """Add a depth image: 32FC1 in m, or 16UC1 in mm; 0 or NaN: nothing measured.
+
+        big_endian: the message's `is_bigendian`.
+        """
         history = self._depths[camera]
         number = {'32FC1': 'f4', '16UC1': 'u2'}.get(encoding)
         if number is None:
