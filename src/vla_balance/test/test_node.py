@@ -26,6 +26,8 @@ class Robot:
         self.frozen_stamp = None
         self.pitch = 0.0
         self.bad_joint = False
+        self.no_orientation = self.swapped = False
+        self.ahead = 0  # s, of the stamps
         self._joints = probe.publisher(JointState, '/joint_states', qos.STATE)
         self._imu = probe.publisher(Imu, '/imu/data', qos.STATE)
         self._feet = {
@@ -49,9 +51,14 @@ class Robot:
             self._joints.publish(message)
         if 'imu' not in self.silent:
             imu = Imu()
-            imu.header.stamp = stamp
+            imu.header.stamp.sec = stamp.sec + self.ahead
+            imu.header.stamp.nanosec = stamp.nanosec
+            if self.no_orientation:
+                imu.orientation_covariance[0] = -1.0
             imu.orientation.w = math.cos(self.pitch / 2)
             imu.orientation.y = math.sin(self.pitch / 2)
+            if self.swapped:
+                imu.orientation.x, imu.orientation.w = 1.0, 0.0
             self._imu.publish(imu)
         for side, publisher in self._feet.items():
             if side not in self.silent:
@@ -133,6 +140,37 @@ def test_repeated_stamps_are_no_new_input(rig):
     node.states.wait(1)
     robot.frozen_stamp = robot.node.get_clock().now().to_msg()
     blind_ticks_more_than(node, 5)
+
+
+def test_an_imu_without_orientation_is_a_danger_by_name_and_no_fall(rig):
+    node, robot, _ = rig
+    node.states.wait(1)
+    robot.no_orientation = True
+    message = node.states.wait_for(lambda m: m.cause == 'imu_disagreement')
+    assert message.level == 2
+    assert [v.kind for v in message.violations] == ['imu_disagreement']
+    assert not (message.falling or message.fallen)
+    assert node.diagnose()[2]['imu'] == 'the IMU reports that it has no orientation'
+
+
+def test_a_quaternion_in_another_order_is_a_danger_by_name_and_no_fall(rig):
+    node, robot, _ = rig
+    node.states.wait(1)
+    robot.swapped = True
+    message = node.states.wait_for(lambda m: m.cause == 'imu_disagreement')
+    assert message.level == 2
+    assert not (message.falling or message.fallen)
+    assert 'w, x, y, z order (wanted x, y, z, w)' in node.diagnose()[2]['imu']
+
+
+def test_a_stamp_of_the_future_does_not_block_the_good_ones_after_it(rig):
+    node, robot, _ = rig
+    node.states.wait(1)
+    robot.ahead = 3600
+    wait_until(lambda: node._watchdogs['/imu/data'].replayed > 2, what='rejected stamps')
+    robot.ahead = 0
+    last = node._sequence
+    node.states.wait_for(lambda m: m.sequence > last)
 
 
 def test_a_not_finite_joint_is_no_input(rig):

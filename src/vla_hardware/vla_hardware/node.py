@@ -23,7 +23,7 @@ from vla_common.states import Level, Mode
 from vla_hardware import telemetry
 from vla_hardware.drivers import DRIVERS
 from vla_hardware.drivers.base import Driver, DriverError, SimulatedDriver
-from vla_hardware.drivers.faulty import FaultyDriver
+from vla_hardware.drivers.faulty import INJECTED, FaultyDriver
 from vla_hardware.limits import ServoLimits
 from vla_hardware.servo_loop import ServoLoop
 from vla_hardware.servo_output import NoBalance
@@ -157,6 +157,8 @@ class HardwareDriver(VlaLifecycleNode):
             'clamped': str(loop.clamped),
         }
         values.update({f'rejected: {why.value}': str(n) for why, n in gate.rejected.items() if n})
+        if self._faulty is not None:
+            values[INJECTED] = self._faulty.injected
         if loop.fault:
             return Level.EMERGENCY, loop.fault, values
         if loop.cross_check.found:

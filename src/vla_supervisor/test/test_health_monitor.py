@@ -40,6 +40,7 @@ class Stack:
         self.driver = STANDING
         self.obeys = True
         self.fault = None
+        self.sensors = ('', '', False)
         self.balance = (0, '', False)
         self.filter = (1, 0, '')
         self.inference = {'state': 0, 'reason': '', 'finished': 0, 'frozen': False}
@@ -67,7 +68,7 @@ class Stack:
         if self.obeys and self.decision is not None:
             self.driver = replace(self.driver, behaviour=self.decision.behaviour)
         if 'hardware_driver' not in self.silent:
-            w.on_driver(now, n, self.driver, 'a reason', self.fault)
+            w.on_driver(now, n, self.driver, 'a reason', self.fault, self.sensors)
         if 'balance_monitor' not in self.silent:
             w.on_balance(now, n, *self.balance)
         if 'safety_filter' not in self.silent:
@@ -209,6 +210,45 @@ def test_a_driver_fault_in_a_single_message_is_an_estop(stack):
     assert stack.watch.on_driver(stack.now, stack.sequence + 1, stack.driver, '', 'bus off')
     stack.sequence += 1
     assert stack.step().mode is Mode.ESTOP
+
+
+def test_sensors_that_disagree_are_a_stop_with_their_name_and_refuse_until_they_agree(stack):
+    stack.running()
+    stack.sensors = ('imu_disagreement', 'the orientation jumped by 2.09 rad', False)
+    assert stack.step().mode is Mode.SAFE_STOP
+    (cause,) = stack.decision.causes
+    assert (cause.condition.name, cause.condition.source) == ('imu_disagreement', 'hardware_driver')
+    assert cause.condition.detail == 'the orientation jumped by 2.09 rad'
+    stack.run(1.0)
+    answer = stack.ask(OperatorStep.RESUME)
+    assert not answer.success
+    assert 'imu_disagreement' in answer.message
+    stack.sensors = ('', '', False)
+    stack.run(0.1)
+    assert stack.ask(OperatorStep.RESUME).success
+
+
+def test_an_imu_that_is_not_confirmed_refuses_arming_and_stops_nothing(stack):
+    stack.sensors = ('', 'the orientation has not agreed with another sensor yet', True)
+    stack.run(0.1)
+    answer = stack.ask(OperatorStep.ARM)
+    assert not answer.success
+    assert 'imu_unconfirmed' in answer.message
+    stack.sensors = ('', '', False)
+    stack.run(0.1)
+    stack.running()
+    stack.sensors = ('', 'again', True)
+    assert stack.run(0.5).mode is Mode.RUNNING
+
+
+def test_a_camera_stamp_of_the_future_does_not_silence_the_camera(stack):
+    wall = 1_790_000_000_000_000_000
+    w = HealthMonitor(LIMITS, Endpoints(False, 10.0), stack.plan)
+    w.on_camera(1.0, wall, wall)
+    w.on_camera(1.01, wall + 3_600_000_000_000, wall + 10_000_000)
+    for i in range(2, 60):
+        w.on_camera(1.0 + 0.01 * i, wall + i * 10_000_000, wall + i * 10_000_000)
+    assert w.heartbeats.fresh('camera', 1.6)
 
 
 def test_a_level_that_does_not_exist_is_an_emergency(stack):

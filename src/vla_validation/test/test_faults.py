@@ -2,6 +2,7 @@
 """The parts of a fault campaign that need no robot."""
 
 import math
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,9 +15,9 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from vla_common.messages import ns_to_stamp, stamp_to_ns
 from vla_common.states import Behaviour, Mode
 from vla_common.topics import HEARTBEAT_TOPIC, SINGLE_PUBLISHER
-from vla_interfaces.msg import DriverStatus, SupervisorState, WorldState
+from vla_interfaces.msg import Cause, DriverStatus, SupervisorState, WorldState
 from vla_robot import load_robot
-from vla_validation.faults.campaign import Campaign, _tracks
+from vla_validation.faults.campaign import Campaign, _tracks, _wrong_stop
 from vla_validation.faults.catalogue import FAULTS
 from vla_validation.faults.command import chosen, line, markdown
 from vla_validation.faults.corrupted_messages import CORRUPTIONS, drift
@@ -158,6 +159,16 @@ def test_every_fault_expects_outcomes_that_there_are_and_the_short_form_has_some
     assert 0 < len(chosen([], short=True)) < 15
 
 
+def test_every_fault_that_may_stop_the_robot_names_the_cause_and_a_bound():
+    for fault in FAULTS:
+        stops = set(fault.expected) & set(STOPS)
+        assert bool(fault.causes) is bool(stops), fault.name
+        if stops:
+            assert 0.2 <= fault.within <= 8.0, fault.name
+    only_operator = [f.name for f in FAULTS if 'operator_stop' in f.causes]
+    assert only_operator == [], 'a stop by the campaign itself proves nothing'
+
+
 def test_faults_are_chosen_by_pattern():
     assert {f.name for f in chosen(['push:*'], short=False)} == {
         'push:front', 'push:back', 'push:left', 'push:right',
@@ -262,6 +273,74 @@ def test_a_fault_is_not_ok_in_the_wrong_mode_after_a_fall_or_beyond_a_limit(obse
     observer.fell, observer.worst_excess = False, 0.2
     assert 'beyond its limit' in assessed(observer, 'SAFE_STOP').note
     assert {'SAFE_STOP', 'ESTOP'} <= set(STOPS)
+
+
+def stop(ns, mode, *causes):
+    message = state(mode, ns)
+    message.causes = [Cause(name=name) for name in causes]
+    return message
+
+
+def wrong(observer, observed='SAFE_STOP', causes=('imu_disagreement',), within=1.0):
+    fault = Fault('a', ('SAFE_STOP', 'ESTOP', ALONE), lambda harness: None, causes, within)
+    return _wrong_stop(observer, fault, observed, 10 * MS)
+
+
+def test_a_stop_for_another_reason_is_not_the_right_one(observer):
+    observer.record(state(Mode.RUNNING, MS))
+    observer.record(stop(30 * MS, Mode.SAFE_STOP, 'node_stale:camera'))
+    assert wrong(observer) == ['stopped by node_stale:camera, wanted imu_disagreement']
+    assert wrong(observer, causes=('camera_frozen', 'node_stale:*')) == []
+
+
+def test_what_is_added_to_a_stop_later_is_not_its_cause(observer):
+    observer.record(stop(30 * MS, Mode.SAFE_STOP, 'node_stale:camera'))
+    observer.record(stop(80 * MS, Mode.SAFE_STOP, 'node_stale:camera', 'imu_disagreement'))
+    assert wrong(observer) != []
+
+
+def test_a_stop_from_before_the_fault_is_not_its_own(observer):
+    observer.record(stop(5 * MS, Mode.SAFE_STOP, 'imu_disagreement'))
+    assert wrong(observer) == ['stopped by no cause, wanted imu_disagreement']
+    observer.record(stop(40 * MS, Mode.ESTOP, 'fall'))
+    assert wrong(observer, 'ESTOP', ('fall',)) == []
+
+
+def test_a_stop_that_comes_late_is_not_right(observer):
+    observer.record(stop(2010 * MS, Mode.SAFE_STOP, 'imu_disagreement'))
+    assert wrong(observer) == ['stopped after 2000 ms, limit 1000']
+    assert wrong(observer, within=2.0) == []
+
+
+def test_alone_the_driver_gives_the_reason(observer):
+    message = driver(Behaviour.STAND, 50 * MS)
+    message.behaviour_reason = 'supervisor silent 104 ms'
+    observer.record(message)
+    assert wrong(observer, ALONE, ('supervisor silent*',)) == []
+    assert wrong(observer, ALONE, ('command stale',)) != []
+
+
+def test_an_assessment_fails_on_another_cause(observer):
+    observer.record(stop(30 * MS, Mode.SAFE_STOP, 'node_stale:camera'))
+    harness = SimpleNamespace(observer=observer, injected=0, behaviour=Behaviour.STAND)
+    fault = Fault('a', ('SAFE_STOP',), lambda harness: None, causes=('camera_frozen',))
+    outcome = Campaign._assess(harness, fault, 'SAFE_STOP', '')
+    assert not outcome.ok
+    assert outcome.note == 'stopped by node_stale:camera, wanted camera_frozen'
+
+
+def test_a_fault_that_nothing_proves_is_not_ok(observer, tmp_path):
+    harness = SimpleNamespace(
+        observer=observer, injected=0, behaviour=Behaviour.STAND, proof='', mode=Mode.SAFE_STOP,
+        driver=None, mark=lambda: None, poll_until=lambda holds, seconds: holds(),
+    )  # fmt: skip
+    observer.record(stop(30 * MS, Mode.SAFE_STOP, 'camera_frozen'))
+    campaign = Campaign({}, tmp_path / 'log')
+    campaign._prepared = lambda fault: harness
+    fault = Fault('a', ('SAFE_STOP',), lambda harness: nullcontext(), ('camera_frozen',))
+    assert campaign._one(fault).note == 'nothing proves that it was injected'
+    harness.proof = 'the relay altered a message'
+    assert campaign._one(fault).ok
 
 
 def test_an_outcome_has_the_json_fields_and_a_line_for_the_operator():

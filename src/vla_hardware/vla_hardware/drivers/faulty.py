@@ -29,6 +29,9 @@ WRONG_READINGS: Mapping[str, Callable[[Reading], Reading]] = {
 }
 """Readings that are plausible one by one, and wrong: the mistakes of a new driver."""
 
+INJECTED = 'injected_fault'
+"""The key of `FaultyDriver.fault` in /diagnostics."""
+
 FAULTS = (
     *('none', 'read_error', 'read_hang', 'read_nan', 'write_error'),
     *WRONG_READINGS,
@@ -59,6 +62,7 @@ class FaultyDriver:
         self._names = tuple(joint_names)
         self._sleep = sleep
         self._fault = 'none'
+        self.injected = 'none'  # the newest that was accepted
         self._joint: int | None = None
         self._stuck_at: float | None = None
 
@@ -70,7 +74,7 @@ class FaultyDriver:
             return f'{what}: wanted one of {", ".join(FAULTS)}'
         if stuck and joint not in self._names:
             return f'{what}: no joint of this robot'
-        self._fault = what
+        self._fault = self.injected = what
         self._joint = self._names.index(joint) if stuck else None
         self._stuck_at = None
         return ''

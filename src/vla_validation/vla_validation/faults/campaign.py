@@ -1,6 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A fault campaign: injects one fault after the other and assesses each outcome."""
 
+import fnmatch
 import pathlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,12 +11,14 @@ from vla_common.messages import stamp_to_ns
 from vla_common.states import Behaviour, Mode
 from vla_validation.faults.fault import ALONE, STOPS, Fault, FaultOutcome, UnexpectedError
 from vla_validation.faults.harness import FaultHarness
+from vla_validation.faults.observer import Observer
 from vla_validation.system_harness.robot import HarnessError
 
 EXCESS = 0.03
 """rad beyond a joint's limit that a compliant servo under load may show."""
 
 _STOP_LATEST = 12.0  # s until a stop that has to follow
+_PROOF_LATEST = 2.5  # s for the proof that the fault was injected
 _AFTER = 0.7  # s in which nothing may move by itself once the fault is over
 
 
@@ -31,6 +34,20 @@ def _tracks(harness: FaultHarness, since: int) -> bool:
         and Behaviour(driver.behaviour) is Behaviour.TRACK
         and stamp_to_ns(driver.header.stamp) >= since
     )
+
+
+def _wrong_stop(observer: Observer, fault: Fault, observed: str, injected: int) -> list[str]:
+    """What is wrong with a stop in an expected mode: its cause, or its time."""
+    found = []
+    by_driver = observed == ALONE
+    why = observer.why_alone(injected) if by_driver else observer.why(injected, observed)
+    if not any(fnmatch.fnmatchcase(name, pattern) for name in why for pattern in fault.causes):
+        stopped_by, wanted = ', '.join(why) or 'no cause', ' or '.join(fault.causes)
+        found.append(f'stopped by {stopped_by}, wanted {wanted}')
+    took = observer.detection_ms(injected)
+    if took is not None and not took <= 1e3 * fault.within:
+        found.append(f'stopped after {took:.0f} ms, limit {1e3 * fault.within:.0f}')
+    return found
 
 
 class Campaign:
@@ -104,6 +121,8 @@ class Campaign:
             with fault.inject(harness):
                 self._observe(harness, fault)
                 observed = self._observed(harness)
+                if not harness.poll_until(lambda: harness.proof, _PROOF_LATEST):
+                    note = 'nothing proves that it was injected'
             over = time.time_ns()
             if observed in STOPS and harness.poll_until(lambda: _tracks(harness, over), _AFTER):
                 note = 'moves again by itself'
@@ -148,6 +167,8 @@ class Campaign:
         if observed not in fault.expected:
             causes = ', '.join(sorted(observer.causes)) or 'no cause'
             complaints.append(f'ended in {observed} ({causes})')
+        elif stopped and fault.causes:
+            complaints += _wrong_stop(observer, fault, observed, harness.injected)
         if observer.fell:
             complaints.append('the robot fell')
         if observer.worst_excess > EXCESS:

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A fault: how it is injected, and in which modes the robot may end."""
+"""A fault: how it is injected, in which modes the robot may end, what must stop it, and when."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -27,7 +27,10 @@ class Fault:
     Args:
         name: stable, for programs and `--only`.
         expected: outcomes that are right: a mode, or `ALONE`.
-        inject: the fault lasts as long as its context.
+        inject: the fault lasts as long as its context, and proves itself: `FaultHarness.prove`.
+        causes: names (with * and ?) as in SupervisorState.causes, of which one must be among those
+            of the stop; for `ALONE` the driver's reason. Empty where no stop is expected.
+        within: s from the injection to the stop, at most.
         moving: whether the robot carries out an instruction when it begins.
         observed_for: s, where no stop has to follow.
         short: part of the short form, for CI.
@@ -37,6 +40,8 @@ class Fault:
     name: str
     expected: tuple[str, ...]
     inject: Callable[[FaultHarness], AbstractContextManager[None]]
+    causes: tuple[str, ...] = ()
+    within: float = 1.5
     moving: bool = True
     observed_for: float = 2.5
     short: bool = False

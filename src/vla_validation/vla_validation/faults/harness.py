@@ -9,15 +9,18 @@ from contextlib import contextmanager, suppress
 from typing import Self
 
 import psutil
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import WrenchStamped
 from std_msgs.msg import String
 
-from vla_common import topics
+from vla_common import qos, topics
 from vla_common.executor_thread import destroy_later
 from vla_common.yaml_file import dump_yaml, load_yaml
+from vla_hardware.drivers.faulty import INJECTED
 from vla_interfaces.srv import EndpointCheckin, RegisterEndpoint
 from vla_robot import load_robot
 from vla_supervisor.endpoints import answer_to
+from vla_validation.faults.message_faults import REPORT_TOPIC
 from vla_validation.faults.observer import Observer
 from vla_validation.system_harness.robot import NODES, HarnessError, LaunchedRobot
 
@@ -115,6 +118,12 @@ class FaultHarness(LaunchedRobot):
         self._faults = self.publisher(topics.SIM_FAULT)
         self._pushes = self.publisher(topics.PUSH)
         self.injected = 0  # ns of the system's clock
+        self.proof = ''  # what shows that the fault was injected
+        self._broken = ''
+        self.node.create_subscription(String, REPORT_TOPIC, self._on_relay, qos.EVENT)
+        self.node.create_subscription(
+            DiagnosticArray, topics.DIAGNOSTICS.name, self._on_diagnostics, qos.EVENT
+        )
 
     def prepare(self, moving: bool) -> None:
         """No fault, the robot on its feet: READY, or carrying out an instruction.
@@ -130,7 +139,21 @@ class FaultHarness(LaunchedRobot):
 
     def mark(self) -> None:
         """The fault begins at this instant."""
-        self.injected = time.time_ns()
+        self.injected, self.proof = time.time_ns(), ''
+
+    def prove(self, text: str) -> None:
+        """What shows that the fault is in force."""
+        self.proof = self.proof or text
+
+    def _on_relay(self, message: String) -> None:
+        self.prove(f'the relay altered {message.data}')
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            for value in status.values:
+                active = value.key == INJECTED and value.value != 'none'
+                if active and value.value == self._broken:
+                    self.prove(f'the driver reports {value.value}')
 
     @contextmanager
     def message_fault(self, topic: str, how: str) -> Iterator[None]:
@@ -143,6 +166,7 @@ class FaultHarness(LaunchedRobot):
         """See vla_hardware.drivers.faulty; `none` ends it."""
         if what != 'none':
             self.mark()
+        self._broken = what
         self._faults.publish(String(data=what))
 
     def push(self, x: float, y: float, z: float, link: str = '') -> None:
@@ -152,6 +176,7 @@ class FaultHarness(LaunchedRobot):
         force = message.wrench.force
         force.x, force.y, force.z = x / PUSH_TIME, y / PUSH_TIME, z / PUSH_TIME
         self.mark()
+        self.observer.base_speed = 0.0
         self._pushes.publish(message)
 
     def pids(self) -> list[int]:

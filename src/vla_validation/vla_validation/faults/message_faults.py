@@ -38,6 +38,9 @@ MODE_WITHOUT = {
 DELAY = 0.6
 """s by which `delay` is late: longer than any of the shipped timeouts."""
 
+REPORT_TOPIC = '/fault_injection/report'
+"""The relay's report (std_msgs/String: topic and how) once an order has altered a message."""
+
 HOWS = ('none', 'silence', 'delay', 'duplicate', 'reorder', 'replay')
 
 

@@ -53,6 +53,9 @@ class Observer:
         """Clear the record."""
         self.states: list[tuple[int, Mode]] = []  # ns, mode: where it changed
         self.behaviours: list[tuple[int, Behaviour]] = []
+        self.stops: list[tuple[int, str, tuple[str, ...]]] = []  # ns, mode, names of its causes
+        self.reasons: list[tuple[int, str]] = []  # ns, of the driver: where its behaviour changed
+        self.base_speed = 0.0  # m/s, the highest
         self._last_fast = self._last_report = 0  # ns
         self.causes: set[str] = set()
         self.worst_excess = 0.0  # rad beyond a joint's limit, while the servos are stiff
@@ -63,12 +66,16 @@ class Observer:
         """Record a SupervisorState or DriverStatus."""
         ns = stamp_to_ns(message.header.stamp)
         if isinstance(message, SupervisorState):
-            _note(self.states, ns, Mode(message.mode))
-            self.causes.update(c.name for c in message.causes)
+            names = tuple(c.name for c in message.causes)
+            mode = Mode(message.mode)
+            if _note(self.states, ns, mode) and mode in (Mode.SAFE_STOP, Mode.ESTOP):
+                self.stops.append((ns, mode.name, names))
+            self.causes.update(names)
         elif isinstance(message, DriverStatus):
             behaviour = Behaviour(message.behaviour)
             self._passive = behaviour in PASSIVE
-            _note(self.behaviours, ns, behaviour)
+            if _note(self.behaviours, ns, behaviour):
+                self.reasons.append((ns, message.behaviour_reason))
             self._last_report = ns
             if not message.max_joint_speed <= REST_SPEED:
                 self._last_fast = ns
@@ -83,6 +90,8 @@ class Observer:
 
     def _on_world(self, message: WorldState) -> None:
         height, (x, y) = message.qpos[2], message.qpos[4:6]
+        speed = float(np.linalg.norm(message.qvel[:3]))
+        self.base_speed = max(self.base_speed, speed)
         if self._height is None:
             self._height = height
         tilt = math.acos(min(max(1.0 - 2.0 * (x * x + y * y), -1.0), 1.0))
@@ -101,6 +110,14 @@ class Observer:
         later = [ns for ns in stops if ns >= since]
         return (min(later) - since) * 1e-6 if later else None
 
+    def why(self, since: int, mode: str) -> tuple[str, ...]:
+        """Names of the causes of the first stop in a mode (a name) after `since` ns."""
+        return next((causes for ns, to, causes in self.stops if ns >= since and to == mode), ())
+
+    def why_alone(self, since: int) -> tuple[str, ...]:
+        """The driver's reasons for its changes of behaviour after `since` ns."""
+        return tuple(reason for ns, reason in self.reasons if ns >= since)
+
     def rest_ms(self, since: int) -> float | None:
         """ms until the joints came to rest; None while they move."""
         if self._last_report - self._last_fast < RESTING_NS:
@@ -108,6 +125,9 @@ class Observer:
         return max((self._last_fast - since) * 1e-6, 0.0)
 
 
-def _note(history: list, ns: int, value: Any) -> None:
-    if not history or history[-1][1] is not value:
-        history.append((ns, value))
+def _note(history: list, ns: int, value: Any) -> bool:
+    """Append a value that differs from the last; whether it did."""
+    if history and history[-1][1] is value:
+        return False
+    history.append((ns, value))
+    return True

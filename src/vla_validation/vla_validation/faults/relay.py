@@ -25,7 +25,7 @@ from vla_common.clock import steady_now
 from vla_common.scheduling import Priority, request_realtime
 from vla_robot import load_robot
 from vla_validation.faults.corrupted_messages import CORRUPTIONS, Corruption, drift
-from vla_validation.faults.message_faults import HOWS, ORDER_TOPIC, RAW, MessageFaults
+from vla_validation.faults.message_faults import HOWS, ORDER_TOPIC, RAW, REPORT_TOPIC, MessageFaults
 
 
 class Relay(Node):
@@ -49,6 +49,8 @@ class Relay(Node):
             raw = RAW if topics.JOINT_STATES.name in names else ''
             name = raw + topics.JOINT_STATES.name
             self.create_subscription(kind, name, self._on_joints, qos.EVENT, raw=True)
+        self._unproven: dict[str, str] = {}  # orders that have not altered a message yet, by topic
+        self._reports = self.create_publisher(String, REPORT_TOPIC, qos.EVENT)
         self.create_subscription(String, ORDER_TOPIC, self._on_order, qos.EVENT)
         self.create_timer(0.005, self._publish_late)
 
@@ -56,8 +58,11 @@ class Relay(Node):
         publisher = self._publishers_by_topic[name]
 
         def relay(message: bytes) -> None:
-            for altered in self._faults[name].take(steady_now(), message):
+            passed = self._faults[name].take(steady_now(), message)
+            for altered in passed:
                 publisher.publish(altered)
+            if self._unproven.get(name) and passed != [message]:
+                self._reports.publish(String(data=f'{name}: {self._unproven.pop(name)}'))
 
         return relay
 
@@ -75,6 +80,9 @@ class Relay(Node):
         topic, how = topics.BY_NAME[order['topic']], order['how']
         corrupt = None if how in HOWS else self._corrupt(topic, self._corruption(how))
         self._faults[topic.name] = MessageFaults(how, corrupt)
+        self._unproven.pop(topic.name, None)
+        if how != 'none':
+            self._unproven[topic.name] = how
 
     def _corrupt(self, topic: topics.Topic, corruption: Corruption) -> Callable[[bytes], bytes]:
         begin, kind = steady_now(), topic.message_type()

@@ -23,10 +23,16 @@ def _reaches(harness: FaultHarness, mode: Mode, what: str) -> None:
     _must(harness.poll_until(lambda: harness.mode is mode, _SOON), f'{what}: no {mode.name}')
 
 
+def _estop(harness: FaultHarness) -> None:
+    success, message = harness.call('/supervisor/estop')
+    _must(success, f'the e-stop was refused: {message}')
+    harness.prove('the e-stop was granted')
+
+
 @contextmanager
 def _pressed(harness: FaultHarness) -> Iterator[None]:
     harness.mark()
-    harness.call('/supervisor/estop')
+    _estop(harness)
     yield
 
 
@@ -34,7 +40,7 @@ def _pressed(harness: FaultHarness) -> Iterator[None]:
 def _before_start(harness: FaultHarness) -> Iterator[None]:
     """Pressed in READY; a start after it is rejected."""
     harness.mark()
-    harness.call('/supervisor/estop')
+    _estop(harness)
     success, _ = harness.call('/supervisor/start')
     _must(not success, 'start was granted during an e-stop')
     yield
@@ -49,7 +55,7 @@ def _during_stand_up(harness: FaultHarness) -> Iterator[None]:
     _must(moving, 'the robot does not stand up')
     time.sleep(0.4)
     harness.mark()
-    harness.call('/supervisor/estop')
+    _estop(harness)
     passive = harness.poll_until(lambda: harness.behaviour in PASSIVE, _SOON)
     _must(passive, 'not damped')
     yield
@@ -66,6 +72,7 @@ def _during_reset(harness: FaultHarness) -> Iterator[None]:
     answers = [harness.request(f'/supervisor/{step}') for step in ('estop', 'reset', 'estop')]
     harness.wait(lambda: all(a.done() for a in answers), _SOON, 'three answers')
     _must(answers[0].result().success and answers[2].result().success, 'an e-stop was refused')
+    harness.prove('both e-stops were granted')
     yield
 
 
@@ -77,6 +84,7 @@ def _held(harness: FaultHarness) -> Iterator[None]:
         endpoint.pressed = True
         endpoint.check_in()
         _reaches(harness, Mode.ESTOP, 'a pressed button')
+        harness.prove('the endpoint checked in as pressed')
         harness.call('/sim/reset')
         for _ in range(5):
             success, message = harness.call('/supervisor/reset')
@@ -96,6 +104,7 @@ def _chattering(harness: FaultHarness) -> Iterator[None]:
             endpoint.check_in()
             time.sleep(0.015)
         endpoint.pressed = False
+        harness.prove('the endpoint checked in as pressed ten times')
         yield
 
 
@@ -116,20 +125,38 @@ def _lost(harness: FaultHarness, hard: bool) -> Iterator[None]:
     with Endpoint(harness, _NAME, hard=1.0 if hard else 10.0) as endpoint:
         harness.mark()
         endpoint.lose()
+        harness.prove('the endpoint registered, checked in and was silent')
         _reaches(harness, Mode.SAFE_STOP, 'an endpoint lost softly')
         if hard:
             _reaches(harness, Mode.ESTOP, 'an endpoint lost for long')
         yield
 
 
+_REQUEST, _BUTTON, _LOST = (
+    ('estop_request',),
+    (f'estop_endpoint:{_NAME}',),
+    (f'endpoint_lost:{_NAME}',),
+)
+
 FAULTS = (
-    Fault('estop:while_moving', (ESTOP,), _pressed),
-    Fault('estop:before_start', (ESTOP,), _before_start, moving=False, short=True),
-    Fault('estop:during_stand_up', (ESTOP,), _during_stand_up),
-    Fault('estop:during_reset', (ESTOP,), _during_reset, moving=False),
-    Fault('estop:held', (ESTOP,), _held, short=True),
-    Fault('estop:chattering', (ESTOP,), _chattering),
-    Fault('reset_with_cause_present', (ESTOP,), _reset_with_cause),
-    Fault('endpoint_lost:softly', (SAFE_STOP,), lambda harness: _lost(harness, hard=False)),
-    Fault('endpoint_lost:for_long', (ESTOP,), lambda harness: _lost(harness, hard=True)),
+    Fault('estop:while_moving', (ESTOP,), _pressed, causes=_REQUEST),
+    Fault('estop:before_start', (ESTOP,), _before_start, causes=_REQUEST, moving=False, short=True),
+    Fault('estop:during_stand_up', (ESTOP,), _during_stand_up, causes=_REQUEST),
+    Fault('estop:during_reset', (ESTOP,), _during_reset, causes=_REQUEST, moving=False),
+    Fault('estop:held', (ESTOP,), _held, causes=_BUTTON, short=True),
+    Fault('estop:chattering', (ESTOP,), _chattering, causes=_BUTTON),
+    Fault('reset_with_cause_present', (ESTOP,), _reset_with_cause, causes=('driver_fault',)),
+    Fault(
+        'endpoint_lost:softly',
+        (SAFE_STOP,),
+        lambda harness: _lost(harness, hard=False),
+        causes=_LOST,
+    ),
+    Fault(
+        'endpoint_lost:for_long',
+        (ESTOP,),
+        lambda harness: _lost(harness, hard=True),
+        causes=_LOST,
+        within=2.5,
+    ),
 )
