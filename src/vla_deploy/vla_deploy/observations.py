@@ -8,6 +8,7 @@ for each camera. Without a recording, `simulated` renders scenes of the simulato
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,6 +44,14 @@ class Recording:
 
     def __len__(self) -> int:
         return len(self.position)
+
+    @property
+    def sha256(self) -> str:
+        """Of the content, without the source."""
+        digest = hashlib.sha256('\n'.join((*self.joints, *self.instruction)).encode())
+        for array in (self.position, self.velocity, self.elapsed, *self.images.values()):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
     def pick(self, indices: Sequence[int]) -> Recording:
         """The observations at `indices`."""
