@@ -6,6 +6,7 @@ A recording is one .npz file (no pickle): `joints` (n names), `position` (N, n) 
 for each camera. Without a recording, `simulated` renders scenes of the simulator.
 """
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,6 +43,14 @@ class Recording:
 
     def __len__(self) -> int:
         return len(self.position)
+
+    @property
+    def sha256(self) -> str:
+        """Of the content, without the source."""
+        digest = hashlib.sha256('\n'.join((*self.joints, *self.instruction)).encode())
+        for array in (self.position, self.velocity, self.elapsed, *self.images.values()):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
     def pick(self, indices: Sequence[int]) -> Self:
         """The observations at `indices`."""
@@ -130,7 +139,7 @@ def _check_kinds(path: Path, arrays: dict[str, np.ndarray]) -> None:
             raise ConfigError(str(path), name, found, f'an array of {wanted}')
 
 
-def simulated(robot: RobotModel, tasks: Sequence[str], count: int, seed: int = 0) -> Recording:
+def simulated(robot: RobotModel, tasks: Sequence[str], count: int, seed: int = 0) -> Self:
     """`count` observations of sampled scenes: image of the head camera, arms and head near the
     robot's poses, instructions in turn. Deterministic for a seed."""
     rng = np.random.default_rng((86_004, seed))
@@ -215,7 +224,7 @@ def tensors_of(recording: Recording, bundle: Bundle, robot: RobotModel) -> list[
 
 def observations_for(
     path: Path | None, robot: RobotModel, tasks: Sequence[str], count: int, seed: int = 0
-) -> Recording:
+) -> Self:
     """At most `count` observations of a recording, evenly spread, or `count` simulated ones."""
     if path is None:
         return simulated(robot, tasks, count, seed)

@@ -19,7 +19,8 @@ T = TypeVar('T')
 
 @dataclass(frozen=True)
 class RemoteImage:
-    """Sent as uint8 RGB (height, width, 3) under `key`."""
+    """Sent as uint8 RGB (height, width, 3) under `key`. resize `fit`: at most that large, with the
+    camera's aspect ratio; for servers that pad it themselves."""
 
     key: str
     camera: str
@@ -160,7 +161,7 @@ def _image(key: str, f: ConfigReader) -> RemoteImage:
         f.text('camera'),
         f.integer('width', lo=1, hi=4096),
         f.integer('height', lo=1, hi=4096),
-        f.text('resize', default='letterbox', choices=RESIZES),
+        f.text('resize', default='letterbox', choices=(*RESIZES, 'fit')),
     )
 
 
