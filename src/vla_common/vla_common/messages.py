@@ -31,6 +31,11 @@ def duration_to_seconds(duration: Duration) -> float:
     return duration.sec + duration.nanosec * 1e-9
 
 
+def has_orientation(covariance: Sequence[float]) -> bool:
+    """Whether a sensor_msgs/Imu with this `orientation_covariance` has an orientation (REP 145)."""
+    return covariance[0] != -1.0
+
+
 class JointOrder:
     """Permutes named joint values into the robot's order.
 

@@ -139,7 +139,7 @@ def _check_kinds(path: Path, arrays: dict[str, np.ndarray]) -> None:
             raise ConfigError(str(path), name, found, f'an array of {wanted}')
 
 
-def simulated(robot: RobotModel, tasks: Sequence[str], count: int, seed: int = 0) -> Self:
+def simulated(robot: RobotModel, tasks: Sequence[str], count: int, seed: int = 0) -> Recording:
     """`count` observations of sampled scenes: image of the head camera, arms and head near the
     robot's poses, instructions in turn. Deterministic for a seed."""
     rng = np.random.default_rng((86_004, seed))
@@ -224,7 +224,7 @@ def tensors_of(recording: Recording, bundle: Bundle, robot: RobotModel) -> list[
 
 def observations_for(
     path: Path | None, robot: RobotModel, tasks: Sequence[str], count: int, seed: int = 0
-) -> Self:
+) -> Recording:
     """At most `count` observations of a recording, evenly spread, or `count` simulated ones."""
     if path is None:
         return simulated(robot, tasks, count, seed)

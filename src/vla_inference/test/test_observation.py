@@ -51,6 +51,33 @@ class Feed:
         return self.assembler.assemble(t, ns(t), 'wave', 1.5)
 
 
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize('source', ['image', 'joints', 'imu'])
+def test_a_stamp_of_the_future_does_not_block_the_good_ones_after_it(source):
+    now = [0.0]
+    feed = Feed()
+    feed.assembler = ObservationAssembler(
+        NAMES, ('head',), ObservationBounds(), wall_ns=lambda: ns(now[0])
+    )
+    feed.all(0.0)
+    assert not getattr(feed, source)(HOUR, received=0.0)
+    assert 'a stamp 3600.000 s in the future' in feed.see(0.0).reason
+    now[0] = 0.1
+    feed.all(0.1)
+    assert feed.see(0.1).reason == ''
+    assert feed.see(0.1).observation.stamp_ns == ns(0.1)
+
+
+def test_stamps_of_simulation_time_are_reported_as_another_clock():
+    feed = Feed()
+    feed.all(0.0)
+    seen = feed.assembler.assemble(0.0, ns(0.0) + 1_795_983_190 * 10**9, 'wave', 0.0)
+    assert 'of another clock (1795983190 s behind)' in seen.reason
+    assert 'use_sim_time' in seen.reason
+
+
 def test_joints_are_those_of_the_images_instant():
     feed = Feed()
     feed.body(0.0, 0.2)

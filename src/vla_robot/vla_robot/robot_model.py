@@ -138,7 +138,8 @@ class Reading:
     angular_velocity (3,) rad/s and linear_acceleration (3,) m/s² in the IMU's frame; at rest the
     latter is +9.81 upwards (as an accelerometer measures it, REP-145). left_wrench, right_wrench:
     (6,) force N and torque Nm that the ground exerts on the foot, about the foot frame's origin and
-    in its axes; zeros for a robot without feet.
+    in its axes; zeros for a robot without feet. has_orientation: False where the IMU computes none
+    (REP 145: orientation_covariance[0] = -1); `orientation` then counts for nothing.
     """
 
     position: np.ndarray
@@ -149,3 +150,4 @@ class Reading:
     linear_acceleration: np.ndarray
     left_wrench: np.ndarray
     right_wrench: np.ndarray
+    has_orientation: bool = True

@@ -39,7 +39,8 @@ _RECOVERY_STEP = {Mode.SAFE_STOP: OperatorStep.RESUME, Mode.ESTOP: OperatorStep.
 # Fields read of each report, in the order of the arguments of `HealthMonitor`.
 _DRIVER_FIELDS = (
     'sequence', 'behaviour', 'behaviour_done', 'standing', 'at_rest', 'max_joint_speed',
-    'behaviour_reason', 'fault', 'fault_detail',
+    'behaviour_reason', 'fault', 'fault_detail', 'sensor_disagreement', 'sensor_detail',
+    'sensors_unconfirmed',
 )  # fmt: skip
 _BALANCE_FIELDS = ('sequence', 'level', 'cause', 'fallen')
 _FILTER_FIELDS = ('sequence', 'state', 'level', 'reason')
@@ -99,7 +100,7 @@ class SupervisorNode(VlaLifecycleNode):
             (topics.BALANCE_STATE, _BALANCE_FIELDS, self._receive(self._health.on_balance)),
             (topics.SAFETY_STATUS, _FILTER_FIELDS, self._receive(self._health.on_filter)),
             (topics.INFERENCE_STATUS, _INFERENCE_FIELDS, self._receive(self._health.on_inference)),
-            (topics.CAMERA_INFO, ('header.stamp',), self._receive(self._health.on_camera)),
+            (topics.CAMERA_INFO, ('header.stamp',), self._on_camera),
         ):
             self.subscribe_fields(topic, fields, callback)
         self.subscribe(topics.DIAGNOSTICS, self._on_diagnostics, raw=True)
@@ -312,11 +313,15 @@ class SupervisorNode(VlaLifecycleNode):
         behaviour_reason: str,
         fault: bool,
         fault_detail: str,
+        *sensors: Any,
     ) -> None:
         report = DriverReport(behaviour, behaviour_done, standing, at_rest, max_joint_speed)
         detail = fault_detail if fault else None
-        if self._health.on_driver(self._now(), sequence, report, behaviour_reason, detail):
+        if self._health.on_driver(self._now(), sequence, report, behaviour_reason, detail, sensors):
             self._decide()
+
+    def _on_camera(self, stamp_ns: int) -> None:
+        self._health.on_camera(self._now(), stamp_ns, self.get_clock().now().nanoseconds)
 
     def _receive(self, update: Callable[..., bool]) -> Callable[..., None]:
         """A subscription's callback: pass its fields on, and decide at once if it is urgent."""

@@ -16,6 +16,7 @@ from vla_camera.source import Calibration, CameraFacts, DeviceLostError, Frame, 
 from vla_common import topics
 from vla_common.clock import steady_now
 from vla_common.errors import ConfigError
+from vla_common.stamps import StampSequence
 from vla_sim import Renderer, Scene
 
 RATE = 16.0
@@ -55,6 +56,8 @@ class MujocoSource(Source):
         self._drawn_scene: Scene | None = None
         self.foreign = 0
         self.refused = 0
+        self.not_new = 0
+        self._order = StampSequence()
         self.render_s = 0.0
 
     @classmethod
@@ -86,6 +89,9 @@ class MujocoSource(Source):
         with self._arrived:
             if not np.isfinite(qpos).all():
                 self.refused += 1
+                return
+            if self._order.reject(stamp_ns, time.time_ns()):
+                self.not_new += 1
                 return
             self._state = (qpos, scene_digest, stamp_ns)
             self._arrived.notify_all()
@@ -163,6 +169,7 @@ class MujocoSource(Source):
             'render_ms': f'{1000.0 * self.render_s:.1f}',
             'states_of_another_scene': str(self.foreign),
             'states_not_finite': str(self.refused),
+            'states_not_new_or_of_the_future': str(self.not_new),
         }
 
     def close(self) -> None:
@@ -174,7 +181,7 @@ class MujocoSource(Source):
         if self._scene is None or self._state is None:
             return False
         _, digest, stamp_ns = self._state
-        if stamp_ns <= self._drawn_ns:
+        if stamp_ns == self._drawn_ns:
             return False
         if digest != self._scene.digest:
             self.foreign += 1
