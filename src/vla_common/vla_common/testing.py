@@ -17,6 +17,7 @@ launch tests), so that tests can run in parallel.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import sys
@@ -78,6 +79,34 @@ def wait_until(condition: Callable[[], bool], timeout: float = PATIENCE, what: s
         if time.monotonic() > deadline:
             raise AssertionError(f'not within {timeout} s: {what or condition}')
         time.sleep(0.005)
+
+
+class _HeapUse(ctypes.Structure):
+    """struct mallinfo2 of the C library."""
+
+    _fields_ = [
+        *((name, ctypes.c_size_t) for name in ('arena', 'ordblks', 'smblks', 'hblks', 'hblkhd')),
+        *((name, ctypes.c_size_t) for name in ('usmblks', 'fsmblks', 'uordblks', 'fordblks')),
+        ('keepcost', ctypes.c_size_t),
+    ]
+
+
+def bytes_kept(call: Callable[[], object], calls: int = 2000) -> float:
+    """Bytes of memory that each call keeps for good: of the C heap, and 32 for a Python object."""
+    mallinfo2 = ctypes.CDLL(None).mallinfo2
+    mallinfo2.restype = _HeapUse
+
+    def used() -> int:
+        gc.collect()
+        heap = mallinfo2()
+        return heap.uordblks + heap.hblkhd + 32 * sys.getallocatedblocks()
+
+    for _ in range(calls):  # caches fill
+        call()
+    before = used()
+    for _ in range(calls):
+        call()
+    return (used() - before) / calls
 
 
 class Collected:
