@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Commands that consist of verbs, and the arguments that verbs share."""
 
-from __future__ import annotations
-
 import argparse
 import math
 from collections.abc import Callable, Iterable

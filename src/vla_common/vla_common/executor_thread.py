@@ -7,8 +7,6 @@ that spins it ends: the node receives nothing from then on, without any report. 
 destroyed by `destroy_later`, and a waiting thread checks `failure`.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from typing import Any

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The `main` of every node, and the signals that end it."""
 
-from __future__ import annotations
-
 import signal
 import sys
 import time

@@ -13,8 +13,6 @@ The camera has none: with two busy cores its gain was the model's loss, and the 
 often (measured; see vla_supervisor, Known limits).
 """
 
-from __future__ import annotations
-
 import os
 from contextlib import suppress
 from enum import IntEnum

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The node, with the robot, the camera and the supervisor played by a probe."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import threading
@@ -194,6 +192,20 @@ def test_unknown_instruction_ends_with_the_known_ones(world, bring_up):
     assert world.starts == 0
 
 
+def test_an_instruction_that_does_not_fit_is_rejected_whole_and_nothing_moves(
+    world, bring_up, tmp_path
+):
+    write_bundle(tmp_path)
+    bring_up(policy=str(tmp_path))
+    world.mode = S.READY
+    world.say('wave wave wave with your left hand')
+    status = world.status_where(lambda s: s.instructions_finished == 1)
+    assert status.last_result.startswith(
+        'aborted: the instruction has 7 tokens, the policy takes 5: "left hand" would be lost'
+    )
+    assert world.starts == 0 and not len(world.chunks)
+
+
 def test_leaving_running_aborts_and_nothing_resumes(world, bring_up):
     bring_up()
     world.mode = S.READY
@@ -291,9 +303,10 @@ def test_second_bundle_takes_over_and_every_step_is_reported(world, bring_up, tm
     node.policies[0].fault = ''
     assert world.starts == 1
     world.mode = S.READY
-    world.reports.clear()
+    finished = stamp_to_ns(status.header.stamp)
     world.say('wave')
-    assert world.reports.wait_for(lambda r: True).link == 0
+    report = world.reports.wait_for(lambda r: stamp_to_ns(r.header.stamp) > finished)
+    assert report.link == 0
 
 
 def test_policy_that_fails_is_held_by_the_fallback_and_then_ended(world, bring_up):

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Instructions: their life, driven by hand, their text, and the parameter `instruction`."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import pytest

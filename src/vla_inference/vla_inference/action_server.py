@@ -2,8 +2,6 @@
 """Instructions over ROS: the action `/vla/run_instruction`, the topic `/vla/instruction`, and the
 start request to the supervisor."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any

@@ -11,8 +11,6 @@ An instruction that is to end while the start request is pending waits for its a
 supervisor would otherwise begin RUNNING without an instruction.
 """
 
-from __future__ import annotations
-
 import math
 from collections import deque
 from dataclasses import dataclass

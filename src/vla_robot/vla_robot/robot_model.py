@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A robot's description and a reading of its sensors. Joint arrays are (n,) in robot order."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,7 +73,8 @@ class Simulation:
     """Constants that only a simulation needs."""
 
     armature: np.ndarray  # (n,) kg m^2
-    joint_damping: float  # Nms/rad
+    joint_damping: np.ndarray  # (n,) Nms/rad: the URDF's where it gives one
+    joint_friction: np.ndarray  # (n,) Nm, dry friction: the URDF's
     foot_friction: tuple[float, float, float]
     foot_solref: tuple[float, float]
 
@@ -116,6 +115,11 @@ class RobotModel:
     def n(self) -> int:
         """Number of joints."""
         return len(self.joint_names)
+
+    def has_link(self, name: str) -> bool:
+        """Whether it is a frame of robot.yaml or a URDF link."""
+        link = self.frames.get(name, name)
+        return self.pinocchio_model.existFrame(link, pinocchio.FrameType.BODY)
 
     def kinematics(self) -> Kinematics:
         """A new calculator with buffers of its own; one per thread."""

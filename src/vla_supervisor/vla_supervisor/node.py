@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The node supervisor: topics, services and timers around `health_monitor` and `core`."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +15,7 @@ from vla_common.node_main import run
 from vla_common.scheduling import Priority
 from vla_common.scheduling_delay import SchedulingDelay
 from vla_common.states import Level, Mode
-from vla_common.topics import HEARTBEAT_TOPIC, SINGLE_PUBLISHER
+from vla_common.topics import SINGLE_PUBLISHER
 from vla_interfaces.msg import SupervisorState
 from vla_interfaces.srv import EndpointCheckin, RegisterEndpoint
 from vla_robot import load_robot
@@ -30,7 +28,7 @@ from vla_supervisor.lifecycle_manager import LifecycleManager
 from vla_supervisor.local_stops import STOPS, LocalStops
 from vla_supervisor.messages import StateMessages, lifecycle_reports
 from vla_supervisor.processes import StalePublishers
-from vla_supervisor.settings import settings
+from vla_supervisor.settings import settings, supervised_nodes
 from vla_supervisor.state_summary import summary
 
 _RECOVERY_STEP = {Mode.SAFE_STOP: OperatorStep.RESUME, Mode.ESTOP: OperatorStep.RESET}
@@ -66,13 +64,13 @@ class SupervisorNode(VlaLifecycleNode):
 
     def setup(self) -> None:
         robot = load_robot(self.params.robot)
-        all_settings = settings(
-            self.params, robot.stops, f'parameters of {self.get_fully_qualified_name()}'
-        )
+        place = f'parameters of {self.get_fully_qualified_name()}'
+        self._names = supervised_nodes(robot)
+        all_settings = settings(self.params, robot.stops, place, self._names)
         now = self._awake = steady_now()
         self._scheduling_delay = SchedulingDelay()
         self.track(self._scheduling_delay.close)
-        self._nodes = LifecycleManager(HEARTBEAT_TOPIC, all_settings.timing, now)
+        self._nodes = LifecycleManager(self._names, all_settings.timing, now)
         endpoints = Endpoints(self.params.require_endpoint, self.params.longest_endpoint_timeout)
         self._health = HealthMonitor(all_settings.limits, endpoints, self._nodes)
         self._stale_publishers = StalePublishers()
@@ -80,8 +78,9 @@ class SupervisorNode(VlaLifecycleNode):
         self._decision = self._core.update(now, self._health.inputs(now))
         self._logged = self._decision.mode
         self._logged_stuck: tuple[str, ...] = ()
+        self._logged_overdue: set[str] = set()
         self._messages = StateMessages()
-        self._calls = LifecycleCalls(self, HEARTBEAT_TOPIC, self._nodes, steady_now)
+        self._calls = LifecycleCalls(self, self._names, self._nodes, steady_now)
         self.track(self._calls.close)
 
         # While this node is not active it publishes nothing but an e-stop; see _tick.
@@ -260,6 +259,11 @@ class SupervisorNode(VlaLifecycleNode):
                 'ros2 run vla_supervisor command arm'
             )
         self._logged_stuck = stuck
+        for name in set(self._nodes.overdue) - self._logged_overdue:
+            self.get_logger().warning(
+                f'{name} is not up: {self._nodes.why_not(name)}. It is used as soon as it is ready'
+            )
+        self._logged_overdue = set(self._nodes.overdue)
 
     def _count_publishers(self, topic: str) -> int:
         listed = self.count_publishers(topic)
@@ -311,7 +315,7 @@ class SupervisorNode(VlaLifecycleNode):
         for report in lifecycle_reports(serialized):
             if report.pid:
                 self._nodes.on_process(self._now(), report.node, report.pid)
-            if report.local_pid is not None and report.node in HEARTBEAT_TOPIC:
+            if report.local_pid is not None and report.node in self._names:
                 self._health.processes.on_process(report.node, report.local_pid)
             if report.error:
                 self._calls.reason(report.node, report.error)

@@ -4,8 +4,6 @@
 Every step but the stops; and the stops where this machine has no supervisor.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 import signal

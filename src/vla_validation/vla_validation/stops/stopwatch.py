@@ -5,8 +5,6 @@ All processes stamp with the same clock, so a stage's time is the difference of 
 latency of a message to the observer does not count.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import signal
