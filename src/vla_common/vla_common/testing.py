@@ -18,6 +18,7 @@ launch tests), so that tests can run in parallel.
 import ctypes
 import gc
 import os
+import signal
 import sys
 import time
 import traceback
@@ -39,6 +40,12 @@ from rclpy.task import Future
 from vla_common.domains import domain_of_this_process, reserve_domain
 from vla_common.executor_thread import ExecutorThread, destroy_later
 from vla_common.lifecycle import VlaLifecycleNode, reject_impossible_transitions
+
+# Under nohup, or in the background of a script, this process ignores SIGHUP or SIGINT, and so would
+# every process that a test starts: a handler is not inherited, unlike being ignored.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda number, frame: None)
 
 PATIENCE = 30.0
 """s to wait for an event that takes less than one: the machine may be overloaded."""

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """``ros2 run vla_validation soak``: what grows while the robot works for an hour."""
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import sys
