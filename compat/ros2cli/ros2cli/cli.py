@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The `ros2` command: finds its commands by entry point and runs one of them."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import signal
