@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """setup.bash and the shape of the workspace."""
 
-from __future__ import annotations
-
 import configparser
 import os
 import pathlib

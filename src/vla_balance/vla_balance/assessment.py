@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Assessment of balance estimates: level, cause, and whether the robot falls or has fallen."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from vla_balance.estimator import BalanceEstimate

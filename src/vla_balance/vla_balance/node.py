@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The node balance_monitor: estimator and assessment with topics and timers."""
 
-from __future__ import annotations
-
 import math
 from functools import partial
 from typing import Any

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Part of `ros2 run vla_robot check`: does the robot stand with its balance gains?"""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Calibration files as written by camera_calibration (camera_info YAML)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from vla_camera.source import Calibration

@@ -6,8 +6,6 @@ frame is delivered twice. A lost device is closed and opened again, with growing
 that stalls without an error counts as lost.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The one error for bad configuration, and exceptions as one line."""
 
-from __future__ import annotations
-
 import os
 
 

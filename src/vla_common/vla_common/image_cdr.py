@@ -6,8 +6,6 @@ the bytes of the pixels are needed. The format is plain CDR (OMG DDSI-RTPS 2.2, 
 endian; anything else goes through rclpy.
 """
 
-from __future__ import annotations
-
 import struct
 from dataclasses import dataclass
 

@@ -9,8 +9,6 @@
   (`node_main`). The steps after it happen even if it raises.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 import pathlib

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Conversion between message fields and numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

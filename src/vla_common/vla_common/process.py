@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Processes: the machine that a process id belongs to, and children that end with their parent."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import signal

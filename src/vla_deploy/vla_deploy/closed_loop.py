@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Closed-loop comparison of two bundles in the same simulated scenes."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -147,7 +145,7 @@ def verify_in_closed_loop(
     run = run_scenes or successes
     loop = pair(*(run(path, robot, scenes, seed, jobs=jobs) for path in (before, after)))
     first = load_bundle(before, accept_failed=True)
-    result = replace(result, against=first.files[first.model.file])
+    result = replace(result, against=first.model_sha256)
     shares = (round(loop.before, 4), round(loop.after, 4))
     judged = f'{scenes} scenes in closed loop, seed {seed}: {loop.summary}'
     if loop.equal:

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """ONNX files: loading, running, optimising, and preparing them for quantisation."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +17,7 @@ from vla_deploy.observations import Tensors
 from vla_deploy.reference_model import from_bundle
 from vla_deploy.silence import silence
 from vla_policy.bundle.bundle import load_bundle
+from vla_policy.runtimes.onnx_external import read_external
 
 LEVELS = {
     'basic': onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
@@ -32,7 +31,11 @@ def fetch_onnx(directory: Path, path: Path) -> None:
     source. Raises ConfigError where it has neither."""
     bundle = load_bundle(directory, accept_failed=True)
     if bundle.runtime == 'onnx':
-        path.write_bytes(bundle.read(bundle.model.file))
+        content = bundle.read(bundle.model.file)
+        path.write_bytes(content)
+        for location, weights in read_external(bundle, content).items():
+            (path.parent / location).parent.mkdir(parents=True, exist_ok=True)
+            (path.parent / location).write_bytes(weights)
     elif bundle.source is not None:
         write_onnx(from_bundle(directory), path)
     else:

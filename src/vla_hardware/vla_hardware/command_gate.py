@@ -4,8 +4,6 @@
 Every test is a positive one (`a <= b` must be true), so NaN anywhere is a rejection.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from enum import Enum
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The node hardware_driver: the servo loop with topics, services and timers."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -228,8 +226,13 @@ class HardwareDriver(VlaLifecycleNode):
         if not np.isfinite(force).all():
             self.get_logger().warning('/sim/push rejected: force not finite')
             return
+        frames = self._robot.frames
         link = message.header.frame_id or self.params.sim.push_link
-        self._simulated.push(force, self.params.sim.push_duration, link)
+        link = link or frames.get('torso', frames['base'])
+        try:
+            self._simulated.push(force, self.params.sim.push_duration, link)
+        except ValueError as error:
+            self.get_logger().warning(f'/sim/push rejected: {error}')
 
     def _on_sim_reset(
         self, request: Trigger.Request, response: Trigger.Response

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Plausibility checks on sensor readings."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from enum import Enum

@@ -5,8 +5,6 @@ Everything between the sensors and the motors, without ROS: the node passes mess
 values and publishes what is reported.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

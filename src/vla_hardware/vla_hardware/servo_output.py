@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """From the position reference to the servos: balance offset, clamps, feed-forward, gains, power."""
 
-from __future__ import annotations
-
 import math
 from typing import Protocol
 

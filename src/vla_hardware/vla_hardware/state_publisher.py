@@ -6,8 +6,6 @@ may as well run robot_state_publisher; this one also turns the base by the IMU, 
 that leans is seen to lean.
 """
 
-from __future__ import annotations
-
 import sys
 from typing import Any
 

@@ -4,8 +4,6 @@
 Each method returns what `publish` takes; stamp_ns is that of the header.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

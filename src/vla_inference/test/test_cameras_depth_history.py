@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Bundles with several cameras, depth images and a history of observations."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 import re

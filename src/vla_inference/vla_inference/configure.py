@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Configuration of the inference node: bundles, cameras, warm-up, memory budget."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,31 +92,32 @@ def check_instruction(policy: Policy, text: str) -> str:
         if words:
             policy.check(words)
     except InstructionRefused as error:
-        raise ConfigError('parameters', 'instruction', str(error), 'one of those') from error
+        raise ConfigError('parameters', 'instruction', str(error), 'one of its own') from error
     return words
 
 
-def warmed_up(policy: Policy, robot: Any, limit: float) -> tuple[float, float]:
+def warmed_up(policy: Policy, robot: Any, limit: float, first_limit: float) -> tuple[float, float]:
     """Median and worst time (s) of a call on black images; without it the first real call would be
-    slow. Raises ConfigError beyond `limit` s, and for an unusable answer."""
+    slow. Raises ConfigError beyond `limit` s (for the first call of a policy server `first_limit`),
+    and for an unusable answer."""
     bundle = policy.bundle
     camera = robot.camera
     black = np.zeros((camera.height, camera.width, 3), np.uint8)
     far = np.ones((camera.height, camera.width), np.float32)
     spec = bundle.spec
-    words = spec.example if isinstance(spec, ScriptedSpec) else 'hold still'
+    known = [spec.example] if isinstance(spec, ScriptedSpec) else ['hold still', *bundle.tasks]
     observation = Observation(
         images={name: black for name in bundle.cameras},
         position=robot.poses['standing'].copy(),
         velocity=np.zeros(len(robot.joint_names)),
         orientation=np.array([1.0, 0.0, 0.0, 0.0]),
-        instruction=words,
+        instruction=next((text for text in known if _accepts(policy, text)), ''),
         stamp_ns=0,
         elapsed=0.0,
         depths={name: far for name in bundle.depth_cameras},
     )
     try:
-        durations = warm_up(policy, observation)
+        durations = warm_up(policy, observation, first_limit=first_limit)
     except PolicyError as error:
         raise ConfigError(str(bundle.file), 'model', str(error), 'a usable chunk') from error
     usual, worst = sorted(durations)[len(durations) // 2], max(durations)
@@ -127,6 +126,14 @@ def warmed_up(policy: Policy, robot: Any, limit: float) -> tuple[float, float]:
             str(bundle.file), 'model', f'{usual:.3f} s a call', f'at most policy_timeout, {limit} s'
         )
     return usual, worst
+
+
+def _accepts(policy: Policy, text: str) -> bool:
+    try:
+        policy.check(text)
+    except InstructionRefused:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The node `inference`: connects topics, action and clocks to the inference step."""
 
-from __future__ import annotations
-
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -139,7 +137,8 @@ class InferenceNode(VlaLifecycleNode):
             )
             try:
                 check_cameras(policy.bundle, self._topics)
-                usual, worst = warmed_up(policy, self._robot, p.policy_timeout)
+                limits = (p.policy_timeout, p.first_call_timeout)
+                usual, worst = warmed_up(policy, self._robot, *limits)
             except ConfigError:
                 policy.close()
                 raise
@@ -192,6 +191,7 @@ class InferenceNode(VlaLifecycleNode):
         )
         self.add_timer(0.02, self._instructions.deliver, always=True)
         self.add_timer(0.2, self._publish_feedback)
+        self.add_timer(0.2, self._instructions.check_client)
 
     def _subscribe_image(self, topic: str, camera: str, add: Callable[..., bool]) -> None:
         """Like `subscribe`, for images, which are read in place."""

@@ -11,8 +11,6 @@ observation, and a reason. The same holds for each earlier instant of a history.
 All methods are called under the caller's lock.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Mapping, Sequence

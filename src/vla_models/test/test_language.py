@@ -1,13 +1,13 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Properties of the instruction grammar and its tokenizer."""
 
-from __future__ import annotations
-
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vla_common.errors import ConfigError
 from vla_models.language import HELD_OUT, TOKENS, TRAIN, build_tokenizer, encode, phrase
 from vla_models.tasks import ALL_TASKS, TaskKind
 
@@ -48,3 +48,11 @@ def test_padding_is_zero_and_letters_of_unknown_words_are_known():
 def test_words_in_another_case_are_the_same_words():
     first, second = encode(TOKENIZER, ['Look at the RED cube', 'look at the red cube'])
     assert (first == second).all()
+
+
+def test_an_instruction_that_does_not_fit_is_rejected_and_not_cut():
+    long = ' '.join(['look at the red cube'] * 6) + ' with your left hand'
+    with pytest.raises(ConfigError) as error:
+        encode(TOKENIZER, ['wave', long])
+    count = len(TOKENIZER.encode(long).ids)
+    assert error.value.key == f'instruction "{long}"' and error.value.found == f'{count} tokens'

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Instructions from the templates of grammar.yaml, typos, and the tokenizer."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
+from vla_common.errors import ConfigError
 from vla_common.yaml_file import load_yaml
 from vla_models.tasks import ALL_TASKS, Task, TaskKind
 
@@ -82,9 +81,13 @@ def build_tokenizer() -> Tokenizer:
 
 
 def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> np.ndarray:
-    """Token ids, (len(texts), TOKENS) int64, cut or padded with 0."""
+    """Token ids, (len(texts), TOKENS) int64, padded with 0. Raises ConfigError for an instruction
+    that does not fit: without its end it would be another."""
     ids = np.zeros((len(texts), TOKENS), np.int64)
     for row, text in zip(ids, texts, strict=True):
-        found = tokenizer.encode(text).ids[:TOKENS]
+        found = tokenizer.encode(text).ids
+        if len(found) > TOKENS:
+            wanted = f'at most {TOKENS}: a shorter instruction'
+            raise ConfigError('dataset', f'instruction "{text}"', f'{len(found)} tokens', wanted)
         row[: len(found)] = found
     return ids

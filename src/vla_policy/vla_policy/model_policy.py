@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A policy that runs a model file: preprocessing, runtime, denormalisation."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 
@@ -10,16 +8,24 @@ import numpy as np
 
 from vla_common.scheduling import NormalPriority
 from vla_policy.bundle.bundle import Bundle
+from vla_policy.instruction import InstructionTokenizer
 from vla_policy.preprocess import (
     DepthPreprocessor,
     ImagePreprocessor,
-    InstructionTokenizer,
     PhasePreprocessor,
     StatePreprocessor,
 )
 from vla_policy.runtimes import Runtime
 from vla_policy.sampling import Sampler, nearest_to_all
-from vla_policy.types import ActionChunk, Observation, Policy, PolicyError, Robot, check_positions
+from vla_policy.types import (
+    ActionChunk,
+    InstructionRefused,
+    Observation,
+    Policy,
+    PolicyError,
+    Robot,
+    check_positions,
+)
 
 
 class ModelPolicy(Policy):
@@ -50,6 +56,11 @@ class ModelPolicy(Policy):
         self.preprocess_s = 0.0
         self.run_s = 0.0
 
+    def check(self, instruction: str) -> None:
+        super().check(instruction)
+        if self._tokenizer is not None:
+            self._tokenizer.check(instruction)
+
     def inputs(self, observation: Observation) -> dict[str, np.ndarray]:
         """The model's input tensors: reused buffers, valid until the next call."""
         tensors: dict[str, np.ndarray] = {}
@@ -70,7 +81,11 @@ class ModelPolicy(Policy):
             states = [(one.position, one.velocity) for one in past]
             tensors[self._state.spec.tensor] = self._state(*states[-1], states[:-1])
         if self._tokenizer is not None:
-            tensors[self._tokenizer.spec.tensor] = self._tokenizer(observation.instruction)
+            try:
+                ids = self._tokenizer(observation.instruction)
+            except InstructionRefused as error:
+                raise PolicyError(str(error)) from error
+            tensors[self._tokenizer.spec.tensor] = ids
         if self._phase is not None:
             tensors[self._phase.spec.tensor] = self._phase(observation.elapsed)
         if self._inputs.noise is not None:

@@ -6,26 +6,13 @@ tensor. Training must use the same functions, or the policy runs on other inputs
 with.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from vla_common.errors import ConfigError
-from vla_policy.bundle.bundle import Bundle
-from vla_policy.bundle.model_inputs import (
-    DepthInput,
-    ImageInput,
-    InstructionInput,
-    PhaseInput,
-    StateInput,
-)
-
-PADDING = 0
-"""Token id."""
+from vla_policy.bundle.model_inputs import DepthInput, ImageInput, PhaseInput, StateInput
 
 
 class Resizer:
@@ -203,40 +190,3 @@ class PhasePreprocessor:
         self.buffer[0, 0] = math.sin(angle)
         self.buffer[0, 1] = math.cos(angle)
         return self.buffer
-
-
-class InstructionTokenizer:
-    """text -> int64 (1, length): ids, cut at the end or padded with 0.
-
-    The ids of the last text are cached: many chunks have the same instruction.
-    """
-
-    def __init__(self, bundle: Bundle, spec: InstructionInput) -> None:
-        """Raises ConfigError when the file is no tokenizer or `tokenizers` is not installed."""
-        self.spec = spec
-        key = 'inputs.instruction.tokenizer'
-        content = bundle.read(spec.tokenizer)
-        try:
-            from tokenizers import Tokenizer
-        except ImportError as error:
-            raise ConfigError(
-                str(bundle.file), key, 'a tokenizer', 'the Python package tokenizers installed'
-            ) from error
-        try:
-            self._tokenizer = Tokenizer.from_str(content.decode('utf-8'))
-        except Exception as error:  # tokenizers raises Exception itself
-            raise ConfigError(
-                str(bundle.directory / spec.tokenizer), key, str(error), 'a tokenizers JSON file'
-            ) from error
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
-        self._text: str | None = None
-        self._ids = np.zeros(spec.shape, np.int64)
-
-    def __call__(self, text: str) -> np.ndarray:
-        if text != self._text:
-            ids = self._tokenizer.encode(text).ids[: self.spec.length]
-            self._ids[:] = PADDING
-            self._ids[0, : len(ids)] = ids
-            self._text = text
-        return self._ids

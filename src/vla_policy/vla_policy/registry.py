@@ -1,8 +1,13 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """What `runtime` in policy.yaml can be. Another package adds a name by an entry point."""
 
-from __future__ import annotations
+import contextlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+from vla_common.errors import ConfigError
 from vla_common.registry import Registry
 
 RUNTIMES = Registry(
@@ -28,3 +33,38 @@ POLICIES = Registry(
 )
 """Policies without a model file: `read(top)` returns the bundle's spec, `load(bundle, robot,
 timeout)` the policy."""
+
+
+@contextlib.contextmanager
+def installed_code(bundle: Path) -> Iterator[None]:
+    """While it lasts, nothing is imported from the bundle, or by a relative path. No hash covers
+    code, and a process started inside a bundle has that directory on sys.path (`python -m`, or an
+    empty entry of PYTHONPATH)."""
+    before = list(sys.path)
+    sys.path[:] = [path for path in before if not _inside(path, bundle)]
+    try:
+        yield
+    finally:
+        added = [path for path in sys.path if path not in before]
+        sys.path[:] = added + before
+
+
+def check_installed(target: str, bundle: Path, file: str, key: str) -> None:
+    """Raise ConfigError where 'package.module:name' lies in the bundle."""
+    try:
+        found = importlib.util.find_spec(target.partition(':')[0].partition('.')[0])
+    except (ImportError, ValueError):
+        return  # reported when it is loaded
+    if found is None:
+        return
+    places = [found.origin] if found.has_location else found.submodule_search_locations or ()
+    here = [place for place in places if place and _inside(place, bundle)]
+    if here:
+        wanted = 'a factory of an installed package: a bundle contains no code'
+        raise ConfigError(file, key, f'{target} in the bundle ({here[0]})', wanted)
+
+
+def _inside(path: str, bundle: Path) -> bool:
+    """Whether a path is relative, or in the bundle."""
+    place = Path(path)
+    return not place.is_absolute() or place.resolve().is_relative_to(bundle.resolve())

@@ -90,6 +90,8 @@ CASES = {
                         'simulation.foot_friction', '2 values', '3 finite numbers'),
     'armature_of_no_class': ('robot.yaml', r'armature: \{all', 'armature: {al',
                              'simulation.armature.all', 'nothing', 'finite number'),
+    'one_foot': ('robot.yaml', 'left_hand: grip', 'left_foot: grip', 'frames.right_foot',
+                 'nothing, with left_foot', 'both feet, or none'),
     'urdf_elsewhere': ('robot.yaml', 'urdf: robot.urdf', 'urdf: other.urdf', '', 'no such file',
                        'a URDF file'),
     'bad_xml': ('robot.urdf', '</robot>', '', 'line', 'no element', 'well-formed XML'),

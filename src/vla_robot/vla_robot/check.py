@@ -5,8 +5,6 @@ Other packages add checks by an entry point in the group `vla.robot_checks`: a f
 (robot, picture: Path | None) -> CheckResult.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Callable, Sequence

@@ -6,8 +6,6 @@ few are near. Each pair has a bound on how much each joint can change its distan
 pairs need no measurement.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 

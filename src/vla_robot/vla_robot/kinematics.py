@@ -89,7 +89,9 @@ class Kinematics:
             raise ValueError(f'q has shape {np.shape(q)}, wanted ({self.robot.n},)')
         out[:FREE_FLYER_Q] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
         if base_rotation is not None:
-            out[3:7] = pinocchio.Quaternion(np.asarray(base_rotation, dtype=float)).coeffs()
+            # In Fortran order: of any other, eigenpy makes a copy that it never frees (80 bytes).
+            rotation = np.array(base_rotation, dtype=float, order='F')
+            out[3:7] = pinocchio.Quaternion(rotation).coeffs()
         if base_position is not None:
             out[:3] = base_position
         out[self._to_q] = q

@@ -5,8 +5,6 @@ A hull contains its mesh, so that a distance to it is never larger than that to 
 distances of concave meshes an order of magnitude faster, and MuJoCo's collision uses hulls too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

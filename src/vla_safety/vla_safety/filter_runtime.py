@@ -13,8 +13,6 @@ publish. The motion gate, the age of the measured state and the filter decide:
     this filter was active  rest would halt a joint at once; without any it brakes by itself
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The safety filter as a lifecycle node. All decisions are in `filter_runtime`."""
 
-from __future__ import annotations
-
 import sys
 import time
 from functools import partial

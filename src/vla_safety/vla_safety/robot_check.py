@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Part of `ros2 run vla_robot check`: cost of a tick, and pairs of links that are always near."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -5,8 +5,6 @@ A smooth motion of the upper body leads into self-collision again and again; a n
 (timed apart); the measured state follows with noise.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import time
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from vla_common.errors import ConfigError
 from vla_robot import RobotModel
 from vla_safety.chunk import Chunk
 from vla_safety.compiled import not_compiled
-from vla_safety.coupled.build import SOURCE, braking_barriers
+from vla_safety.coupled.build import HANDS, SOURCE, braking_barriers
 from vla_safety.filter import SafetyFilter
 from vla_safety.parameters import FilterParameters
 
@@ -53,7 +51,7 @@ def measure(
     The filter's own time budget is not applied, so that the whole cost shows.
     """
     coupled = parameters.coupled
-    known = tuple(f for f in coupled.frames if robot.has_link(f))
+    known = tuple(f for f in coupled.frames if f == HANDS or robot.has_link(f))
     parameters = dataclasses.replace(parameters, coupled=dataclasses.replace(coupled, frames=known))
     barriers = braking_barriers(robot, parameters, clock=lambda: 0.0)
     subject = SafetyFilter(robot, parameters, (barriers,))

@@ -4,8 +4,6 @@
 Every test is positive ("inside the range"), so that a NaN fails it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,13 +1,16 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A batch of requests through one model."""
 
-from __future__ import annotations
-
 import numpy as np
+import onnx
 import pytest
+import yaml
 
+from vla_policy.load import load_policy
+from vla_policy.remote.wire import WireError
 from vla_policy.testing.bundles import PLUS_JOINTS as JOINTS
-from vla_serving.served_policy import POSITION, VELOCITY
+from vla_policy.testing.bundles import SIZE, write_bundle, write_policy
+from vla_serving.served_policy import POSITION, VELOCITY, ServedPolicy
 from vla_serving.worker import REFUSED, Worker
 
 
@@ -42,3 +45,64 @@ def test_request_that_is_none_costs_its_own_answer_only(kind, robot, request):
     assert answers[1]['actions'].shape == (6, 2)
     assert 'found nothing' in answers[2][REFUSED]
     assert 'beyond' in answers[3][REFUSED]
+
+
+@pytest.fixture
+def served(tmp_path, robot):
+    """A policy that reads words and a phase."""
+
+    def change(content):
+        content['inputs']['phase'] = {'tensor': 'phase', 'period': 2.0}
+
+    write_bundle(tmp_path)
+    model = onnx.load(str(tmp_path / 'model.onnx'))
+    model.graph.input.append(onnx.helper.make_tensor_value_info('phase', 1, [1, 2]))
+    onnx.save(model, str(tmp_path / 'model.onnx'))
+    content = yaml.safe_load((tmp_path / 'policy.yaml').read_text())
+    write_policy(tmp_path, content, 'model.onnx', 'tokenizer.json', change=change)
+    return ServedPolicy(load_policy(tmp_path, robot), robot)
+
+
+def whole_request(robot):
+    return joint_request(robot) | {
+        'observation/head': np.zeros((SIZE, SIZE, 3), np.uint8),
+        'elapsed': 0.5,
+    }
+
+
+def test_declared_inputs_are_answered_and_each_that_is_missing_is_rejected(served, robot):
+    inputs = served.metadata['vla']['inputs']
+    assert (inputs['instruction'], inputs['elapsed']) == ('prompt', 'elapsed')
+    assert served.answer(whole_request(robot))['actions'].shape == (5, 3)
+    for key in whole_request(robot):
+        request = whole_request(robot)
+        del request[key]
+        with pytest.raises(WireError, match=f'^{key}: found nothing, wanted '):
+            served.answer(request)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'reason'),
+    [
+        ({'prompt': ''}, 'prompt: the instruction is empty'),
+        ({'prompt': 7}, 'prompt: found int, wanted a text'),
+        ({'prompt': 'x' * 2001}, 'prompt: found 2001 characters, wanted a text of at most 2000'),
+        (
+            {'prompt': 'wave wave wave with your left hand'},
+            'prompt: the instruction has 7 tokens, the policy takes 5: "left hand" would be lost',
+        ),
+        ({'elapsed': float('nan')}, 'elapsed: found nan, wanted s'),
+        ({'elapsed': True}, 'elapsed: found bool, wanted s'),
+    ],
+)
+def test_words_that_cannot_be_carried_out_are_rejected(served, robot, changes, reason):
+    with pytest.raises(WireError, match=f'^{reason}'):
+        served.answer(whole_request(robot) | changes)
+
+
+def test_a_policy_without_words_declares_none_and_needs_none(bundle, robot):
+    worker = Worker(bundle)
+    assert 'instruction' not in worker.metadata['vla']['inputs']
+    request = joint_request(robot)
+    del request['prompt']
+    assert worker.answer([request])[0]['actions'].shape == (6, 2)

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A bundle behind the openpi protocol: its metadata and its answers."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 
@@ -12,7 +10,7 @@ from vla_common.errors import ConfigError
 from vla_policy.bundle.bundle import Bundle
 from vla_policy.bundle.remote_spec import RemoteAction, RemoteImage, RemoteSpec, RemoteState
 from vla_policy.remote.wire import WireError
-from vla_policy.types import ActionPrefix, ChunkCheck, Observation, Policy
+from vla_policy.types import ActionPrefix, ChunkCheck, InstructionRefused, Observation, Policy
 
 POSITION, VELOCITY = 'observation/position', 'observation/velocity'
 ACTIONS, PROMPT, ELAPSED, PREFIX = 'actions', 'prompt', 'elapsed', 'prefix'
@@ -33,8 +31,8 @@ def specification(policy: Policy, robot: Any) -> RemoteSpec:
     return RemoteSpec(
         images,
         (RemoteState(POSITION, joints, 'position'), RemoteState(VELOCITY, joints, 'velocity')),
-        PROMPT,
-        ELAPSED,
+        PROMPT if model.inputs.instruction else '',
+        ELAPSED if model.inputs.phase else '',
         PREFIX if policy.takes_prefix else '',
         RemoteAction(
             {ACTIONS: model.action.joints},
@@ -88,7 +86,8 @@ class ServedPolicy:
         self._check = ChunkCheck(robot.joint_names)
 
     def observation(self, request: dict[str, Any]) -> Observation:
-        """Raises WireError for a missing array or another shape."""
+        """Raises WireError for a declared input that is missing or has another form: what is left
+        out would be guessed, and answered with motion."""
         images = {}
         for image in self.spec.images:
             found = request.get(image.key)
@@ -100,20 +99,14 @@ class ServedPolicy:
             ):
                 raise WireError(f'{image.key}: found {_kind(found)}, wanted uint8 {wanted}')
             images[image.camera] = found
-        prompt = request.get(PROMPT, '')
-        if not isinstance(prompt, str) or len(prompt) > MAX_TEXT:
-            raise WireError(f'{PROMPT}: wanted a text of at most {MAX_TEXT} characters')
-        elapsed = request.get(ELAPSED, 0.0)
-        if not isinstance(elapsed, (int, float)) or not np.isfinite(elapsed):
-            raise WireError(f'{ELAPSED}: wanted seconds')
         return Observation(
             images=images,
             position=self._joints(request, POSITION),
             velocity=self._joints(request, VELOCITY),
             orientation=np.array([1.0, 0.0, 0.0, 0.0]),
-            instruction=prompt,
+            instruction=self._prompt(request) if self.spec.instruction else '',
             stamp_ns=0,
-            elapsed=float(elapsed),
+            elapsed=_elapsed(request) if self.spec.elapsed else 0.0,
             prefix=self._prefix(request.get(PREFIX)) if self.spec.prefix else None,
         )
 
@@ -131,6 +124,17 @@ class ServedPolicy:
             'done': chunk.done,
             'server_timing': {'model_ms': 1e3 * model, 'predict_ms': 1e3 * took},
         }
+
+    def _prompt(self, request: dict[str, Any]) -> str:
+        prompt = request.get(PROMPT)
+        if not isinstance(prompt, str) or len(prompt) > MAX_TEXT:
+            found = f'{len(prompt)} characters' if isinstance(prompt, str) else _kind(prompt)
+            raise WireError(f'{PROMPT}: found {found}, wanted a text of at most {MAX_TEXT}')
+        try:
+            self.policy.check(prompt)
+        except InstructionRefused as error:
+            raise WireError(f'{PROMPT}: {error}') from error
+        return prompt
 
     def _joints(self, request: dict[str, Any], key: str) -> np.ndarray:
         found = request.get(key)
@@ -157,6 +161,15 @@ class ServedPolicy:
         if not all(np.isfinite(a).all() for a in (positions, times, weights)):
             raise WireError(f'{PREFIX}: not finite')
         return ActionPrefix(joints, positions, times, weights)
+
+
+def _elapsed(request: dict[str, Any]) -> float:
+    elapsed = request.get(ELAPSED)
+    number = isinstance(elapsed, (int, float)) and not isinstance(elapsed, bool)
+    if not number or not np.isfinite(elapsed):
+        found = elapsed if number else _kind(elapsed)
+        raise WireError(f'{ELAPSED}: found {found}, wanted s since the instruction began')
+    return float(elapsed)
 
 
 def _kind(found: Any) -> str:

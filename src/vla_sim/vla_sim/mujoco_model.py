@@ -5,8 +5,6 @@ One function builds the model for physics (collision shapes only) and for render
 too). Both have the same `qpos`, so that one can render the state of the other.
 """
 
-from __future__ import annotations
-
 from itertools import combinations
 
 import mujoco

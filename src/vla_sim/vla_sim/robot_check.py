@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Part of `ros2 run vla_robot check`: the simulated robot, and its picture."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from vla_robot import RobotModel

@@ -266,6 +266,23 @@ def test_a_deactivated_supervisor_publishes_nothing_but_an_estop(running, ros):
     s.stays(S.ESTOP)
 
 
+def test_a_button_pressed_at_a_deactivated_supervisor_is_the_only_cause_of_its_estop(running, ros):
+    s = running
+    challenge = register(s, 'pad', 5.0, 10.0).challenge
+    ros.deactivate(s.node)
+    time.sleep(1.5)  # longer than every timeout: the nodes are silent, for it
+    assert check_in(s, 'pad', challenge, pressed=True).accepted
+    stopped = s.mode(S.ESTOP)
+    assert {n: c.present for n, c in causes(stopped).items()} == {
+        'estop_endpoint:pad': True,
+        'operator_stop': False,
+    }
+    assert list(stopped.nodes_missing) == ['supervisor: not active, nodes are not monitored']
+    ros.activate(s.node)
+    s.until(lambda m: list(m.nodes_active) == list(KIND))
+    assert {n for n, c in causes(s.states.last).items() if c.present} == {'estop_endpoint:pad'}
+
+
 def test_an_estop_is_published_whatever_the_wall_clock_reads(running, monkeypatch):
     s = running
     # As where it follows a simulation's clock that does not run.

@@ -9,8 +9,6 @@ left only by a reset with every cause gone; a held or repeated step has no effec
 forgotten, never served later; time that jumps or is not a number stops the robot.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

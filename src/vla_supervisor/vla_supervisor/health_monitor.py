@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """From what the nodes report to the conditions that core decides on. Pure: time is an argument."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from vla_common.states import Behaviour, Level, Mode
@@ -89,6 +87,8 @@ class HealthMonitor:
         )
 
     def _beat(self, source: str, now: float, sequence: int) -> bool:
+        if source not in self._limits.timeouts:  # this robot has no such node
+            return False
         if not self.heartbeats.beat(source, now, sequence):
             return False
         self.processes.on_heartbeat(now, source)
@@ -122,7 +122,8 @@ class HealthMonitor:
         driver_received = self.heartbeats.received(DRIVER, now)
         conditions = self._node_conditions(now)
         conditions += self._driver.conditions(now, mode, fresh(DRIVER, now))
-        conditions += self._balance.conditions(now, fresh(BALANCE, now))
+        if BALANCE in self._limits.timeouts:
+            conditions += self._balance.conditions(now, fresh(BALANCE, now))
         conditions += self._filter.conditions(now, mode, fresh(FILTER, now))
         conditions += self._inference.conditions(self.nodes.was_up(INFERENCE))
         conditions += self.endpoints.conditions(now)

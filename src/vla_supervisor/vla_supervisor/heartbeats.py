@@ -5,8 +5,6 @@ The heartbeat of a node is its payload, sent by the thread that does its work. A
 or stamp is a frozen source that still publishes, and does not count.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

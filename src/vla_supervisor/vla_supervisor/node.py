@@ -1,12 +1,11 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The node supervisor: topics, services and timers around `health_monitor` and `core`."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from typing import Any
 
+from rclpy.serialization import deserialize_message
 from std_srvs.srv import Trigger
 
 from vla_common import topics
@@ -16,7 +15,8 @@ from vla_common.node_main import run
 from vla_common.scheduling import Priority
 from vla_common.scheduling_delay import SchedulingDelay
 from vla_common.states import Level, Mode
-from vla_common.topics import HEARTBEAT_TOPIC, SINGLE_PUBLISHER
+from vla_common.topics import SINGLE_PUBLISHER
+from vla_interfaces.msg import SupervisorState
 from vla_interfaces.srv import EndpointCheckin, RegisterEndpoint
 from vla_robot import load_robot
 from vla_supervisor.conditions import Reaction
@@ -25,9 +25,11 @@ from vla_supervisor.endpoints import Endpoints
 from vla_supervisor.health_monitor import HealthMonitor
 from vla_supervisor.lifecycle_calls import LifecycleCalls
 from vla_supervisor.lifecycle_manager import LifecycleManager
+from vla_supervisor.local_stops import STOPS, LocalStops
 from vla_supervisor.messages import StateMessages, lifecycle_reports
 from vla_supervisor.processes import StalePublishers
-from vla_supervisor.settings import settings
+from vla_supervisor.settings import settings, supervised_nodes
+from vla_supervisor.state_summary import summary
 
 _RECOVERY_STEP = {Mode.SAFE_STOP: OperatorStep.RESUME, Mode.ESTOP: OperatorStep.RESET}
 """The operator's next step after a stop."""
@@ -55,18 +57,20 @@ class SupervisorNode(VlaLifecycleNode):
         super().__init__('supervisor', 'vla_supervisor', **node_options)
         self._core: Supervisor | None = None
         self._closing = False
+        self._local_stops: LocalStops | None = None
+        self._local_stops_refused = False
 
     # -- hooks --------------------------------------------------------------------------------
 
     def setup(self) -> None:
         robot = load_robot(self.params.robot)
-        all_settings = settings(
-            self.params, robot.stops, f'parameters of {self.get_fully_qualified_name()}'
-        )
+        place = f'parameters of {self.get_fully_qualified_name()}'
+        self._names = supervised_nodes(robot)
+        all_settings = settings(self.params, robot.stops, place, self._names)
         now = self._awake = steady_now()
         self._scheduling_delay = SchedulingDelay()
         self.track(self._scheduling_delay.close)
-        self._nodes = LifecycleManager(HEARTBEAT_TOPIC, all_settings.timing, now)
+        self._nodes = LifecycleManager(self._names, all_settings.timing, now)
         endpoints = Endpoints(self.params.require_endpoint, self.params.longest_endpoint_timeout)
         self._health = HealthMonitor(all_settings.limits, endpoints, self._nodes)
         self._stale_publishers = StalePublishers()
@@ -74,8 +78,9 @@ class SupervisorNode(VlaLifecycleNode):
         self._decision = self._core.update(now, self._health.inputs(now))
         self._logged = self._decision.mode
         self._logged_stuck: tuple[str, ...] = ()
+        self._logged_overdue: set[str] = set()
         self._messages = StateMessages()
-        self._calls = LifecycleCalls(self, HEARTBEAT_TOPIC, self._nodes, steady_now)
+        self._calls = LifecycleCalls(self, self._names, self._nodes, steady_now)
         self.track(self._calls.close)
 
         # While this node is not active it publishes nothing but an e-stop; see _tick.
@@ -89,11 +94,12 @@ class SupervisorNode(VlaLifecycleNode):
         ):
             self.subscribe_fields(topic, fields, callback)
         self.subscribe(topics.DIAGNOSTICS, self._on_diagnostics, raw=True)
+        self._serve_step = {}
         for step in OperatorStep:
             # Stops are accepted also while this node is not active: they hold once it is.
-            stop = step in (OperatorStep.ESTOP, OperatorStep.SAFE_STOP)
+            self._serve_step[step.value] = serve = self._step_service(step)
             self.add_service(
-                Trigger, f'/supervisor/{step.value}', self._step_service(step), always=stop
+                Trigger, f'/supervisor/{step.value}', serve, always=step.value in STOPS
             )
         self.add_service(
             RegisterEndpoint, '/supervisor/register_endpoint', self._register, always=True
@@ -125,6 +131,9 @@ class SupervisorNode(VlaLifecycleNode):
 
     def teardown(self) -> None:
         self._core = None
+        if self._local_stops is not None:
+            self._local_stops.close()
+            self._local_stops = None
 
     def diagnose(self) -> tuple[Level, str, dict[str, str]]:
         d, health, now = self._decision, self._health, steady_now()
@@ -152,6 +161,8 @@ class SupervisorNode(VlaLifecycleNode):
     def _now(self) -> float:
         """Steady s, at the begin of every callback: detects stalls of this process."""
         now = steady_now()
+        if not self.active:  # it receives no reports; that time is credited as one stall
+            return now
         gap, self._awake = now - self._awake, now
         if gap > 2.5 / self.params.publish_rate:
             self._health.on_stall(gap, now, self._scheduling_delay.describe(gap))
@@ -159,6 +170,9 @@ class SupervisorNode(VlaLifecycleNode):
         return now
 
     def _inputs(self, now: float) -> SupervisorInputs:
+        if not self.active:
+            # Reports are not received: their silence is no cause of anything.
+            return SupervisorInputs(conditions=tuple(self._health.endpoints.conditions(now)))
         inputs = self._health.inputs(now)
         if not self._closing:
             return inputs
@@ -195,6 +209,7 @@ class SupervisorNode(VlaLifecycleNode):
             self.get_logger().info(text)
 
     def _tick(self) -> None:
+        self._serve_local_stops()
         if not self.active:
             # Deactivated by another client: the driver has made its protective stop, and stands.
             # An e-stop that is requested now is more than that, and must reach it.
@@ -212,12 +227,17 @@ class SupervisorNode(VlaLifecycleNode):
         self._log_change()
 
     def _publish_state(self) -> None:
-        d, now = self._decision, steady_now()
-        if not self.active and d.mode is not Mode.ESTOP:
-            return
-        active, missing = tuple(self._health.active(now)), self._health.missing(now)
+        if self.active or self._decision.mode is Mode.ESTOP:
+            self._state.publish(self._state_message())
+
+    def _state_message(self) -> SupervisorState | bytes:
+        now = steady_now()
+        if self.active:
+            active, missing = tuple(self._health.active(now)), self._health.missing(now)
+        else:
+            active, missing = (), ['supervisor: not active, nodes are not monitored']
         wall_ns = self.get_clock().now().nanoseconds
-        self._state.publish(self._messages.create(d, active, missing, wall_ns, now))
+        return self._messages.create(self._decision, active, missing, wall_ns, now)
 
     def _check_graph(self) -> None:
         now = self._now()
@@ -239,6 +259,11 @@ class SupervisorNode(VlaLifecycleNode):
                 'ros2 run vla_supervisor command arm'
             )
         self._logged_stuck = stuck
+        for name in set(self._nodes.overdue) - self._logged_overdue:
+            self.get_logger().warning(
+                f'{name} is not up: {self._nodes.why_not(name)}. It is used as soon as it is ready'
+            )
+        self._logged_overdue = set(self._nodes.overdue)
 
     def _count_publishers(self, topic: str) -> int:
         listed = self.count_publishers(topic)
@@ -290,7 +315,7 @@ class SupervisorNode(VlaLifecycleNode):
         for report in lifecycle_reports(serialized):
             if report.pid:
                 self._nodes.on_process(self._now(), report.node, report.pid)
-            if report.local_pid is not None and report.node in HEARTBEAT_TOPIC:
+            if report.local_pid is not None and report.node in self._names:
                 self._health.processes.on_process(report.node, report.local_pid)
             if report.error:
                 self._calls.reason(report.node, report.error)
@@ -311,6 +336,27 @@ class SupervisorNode(VlaLifecycleNode):
             return response
 
         return serve
+
+    def _serve_local_stops(self) -> None:
+        """The stop requests of this machine, before everything else of a cycle."""
+        if self._local_stops is None:
+            try:
+                self._local_stops = LocalStops(self.context.get_domain_id())
+            except OSError as error:
+                if not self._local_stops_refused:
+                    self.get_logger().warning(
+                        f'stops from this machine only by service, another process has the '
+                        f'address of this ROS domain ({error.strerror}); end that process'
+                    )
+                self._local_stops_refused = True
+                return
+        for step, sender in self._local_stops.requests():
+            response = self._serve_step[step](None, Trigger.Response())
+            state = self._state_message()
+            if isinstance(state, bytes):
+                state = deserialize_message(state, SupervisorState)
+            answer = {'success': response.success, 'message': response.message}
+            self._local_stops.answer(sender, answer | summary(state))
 
     def _register(
         self, request: RegisterEndpoint.Request, response: RegisterEndpoint.Response

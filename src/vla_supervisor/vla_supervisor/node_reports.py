@@ -6,8 +6,6 @@ returns whether to decide at once. `conditions` lists what is true at one instan
 the node is alive.
 """
 
-from __future__ import annotations
-
 from vla_common.states import Behaviour, FilterState, InferenceState, Level, Mode
 from vla_supervisor.conditions import Condition, Reaction, hard, soft
 from vla_supervisor.decision import DriverReport

@@ -5,12 +5,10 @@ It runs in the camera's process: rendering in the physics process would delay it
 with the digest of the present scene are rendered. Without states there is no image.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -60,7 +58,7 @@ class MujocoSource(Source):
         self.render_s = 0.0
 
     @classmethod
-    def from_parameters(cls, params: Any, robot: Any) -> MujocoSource:
+    def from_parameters(cls, params: Any, robot: Any) -> Self:
         p, camera = params, robot.camera
         width, height = p.width or camera.width, p.height or camera.height
         return cls(robot, width, height, p.rate or RATE, backend=p.backend, depth=p.depth)

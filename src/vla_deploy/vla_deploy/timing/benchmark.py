@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Benchmark of bundles, timed in turns: latency, size, and difference from the reference model."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -167,7 +165,7 @@ def _success_share(path: Path) -> float | None:
     found = bundle.verification
     if found is None or found.success is None:
         return None
-    return found.success[1] if found.model_sha256 == bundle.files[bundle.model.file] else None
+    return found.success[1] if found.model_sha256 == bundle.model_sha256 else None
 
 
 def _accepted_in_closed_loop(path: Path, baseline: Path) -> tuple[bool, str]:
@@ -177,10 +175,10 @@ def _accepted_in_closed_loop(path: Path, baseline: Path) -> tuple[bool, str]:
     found = bundle.verification
     if found is None or not found.passed or 'judged' not in found.rest:
         return False, ''
-    if found.model_sha256 != bundle.files[bundle.model.file]:
+    if found.model_sha256 != bundle.model_sha256:
         return False, '; its closed loop ran another model file'
     beside = load_bundle(baseline, accept_failed=True)
-    here, there = beside.files[beside.model.file], str(found.rest.get('judged_against', ''))
+    here, there = beside.model_sha256, str(found.rest.get('judged_against', ''))
     if here == there:
         return True, ''
     other = f'model {there[:12]}' if there else 'an unnamed model'

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Batches for training, and the joints that the policy reads."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import dataclass
 
@@ -14,7 +12,7 @@ from torch import Tensor
 from vla_common.errors import ConfigError
 from vla_models.dataset.frames import Frames
 from vla_models.dataset.layout import DatasetLayout
-from vla_models.language import encode, misspell, phrase
+from vla_models.language import TOKENS, encode, misspell, phrase
 from vla_models.training.options import TrainingOptions
 from vla_robot import load_robot
 
@@ -77,6 +75,7 @@ class Batcher:
         self, frames: Frames, by: Normalisation, tokenizer: Tokenizer, options: TrainingOptions
     ) -> None:
         self.frames, self.by, self.tokenizer, self.options = frames, by, tokenizer, options
+        encode(tokenizer, [known.text for known in frames.instructions])  # raises before training
         self._history = options.network.get('history', 1)
         self._first = np.searchsorted(frames.episode, frames.episode)  # of each frame's episode
         self.has_targets = bool(np.isfinite(frames.target).all(-1).any())
@@ -146,7 +145,10 @@ class Batcher:
         typos = self.options.typos if vary else 0.0
         if instruction.task is not None:
             return phrase(instruction.task, words, typos=typos)
-        return misspell(instruction.text, words) if words.random() < typos else instruction.text
+        misspelt = misspell(instruction.text, words) if words.random() < typos else instruction.text
+        # A word with a typo is spelled, and takes more tokens.
+        fits = len(self.tokenizer.encode(misspelt).ids) <= TOKENS
+        return misspelt if fits else instruction.text
 
 
 def _tensor(array: np.ndarray) -> Tensor:

@@ -9,8 +9,6 @@ Files are read once: the bytes whose SHA-256 was checked are the bytes that are 
 (`Bundle.read`), so nothing can be exchanged in between. No pickle is ever loaded.
 """
 
-from __future__ import annotations
-
 import difflib
 import hashlib
 from collections.abc import Mapping
@@ -29,7 +27,7 @@ from vla_policy.bundle.provenance import (
     read_source,
     read_verification,
 )
-from vla_policy.registry import POLICIES, RUNTIMES
+from vla_policy.registry import POLICIES, RUNTIMES, check_installed, installed_code
 
 FORMAT = 1
 BLENDINGS = ('replace', 'ensemble', 'rtc')
@@ -117,6 +115,24 @@ class Bundle:
             raise ConfigError(str(self.file), 'runtime', self.runtime, 'one with a model file')
         return self.spec
 
+    @property
+    def model_sha256(self) -> str:
+        """Of the model file; with weights in other files, of the hashes of all; empty without a
+        model."""
+        if not isinstance(self.spec, ModelSpec):
+            return ''
+        model, words = self.spec.file, self.spec.inputs.instruction
+        apart = {
+            model,
+            words.tokenizer if words else '',
+            self.source.weights if self.source else '',
+        }
+        beside = sorted(set(self.files) - apart) if self.runtime == 'onnx' else []
+        if not beside:
+            return self.files[model]
+        digests = ''.join(self.files[name] for name in (model, *beside))
+        return hashlib.sha256(digests.encode()).hexdigest()
+
     def read(self, name: str) -> bytes:
         """The bytes of one listed file, after their SHA-256 was checked.
 
@@ -154,6 +170,21 @@ def load_bundle(
         raise ConfigError(str(directory), 'bundle', 'no such directory', 'a policy bundle')
     if not file.is_file():
         raise ConfigError(str(file), 'policy.yaml', 'no such file', 'a policy bundle with one')
+    with installed_code(directory):
+        bundle = _read(directory, file)
+    if bundle.source is not None:
+        check_installed(bundle.source.factory, directory, str(file), 'source.factory')
+    if not accept_failed:
+        check_verification(str(file), bundle.verification, bundle.model_sha256)
+    for name in bundle.files:
+        bundle.read(name)
+    if robot is not None:
+        check_joints(bundle, robot)
+    return bundle
+
+
+def _read(directory: Path, file: Path) -> Bundle:
+    """What policy.yaml says. Raises ConfigError."""
     top = ConfigReader(str(file), load_yaml(file))
     version = top.integer('format')
     if version != FORMAT:
@@ -183,13 +214,6 @@ def load_bundle(
         spec=spec,
     )
     top.close()
-    if not accept_failed:
-        model = bundle.model.file if bundle.has_model else ''
-        check_verification(str(file), bundle.verification, files.get(model, ''))
-    for name in files:
-        bundle.read(name)
-    if robot is not None:
-        check_joints(bundle, robot)
     return bundle
 
 

@@ -6,8 +6,6 @@ A motion goes from the start positions to a pose (minimum jerk, Flash and Hogan 
 so chunks of different moments agree.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping

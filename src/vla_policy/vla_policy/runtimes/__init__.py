@@ -4,9 +4,8 @@
 A runtime is imported only when a bundle names it: a machine that runs ONNX needs no torch.
 """
 
-from __future__ import annotations
-
 import importlib
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -15,7 +14,12 @@ import numpy as np
 from vla_common.errors import ConfigError
 from vla_policy.bundle.bundle import Bundle
 from vla_policy.bundle.model_spec import ModelSpec
-from vla_policy.registry import RUNTIMES
+from vla_policy.registry import RUNTIMES, installed_code
+
+LOG = logging.getLogger('vla_policy')
+CALLS = 3
+REPEATABLE_RAD = 1e-3
+"""As for a change of a model's form: below it is the rounding of a GPU's sums."""
 
 
 class Runtime(Protocol):
@@ -48,8 +52,65 @@ class Runtime(Protocol):
 
 
 def load_runtime(bundle: Bundle, threads: int = 1, device: str = 'cpu') -> Runtime:
-    """Raises ConfigError: file, key, found, wanted."""
-    return RUNTIMES.load(bundle.runtime, str(bundle.file), 'runtime')(bundle, threads, device)
+    """A loaded model that gives one answer to one input. Raises ConfigError: file, key, found,
+    wanted."""
+    with installed_code(bundle.directory):
+        make = RUNTIMES.load(bundle.runtime, str(bundle.file), 'runtime')
+        try:
+            runtime = make(bundle, threads, device)
+            check_repeatable(bundle, runtime)
+        except ConfigError:
+            raise
+        except Exception as error:  # libraries raise many types, after all checks of ours
+            raise unusable(bundle, error) from error
+    return runtime
+
+
+def unusable(bundle: Bundle, error: Exception) -> ConfigError:
+    """A library's error about the model file in one line; the whole of it at level debug."""
+    LOG.debug('%s: %s', bundle.file, bundle.runtime, exc_info=error)
+    found = f'{type(error).__name__}: {last_line(error)}'
+    wanted = f'a model that {bundle.runtime} can load and run with the inputs of policy.yaml'
+    return ConfigError(str(bundle.directory / bundle.model.file), 'model', found, wanted)
+
+
+def last_line(error: Exception) -> str:
+    """The last line of an exception's message: where torch has the cause."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else repr(error)
+
+
+def check_repeatable(bundle: Bundle, runtime: Runtime) -> None:
+    """Raise ConfigError for a model whose answer to one input changes by itself: dropout that was
+    left on, noise that is no input, a memory of earlier calls."""
+    spec = bundle.model
+    random = np.random.default_rng(0)
+    inputs = spec.inputs.zeros()
+    for tensor in inputs.values():
+        if tensor.dtype == np.float32:  # zeros would hide dropout
+            tensor[...] = random.standard_normal(tensor.shape)
+        elif tensor.dtype != np.bool_:
+            tensor[...] = 1
+    noise = random.standard_normal(spec.action.shape)
+
+    def answer() -> np.ndarray:
+        found = runtime.run(inputs) if spec.flow is None else runtime.sample(inputs, noise, None)[0]
+        return np.array(found, np.float64) * spec.action.std
+
+    first, *others = [answer() for _ in range(CALLS)]
+    # Answers that are not finite, or of another shape, are reported when a chunk is made.
+    with np.errstate(invalid='ignore'):
+        off = max(float(np.nan_to_num(np.abs(other - first)).max()) for other in others)
+    if not off <= REPEATABLE_RAD:
+        runtime.close()
+        raise ConfigError(
+            str(bundle.directory / spec.file),
+            'model',
+            f'answers to one input that differ by {off:.2g} rad: it draws random numbers (dropout '
+            'left on, noise of its own) or remembers calls',
+            'one answer: model.eval() before it is traced or exported, and noise as an input '
+            '(inputs.noise)',
+        )
 
 
 def require(bundle: Bundle, module: str, package: str = '') -> Any:

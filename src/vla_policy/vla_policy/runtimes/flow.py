@@ -10,8 +10,6 @@ chunks:
     velocity(x (1, h, k), t (1,), context) -> (1, h, k)
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -20,8 +18,8 @@ from vla_common.errors import ConfigError
 from vla_policy.bundle.bundle import Bundle
 from vla_policy.bundle.model_spec import FlowSampling
 from vla_policy.guided_sampling import sample
-from vla_policy.runtimes import Runtime
-from vla_policy.runtimes.torch_module import last_line, reserved_memory
+from vla_policy.runtimes import Runtime, last_line
+from vla_policy.runtimes.torch_module import reserved_memory
 
 
 class FlowRuntime(Runtime):

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """ONNX Runtime: on the CPU, on CUDA, or with its TensorRT provider."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -10,6 +8,7 @@ import numpy as np
 from vla_common.errors import ConfigError, first_line
 from vla_policy.bundle.bundle import Bundle
 from vla_policy.runtimes import Runtime, TensorInfo, check_tensors, require
+from vla_policy.runtimes.onnx_external import read_external
 
 FLOATS = ('float32', 'float16')
 TYPES = {'tensor(float)': 'float32', 'tensor(float16)': 'float16', 'tensor(int64)': 'int64'}
@@ -45,7 +44,8 @@ def providers(ort: Any, device: str) -> list[Any]:
 
 
 class OnnxRuntime(Runtime):
-    """A single-file ONNX model, its inputs and outputs checked against policy.yaml at load."""
+    """An ONNX model, its inputs and outputs checked against policy.yaml at load. External data is
+    taken from listed files, as bytes whose hash was checked."""
 
     name = 'onnx'
 
@@ -60,6 +60,11 @@ class OnnxRuntime(Runtime):
         options.add_session_config_entry('session.intra_op.allow_spinning', '0')
         options.log_severity_level = 3
         content = bundle.read(bundle.model.file)
+        external = read_external(bundle, content)
+        if external:
+            names, buffers = list(external), list(external.values())
+            sizes = [len(buffer) for buffer in buffers]
+            options.add_external_initializers_from_files_in_memory(names, buffers, sizes)
         try:
             self._session = ort.InferenceSession(content, options, providers=wanted)
         except Exception as error:  # onnxruntime raises several types without a common base

@@ -6,17 +6,15 @@ A model that is too large for one device is distributed with Hugging Face Accele
 auto` over all devices, the CPU last; `{encoder: cuda:0, head: cuda:1}` by module paths.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
 from vla_common.errors import ConfigError, first_line
 from vla_common.registry import load_object
 from vla_policy.bundle.bundle import Bundle
-from vla_policy.runtimes import Runtime
+from vla_policy.runtimes import Runtime, last_line
 from vla_policy.runtimes.flow import FlowRuntime
-from vla_policy.runtimes.torch_module import TorchModule, cast, last_line, open_torch, torch_device
+from vla_policy.runtimes.torch_module import TorchModule, cast, open_torch, torch_device
 
 
 def load_pytorch(bundle: Bundle, threads: int = 1, device: str = 'cpu') -> Runtime:

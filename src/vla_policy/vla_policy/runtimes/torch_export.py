@@ -7,8 +7,6 @@ rejected, and the sample inputs must load with the restricted loader (tensors an
 no code).
 """
 
-from __future__ import annotations
-
 import io
 import json
 import warnings
@@ -36,6 +34,8 @@ def load_torch_export(bundle: Bundle, threads: int = 1, device: str = 'cpu') -> 
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             program = torch.export.load(io.BytesIO(content))
+            if any('from_file' in str(node.target) for node in program.graph.nodes):
+                raise ValueError('an operator that opens another file')
             if where.type != 'cpu':
                 from torch.export.passes import move_to_device_pass
 
@@ -61,6 +61,8 @@ def check_archive(torch: Any, content: bytes, file: str) -> None:
             raise ConfigError(file, 'model', 'no PT2 archive', 'one of torch 2.8 or newer')
         for name in names:
             base = name.rsplit('/', 1)[-1]
+            if '/aotinductor/' in name:
+                raise ConfigError(file, 'model', f'{name}, compiled code', 'the program alone')
             if base.startswith(CODE):
                 raise ConfigError(file, 'model', f'{name}, a pickled object', 'tensors only')
             if name.endswith('.json') and '_config' in base and _marks_pickle(archive.read(name)):

@@ -6,8 +6,6 @@ The module takes its inputs by position: images, depth images, state, instructio
 or a tuple that begins with it.
 """
 
-from __future__ import annotations
-
 import io
 from typing import Any
 
@@ -15,9 +13,10 @@ import numpy as np
 
 from vla_common.errors import ConfigError, first_line
 from vla_policy.bundle.bundle import Bundle
-from vla_policy.runtimes import Runtime, require
+from vla_policy.runtimes import Runtime, last_line, require
 
 WARM_UP_BEFORE_GRAPH = 3
+OPENS_FILES = frozenset({'aten::from_file', 'aten::save'})
 
 
 def open_torch(bundle: Bundle, threads: int, device: str) -> tuple[Any, Any]:
@@ -151,12 +150,6 @@ def reserved_memory(torch: Any, device: Any) -> int:
     return int(torch.cuda.memory_reserved(device)) if device.type == 'cuda' else 0
 
 
-def last_line(error: Exception) -> str:
-    """The last line of an exception's message: where torch has the cause."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else repr(error)
-
-
 def cast(torch: Any, module: Any, precision: str) -> tuple[Any, Any]:
     """The module in float32, float16 or bfloat16, and the dtype of its inputs; unchanged and with
     float32 inputs without a precision."""
@@ -176,5 +169,8 @@ def load_torchscript(bundle: Bundle, threads: int = 1, device: str = 'cpu') -> T
     except Exception as error:  # torch raises RuntimeError, ValueError and others
         file = str(bundle.directory / bundle.model.file)
         raise ConfigError(file, 'model', first_line(error), 'a TorchScript module') from error
+    for operator in sorted(OPENS_FILES.intersection(torch.jit.export_opnames(module))):
+        file = str(bundle.directory / bundle.model.file)
+        raise ConfigError(file, 'model', f'the operator {operator}', 'none that opens other files')
     module, dtype = cast(torch, module.eval(), bundle.model.precision)
     return TorchModule(bundle, 'torchscript', module.to(where), where, dtype)

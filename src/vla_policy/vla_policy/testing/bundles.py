@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Writes small policy bundles with known models, whose answers can be computed by hand."""
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import json
@@ -13,7 +11,7 @@ import yaml
 
 JOINTS = ['left_shoulder_pitch', 'left_elbow', 'head_yaw']
 SIZE = 8
-LENGTH = 4
+LENGTH = 5
 HORIZON = 5
 STEP = 0.1
 

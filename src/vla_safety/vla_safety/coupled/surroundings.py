@@ -12,8 +12,6 @@ A mesh counts triangle by triangle: it is a surface that nothing can pass from o
 more than boxes; keep it coarse.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

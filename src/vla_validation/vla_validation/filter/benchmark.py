@@ -8,8 +8,6 @@ clock measures other work too. `numpy_add_us`, the time in which NumPy adds 32 n
 for comparing machines.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import os

@@ -5,8 +5,6 @@ Shared with the filter are only the text of the URDF and the list of links that 
 kinematics and distances are others (they agree with Coal's to 5·10⁻¹¹ m).
 """
 
-from __future__ import annotations
-
 import xml.etree.ElementTree as ElementTree
 
 import mujoco
