@@ -66,7 +66,7 @@ class ModelPolicy(Policy):
     def inputs(self, observation: Observation) -> dict[str, np.ndarray]:
         """The model's input tensors: reused buffers, valid until the next call."""
         tensors: dict[str, np.ndarray] = {}
-        past = _padded(observation, self._inputs.history.frames - 1)
+        past = observation.last(self._inputs.history.frames)
         try:
             for image in self._images:
                 frames = [_of(one.images, image.spec.camera, 'image') for one in past]
@@ -155,14 +155,6 @@ class ModelPolicy(Policy):
         if action.kind == 'joint_delta':
             positions = positions - observation.position[self._action_indices]
         return (positions - action.mean) / action.std, prefix.weights
-
-
-def _padded(observation: Observation, count: int) -> list[Observation]:
-    """The observation, preceded by its last `count` past ones. Missing ones are copies of the
-    oldest, as at the beginning of a demonstration."""
-    past = list(observation.past[len(observation.past) - count :]) if count else []
-    oldest = past[0] if past else observation
-    return [oldest] * (count - len(past)) + past + [observation]
 
 
 def _of(images: Mapping[str, np.ndarray], camera: str, what: str) -> np.ndarray:

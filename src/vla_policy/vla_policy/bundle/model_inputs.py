@@ -154,7 +154,7 @@ def read_inputs(
 ) -> ModelInputs:
     """listed: returns the file name under a key if it is one of the bundle's files. Raises
     ConfigError."""
-    history = _history(f.section('history')) if f.has('history') else SINGLE
+    history = read_history(f.section('history')) if f.has('history') else SINGLE
     frames = history.frames
     if f.has('image') and f.has('images'):
         raise f.error('images', 'image too', 'one of the two')
@@ -207,7 +207,8 @@ def _parts(f: ConfigReader, one: str, many: str) -> list[ConfigReader]:
     return list(f.sections(many).values()) if f.has(many) else []
 
 
-def _history(f: ConfigReader) -> History:
+def read_history(f: ConfigReader) -> History:
+    """The section `history`. Raises ConfigError."""
     history = History(f.integer('frames', lo=2, hi=64), f.number('step', lo=0.01, hi=5.0))
     if history.span > 5.0:
         raise f.error('frames', history.frames, f'at most 5 s, not {history.span:g}')
