@@ -107,6 +107,11 @@ class Bundle:
         return self.spec.history
 
     @property
+    def needs_velocity(self) -> bool:
+        """Whether the policy looks at joint velocities. A spec of another package may."""
+        return bool(getattr(self.spec, 'needs_velocity', not isinstance(self.spec, ScriptedSpec)))
+
+    @property
     def has_model(self) -> bool:
         return isinstance(self.spec, ModelSpec)
 

@@ -86,6 +86,10 @@ class RemoteSpec:
         return tuple(dict.fromkeys(image.camera for image in self.images))
 
     @property
+    def needs_velocity(self) -> bool:
+        return any(state.quantity == 'velocity' for state in self.states)
+
+    @property
     def named_joints(self) -> dict[str, tuple[str, ...]]:
         named = {f'inputs.states.{s.key}': s.joints for s in self.states if s.joints}
         return named | {'outputs.action.parts': self.action.joints}
