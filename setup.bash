@@ -20,8 +20,23 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
 fi
 
 _vla_setup() {
-  local root ros stamp
+  local root ros stamp domain middleware
   root="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)" || return 1
+
+  # 0. What rcl, the middleware and the logging library would refuse later, each node for itself.
+  case "${ROS_DOMAIN_ID:-0}" in
+    *[!0-9]* | ????* | 0?*) domain=999 ;;  # rcl reads a leading zero as octal
+    *) domain="${ROS_DOMAIN_ID:-0}" ;;
+  esac
+  if [ "$domain" -gt 232 ]; then
+    echo "setup.bash: ROS_DOMAIN_ID is '$ROS_DOMAIN_ID'; wanted a whole number from 0 to 232." >&2
+    return 1
+  fi
+  if [ -z "${ROS_LOG_DIR:-}${ROS_HOME:-}" ] && ! { [ -n "${HOME:-}" ] &&
+       { [ -w "$HOME/.ros" ] || { [ -w "$HOME" ] && [ ! -e "$HOME/.ros" ]; }; }; }; then
+    export ROS_LOG_DIR="$root/log/ros"
+    echo "setup.bash: HOME is '${HOME:-}' and cannot be written: logs go to $ROS_LOG_DIR" >&2
+  fi
 
   # 1. Which way to have ROS.
   ros="${VLA_ROS:-}"
@@ -56,6 +71,19 @@ _vla_setup() {
   # shellcheck disable=SC1091
   source "$root/.venv/setup.bash" || return 1
   export VLA_WORKSPACE="$root" VLA_ROS_FOUND="$ros"
+  if [ -n "${RMW_IMPLEMENTATION:-}" ]; then
+    middleware="$(IFS=:; for p in $AMENT_PREFIX_PATH; do
+      ls "$p/share/ament_index/resource_index/rmw_typesupport" 2>/dev/null
+    done | grep -vx rmw_implementation | sort -u | paste -sd ' ')"
+    case " $middleware " in
+      *" $RMW_IMPLEMENTATION "*) ;;
+      *)
+        echo "setup.bash: RMW_IMPLEMENTATION is '$RMW_IMPLEMENTATION', which is not installed;" \
+             "wanted one of: $middleware, or unset it." >&2
+        return 1
+        ;;
+    esac
+  fi
 
   # 3. Who may hear us. A user's own choice is left alone. Otherwise nobody beyond this machine: the
   #    profile binds loopback only, and SYSTEM_DEFAULT leaves it to the profile (why not LOCALHOST:

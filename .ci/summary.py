@@ -4,8 +4,6 @@
 The end of CI's output is all that is kept of it, so the failures come last, and short.
 """
 
-from __future__ import annotations
-
 import pathlib
 import sys
 from xml.etree import ElementTree

@@ -15,7 +15,7 @@ cd "$root" || exit 1
 wanted="$( {
   find src launch config models -type f -not -path '*/__pycache__/*' -not -path '*.egg-info/*' -not -path '*/.pytest_cache/*' -not -path '*/.hypothesis/*' -not -name '*.so' | LC_ALL=C sort
   find src \( -name package.xml -o -name setup.py -o -name setup.cfg -o -name CMakeLists.txt \
-    -o -name '*.msg' -o -name '*.srv' -o -name '*.action' \) -print0 | LC_ALL=C sort -z | xargs -0 cat
+    -o -name '*.msg' -o -name '*.srv' -o -name '*.action' -o -path '*/scripts/*' \) -type f -print0 | LC_ALL=C sort -z | xargs -0 cat
   grep -rlZ --include='*.py' '^import cython$' src | LC_ALL=C sort -z | xargs -0 cat
   cat colcon.meta environment/colcon_defaults.yaml .venv/.vla_environment
 } | sha256sum | cut -d' ' -f1)"

@@ -8,24 +8,40 @@ The defaults are the simulated robot. The launch file does not drive the lifecyc
 activates itself, configures and activates the others, and decides when the robot may move.
 """
 
-from __future__ import annotations
-
 import difflib
+import json
+import math
 import os
+import re
 import shutil
+import signal
+from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, LogInfo, OpaqueFunction
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    LogInfo,
+    OpaqueFunction,
+    TimerAction,
+)
+from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription
+from launch import logging as launch_logging
 from vla_camera.sources import SOURCES
 from vla_common.domains import domain_of_this_process, take_domain
+from vla_common.environment import check_environment
 from vla_common.errors import ConfigError
-from vla_common.yaml_file import load_yaml
+from vla_common.parameter_files import DEFAULT, Setting, effective, write_node_file
+from vla_common.parameters import ParameterSchema
 from vla_hardware.drivers import DRIVERS
+from vla_robot.directory import has_feet
 
 TRUTH = ['true', 'false']
 FIRST = 'wave with your left hand'
@@ -86,10 +102,22 @@ ARGUMENTS = [
         'Arm automatically at the first bring-up. false: the operator arms with '
         '"ros2 run vla_supervisor command arm".',
     ),
-    ('respawn', 'true', TRUTH, 'Restart a node that died. Motion never resumes automatically.'),
+    (
+        'respawn',
+        'true',
+        TRUTH,
+        'Restart a node that died, unless a signal of the operator ended it (Ctrl-C, SIGTERM). '
+        'Motion never resumes automatically.',
+    ),
     ('headless', 'true', TRUTH, 'false: also start rviz2 with config/humanoid.rviz.'),
     ('params_file', 'none', None, 'A ROS parameter file whose values override those in config/.'),
     ('log_level', 'info', ['debug', 'info', 'warn', 'error'], 'Log level of all nodes.'),
+    (
+        'show_config',
+        'false',
+        TRUTH,
+        'true: print every parameter with its value and where that comes from, and start nothing.',
+    ),
 ]
 
 # node (and executable) name: package
@@ -102,99 +130,227 @@ NODES = {
     'supervisor': 'vla_supervisor',
 }
 
+# argument: the parameter that it sets, when it is given. The values of config/ are the defaults
+# above (a test compares), and params_file overrides them.
+PARAMETERS = {
+    'driver': ('hardware_driver', 'driver'),
+    'scene': ('hardware_driver', 'sim.scene'),
+    'camera': ('camera', 'source'),
+    'camera_path': ('camera', 'path'),
+    'camera_device': ('camera', 'device'),
+    'stage': ('safety_filter', 'stage'),
+    'control_frequency': ('safety_filter', 'control_frequency'),
+    'policy': ('inference', 'policy'),
+    'instruction': ('inference', 'instruction'),
+    'time_limit': ('inference', 'time_limit'),
+    'auto_arm': ('supervisor', 'auto_arm'),
+}
+
 # Nodes with images use shared memory; the control path uses UDP only (see config/fastdds.xml).
 WITH_IMAGES = ('camera', 'inference')
+
+# Return codes of a node that an operator ended: after a signal a node ends in order, with 0; before
+# it handles signals, while it still imports, by the signal itself.
+ENDED_BY_OPERATOR = (0, -signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP)
+RESPAWN_DELAY = 1.0
 
 # The driver brings the robot to rest before it ends (at most 4.5 s): launch must wait for it.
 SECONDS_TO_STOP = '6.0'
 
 
 def generate_launch_description() -> LaunchDescription:
+    given: set[str] = set()
+
+    def note_given(context: LaunchContext) -> None:
+        """Before the defaults are set: only an argument that is given overrides a file."""
+        given.update(context.launch_configurations)
+
     declared = [
         DeclareLaunchArgument(name, default_value=default, description=description, choices=choices)
         for name, default, choices, description in ARGUMENTS
     ]
-    return LaunchDescription([*declared, OpaqueFunction(function=bring_up)])
+    return LaunchDescription(
+        [
+            OpaqueFunction(function=note_given),
+            *declared,
+            OpaqueFunction(function=bring_up, args=[given]),
+        ]
+    )
 
 
-def bring_up(context: LaunchContext) -> list:
-    """Return the actions for the given arguments."""
-    given = {name: LaunchConfiguration(name).perform(context) for name, *_ in ARGUMENTS}
+def bring_up(context: LaunchContext, given: set[str]) -> list:
+    """Return the actions for the arguments, of which `given` are not defaults."""
+    arguments = {name: LaunchConfiguration(name).perform(context) for name, *_ in ARGUMENTS}
     # ros2 launch refuses an empty value on its command line: 'none' stands for it.
-    given = {name: '' if value == 'none' else value for name, value in given.items()}
+    arguments = {name: '' if value == 'none' else value for name, value in arguments.items()}
+    check_environment(os.environ)
+    warnings = misspelt(context, given)
     share = FindPackageShare('vla_bringup').perform(context)
-    if given['camera'] == 'mujoco' and given['driver'] != 'mujoco':
-        found = f'mujoco, with driver:={given["driver"]}, which simulates no scene'
-        raise ConfigError('launch arguments', 'camera', found, 'replay, usb or realsense')
-
-    def number(name: str) -> float:
-        try:
-            return float(given[name])
-        except ValueError:
-            raise ConfigError('launch arguments', name, given[name], 'a number') from None
-
-    parameters: dict[str, dict] = {
-        'hardware_driver': {'driver': given['driver'], 'sim.scene': given['scene']},
-        'balance_monitor': {},
-        'camera': {
-            'source': given['camera'],
-            'path': given['camera_path'],
-            'device': given['camera_device'],
-        },
-        'safety_filter': {
-            'stage': given['stage'],
-            'control_frequency': number('control_frequency'),
-        },
-        'inference': {
-            'policy': given['policy'],
-            'instruction': given['instruction'],
-            'time_limit': number('time_limit'),
-        },
-        'supervisor': {'auto_arm': given['auto_arm'] == 'true'},
-    }
-    if given['instruction'] == 'auto':
-        armed = parameters['supervisor']['auto_arm']
-        parameters['inference']['instruction'] = FIRST if armed else ''
+    parameters = read_parameters(arguments, given, os.path.join(share, 'config'))
+    robot = parameters['hardware_driver']['robot'].value
+    if not needs_balance(robot):
+        del parameters['balance_monitor']
+        text = f'{robot} has no feet (robot.yaml: frames): no balance monitor is started'
+        warnings.append(LogInfo(msg=text))
+    if arguments['show_config'] == 'true':
+        print('\n'.join(description(arguments, given, share, parameters)), flush=True)
+        return warnings
     take_domain(domain_of_this_process())
-    overrides = []
-    if given['params_file']:
-        overrides = [checked(os.path.abspath(given['params_file']))]
 
-    nodes = {
-        name: LifecycleNode(
-            package=package,
-            executable=name,
-            name=name,
-            namespace='',
-            output='both',
-            parameters=[
-                checked(os.path.join(share, 'config', f'{name}.yaml')),
-                {'robot': given['robot'], **parameters[name]},
-                *overrides,
-            ],
-            # A node logs to the screen and to launch's log. With a log file of its own it would
-            # wait for the disk during a control cycle.
-            ros_arguments=['--log-level', given['log_level'], '--disable-external-lib-logs'],
-            respawn=given['respawn'] == 'true',
-            respawn_delay=1.0,
-            additional_env=transport(share) if name in WITH_IMAGES else {},
-            sigterm_timeout=SECONDS_TO_STOP,
+    folder = Path(launch_logging.launch_config.log_dir) / 'parameters'
+    nodes = []
+    for name, settings in parameters.items():
+        write_node_file(folder / f'{name}.yaml', name, settings)
+        nodes.append(
+            LifecycleNode(
+                package=NODES[name],
+                executable=name,
+                name=name,
+                namespace='',
+                output='both',
+                parameters=[str(folder / f'{name}.yaml')],
+                # A node logs to the screen and to launch's log. With a log file of its own it
+                # would wait for the disk during a control cycle.
+                ros_arguments=[
+                    *('--log-level', arguments['log_level']),
+                    '--disable-external-lib-logs',
+                ],
+                on_exit=start_again(name) if arguments['respawn'] == 'true' else None,
+                additional_env=transport(share) if name in WITH_IMAGES else {},
+                sigterm_timeout=SECONDS_TO_STOP,
+            )
         )
-        for name, package in NODES.items()
-    }
-    actions: list = [*misspelt(context), *nodes.values()]
-    if given['headless'] == 'false':
+    actions: list = [*warnings, *nodes]
+    if arguments['headless'] == 'false':
         actions += viewer(os.path.join(share, 'config', 'humanoid.rviz'))
     return actions
 
 
-def misspelt(context: LaunchContext) -> list:
-    """Return a warning for each undeclared argument: ros2 launch accepts every name."""
+def start_again(name: str) -> Callable[[ProcessExited, LaunchContext], list | None]:
+    """What follows the exit of a node: the same command again, unless an operator ended it.
+
+    launch's own `respawn` starts it whatever ended it. Where Ctrl-C reaches the nodes but not the
+    launch (started in the background of a script, it ignores SIGINT), the robot would come back.
+    """
+
+    def on_exit(event: ProcessExited, context: LaunchContext) -> list | None:
+        if context.is_shutdown:
+            return None
+        if event.returncode in ENDED_BY_OPERATOR:
+            return [LogInfo(msg=f'{name} was ended by a signal: it is not started again')]
+        # The command as it was expanded: remappings of a scope are no longer known here.
+        again = ExecuteProcess(
+            cmd=event.cmd,
+            cwd=event.cwd,
+            additional_env=event.env,
+            name=name,
+            output='both',
+            sigterm_timeout=SECONDS_TO_STOP,
+            on_exit=on_exit,
+        )
+        return [TimerAction(period=RESPAWN_DELAY, actions=[again])]
+
+    return on_exit
+
+
+def read_parameters(
+    arguments: Mapping[str, str], given: Iterable[str], config: str
+) -> dict[str, dict[str, Setting]]:
+    """The parameters of all nodes: defaults < config/ < params_file < given arguments."""
+    schemas = {node: ParameterSchema.load(package) for node, package in NODES.items()}
+    from_arguments: dict[str, dict[str, Setting]] = {node: {} for node in NODES}
+    for name in given:
+        if name == 'robot':
+            for node in NODES:
+                from_arguments[node]['robot'] = Setting(arguments[name], 'argument robot:=')
+        elif name in PARAMETERS:
+            node, parameter = PARAMETERS[name]
+            kind = next(e.type for e in schemas[node].entries if e.name == parameter)
+            value = argument_value(name, arguments[name], kind)
+            from_arguments[node][parameter] = Setting(value, f'argument {name}:=')
+    users = os.path.abspath(arguments['params_file']) if arguments['params_file'] else None
+    parameters = effective(schemas, config, users, from_arguments)
+
+    robots = {values['robot'].value: values['robot'].place for values in parameters.values()}
+    if len(robots) > 1:
+        found = ', '.join(f'{robot} ({place})' for robot, place in robots.items())
+        raise ConfigError('parameters', 'robot', found, 'one robot for all nodes, under /**:')
+    camera, driver = parameters['camera']['source'], parameters['hardware_driver']['driver']
+    if camera.value == 'mujoco' and driver.value != 'mujoco':
+        found = f'mujoco, with driver:={driver.value}, which simulates no scene'
+        raise ConfigError('launch arguments', 'camera', found, 'replay, usb or realsense')
+    instruction = parameters['inference']['instruction']
+    if instruction.place == DEFAULT or instruction.value == 'auto':
+        armed = parameters['supervisor']['auto_arm'].value
+        place = f'argument instruction:=auto, with auto_arm {str(armed).lower()}'
+        parameters['inference']['instruction'] = Setting(FIRST if armed else '', place)
+    return parameters
+
+
+def needs_balance(robot: str) -> bool:
+    """Whether the robot can fall. A robot that cannot be read is reported by the nodes."""
+    try:
+        return has_feet(robot)
+    except ConfigError:
+        return True
+
+
+def argument_value(name: str, text: str, kind: str) -> Any:
+    """The value of an argument, as its parameter's type."""
+    if kind == 'bool':
+        return text == 'true'
+    if kind != 'double':
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ConfigError('launch arguments', name, text, 'a number')
+    return number
+
+
+def description(
+    arguments: Mapping[str, str], given: set[str], share: str, parameters: Mapping[str, Any]
+) -> list[str]:
+    """Lines of show_config: arguments, files, and each parameter with its place."""
+    lines = ['arguments, given or default:']
+    for name, *_ in ARGUMENTS:
+        if name in given:
+            lines.append(f'  {name}:={without_password(arguments[name]) or "none"}  (given)')
+        elif name not in PARAMETERS and name != 'robot':
+            lines.append(f'  {name}:={arguments[name] or "none"}  (default)')
+    lines += ['files, a later one overrides the earlier:', f'  {share}/config/<node>.yaml']
+    if arguments['params_file']:
+        lines.append(f'  {os.path.abspath(arguments["params_file"])}')
+    lines.append('parameters; given arguments override the files:')
+    for node, settings in parameters.items():
+        lines.append(f'  {node}:')
+        for name, setting in settings.items():
+            value = without_password(json.dumps(setting.value, ensure_ascii=False))
+            place = setting.place.removeprefix(f'{share}/')
+            lines.append(f'    {name}: {value}  ({place})')
+    return lines
+
+
+def without_password(text: str) -> str:
+    """`text` with the user part of a URL replaced: what is printed is pasted into reports."""
+    return re.sub(r'://[^/@\s]+@', '://***@', text)
+
+
+def misspelt(context: LaunchContext, given: set[str]) -> list:
+    """Refuse an undeclared argument that is close to one of ours: ros2 launch accepts every name.
+
+    Where another launch file includes this one, its own arguments are among them: only a warning.
+    """
     known = [name for name, *_ in ARGUMENTS]
+    included = not given <= {word.partition(':=')[0] for word in context.argv}
     warnings = []
-    for name in context.launch_configurations:
+    for name in sorted(given - set(known)):
         near = difflib.get_close_matches(name, known, n=1)
-        if name not in known and near:
+        if near and not included:
+            raise ConfigError('launch arguments', name, 'an unknown argument', f'{near[0]}:=')
+        if near:
             warnings.append(LogInfo(msg=f'{name}:= is not an argument; did you mean {near[0]}:=?'))
     return warnings
 
@@ -207,17 +363,6 @@ def transport(share: str) -> dict[str, str]:
     profile = os.path.join(share, 'config', 'fastdds_images.xml')
     # Fast DDS 2 reads the old name, Fast DDS 3 the new one.
     return {'FASTRTPS_DEFAULT_PROFILES_FILE': profile, 'FASTDDS_DEFAULT_PROFILES_FILE': profile}
-
-
-def checked(file: str) -> str:
-    """Return the path of a ROS parameter file, checked.
-
-    rcl would end each node with a message that names neither the line nor the expected value.
-    """
-    for node, content in load_yaml(file).items():
-        if not isinstance(content, dict) or not isinstance(content.get('ros__parameters'), dict):
-            raise ConfigError(file, node, content, 'ros__parameters: and the values under it')
-    return file
 
 
 def viewer(configuration: str) -> list:

@@ -6,8 +6,6 @@ fault then fails, and has shown nothing. A stall is found by processes that obse
 reported by the supervisor (unless the test froze it); pytest's summary names each repeated test.
 """
 
-from __future__ import annotations
-
 import time
 
 import pytest

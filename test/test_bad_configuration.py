@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Bad configuration of the whole robot: one clear error, the other nodes stay up, nothing moves."""
 
-from __future__ import annotations
-
 import hashlib
 import pathlib
 import shutil

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The default launch, as in the README: up, RUNNING, moving as instructed, on its feet."""
 
-from __future__ import annotations
-
 import time
 import unittest
 from typing import Any

@@ -5,8 +5,6 @@ A relay between the nodes corrupts the messages (vla_validation.faults). The rob
 corruption leaves it in SAFE_STOP, the next test resumes it and starts it again.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from whole_robot import BRING_UP, STOP, SharedRobot, WholeRobot

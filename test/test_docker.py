@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """docker/, as far as it can be checked without a Docker engine."""
 
-from __future__ import annotations
-
 import os
 import pathlib
 import re

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """setup.bash and the shape of the workspace."""
 
-from __future__ import annotations
-
 import configparser
 import os
 import pathlib
@@ -85,12 +83,29 @@ def test_no_socket_is_bound_to_another_interface_unless_requested():
             {'VLA_ROS': 'wheels', 'AMENT_PREFIX_PATH': '/opt/elsewhere'},
             'another ROS environment (AMENT_PREFIX_PATH=/opt/elsewhere) is active',
         ),
+        ({'ROS_DOMAIN_ID': 'abc'}, "ROS_DOMAIN_ID is 'abc'; wanted a whole number from 0 to 232"),
+        ({'ROS_DOMAIN_ID': '233'}, "ROS_DOMAIN_ID is '233'; wanted a whole number from 0 to 232"),
+        (
+            {'RMW_IMPLEMENTATION': 'rmw_no_such_cpp'},
+            "RMW_IMPLEMENTATION is 'rmw_no_such_cpp', which is not installed; wanted one of: rmw_",
+        ),
     ],
 )
 def test_what_cannot_work_is_reported_and_the_shell_stays(environment, message):
     result = bash('source setup.bash; echo "status $?"', VLA_NO_BUILD='1', **environment)
     assert message in result.stderr
     assert result.stdout.strip() == 'status 1'
+
+
+@pytest.mark.parametrize('home', ['', '/proc/nowhere'])
+def test_without_a_home_that_can_be_written_the_logs_are_kept_in_this_folder(home):
+    script = 'source setup.bash; echo "$ROS_LOG_DIR"; python -c "import rclpy; rclpy.init()"'
+    result = bash(script, VLA_NO_BUILD='1', HOME=home)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == str(ROOT / 'log' / 'ros')
+    assert result.stderr.splitlines() == [
+        f"setup.bash: HOME is '{home}' and cannot be written: logs go to {ROOT}/log/ros"
+    ]
 
 
 def test_running_it_instead_of_sourcing_it_is_an_error():

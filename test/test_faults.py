@@ -7,8 +7,6 @@ not set anything in motion, and an operator takes the robot back to READY. Times
 `ros2 run vla_validation stops`.
 """
 
-from __future__ import annotations
-
 import signal
 
 import pytest

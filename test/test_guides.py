@@ -5,8 +5,6 @@ A fenced block whose first line names a file (```yaml arm2/robot.yaml) is that f
 come from the guide's setup.cfg, as an installed package would declare them.
 """
 
-from __future__ import annotations
-
 import configparser
 import pathlib
 import re

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Ctrl-C and SIGTERM: the robot comes to rest before the processes end."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The processes of the stop path: what they import, and what their parameters declare."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -4,8 +4,6 @@
 Each uses a ROS domain of its own.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 

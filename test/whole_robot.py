@@ -5,8 +5,6 @@ Every test process holds a ROS domain of its own, so that two runs of these test
 receive each other's messages nor kill each other's nodes.
 """
 
-from __future__ import annotations
-
 import pathlib
 import re
 import signal

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Stand-in for ROS 2 Jazzy's `diagnostic_updater` (Python), with the semantics of release 4.0."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterable
 

@@ -1,9 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Stand-in for `ros2 action`."""
 
-from __future__ import annotations
-
 import argparse
+import os
 import signal
 
 import rclpy
@@ -13,6 +12,7 @@ from rclpy.action import (
     get_action_client_names_and_types_by_node,
     get_action_server_names_and_types_by_node,
 )
+from rclpy.task import Future
 from ros2cli.command import NODE, VerbCommand, arg, flag
 from ros2cli.messages import fill_message, get_interface, message_to_yaml
 from ros2cli.node import (
@@ -77,11 +77,21 @@ def info(args: argparse.Namespace) -> None:
 
 
 class _Terminated(BaseException):
-    """SIGTERM arrived."""
+    """A signal other than Ctrl-C's arrived; its number is the argument."""
 
 
-def _on_sigterm(*_: object) -> None:
-    raise _Terminated
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+def _on_signal(number: int, _: object) -> None:
+    for other in _SIGNALS:  # a closed terminal sends several; none may interrupt the cancellation
+        signal.signal(other, signal.SIG_IGN)
+    if number == signal.SIGHUP:
+        # The terminal is gone: printing to it would fail before the goal is cancelled.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+    raise _Terminated(number)
 
 
 @ActionCommand.verb(
@@ -98,14 +108,16 @@ def send_goal(args: argparse.Namespace) -> str | int | None:
     fill_message(goal, args.goal, what='message fields')
     # Signals are handled here: rclpy's handlers shut the context down, and then the goal of a
     # user who pressed Ctrl-C could no longer be cancelled.
-    signal.signal(signal.SIGTERM, _on_sigterm)
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, _on_signal)
     name = f'{NODE_NAME_PREFIX}_send_goal_{args.action_type.replace("/", "_")}'
     with DirectNode(args, node_name=name, own_signals=True) as node:
         client = ActionClient(node.node, action_type, node.expand(args.action_name))
         try:
             return _send(node, client, goal, args)
-        except _Terminated:
-            return int(signal.SIGTERM)
+        except _Terminated as ended:
+            return int(ended.args[0])
         finally:
             client.destroy()
 
@@ -120,31 +132,38 @@ def _send(node: DirectNode, client: ActionClient, goal: object, args: argparse.N
         print(f'Feedback:\n    {message_to_yaml(message.feedback)}')
 
     accepted = client.send_goal_async(goal, print_feedback if args.feedback else None)
-    handle = None
+    ended = False
     try:
         node.wait_for(accepted)
         handle = accepted.result()
-        if not handle.accepted:
-            print('Goal was rejected.')
-            handle = None
-            return
-        print(f'Goal accepted with ID: {bytes(handle.goal_id.uuid).hex()}\n')
-        finished = handle.get_result_async()
-        node.wait_for(finished)
-        result = finished.result()
-        handle = None
-        print(f'Result:\n    {message_to_yaml(result.result)}')
-        print(f'Goal finished with status: {_STATUS_NAMES.get(result.status, "UNKNOWN")}')
+        if handle.accepted:
+            print(f'Goal accepted with ID: {bytes(handle.goal_id.uuid).hex()}\n')
+            finished = handle.get_result_async()
+            node.wait_for(finished)
+            result = finished.result()
+        ended = True
     finally:
-        if handle is not None:
-            _cancel(node, handle)
+        if not ended:
+            _cancel(node, accepted)
+    if not handle.accepted:
+        print('Goal was rejected.')
+        return
+    print(f'Result:\n    {message_to_yaml(result.result)}')
+    print(f'Goal finished with status: {_STATUS_NAMES.get(result.status, "UNKNOWN")}')
 
 
-def _cancel(node: DirectNode, handle: object) -> None:
-    print('Canceling goal...')
+def _cancel(node: DirectNode, accepted: Future) -> None:
+    """Cancel the goal; also one that the server accepts only now."""
+    late = RuntimeError(f'the server did not answer within {_CANCEL_WITHIN_S:g} s')
+    if not rclpy.ok() or not node.wait_for(accepted, _CANCEL_WITHIN_S):
+        raise late
+    handle = accepted.result()
+    if not handle.accepted:
+        return
     future = handle.cancel_goal_async()
-    if not rclpy.ok() or not node.wait_for(future, _CANCEL_WITHIN_S):
-        raise RuntimeError(f'the server did not answer within {_CANCEL_WITHIN_S:g} s')
+    print('Canceling goal...')
+    if not node.wait_for(future, _CANCEL_WITHIN_S):
+        raise late
     if [goal.goal_id for goal in future.result().goals_canceling] != [handle.goal_id]:
         raise RuntimeError('Failed to cancel goal')
     print('Goal canceled.')

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Stand-in for `ros2 lifecycle`."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Stand-in for `ros2 topic`."""
 
-from __future__ import annotations
-
 import argparse
 import math
 import time
@@ -10,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.task import Future
 from rclpy.time import Time
@@ -344,7 +343,8 @@ def pub(args: argparse.Namespace) -> str | None:
             while times == 0 or count < times:
                 node.spin_once()
             node.destroy_timer(timer)
-        # The last message needs a moment to leave the process.
+        # A message that no reader has acknowledged would be lost with the process.
+        publisher.wait_for_all_acked(Duration(seconds=2.0))
         node.sleep(0.1)
     return None
 

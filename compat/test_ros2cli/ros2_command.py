@@ -5,8 +5,6 @@ A process with its own streams, signals and exit status is what the contract is 
 Python and importing rclpy eighty times is not, and takes longer than most commands.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import sys

@@ -41,14 +41,15 @@ class Lab:
         self._environment = environment
         self.peer = peer
 
-    def start(self, *words: str) -> subprocess.Popen:
+    def start(self, *words: str, out: int = subprocess.PIPE) -> subprocess.Popen:
         """Start the command as a shell does, to talk to while it runs."""
         return subprocess.Popen(
             [*RUN, *words],
             env=self._environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=out,
+            stderr=out,
             text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # also under nohup
         )
 
     def ros2(self, *words: str) -> Result:
@@ -477,6 +478,25 @@ def test_an_interrupted_goal_is_cancelled(lab: Lab, number: int) -> None:
     out, err = process.communicate(timeout=30)
     assert 'Goal canceled.' in out, err
     assert process.returncode == number
+    assert lab.peer.stdout.readline().strip() == 'heard a cancel'
+
+
+@stand_in_only
+@pytest.mark.skipif(not HAS_ACTION, reason='vla_interfaces is not built')
+def test_a_goal_is_cancelled_when_its_terminal_is_closed(lab: Lab) -> None:
+    kind = 'vla_interfaces/action/RunInstruction'
+    terminal, other_end = os.openpty()
+    process = lab.start(
+        'action', 'send_goal', '/run', kind, '{instruction: forever}', out=other_end
+    )
+    os.close(other_end)
+    seen = b''
+    while b'Goal accepted' not in seen:
+        seen += os.read(terminal, 4096)
+    os.close(terminal)  # printing fails from here on
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) in (signal.SIGHUP, signal.SIGTERM)
     assert lab.peer.stdout.readline().strip() == 'heard a cancel'
 
 

@@ -60,7 +60,13 @@ class LaunchConfig:
             stamp = datetime.datetime.now().strftime('%Y-%m-%d-%H-%M-%S-%f')
             path = Path(os.path.normpath(os.path.expanduser(root)))
             path /= f'{stamp}-{socket.gethostname()}-{os.getpid()}'
-            path.mkdir(parents=True, exist_ok=True)
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise RuntimeError(
+                    f'the log directory {path} cannot be created ({error.strerror}): '
+                    'export ROS_LOG_DIR, or HOME, as a folder that can be written'
+                ) from None
             _link_latest(path)
             self._log_dir = str(path)
         return self._log_dir

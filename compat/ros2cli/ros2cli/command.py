@@ -1,10 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Commands that consist of verbs, and the arguments that verbs share."""
 
-from __future__ import annotations
-
 import argparse
-import difflib
 import math
 from collections.abc import Callable, Iterable
 from typing import ClassVar
@@ -12,6 +9,8 @@ from typing import ClassVar
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """Return `; did you mean ...?` with the nearest names, or nothing."""
+    import difflib  # here: `ros2 run` starts without it
+
     near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
     return f'; did you mean {" or ".join(repr(word) for word in near)}?' if near else ''
 

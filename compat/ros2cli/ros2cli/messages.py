@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Messages as YAML and CSV, and messages filled from YAML."""
 
-from __future__ import annotations
-
 import array
 import importlib
 import sys

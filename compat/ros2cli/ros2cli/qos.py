@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The `--qos-*` arguments and the profiles that they make."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable
 

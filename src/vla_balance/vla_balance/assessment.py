@@ -1,11 +1,10 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Assessment of balance estimates: level, cause, and whether the robot falls or has fallen."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from vla_balance.estimator import BalanceEstimate
+from vla_balance.imu_check import TILT
 from vla_common.states import Hysteresis, Level
 
 
@@ -66,10 +65,17 @@ class BalanceAssessment:
         self._outside_since: float | None = None
         self._airborne_since: float | None = None
 
-    def update(self, estimate: BalanceEstimate, now: float) -> BalanceVerdict:
-        """now: s, steady."""
+    def update(
+        self, estimate: BalanceEstimate, now: float, imu_disagreement: float | None = None
+    ) -> BalanceVerdict:
+        """now: s, steady. imu_disagreement: rad, see `ImuCheck`; None while all agree."""
         p = self._p
         findings = list(self._tilt(estimate.tilt))
+        if imu_disagreement is not None:
+            # The estimate is by the legs, good enough to stand; to go on working it is not.
+            findings.append(
+                BalanceFinding('imu_disagreement', imu_disagreement, TILT, Level.DANGER)
+            )
         # Positive tests of what is good, here and below, so that NaN is the worst.
         by_tilt = not estimate.tilt < p.fallen_tilt
         fallen = by_tilt or not estimate.base_height > p.fallen_height

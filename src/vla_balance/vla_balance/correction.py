@@ -16,8 +16,6 @@ pendulum, Pratt et al. 2006: c + ċ/ω) against a target between the soles. Five
 Which joint is an ankle follows from the legs' groups and the joints' axes, not from names.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

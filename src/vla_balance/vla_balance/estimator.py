@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Balance estimate of a standing robot from IMU, encoders and foot wrenches."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,9 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The gains of the balance correction: the section `balance` of robot.yaml."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Self
 
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import ConfigReader, load_yaml
@@ -37,7 +36,7 @@ class BalanceGains:
     filter_time: float
 
     @classmethod
-    def load(cls, robot: RobotModel) -> BalanceGains:
+    def load(cls, robot: RobotModel) -> Self:
         """From the section `balance` of robot.yaml. Raises ConfigError."""
         file = robot.directory / 'robot.yaml'
         content = load_yaml(file)
@@ -46,7 +45,7 @@ class BalanceGains:
         return cls.from_fields(ConfigReader(file, content['balance'], 'balance'))
 
     @classmethod
-    def from_fields(cls, fields: ConfigReader) -> BalanceGains:
+    def from_fields(cls, fields: ConfigReader) -> Self:
         """Raises ConfigError."""
 
         def pair(key: str, hi: float) -> tuple[float, float]:

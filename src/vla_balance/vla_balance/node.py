@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The node balance_monitor: estimator and assessment with topics and timers."""
 
-from __future__ import annotations
-
 import math
 from functools import partial
 from typing import Any
@@ -14,12 +12,13 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from vla_balance.assessment import AssessmentParams, BalanceAssessment, BalanceVerdict
 from vla_balance.estimator import BalanceEstimate, BalanceEstimator, EstimatorParams
+from vla_balance.imu_check import ImuCheck
 from vla_common import topics
 from vla_common.cdr import Writer
 from vla_common.clock import first_sequence, steady_now
 from vla_common.errors import ConfigError
 from vla_common.lifecycle import VlaLifecycleNode
-from vla_common.messages import JointOrder
+from vla_common.messages import JointOrder, has_orientation
 from vla_common.node_main import run
 from vla_common.scheduling import Priority
 from vla_common.states import Level
@@ -32,7 +31,10 @@ JOINTS, IMU, LEFT, RIGHT = (topic.name for topic in INPUTS)
 MARKER_PERIOD = 0.1
 
 _JOINT_FIELDS = ('header.stamp', 'name', 'position', 'velocity')
-_IMU_FIELDS = ('header.stamp', 'orientation', 'angular_velocity')
+_IMU_FIELDS = (
+    'header.stamp', 'orientation', 'orientation_covariance', 'angular_velocity',
+    'linear_acceleration',
+)  # fmt: skip
 _WRENCH_FIELDS = ('header.stamp', 'wrench')
 _STATE_FIELDS = (
     'header.stamp', 'sequence', 'level', 'orientation', 'tilt', 'com', 'com_velocity',
@@ -66,7 +68,8 @@ class BalanceMonitor(VlaLifecycleNode):
         self._order = JointOrder(robot.joint_names)
         self._q, self._v = np.zeros(robot.n), np.zeros(robot.n)
         self._orientation = np.array([1.0, 0.0, 0.0, 0.0])
-        self._angular_velocity = np.zeros(3)
+        self._angular_velocity, self._acceleration = np.zeros(3), np.zeros(3)
+        self._has_orientation = True
         self._wrenches = {name: np.zeros(6) for name in (LEFT, RIGHT)}
         self._writers: dict[tuple[str, int], Writer] = {}
         self._watchdogs = {
@@ -103,6 +106,8 @@ class BalanceMonitor(VlaLifecycleNode):
         missing = self._missing(steady_now())
         if self.active and missing:
             return Level.DANGER, f'no fresh {", ".join(missing)}', values
+        if self._imu_check.disagreement:
+            values['imu'] = self._imu_check.disagreement
         if self._verdict is None or self._estimate is None:
             return Level.WARNING, 'no estimate yet', values
         values['margin'] = f'{self._estimate.margin:.4f} m'
@@ -129,15 +134,23 @@ class BalanceMonitor(VlaLifecycleNode):
         self._accept(JOINTS, arrived, stamp, self._q, self._v)
 
     def _on_imu(
-        self, arrived: float, stamp: int, xyzw: np.ndarray, angular_velocity: np.ndarray
+        self,
+        arrived: float,
+        stamp: int,
+        xyzw: np.ndarray,
+        covariance: np.ndarray,
+        angular_velocity: np.ndarray,
+        acceleration: np.ndarray,
     ) -> None:
-        self._orientation[0], self._orientation[1:] = xyzw[3], xyzw[:3]
-        self._angular_velocity[:] = angular_velocity
+        self._has_orientation = has_orientation(covariance)
+        if self._has_orientation:
+            self._orientation[0], self._orientation[1:] = xyzw[3], xyzw[:3]
+        self._angular_velocity[:], self._acceleration[:] = angular_velocity, acceleration
         if not 0.9 <= float(self._orientation @ self._orientation) <= 1.1:
             self._rejected[IMU] += 1
             self._watchdogs[IMU].reset()
             return
-        self._accept(IMU, arrived, stamp, self._angular_velocity)
+        self._accept(IMU, arrived, stamp, self._angular_velocity, self._acceleration)
 
     def _on_wrench(self, name: str, arrived: float, stamp: int, wrench: np.ndarray) -> None:
         self._wrenches[name][:] = wrench
@@ -146,7 +159,7 @@ class BalanceMonitor(VlaLifecycleNode):
     def _accept(self, name: str, arrived: float, stamp: int, *values: np.ndarray) -> None:
         """Feed the watchdog of the input; one with a value that is not finite counts as missing."""
         if all(np.isfinite(value).all() for value in values):
-            self._watchdogs[name].beat(arrived, stamp)
+            self._watchdogs[name].beat(arrived, stamp, self.get_clock().now().nanoseconds)
         else:
             self._rejected[name] += 1
             self._watchdogs[name].reset()
@@ -159,6 +172,7 @@ class BalanceMonitor(VlaLifecycleNode):
     def _reset_state(self) -> None:
         self._estimator = BalanceEstimator(self._robot, self._estimator_params)
         self._assessment = BalanceAssessment(self._assessment_params)
+        self._imu_check = ImuCheck(self._robot, 1.0 / self.params.rate, latching=False)
         self._estimate: BalanceEstimate | None = None
         self._verdict = None
 
@@ -171,11 +185,16 @@ class BalanceMonitor(VlaLifecycleNode):
             self._estimator.reset()
             self._estimate = None
             return
-        self._estimate = self._estimator.update(
-            now, self._q, self._v, self._orientation, self._angular_velocity,
-            self._wrenches[LEFT], self._wrenches[RIGHT],
+        imu, wrenches = self._imu_check, (self._wrenches[LEFT], self._wrenches[RIGHT])
+        imu.update(
+            now, self._q, self._v, self._orientation.copy(), self._angular_velocity.copy(),
+            self._acceleration, *wrenches, self._has_orientation,
         )  # fmt: skip
-        self._verdict = self._assessment.update(self._estimate, now)
+        self._estimate = self._estimator.update(
+            now, self._q, self._v, imu.orientation, imu.angular_velocity, *wrenches
+        )
+        disagreement = imu.angle if imu.disagreement else None
+        self._verdict = self._assessment.update(self._estimate, now, disagreement)
         self._sequence += 1
         self._state_out.publish(self._serialize(self._estimate, self._verdict))
 

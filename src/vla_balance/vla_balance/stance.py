@@ -5,8 +5,6 @@ All vectors are in a frame with the base's origin, z up and x along the base's h
 known from the IMU, the position and heading in the world are not needed to balance.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A robot, a ROS domain of its own, and images to show."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pytest

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The grabbing thread, with a camera that fails on purpose."""
 
-from __future__ import annotations
-
 import threading
 import time
 

@@ -1,6 +1,4 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
@@ -68,11 +66,30 @@ def test_a_calibration_file_is_read(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ('model', 'numbers'), [('equidistant', [1, 2, 3, 4]), ('rational_polynomial', list(range(8)))]
+)
+def test_each_model_has_its_number_of_coefficients(tmp_path, model, numbers):
+    content = GOOD.replace('plumb_bob', model).replace('[0.1, -0.2, 0, 0, 0.3]', str(numbers))
+    (tmp_path / 'c.yaml').write_text(content)
+    calibration = read_calibration(tmp_path / 'c.yaml', 48, 32)
+    assert (calibration.model, list(calibration.distortion)) == (model, numbers)
+
+
+@pytest.mark.parametrize(
     ('old', 'new', 'message'),
     [
         ('image_width: 48', 'image_width: 64', 'image_width: found 64, wanted 48'),
         ('[50, 0, 24,', '[0, 0, 24,', 'focal lengths > 0'),
         ('plumb_bob', 'fisheye', 'distortion_model: found '),
+        (
+            'plumb_bob',
+            'equidistant',
+            'distortion_coefficients.data: found 5 numbers, wanted 4, those of the '
+            'distortion_model equidistant',
+        ),
+        ('plumb_bob', 'rational_polynomial', 'found 5 numbers, wanted 8'),
+        ('0, 0, 0.3]}', '0, 0]}', 'found 4 numbers, wanted 5'),
+        ('0, 0, 0.3]}', '0, 0, 0.3, 0, 0, 0]}', 'found 8 numbers, wanted 5'),
         ('camera_matrix', 'camera_matrx', 'camera_matrix: '),
         ('data: [50, 0, 24, 0, 51, 16, 0, 0, 1]', 'data: [50]', 'camera_matrix.data: '),
     ],

@@ -4,8 +4,6 @@
 A software_device cannot be opened through a pipeline in librealsense 2.59, a loaded recording can.
 """
 
-from __future__ import annotations
-
 import builtins
 import time
 

@@ -1,6 +1,4 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-from __future__ import annotations
-
 import time
 
 import cv2
@@ -218,6 +216,23 @@ def test_each_state_of_the_world_is_drawn_once_and_carries_its_own_time(robot):
     assert source.grab(0.05) is None, 'the same state again is no new picture'
     source.on_state(qpos, scene.digest, 1001)
     assert source.grab(1.0).stamp_ns == 1001
+    source.close()
+
+
+def test_a_state_of_the_future_is_not_drawn_and_does_not_hold_up_those_after_it(robot):
+    scene, hour = Scene.default(), 3600 * 10**9
+    qpos = World(robot, scene).qpos
+    source = MujocoSource(robot, 32, 24, 100.0, backend='raycast')
+    source.open()
+    source.on_scene(scene.to_json())
+    now = time.time_ns()
+    source.on_state(qpos, scene.digest, now)
+    assert source.grab(1.0).stamp_ns == now
+    source.on_state(qpos, scene.digest, now + hour)
+    assert source.grab(0.05) is None
+    source.on_state(qpos, scene.digest, now + 1000)
+    assert source.grab(1.0).stamp_ns == now + 1000
+    assert source.notes()['states_not_new_or_of_the_future'] == '1'
     source.close()
 
 

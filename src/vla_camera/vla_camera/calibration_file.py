@@ -1,14 +1,13 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Calibration files as written by camera_calibration (camera_info YAML)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from vla_camera.source import Calibration
 from vla_common.yaml_file import ConfigReader, load_yaml
 
-MODELS = ('plumb_bob', 'rational_polynomial', 'equidistant')
+COEFFICIENTS = {'plumb_bob': 5, 'rational_polynomial': 8, 'equidistant': 4}
+"""Distortion models, with their number of coefficients (sensor_msgs/distortion_models.hpp)."""
 # Not used: this package does not rectify.
 UNUSED = ('camera_name', 'rectification_matrix', 'projection_matrix')
 
@@ -23,8 +22,12 @@ def read_calibration(path: str | Path, width: int, height: int) -> Calibration:
     k = _matrix(top, 'camera_matrix', 9)
     if not (k[0] > 0.0 and k[4] > 0.0):
         raise top.error('camera_matrix.data', k, 'focal lengths > 0 at [0] and [4]')
+    model = top.text('distortion_model', choices=tuple(COEFFICIENTS))
     coefficients = tuple(_matrix(top, 'distortion_coefficients', None))
-    model = top.text('distortion_model', choices=MODELS)
+    if len(coefficients) != COEFFICIENTS[model]:
+        found = f'{len(coefficients)} numbers'
+        wanted = f'{COEFFICIENTS[model]}, those of the distortion_model {model}'
+        raise top.error('distortion_coefficients.data', found, wanted)
     for key in UNUSED:
         top.raw(key, None)
     top.close()

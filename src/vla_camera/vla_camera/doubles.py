@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A camera that fails on command, for tests and fault injection."""
 
-from __future__ import annotations
-
 import threading
 import time
 from enum import Enum

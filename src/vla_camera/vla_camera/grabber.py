@@ -6,9 +6,8 @@ frame is delivered twice. A lost device is closed and opened again, with growing
 that stalls without an error counts as lost.
 """
 
-from __future__ import annotations
-
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,6 +21,7 @@ from vla_camera.source import (
 )
 from vla_camera.stream_monitor import Backoff, StreamMonitor
 from vla_common.clock import steady_now
+from vla_common.stamps import STAMP_REPEATED, StampSequence
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,10 @@ class Grabber:
         self._gate = threading.Lock()  # of delivering, against pause() and run()
         self._session = 0
         self._fresh = False
-        self._last_ns = 0
+        self._order = StampSequence()
         self._repeated = 0
         self._repeated_running = 0
+        self._rejected = ''  # why the newest of them was
         self._opened = threading.Event()
         self._running = threading.Event()
         self._halt = threading.Event()
@@ -138,7 +139,7 @@ class Grabber:
             if not problem and stalled:
                 problem = f'no frame for {silent:.1f} s'
                 if self._repeated_running:
-                    problem += f'; {self._repeated_running} came with a time that does not advance'
+                    problem += f'; {self._repeated_running} came with {self._rejected}'
                 elif busy_for > silent / 2:
                     problem += f'; its driver has not returned for {busy_for:.1f} s'
             return Health(
@@ -217,14 +218,16 @@ class Grabber:
         with self._gate:
             if session != self._session or self._halt.is_set():
                 return
-            if frame.stamp_ns <= self._last_ns:
+            wrong = self._order.reject(frame.stamp_ns, time.time_ns())
+            if wrong:
                 # Subscribers take the stamp as the sequence. One that does not advance is neither
                 # a new frame nor a heartbeat: if that continues, it is a stall.
                 with self._lock:
                     self._repeated += 1
                     self._repeated_running += 1
+                    repeated = wrong == STAMP_REPEATED
+                    self._rejected = 'a time that does not advance' if repeated else wrong
                 return
-            self._last_ns = frame.stamp_ns
             self._deliver(frame, self.facts)
             # Only a delivered frame is a heartbeat.
             with self._lock:

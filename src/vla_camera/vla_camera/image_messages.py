@@ -6,8 +6,6 @@ memoryview rclpy checks every element, which costs 20 to 40 ms. cv_bridge would 
 encodings, which the control path does not need.
 """
 
-from __future__ import annotations
-
 import array
 
 import numpy as np

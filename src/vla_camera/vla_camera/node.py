@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The node `camera`: one source, one grabbing thread that publishes, and diagnostics."""
 
-from __future__ import annotations
-
 import sys
 from typing import Any
 

@@ -1,10 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Interface of camera sources: frames, calibration, errors."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -73,7 +71,7 @@ class Source(Protocol):
     waiting_for: str = ''
 
     @classmethod
-    def from_parameters(cls, params: Any, robot: Any) -> Source:
+    def from_parameters(cls, params: Any, robot: Any) -> Self:
         """The source that the node's parameters describe, for a vla_robot RobotModel."""
         ...
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Frozen images, stalls, and the pause before a device is opened again."""
 
-from __future__ import annotations
-
 import zlib
 
 import numpy as np

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Reading and writing in place agrees with rclpy's own serialiser, whatever comes."""
 
-from __future__ import annotations
-
 import struct
 
 import numpy as np

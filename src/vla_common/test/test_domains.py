@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A ROS domain has one launched robot."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Images read in place are what rclpy reads."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,14 +16,17 @@ from vla_common.image_cdr import _through_rclpy, read_image
     st.binary(max_size=64),
     st.integers(0, 2**31 - 1),
     st.integers(0, 10**9 - 1),
+    st.integers(0, 1),
 )
 @settings(deadline=None, max_examples=100)
-def test_every_field_is_what_rclpy_reads(frame, encoding, content, sec, nanosec):
+def test_every_field_is_what_rclpy_reads(frame, encoding, content, sec, nanosec, big):
     image = Image(height=3, width=7, step=21, encoding=encoding, data=content)
+    image.is_bigendian = big
     image.header.frame_id = frame
     image.header.stamp.sec, image.header.stamp.nanosec = sec, nanosec
     serialized = serialize_message(image)
     read, wanted = read_image(serialized), _through_rclpy(serialized)
+    assert read.big_endian is wanted.big_endian is bool(big)
     assert bytes(read.content) == bytes(wanted.content) == content
     assert (read.stamp_ns, read.height, read.width, read.encoding, read.step) == (
         wanted.stamp_ns,

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """`subscribe_fields` and `subscribe_latest` against a real middleware."""
 
-from __future__ import annotations
-
 import pytest
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import JointState

@@ -5,8 +5,6 @@ One definition for the safety filter, which plays it, and for inference, which j
 it. Chunk time is s since the observation that the chunk answers.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from enum import Enum
 from functools import cached_property

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Steady time for watchdogs and rates. Never the ROS clock: it can be set, stopped or simulated."""
 
-from __future__ import annotations
-
 import time
 from collections import deque
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The distribution that every measurement of the workspace reports."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

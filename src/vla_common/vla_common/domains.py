@@ -5,8 +5,6 @@ The nodes of two robots in one domain would receive each other's messages and bo
 supervisors, two drivers, and lifecycle calls that reach either node.
 """
 
-from __future__ import annotations
-
 import os
 import socket
 import struct

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The one error for bad configuration, and exceptions as one line."""
 
-from __future__ import annotations
-
 import os
 
 
@@ -17,9 +15,11 @@ class ConfigError(ValueError):
         self.key = key
         self.found = found
         self.wanted = wanted
-        shown = found if isinstance(found, str) else repr(found)
+        shown = found if isinstance(found, str) and found.strip() else repr(found)
         place = f'{self.file}: {key}' if key else self.file
-        super().__init__(f'{place}: found {shown}, wanted {wanted}')
+        message = f'{place}: found {shown}, wanted {wanted}'
+        # One line, whatever a library put into its own message.
+        super().__init__(' '.join(line.strip() for line in message.splitlines()))
 
 
 def first_line(error: BaseException | str) -> str:

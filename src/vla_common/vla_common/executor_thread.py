@@ -7,8 +7,6 @@ that spins it ends: the node receives nothing from then on, without any report. 
 destroyed by `destroy_later`, and a waiting thread checks `failure`.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -47,10 +45,10 @@ class ExecutorThread:
         self.thread.start()
 
     def _spin(self) -> None:
-        never = Future()
         try:
             while not self._stop and self._node.context.ok():
-                self._executor.spin_until_future_complete(never, _SLICE)
+                # A new future each time: it keeps a callback of every call.
+                self._executor.spin_until_future_complete(Future(), _SLICE)
         except Exception as error:
             self.failure = error
         self._executor.remove_node(self._node)

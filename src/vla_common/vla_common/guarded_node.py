@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A lifecycle node whose callbacks are guarded and whose entities are destroyed at teardown."""
 
-from __future__ import annotations
-
 import math
 import traceback
 from collections.abc import Callable, Sequence

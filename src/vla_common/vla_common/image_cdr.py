@@ -6,8 +6,6 @@ the bytes of the pixels are needed. The format is plain CDR (OMG DDSI-RTPS 2.2, 
 endian; anything else goes through rclpy.
 """
 
-from __future__ import annotations
-
 import struct
 from dataclasses import dataclass
 
@@ -25,6 +23,7 @@ class WireImage:
     encoding: str
     step: int
     content: memoryview
+    big_endian: bool = False
 
 
 def read_image(serialized: bytes) -> WireImage:
@@ -37,15 +36,16 @@ def read_image(serialized: bytes) -> WireImage:
         at = _aligned(12 + length)
         height, width, length = struct.unpack_from('<III', body, at)
         encoding = bytes(body[at + 12 : at + 12 + length]).rstrip(b'\0').decode('ascii')
-        # is_bigendian, one byte, follows the text.
+        big_endian = body[at + 12 + length] != 0
         at = _aligned(at + 12 + length + 1)
         step, count = struct.unpack_from('<II', body, at)
-    except (struct.error, UnicodeDecodeError) as error:
+    except (struct.error, IndexError, UnicodeDecodeError) as error:
         raise ValueError(f'not a sensor_msgs/Image: {error}') from error
     content = body[at + 8 : at + 8 + count]
     if len(content) != count:
         raise ValueError(f'not a sensor_msgs/Image: {len(content)} bytes of {count}')
-    return WireImage(sec * 10**9 + nanosec, height, width, encoding, step, content)
+    stamp_ns = sec * 10**9 + nanosec
+    return WireImage(stamp_ns, height, width, encoding, step, content, big_endian)
 
 
 def _aligned(offset: int) -> int:
@@ -62,4 +62,6 @@ def _through_rclpy(serialized: bytes) -> WireImage:
         raise ValueError(f'not a sensor_msgs/Image: {error}') from error
     stamp = m.header.stamp
     stamp_ns = stamp.sec * 10**9 + stamp.nanosec
-    return WireImage(stamp_ns, m.height, m.width, m.encoding, m.step, memoryview(m.data))
+    return WireImage(
+        stamp_ns, m.height, m.width, m.encoding, m.step, memoryview(m.data), m.is_bigendian != 0
+    )

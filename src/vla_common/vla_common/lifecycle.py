@@ -9,8 +9,6 @@
   (`node_main`). The steps after it happen even if it raises.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 import pathlib
@@ -123,6 +121,9 @@ class VlaLifecycleNode(GuardedNode):
             self.get_logger().error(
                 'configure failed' + (f': {error}' if expected else f':\n{traceback.format_exc()}')
             )
+            if expected and error.__cause__ is not None:
+                # The words of a library that refused it after our own check.
+                self.get_logger().debug(f'configure failed: {error.__cause__}')
             self._try('teardown', self.teardown)
             self._destroy_entities()
             message = str(error) if expected else f'{type(error).__name__}: {error}'

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Conversion between message fields and numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,6 +29,11 @@ def seconds_to_duration(seconds: float) -> Duration:
 def duration_to_seconds(duration: Duration) -> float:
     """Return a duration in s."""
     return duration.sec + duration.nanosec * 1e-9
+
+
+def has_orientation(covariance: Sequence[float]) -> bool:
+    """Whether a sensor_msgs/Imu with this `orientation_covariance` has an orientation (REP 145)."""
+    return covariance[0] != -1.0
 
 
 class JointOrder:

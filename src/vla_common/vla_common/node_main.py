@@ -1,14 +1,13 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The `main` of every node, and the signals that end it."""
 
-from __future__ import annotations
-
 import signal
 import sys
 import time
 from collections.abc import Callable
 
 import rclpy
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
@@ -20,6 +19,9 @@ from vla_common.scheduling import Priority, request_realtime
 
 FINISH_DEADLINE = 4.5
 """s that `finish()` may take after a signal: launch sends SIGTERM 5 s after SIGINT."""
+
+_CHECK_PERIOD = 0.1  # s between two checks for a signal
+_LONGEST_SPIN = 60.0  # s
 
 
 def shutdown_signals() -> list[signal.Signals]:
@@ -69,14 +71,19 @@ def run(
     if priority != Priority.NORMAL:
         node.get_logger().info(scheduling)
     # A third to a half of SingleThreadedExecutor's CPU time. Its plain spin() hangs in Jazzy's
-    # wheels and would not see Python's signal handlers: spin in slices.
+    # wheels and would not see Python's signal handlers. Each spin_until_future_complete leaks 24
+    # bytes, and a callback in the future: long slices, which a timer ends.
     executor = EventsExecutor()
     executor.add_node(node)
-    never = Future()
+    ended = Future()
 
-    def spin(seconds: float) -> None:
+    def check() -> None:
+        if (received or not rclpy.ok()) and not ended.done():
+            ended.set_result(None)
+
+    def spin(until: Future, seconds: float) -> None:
         try:
-            executor.spin_until_future_complete(never, seconds)
+            executor.spin_until_future_complete(until, seconds)
         except ExternalShutdownException:
             raise
         except Exception:
@@ -86,8 +93,9 @@ def run(
     try:
         if autostart and node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             node.trigger_activate()
+        node.create_timer(_CHECK_PERIOD, check, clock=Clock(clock_type=ClockType.STEADY_TIME))
         while not received and rclpy.ok():
-            spin(0.1)
+            spin(ended, _LONGEST_SPIN)
         begin = time.monotonic()
         node.secure_now()
         while rclpy.ok() and time.monotonic() - begin < FINISH_DEADLINE:
@@ -97,7 +105,7 @@ def run(
             except Exception:
                 node.report_error('finish')
                 break
-            spin(0.02)
+            spin(Future(), 0.02)
     except ExternalShutdownException:
         pass
     finally:

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import difflib
 import math
-import os
 import pathlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -267,27 +266,6 @@ class ParameterSchema:
                 f'| {entry.description} |'
             )
         return '\n'.join(rows)
-
-
-def load_node_parameters(
-    package: str, node: str, path: str | os.PathLike[str] | None = None
-) -> Parameters:
-    """The parameters of a node from a ROS parameter file, for use without the node.
-
-    package: whose schema it is. path: None for config/<node>.yaml of the workspace, as installed.
-
-    Raises ConfigError: the file is missing or malformed, or a value is missing or out of range.
-    """
-    if path is None:
-        from ament_index_python.packages import get_package_share_directory
-
-        share = get_package_share_directory('vla_bringup')
-        path = os.path.join(share, 'config', f'{node}.yaml')
-    section = ConfigReader(path, load_yaml(path)).section(node)
-    values = section.raw('ros__parameters')
-    if not isinstance(values, Mapping):
-        raise section.error('ros__parameters', values, 'a mapping of keys to values')
-    return ParameterSchema.load(package).check(flatten(values), os.fspath(path))
 
 
 def nest(values: Mapping[str, Any]) -> Parameters:

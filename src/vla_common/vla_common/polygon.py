@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Convex polygons in the plane."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

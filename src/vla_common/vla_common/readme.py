@@ -7,8 +7,6 @@ A table stands between two comments, `<!-- parameters: begin -->` and `<!-- para
 the same with `inputs of <node>` and `outputs of <node>`, the topics of a node.
 """
 
-from __future__ import annotations
-
 import pathlib
 import re
 import sys

@@ -9,8 +9,6 @@ in its setup.cfg:
         my_robot = my_robot_driver.driver:MyRobotDriver
 """
 
-from __future__ import annotations
-
 import importlib
 import re
 from collections.abc import Mapping

@@ -13,11 +13,7 @@ The camera has none: with two busy cores its gain was the model's loss, and the 
 often (measured; see vla_supervisor, Known limits).
 """
 
-from __future__ import annotations
-
-import ctypes
 import os
-import resource
 from contextlib import suppress
 from enum import IntEnum
 
@@ -30,6 +26,7 @@ class Priority(IntEnum):
 
     NORMAL = 0
     INFERENCE = 10
+    OPERATOR = 15  # a stop from a terminal: before everything that computes
     MONITOR = 20
     FILTER = 25
     DRIVER = 30
@@ -106,6 +103,10 @@ _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
 
 def _keep_in_memory() -> bool:
     """Lock every touched page of this process. False without permission (memlock)."""
+    # Here: a command that only needs a priority starts sooner without them.
+    import ctypes
+    import resource
+
     # With a limit, an allocation beyond it would fail later, during operation.
     if os.geteuid() and resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] != resource.RLIM_INFINITY:
         return False

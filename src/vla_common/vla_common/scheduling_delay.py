@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Scheduling delay of a thread: running, waiting for a processor, sleeping, taken by the host."""
 
-from __future__ import annotations
-
 import os
 from contextlib import suppress
 from typing import NamedTuple

@@ -4,8 +4,6 @@
 A test compares each enumeration with its .msg file.
 """
 
-from __future__ import annotations
-
 from enum import Enum, IntEnum
 
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Shared by the commands: progress bars, argument types, errors as one line."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import math

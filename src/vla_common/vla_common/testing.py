@@ -15,8 +15,6 @@ Every test process gets a domain id that no other process on the machine holds (
 launch tests), so that tests can run in parallel.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 import sys
@@ -139,7 +137,7 @@ process can delay that for minutes, while the server responds."""
 class Probe:
     """A plain node that subscribes, publishes and calls services for a test."""
 
-    def __init__(self, session: RosSession, node: Node) -> None:
+    def __init__(self, session: 'RosSession', node: Node) -> None:
         self._session = session
         self.node = node
 

@@ -6,8 +6,6 @@ here, so that cores without rclpy may read the table too; `message_type` and `vl
 them into objects.
 """
 
-from __future__ import annotations
-
 import importlib
 from dataclasses import dataclass
 from typing import Any

@@ -1,9 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The watchdog in the subscriber."""
 
-from __future__ import annotations
-
 import math
+
+from vla_common.stamps import StampSequence
 
 
 class Watchdog:
@@ -23,20 +23,21 @@ class Watchdog:
         self.replayed = 0
         self.received = 0
         self._last_beat = -math.inf
-        self._last_sequence: int | None = None
+        self._order = StampSequence()
 
     @property
     def alive_once(self) -> bool:
         """Whether a message was ever received."""
         return self._last_beat > -math.inf
 
-    def beat(self, now: float, sequence: int | None = None) -> bool:
-        """Receive a message at steady time `now` (s); return whether it is new."""
-        if sequence is not None:
-            if self._last_sequence is not None and sequence <= self._last_sequence:
-                self.replayed += 1
-                return False
-            self._last_sequence = sequence
+    def beat(self, now: float, sequence: int | None = None, wall_ns: int | None = None) -> bool:
+        """Receive a message at steady time `now` (s); return whether it is new.
+
+        wall_ns: the local ROS clock where the sequence is a stamp; see `StampSequence`.
+        """
+        if sequence is not None and self._order.reject(sequence, wall_ns):
+            self.replayed += 1
+            return False
         self._last_beat = now
         self.received += 1
         return True
@@ -53,4 +54,4 @@ class Watchdog:
     def reset(self) -> None:
         """Forget everything, e.g. after a restart of the source, which counts from zero."""
         self._last_beat = -math.inf
-        self._last_sequence = None
+        self._order.reset()

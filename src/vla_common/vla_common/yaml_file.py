@@ -1,13 +1,12 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Reading YAML files: every error is one `ConfigError` with file, key, found and wanted."""
 
-from __future__ import annotations
-
 import difflib
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -16,27 +15,104 @@ from vla_common.errors import ConfigError
 REQUIRED: Any = object()
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML as PyYAML reads it, with the floats of YAML 1.2: `1e-06` is a number, as for rcl."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes texts that `_Loader` would read as floats; writes no anchors."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+_FLOAT = re.compile(r'[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+\Z')
+for _kind in (_Loader, _Dumper):
+    _kind.add_implicit_resolver('tag:yaml.org,2002:float', _FLOAT, list('-+.0123456789'))
+
+Lines = dict[tuple[str, ...], int]
+"""Line (from 1) of each key, by its path in the file."""
+
+
 def load_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return the mapping in a YAML file.
 
-    Raises ConfigError: the file is missing, unreadable, not YAML, or not a mapping.
+    Raises ConfigError: the file is missing, unreadable, not YAML, or not a mapping, or a key occurs
+    twice in one mapping (PyYAML would keep the last one).
     """
+    return load_yaml_lines(path)[0]
+
+
+def load_yaml_lines(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Lines]:
+    """As `load_yaml`, with the line of each key."""
     path = os.fspath(path)
     try:
         with open(path, encoding='utf-8') as stream:
-            content = yaml.safe_load(stream)
+            loader = _Loader(stream.read())
+        root = loader.get_single_node()
+        lines = _index(path, loader, root)
+        content = None if root is None else loader.construct_document(root)
     except FileNotFoundError:
         raise ConfigError(path, '', 'no such file', 'a YAML file') from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(path, '', str(error), 'a readable YAML file') from None
-    except yaml.YAMLError as error:
+    except RecursionError:
+        raise ConfigError(path, '', 'too many nested values', 'a readable YAML file') from None
+    except (yaml.YAMLError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
         mark = getattr(error, 'problem_mark', None)
         where = f'line {mark.line + 1}' if mark is not None else ''
         problem = getattr(error, 'problem', None) or str(error)
         raise ConfigError(path, where, problem, 'valid YAML') from None
     if not isinstance(content, dict):
         raise ConfigError(path, '', f'a {type(content).__name__}', 'a mapping of keys to values')
-    return content
+    return content, lines
+
+
+def dump_yaml(content: Mapping[str, Any], **layout: Any) -> str:
+    """YAML text that `load_yaml` reads as `content`. layout: of `yaml.dump`."""
+    return yaml.dump(dict(content), Dumper=_Dumper, **{'sort_keys': False, **layout})
+
+
+def _index(path: str, loader: _Loader, root: yaml.Node | None) -> Lines:
+    """The lines of all keys.
+
+    Raises ConfigError: a key occurs twice in one mapping, or a value contains itself.
+    """
+    lines: Lines = {}
+    done: set[int] = set()  # an anchor's content is walked once
+
+    def walk(node: yaml.Node | None, keys: tuple[str, ...], above: tuple[int, ...]) -> None:
+        if id(node) in above:
+            raise ConfigError(path, _dotted(keys), 'a value that contains itself', 'another value')
+        if id(node) in done or not isinstance(node, yaml.CollectionNode):
+            return
+        done.add(id(node))
+        above = (*above, id(node))
+        if isinstance(node, yaml.SequenceNode):
+            for number, item in enumerate(node.value):
+                walk(item, (*keys, f'[{number}]'), above)
+            return
+        seen: dict[object, int] = {}
+        for name, value in node.value:
+            if not isinstance(name, yaml.ScalarNode):
+                continue  # refused as a key when the document is constructed
+            key = '<<' if name.tag == 'tag:yaml.org,2002:merge' else loader.construct_object(name)
+            line = name.start_mark.line + 1
+            inner = (*keys, str(key))
+            if key in seen:
+                found = f'the key in line {seen[key]} and again in line {line}'
+                raise ConfigError(path, _dotted(inner), found, 'each key once')
+            seen[key] = lines[inner] = line
+            walk(value, inner, above)
+
+    walk(root, (), ())
+    return lines
+
+
+def _dotted(keys: tuple[str, ...]) -> str:
+    return '.'.join(keys).replace('.[', '[')
 
 
 class ConfigReader:
@@ -148,11 +224,11 @@ class ConfigReader:
                     raise self.error(f'{key}[{index}]', item, 'one of ' + ', '.join(choices))
         return list(value)
 
-    def section(self, key: str, default: Any = REQUIRED) -> ConfigReader:
+    def section(self, key: str, default: Any = REQUIRED) -> Self:
         value = self.raw(key, default, 'a mapping of keys to values')
         return ConfigReader(self.file, value, self.path(key))
 
-    def sections(self, key: str, default: Any = REQUIRED) -> dict[str, ConfigReader]:
+    def sections(self, key: str, default: Any = REQUIRED) -> dict[str, Self]:
         """A mapping whose values are mappings, e.g. one per joint."""
         outer = self.section(key, default)
         return {name: outer.section(name) for name in outer.keys()}  # noqa: SIM118

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A tiny ACT-like and a tiny diffusion policy, as a user would bring them, exported once."""
 
-from __future__ import annotations
-
 import gc
 import json
 import logging

@@ -6,8 +6,6 @@ AttributeError. Like the real one it needs strongly typed networks, symmetric qu
 profile where a dimension is free. An engine is the graph with the name of its GPU.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import sys

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Results are written whole or not at all, and third-party tools are silenced."""
 
-from __future__ import annotations
-
 import functools
 import json
 import logging

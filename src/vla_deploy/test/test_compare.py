@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Two policies on the same observations, scenes and topics; shadow mode publishes nothing."""
 
-from __future__ import annotations
-
 import io
 import json
 from types import SimpleNamespace

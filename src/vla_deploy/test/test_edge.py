@@ -2,8 +2,6 @@
 """Bundles for small computers. ONNX Runtime's are made; LiteRT's converter is a double here, and
 the real one where it is installed (VLA_LITERT_CONVERTER names its interpreter)."""
 
-from __future__ import annotations
-
 import json
 import os
 import stat

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Every form is the same policy, and a mistake is one line and no bundle."""
 
-from __future__ import annotations
-
 import errno
 import json
 import resource

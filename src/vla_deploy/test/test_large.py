@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Networks larger than the memory that they may use."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from conftest import humanoid_reference

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A network in pipeline stages, a process for each."""
 
-from __future__ import annotations
-
 import itertools
 import os
 import signal

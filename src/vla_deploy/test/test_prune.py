@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Pruned networks are smaller, load by their own configuration, and are verified."""
 
-from __future__ import annotations
-
 import copy
 from dataclasses import replace
 

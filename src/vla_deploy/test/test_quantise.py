@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Optimised and quantised bundles give the answers of the reference model, or are not written."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import onnx

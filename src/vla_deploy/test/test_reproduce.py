@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The whole pipeline, tiny: collect, train, export, load as the robot does, evaluate."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -2,8 +2,6 @@
 """Every verb on the bundle that ships, as its user runs it. What it makes loads by the code with
 which the inference node loads, and answers as the shipped one does."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 from importlib.metadata import entry_points

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Costs are counted right, estimates are physically consistent, and profiles load."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

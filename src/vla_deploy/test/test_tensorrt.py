@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Engines by a double of TensorRT that is strict about the API; graphs in ONNX Runtime."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 from dataclasses import replace

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Timing is fair, its figures are consistent, and tuning writes what it promises."""
 
-from __future__ import annotations
-
 import io
 import json
 import shutil

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Comparison, its record in the bundle, and bundles that fail."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Factories that a bundle's `source` names: configuration in, module in the bundle's order out."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

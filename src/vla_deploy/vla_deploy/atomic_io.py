@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Files and bundle directories that are written completely or not at all."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import hashlib
@@ -16,10 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-import yaml
-
 from vla_common.errors import ConfigError
-from vla_common.yaml_file import load_yaml
+from vla_common.yaml_file import dump_yaml, load_yaml
 
 SPARE = 1 << 20  # bytes that must stay free on the disk
 
@@ -58,17 +54,9 @@ def through_memory(path: Path, save: Callable[[IO[bytes]], None]) -> None:
     path.write_bytes(content.getbuffer())
 
 
-class _Plain(yaml.SafeDumper):
-    """YAML without anchors."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
-
-
 def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
     """Write a mapping as YAML, atomically."""
-    layout = {'sort_keys': False, 'default_flow_style': None, 'width': 100}
-    write_whole(path, yaml.dump(dict(content), Dumper=_Plain, **layout))
+    write_whole(path, dump_yaml(content, default_flow_style=None, width=100))
 
 
 def write_policy(directory: Path, policy: Mapping[str, Any], files: list[str]) -> None:

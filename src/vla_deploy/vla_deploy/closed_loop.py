@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Closed-loop comparison of two bundles in the same simulated scenes."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable, Sequence

@@ -5,8 +5,6 @@ Each raises ConfigError where its tool cannot follow the module, with the line o
 or the operator and submodule where the tool reports them.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from pathlib import Path

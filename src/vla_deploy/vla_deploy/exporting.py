@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Export: a verified bundle from a reference model, in each form that the inference node runs."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from collections.abc import Callable

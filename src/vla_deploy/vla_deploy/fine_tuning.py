@@ -4,8 +4,6 @@
 Distillation (Hinton et al., 2015) on the images, instructions and postures of a dataset.
 """
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -6,13 +6,12 @@ A recording is one .npz file (no pickle): `joints` (n names), `position` (N, n) 
 for each camera. Without a recording, `simulated` renders scenes of the simulator.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
@@ -53,7 +52,7 @@ class Recording:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
-    def pick(self, indices: Sequence[int]) -> Recording:
+    def pick(self, indices: Sequence[int]) -> Self:
         """The observations at `indices`."""
         rows = np.asarray(indices, int)
         return Recording(
@@ -81,7 +80,7 @@ class Recording:
         os.replace(partial, path)
 
     @classmethod
-    def load(cls, path: Path) -> Recording:
+    def load(cls, path: Path) -> Self:
         """Raises ConfigError, which names the file and the array."""
         if path.is_file() and not is_zipfile(path):
             raise ConfigError(str(path), '', 'another kind of file', 'a recording (.npz)')

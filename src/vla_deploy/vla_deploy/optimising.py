@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Graph optimisation of a bundle's model: the same arithmetic in fewer steps."""
 
-from __future__ import annotations
-
 import tempfile
 from dataclasses import replace
 from functools import partial

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Difference of two policies on the same observations: radians by joint, and cosine."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

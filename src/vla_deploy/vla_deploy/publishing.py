@@ -1,13 +1,11 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Publishing of a bundle: written to a draft, verified, then moved to its place."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -47,20 +45,20 @@ class Parts:
     files: Mapping[str, bytes]
 
     @classmethod
-    def of_reference(cls, reference: ReferenceModel) -> Parts:
+    def of_reference(cls, reference: ReferenceModel) -> Self:
         source = ModelSource(reference.factory, reference.config, WEIGHTS)
         files = {**reference.attachments, WEIGHTS: reference.weights()}
         return cls(dict(reference.policy), source, files)
 
     @classmethod
-    def of_bundle(cls, directory: Path) -> Parts:
+    def of_bundle(cls, directory: Path) -> Self:
         """Raises ConfigError."""
         bundle = load_bundle(directory, accept_failed=True)
         policy = load_yaml(bundle.file)
         files = {name: bundle.read(name) for name in bundle.files if name != bundle.model.file}
         return cls(without_model(policy), bundle.source, files)
 
-    def action_only(self) -> Parts:
+    def action_only(self) -> Self:
         """The same with the action as the only output."""
         outputs = {'action': self.policy['outputs']['action']}
         return replace(self, policy={**self.policy, 'outputs': outputs})
@@ -108,9 +106,7 @@ class VerificationOptions:
             recording = replace(self, seed=shifted).load_observations(list(bundle.tasks))
         return tensors_of(recording, bundle, self.robot)
 
-    def with_expected(
-        self, directory: Path, reference: ReferenceModel | None = None
-    ) -> VerificationOptions:
+    def with_expected(self, directory: Path, reference: ReferenceModel | None = None) -> Self:
         """These options with `expected` of the bundle in `directory`, unless they are there.
         Raises ConfigError, also for fewer observations than a verdict needs."""
         if self.expected is not None:

@@ -7,13 +7,11 @@ policy.yaml by position (image, state, instruction, phase; absent ones are left 
 action, or a tuple of the action and the gripper.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from safetensors import SafetensorError
@@ -77,7 +75,7 @@ class ReferenceModel:
                 tensors.append(torch.randn(batch, 2, generator=generator))
         return tuple(tensors)
 
-    def action_only(self, module: nn.Module) -> ReferenceModel:
+    def action_only(self, module: nn.Module) -> Self:
         """The same policy with `module`, which returns the action alone."""
         outputs = {'action': self.policy['outputs']['action']}
         return replace(self, module=module.eval(), policy={**self.policy, 'outputs': outputs})

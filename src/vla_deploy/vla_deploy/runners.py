@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Runners: the reference model in eager PyTorch, or a bundle as the inference node runs it."""
 
-from __future__ import annotations
-
 import copy
 import tempfile
 from collections.abc import Sequence

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Silenced third-party tools: stdout carries results only, and an error is one line."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import logging

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Verification of a bundle against expected answers, and its record in policy.yaml."""
 
-from __future__ import annotations
-
 import datetime
 import math
 from dataclasses import asdict, dataclass
@@ -27,7 +25,7 @@ MINIMUM = 24
 class VerificationFailed(RuntimeError):  # noqa: N818 - an event, not an error of ours
     """The converted policy is a different policy. worst: file with the worst input."""
 
-    def __init__(self, name: str, result: VerificationResult, worst: Path | None) -> None:
+    def __init__(self, name: str, result: 'VerificationResult', worst: Path | None) -> None:
         where = f'; the worst input is in {worst}' if worst else ''
         super().__init__(f'{name}: {result.reason}{where}')
         self.result, self.worst = result, worst

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The servo loop with the mock or the physics, in simulated time, without ROS."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from vla_common.clock import ManualClock

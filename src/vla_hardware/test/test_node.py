@@ -283,6 +283,9 @@ def test_simulated_reset_is_refused_in_motion_and_puts_the_fallen_robot_back(ros
     assert 'READY' in answer.message
     shove = WrenchStamped()
     shove.wrench.force.x = -600.0
+    shove.header.frame_id = 'no_such_link'
+    push.publish(shove)
+    shove.header.frame_id = ''  # the torso, by robot.yaml
     push.publish(shove)
     wait_until(lambda: node._driver.world.fallen, 20.0, 'the fall')
     above.request(Mode.ESTOP, Behaviour.DAMP)
@@ -295,6 +298,7 @@ def test_simulated_reset_is_refused_in_motion_and_puts_the_fallen_robot_back(ros
     scene.wait(1)
     assert len(world.last.qpos) == node._driver.world.model.nq
     assert world.last.scene_digest == node._driver.world.scene.digest
+    assert node.callback_errors == 0
 
 
 @pytest.mark.parametrize(

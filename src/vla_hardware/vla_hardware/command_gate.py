@@ -4,14 +4,13 @@
 Every test is a positive one (`a <= b` must be true), so NaN anywhere is a rejection.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from enum import Enum
 
 import numpy as np
 
 from vla_common.messages import JointOrder
+from vla_common.stamps import describe_age, describe_ahead
 
 
 class Rejection(Enum):
@@ -128,9 +127,9 @@ class CommandGate:
             return Rejection.NOT_NEWER, f'{(self.last_stamp_ns - stamp_ns) / 1e9:.3f} s older'
         age_ns = wall_ns - stamp_ns
         if not age_ns <= self._timeout_ns:
-            return Rejection.STALE, f'{age_ns / 1e9:.3f} s'
+            return Rejection.STALE, describe_age(age_ns / 1e9)
         if not age_ns >= -self._timeout_ns:
-            return Rejection.FUTURE, f'{-age_ns / 1e9:.3f} s ahead'
+            return Rejection.FUTURE, describe_ahead(-age_ns / 1e9)
         if len(names) != self._n:
             return Rejection.JOINTS, f'{len(names)} joints, wanted {self._n}'
         for row, (values, needed) in enumerate(

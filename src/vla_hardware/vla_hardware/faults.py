@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Faults of the servo loop: what makes one, and what ends it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from vla_hardware.limits import ServoLimits

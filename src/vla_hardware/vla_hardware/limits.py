@@ -1,12 +1,11 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The safety figures of the servo loop."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
+from typing import Self
 
-from vla_common.parameters import load_node_parameters
+from vla_common.parameter_files import load_node_parameters
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class ServoLimits:
     stand_lead: float
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str] | None = None) -> ServoLimits:
+    def load(cls, path: str | os.PathLike[str] | None = None) -> Self:
         """From a ROS parameter file; default: the installed config/hardware_driver.yaml.
 
         Raises:

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The node hardware_driver: the servo loop with topics, services and timers."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -20,6 +18,7 @@ from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.messages import ns_to_stamp
 from vla_common.node_main import run
 from vla_common.scheduling import Priority
+from vla_common.stamps import MAX_AHEAD
 from vla_common.states import Level, Mode
 from vla_hardware import telemetry
 from vla_hardware.drivers import DRIVERS
@@ -160,6 +159,9 @@ class HardwareDriver(VlaLifecycleNode):
         values.update({f'rejected: {why.value}': str(n) for why, n in gate.rejected.items() if n})
         if loop.fault:
             return Level.EMERGENCY, loop.fault, values
+        if loop.cross_check.found:
+            level = Level.WARNING if loop.cross_check.found.refuses_only else Level.DANGER
+            return level, f'{loop.cross_check.found}: {loop.cross_check.detail}', values
         if loop.driver.real_time_factor < 0.95:
             return Level.WARNING, 'simulation is slower than real time', values
         return Level.SAFE, loop.decision.reason, values
@@ -228,8 +230,13 @@ class HardwareDriver(VlaLifecycleNode):
         if not np.isfinite(force).all():
             self.get_logger().warning('/sim/push rejected: force not finite')
             return
+        frames = self._robot.frames
         link = message.header.frame_id or self.params.sim.push_link
-        self._simulated.push(force, self.params.sim.push_duration, link)
+        link = link or frames.get('torso', frames['base'])
+        try:
+            self._simulated.push(force, self.params.sim.push_duration, link)
+        except ValueError as error:
+            self.get_logger().warning(f'/sim/push rejected: {error}')
 
     def _on_sim_reset(
         self, request: Trigger.Request, response: Trigger.Response
@@ -269,6 +276,7 @@ class HardwareDriver(VlaLifecycleNode):
             loop.standing,
             loop.at_rest,
             loop.behaviour_done,
+            loop.cross_check.found,
         )
         if self._status_pacer.due(now) or change != self._published:
             self._published = change
@@ -288,8 +296,11 @@ class HardwareDriver(VlaLifecycleNode):
             )
 
     def _next_stamp_ns(self) -> int:
-        """Strictly increasing, also when the system clock is set back: stamps are sequences."""
-        self._last_stamp_ns = max(self.get_clock().now().nanoseconds, self._last_stamp_ns + 1)
+        """Strictly increasing: stamps are sequences. Where the system clock was set back by more
+        than subscribers accept as a stamp of the future, it begins anew, as it does there."""
+        now_ns = self.get_clock().now().nanoseconds
+        set_back = self._last_stamp_ns - now_ns > MAX_AHEAD * 1e9
+        self._last_stamp_ns = now_ns if set_back else max(now_ns, self._last_stamp_ns + 1)
         return self._last_stamp_ns
 
     def _publish_status(self, stamp_ns: int, now: float) -> None:

@@ -11,9 +11,8 @@ The order of its parts matters:
 3. the behaviour that the supervisor requests; a robot on the ground is never stood up.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Self
 
 from vla_common.errors import ConfigError
 from vla_common.states import Behaviour, EstopBehaviour, Mode
@@ -47,7 +46,7 @@ class StopRules:
     estop: EstopBehaviour
 
     @classmethod
-    def of(cls, robot: RobotModel) -> StopRules:
+    def of(cls, robot: RobotModel) -> Self:
         """From robot.yaml. Raises ConfigError."""
         lost, estop = robot.stops.supervisor_lost, robot.stops.estop
         place = str(robot.directory / 'robot.yaml')

@@ -10,11 +10,10 @@ from the standing one without touching it; `stand` goes to the nearest pose of s
 along it.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 
@@ -74,7 +73,7 @@ class ReferenceMotion:
         self._next = np.zeros(n)
 
     @classmethod
-    def of(cls, robot: RobotModel) -> ReferenceMotion:
+    def of(cls, robot: RobotModel) -> Self:
         """With the limits, poses and paths of a robot."""
         limits = robot.limits
         return cls(

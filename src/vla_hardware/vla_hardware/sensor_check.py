@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Plausibility checks on sensor readings."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from enum import Enum
@@ -61,12 +59,14 @@ class SensorCheck:
             if value.shape != shape:
                 return SensorFault.INCONSISTENT, f'{name}: shape {value.shape}, wanted {shape}'
         for name, value in zip(self._names, values, strict=True):
+            if name == 'orientation' and not reading.has_orientation:
+                continue
             # A sum of squares is finite only if every term is (and below 1e154, as all here should
             # be); ten times as fast as isfinite().all().
             if not math.isfinite(value @ value):
                 return SensorFault.NOT_FINITE, name
         norm = float(reading.orientation @ reading.orientation)
-        if not 0.9 <= norm <= 1.1:
+        if reading.has_orientation and not 0.9 <= norm <= 1.1:
             return SensorFault.INCONSISTENT, f'orientation: squared norm {norm:.3f}, wanted 1'
         if self._last is not None:
             allowed = np.maximum(self._speed_limit, 2.0 * np.abs(reading.velocity))

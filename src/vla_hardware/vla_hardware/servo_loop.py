@@ -5,16 +5,16 @@ Everything between the sensors and the motors, without ROS: the node passes mess
 values and publishes what is reported.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from vla_common.states import Behaviour, Mode
 from vla_hardware.command_gate import CommandGate, Rejection
+from vla_hardware.cross_check import CrossCheck, Disagreement
 from vla_hardware.drivers.base import Driver, DriverError
 from vla_hardware.faults import ErrorCounter, FaultLatch
 from vla_hardware.limits import ServoLimits
@@ -52,6 +52,8 @@ class ServoLoop:
         self.write_errors = ErrorCounter('write', limits, self.faults)
         self.output = ServoOutput(robot, limits, driver, balance, self.write_errors)
         self._check = SensorCheck(robot.limits.velocity)
+        stands = driver.can_fall and bool(robot.foot_boxes)
+        self.cross_check = CrossCheck(robot, stands, period)
         self._reader = SensorReader(
             driver, self._check, self.read_errors, limits.read_deadline, clock
         )
@@ -66,6 +68,7 @@ class ServoLoop:
         self._speed: tuple[Reading | None, float] = (None, math.inf)
         self.reading: Reading | None = None
         self.reading_valid = False  # of this cycle
+        self._usable: Reading | None = None  # the same with an orientation that can be trusted
         self.decision = StopDecision(Behaviour.HOLD, 'not started')
         self.ending = ''  # why this node is being stopped; '' while it is not
         self.clamped = 0
@@ -77,7 +80,7 @@ class ServoLoop:
     def connect(self) -> None:
         """Connect to the robot and read it once; nothing moves. Raises DriverError."""
         self.driver.connect()
-        self.reading = self._reader.read(self._clock())
+        self.reading = self._usable = self._reader.read(self._clock())
         if self.reading is None:
             raise DriverError(self.faults.last_error)
 
@@ -92,6 +95,7 @@ class ServoLoop:
         # Deactivated and activated again within one RUNNING: that motion is over.
         self.watch.pause()
         self.output.reset()
+        self.cross_check.restart()
 
     def update_supervisor(self, *state: int) -> bool:
         """Take one /supervisor/state, as `SupervisorWatch.update`; a stop in it takes effect in
@@ -106,6 +110,7 @@ class ServoLoop:
     def relocated(self, standing: bool) -> None:
         """The simulated robot was put elsewhere: forget its motion."""
         self._check.reset()
+        self.cross_check.restart()
         self.output.reset()
         if standing:
             self.motion.restart(self.motion.standing_pose)
@@ -138,7 +143,7 @@ class ServoLoop:
         reading = self._reader.read(now)
         self.reading_valid = reading is not None
         if reading is not None:
-            self.reading = reading
+            self._take(reading, now)
         good = self.reading_valid and self.write_errors.in_row == 0
         self.faults.update(now, good, self.watch.mode is Mode.ESTOP)
         self._update_gate()
@@ -154,6 +159,15 @@ class ServoLoop:
         else:
             self.motion.tick(dt, measured)
         self._write(dt)
+
+    def _take(self, reading: Reading, now: float) -> None:
+        check = self.cross_check
+        passive = self.motion.behaviour.passive
+        check.update(now, reading, self.output.last_target, passive)
+        self._usable, self.output.balancing = check.usable, check.can_balance
+        # Published as an IMU without orientation, so that no subscriber goes by it either.
+        distrusted = check.found is Disagreement.IMU and reading.has_orientation
+        self.reading = replace(reading, has_orientation=False) if distrusted else reading
 
     def apply_estop(self) -> bool:
         """Damp (or switch off) for an ESTOP just received, before reading; whether it did.
@@ -178,7 +192,7 @@ class ServoLoop:
         return True
 
     def _write(self, dt: float) -> None:
-        self.output.write(self.motion, self.decision.behaviour, self.gate, self.reading, dt)
+        self.output.write(self.motion, self.decision.behaviour, self.gate, self._usable, dt)
 
     def _fail(self, error: Exception) -> None:
         self.faults.fail(f'control error: {type(error).__name__}: {error}')
@@ -236,9 +250,9 @@ class ServoLoop:
     @property
     def lying(self) -> bool:
         """Tilted beyond `lying_tilt`: the angle between the IMU's z axis and the vertical."""
-        if self.reading is None:
+        if self._usable is None:
             return False
-        _, x, y, _ = self.reading.orientation.tolist()
+        _, x, y, _ = self._usable.orientation.tolist()
         return not 1.0 - 2.0 * (x * x + y * y) >= self._lying_cosine
 
     # -- decisions -------------------------------------------------------------------------

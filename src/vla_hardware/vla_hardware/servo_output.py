@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """From the position reference to the servos: balance offset, clamps, feed-forward, gains, power."""
 
-from __future__ import annotations
-
 import math
 from typing import Protocol
 
@@ -78,16 +76,17 @@ class ServoOutput:
         self._upper_body = robot.groups['upper_body']  # does not carry the robot
         self._zeros = np.zeros(n)
         self._target = np.zeros(n)
-        self._last_target: np.ndarray | None = None
+        self.last_target: np.ndarray | None = None  # rad
         self._effort = np.zeros(n)
         self._powered = False
         self.balance = balance
+        self.balancing = True  # False: the sensors that it needs cannot be trusted
         self.offset = np.zeros(n)  # rad, of the balance correction
 
     def reset(self) -> None:
         """The robot was moved by something else: forget filters and the last target."""
         self.balance.reset()
-        self._last_target = None
+        self.last_target = None
 
     def write(
         self,
@@ -131,8 +130,8 @@ class ServoOutput:
         """Gravity torque of the upper body (n,) Nm; orientation: (4,) wxyz of the base."""
         return self._kinematics.gravity_torque(position, rotation_matrix(orientation))
 
-    def _compute_target(self, motion: ReferenceMotion, reading: Reading, dt: float) -> None:
-        offset = self.balance.update(
+    def _correction(self, motion: ReferenceMotion, reading: Reading, dt: float) -> np.ndarray:
+        return self.balance.update(
             dt,
             reading.position,
             reading.velocity,
@@ -142,6 +141,9 @@ class ServoOutput:
             reading.right_wrench,
             motion.position,
         )
+
+    def _compute_target(self, motion: ReferenceMotion, reading: Reading, dt: float) -> None:
+        offset = self._correction(motion, reading, dt) if self.balancing else self._zeros
         bound = self._limits.max_balance_offset
         if math.isfinite(offset @ offset):
             clamp(offset, -bound, bound, self.offset)
@@ -157,8 +159,8 @@ class ServoOutput:
             at = reading.position[arms]
             target[arms] = np.clip(target[arms], at - lead, at + lead)
         clamp(target, self._lower, self._upper, target)
-        if self._last_target is None:
-            self._last_target = motion.position.copy()
+        if self.last_target is None:
+            self.last_target = motion.position.copy()
         step = self._velocity_limit * dt
-        clamp(target, self._last_target - step, self._last_target + step, target)
-        self._last_target[:] = target
+        clamp(target, self.last_target - step, self.last_target + step, target)
+        self.last_target[:] = target

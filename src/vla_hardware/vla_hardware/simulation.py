@@ -4,7 +4,7 @@
 Commands pass the same gate, clamps, balance correction and stop rules as on the robot.
 """
 
-from __future__ import annotations
+from typing import Self
 
 import numpy as np
 
@@ -70,7 +70,7 @@ class SimulatedServo:
     @classmethod
     def running(
         cls, world: World, balance: Balance, limits: ServoLimits, period: float = PERIOD
-    ) -> SimulatedServo:
+    ) -> Self:
         """In mode RUNNING, around a world that was just reset; one object per episode.
 
         balance: `balance_correction(robot)`, which may be kept from one episode to the next.

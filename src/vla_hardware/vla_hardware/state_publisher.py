@@ -6,8 +6,6 @@ may as well run robot_state_publisher; this one also turns the base by the IMU, 
 that leans is seen to lean.
 """
 
-from __future__ import annotations
-
 import sys
 from typing import Any
 
@@ -19,7 +17,7 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Imu, JointState
 
 from vla_common import qos
-from vla_common.messages import JointOrder
+from vla_common.messages import JointOrder, has_orientation
 from vla_common.rotation import quaternion_xyzw, rotation_matrix
 from vla_robot import RobotModel, load_robot
 
@@ -82,6 +80,8 @@ class StatePublisher(Node):
         self._position, self._stamp = position, message.header.stamp
 
     def _on_imu(self, message: Imu) -> None:
+        if not has_orientation(message.orientation_covariance):
+            return
         q = message.orientation
         self._rotation = rotation_matrix(np.array([q.w, q.x, q.y, q.z]))
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The supervisor as the driver receives it: its mode, its silence, and who may end an ESTOP."""
 
-from __future__ import annotations
-
 from vla_common.states import Behaviour, Mode
 
 SEQUENCE_RANGE = 10_000

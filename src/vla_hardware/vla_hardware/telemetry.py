@@ -4,8 +4,6 @@
 Each method returns what `publish` takes; stamp_ns is that of the header.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -37,10 +35,14 @@ class Sensors:
             JointState(name=list(joint_names), position=zeros, velocity=zeros, effort=zeros),
             *('header.stamp', 'position', 'velocity', 'effort'),
         )
-        self._imu = Writer(
-            Imu(header=Header(frame_id='imu')),
-            *('header.stamp', 'orientation', 'angular_velocity', 'linear_acceleration'),
-        )
+        # Element 0 of the covariance is -1 where there is no orientation (REP 145); 0: not known.
+        self._imu = {
+            has_orientation: Writer(
+                Imu(header=Header(frame_id='imu'), orientation_covariance=[first] + [0.0] * 8),
+                *('header.stamp', 'orientation', 'angular_velocity', 'linear_acceleration'),
+            )
+            for has_orientation, first in ((True, 0.0), (False, -1.0))
+        }
         self._left, self._right = (
             Writer(WrenchStamped(header=Header(frame_id=foot)), 'header.stamp', 'wrench')
             for foot in ('left_foot', 'right_foot')
@@ -52,7 +54,7 @@ class Sensors:
 
     def imu(self, stamp_ns: int, reading: Reading) -> bytes:
         self._xyzw[:3], self._xyzw[3] = reading.orientation[1:], reading.orientation[0]
-        return self._imu.write(
+        return self._imu[reading.has_orientation].write(
             stamp_ns, self._xyzw, reading.angular_velocity, reading.linear_acceleration
         )
 
@@ -82,18 +84,27 @@ class Status:
 
     def __init__(self) -> None:
         self._sequence = first_sequence()
-        self._texts: tuple[str, ...] = ()
+        self._texts: tuple[str | bool, ...] = ()
         self._writer: Writer | None = None
 
     def serialize(self, stamp_ns: int, loop: ServoLoop, now: float) -> bytes:
         """now: steady, s."""
         self._sequence += 1
-        texts = loop.decision.reason, loop.gate.last_rejection, loop.fault
+        check = loop.cross_check
+        texts = (
+            loop.decision.reason,
+            loop.gate.last_rejection,
+            loop.fault,
+            '' if check.found.refuses_only else str(check.found),
+            check.detail,
+            check.found.refuses_only,
+        )
         if self._writer is None or texts != self._texts:
-            reason, rejection, fault = self._texts = texts
+            reason, rejection, fault, found, detail, unconfirmed = self._texts = texts
             template = DriverStatus(
-                behaviour_reason=reason, last_rejection=rejection, fault_detail=fault
-            )
+                behaviour_reason=reason, last_rejection=rejection, fault_detail=fault,
+                sensor_disagreement=found, sensor_detail=detail, sensors_unconfirmed=unconfirmed,
+            )  # fmt: skip
             self._writer = Writer(template, *_STATUS_FIELDS)
         gate = loop.gate
         return self._writer.write(

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The chunk time at which a new chunk joins: from the filter's status, else an estimate."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

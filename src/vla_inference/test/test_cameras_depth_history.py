@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Bundles with several cameras, depth images and a history of observations."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 import re
@@ -170,6 +168,25 @@ def test_two_cameras_are_seen_at_one_instant():
     stream.body(0.42, 0.7)
     stream.image('head', 0.68, 6)
     assert stream.see(0.7).reason.startswith('camera wrist is 0.4')
+
+
+@pytest.mark.parametrize(
+    ('encoding', 'kind', 'unit'), [('32FC1', 'f4', 1.0), ('16UC1', 'u2', 1e-3)]
+)
+@pytest.mark.parametrize('padding', [0, 8])
+def test_big_endian_depth_is_one_metre_and_not_59(encoding, kind, unit, padding):
+    stream = Stream((), ('head',))
+    stream.body(0.0, 0.1)
+    at = T0 + round(0.05e9)
+    numbers = np.zeros((2, 2), f'>{kind}')
+    numbers[:] = [[1.0 / unit, 2.0 / unit], [0.5 / unit, 0.25 / unit]]
+    rows = b''.join(row.tobytes() + b'\xff' * padding for row in numbers)
+    step = 2 * numbers.itemsize + padding
+    assert stream.it.add_depth('head', at, 0.05, 2, 2, step, encoding, rows, big_endian=True)
+    depth = stream.see(0.1).observation.depths['head']
+    np.testing.assert_allclose(depth, [[1.0, 2.0], [0.5, 0.25]], atol=1e-6)
+    assert depth.dtype == np.float32
+    assert depth.dtype.isnative
 
 
 def test_depth_is_read_in_metres_from_both_encodings():

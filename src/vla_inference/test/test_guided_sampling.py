@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Policies that draw their answers: confidence from several, and heads that can be guided."""
 
-from __future__ import annotations
-
 import copy
 import hashlib
 

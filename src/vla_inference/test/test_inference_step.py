@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """One step after the other, with policies that fail on purpose and a clock moved by hand."""
 
-from __future__ import annotations
-
 import dataclasses
 import threading
 from pathlib import Path

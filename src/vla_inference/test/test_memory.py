@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The memory budget."""
 
-from __future__ import annotations
-
 import pytest
 
 from vla_common.errors import ConfigError

@@ -1,9 +1,10 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The node, with the robot, the camera and the supervisor played by a probe."""
 
-from __future__ import annotations
-
+import os
+import subprocess
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -302,9 +303,10 @@ def test_second_bundle_takes_over_and_every_step_is_reported(world, bring_up, tm
     node.policies[0].fault = ''
     assert world.starts == 1
     world.mode = S.READY
-    world.reports.clear()
+    finished = stamp_to_ns(status.header.stamp)
     world.say('wave')
-    assert world.reports.wait_for(lambda r: True).link == 0
+    report = world.reports.wait_for(lambda r: stamp_to_ns(r.header.stamp) > finished)
+    assert report.link == 0
 
 
 def test_policy_that_fails_is_held_by_the_fallback_and_then_ended(world, bring_up):
@@ -391,6 +393,25 @@ def test_action_goal_can_be_cancelled(world, bring_up):
     answer = client.result(handle)
     assert (answer.status, answer.result.reason) == (5, 'cancelled')
     status = world.status_where(lambda s: s.instructions_finished == 1)
+    assert status.state == status.IDLE
+
+
+def test_the_motion_of_a_goal_ends_when_its_client_ends_without_cancelling(world, bring_up):
+    bring_up()
+    world.mode = S.READY
+    goal = ('/vla/run_instruction', 'vla_interfaces/action/RunInstruction', '{instruction: wave}')
+    # The lease that a process announces is how long the others list it: short here.
+    profile = Path(__file__).parents[3] / 'config' / 'fastdds.xml'
+    environment = os.environ | {'FASTRTPS_DEFAULT_PROFILES_FILE': str(profile)}
+    with subprocess.Popen(['ros2', 'action', 'send_goal', *goal], env=environment) as client:
+        try:
+            world.chunks.wait(1)
+            time.sleep(2.0)  # longer than a client may be unlisted
+            assert client.poll() is None
+        finally:
+            client.kill()
+    status = world.status_where(lambda s: s.instructions_finished == 1)
+    assert status.last_result == 'its action client is gone'
     assert status.state == status.IDLE
 
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Observations of one instant, or a named reason."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -51,6 +49,33 @@ class Feed:
 
     def see(self, t):
         return self.assembler.assemble(t, ns(t), 'wave', 1.5)
+
+
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize('source', ['image', 'joints', 'imu'])
+def test_a_stamp_of_the_future_does_not_block_the_good_ones_after_it(source):
+    now = [0.0]
+    feed = Feed()
+    feed.assembler = ObservationAssembler(
+        NAMES, ('head',), ObservationBounds(), wall_ns=lambda: ns(now[0])
+    )
+    feed.all(0.0)
+    assert not getattr(feed, source)(HOUR, received=0.0)
+    assert 'a stamp 3600.000 s in the future' in feed.see(0.0).reason
+    now[0] = 0.1
+    feed.all(0.1)
+    assert feed.see(0.1).reason == ''
+    assert feed.see(0.1).observation.stamp_ns == ns(0.1)
+
+
+def test_stamps_of_simulation_time_are_reported_as_another_clock():
+    feed = Feed()
+    feed.all(0.0)
+    seen = feed.assembler.assemble(0.0, ns(0.0) + 1_795_983_190 * 10**9, 'wave', 0.0)
+    assert 'of another clock (1795983190 s behind)' in seen.reason
+    assert 'use_sim_time' in seen.reason
 
 
 def test_joints_are_those_of_the_images_instant():
@@ -222,3 +247,42 @@ def test_whatever_the_times_an_observation_is_fresh_and_of_one_instant(parts, no
         assert max(stamps) - min(stamps) <= 0.1 + 1e-6
         assert now - min(stamps) <= 0.3 + 1e-6
         assert max(stamps) - now <= 0.05 + 1e-6
+
+
+@pytest.mark.parametrize(
+    ('encoding', 'pixel'),
+    [
+        ('rgb8', [10, 20, 30]),
+        ('bgr8', [30, 20, 10]),
+        ('rgba8', [10, 20, 30, 255]),
+        ('bgra8', [30, 20, 10, 255]),
+    ],
+)
+def test_colours_are_the_same_in_each_encoding(encoding, pixel):
+    feed = Feed()
+    feed.all(0.0)
+    row = bytes(pixel * 3) + bytes(4)  # rows are padded
+    assert feed.image(0.01, encoding=encoding, step=len(row), content=row * 2)
+    image = feed.see(0.01).observation.images['head']
+    assert image.shape == (2, 3, 3)
+    assert (image == np.array([10, 20, 30])).all()
+
+
+def test_joints_without_velocity_serve_a_policy_that_does_not_use_it():
+    positions = ObservationAssembler(('a', 'b'), (), ObservationBounds(), velocity=False)
+    assert positions.add_joints(1, 0.0, ['b', 'a'], [0.2, 0.1], [])
+    assert positions.add_imu(1, 0.0, (1.0, 0.0, 0.0, 0.0))
+    observation = positions.assemble(0.0, 1, 'wave', 0.0).observation
+    np.testing.assert_array_equal(observation.position, [0.1, 0.2])
+    # Not zero: nothing may take a moving robot for one that rests.
+    assert np.isnan(observation.velocity).all()
+    assert not positions.add_joints(2, 0.0, ['a', 'b'], [0.1, 0.2], [0.0])
+    assert not positions.add_joints(3, 0.0, ['a', 'b'], [0.1, 0.2], [0.0, float('nan')])
+
+
+def test_joints_without_velocity_are_rejected_for_a_policy_that_uses_it():
+    both = ObservationAssembler(('a', 'b'), (), ObservationBounds())
+    assert not both.add_joints(1, 0.0, ['a', 'b'], [0.1, 0.2], [])
+    assert both.assemble(0.0, 1, '', 0.0).reason == (
+        'joint_states has no velocity, which the policy uses'
+    )

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Scheduling of steps that the test holds open."""
 
-from __future__ import annotations
-
 import threading
 from types import SimpleNamespace
 

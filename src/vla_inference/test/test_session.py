@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Instructions: their life, driven by hand, their text, and the parameter `instruction`."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import pytest
@@ -13,6 +11,7 @@ from vla_common.states import Mode
 from vla_inference.session import (
     LONGEST,
     LONGEST_TIME,
+    ClientPresence,
     InstructionOutcome,
     Offer,
     Phase,
@@ -313,3 +312,16 @@ def test_a_time_limit_that_never_comes_is_refused(seconds):
         check_time_limit(seconds)
     check_time_limit(0.0)
     check_time_limit(LONGEST_TIME)
+
+
+def test_a_client_is_gone_once_none_was_listed_for_the_time_after_one_was():
+    clients = ClientPresence(gone_after=1.0)
+    assert not any(clients.gone(0, now) for now in (0.0, 5.0))  # not listed yet
+    assert not clients.gone(1, 5.1)
+    assert not clients.gone(0, 5.2)
+    assert not clients.gone(1, 6.1)  # listed again: this process had stalled
+    assert not clients.gone(0, 6.2)
+    assert not clients.gone(0, 7.1)
+    assert clients.gone(0, 7.2)
+    clients.begin()  # another goal
+    assert not clients.gone(0, 9.0)

@@ -2,8 +2,6 @@
 """Instructions over ROS: the action `/vla/run_instruction`, the topic `/vla/instruction`, and the
 start request to the supervisor."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -19,6 +17,7 @@ from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.messages import stamp_to_ns
 from vla_common.states import Mode
 from vla_inference.session import (
+    ClientPresence,
     InstructionOutcome,
     Offer,
     Phase,
@@ -34,6 +33,10 @@ from vla_policy.types import InstructionRefused
 
 FOUND_WITHIN = 1.0
 """s in which discovery normally lists a service."""
+
+
+_ACTION = '/vla/run_instruction'
+_GONE_AFTER = 1.0  # s
 
 
 class InstructionServer:
@@ -63,6 +66,7 @@ class InstructionServer:
         self._text = text
         self._ends: dict[int, Future] = {}
         self._goals: dict[int, Any] = {}
+        self._clients = ClientPresence(_GONE_AFTER)
         node.subscribe(topics.SUPERVISOR_STATE, self._on_supervisor)
         node.subscribe(topics.INSTRUCTION, self._on_instruction)
         self._start_client = node.create_client(Trigger, '/supervisor/start')
@@ -70,7 +74,7 @@ class InstructionServer:
         server = ActionServer(
             node,
             RunInstruction,
-            '/vla/run_instruction',
+            _ACTION,
             execute_callback=self._execute,
             goal_callback=self._on_goal,
             handle_accepted_callback=self._on_accepted,
@@ -105,6 +109,17 @@ class InstructionServer:
                 phase=phase, confidence=confidence, speed_scale=speed_scale, elapsed=elapsed
             )
             goal.publish_feedback(feedback)
+
+    def check_client(self) -> None:
+        """Cancel the current goal if no action client is left on the graph."""
+        with self._lock:
+            id_, now = self._session.id, steady_now()
+            if id_ not in self._goals:
+                return
+            # Every action client has one of these; a recorder or `topic echo` does not.
+            clients = self._node.count_clients(f'{_ACTION}/_action/send_goal')
+            if self._clients.gone(clients, now):
+                self._session.cancel(id_, now, 'its action client is gone')
 
     # -- instructions ----------------------------------------------------------------------------
 
@@ -199,6 +214,7 @@ class InstructionServer:
         id_ = self._accept(instruction_text(request.instruction), request.time_limit)
         self._ends[id_] = Future()
         self._goals[id_] = goal
+        self._clients.begin()
         goal.instruction_id = id_
         goal.execute()
 

@@ -17,8 +17,6 @@ The old chunk is modelled as the filter plays it: with its interpolation, from t
 rate in its status.
 """
 
-from __future__ import annotations
-
 import math
 from collections import deque
 from collections.abc import Callable

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Confidence from the disagreement of chunks, and the speed that it allows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

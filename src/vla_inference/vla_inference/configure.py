@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Configuration of the inference node: bundles, cameras, warm-up, memory budget."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,9 +96,10 @@ def check_instruction(policy: Policy, text: str) -> str:
     return words
 
 
-def warmed_up(policy: Policy, robot: Any, limit: float) -> tuple[float, float]:
+def warmed_up(policy: Policy, robot: Any, limit: float, first_limit: float) -> tuple[float, float]:
     """Median and worst time (s) of a call on black images; without it the first real call would be
-    slow. Raises ConfigError beyond `limit` s, and for an unusable answer."""
+    slow. Raises ConfigError beyond `limit` s (for the first call of a policy server `first_limit`),
+    and for an unusable answer."""
     bundle = policy.bundle
     camera = robot.camera
     black = np.zeros((camera.height, camera.width, 3), np.uint8)
@@ -118,7 +117,7 @@ def warmed_up(policy: Policy, robot: Any, limit: float) -> tuple[float, float]:
         depths={name: far for name in bundle.depth_cameras},
     )
     try:
-        durations = warm_up(policy, observation)
+        durations = warm_up(policy, observation, first_limit=first_limit)
     except PolicyError as error:
         raise ConfigError(str(bundle.file), 'model', str(error), 'a usable chunk') from error
     usual, worst = sorted(durations)[len(durations) // 2], max(durations)

@@ -5,9 +5,8 @@ It only advances within an instruction. The next instruction begins with the fir
 begins without a request: the robot returns to READY, never to motion.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
+from typing import Self
 
 from vla_inference.blender import Blender, BlendingParameters
 from vla_inference.confidence import ConfidenceLimits, ConfidenceMonitor
@@ -45,7 +44,7 @@ class PolicySlot:
         self.begins = True
 
     @classmethod
-    def inline(cls, policy: Policy, now: Callable[[], float], **settings) -> PolicySlot:
+    def inline(cls, policy: Policy, now: Callable[[], float], **settings) -> Self:
         """With a worker that calls the policy in the caller's thread."""
         return cls(policy, InlineWorker(policy, now), **settings)
 

@@ -11,8 +11,6 @@ instruction ends as aborted and the robot is in READY. The chain does not return
 within an instruction.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The node `inference`: connects topics, action and clocks to the inference step."""
 
-from __future__ import annotations
-
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -20,6 +18,7 @@ from vla_common.clock import RateMeter, first_sequence, steady_now
 from vla_common.errors import ConfigError
 from vla_common.image_cdr import WireImage, read_image
 from vla_common.lifecycle import VlaLifecycleNode
+from vla_common.messages import has_orientation
 from vla_common.node_main import run
 from vla_common.scheduling import NormalPriority, Priority
 from vla_common.states import InferenceState, Level
@@ -92,7 +91,15 @@ class InferenceNode(VlaLifecycleNode):
         self._cameras = _each_once(c for policy in policies for c in policy.bundle.cameras)
         self._depths = _each_once(c for policy in policies for c in policy.bundle.depth_cameras)
         history = common_history([policy.bundle for policy in policies])
-        self._assembler = ObservationAssembler(names, self._cameras, bounds, self._depths, history)
+        self._assembler = ObservationAssembler(
+            names,
+            self._cameras,
+            bounds,
+            self._depths,
+            history,
+            self._wall_ns,
+            velocity=any(policy.bundle.needs_velocity for policy in policies),
+        )
         self._playback = UNKNOWN
         self._speed_scale = 0.0
         self._step = InferenceStep(
@@ -139,7 +146,8 @@ class InferenceNode(VlaLifecycleNode):
             )
             try:
                 check_cameras(policy.bundle, self._topics)
-                usual, worst = warmed_up(policy, self._robot, p.policy_timeout)
+                limits = (p.policy_timeout, p.first_call_timeout)
+                usual, worst = warmed_up(policy, self._robot, *limits)
             except ConfigError:
                 policy.close()
                 raise
@@ -184,7 +192,8 @@ class InferenceNode(VlaLifecycleNode):
             self._subscribe_image(self._topics[camera].depth, camera, self._assembler.add_depth)
         joints = ('header.stamp', 'name', 'position', 'velocity')
         self.subscribe_fields(topics.JOINT_STATES, joints, self._on_joints)
-        self.subscribe_fields(topics.IMU, ('header.stamp', 'orientation'), self._on_imu)
+        imu = ('header.stamp', 'orientation', 'orientation_covariance')
+        self.subscribe_fields(topics.IMU, imu, self._on_imu)
         status = ('header.stamp', 'speed_scale', 'interpolation', 'chunk_stamp', 'playback_time')
         self.subscribe_fields(topics.SAFETY_STATUS, status, self._on_safety)
         self._instructions = InstructionServer(
@@ -192,6 +201,7 @@ class InferenceNode(VlaLifecycleNode):
         )
         self.add_timer(0.02, self._instructions.deliver, always=True)
         self.add_timer(0.2, self._publish_feedback)
+        self.add_timer(0.2, self._instructions.check_client)
 
     def _subscribe_image(self, topic: str, camera: str, add: Callable[..., bool]) -> None:
         """Like `subscribe`, for images, which are read in place."""
@@ -281,8 +291,12 @@ class InferenceNode(VlaLifecycleNode):
                 image.step,
                 image.encoding,
                 image.content,
+                image.big_endian,
             )
         self._scheduler.run_step(wait=False)
+
+    def _wall_ns(self) -> int:
+        return self.get_clock().now().nanoseconds
 
     def _on_joints(
         self, stamp_ns: int, names: list[str], position: np.ndarray, velocity: np.ndarray
@@ -290,9 +304,10 @@ class InferenceNode(VlaLifecycleNode):
         with self._lock:
             self._assembler.add_joints(stamp_ns, steady_now(), names, position, velocity)
 
-    def _on_imu(self, stamp_ns: int, xyzw: np.ndarray) -> None:
+    def _on_imu(self, stamp_ns: int, xyzw: np.ndarray, covariance: np.ndarray) -> None:
+        wxyz = xyzw[[3, 0, 1, 2]] if has_orientation(covariance) else None
         with self._lock:
-            self._assembler.add_imu(stamp_ns, steady_now(), xyzw[[3, 0, 1, 2]])
+            self._assembler.add_imu(stamp_ns, steady_now(), wxyz)
 
     def _on_safety(
         self, stamp_ns: int, scale: float, interpolation: str, chunk_ns: int, time: float

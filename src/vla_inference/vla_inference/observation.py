@@ -11,16 +11,15 @@ observation, and a reason. The same holds for each earlier instant of a history.
 All methods are called under the caller's lock.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vla_common.messages import JointOrder
+from vla_common.stamps import STAMP_REPEATED, StampSequence, describe_age, describe_ahead
 from vla_policy.bundle.model_inputs import SINGLE, History
 from vla_policy.types import Observation
 
@@ -98,18 +97,28 @@ class _Sample:
 
 
 class _History:
-    """The last samples of one source: strictly rising stamps."""
+    """The last samples of one source: strictly rising stamps, none of the future.
 
-    def __init__(self, name: str, length: int) -> None:
+    wall_ns: the ROS clock; None where there is none to judge a stamp by.
+    """
+
+    def __init__(
+        self, name: str, length: int, wall_ns: Callable[[], int] | None, max_ahead: float
+    ) -> None:
         self.name = name
+        self._wall_ns, self._order = wall_ns, StampSequence(max_ahead)
         self.samples: deque[_Sample] = deque(maxlen=length)
         self.refused = ''
         self.refusals = 0
 
     def add(self, stamp_ns: int, received: float, values: tuple[np.ndarray, ...]) -> bool:
-        if self.samples and stamp_ns <= self.samples[-1].stamp_ns:
-            self.refuse(f'{self.name} stamp did not advance')
+        wall_ns = self._wall_ns() if self._wall_ns is not None else None
+        wrong = self._order.reject(stamp_ns, wall_ns)
+        if wrong:
+            self.refuse(f'{self.name}{" " if wrong == STAMP_REPEATED else ": "}{wrong}')
             return False
+        if self.samples and stamp_ns <= self.samples[-1].stamp_ns:
+            self.samples.clear()  # of before the local clock was set back
         self.samples.append(_Sample(stamp_ns, received, values))
         self.refused = ''
         return True
@@ -117,6 +126,11 @@ class _History:
     def refuse(self, reason: str) -> None:
         self.refused = reason
         self.refusals += 1
+
+    def clear(self) -> None:
+        self.samples.clear()
+        self.refused = ''
+        self._order.reset()
 
     def nearest(self, stamp_ns: int) -> _Sample:
         """The sample nearest to a stamp; there must be one."""
@@ -136,7 +150,8 @@ class ObservationAssembler:
     """Collects samples and assembles observations.
 
     cameras, depths: names of the cameras whose color and depth images the policy uses. history: of
-    the observations.
+    the observations. wall_ns: the ROS clock, by which stamps of the future are rejected on arrival.
+    velocity: whether messages without joint velocities are rejected; else they are NaN.
     """
 
     def __init__(
@@ -146,19 +161,25 @@ class ObservationAssembler:
         bounds: ObservationBounds,
         depths: Sequence[str] = (),
         history: History = SINGLE,
+        wall_ns: Callable[[], int] | None = None,
+        velocity: bool = True,
     ) -> None:
         self._order = JointOrder(joint_names)
+        self._velocity = velocity
         self._n = len(joint_names)
         self._bounds = bounds
         self._past = history
         kept = JOINTS_KEPT + round(JOINTS_PER_SECOND * history.span)
-        self._joints = _History('joint_states', kept)
-        self._imu = _History('imu', kept)
+
+        def samples(name: str, kept: int) -> _History:
+            return _History(name, kept, wall_ns, bounds.max_future)
+
+        self._joints, self._imu = samples('joint_states', kept), samples('imu', kept)
         kept = IMAGES_KEPT + round(IMAGES_PER_SECOND * history.span)
         if len(cameras) + len(depths) == 1 and history.frames == 1:
             kept = 1
-        self._images = {camera: _History(f'camera {camera}', kept) for camera in cameras}
-        self._depths = {camera: _History(f'depth of camera {camera}', kept) for camera in depths}
+        self._images = {camera: samples(f'camera {camera}', kept) for camera in cameras}
+        self._depths = {camera: samples(f'depth of camera {camera}', kept) for camera in depths}
         self._every = (*self._images.values(), *self._depths.values(), self._joints, self._imu)
         self._frozen = {camera: FrozenImages(bounds.frozen_after) for camera in cameras}
 
@@ -174,8 +195,7 @@ class ObservationAssembler:
     def clear(self) -> None:
         """Drop all samples: before every activation."""
         for history in self._every:
-            history.samples.clear()
-            history.refused = ''
+            history.clear()
         self._frozen = {c: FrozenImages(self._bounds.frozen_after) for c in self._images}
 
     def add_joints(
@@ -186,20 +206,28 @@ class ObservationAssembler:
         position: Sequence[float],
         velocity: Sequence[float],
     ) -> bool:
-        q, v = np.empty(self._n), np.empty(self._n)
+        q, v = np.empty(self._n), np.full(self._n, np.nan)
+        none = not len(velocity)
+        if none and self._velocity:
+            self._joints.refuse('joint_states has no velocity, which the policy uses')
+            return False
         try:
             self._order.read(names, position, q)
-            self._order.read(names, velocity, v)
+            if not none:
+                self._order.read(names, velocity, v)
         except (KeyError, ValueError) as error:
             self._joints.refuse(f'joint_states: {error.args[0]}')
             return False
-        if not (np.isfinite(q).all() and np.isfinite(v).all()):
+        if not (np.isfinite(q).all() and (none or np.isfinite(v).all())):
             self._joints.refuse('joint_states are not finite')
             return False
         return self._joints.add(stamp_ns, received, (q, v))
 
-    def add_imu(self, stamp_ns: int, received: float, orientation: Sequence[float]) -> bool:
-        """orientation: (w, x, y, z), unit length to 1 %."""
+    def add_imu(self, stamp_ns: int, received: float, orientation: Sequence[float] | None) -> bool:
+        """orientation: (w, x, y, z), unit length to 1 %; None: the IMU reports that it has none."""
+        if orientation is None:
+            self._imu.refuse('the IMU has no orientation (orientation_covariance[0] is -1)')
+            return False
         wxyz = np.array(orientation, float)
         if wxyz.shape != (4,) or not abs(np.linalg.norm(wxyz) - 1.0) <= 0.01:
             self._imu.refuse('imu orientation is no rotation')
@@ -216,18 +244,20 @@ class ObservationAssembler:
         step: int,
         encoding: str,
         content: bytes | memoryview,
+        big_endian: bool = False,
     ) -> bool:
-        """Add the fields of a sensor_msgs/Image; the buffer is kept, not copied."""
+        """Add the fields of a sensor_msgs/Image; the buffer is kept, not copied. Its numbers are
+        single bytes, so that the order of bytes does not matter."""
         history = self._images[camera]
-        if encoding not in ('rgb8', 'bgr8'):
+        size = {'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4}.get(encoding)
+        if size is None:
             history.refuse(f'{history.name} sends {encoding or "no encoding"}, wanted rgb8')
             return False
-        if not _fits(history, 3, height, width, step, content):
+        if not _fits(history, size, height, width, step, content):
             return False
         rows = np.frombuffer(content, np.uint8).reshape(height, step)
-        image = rows[:, : 3 * width].reshape(height, width, 3)
-        if encoding == 'bgr8':
-            image = image[:, :, ::-1]
+        image = rows[:, : size * width].reshape(height, width, size)
+        image = image[:, :, 2::-1] if encoding.startswith('bgr') else image[:, :, :3]
         if not history.add(stamp_ns, received, (image,)):
             return False
         self._frozen[camera].update(content, stamp_ns)
@@ -243,19 +273,24 @@ class ObservationAssembler:
         step: int,
         encoding: str,
         content: bytes | memoryview,
+        big_endian: bool = False,
     ) -> bool:
-        """Add a depth image: 32FC1 in m, or 16UC1 in mm; 0 or NaN: nothing measured."""
+        """Add a depth image: 32FC1 in m, or 16UC1 in mm; 0 or NaN: nothing measured. big_endian:
+        the message's `is_bigendian`."""
         history = self._depths[camera]
-        kind = {'32FC1': '<f4', '16UC1': '<u2'}.get(encoding)
-        if kind is None:
+        number = {'32FC1': 'f4', '16UC1': 'u2'}.get(encoding)
+        if number is None:
             history.refuse(f'{history.name} sends {encoding or "no encoding"}, wanted 32FC1')
             return False
-        size = np.dtype(kind).itemsize
+        kind = np.dtype(f'{">" if big_endian else "<"}{number}')
+        size = kind.itemsize
         if not _fits(history, size, height, width, step, content):
             return False
         depth = np.frombuffer(content, kind).reshape(height, step // size)[:, :width]
         if encoding == '16UC1':
             depth = depth.astype(np.float32) * np.float32(1e-3)
+        elif big_endian:
+            depth = depth.astype(np.float32)
         return history.add(stamp_ns, received, (depth,))
 
     def assemble(
@@ -276,7 +311,7 @@ class ObservationAssembler:
         for name, sample in parts.items():
             ahead = (sample.stamp_ns - now_ns) * NS
             if not ahead <= bounds.max_future:
-                return _none(f'{name} is {ahead:.3f} s in the future')
+                return _none(f'{name} is {describe_ahead(ahead)}')
             # A stopped stream must not look fresh because an old sample is the nearest.
             part_age = self._age(sample, now, now_ns)
             if not part_age <= bounds.max_age:
@@ -346,7 +381,7 @@ def _fits(
 
 
 def _old(name: str, age: float, limit: float) -> ObservationResult:
-    return ObservationResult(None, f'{name} is {age:.3f} s old, limit {limit}', age, -1.0)
+    return ObservationResult(None, f'{name} is {describe_age(age)}, limit {limit}', age, -1.0)
 
 
 def _skew(parts: Mapping[str, _Sample]) -> tuple[float, str]:

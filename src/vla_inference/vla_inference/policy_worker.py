@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Policy calls without waiting: one at a time, its answer taken when it has arrived."""
 
-from __future__ import annotations
-
 import queue
 import threading
 from collections.abc import Callable

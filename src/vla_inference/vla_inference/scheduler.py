@@ -7,8 +7,6 @@ own worker runs the steps that are due by time: the status (the heartbeat) and t
 policy call. The executor's thread never waits: if a step is in progress, the worker runs the next.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 

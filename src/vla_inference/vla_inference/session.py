@@ -11,8 +11,6 @@ An instruction that is to end while the start request is pending waits for its a
 supervisor would otherwise begin RUNNING without an instruction.
 """
 
-from __future__ import annotations
-
 import math
 from collections import deque
 from dataclasses import dataclass
@@ -276,3 +274,30 @@ class StartupInstruction:
             return Offer.NOT_NOW
         self._offered = True
         return Offer.TOO_LATE if self._moved else Offer.NOW
+
+
+class ClientPresence:
+    """Whether the clients of an action have left since its last goal was accepted.
+
+    A client whose terminal is closed ends without cancelling its goal; nobody watches that motion.
+
+    gone_after: s without any client; longer than discovery needs to list again what a stall of
+    this process made it drop.
+    """
+
+    def __init__(self, gone_after: float) -> None:
+        self._gone_after = gone_after
+        self.begin()
+
+    def begin(self) -> None:
+        """A goal is accepted. Its client may not be listed yet."""
+        self._listed = False
+        self._none_since: float | None = None
+
+    def gone(self, clients: int, now: float) -> bool:
+        """clients: the number on the graph."""
+        if clients:
+            self._listed, self._none_since = True, None
+        elif self._none_since is None:
+            self._none_since = now
+        return self._listed and not clients and now - self._none_since >= self._gone_after

@@ -1,7 +1,5 @@
 """Fixtures of a tiny dataset, and torch on one thread."""
 
-from __future__ import annotations
-
 import gc
 import logging
 

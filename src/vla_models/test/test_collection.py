@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Collection: successes in physics, deterministic, several labels per image."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Bad data are reported with file, episode and frame before training starts."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Writing from several workers, resuming after a kill, and the layout on disk."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The goal snap: near joints go to their goal, others are unchanged."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

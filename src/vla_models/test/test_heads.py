@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The interface of all heads, and the properties of each."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

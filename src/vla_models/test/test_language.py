@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Properties of the instruction grammar and its tokenizer."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

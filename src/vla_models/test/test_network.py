@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Shapes of the network and properties of its parts."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Statistics of an evaluation: intervals, shares by kind, JSON; and shipped records."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

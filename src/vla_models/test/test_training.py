@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Training: same seed same weights, resume, lower loss, no pickle."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

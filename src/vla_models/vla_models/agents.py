@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """What acts in an episode beside the bundle itself: the bundle without images, and the expert."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -10,11 +10,10 @@ Static views are cheaper: one scene from a few postures that nothing moved to, w
 They show many more scenes and postures, unrelated to any goal.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Self
 
 import mujoco
 import numpy as np
@@ -75,7 +74,7 @@ class Perturbation:
     offset: np.ndarray
 
     @classmethod
-    def sample(cls, count: int, rng: np.random.Generator) -> Perturbation | None:
+    def sample(cls, count: int, rng: np.random.Generator) -> Self | None:
         """That of an episode, or None."""
         if rng.random() >= PERTURBED:
             return None

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Evaluation in closed loop against ground truth: a bundle, the expert and two ablations."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from vla_models.agents import ExpertPolicy, ImageAblated

@@ -7,8 +7,6 @@ inputs can imitate it from any state. Each limb moves on a straight line at `SPE
 first step is a large error at the end.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from vla_models.goals import ArmGoal, Goals, Target

@@ -5,8 +5,6 @@ A goal is solved for the upright torso and cached on a grid of `GRID`; the place
 first transformed by the lean of the torso, so that a swaying robot reuses its goals.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

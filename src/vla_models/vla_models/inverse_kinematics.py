@@ -7,8 +7,6 @@ links: a distance d between two links may not shrink below `CLEARANCE` (d + grad
 Pinocchio and DAQP.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

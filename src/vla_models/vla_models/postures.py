@@ -4,8 +4,6 @@
 From a start posture that reveals the goal a policy learns to ignore the image.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from vla_models.expert import Expert

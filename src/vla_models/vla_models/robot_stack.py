@@ -1,12 +1,11 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Models and parameters of the nodes, for the episodes of `rollout`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
+from typing import Self
 
 from vla_common.clock import ManualClock
-from vla_common.parameters import load_node_parameters
+from vla_common.parameter_files import load_node_parameters
 from vla_hardware.limits import ServoLimits
 from vla_hardware.simulation import balance_correction
 from vla_inference.blender import BlendingParameters, chosen
@@ -32,7 +31,7 @@ class Timing:
     inference: float = 0.02
 
     @classmethod
-    def of(cls, delay: float) -> Timing:
+    def of(cls, delay: float) -> Self:
         """`delay` s from exposure to chunk, of which at most the default is the camera's."""
         camera = min(cls.camera, delay)
         return cls(camera, delay - camera)
@@ -50,6 +49,7 @@ class RobotStack:
     def __init__(self, robot: RobotModel, filter_file: str | None = None) -> None:
         self.robot = robot
         settings = load_parameters(filter_file)
+        self.interpolation = settings.interpolation
         # Without a time budget: an episode must not depend on the load of the machine.
         self._barriers = braking_barriers(robot, settings, clock=lambda: 0.0)
         self._filter = SafetyFilter(robot, settings, (self._barriers,))

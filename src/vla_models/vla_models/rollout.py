@@ -11,8 +11,6 @@ RUNNING. Without a balance monitor the filter assumes both feet on the ground, a
 the speed scale. An episode follows from its seeds alone.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -23,6 +21,7 @@ import numpy as np
 from vla_common.states import Behaviour, FilterState, Mode
 from vla_hardware.command_gate import Rejection
 from vla_hardware.simulation import PERIOD, SimulatedServo
+from vla_inference.blender import UNKNOWN, Playback
 from vla_inference.fallback import FallbackChain
 from vla_inference.inference_step import InferenceStep, StepLimits, StepResult
 from vla_inference.observation import ObservationAssembler, ObservationBounds
@@ -105,10 +104,12 @@ class Rollout:
             threading.RLock(),
             self._clock,
             lambda: self._servo.wall_ns,
+            lambda: self._playback,
         )
         self._scheduler = Scheduler(
             self._inference.run, self._publish, _raise, p.inference_frequency, self._clock
         )
+        self._interpolation, self._playback = stack.interpolation, UNKNOWN
         self._images: deque[tuple[float, int, np.ndarray | None]] = deque()
         self._frames = self._sequence = 0
         self._chunk_joints: list[int] = []
@@ -230,6 +231,13 @@ class Rollout:
             self._violations += breaks_limits(self._robot, last, output)
         self._interventions += bool(report.violations)
         if output is not None:
+            self._playback = Playback(
+                output.speed_scale or 1.0,
+                self._interpolation,
+                output.chunk_sequence,
+                self._servo.wall_ns,
+                output.playback_time,
+            )
             self._velocities.append(output.velocity.copy())
             self._servo.command(output.position, output.velocity, output.effort)
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Evaluation scenarios: scenes and phrasings that are not in the training data."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ A task is possible where the named hand reaches the cube without contortion and 
 it. No other task is demonstrated or evaluated.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 import cv2

@@ -4,8 +4,6 @@
 A criterion must hold over the last part of an episode.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from vla_models.inverse_kinematics import FINGERS

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A tiny dataset of noise, without a simulator."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

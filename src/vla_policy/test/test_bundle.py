@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """policy.yaml is read whole; every mistake is an error with file, key, found and wanted."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """LiteRT models: floats and integers throughout, and what does not fit is refused by name."""
 
-from __future__ import annotations
-
 import json
 import re
 import sys

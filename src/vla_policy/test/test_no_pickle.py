@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """No pickle anywhere: not on the wire, not in a bundle, not on disk."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A bundle carries its verification, and one that failed is not loaded by accident."""
 
-from __future__ import annotations
-
 import hashlib
 
 import pytest

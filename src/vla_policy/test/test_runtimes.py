@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Whole policies on tiny models whose answers can be computed by hand."""
 
-from __future__ import annotations
-
 import hashlib
 import sys
 

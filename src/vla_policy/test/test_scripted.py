@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Motions without a model."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """torch.export programs, eager modules, TensorRT engines, providers, devices and precision."""
 
-from __future__ import annotations
-
 import io
 import json
 import pickle

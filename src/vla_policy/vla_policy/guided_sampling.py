@@ -10,8 +10,6 @@ the predicted end x + (1 - t) v towards the target chunk Y with the weights W:
     r^2 = (1 - t)^2 / (t^2 + (1 - t)^2),  J = d(x + (1 - t) v) / dx.
 """
 
-from __future__ import annotations
-
 from typing import Protocol
 
 import numpy as np

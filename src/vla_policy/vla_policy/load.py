@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Loading a policy: a bundle directory or the address of a policy server."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 
@@ -41,12 +39,18 @@ def load_policy(
     return kind.load(bundle, robot, timeout)
 
 
-def warm_up(policy: Policy, observation: Observation, times: int = 5) -> list[float]:
-    """Durations (s) of `times` predictions. Raises PolicyError."""
+def warm_up(
+    policy: Policy, observation: Observation, times: int = 5, first_limit: float = 60.0
+) -> list[float]:
+    """Durations (s) of `times` predictions. first_limit: s for the first one of a remote policy.
+    Raises PolicyError."""
     durations = []
-    for _ in range(times):
+    for number in range(times):
         began = time.perf_counter()
-        policy.predict(observation)
+        if number == 0:
+            policy.first_call(observation, first_limit)
+        else:
+            policy.predict(observation)
         durations.append(time.perf_counter() - began)
     policy.reset()
     return durations

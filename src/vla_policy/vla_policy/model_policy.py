@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A policy that runs a model file: preprocessing, runtime, denormalisation."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 

@@ -6,8 +6,6 @@ tensor. Training must use the same functions, or the policy runs on other inputs
 with.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """What `runtime` in policy.yaml can be. Another package adds a name by an entry point."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib.util
 import sys

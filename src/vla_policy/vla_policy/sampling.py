@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Sampling several answers for one observation, and the choice of one."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 

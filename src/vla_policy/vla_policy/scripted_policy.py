@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Policies without a model: scripted motions, and the hold at the end of the fallback chain."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +20,7 @@ class Scripted:
     read = staticmethod(read_scripted)
 
     @staticmethod
-    def load(bundle: Bundle, robot: Robot, timeout: float) -> ScriptedPolicy:
+    def load(bundle: Bundle, robot: Robot, timeout: float) -> 'ScriptedPolicy':
         return ScriptedPolicy(bundle, robot)
 
 

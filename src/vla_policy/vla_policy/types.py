@@ -105,6 +105,11 @@ class Policy(Protocol):
         """Raises PolicyError when there is no usable answer."""
         ...
 
+    def first_call(self, observation: Observation, limit: float) -> ActionChunk:
+        """As `predict`, before the robot may move: it may take `limit` s, because a policy server
+        compiles its model for it."""
+        return self.predict(observation)
+
     def memory(self) -> int:
         """Bytes on the device, 0 for the CPU."""
         return 0

@@ -90,6 +90,8 @@ CASES = {
                         'simulation.foot_friction', '2 values', '3 finite numbers'),
     'armature_of_no_class': ('robot.yaml', r'armature: \{all', 'armature: {al',
                              'simulation.armature.all', 'nothing', 'finite number'),
+    'one_foot': ('robot.yaml', 'left_hand: grip', 'left_foot: grip', 'frames.right_foot',
+                 'nothing, with left_foot', 'both feet, or none'),
     'urdf_elsewhere': ('robot.yaml', 'urdf: robot.urdf', 'urdf: other.urdf', '', 'no such file',
                        'a URDF file'),
     'bad_xml': ('robot.urdf', '</robot>', '', 'line', 'no element', 'well-formed XML'),
@@ -124,6 +126,78 @@ CASES = {
                            'link[pan]/mesh@filename', 'package://no_such', 'existing mesh file'),
     'old_urdf_with_capsules': ('robot.urdf', ' version="1.1"', '', 'robot@version', '1.0',
                                'Pinocchio drops the capsules'),
+    'mimic_joint': ('robot.urdf', '(<limit lower="-1" [^>]*/>)', r'\1<mimic joint="bend"/>',
+                    'joint[pan]/mimic', 'a mimic joint (of bend)', "type 'fixed', or no <mimic>"),
+    'mimic_in_ros2_control': (
+        'robot.urdf', '</robot>',
+        '<ros2_control name="c" type="system"><joint name="pan"><param name="mimic">bend</param>'
+        '</joint></ros2_control></robot>', 'ros2_control/joint[pan]/mimic', 'a mimic joint',
+        "type 'fixed'"),
+    'mimic_of_gazebo': ('robot.urdf', '</robot>',
+                        '<gazebo><plugin name="m" filename="libmimic_joint.so"/></gazebo></robot>',
+                        'gazebo/plugin[m]', 'a mimic joint', "type 'fixed'"),
+    'closed_chain_of_gazebo': (
+        'robot.urdf', '</robot>', '<gazebo><joint name="l"/></gazebo></robot>', 'gazebo/joint[l]',
+        'closed chain', 'a tree without it'),
+    'closed_chain_of_mujoco': ('robot.urdf', '</robot>', '<mujoco><equality/></mujoco></robot>',
+                               'mujoco/equality', 'mechanics of MuJoCo alone', 'compiler'),
+    'closed_chain_of_drake': ('robot.urdf', '</robot>', '<loop_joint name="l"/></robot>',
+                              'loop_joint', 'an unknown element', "'joint'"),
+    'differential_transmission': (
+        'robot.urdf', '</robot>', '<transmission name="t"><joint name="pan"/><joint name="lift"/>'
+        '</transmission></robot>', 'transmission[t]', 'coupled joints lift, pan', 'one joint'),
+    'planar_joint': ('robot.urdf', '(name="pan" type=")revolute', r'\1planar', 'joint[pan]@type',
+                     'planar', 'two prismatic joints'),
+    'floating_joint': ('robot.urdf', '(name="pan" type=")revolute', r'\1floating',
+                       'joint[pan]@type', 'floating', 'leave out this joint'),
+    'limits_in_degrees': ('robot.urdf', 'lower="-2" upper="1"', 'lower="-115" upper="57"',
+                          'joint[lift]/limit@lower', '-115', 'rad, at most 12.57'),
+    'zero_effort': ('robot.urdf', 'effort="20"', 'effort="0"', 'joint[lift]/limit@effort', '0.0',
+                    'a positive number'),
+    'limit_twice': ('robot.urdf', '(<limit lower="-1" [^>]*/>)', r'\1\1', 'joint[pan]/limit',
+                    'the element twice', 'once'),
+    'misspelt_attribute': ('robot.urdf', '<origin xyz="0 0 0.75"/>',
+                           '<origin xyz="0 0 0.75" rp="1 0 0"/>', 'joint[pan]/origin@rp',
+                           'an unknown attribute', "'rpy'"),
+    'quaternion': ('robot.urdf', '<origin xyz="0 0 0.75"/>',
+                   '<origin xyz="0 0 0.75" quat_xyzw="1 0 0 0"/>', 'joint[pan]/origin@quat_xyzw',
+                   'an unknown attribute', 'xyz, rpy'),
+    'origin_of_two': ('robot.urdf', '<origin xyz="0 0 0.75"/>', '<origin xyz="0 0.75"/>',
+                      'joint[pan]/origin@xyz', '0 0.75', '3 finite numbers'),
+    'axis_zero': ('robot.urdf', '<axis xyz="0 0 1"/>', '<axis xyz="0 0 0"/>',
+                  'joint[pan]/axis@xyz', '0 0 0', 'a direction'),
+    'negative_damping': ('robot.urdf', '(<limit lower="-1" [^>]*/>)', r'\1<dynamics damping="-1"/>',
+                         'joint[pan]/dynamics@damping', '-1', 'at least 0'),
+    'soft_limits_outside': (
+        'robot.urdf', '(<limit lower="-1" [^>]*/>)',
+        r'\1<safety_controller soft_lower_limit="2" soft_upper_limit="3" k_velocity="1"/>',
+        'joint[pan]/safety_controller', 'lower 2, upper 1', 'soft limits inside the limits'),
+    'moving_link_without_inertia': (
+        'robot.urdf', r'(<link name="upper">\s*)<inertial>.*</inertial>', r'\1',
+        'link[upper]/inertial', 'nothing', 'joint lift moves this link'),
+    'moments_beside_the_diagonal': (
+        'robot.urdf', 'izz="0.1" ixy="0"', 'izz="0.1" ixy="0.09"', 'link[stand]/inertia', '0.19',
+        'none larger than the sum'),
+    'link_named_world': ('robot.urdf', '"grip"', '"world"', 'link[world]', 'a link named world',
+                         'bolted to the world'),
+    'loop_beside_the_tree': (
+        'robot.urdf', '</robot>',
+        '<link name="a"/><link name="b"/><joint name="ab" type="fixed"><parent link="a"/>'
+        '<child link="b"/></joint><joint name="ba" type="fixed"><parent link="b"/>'
+        '<child link="a"/></joint></robot>', 'link[a]', 'a loop of joints', 'a tree from stand'),
+    'no_size': ('robot.urdf', '<box size="0.18 0.05 0.05"/>', '<box size="0.18 0 0.05"/>',
+                'link[lower]/collision[0]/box@size', '0.18 0 0.05', 'positive sizes'),
+    'mesh_in_mm': ('robot.urdf', 'meshes/wedge.stl"', 'meshes/wedge.stl" scale="1000 1000 1000"',
+                   'link[pan]/mesh@filename', 'm long', 'scale="0.001 0.001 0.001"'),
+    'mesh_scale_of_one': ('robot.urdf', 'meshes/wedge.stl"', 'meshes/wedge.stl" scale="0.5"',
+                          'link[pan]/mesh@scale', '0.5', '3 finite numbers'),
+    'flat_mesh': ('robot.urdf', 'meshes/wedge.stl"', 'meshes/wedge.stl" scale="1 1 0.00001"',
+                  'link[pan]/mesh@filename', 'a flat mesh', 'a solid'),
+    'mesh_of_other_format': ('robot.urdf', 'meshes/wedge.stl"', 'robot.yaml"',
+                             'link[pan]/mesh@filename', 'robot.yaml', '.stl, .obj, .dae'),
+    'mesh_of_unknown_package': (
+        'robot.urdf', 'meshes/wedge.stl', 'package://no_such/wedge.stl',
+        'link[pan]/mesh@filename', 'package://no_such', 'no_such installed, or wedge.stl beside'),
 }  # fmt: skip
 
 
@@ -169,3 +243,10 @@ def test_a_directory_without_robot_yaml_is_reported(tmp_path):
 def test_an_untouched_copy_loads(tmp_path):
     shutil.copytree(TESTBOT, tmp_path / 'testbot')
     assert load_robot(tmp_path / 'testbot').name == 'testbot'
+
+
+def test_an_unreadable_mesh_is_reported(tmp_path):
+    shutil.copytree(TESTBOT, tmp_path / 'testbot')
+    (tmp_path / 'testbot' / 'meshes' / 'wedge.stl').write_text('solid wedge\n')
+    with pytest.raises(ConfigError, match=r'mesh@filename: found wedge.stl: unreadable'):
+        load_robot(tmp_path / 'testbot')

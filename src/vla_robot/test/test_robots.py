@@ -2,6 +2,8 @@
 """What the robots are."""
 
 import importlib.util
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -123,3 +125,14 @@ def test_another_robot_needs_no_change_of_code(testbot):
     assert kinematics.distances().shape == (3,)
     assert kinematics.frame('left_hand')[1][0] > 0.3
     assert kinematics.gravity_torque(testbot.poses['standing'])[0] < -1
+
+
+def test_whether_a_robot_has_feet_is_known_without_loading_it():
+    code = (
+        'import sys\n'
+        'from vla_robot.directory import has_feet\n'
+        'print(has_feet("humanoid32"), has_feet(sys.argv[1]), "pinocchio" in sys.modules)'
+    )
+    command = [sys.executable, '-c', code, str(Path(__file__).parent / 'testbot')]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert found.stdout.split() == ['True', 'False', 'False']

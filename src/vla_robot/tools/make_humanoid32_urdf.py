@@ -10,8 +10,6 @@ Axes: x forward, y left, z up; pitch about +y (a positive elbow would bend backw
 +x, yaw about +z. `base_link` lies between the hips. Lengths in m, masses in kg.
 """
 
-from __future__ import annotations
-
 import sys
 from math import pi
 from pathlib import Path

@@ -6,14 +6,13 @@ few are near. Each pair has a bound on how much each joint can change its distan
 pairs need no measurement.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pinocchio
 
+from vla_robot.pinocchio_model import link_id
 from vla_robot.robot_model import RobotModel
 
 Wrench = tuple[float, float, float, float, float, float]
@@ -90,9 +89,7 @@ class CollisionModel:
     def _add(self, obstacle: Obstacle) -> list[int]:
         model = self._model
         link = self._robot.frames.get(obstacle.anchor, obstacle.anchor)
-        if not model.existFrame(link):
-            raise KeyError(obstacle.anchor)
-        frame_id = model.getFrameId(link)
+        frame_id = link_id(model, link)
         frame = model.frames[frame_id]
         added = []
         for k, (shape, rotation, translation) in enumerate(obstacle.shapes):
@@ -180,10 +177,7 @@ class CollisionModel:
 
     def frame_id(self, name: str) -> int:
         """Index of a frame of robot.yaml, or of a URDF link. Raises KeyError: neither."""
-        link = self._robot.frames.get(name, name)
-        if not self._model.existFrame(link):
-            raise KeyError(name)
-        return self._model.getFrameId(link)
+        return link_id(self._model, self._robot.frames.get(name, name))
 
     def frame_signs(self, frame: int) -> np.ndarray:
         """(n,) 1 for each joint that moves the frame relative to the base."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pinocchio
 
+from vla_robot.pinocchio_model import link_id
+
 if TYPE_CHECKING:
     from vla_robot.robot_model import RobotModel
 
@@ -34,7 +36,7 @@ class Kinematics:
         self._gravity_q = pinocchio.neutral(self._model)
         self._gravity_data = self._model.createData()
         self._frames: dict[str, int] = {
-            name: self._model.getFrameId(link) for name, link in robot.frames.items()
+            name: link_id(self._model, link) for name, link in robot.frames.items()
         }
         self._upper_body = robot.groups['upper_body']
         self._upper_body_v = self._to_v[self._upper_body]
@@ -87,7 +89,9 @@ class Kinematics:
             raise ValueError(f'q has shape {np.shape(q)}, wanted ({self.robot.n},)')
         out[:FREE_FLYER_Q] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
         if base_rotation is not None:
-            out[3:7] = pinocchio.Quaternion(np.asarray(base_rotation, dtype=float)).coeffs()
+            # In Fortran order: of any other, eigenpy makes a copy that it never frees (80 bytes).
+            rotation = np.array(base_rotation, dtype=float, order='F')
+            out[3:7] = pinocchio.Quaternion(rotation).coeffs()
         if base_position is not None:
             out[:3] = base_position
         out[self._to_q] = q
@@ -101,9 +105,7 @@ class Kinematics:
         """
         found = self._frames.get(name)
         if found is None:
-            if not self._model.existFrame(name):
-                raise KeyError(name)
-            found = self._frames[name] = self._model.getFrameId(name)
+            found = self._frames[name] = link_id(self._model, name)
         return found
 
     def frame(self, name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -1,13 +1,10 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Loading and checking a robot directory (`load_robot`)."""
 
-from __future__ import annotations
-
 import difflib
 import os
 from collections.abc import Iterable
 from itertools import combinations
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -16,6 +13,8 @@ import pinocchio
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import REQUIRED, ConfigReader, load_yaml
 from vla_robot.collision import box_corners
+from vla_robot.directory import FEET, robot_directory
+from vla_robot.pinocchio_model import build_models, check_inertia, link_id
 from vla_robot.robot_model import (
     Camera,
     FootBox,
@@ -25,12 +24,11 @@ from vla_robot.robot_model import (
     Simulation,
     Stops,
 )
-from vla_robot.urdf import Urdf, read_urdf
+from vla_robot.urdf import Urdf, UrdfJoint, read_urdf
 
 FORMAT = 1
 REQUIRED_FRAMES = ('base', 'imu')
-OPTIONAL_FRAMES = ('head_camera', 'left_hand', 'right_hand', 'left_foot', 'right_foot')
-FEET = ('left_foot', 'right_foot')
+OPTIONAL_FRAMES = ('torso', 'head_camera', 'left_hand', 'right_hand', *FEET)
 
 
 def load_robot(name_or_path: str | os.PathLike[str]) -> RobotModel:
@@ -38,7 +36,7 @@ def load_robot(name_or_path: str | os.PathLike[str]) -> RobotModel:
 
     Raises ConfigError: robot.yaml, the URDF or a mesh cannot be used.
     """
-    directory = _directory(name_or_path)
+    directory = robot_directory(name_or_path)
     file = directory / 'robot.yaml'
     fields = ConfigReader(file, load_yaml(file))
     if fields.integer('format') != FORMAT:
@@ -69,7 +67,8 @@ def load_robot(name_or_path: str | os.PathLike[str]) -> RobotModel:
         )
     poses = _poses(fields, index, limits)
     frames = _frames(fields, urdf)
-    model, geometry = _pinocchio(urdf)
+    model, geometry = build_models(urdf)
+    check_inertia(urdf, model, floating=any(foot in frames for foot in FEET))
     pairs = _collision_pairs(fields, urdf)
     robot = RobotModel(
         name=name,
@@ -89,7 +88,7 @@ def load_robot(name_or_path: str | os.PathLike[str]) -> RobotModel:
         total_mass=float(pinocchio.computeTotalMass(model)),
         stops=_stops(fields.section('stops')),
         camera=_camera(fields.section('camera'), frames),
-        simulation=_simulation(fields.section('simulation'), classes, len(joints)),
+        simulation=_simulation(fields.section('simulation'), classes, described),
         collision_pairs=pairs,
         pinocchio_model=model,
         pinocchio_geometry=geometry,
@@ -98,33 +97,6 @@ def load_robot(name_or_path: str | os.PathLike[str]) -> RobotModel:
     fields.raw('balance', default=None)
     fields.close()
     return robot
-
-
-def _directory(name_or_path: str | os.PathLike[str]) -> Path:
-    text = os.fspath(name_or_path)
-    if os.sep in text or text in ('.', '..'):
-        directory = Path(text).expanduser().resolve()
-        if not directory.is_dir():
-            raise ConfigError(text, '', 'no such directory', 'a robot directory')
-        return directory
-    robots = _robots_directory()
-    known = sorted(p.name for p in robots.iterdir() if (p / 'robot.yaml').is_file())
-    if text not in known:
-        near = difflib.get_close_matches(text, known, n=1) or [', '.join(known)]
-        raise ConfigError(robots, 'robot', text or 'nothing', f'{near[0]}, or a path with a slash')
-    return robots / text
-
-
-def _robots_directory() -> Path:
-    try:
-        from ament_index_python.packages import get_package_share_directory
-
-        share = Path(get_package_share_directory('vla_robot')) / 'robots'
-        if share.is_dir():
-            return share
-    except (ImportError, LookupError):
-        pass
-    return Path(__file__).resolve().parent.parent / 'robots'  # a source tree without ROS
 
 
 def _frozen(values: Iterable[float]) -> np.ndarray:
@@ -271,6 +243,10 @@ def _frames(fields: ConfigReader, urdf: Urdf) -> dict[str, str]:
             raise section.error(name, link, wanted)
         frames[name] = link
     section.close()
+    feet = [foot for foot in FEET if foot in frames]
+    if len(feet) == 1:
+        other = FEET[1 - FEET.index(feet[0])]
+        raise section.error(other, f'nothing, with {feet[0]}', 'both feet, or none')
     if frames['base'] != urdf.root:
         raise section.error('base', frames['base'], f'{urdf.root}, the root of {urdf.path.name}')
     return frames
@@ -307,40 +283,24 @@ def _camera(section: ConfigReader, frames: dict[str, str]) -> Camera:
     return camera
 
 
-def _simulation(section: ConfigReader, classes: dict[str, list[int]], n: int) -> Simulation:
-    armature = np.zeros(n)
+def _simulation(
+    section: ConfigReader, classes: dict[str, list[int]], joints: list[UrdfJoint]
+) -> Simulation:
+    armature = np.zeros(len(joints))
     by_class = section.section('armature')
     for name, members in classes.items():
         armature[members] = by_class.number(name, lo=0)
     by_class.close()
+    damping = section.number('joint_damping', lo=0)
     simulation = Simulation(
         armature=_frozen(armature),
-        joint_damping=section.number('joint_damping', lo=0),
+        joint_damping=_frozen(damping if j.damping is None else j.damping for j in joints),
+        joint_friction=_frozen(j.friction or 0.0 for j in joints),
         foot_friction=tuple(section.numbers('foot_friction', length=3, lo=0)),
         foot_solref=tuple(section.numbers('foot_solref', length=2, lo=0)),
     )
     section.close()
     return simulation
-
-
-def _pinocchio(urdf: Urdf) -> tuple[pinocchio.Model, pinocchio.GeometryModel]:
-    try:
-        model = pinocchio.buildModelFromXML(urdf.text, pinocchio.JointModelFreeFlyer())
-        geometry = pinocchio.buildGeomFromUrdfString(
-            model, urdf.text, pinocchio.GeometryType.COLLISION
-        )
-    except (ValueError, RuntimeError) as error:
-        raise ConfigError(urdf.path, '', str(error), 'a URDF that Pinocchio reads') from None
-    read = {model.frames[obj.parentFrame].name for obj in geometry.geometryObjects}
-    for link in urdf.solid_links:
-        if link not in read:
-            raise ConfigError(
-                urdf.path,
-                f'link[{link}]/collision',
-                'a shape that Pinocchio drops',
-                'box, sphere, cylinder, capsule or mesh',
-            )
-    return model, geometry
 
 
 def _collision_pairs(fields: ConfigReader, urdf: Urdf) -> tuple[tuple[str, str], ...]:
@@ -370,7 +330,7 @@ def _foot_boxes(
     for foot in FEET:
         if foot not in frames:
             continue
-        frame = model.frames[model.getFrameId(frames[foot])]
+        frame = model.frames[link_id(model, frames[foot])]
         points = [
             frame.placement.actInv(corner)
             for shape in geometry.geometryObjects

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A robot's description and a reading of its sensors. Joint arrays are (n,) in robot order."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,7 +73,8 @@ class Simulation:
     """Constants that only a simulation needs."""
 
     armature: np.ndarray  # (n,) kg m^2
-    joint_damping: float  # Nms/rad
+    joint_damping: np.ndarray  # (n,) Nms/rad: the URDF's where it gives one
+    joint_friction: np.ndarray  # (n,) Nm, dry friction: the URDF's
     foot_friction: tuple[float, float, float]
     foot_solref: tuple[float, float]
 
@@ -117,6 +116,11 @@ class RobotModel:
         """Number of joints."""
         return len(self.joint_names)
 
+    def has_link(self, name: str) -> bool:
+        """Whether it is a frame of robot.yaml or a URDF link."""
+        link = self.frames.get(name, name)
+        return self.pinocchio_model.existFrame(link, pinocchio.FrameType.BODY)
+
     def kinematics(self) -> Kinematics:
         """A new calculator with buffers of its own; one per thread."""
         return Kinematics(self)
@@ -134,7 +138,8 @@ class Reading:
     angular_velocity (3,) rad/s and linear_acceleration (3,) m/s² in the IMU's frame; at rest the
     latter is +9.81 upwards (as an accelerometer measures it, REP-145). left_wrench, right_wrench:
     (6,) force N and torque Nm that the ground exerts on the foot, about the foot frame's origin and
-    in its axes; zeros for a robot without feet.
+    in its axes; zeros for a robot without feet. has_orientation: False where the IMU computes none
+    (REP 145: orientation_covariance[0] = -1); `orientation` then counts for nothing.
     """
 
     position: np.ndarray
@@ -145,3 +150,4 @@ class Reading:
     linear_acceleration: np.ndarray
     left_wrench: np.ndarray
     right_wrench: np.ndarray
+    has_orientation: bool = True

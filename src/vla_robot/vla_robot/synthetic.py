@@ -5,8 +5,6 @@ A base with limbs of up to seven joints; each link is a capsule. The tips of the
 hands; with four limbs or more, those of the third and fourth are feet.
 """
 
-from __future__ import annotations
-
 import math
 import tempfile
 from pathlib import Path

@@ -1,22 +1,43 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Reading and checking a URDF before the libraries, which ignore errors or crash on them."""
 
-from __future__ import annotations
-
 import math
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from vla_common.errors import ConfigError
+from vla_robot.meshes import find_mesh
+from vla_robot.urdf_elements import check_elements, mimic_error, read_numbers
 
 MOVABLE = ('revolute', 'prismatic')
 KNOWN_TYPES = (*MOVABLE, 'fixed')
+REMEDIES = {
+    'continuous': ' (revolute, with the limits that cables and task allow)',
+    'floating': ' (a robot with feet floats by itself: leave out this joint and the link above)',
+    'planar': ' (two prismatic joints and one revolute)',
+}
+RESERVED = {'world': 'no such link: the base of a robot without feet is bolted to the world'}
+FARTHEST = {'revolute': (4.0 * math.pi, 'rad'), 'prismatic': (10.0, 'm')}
+"""Positions beyond these are in another unit (degrees, mm)."""
+LEAST = 1e-12
+"""kg, kg m²; MuJoCo takes less for nothing."""
+SIZES = {
+    'box': {'size': 3},
+    'sphere': {'radius': 1},
+    'cylinder': {'radius': 1, 'length': 1},
+    'capsule': {'radius': 1, 'length': 1},
+}
 
 
 @dataclass(frozen=True)
 class UrdfJoint:
-    """One joint with its limits: rad, rad/s, Nm (prismatic: m, m/s, N)."""
+    """One joint with its limits: rad, rad/s, Nm (prismatic: m, m/s, N).
+
+    damping Nms/rad and friction Nm (prismatic: Ns/m, N) of its mechanics; None: not given.
+    """
 
     name: str
     kind: str
@@ -26,11 +47,14 @@ class UrdfJoint:
     upper: float = 0.0
     velocity: float = 0.0
     effort: float = 0.0
+    damping: float | None = None
+    friction: float | None = None
 
 
 @dataclass(frozen=True)
 class Urdf:
-    """`text` has its mesh paths resolved to `file://` URLs of existing files."""
+    """`text` is what the libraries read: mesh paths are `file://` URLs of existing files, axes are
+    unit vectors, and elements that change nothing are left out."""
 
     path: Path
     text: str
@@ -73,12 +97,15 @@ def read_urdf(path: Path) -> Urdf:
     root = _parse(path)
     if root.tag != 'robot':
         raise ConfigError(path, '', f'<{root.tag}>', 'a <robot> element')
+    hints = root.find('mujoco/compiler')
+    folder = hints.get('meshdir', '') if hints is not None else ''
     links = _links(path, root)
     joints = _joints(path, root, links)
+    check_elements(path, root)  # after what is missing: a misspelt limit is a missing one first
     base = _tree_root(path, links, joints)
     solid = tuple(e.get('name', '') for e in root.iter('link') if e.find('collision') is not None)
     _check_capsules(path, root)
-    _resolve_meshes(path, root)
+    _resolve_meshes(path, root, folder)
     text = ElementTree.tostring(root, encoding='unicode')
     return Urdf(path, '<?xml version="1.0"?>\n' + text, base, links, joints, solid)
 
@@ -99,20 +126,6 @@ def _parse(path: Path) -> ElementTree.Element:
         raise ConfigError(path, '', f'{type(error).__name__}: {error}', 'valid xacro') from None
 
 
-def _number(path: Path, element: ElementTree.Element, key: str, name: str) -> float:
-    text = element.get(name)
-    where = f'{key}/{element.tag}@{name}'
-    if text is None:
-        raise ConfigError(path, where, 'nothing', 'a finite number')
-    try:
-        value = float(text)
-    except ValueError:
-        raise ConfigError(path, where, text, 'a finite number') from None
-    if not math.isfinite(value):
-        raise ConfigError(path, where, text, 'a finite number')
-    return value
-
-
 def _name(path: Path, element: ElementTree.Element, seen: set[str]) -> str:
     name = element.get('name')
     if not name:
@@ -123,6 +136,11 @@ def _name(path: Path, element: ElementTree.Element, seen: set[str]) -> str:
     return name
 
 
+def _number(path: Path, element: ElementTree.Element, key: str, name: str) -> float:
+    text = element.get(name, '')
+    return read_numbers(path, f'{key}/{element.tag}@{name}', text or 'nothing', 1)[0]
+
+
 def _links(path: Path, root: ElementTree.Element) -> tuple[str, ...]:
     seen: set[str] = set()
     names = []
@@ -130,35 +148,69 @@ def _links(path: Path, root: ElementTree.Element) -> tuple[str, ...]:
         name = _name(path, element, seen)
         names.append(name)
         key = f'link[{name}]'
+        if name in RESERVED:
+            raise ConfigError(path, key, f'a link named {name}', RESERVED[name])
         inertial = element.find('inertial')
         if inertial is not None:
-            mass = inertial.find('mass')
-            if mass is None:
-                raise ConfigError(path, f'{key}/inertial/mass', 'nothing', 'a mass')
-            value = _number(path, mass, key, 'value')
-            if not value > 0:
-                raise ConfigError(path, f'{key}/mass@value', value, 'a positive number')
-            inertia = inertial.find('inertia')
-            if inertia is None:
-                raise ConfigError(path, f'{key}/inertial/inertia', 'nothing', 'an inertia')
-            xx, yy, zz = (_number(path, inertia, key, axis) for axis in ('ixx', 'iyy', 'izz'))
-            low, middle, high = sorted((xx, yy, zz))
-            if not (low > 0 and low + middle >= high * (1 - 1e-6)):
-                raise ConfigError(
-                    path,
-                    f'{key}/inertia',
-                    [xx, yy, zz],
-                    'positive moments, none larger than the sum of the other two',
-                )
-        for k, collision in enumerate(element.findall('collision')):
-            geometry = collision.find('geometry')
-            if geometry is None or len(geometry) != 1:
-                raise ConfigError(
-                    path, f'{key}/collision[{k}]/geometry', 'not one shape', 'exactly one shape'
-                )
+            _check_inertial(path, inertial, key)
+        for kind in ('collision', 'visual'):
+            for k, shape in enumerate(element.findall(kind)):
+                _check_shape(path, shape, f'{key}/{kind}[{k}]', key)
     if not names:
         raise ConfigError(path, 'link', 'nothing', 'at least one link')
     return tuple(names)
+
+
+def _check_inertial(path: Path, inertial: ElementTree.Element, key: str) -> None:
+    """A positive mass, and moments that a body can have.
+
+    An inertia that misses the triangle inequality by rounding alone is corrected by as much: the
+    libraries draw the line at different places.
+    """
+    mass = inertial.find('mass')
+    if mass is None:
+        raise ConfigError(path, f'{key}/inertial/mass', 'nothing', 'a mass')
+    value = _number(path, mass, key, 'value')
+    if not value > LEAST:
+        raise ConfigError(path, f'{key}/mass@value', value, 'a positive number')
+    inertia = inertial.find('inertia')
+    if inertia is None:
+        raise ConfigError(path, f'{key}/inertial/inertia', 'nothing', 'an inertia')
+    for axis in ('ixy', 'ixz', 'iyz'):
+        inertia.attrib.setdefault(axis, '0')
+    xx, yy, zz, xy, xz, yz = (
+        _number(path, inertia, key, axis) for axis in ('ixx', 'iyy', 'izz', 'ixy', 'ixz', 'iyz')
+    )
+    low, middle, high = np.linalg.eigvalsh([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]).tolist()
+    missing = high - low - middle
+    if not (low > LEAST and missing <= 1e-6 * high):
+        found = [xx, yy, zz] if xy == xz == yz == 0.0 else [low, middle, high]
+        raise ConfigError(
+            path,
+            f'{key}/inertia',
+            found,
+            'positive principal moments, none larger than the sum of the other two',
+        )
+    if missing > -1e-9 * high:
+        for axis, moment in zip(('ixx', 'iyy', 'izz'), (xx, yy, zz), strict=True):
+            inertia.set(axis, repr(moment + max(missing, 0.0) + 1e-9 * high))
+
+
+def _check_shape(path: Path, shape: ElementTree.Element, place: str, link: str) -> None:
+    geometry = shape.find('geometry')
+    if geometry is None or len(geometry) != 1:
+        raise ConfigError(path, f'{place}/geometry', 'not one shape', 'exactly one shape')
+    kind = geometry[0]
+    if kind.tag == 'mesh':
+        text = kind.get('scale', '1 1 1')
+        if not all(read_numbers(path, f'{link}/mesh@scale', text, 3)):
+            raise ConfigError(path, f'{link}/mesh@scale', text, 'none of them 0')
+        return
+    for name, count in SIZES.get(kind.tag, {}).items():
+        text = kind.get(name, 'nothing')
+        for value in read_numbers(path, f'{place}/{kind.tag}@{name}', text, count):
+            if not value > 0:
+                raise ConfigError(path, f'{place}/{kind.tag}@{name}', text, 'positive sizes')
 
 
 def _joints(path: Path, root: ElementTree.Element, links: tuple[str, ...]) -> dict[str, UrdfJoint]:
@@ -169,7 +221,8 @@ def _joints(path: Path, root: ElementTree.Element, links: tuple[str, ...]) -> di
         key = f'joint[{name}]'
         kind = element.get('type', 'nothing')
         if kind not in KNOWN_TYPES:
-            raise ConfigError(path, f'{key}@type', kind, 'one of ' + ', '.join(KNOWN_TYPES))
+            wanted = 'one of ' + ', '.join(KNOWN_TYPES) + REMEDIES.get(kind, '')
+            raise ConfigError(path, f'{key}@type', kind, wanted)
         ends = []
         for end in ('parent', 'child'):
             found = element.find(end)
@@ -177,26 +230,88 @@ def _joints(path: Path, root: ElementTree.Element, links: tuple[str, ...]) -> di
             if link not in links:
                 raise ConfigError(path, f'{key}/{end}@link', link, 'the name of a link')
             ends.append(link)
+        mimic = element.find('mimic')
+        if mimic is not None:
+            raise mimic_error(path, f'{key}/mimic', mimic.get('joint', 'nothing'))
         if kind == 'fixed':
             joints[name] = UrdfJoint(name, kind, *ends)
-            continue
-        limit = element.find('limit')
-        if limit is None:
-            raise ConfigError(
-                path, f'{key}/limit', 'nothing', 'limits: lower, upper, velocity, effort'
+        else:
+            _normalise_axis(path, element, key)
+            lower, upper, velocity, effort = _limits(path, element, key, kind)
+            joints[name] = UrdfJoint(
+                name, kind, *ends, lower, upper, velocity, effort, *_dynamics(path, element, key)
             )
-        lower, upper, velocity, effort = (
-            _number(path, limit, key, a) for a in ('lower', 'upper', 'velocity', 'effort')
+    return joints
+
+
+def _normalise_axis(path: Path, joint: ElementTree.Element, key: str) -> None:
+    axis = joint.find('axis')
+    if axis is None:
+        return  # x, for all readers
+    text = axis.get('xyz', 'nothing')
+    vector = np.array(read_numbers(path, f'{key}/axis@xyz', text, 3))
+    length = float(np.linalg.norm(vector))
+    if not length > 1e-6:
+        raise ConfigError(path, f'{key}/axis@xyz', text, 'a direction, such as 0 0 1')
+    if abs(length - 1.0) > 1e-12:
+        axis.set('xyz', ' '.join(repr(value) for value in (vector / length).tolist()))
+
+
+def _limits(
+    path: Path, joint: ElementTree.Element, key: str, kind: str
+) -> tuple[float, float, float, float]:
+    """Lower, upper, velocity, effort; soft limits of a <safety_controller> narrow the first two.
+    Its gains are those of another controller; the filter brakes before the limit instead."""
+    limit = joint.find('limit')
+    if limit is None:
+        raise ConfigError(path, f'{key}/limit', 'nothing', 'limits: lower, upper, velocity, effort')
+    lower, upper, velocity, effort = (
+        _number(path, limit, key, name) for name in ('lower', 'upper', 'velocity', 'effort')
+    )
+    if not lower < upper:
+        raise ConfigError(
+            path, f'{key}/limit', f'lower {lower:g}, upper {upper:g}', 'lower below upper'
         )
+    farthest, unit = FARTHEST[kind]
+    for name, value in (('lower', lower), ('upper', upper)):
+        if not abs(value) <= farthest:
+            raise ConfigError(
+                path, f'{key}/limit@{name}', value, f'{unit}, at most {farthest:.4g} either way'
+            )
+    for name, value in (('velocity', velocity), ('effort', effort)):
+        if not value > 0:
+            raise ConfigError(path, f'{key}/limit@{name}', value, 'a positive number')
+    soft = joint.find('safety_controller')
+    if soft is not None:
+        if 'soft_lower_limit' in soft.attrib:
+            lower = max(lower, _number(path, soft, key, 'soft_lower_limit'))
+        if 'soft_upper_limit' in soft.attrib:
+            upper = min(upper, _number(path, soft, key, 'soft_upper_limit'))
         if not lower < upper:
             raise ConfigError(
-                path, f'{key}/limit', f'lower {lower:g}, upper {upper:g}', 'lower below upper'
+                path,
+                f'{key}/safety_controller',
+                f'lower {lower:g}, upper {upper:g}',
+                'soft limits inside the limits, lower below upper',
             )
-        for attribute, value in (('velocity', velocity), ('effort', effort)):
-            if not value > 0:
-                raise ConfigError(path, f'{key}/limit@{attribute}', value, 'a positive number')
-        joints[name] = UrdfJoint(name, kind, *ends, lower, upper, velocity, effort)
-    return joints
+    return lower, upper, velocity, effort
+
+
+def _dynamics(
+    path: Path, joint: ElementTree.Element, key: str
+) -> tuple[float | None, float | None]:
+    """Damping and friction; None where the URDF gives none."""
+    dynamics = joint.find('dynamics')
+    values: list[float | None] = []
+    for name in ('damping', 'friction'):
+        if dynamics is None or name not in dynamics.attrib:
+            values.append(None)
+            continue
+        value = _number(path, dynamics, key, name)
+        if not value >= 0:
+            raise ConfigError(path, f'{key}/dynamics@{name}', value, 'a number of at least 0')
+        values.append(value)
+    return values[0], values[1]
 
 
 def _tree_root(path: Path, links: tuple[str, ...], joints: dict[str, UrdfJoint]) -> str:
@@ -208,6 +323,12 @@ def _tree_root(path: Path, links: tuple[str, ...], joints: dict[str, UrdfJoint])
     if len(roots) != 1:
         found = ', '.join(roots) if roots else 'a loop'
         raise ConfigError(path, 'link', f'roots: {found}', 'one root link')
+    reached = [roots[0]]
+    for link in reached:
+        reached += [joint.child for joint in joints.values() if joint.parent == link]
+    for link in links:
+        if link not in reached:  # each of its ancestors has a parent
+            raise ConfigError(path, f'link[{link}]', 'a loop of joints', f'a tree from {roots[0]}')
     return roots[0]
 
 
@@ -225,30 +346,9 @@ def _check_capsules(path: Path, root: ElementTree.Element) -> None:
         )
 
 
-def _resolve_meshes(path: Path, root: ElementTree.Element) -> None:
+def _resolve_meshes(path: Path, root: ElementTree.Element, folder: str) -> None:
     for link in root.findall('link'):
         for mesh in link.iter('mesh'):
-            name = mesh.get('filename', '')
-            found = _mesh_file(path, name)
-            if found is None:
-                raise ConfigError(
-                    path,
-                    f'link[{link.get("name")}]/mesh@filename',
-                    name or 'nothing',
-                    'an existing mesh file (relative to the URDF, or package://)',
-                )
-            mesh.set('filename', f'file://{found}')
-
-
-def _mesh_file(path: Path, name: str) -> Path | None:
-    if name.startswith('package://'):
-        package, _, rest = name[len('package://') :].partition('/')
-        try:
-            from ament_index_python.packages import get_package_share_directory
-
-            candidate = Path(get_package_share_directory(package)) / rest
-        except (ImportError, LookupError, ValueError):
-            return None
-    else:
-        candidate = path.parent / name.removeprefix('file://')
-    return candidate.resolve() if name and candidate.is_file() else None
+            key = f'link[{link.get("name")}]/mesh@filename'
+            file = find_mesh(path, key, mesh.get('filename', ''), folder)
+            mesh.set('filename', f'file://{file}')

@@ -16,7 +16,7 @@ from vla_safety.box_limits import BoxLimits
 from vla_safety.coupled import Infeasible, MotionState
 from vla_safety.coupled.brake_path import BrakePath
 from vla_safety.coupled.braking_barriers import BrakingBarriers
-from vla_safety.coupled.build import braking_barriers
+from vla_safety.coupled.build import braking_barriers, with_hands
 from vla_safety.coupled.power import PowerLimit
 from vla_safety.coupled.qp import DaqpSolver, nearest
 from vla_safety.filter import SafetyFilter
@@ -33,7 +33,7 @@ class Arm:
     """The barriers on the shipped robot, in its box, driven by hand."""
 
     def __init__(self, pose='standing', solver=None, clock=lambda: 0.0, obstacles=(), **changes):
-        self.settings = dataclasses.replace(PARAMETERS.coupled, **changes)
+        self.settings = with_hands(dataclasses.replace(PARAMETERS.coupled, **changes), ROBOT)
         limits = ROBOT.limits
         self.barriers = BrakingBarriers(
             ROBOT, self.settings, limits.acceleration, limits.effort, obstacles, solver, clock
@@ -385,3 +385,16 @@ def test_settings_that_do_not_fit_are_one_clear_error(changes, key):
     )
     with pytest.raises(ConfigError, match=key):
         braking_barriers(ROBOT, parameters)
+
+
+@pytest.mark.parametrize('hands', [('left_hand', 'right_hand'), ('left_hand',), ()])
+def test_the_shipped_workspace_is_that_of_the_hands_that_the_robot_has(hands):
+    assert PARAMETERS.coupled.frames == ('hands',)
+    frames = {name: link for name, link in ROBOT.frames.items() if not name.endswith('_hand')}
+    robot = dataclasses.replace(ROBOT, frames=frames | {hand: hand for hand in hands})
+    assert with_hands(PARAMETERS.coupled, robot).frames == hands
+    barriers = braking_barriers(robot, PARAMETERS)
+    filter_ = SafetyFilter(robot, PARAMETERS, (barriers,))
+    filter_.reset(robot.poses['standing'])
+    named = dataclasses.replace(PARAMETERS.coupled, frames=('head_camera', 'hands'))
+    assert with_hands(named, robot).frames == ('head_camera', *hands)

@@ -4,3 +4,10 @@
 from vla_safety import compiled as _compiled
 
 _compiled.prefer_other_sources()
+
+
+def main() -> None:
+    """The process of the node."""
+    from vla_common.node_entry import start
+
+    start('vla_safety.node')

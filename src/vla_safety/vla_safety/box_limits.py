@@ -25,8 +25,6 @@ least as tight) or from the full brake where those yield.
 A robot that starts outside the position limits may stay or come back, never go further out.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from vla_safety.kernel import joints

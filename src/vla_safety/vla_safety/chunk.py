@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Action chunks and their playback."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -10,8 +10,6 @@ clocks differ. VLA_SAFETY_PLAIN=1 in the environment runs the sources, for debug
 the results are the same to the last bit.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import os

@@ -13,8 +13,6 @@ The scale comes first, not last: a velocity that was scaled after step 5 would b
 the velocity whose braking path was proven, and could break the acceleration limit.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol

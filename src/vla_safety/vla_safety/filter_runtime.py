@@ -13,16 +13,15 @@ publish. The motion gate, the age of the measured state and the filter decide:
     this filter was active  rest would halt a joint at once; without any it brakes by itself
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
 from vla_common.rotation import rotation_matrix
+from vla_common.stamps import StampSequence
 from vla_common.states import FilterState, Hysteresis, Level
 from vla_common.watchdog import Watchdog
 from vla_safety.chunk import Chunk
@@ -64,10 +63,10 @@ class Surroundings(Protocol):
 
 @dataclass
 class SensedRange:
-    """Newest reading of one range sensor: m, its stamp (ns), arrival (s, steady)."""
+    """Newest reading of one range sensor: m, arrival (s, steady), order of its stamps."""
 
     distance: float = 0.0
-    sequence: int = -1
+    order: StampSequence = field(default_factory=StampSequence)
     arrived: float = -np.inf
 
 
@@ -86,12 +85,20 @@ class JointReadings:
         self.velocity = np.zeros(n)
         self.rejected = 0
 
-    def update(self, position: np.ndarray, velocity: np.ndarray, sequence: int, now: float) -> bool:
-        """Take a reading; return False where it is rejected: not finite, or not new."""
+    def update(
+        self,
+        position: np.ndarray,
+        velocity: np.ndarray,
+        sequence: int,
+        now: float,
+        wall_ns: int | None = None,
+    ) -> bool:
+        """Take a reading; return False where it is rejected: not finite, not new, or (by wall_ns,
+        the ROS clock) stamped in the future."""
         if not (np.isfinite(position).all() and np.isfinite(velocity).all()):
             self.rejected += 1
             return False
-        if not self._watchdog.beat(now, sequence):
+        if not self._watchdog.beat(now, sequence, wall_ns):
             return False
         self.position[:] = position
         self.velocity[:] = velocity
@@ -172,10 +179,12 @@ class FilterRuntime:
             self._moving = False
             self._last_rejection = ''
 
-    def on_imu(self, orientation: Sequence[float], sequence: int, now: float) -> None:
+    def on_imu(
+        self, orientation: Sequence[float], sequence: int, now: float, wall_ns: int | None = None
+    ) -> None:
         """Base orientation (w, x, y, z); rejected where it is not a unit quaternion."""
         wxyz = np.array(orientation)
-        if 0.98 <= wxyz @ wxyz <= 1.02 and self._imu.beat(now, sequence):
+        if 0.98 <= wxyz @ wxyz <= 1.02 and self._imu.beat(now, sequence, wall_ns):
             self._rotation = rotation_matrix(wxyz)
 
     def on_contacts(self, left: bool, right: bool, sequence: int, now: float) -> None:
@@ -183,16 +192,18 @@ class FilterRuntime:
         if self._balance.beat(now, sequence):
             self._contacts = (left, right)
 
-    def on_range(self, frame: str, distance: float, sequence: int, now: float) -> bool:
+    def on_range(
+        self, frame: str, distance: float, sequence: int, now: float, wall_ns: int | None = None
+    ) -> bool:
         """Range measured at `frame`, m; infinite: nothing in sight.
 
         Returns:
             False where it is rejected: NaN, negative, or not new.
         """
         sensed = self._ranges.setdefault(frame, SensedRange())
-        if not distance >= 0.0 or not sequence > sensed.sequence:
+        if not distance >= 0.0 or sensed.order.reject(sequence, wall_ns):
             return False
-        sensed.distance, sensed.sequence, sensed.arrived = distance, sequence, now
+        sensed.distance, sensed.arrived = distance, now
         return True
 
     def _update_surroundings(self, now: float) -> None:

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Limiters around the box: servo effort, jerk, and the speed scale."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from vla_safety.kernel import joints

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The safety filter as a lifecycle node. All decisions are in `filter_runtime`."""
 
-from __future__ import annotations
-
 import sys
 import time
 from functools import partial
@@ -16,7 +14,7 @@ from vla_common import topics
 from vla_common.cdr import Writer
 from vla_common.clock import RateMeter, first_sequence, steady_now
 from vla_common.lifecycle import VlaLifecycleNode
-from vla_common.messages import JointOrder, duration_to_seconds, stamp_to_ns
+from vla_common.messages import JointOrder, duration_to_seconds, has_orientation, stamp_to_ns
 from vla_common.node_main import run
 from vla_common.scheduling import Priority
 from vla_common.states import FilterState, Level, Mode
@@ -33,6 +31,7 @@ from vla_safety.supervisor_command import SupervisorCommand
 from vla_safety.violations import Violation, ViolationKind, violation
 
 _SUPERVISOR_FIELDS = ('mode', 'motion_epoch', 'speed_scale', 'header.stamp', 'sequence')
+_IMU_FIELDS = ('header.stamp', 'orientation', 'orientation_covariance')
 _JOINT_FIELDS = ('header.stamp', 'name', 'position', 'velocity')
 _CONTACT_FIELDS = ('sequence', 'left_contact', 'right_contact')
 _STATUS_FIELDS = (
@@ -103,7 +102,7 @@ class SafetyFilterNode(VlaLifecycleNode):
                     _JOINT_FIELDS,
                     partial(self._on_joints, runtime.reference),
                 ),
-                (topics.IMU, ('header.stamp', 'orientation'), self._on_imu),
+                (topics.IMU, _IMU_FIELDS, self._on_imu),
                 (topics.BALANCE_STATE, _CONTACT_FIELDS, self._on_contacts),
             )
         )
@@ -126,8 +125,13 @@ class SafetyFilterNode(VlaLifecycleNode):
     def _on_supervisor(
         self, mode: int, motion_epoch: int, speed_scale: float, stamp: int, sequence: int
     ) -> None:
+        # RUNNING of the future would reject the chunks of all observations until then.
+        stamp = min(stamp, self._wall_ns())
         command = SupervisorCommand(Mode(mode), motion_epoch, speed_scale, stamp, sequence)
         self._filter.on_supervisor(command, steady_now())
+
+    def _wall_ns(self) -> int:
+        return self.get_clock().now().nanoseconds
 
     def _update_inputs(self) -> None:
         """Take the newest reading of every sensor, with its arrival time."""
@@ -153,11 +157,15 @@ class SafetyFilterNode(VlaLifecycleNode):
             self._unreadable += 1
             self._last_unreadable = str(error)
             return
-        readings.update(self._position, self._velocity, stamp, arrived)
+        readings.update(self._position, self._velocity, stamp, arrived, self._wall_ns())
 
-    def _on_imu(self, arrived: float, stamp: int, orientation: np.ndarray) -> None:
-        x, y, z, w = orientation.tolist()
-        self._filter.on_imu((w, x, y, z), stamp, arrived)
+    def _on_imu(
+        self, arrived: float, stamp: int, orientation: np.ndarray, covariance: np.ndarray
+    ) -> None:
+        # Without an orientation the filter takes the base to be upright.
+        if has_orientation(covariance):
+            x, y, z, w = orientation.tolist()
+            self._filter.on_imu((w, x, y, z), stamp, arrived, self._wall_ns())
 
     def _on_contacts(self, arrived: float, sequence: int, left: bool, right: bool) -> None:
         self._filter.on_contacts(left, right, sequence, arrived)
@@ -173,6 +181,7 @@ class SafetyFilterNode(VlaLifecycleNode):
             sensed_distance(message.range, message.min_range, message.max_range),
             stamp_to_ns(message.header.stamp),
             steady_now(),
+            self._wall_ns(),
         )
 
     def _on_chunk(self, serialized: bytes) -> None:

@@ -1,13 +1,13 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The filter's settings, as its core takes them."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
+from typing import Self
 
 from vla_common.chunk_curve import Interpolation
-from vla_common.parameters import Parameters, load_node_parameters
+from vla_common.parameter_files import load_node_parameters
+from vla_common.parameters import Parameters
 from vla_safety.coupled.limits import CoupledSettings
 from vla_safety.validation import ChunkRules
 
@@ -44,7 +44,7 @@ class FilterParameters:
     coupled: CoupledSettings
 
     @classmethod
-    def from_node(cls, parameters: Parameters) -> FilterParameters:
+    def from_node(cls, parameters: Parameters) -> Self:
         """From the parameter object that the node's schema returns (see parameters.yaml)."""
         p = parameters
         return p.select(

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Motion gate: whether the supervisor allows motion, and since when."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from vla_common.states import Mode

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The velocity that leads each joint to the moving target of a chunk."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from vla_safety.box_limits import BoxLimits

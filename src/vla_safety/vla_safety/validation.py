@@ -4,13 +4,12 @@
 Every test is positive ("inside the range"), so that a NaN fails it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from vla_common.stamps import is_other_clock
 from vla_safety.chunk import Chunk
 from vla_safety.violations import Violation, ViolationKind, violation
 
@@ -175,10 +174,11 @@ class ChunkValidator:
 
     def _timing(self, chunk: Chunk, now: float) -> list[Violation]:
         age = now - chunk.stamp
+        clock = 'another clock (use_sim_time?)' if is_other_clock(age) else ''
         if not age <= self._rules.max_age:
-            return [violation(ViolationKind.STALE, '', age, self._rules.max_age)]
+            return [violation(ViolationKind.STALE, clock, age, self._rules.max_age)]
         if not age >= -self._rules.max_future:
-            return [violation(ViolationKind.FUTURE, '', -age, self._rules.max_future)]
+            return [violation(ViolationKind.FUTURE, clock, -age, self._rules.max_future)]
         if self._last is not None and not self._order(chunk) > self._last:
             return [violation(ViolationKind.REPLAYED, '', age, self._rules.max_age)]
         return []

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Violations: everything that the filter rejects or changes, by name and level."""
 
-from __future__ import annotations
-
 import math
 from enum import Enum
 from typing import NamedTuple

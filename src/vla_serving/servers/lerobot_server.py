@@ -17,8 +17,6 @@ LeRobot reads from it. Compared with LeRobot 0.6.2 (7427f3180, August 2026), who
 server loads and calls policies in the same way, but talks pickle.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import contextlib

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """What goes into a batch, in which order, and who gets which answer."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

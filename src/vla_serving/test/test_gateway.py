@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Admission, limits, priorities, deadlines and retries, with an engine played by the test."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

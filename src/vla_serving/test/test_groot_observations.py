@@ -2,8 +2,6 @@
 """Observations of GR00T servers: horizons above one, states that are no joints, the keys of the
 simulation wrapper."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 

@@ -2,8 +2,6 @@
 """The server for LeRobot directories, run as its user runs it: a script, with a double of LeRobot
 on its path and nothing of this workspace."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib.util
 import json

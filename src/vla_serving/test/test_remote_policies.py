@@ -1,12 +1,11 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Client against server for both protocols. Hostile peers: test_hostile.py."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 import socket
 import threading
+import time
 import tracemalloc
 import urllib.error
 import urllib.request
@@ -21,7 +20,7 @@ from hypothesis import strategies as st
 from vla_common.errors import ConfigError
 from vla_policy.bundle.bundle import load_bundle
 from vla_policy.bundle.model_inputs import DepthInput, History
-from vla_policy.load import load_policy
+from vla_policy.load import load_policy, warm_up
 from vla_policy.remote.groot_client import GrootClient
 from vla_policy.remote.openpi_client import OpenPiClient, RemoteError
 from vla_policy.remote.wire import Encoding, WireError, pack, unpack
@@ -301,6 +300,29 @@ def test_bundle_defines_the_request_to_an_openpi_server(tmp_path, robot, observe
     assert chunk.positions.shape == (5, 3)  # no more than the horizon
     np.testing.assert_allclose(chunk.positions[0], state + 0.25, atol=1e-6)
     np.testing.assert_allclose(chunk.times, STEP * np.arange(1, 6))
+
+
+def test_server_that_compiles_at_its_first_call_is_waited_for_at_configure_only(
+    tmp_path, robot, observe
+):
+    compiling = [1.0]  # s of the calls to come
+
+    def infer(request):
+        time.sleep(compiling.pop() if compiling else 0.0)
+        return {'actions': np.zeros((5, 3), np.float32)}
+
+    with openpi_server(infer, {}) as there:
+        path = remote_bundle(tmp_path / 'pi', f'ws://127.0.0.1:{there["port"]}')
+        policy = load_policy(path, robot, timeout=0.5)
+        first, *others = warm_up(policy, observe(), first_limit=SOON)
+        assert first > 1.0 and max(others) < 0.5
+        compiling.append(2.0)
+        with pytest.raises(PolicyError, match='no answer within 0.5'):
+            policy.predict(observe())
+        compiling.append(2.0)
+        with pytest.raises(PolicyError, match='no answer within 0.6'):
+            warm_up(policy, observe(), first_limit=0.6)
+        policy.close()
 
 
 @pytest.mark.parametrize(

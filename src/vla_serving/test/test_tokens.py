@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Tokens of policy servers reach the server and nothing else: no log, error or parameter."""
 
-from __future__ import annotations
-
 import contextlib
 import threading
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A batch of requests through one model."""
 
-from __future__ import annotations
-
 import numpy as np
 import onnx
 import pytest

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Admission of calls: limits in all and per client, higher priorities first."""
 
-from __future__ import annotations
-
 import asyncio
 import heapq
 import itertools

@@ -6,8 +6,6 @@ robot nothing and grow with the load. An engine's own batching waits a fixed tim
 before the worker is free, and needs one call of the engine per request; here it is one per batch.
 """
 
-from __future__ import annotations
-
 import asyncio
 import heapq
 import itertools

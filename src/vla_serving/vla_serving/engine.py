@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Engines that run batches of requests, chosen by name: Ray Serve, or threads of this process."""
 
-from __future__ import annotations
-
 import asyncio
 import queue
 from collections.abc import Sequence

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Requests to an engine: admission, time limit, one retry, and metrics of each robot."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import defaultdict, deque

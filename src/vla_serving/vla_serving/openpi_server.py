@@ -6,14 +6,12 @@ closed with 1011, and the client connects again. Bounds for any client: bytes of
 of clients, seconds without a whole request, seconds until an answer is read, requests per second.
 """
 
-from __future__ import annotations
-
 import asyncio
 import http
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from vla_policy.remote.openpi_client import QUIET
 from vla_policy.remote.wire import Encoding, WireError, pack, unpack
@@ -37,7 +35,7 @@ class RequestBounds:
     rate: float = 0.0
 
 
-UNTOLD = 32 * 2**20
+UNDECLARED = 32 * 2**20
 """bytes of a request where the metadata has no sizes."""
 ROOM = 256 * 2**10
 """bytes for joints, text and a prefix."""
@@ -49,7 +47,7 @@ def request_limit(metadata: dict[str, Any]) -> int:
         images = metadata['vla']['inputs'].get('images', {}).values()
         return ROOM + sum(3 * int(i['width']) * int(i['height']) for i in images)
     except (KeyError, TypeError, AttributeError, ValueError):
-        return UNTOLD
+        return UNDECLARED
 
 
 class OpenPiServer:
@@ -77,7 +75,7 @@ class OpenPiServer:
     def port(self) -> int:
         return next(iter(self._server.sockets)).getsockname()[1]
 
-    async def __aenter__(self) -> OpenPiServer:
+    async def __aenter__(self) -> Self:
         from websockets.asyncio.server import serve
 
         self._server = await serve(

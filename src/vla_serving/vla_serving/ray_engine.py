@@ -2,8 +2,6 @@
 """Workers on Ray Serve: started, replaced when they die, as many as are requested or as the load
 wants, on any node of a Ray cluster. The only file that imports Ray."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

@@ -6,8 +6,6 @@ requests are batched over N workers (Ray Serve, or threads) for a fleet of robot
 with policy:=ws://host:8000/its_name, and limits and metrics are by that name.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import json

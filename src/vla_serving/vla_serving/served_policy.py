@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A bundle behind the openpi protocol: its metadata and its answers."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Servers for the tests: correct and hostile ones."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import functools

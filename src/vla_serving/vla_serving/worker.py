@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A worker: answers batches of requests, in any engine. No Ray here."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from typing import Any

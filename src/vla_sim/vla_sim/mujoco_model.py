@@ -5,19 +5,19 @@ One function builds the model for physics (collision shapes only) and for render
 too). Both have the same `qpos`, so that one can render the state of the other.
 """
 
-from __future__ import annotations
-
-import xml.etree.ElementTree as ElementTree
 from itertools import combinations
 
 import mujoco
 import numpy as np
 
+from vla_common.errors import ConfigError
 from vla_robot import RobotModel
+from vla_sim.robot_spec import check_agreement, read_robot, refused
 from vla_sim.scene import Scene
 
 OVERVIEW = 'overview'
 FREE_JOINT = 'free_base'
+TABLE = 'table'
 VISIBLE_GROUPS = (0, 1, 2)
 HIDDEN_GROUP = 5
 NEAR, FAR = 0.02, 20.0  # m, of every camera
@@ -34,35 +34,43 @@ def build(
     hold for every gain, zero included.
 
     A robot with feet gets a free base; one without is bolted to the world's origin.
+
+    Raises ConfigError: MuJoCo refuses the robot, reads it otherwise than Pinocchio, or one of its
+        names is the scene's.
     """
-    spec = mujoco.MjSpec.from_string(_urdf(robot, visual))
+    spec = read_robot(robot, visual)
     spec.modelname = robot.name
+    _check_names(spec, robot, scene)
     _physics(spec, timestep)
     _robot(spec, robot, visual)
     _surroundings(spec, scene)
     _cameras(spec, robot, scene)
-    model = spec.compile()
+    try:
+        model = spec.compile()
+    except ValueError as error:
+        raise refused(robot, error) from error
+    if not visual:
+        check_agreement(robot, model)
     # Depth planes are relative to the model's extent, which differs between robots and scenes.
     model.vis.map.znear = NEAR / model.stat.extent
     model.vis.map.zfar = FAR / model.stat.extent
     return model
 
 
-def _urdf(robot: RobotModel, visual: bool) -> str:
-    root = ElementTree.fromstring(robot.urdf_text)
-    for mesh in root.iter('mesh'):
-        mesh.set('filename', mesh.get('filename', '').removeprefix('file://'))
-    # MuJoCo reads these while it parses; set on the spec afterwards, discardvisual is too late.
-    extension = ElementTree.SubElement(root, 'mujoco')
-    ElementTree.SubElement(
-        extension,
-        'compiler',
-        discardvisual='false' if visual else 'true',
-        fusestatic='false',
-        strippath='false',
-        balanceinertia='false',
-    )
-    return ElementTree.tostring(root, encoding='unicode')
+def _check_names(spec: mujoco.MjSpec, robot: RobotModel, scene: Scene) -> None:
+    cubes = {cube.name for cube in scene.cubes}
+    for kind, names, taken in (
+        ('link', [body.name for body in spec.bodies], {TABLE} | cubes),
+        ('joint', robot.joint_names, {FREE_JOINT} | cubes),
+    ):
+        for name in names:
+            if name in taken:
+                raise ConfigError(
+                    robot.urdf_path,
+                    f'{kind}[{name}]',
+                    'a name of the simulated scene',
+                    'another name than ' + ', '.join(sorted(taken)),
+                )
 
 
 def _physics(spec: mujoco.MjSpec, timestep: float) -> None:
@@ -95,7 +103,8 @@ def _robot(spec: mujoco.MjSpec, robot: RobotModel, visual: bool) -> None:
     for i, name in enumerate(robot.joint_names):
         joint = spec.joint(name)
         joint.armature = simulation.armature[i]
-        joint.damping[0] = simulation.joint_damping  # of a polynomial in the velocity
+        joint.damping[0] = simulation.joint_damping[i]  # of a polynomial in the velocity
+        joint.frictionloss = simulation.joint_friction[i]
         actuator = spec.add_actuator(name=name, target=name)
         actuator.trntype = mujoco.mjtTrn.mjTRN_JOINT
         actuator.gaintype = mujoco.mjtGain.mjGAIN_FIXED
@@ -153,7 +162,7 @@ def _surroundings(spec: mujoco.MjSpec, scene: Scene) -> None:
     )
     table = scene.table
     half = np.array([table.size[0], table.size[1], table.thickness]) / 2
-    body = world.add_body(name='table', pos=[*table.position, 0])
+    body = world.add_body(name=TABLE, pos=[*table.position, 0])
     middle = table.height - half[2]
     body.add_geom(name='table_top', type=box, size=half, pos=[0, 0, middle], rgba=[*table.rgb, 1])
     leg = 0.02

@@ -6,8 +6,6 @@ MUJOCO_GL names a missing one. So `available` tries in a separate process, and i
 loads no OpenGL.
 """
 
-from __future__ import annotations
-
 import functools
 import importlib
 import os

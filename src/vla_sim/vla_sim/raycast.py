@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Rendering with MuJoCo's ray caster: the same image as OpenGL's, without a graphics library."""
 
-from __future__ import annotations
-
 import mujoco
 import numpy as np
 

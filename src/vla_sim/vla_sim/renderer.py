@@ -1,7 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Camera images of the scene, rendered from the world's `qpos` alone."""
 
-from __future__ import annotations
+from typing import Self
 
 import mujoco
 import numpy as np
@@ -137,7 +137,7 @@ class Renderer:
         """Release the graphics context; the renderer cannot be used afterwards."""
         self._eye.close()
 
-    def __enter__(self) -> Renderer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc) -> None:

@@ -5,8 +5,6 @@ World frame: the robot starts at the origin and looks along +x; y left, z up; th
 Lengths in m, angles in rad.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -15,7 +13,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -121,7 +119,7 @@ class Scene:
     # -- making ----------------------------------------------------------------------------
 
     @classmethod
-    def default(cls) -> Scene:
+    def default(cls) -> Self:
         """Four cubes, red, green, blue, yellow from left to right, within reach of both hands."""
         return cls()
 
@@ -140,7 +138,7 @@ class Scene:
         camera_position: float = 0.01,
         camera_rotation: float = 0.03,
         start_jitter: float = 0.05,
-    ) -> Scene:
+    ) -> Self:
         """A random scene; the same seed and ranges give the same scene.
 
         Args:
@@ -184,7 +182,7 @@ class Scene:
         return json.dumps({'format': FORMAT, **asdict(self)}, sort_keys=True)
 
     @classmethod
-    def from_json(cls, text: str, source: str | os.PathLike[str] = 'scene') -> Scene:
+    def from_json(cls, text: str, source: str | os.PathLike[str] = 'scene') -> Self:
         """Read a scene that `to_json` wrote. Raises ConfigError: with `source` as the file."""
         source = os.fspath(source)
         try:
@@ -224,7 +222,7 @@ class Scene:
         return scene
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Scene:
+    def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read a scene file (JSON). Raises ConfigError: the file is missing or is not a scene."""
         try:
             text = Path(path).read_text(encoding='utf-8')

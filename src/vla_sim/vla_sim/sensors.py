@@ -1,10 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Simulated sensors: encoders, IMU and foot forces, with noise and delay."""
 
-from __future__ import annotations
-
 from collections import deque
 from dataclasses import dataclass
+from typing import Self
 
 import mujoco
 import numpy as np
@@ -26,7 +25,7 @@ class SensorNoise:
     torque: float = 0.0
 
     @classmethod
-    def typical(cls) -> SensorNoise:
+    def typical(cls) -> Self:
         """About that of good encoders, a MEMS IMU and strain-gauge feet."""
         return cls(
             position=2e-4,

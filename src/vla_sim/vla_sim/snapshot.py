@@ -5,8 +5,6 @@ Subscribes to /sim/scene and /sim/world_state, renders in this process, writes n
 overview and head camera side by side. `--strip` writes one file with the overviews in a row.
 """
 
-from __future__ import annotations
-
 import argparse
 import pathlib
 import sys

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """`ros2 run vla_sim view_scene --out scene.png`: a scene by head camera and overview."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Physics: the robot at its table, stepped by MuJoCo, with the sensors of a real robot."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

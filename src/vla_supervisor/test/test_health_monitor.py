@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scenes import CONFIG, STANDING, TIMING, OperatorStep
 
-from vla_common.states import Behaviour, InferenceState, Mode
+from vla_common.states import Behaviour, InferenceState, Level, Mode
 from vla_common.topics import HEARTBEAT_TOPIC
 from vla_supervisor.core import Supervisor
 from vla_supervisor.endpoints import Endpoints
@@ -29,10 +29,11 @@ LIMITS = HealthLimits(TIMEOUTS, 2.0, 0.5, 0.3, 0.25, 1.0, 2.0, 0.1, 0.25)
 class Stack:
     """Watch and Supervisor with five healthy nodes, stepped every 20 ms."""
 
-    def __init__(self, processes=None):
+    def __init__(self, processes=None, nodes=tuple(HEARTBEAT_TOPIC)):
         self.now = 100.0
-        self.plan = LifecycleManager(HEARTBEAT_TOPIC, TIMING, self.now)
-        self.watch = HealthMonitor(LIMITS, Endpoints(False, 10.0), self.plan, processes)
+        self.plan = LifecycleManager(nodes, TIMING, self.now)
+        limits = replace(LIMITS, timeouts={name: TIMEOUTS[name] for name in nodes})
+        self.watch = HealthMonitor(limits, Endpoints(False, 10.0), self.plan, processes)
         self.core = Supervisor(CONFIG)
         self.sequence = 0
         self.silent = set()
@@ -343,3 +344,14 @@ def test_no_reports_and_times_lead_to_motion_without_arm_and_start_since_the_las
         )
         assert allowed or stack.decision.mode is not Mode.RUNNING
         stack.now = stack.now if math.isfinite(stack.now) else 1e4
+
+
+def test_a_robot_without_feet_runs_without_a_balance_monitor():
+    nodes = [name for name in HEARTBEAT_TOPIC if name != 'balance_monitor']
+    stack = Stack(nodes=nodes)
+    stack.balance = (int(Level.EMERGENCY), 'somebody else publishes here', True)
+    stack.run(3.0)
+    assert stack.watch.missing(stack.now) == []
+    assert stack.watch.active(stack.now) == nodes
+    assert stack.decision.causes == ()
+    assert stack.watch.inputs(stack.now).nodes_active

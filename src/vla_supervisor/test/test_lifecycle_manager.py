@@ -115,11 +115,82 @@ def test_a_configure_that_takes_too_long_is_reported_and_its_late_success_is_fou
     world.mute.add('brain')
     world.states['brain'] = LifecycleState.UNCONFIGURED
     world.run(70.0)
-    assert world.why_not('brain') == 'configure not answered in 60 s'
+    assert world.why_not('brain') == 'still configuring after 70 s (expected within 60 s)'
     world.mute.clear()
     world.states['brain'] = LifecycleState.ACTIVE
     world.run(2.0)
     assert world.plan.is_active('brain')
+
+
+def slow(seconds):
+    """A world whose brain has not answered its configure for so long."""
+    world = World()
+    world.mute.add('brain')
+    world.states['brain'] = LifecycleState.INACTIVE  # what it will be, once it is done
+    world.plan.on_graph(0.0, NAMES)
+    (query,) = (call for call in world.plan.calls(0.0) if call.node == 'brain')
+    world.plan.on_state(0.0, query, LifecycleState.UNCONFIGURED)
+    world.run(seconds)
+    return world
+
+
+def test_a_node_that_is_still_configuring_is_not_a_failed_one_and_is_activated_when_it_is_done():
+    world = slow(30.0)
+    assert world.why_not('brain') == 'still configuring after 30 s'
+    world.run(45.0)
+    assert world.why_not('brain') == 'still configuring after 75 s (expected within 60 s)'
+    assert world.plan.stuck == ()  # nothing for the operator to fix
+    assert world.plan.overdue == ('brain',)
+    assert world.requests.count(('brain', 'configure')) == 1
+    world.mute.clear()
+    world.run(2.0)
+    assert world.plan.all_active and world.plan.overdue == ()
+    assert world.requests.count(('brain', 'configure')) == 1
+
+
+def test_a_slow_configure_that_fails_in_the_end_keeps_its_reason():
+    world = slow(70.0)
+    world.plan.on_reason('brain', 'configure failed: policy.yaml: model: found nothing')
+    world.mute.clear()
+    world.states['brain'] = LifecycleState.UNCONFIGURED
+    world.run(10.0)
+    assert world.why_not('brain') == 'configure failed: policy.yaml: model: found nothing'
+    assert world.plan.stuck == ('brain',)
+    assert world.requests.count(('brain', 'configure')) == 1
+    world.plan.retry(world.now)
+    world.run(2.0)
+    assert world.plan.all_active
+
+
+def test_a_request_that_was_lost_is_made_again_but_not_for_ever():
+    world = slow(70.0)
+    world.mute.clear()
+    world.states['brain'] = LifecycleState.UNCONFIGURED
+    world.run(2.0)
+    assert world.plan.all_active
+    plan = LifecycleManager(('brain',), TIMING, 0.0)
+    plan.on_graph(0.0, ('brain',))
+    now, configures = 0.0, 0
+    while now < 1000.0:
+        for call in plan.calls(now):
+            if call.request is LifecycleRequest.STATE:
+                plan.on_state(now, call, LifecycleState.UNCONFIGURED)
+            else:
+                configures += 1
+        now += 0.5
+    assert configures == 4
+    assert plan.why_not('brain') == 'configure was requested 4 times without effect'
+    assert plan.stuck == ('brain',)
+
+
+def test_a_restarted_process_of_a_slow_node_is_configured_anew():
+    world = slow(70.0)
+    world.plan.on_process(world.now, 'brain', '100')
+    world.plan.on_process(world.now, 'brain', '200')
+    world.mute.clear()
+    world.states['brain'] = LifecycleState.UNCONFIGURED
+    world.run(3.0)
+    assert world.plan.all_active
 
 
 def test_a_node_that_left_and_came_back_is_brought_up_again_with_growing_patience(up):
@@ -174,8 +245,10 @@ def test_a_healthy_node_is_not_disturbed_by_reports_of_its_process():
     world = World()
     world.plan.on_process(0.0, 'camera', '100')
     world.run(1.0)
+    assert not world.plan.found_restarted
     world.plan.on_process(world.now, 'camera', '200')
     assert world.plan.all_active
+    assert world.plan.found_restarted
 
 
 def test_a_node_deactivated_by_an_operator_stays_so_until_an_operator_step(up):

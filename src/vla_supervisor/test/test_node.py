@@ -3,12 +3,13 @@
 
 import itertools
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import yaml
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from doubles import KIND, Robot
 from rclpy.clock import ClockType
 from rclpy.serialization import deserialize_message
@@ -52,12 +53,12 @@ def shipped(**changes):
 class Scene:
     """A supervisor, its doubles, and a probe for the operator's steps."""
 
-    def __init__(self, ros, robot_options=None, **changes):
+    def __init__(self, ros, robot_options=None, make=SupervisorNode, **changes):
         self.ros = ros
         self.probe = ros.probe()
         self.robot = Robot(ros, **(robot_options or {}))
         self.states = self.probe.subscribe(S, '/supervisor/state', qos.STATE)
-        self.node = ros.node(SupervisorNode, **shipped(**changes))
+        self.node = ros.node(make, **shipped(**changes))
         ros.configure(self.node)
         ros.activate(self.node)
 
@@ -266,6 +267,23 @@ def test_a_deactivated_supervisor_publishes_nothing_but_an_estop(running, ros):
     s.stays(S.ESTOP)
 
 
+def test_a_button_pressed_at_a_deactivated_supervisor_is_the_only_cause_of_its_estop(running, ros):
+    s = running
+    challenge = register(s, 'pad', 5.0, 10.0).challenge
+    ros.deactivate(s.node)
+    time.sleep(1.5)  # longer than every timeout: the nodes are silent, for it
+    assert check_in(s, 'pad', challenge, pressed=True).accepted
+    stopped = s.mode(S.ESTOP)
+    assert {n: c.present for n, c in causes(stopped).items()} == {
+        'estop_endpoint:pad': True,
+        'operator_stop': False,
+    }
+    assert list(stopped.nodes_missing) == ['supervisor: not active, nodes are not monitored']
+    ros.activate(s.node)
+    s.until(lambda m: list(m.nodes_active) == list(KIND))
+    assert {n for n, c in causes(s.states.last).items() if c.present} == {'estop_endpoint:pad'}
+
+
 def test_an_estop_is_published_whatever_the_wall_clock_reads(running, monkeypatch):
     s = running
     # As where it follows a simulation's clock that does not run.
@@ -461,3 +479,29 @@ def test_states_come_at_their_rate_with_stamps_that_increase(scene):
     steps = [b.sequence - a.sequence for a, b in itertools.pairwise(messages)]
     assert min(steps) == 1
     assert sum(steps) < 100
+
+
+def test_a_supervisor_that_was_started_again_does_not_arm_by_itself(scene):
+    """All six may be new processes: nothing is found active, and no stop is known."""
+    s = scene(make=partial(SupervisorNode, 'process 1 has started it before'))
+    state = s.until(lambda state: len(state.nodes_active) == 5)
+    assert state.motion_epoch == 1, 'the startup instruction would begin'
+    s.stays(S.INACTIVE)
+    assert s.ask('arm').success
+    s.mode(S.READY)
+
+
+def test_a_node_that_is_started_again_during_the_bring_up_leaves_arming_to_the_operator(scene):
+    s = scene(robot_options={'inference': {'configure_error': 'no model'}})
+    s.until(lambda state: any('no model' in text for text in state.nodes_missing))
+    diagnostics = s.probe.publisher(DiagnosticArray, '/diagnostics', 10)
+    s.probe.wait_for_subscriber(diagnostics)
+    s.robot.nodes['inference'].configure_error = ''
+    for pid in ('100', '200'):
+        values = [KeyValue(key='pid', value=pid)]
+        status = DiagnosticStatus(name='inference: lifecycle', values=values)
+        diagnostics.publish(DiagnosticArray(status=[status]))
+    s.until(lambda state: len(state.nodes_active) == 5)
+    s.stays(S.INACTIVE)
+    assert s.ask('arm').success
+    s.mode(S.READY)

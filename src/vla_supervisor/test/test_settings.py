@@ -9,7 +9,7 @@ import yaml
 
 from vla_common.errors import ConfigError
 from vla_common.parameters import ParameterSchema, flatten
-from vla_supervisor.settings import settings
+from vla_supervisor.settings import settings, supervised_nodes
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = ParameterSchema.from_file(Path(__file__).parents[1] / 'parameters.yaml')
@@ -72,3 +72,17 @@ def test_every_number_has_a_range_and_every_time_a_unit():
         if entry.type == 'double':
             assert entry.lo is not None, entry.name
             assert entry.unit or entry.name == 'danger.speed_scale', entry.name
+
+
+@pytest.mark.parametrize('feet', [{}, {'left_foot': 1, 'right_foot': 2}])
+def test_a_robot_without_feet_is_supervised_without_a_balance_monitor(feet):
+    nodes = supervised_nodes(SimpleNamespace(foot_boxes=feet))
+    assert ('balance_monitor' in nodes) == bool(feet)
+    assert set(nodes) | {'balance_monitor'} == {
+        'hardware_driver',
+        'balance_monitor',
+        'camera',
+        'safety_filter',
+        'inference',
+    }
+    assert tuple(settings(SCHEMA.defaults(**SHIPPED), STOPS, '', nodes).limits.timeouts) == nodes

@@ -9,8 +9,6 @@ left only by a reset with every cause gone; a held or repeated step has no effec
 forgotten, never served later; time that jumps or is not a number stops the robot.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 
@@ -74,14 +72,16 @@ class Supervisor:
         """The mode of the last decision."""
         return self._mode
 
-    def forbid_auto_arm(self) -> None:
-        """This is not the first bring-up (nodes were found active, or this node was stopped).
+    def forbid_auto_arm(self) -> bool:
+        """This is not the first bring-up (a node or this one was started again, or was stopped).
 
         Epoch 0 means that nothing has moved or stopped yet, and lets the inference node begin the
-        launch file's instruction by itself: no longer from here on.
+        launch file's instruction by itself: no longer from here on. Returns whether arming was
+        still to come.
         """
-        self._auto_arm = False
+        was_to_come, self._auto_arm = self._auto_arm, False
         self._epoch = max(self._epoch, 1)
+        return was_to_come
 
     def request(
         self, now: float, step: OperatorStep, inputs: SupervisorInputs

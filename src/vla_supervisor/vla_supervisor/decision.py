@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The values that the supervisor decides from, and the decision."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import Enum
 

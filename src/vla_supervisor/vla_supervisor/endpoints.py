@@ -7,8 +7,6 @@ press counts from any sender and whatever else is wrong with the request: a stop
 credentials.
 """
 
-from __future__ import annotations
-
 import math
 import secrets
 from collections.abc import Callable

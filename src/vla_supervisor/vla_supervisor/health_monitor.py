@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """From what the nodes report to the conditions that core decides on. Pure: time is an argument."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from vla_common.states import Behaviour, Level, Mode
@@ -56,11 +54,18 @@ class HealthMonitor:
     # -- reports: each returns True if it should be decided on at once ----------------------------
 
     def on_driver(
-        self, now: float, sequence: int, report: DriverReport, reason: str, fault: str | None
+        self,
+        now: float,
+        sequence: int,
+        report: DriverReport,
+        reason: str,
+        fault: str | None,
+        sensors: tuple[str, str, bool] = ('', '', False),
     ) -> bool:
-        """A DriverStatus; ``fault`` is its detail, or None."""
+        """A DriverStatus; ``fault`` is its detail, or None; ``sensors``: its `sensor_disagreement`,
+        `sensor_detail` and `sensors_unconfirmed`."""
         return self._beat(DRIVER, now, sequence) and self._driver.update(
-            now, self._mode, report, reason, fault
+            now, self._mode, report, reason, fault, sensors
         )
 
     def on_balance(self, now: float, sequence: int, level: int, cause: str, fallen: bool) -> bool:
@@ -75,9 +80,9 @@ class HealthMonitor:
             now, self._mode, state, level, reason
         )
 
-    def on_camera(self, now: float, stamp_ns: int) -> bool:
-        """A CameraInfo; its stamp is the sequence."""
-        self._beat(CAMERA, now, stamp_ns)
+    def on_camera(self, now: float, stamp_ns: int, wall_ns: int | None = None) -> bool:
+        """A CameraInfo; its stamp is the sequence. wall_ns: the ROS clock."""
+        self._beat(CAMERA, now, stamp_ns, wall_ns)
         return False
 
     def on_inference(
@@ -88,8 +93,10 @@ class HealthMonitor:
             now, self._mode, state, reason, finished, frozen
         )
 
-    def _beat(self, source: str, now: float, sequence: int) -> bool:
-        if not self.heartbeats.beat(source, now, sequence):
+    def _beat(self, source: str, now: float, sequence: int, wall_ns: int | None = None) -> bool:
+        if source not in self._limits.timeouts:  # this robot has no such node
+            return False
+        if not self.heartbeats.beat(source, now, sequence, wall_ns):
             return False
         self.processes.on_heartbeat(now, source)
         return True
@@ -122,7 +129,8 @@ class HealthMonitor:
         driver_received = self.heartbeats.received(DRIVER, now)
         conditions = self._node_conditions(now)
         conditions += self._driver.conditions(now, mode, fresh(DRIVER, now))
-        conditions += self._balance.conditions(now, fresh(BALANCE, now))
+        if BALANCE in self._limits.timeouts:
+            conditions += self._balance.conditions(now, fresh(BALANCE, now))
         conditions += self._filter.conditions(now, mode, fresh(FILTER, now))
         conditions += self._inference.conditions(self.nodes.was_up(INFERENCE))
         conditions += self.endpoints.conditions(now)

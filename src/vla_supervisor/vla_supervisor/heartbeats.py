@@ -5,8 +5,6 @@ The heartbeat of a node is its payload, sent by the thread that does its work. A
 or stamp is a frozen source that still publishes, and does not count.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 
@@ -38,11 +36,12 @@ class Heartbeats:
         self._credit: dict[str, float] = dict.fromkeys(self._watchdogs, 0.0)
         self._rediscovery_until = -math.inf
 
-    def beat(self, source: str, now: float, sequence: int) -> bool:
-        """Take one message; False for a repeated or older one, which does not count."""
+    def beat(self, source: str, now: float, sequence: int, wall_ns: int | None = None) -> bool:
+        """Take one message; False for a repeated or older one, which does not count. wall_ns: the
+        ROS clock, where the sequence is a stamp: one of the future does not count either."""
         watchdog = self._watchdogs[source]
         age = self.age(source, now)
-        if not watchdog.beat(now, sequence):
+        if not watchdog.beat(now, sequence, wall_ns):
             return False
         self._credit[source] = 0.0
         if watchdog.timeout < age < math.inf and now >= self._rediscovery_until:

@@ -11,8 +11,6 @@ with its node name, so the name stays away for good, though all its topics and s
 numbers of request readers and response writers differ.
 """
 
-from __future__ import annotations
-
 import traceback
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -10,14 +10,13 @@ ones after it by at most ``order_patience``. Bringing a node up never moves the 
 the operator's steps.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 _CHECKS_UNTIL_GONE = 3  # the heartbeat is missed long before
+_MAX_REPEATS = 3  # of a call that had no effect and was not refused: its request was lost
 
 
 class LifecycleState(IntEnum):
@@ -36,6 +35,14 @@ class LifecycleRequest(Enum):
     STATE = 'get_state'
     CONFIGURE = 'configure'
     ACTIVATE = 'activate'
+
+
+_BEFORE = {
+    LifecycleRequest.CONFIGURE: LifecycleState.UNCONFIGURED,
+    LifecycleRequest.ACTIVATE: LifecycleState.INACTIVE,
+}
+"""State of a node on which a transition had no effect."""
+_AT_WORK = {LifecycleRequest.CONFIGURE: 'configuring', LifecycleRequest.ACTIVATE: 'activating'}
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,9 @@ class _Node:
     state: LifecycleState = LifecycleState.UNKNOWN
     pending: Call | None = None
     deadline: float = math.inf
+    overdue: LifecycleRequest | None = None  # not answered in time; the node may still be at work
+    called: float = -math.inf  # when the last transition was requested
+    repeats: int = 0  # of transitions that had no effect
     not_before: float = -math.inf  # backoff
     next_poll: float = -math.inf
     losses: int = 0
@@ -89,6 +99,7 @@ class LifecycleManager:
 
     Attributes:
         found_active: a node was active before it was requested: this supervisor was restarted.
+        found_restarted: a node has reported another process than before.
     """
 
     def __init__(self, names: Iterable[str], timing: Timing, now: float) -> None:
@@ -99,9 +110,9 @@ class LifecycleManager:
             LifecycleRequest.CONFIGURE: timing.configure_timeout,
             LifecycleRequest.ACTIVATE: timing.activate_timeout,
         }
-        self._begin = now
+        self._begin = self._now = now
         self._number = 0
-        self.found_active = False
+        self.found_active = self.found_restarted = False
         self._abandoned: list[Call] = []
         self._restarted: list[str] = []
 
@@ -147,6 +158,7 @@ class LifecycleManager:
             node.failed = 'deactivated by another client'
         elif new is LifecycleState.FINALIZED:
             node.failed = 'finalized: its process has to be restarted'
+        self._end_overdue(node, new)
         self._set(node, new)
 
     def on_transition(self, now: float, call: Call, success: bool, reason: str = '') -> None:
@@ -166,10 +178,20 @@ class LifecycleManager:
         else:
             node.failed = reason or f'{call.request.value} failed'
 
+    def _end_overdue(self, node: _Node, state: LifecycleState) -> None:
+        """A state that is seen counts: the node is at work no longer, whatever was not answered."""
+        request, node.overdue = node.overdue, None
+        if request is None or state is not _BEFORE[request]:
+            return
+        node.repeats += 1
+        if node.repeats > _MAX_REPEATS:
+            node.failed = f'{request.value} was requested {node.repeats} times without effect'
+
     def on_reason(self, name: str, message: str) -> None:
         """A node reported (on /diagnostics) why it could not be brought up."""
         node = self._nodes.get(name)
-        if node is not None and node.failed.endswith('failed'):
+        if node is not None and (node.overdue or node.failed.endswith('failed')):
+            node.overdue = None
             node.failed = message
 
     def on_process(self, now: float, name: str, pid: str) -> None:
@@ -181,7 +203,8 @@ class LifecycleManager:
         if node is None:
             return
         known, node.pid = node.pid, pid
-        if known and known != pid and node.failed:
+        self.found_restarted |= known not in ('', pid)
+        if known and known != pid and (node.failed or node.overdue):
             self._lost(node)
             node.not_before = now + self._backoff(node)
             node.next_poll = now
@@ -197,6 +220,7 @@ class LifecycleManager:
             if node.failed and node.state is not LifecycleState.FINALIZED:
                 node.failed = ''
                 node.was_active = False
+                node.repeats = 0
             node.not_before = -math.inf
             node.losses = 0
 
@@ -204,6 +228,7 @@ class LifecycleManager:
 
     def calls(self, now: float) -> list[Call]:
         """Calls to make now; each is remembered as pending until answered or abandoned."""
+        self._now = now
         made: list[Call] = []
         earlier_up = True
         for node in self._nodes.values():
@@ -229,7 +254,7 @@ class LifecycleManager:
         return restarted
 
     def _next(self, now: float, node: _Node, earlier_up: bool) -> LifecycleRequest | None:
-        if now >= node.not_before and not node.failed:
+        if now >= node.not_before and not (node.failed or node.overdue):
             if node.state is LifecycleState.UNCONFIGURED:
                 return LifecycleRequest.CONFIGURE
             if node.state is LifecycleState.INACTIVE and earlier_up:
@@ -238,7 +263,7 @@ class LifecycleManager:
 
     def _delays_others(self, now: float, node: _Node) -> bool:
         """Whether later nodes wait for this one: only while it is likely to come up soon."""
-        if node.failed or (node.losses and not node.present):
+        if node.failed or node.overdue or (node.losses and not node.present):
             return False
         if node.state is not LifecycleState.UNKNOWN:
             return True  # in progress: its calls have timeouts of their own
@@ -249,6 +274,8 @@ class LifecycleManager:
         node.activate_requested = node.activate_requested or request is LifecycleRequest.ACTIVATE
         node.pending = Call(node.name, request, self._number)
         node.deadline = now + self._timeouts[request]
+        if request is not LifecycleRequest.STATE:
+            node.called = now
         return node.pending
 
     def _answered(self, call: Call) -> _Node | None:
@@ -267,8 +294,8 @@ class LifecycleManager:
         node.pending = None
         node.next_poll = now + self._timing.poll_period
         if call.request is not LifecycleRequest.STATE:
-            # It may still succeed, late; the next query of its state will show.
-            node.failed = f'{call.request.value} not answered in {self._timeouts[call.request]:g} s'
+            # It is still at work, or the request was lost: the next state that it reports shows.
+            node.overdue = call.request
         # An unanswered query changes nothing: the heartbeat shows whether the node is alive.
 
     def _lost(self, node: _Node) -> None:
@@ -280,6 +307,8 @@ class LifecycleManager:
         node.state = LifecycleState.UNKNOWN
         node.was_active = False
         node.failed = ''
+        node.overdue = None
+        node.repeats = 0
         self._restarted.append(node.name)
 
     def _set(self, node: _Node, state: LifecycleState) -> None:
@@ -287,6 +316,7 @@ class LifecycleManager:
         if state is LifecycleState.ACTIVE:
             node.was_active = node.ever_active = True
             node.failed = ''
+            node.repeats = 0
 
     def _backoff(self, node: _Node) -> float:
         doubled = self._timing.backoff_first * 2.0 ** min(max(node.losses - 1, 0), 16)
@@ -310,6 +340,11 @@ class LifecycleManager:
         failed = tuple(name for name, node in self._nodes.items() if node.failed)
         return failed if len(failed) + len(self.active) == len(self._nodes) else ()
 
+    @property
+    def overdue(self) -> tuple[str, ...]:
+        """Nodes that have not answered a transition in time and may still be at work on it."""
+        return tuple(name for name, node in self._nodes.items() if node.overdue)
+
     def is_active(self, name: str) -> bool:
         """Present and last seen active."""
         node = self._nodes[name]
@@ -332,8 +367,12 @@ class LifecycleManager:
             return node.failed
         if not node.present:
             return 'gone' if node.ever_active or node.losses else 'not started yet'
+        at_work = node.overdue
         if node.pending is not None and node.pending.request is not LifecycleRequest.STATE:
-            return f'{node.pending.request.value} in progress'
+            at_work = node.pending.request
+        if at_work is not None:
+            late = f' (expected within {self._timeouts[at_work]:g} s)' if node.overdue else ''
+            return f'still {_AT_WORK[at_work]} after {self._now - node.called:.0f} s{late}'
         if node.state is LifecycleState.UNKNOWN:
             return 'does not answer'
         return node.state.name.lower()

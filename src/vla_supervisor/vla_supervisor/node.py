@@ -1,22 +1,24 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The node supervisor: topics, services and timers around `health_monitor` and `core`."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from rclpy.serialization import deserialize_message
 from std_srvs.srv import Trigger
 
 from vla_common import topics
 from vla_common.clock import steady_now
 from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.node_main import run
+from vla_common.process import first_start
 from vla_common.scheduling import Priority
 from vla_common.scheduling_delay import SchedulingDelay
 from vla_common.states import Level, Mode
-from vla_common.topics import HEARTBEAT_TOPIC, SINGLE_PUBLISHER
+from vla_common.topics import SINGLE_PUBLISHER
+from vla_interfaces.msg import SupervisorState
 from vla_interfaces.srv import EndpointCheckin, RegisterEndpoint
 from vla_robot import load_robot
 from vla_supervisor.conditions import Reaction
@@ -25,9 +27,11 @@ from vla_supervisor.endpoints import Endpoints
 from vla_supervisor.health_monitor import HealthMonitor
 from vla_supervisor.lifecycle_calls import LifecycleCalls
 from vla_supervisor.lifecycle_manager import LifecycleManager
+from vla_supervisor.local_stops import STOPS, LocalStops
 from vla_supervisor.messages import StateMessages, lifecycle_reports
 from vla_supervisor.processes import StalePublishers
-from vla_supervisor.settings import settings
+from vla_supervisor.settings import settings, supervised_nodes
+from vla_supervisor.state_summary import summary
 
 _RECOVERY_STEP = {Mode.SAFE_STOP: OperatorStep.RESUME, Mode.ESTOP: OperatorStep.RESET}
 """The operator's next step after a stop."""
@@ -35,7 +39,8 @@ _RECOVERY_STEP = {Mode.SAFE_STOP: OperatorStep.RESUME, Mode.ESTOP: OperatorStep.
 # Fields read of each report, in the order of the arguments of `HealthMonitor`.
 _DRIVER_FIELDS = (
     'sequence', 'behaviour', 'behaviour_done', 'standing', 'at_rest', 'max_joint_speed',
-    'behaviour_reason', 'fault', 'fault_detail',
+    'behaviour_reason', 'fault', 'fault_detail', 'sensor_disagreement', 'sensor_detail',
+    'sensors_unconfirmed',
 )  # fmt: skip
 _BALANCE_FIELDS = ('sequence', 'level', 'cause', 'fallen')
 _FILTER_FIELDS = ('sequence', 'state', 'level', 'reason')
@@ -49,33 +54,43 @@ _RETRYING = (OperatorStep.ARM, OperatorStep.RESET, OperatorStep.RESUME)
 
 
 class SupervisorNode(VlaLifecycleNode):
-    """Decides at 50 Hz and at once on anything urgent; brings up the other nodes."""
+    """Decides at 50 Hz and at once on anything urgent; brings up the other nodes.
 
-    def __init__(self, **node_options: Any) -> None:
+    Args:
+        started_again: why this is not the first bring-up of the robot; empty: it is.
+    """
+
+    def __init__(self, started_again: str = '', **node_options: Any) -> None:
         super().__init__('supervisor', 'vla_supervisor', **node_options)
         self._core: Supervisor | None = None
+        self._started_again = started_again
         self._closing = False
+        self._local_stops: LocalStops | None = None
+        self._local_stops_refused = False
 
     # -- hooks --------------------------------------------------------------------------------
 
     def setup(self) -> None:
         robot = load_robot(self.params.robot)
-        all_settings = settings(
-            self.params, robot.stops, f'parameters of {self.get_fully_qualified_name()}'
-        )
+        place = f'parameters of {self.get_fully_qualified_name()}'
+        self._names = supervised_nodes(robot)
+        all_settings = settings(self.params, robot.stops, place, self._names)
         now = self._awake = steady_now()
         self._scheduling_delay = SchedulingDelay()
         self.track(self._scheduling_delay.close)
-        self._nodes = LifecycleManager(HEARTBEAT_TOPIC, all_settings.timing, now)
+        self._nodes = LifecycleManager(self._names, all_settings.timing, now)
         endpoints = Endpoints(self.params.require_endpoint, self.params.longest_endpoint_timeout)
         self._health = HealthMonitor(all_settings.limits, endpoints, self._nodes)
         self._stale_publishers = StalePublishers()
         self._core = Supervisor(all_settings.core)
+        if self._started_again:
+            self._forbid_auto_arm(self._started_again)
         self._decision = self._core.update(now, self._health.inputs(now))
         self._logged = self._decision.mode
         self._logged_stuck: tuple[str, ...] = ()
+        self._logged_overdue: set[str] = set()
         self._messages = StateMessages()
-        self._calls = LifecycleCalls(self, HEARTBEAT_TOPIC, self._nodes, steady_now)
+        self._calls = LifecycleCalls(self, self._names, self._nodes, steady_now)
         self.track(self._calls.close)
 
         # While this node is not active it publishes nothing but an e-stop; see _tick.
@@ -85,15 +100,16 @@ class SupervisorNode(VlaLifecycleNode):
             (topics.BALANCE_STATE, _BALANCE_FIELDS, self._receive(self._health.on_balance)),
             (topics.SAFETY_STATUS, _FILTER_FIELDS, self._receive(self._health.on_filter)),
             (topics.INFERENCE_STATUS, _INFERENCE_FIELDS, self._receive(self._health.on_inference)),
-            (topics.CAMERA_INFO, ('header.stamp',), self._receive(self._health.on_camera)),
+            (topics.CAMERA_INFO, ('header.stamp',), self._on_camera),
         ):
             self.subscribe_fields(topic, fields, callback)
         self.subscribe(topics.DIAGNOSTICS, self._on_diagnostics, raw=True)
+        self._serve_step = {}
         for step in OperatorStep:
             # Stops are accepted also while this node is not active: they hold once it is.
-            stop = step in (OperatorStep.ESTOP, OperatorStep.SAFE_STOP)
+            self._serve_step[step.value] = serve = self._step_service(step)
             self.add_service(
-                Trigger, f'/supervisor/{step.value}', self._step_service(step), always=stop
+                Trigger, f'/supervisor/{step.value}', serve, always=step.value in STOPS
             )
         self.add_service(
             RegisterEndpoint, '/supervisor/register_endpoint', self._register, always=True
@@ -125,6 +141,9 @@ class SupervisorNode(VlaLifecycleNode):
 
     def teardown(self) -> None:
         self._core = None
+        if self._local_stops is not None:
+            self._local_stops.close()
+            self._local_stops = None
 
     def diagnose(self) -> tuple[Level, str, dict[str, str]]:
         d, health, now = self._decision, self._health, steady_now()
@@ -152,6 +171,8 @@ class SupervisorNode(VlaLifecycleNode):
     def _now(self) -> float:
         """Steady s, at the begin of every callback: detects stalls of this process."""
         now = steady_now()
+        if not self.active:  # it receives no reports; that time is credited as one stall
+            return now
         gap, self._awake = now - self._awake, now
         if gap > 2.5 / self.params.publish_rate:
             self._health.on_stall(gap, now, self._scheduling_delay.describe(gap))
@@ -159,6 +180,9 @@ class SupervisorNode(VlaLifecycleNode):
         return now
 
     def _inputs(self, now: float) -> SupervisorInputs:
+        if not self.active:
+            # Reports are not received: their silence is no cause of anything.
+            return SupervisorInputs(conditions=tuple(self._health.endpoints.conditions(now)))
         inputs = self._health.inputs(now)
         if not self._closing:
             return inputs
@@ -171,10 +195,17 @@ class SupervisorNode(VlaLifecycleNode):
         now = self._now()
         assert self._core is not None
         if self._nodes.found_active:
-            self._core.forbid_auto_arm()
+            self._forbid_auto_arm('nodes were active before this supervisor')
+        if self._nodes.found_restarted:
+            self._forbid_auto_arm('a node was started again')
         self._accept(self._core.update(now, self._inputs(now)))
         if self._decision.changed:
             self._publish()
+
+    def _forbid_auto_arm(self, why: str) -> None:
+        if self._core.forbid_auto_arm():
+            arm = 'ros2 run vla_supervisor command arm'
+            self.get_logger().warning(f'auto_arm does not apply: {why}. To arm: {arm}')
 
     def _accept(self, decision: Decision) -> None:
         self._decision = decision
@@ -195,6 +226,7 @@ class SupervisorNode(VlaLifecycleNode):
             self.get_logger().info(text)
 
     def _tick(self) -> None:
+        self._serve_local_stops()
         if not self.active:
             # Deactivated by another client: the driver has made its protective stop, and stands.
             # An e-stop that is requested now is more than that, and must reach it.
@@ -212,12 +244,17 @@ class SupervisorNode(VlaLifecycleNode):
         self._log_change()
 
     def _publish_state(self) -> None:
-        d, now = self._decision, steady_now()
-        if not self.active and d.mode is not Mode.ESTOP:
-            return
-        active, missing = tuple(self._health.active(now)), self._health.missing(now)
+        if self.active or self._decision.mode is Mode.ESTOP:
+            self._state.publish(self._state_message())
+
+    def _state_message(self) -> SupervisorState | bytes:
+        now = steady_now()
+        if self.active:
+            active, missing = tuple(self._health.active(now)), self._health.missing(now)
+        else:
+            active, missing = (), ['supervisor: not active, nodes are not monitored']
         wall_ns = self.get_clock().now().nanoseconds
-        self._state.publish(self._messages.create(d, active, missing, wall_ns, now))
+        return self._messages.create(self._decision, active, missing, wall_ns, now)
 
     def _check_graph(self) -> None:
         now = self._now()
@@ -239,6 +276,11 @@ class SupervisorNode(VlaLifecycleNode):
                 'ros2 run vla_supervisor command arm'
             )
         self._logged_stuck = stuck
+        for name in set(self._nodes.overdue) - self._logged_overdue:
+            self.get_logger().warning(
+                f'{name} is not up: {self._nodes.why_not(name)}. It is used as soon as it is ready'
+            )
+        self._logged_overdue = set(self._nodes.overdue)
 
     def _count_publishers(self, topic: str) -> int:
         listed = self.count_publishers(topic)
@@ -271,11 +313,15 @@ class SupervisorNode(VlaLifecycleNode):
         behaviour_reason: str,
         fault: bool,
         fault_detail: str,
+        *sensors: Any,
     ) -> None:
         report = DriverReport(behaviour, behaviour_done, standing, at_rest, max_joint_speed)
         detail = fault_detail if fault else None
-        if self._health.on_driver(self._now(), sequence, report, behaviour_reason, detail):
+        if self._health.on_driver(self._now(), sequence, report, behaviour_reason, detail, sensors):
             self._decide()
+
+    def _on_camera(self, stamp_ns: int) -> None:
+        self._health.on_camera(self._now(), stamp_ns, self.get_clock().now().nanoseconds)
 
     def _receive(self, update: Callable[..., bool]) -> Callable[..., None]:
         """A subscription's callback: pass its fields on, and decide at once if it is urgent."""
@@ -290,7 +336,7 @@ class SupervisorNode(VlaLifecycleNode):
         for report in lifecycle_reports(serialized):
             if report.pid:
                 self._nodes.on_process(self._now(), report.node, report.pid)
-            if report.local_pid is not None and report.node in HEARTBEAT_TOPIC:
+            if report.local_pid is not None and report.node in self._names:
                 self._health.processes.on_process(report.node, report.local_pid)
             if report.error:
                 self._calls.reason(report.node, report.error)
@@ -311,6 +357,27 @@ class SupervisorNode(VlaLifecycleNode):
             return response
 
         return serve
+
+    def _serve_local_stops(self) -> None:
+        """The stop requests of this machine, before everything else of a cycle."""
+        if self._local_stops is None:
+            try:
+                self._local_stops = LocalStops(self.context.get_domain_id())
+            except OSError as error:
+                if not self._local_stops_refused:
+                    self.get_logger().warning(
+                        f'stops from this machine only by service, another process has the '
+                        f'address of this ROS domain ({error.strerror}); end that process'
+                    )
+                self._local_stops_refused = True
+                return
+        for step, sender in self._local_stops.requests():
+            response = self._serve_step[step](None, Trigger.Response())
+            state = self._state_message()
+            if isinstance(state, bytes):
+                state = deserialize_message(state, SupervisorState)
+            answer = {'success': response.success, 'message': response.message}
+            self._local_stops.answer(sender, answer | summary(state))
 
     def _register(
         self, request: RegisterEndpoint.Request, response: RegisterEndpoint.Response
@@ -343,4 +410,5 @@ class SupervisorNode(VlaLifecycleNode):
 
 def main() -> None:
     """Run the node; the process's exit status is returned to the shell."""
-    sys.exit(run(SupervisorNode, priority=Priority.SUPERVISOR, autostart=True))
+    node = partial(SupervisorNode, first_start('supervisor'))
+    sys.exit(run(node, priority=Priority.SUPERVISOR, autostart=True))

@@ -6,10 +6,8 @@ returns whether to decide at once. `conditions` lists what is true at one instan
 the node is alive.
 """
 
-from __future__ import annotations
-
 from vla_common.states import Behaviour, FilterState, InferenceState, Level, Mode
-from vla_supervisor.conditions import Condition, Reaction, hard, soft
+from vla_supervisor.conditions import Condition, Reaction, hard, refuse, soft
 from vla_supervisor.decision import DriverReport
 from vla_supervisor.severity import Debounce, HealthLimits, Severity
 
@@ -23,7 +21,8 @@ _NO_POLICY = {InferenceState.UNLOADED: 'policy_unloaded', InferenceState.BLOCKED
 
 
 class DriverReports:
-    """DriverStatus: faults, commands that are not tracked, a robot that is passive unrequested.
+    """DriverStatus: faults, sensors that disagree, commands that are not tracked, a robot that is
+    passive unrequested.
 
     The last one is how a supervisor that was restarted during an e-stop finds it again, instead of
     ending it: the driver keeps its own e-stop, and a robot on the ground is damped.
@@ -34,15 +33,22 @@ class DriverReports:
         self._reason = ''
         self._fault: str | None = None
         self._fault_seen: str | None = None  # in a message that is not yet a condition
+        self._sensors = ('', '', False)  # disagreement, detail, unconfirmed
         self._not_tracking = Debounce(limits.not_tracking_stop_after, limits.flapping_leak)
         self._passive = Debounce(limits.not_tracking_stop_after, limits.flapping_leak)
 
     def update(
-        self, now: float, mode: Mode, report: DriverReport, reason: str, fault: str | None
+        self,
+        now: float,
+        mode: Mode,
+        report: DriverReport,
+        reason: str,
+        fault: str | None,
+        sensors: tuple[str, str, bool] = ('', '', False),
     ) -> bool:
         self.report, self._reason = report, reason
-        urgent = fault is not None and self._fault is None
-        self._fault = fault
+        urgent = (fault is not None and self._fault is None) or sensors[0] != self._sensors[0]
+        self._fault, self._sensors = fault, sensors
         if fault is not None:
             self._fault_seen = fault
         self._is_not_tracking(now, mode)
@@ -64,6 +70,8 @@ class DriverReports:
         if fault is not None:
             clears = 'the driver reports no fault'
             found.append(hard('driver_fault', DRIVER, fault or 'no detail', clears))
+        if fresh:
+            found += self._sensor_conditions()
         if fresh and self._is_passive(now, mode):
             found.append(
                 hard(
@@ -83,6 +91,16 @@ class DriverReports:
                 )
             )
         return found
+
+    def _sensor_conditions(self) -> list[Condition]:
+        name, detail, unconfirmed = self._sensors
+        if name:
+            # The servos work, and the driver balances with what can be trusted: no reason to damp.
+            return [soft(name, DRIVER, detail, 'the sensors agree again; check what differs')]
+        if unconfirmed:
+            clears = 'the robot stands still, and its sensors agree'
+            return [refuse('imu_unconfirmed', DRIVER, detail, clears)]
+        return []
 
     def _is_not_tracking(self, now: float, mode: Mode) -> bool:
         """Whether the driver did not follow commands for too long in RUNNING."""

@@ -1,45 +1,39 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""``ros2 run vla_supervisor command <what>``: the operator's steps from a terminal.
+"""The operator's steps over the middleware; `command` starts this program.
 
-Exit status 0: the step was granted (`status`: alive, and READY or RUNNING); 1: refused, or another
-mode; 2: no supervisor answered. With `--json` the last line of stdout is one object.
+Every step but the stops; and the stops where this machine has no supervisor.
 """
 
-from __future__ import annotations
-
 import argparse
-import json
 import math
+import signal
 import sys
 import time
 from typing import Any
 
 import rclpy
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
 
 from vla_common import qos
-from vla_common.states import Behaviour, Mode
 from vla_interfaces.msg import SupervisorState
 from vla_interfaces.srv import EndpointCheckin, RegisterEndpoint
-from vla_supervisor.core import OperatorStep
+from vla_supervisor.command import (
+    DEFAULT_TIMEOUT,
+    GRANTED,
+    NO_SUPERVISOR,
+    REFUSED,
+    arguments_of,
+    show,
+)
+from vla_supervisor.decision import OperatorStep
 from vla_supervisor.endpoints import answer_to
-
-GRANTED, REFUSED, NO_SUPERVISOR = 0, 1, 2
+from vla_supervisor.local_stops import STOPS
+from vla_supervisor.state_summary import summary
 
 _READY_WITHIN = 1.0  # s; usually 0.2 s
 _ANSWER_WITHIN = 1.5  # s; usually some milliseconds
-
-_HELP = {
-    'estop': 'emergency stop: ESTOP, latched',
-    'safe_stop': 'stop and stand: SAFE_STOP',
-    'reset': 'leave ESTOP for INACTIVE, when every cause is gone',
-    'resume': 'leave SAFE_STOP for READY, when standing and every cause is gone',
-    'arm': 'leave INACTIVE for READY, when every node is active',
-    'start': 'leave READY for RUNNING (the inference node does this for an accepted instruction)',
-    'status': 'print mode, causes and what clears each (--any-mode: succeed in every mode)',
-    'forget': 'deregister the lost e-stop endpoint --endpoint NAME',
-}
 
 
 class ServiceClient:
@@ -81,44 +75,13 @@ class ServiceClient:
                 return future.result()
         return None
 
-    def state(self) -> SupervisorState | None:
+    def state(self, timeout: float = math.inf) -> SupervisorState | None:
         """A state published after this call began, None if none came in time."""
         self._states.clear()
-        return self._states[-1] if self._spin(lambda: self._states) else None
+        return self._states[-1] if self._spin(lambda: self._states, timeout) else None
 
     def close(self) -> None:
         self._node.destroy_node()
-
-
-def summary(state: SupervisorState) -> dict[str, Any]:
-    """A state as plain values."""
-    return {
-        'mode': Mode(state.mode).name,
-        'behaviour': Behaviour(state.behaviour).name,
-        'armed': state.armed,
-        'motion_epoch': state.motion_epoch,
-        'speed_scale': state.speed_scale,
-        'causes': [
-            {key: getattr(c, key) for key in ('name', 'source', 'detail', 'clears', 'present')}
-            for c in state.causes
-        ],
-        'nodes_active': list(state.nodes_active),
-        'nodes_missing': list(state.nodes_missing),
-    }
-
-
-def text(state: dict[str, Any]) -> str:
-    """A summary for the terminal."""
-    lines = [
-        f'mode {state["mode"]}, behaviour {state["behaviour"]}, speed {state["speed_scale"]:.0%}, '
-        f'epoch {state["motion_epoch"]}'
-    ]
-    for c in state['causes']:
-        lines.append(f'  {"now " if c["present"] else "gone"} {c["name"]}: {c["detail"]}')
-        if c['present']:
-            lines.append(f'       clears when: {c["clears"]}')
-    lines += [f'  node {missing}' for missing in state['nodes_missing']]
-    return '\n'.join(lines)
 
 
 def _forget(client: ServiceClient, name: str) -> tuple[bool, str] | None:
@@ -134,46 +97,27 @@ def _forget(client: ServiceClient, name: str) -> tuple[bool, str] | None:
     return None if left is None else (left.accepted, left.reason or f'{name} deregistered')
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog='command',
-        description="The operator's steps: reset, arm, start; and the stops.",
-        epilog='\n'.join(f'{what:10} {text}' for what, text in _HELP.items()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument('what', choices=tuple(_HELP))
-    parser.add_argument('--any-mode', action='store_true', help='status: succeed in every mode')
-    parser.add_argument('--endpoint', metavar='NAME', help='forget: the endpoint')
-    parser.add_argument('--timeout', type=float, default=5.0, metavar='S', help='default 5 s')
-    parser.add_argument('--json', action='store_true', help='one object as the last line')
-    return parser
-
-
 def main(argv: list[str] | None = None) -> None:
     """Run one command and exit."""
-    parser = _parser()
-    arguments = parser.parse_args(rclpy.utilities.remove_ros_args(argv or sys.argv)[1:])
-    if arguments.what == 'forget' and not arguments.endpoint:
-        parser.error('forget needs --endpoint NAME')
-    rclpy.init()
-    client = ServiceClient(arguments.timeout)
+    arguments = arguments_of(argv)
+    # Ends by SystemExit: without its clean-up, the services stay half discovered for minutes.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    patience = math.inf if arguments.what in STOPS else DEFAULT_TIMEOUT
+    client = ServiceClient(arguments.timeout or patience)
     try:
         code, result = _carry_out(client, arguments)
     finally:
         client.close()
         rclpy.try_shutdown()
-    if arguments.json:
-        print(json.dumps(result))
-    else:
-        if result.get('message'):
-            print(f'{arguments.what}: {result["message"]}')
-        if result.get('mode'):
-            print(text(result))
+    show(arguments.what, result, arguments.json)
     sys.exit(code)
 
 
 def _carry_out(client: ServiceClient, arguments: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     answer: tuple[bool, str] | None = (True, '')
+    patience = f'{arguments.timeout or DEFAULT_TIMEOUT:g} s'
     if arguments.what == 'forget':
         answer = _forget(client, arguments.endpoint)
     elif arguments.what != 'status':
@@ -181,16 +125,16 @@ def _carry_out(client: ServiceClient, arguments: argparse.Namespace) -> tuple[in
         response = client.call(Trigger, name, Trigger.Request())
         answer = None if response is None else (response.success, response.message)
     if answer is None:
-        message = f'no supervisor answered in {arguments.timeout:g} s'
+        message = f'no supervisor answered in {patience}'
         return NO_SUPERVISOR, {'success': False, 'message': message}
     success, message = answer
-    state = client.state()
+    state = client.state(DEFAULT_TIMEOUT)
     result: dict[str, Any] = {'success': success, 'message': message}
     if state is not None:
         result.update(summary(state))
     if arguments.what == 'status':
         if state is None:
-            result.update(success=False, message=f'no /supervisor/state in {arguments.timeout:g} s')
+            result.update(success=False, message=f'no /supervisor/state in {patience}')
             return NO_SUPERVISOR, result
         result['success'] = arguments.any_mode or result['mode'] in ('READY', 'RUNNING')
     return (GRANTED if result['success'] else REFUSED), result

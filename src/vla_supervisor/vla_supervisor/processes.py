@@ -6,8 +6,6 @@ stopped (SIGSTOP), the kernel of its machine reports at once. This adds to the h
 replaces none: a running process may hang, and one on another computer is not seen here.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import signal

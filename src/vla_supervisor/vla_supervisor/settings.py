@@ -1,8 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Settings of the supervisor, from the parameters and robot.yaml."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ from vla_common.parameters import Parameters
 from vla_common.states import EstopBehaviour
 from vla_common.topics import HEARTBEAT_TOPIC
 from vla_supervisor.decision import StopLimits, SupervisorConfig
-from vla_supervisor.health_monitor import HealthLimits
+from vla_supervisor.health_monitor import BALANCE, HealthLimits
 from vla_supervisor.lifecycle_manager import Timing
 
 
@@ -38,13 +37,21 @@ def _stop_limits(place: str, prefix: str, section: Parameters) -> StopLimits:
     return limits
 
 
-def settings(params: Parameters, stops: Any, place: str) -> Settings:
+def supervised_nodes(robot: Any) -> tuple[str, ...]:
+    """Nodes of a robot (`RobotModel`) in bring-up order: one without feet has no balance."""
+    return tuple(name for name in HEARTBEAT_TOPIC if name != BALANCE or robot.foot_boxes)
+
+
+def settings(
+    params: Parameters, stops: Any, place: str, nodes: Iterable[str] = tuple(HEARTBEAT_TOPIC)
+) -> Settings:
     """Check parameters against each other, and group them.
 
     Args:
         params: from `parameters.yaml`.
         stops: `RobotModel.stops`.
         place: where the parameters come from, for errors.
+        nodes: that are supervised.
 
     Raises:
         ConfigError: two of them contradict each other.
@@ -68,8 +75,7 @@ def settings(params: Parameters, stops: Any, place: str) -> Settings:
             estop_behaviour=EstopBehaviour(stops.estop),
         ),
         limits=params.select(
-            HealthLimits,
-            timeouts={name: getattr(params.timeouts, name) for name in HEARTBEAT_TOPIC},
+            HealthLimits, timeouts={name: getattr(params.timeouts, name) for name in nodes}
         ),
         timing=params.bringup.to(Timing),
     )

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Whether a commanded stop happens: the joints slow down by t1 and rest by t2 (`StopLimits`)."""
 
-from __future__ import annotations
-
 from vla_common.states import Behaviour, Mode
 from vla_supervisor.conditions import Condition, hard, soft
 from vla_supervisor.decision import DriverReport, StopLimits, SupervisorConfig

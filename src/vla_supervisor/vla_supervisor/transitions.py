@@ -6,8 +6,6 @@ of one instant the earlier member of :class:`Event` wins, so the harder stop alw
 ``python -m vla_supervisor.transitions`` prints the table and the diagram as Markdown.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import Enum
 
@@ -18,7 +16,8 @@ class Event(Enum):
     """What changes the mode, hardest first; the value is its text in the table."""
 
     HARD_STOP = (
-        'EMERGENCY violation, e-stop button, service or endpoint, keepalive lost for long, '
+        'EMERGENCY from the balance monitor, e-stop button, service or endpoint, '
+        'e-stop endpoint silent beyond its hard timeout, '
         'fall, driver fault, a stop that does not stop'
     )
     DRIVER_LOST = 'driver lost'

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The robot of humanoid.launch.py, with its topics remapped to the relay of a fault campaign."""
 
-from __future__ import annotations
-
 import os
 
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction

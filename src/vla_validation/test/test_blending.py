@@ -7,8 +7,6 @@ new               o---o---o---o---o---o      its first points are past when it c
              observation
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Robots at a server whose engine dies on purpose; the command; Ray Serve where it is installed."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import sys

@@ -2,8 +2,6 @@
 """Hostile peers on either side of both protocols: bounded memory and time, a clear error, and the
 fallback."""
 
-from __future__ import annotations
-
 import socket
 import struct
 import threading
@@ -30,7 +28,7 @@ from vla_policy.scripted_policy import HoldPolicy
 from vla_policy.testing import peers
 from vla_policy.testing.bundles import HORIZON, JOINTS, groot_bundle, write_bundle
 from vla_policy.types import PolicyError
-from vla_serving.openpi_server import ROOM, UNTOLD, RequestBounds, request_limit
+from vla_serving.openpi_server import ROOM, UNDECLARED, RequestBounds, request_limit
 from vla_serving.served_policy import ServedPolicy
 from vla_serving.testing import GrootDouble, openpi_server, raw_server
 
@@ -288,7 +286,7 @@ def test_request_may_be_as_large_as_the_server_requests_and_no_larger(tiny, robo
     served = ServedPolicy(tiny, robot)
     assert request_limit(served.metadata) == ROOM + 3 * 8 * 8
     for metadata in ({}, {'vla': 1}, {'vla': {'inputs': {'images': {'x': {'width': 'a'}}}}}):
-        assert request_limit(metadata) == UNTOLD
+        assert request_limit(metadata) == UNDECLARED
     with openpi_server(served.answer, served.metadata) as there:
         client = OpenPiClient(f'ws://127.0.0.1:{there["port"]}')
         with pytest.raises(RemoteError):

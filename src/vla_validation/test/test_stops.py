@@ -29,8 +29,15 @@ def test_stop_times_are_reported_by_stage_and_compared_with_their_limits():
     found = {'idle': result(times)}
     assert found['idle']['request_to_damped_ms']['n'] == 3
     assert [f.split(',')[0] for f in failures(found)] == ['idle: node_loss_to_stop_ms p99 198.20']
+    times.stages['command_estop_ms'] = [399.0, 1400.0]
+    assert result(times)['command_estop_ms'] == distribution([399.0, 1400.0])
+    assert [f.split(',')[0] for f in failures({'idle': result(times)})][1:] == [
+        'idle: command_estop_ms p99 1389.99'
+    ]
+    assert not any('command' in f for f in failures({'loaded': result(times)}))
     assert '| … camera | idle | 20.0 |' in re.sub(' +', ' ', table(found))
     times.losses = {}
+    times.stages['command_estop_ms'] = []
     assert failures({'idle': result(times)}) == []
 
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """What the commands share: options, the result as one JSON line, tables, errors in one line."""
 
-from __future__ import annotations
-
 import argparse
 import datetime
 import json

@@ -5,12 +5,10 @@ It runs in the camera's process: rendering in the physics process would delay it
 with the digest of the present scene are rendered. Without states there is no image.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -18,6 +16,7 @@ from vla_camera.source import Calibration, CameraFacts, DeviceLostError, Frame, 
 from vla_common import topics
 from vla_common.clock import steady_now
 from vla_common.errors import ConfigError
+from vla_common.stamps import StampSequence
 from vla_sim import Renderer, Scene
 
 RATE = 16.0
@@ -57,10 +56,12 @@ class MujocoSource(Source):
         self._drawn_scene: Scene | None = None
         self.foreign = 0
         self.refused = 0
+        self.not_new = 0
+        self._order = StampSequence()
         self.render_s = 0.0
 
     @classmethod
-    def from_parameters(cls, params: Any, robot: Any) -> MujocoSource:
+    def from_parameters(cls, params: Any, robot: Any) -> Self:
         p, camera = params, robot.camera
         width, height = p.width or camera.width, p.height or camera.height
         return cls(robot, width, height, p.rate or RATE, backend=p.backend, depth=p.depth)
@@ -88,6 +89,9 @@ class MujocoSource(Source):
         with self._arrived:
             if not np.isfinite(qpos).all():
                 self.refused += 1
+                return
+            if self._order.reject(stamp_ns, time.time_ns()):
+                self.not_new += 1
                 return
             self._state = (qpos, scene_digest, stamp_ns)
             self._arrived.notify_all()
@@ -165,6 +169,7 @@ class MujocoSource(Source):
             'render_ms': f'{1000.0 * self.render_s:.1f}',
             'states_of_another_scene': str(self.foreign),
             'states_not_finite': str(self.refused),
+            'states_not_new_or_of_the_future': str(self.not_new),
         }
 
     def close(self) -> None:
@@ -176,7 +181,7 @@ class MujocoSource(Source):
         if self._scene is None or self._state is None:
             return False
         _, digest, stamp_ns = self._state
-        if stamp_ns <= self._drawn_ns:
+        if stamp_ns == self._drawn_ns:
             return False
         if digest != self._scene.digest:
             self.foreign += 1

@@ -4,10 +4,8 @@
 pyrealsense2 is imported when the source is opened; it needs libusb-1.0 from the system.
 """
 
-from __future__ import annotations
-
 import time
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -78,7 +76,7 @@ class RealSenseSource(Source):
         self._playback: Any = None
 
     @classmethod
-    def from_parameters(cls, params: Any, robot: Any) -> RealSenseSource:
+    def from_parameters(cls, params: Any, robot: Any) -> Self:
         p = params
         recorded = p.device.endswith(RECORDING)
         return cls(

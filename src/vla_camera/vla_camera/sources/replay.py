@@ -4,11 +4,9 @@
 They are stamped with the time at which they are delivered.
 """
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -31,7 +29,7 @@ class ReplaySource(Source):
     """rate: Hz; 0 takes the video's own, 30 for a folder. loop: restart at the end."""
 
     @classmethod
-    def from_parameters(cls, params: Any, robot: Any) -> ReplaySource:
+    def from_parameters(cls, params: Any, robot: Any) -> Self:
         return cls(params.path, params.rate, params.loop)
 
     @classmethod

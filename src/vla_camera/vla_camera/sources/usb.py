@@ -1,13 +1,11 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A USB camera through OpenCV (V4L2 on Linux)."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import cv2
 
@@ -47,7 +45,7 @@ class UsbSource(Source):
         self._video: cv2.VideoCapture | None = None
 
     @classmethod
-    def from_parameters(cls, params: Any, robot: Any) -> UsbSource:
+    def from_parameters(cls, params: Any, robot: Any) -> Self:
         return cls(params.device, params.width, params.height, params.rate)
 
     @classmethod

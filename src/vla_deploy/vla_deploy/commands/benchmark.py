@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """`ros2 run vla_deploy benchmark`: latency of bundles, timed in turns."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """`ros2 run vla_deploy build-engine`: a TensorRT engine for the GPU of this computer."""
 
-from __future__ import annotations
-
 import argparse
 import os
 from pathlib import Path

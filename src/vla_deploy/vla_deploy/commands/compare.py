@@ -2,8 +2,6 @@
 """`ros2 run vla_deploy compare`: two policies on the same recordings, in the same scenes, or one in
 shadow mode beside a running robot."""
 
-from __future__ import annotations
-
 import argparse
 import time
 from pathlib import Path

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """`ros2 run vla_deploy edge`: a bundle for a small computer, and the limits of that computer."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

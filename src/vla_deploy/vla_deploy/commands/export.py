@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """`ros2 run vla_deploy export`: a bundle from a training run, or from a module of the user."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from pathlib import Path

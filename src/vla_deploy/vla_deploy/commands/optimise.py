@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """`ros2 run vla_deploy optimise`: the same arithmetic in fewer steps."""
 
-from __future__ import annotations
-
 from vla_common.terminal import parser
 from vla_deploy.commands import verb
 from vla_deploy.onnx_files import LEVELS

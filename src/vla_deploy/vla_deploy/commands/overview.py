@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """`ros2 run vla_deploy help`: overview of the verbs."""
 
-from __future__ import annotations
-
 VERBS = {
     'from data to a bundle': {
         'reproduce': 'collect, train, export and evaluate in one command',

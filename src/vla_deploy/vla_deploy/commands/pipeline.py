@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """`ros2 run vla_deploy pipeline`: a network over several processes or GPUs, a stage in each."""
 
-from __future__ import annotations
-
 import sys
 
 from rich import box

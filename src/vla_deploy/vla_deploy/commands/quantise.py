@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """`ros2 run vla_deploy quantise`: fewer bits, verified to be the same policy."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """`ros2 run vla_deploy size`: computers that can run this bundle, and their launch profiles."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """`ros2 run vla_deploy tune`: from a bundle to the fastest one for this computer."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from rich.table import Column, Table

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """`ros2 run vla_deploy verify`: is this bundle still the same policy?"""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from dataclasses import replace

@@ -4,8 +4,6 @@
 Their networks, cameras and horizons may differ.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

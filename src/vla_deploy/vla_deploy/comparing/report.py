@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Report of `compare`: Markdown with a chart, and JSON."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from vla_deploy.atomic_io import as_json, write_whole

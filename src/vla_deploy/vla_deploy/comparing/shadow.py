@@ -6,8 +6,6 @@ the same stamp, and the joints and IMU nearest to it. Both chunks are written to
 here can publish.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections import deque

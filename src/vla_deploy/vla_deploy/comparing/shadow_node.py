@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """ROS node of `Shadow`: subscriptions only."""
 
-from __future__ import annotations
-
 import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import Image, Imu, JointState

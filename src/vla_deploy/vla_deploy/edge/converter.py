@@ -8,8 +8,6 @@ It imports nothing of the workspace: torch, numpy, litert-torch, ai-edge-quantiz
 `error`.
 """
 
-from __future__ import annotations
-
 import collections
 import json
 import sys

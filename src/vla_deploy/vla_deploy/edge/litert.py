@@ -2,8 +2,6 @@
 """LiteRT: a bundle's source as a .tflite file, by litert-torch in a separate interpreter, and the
 Edge TPU's compiler."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Bundles for small computers, in the form that runs there."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 import tempfile

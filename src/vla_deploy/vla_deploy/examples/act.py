@@ -5,8 +5,6 @@ After Zhao et al. 2023 (Action Chunking with Transformers) without its style var
 that is zero anyway. It has a gripper, so it returns two outputs.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

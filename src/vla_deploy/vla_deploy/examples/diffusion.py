@@ -5,8 +5,6 @@ The initial noise is a constant of the network, so that the same observation giv
 and conversions can be compared.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

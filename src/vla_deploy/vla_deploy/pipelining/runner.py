@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Pipeline runner: a network in stages, timed beside the same network in one piece."""
 
-from __future__ import annotations
-
 import json
 import math
 import tempfile

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Stages of a network, split by torch.distributed.pipelining; each is written to its own file."""
 
-from __future__ import annotations
-
 import copy
 import operator
 from collections.abc import Sequence

@@ -2,8 +2,6 @@
 """Process of one pipeline stage: it loads the file of this stage only, answers, is timed, and
 records its failure."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

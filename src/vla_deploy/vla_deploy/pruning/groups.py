@@ -8,8 +8,6 @@ is used only if removing a unit equals masking it: it ends in layers that read t
 without a norm over all channels in between.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 

@@ -8,8 +8,6 @@ normal distribution and the gradients point to answers drawn from it: that needs
 no labels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

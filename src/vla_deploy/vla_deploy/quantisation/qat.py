@@ -5,8 +5,6 @@ The rounding, with its straight-through gradient, is FakeQuantize of torch.ao. T
 network with the same layers, which ONNX Runtime's quantiser then converts.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.ao.quantization import (

@@ -2,8 +2,6 @@
 """Quantisation schemes: each turns a prepared ONNX file into a smaller or faster one, by the tools
 of ONNX Runtime (onnxruntime.quantization, onnxruntime.transformers)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -6,8 +6,6 @@ matrix product, the rate of a large copy, the overhead of ONNX Runtime per opera
 additions of one number), and the bundle itself.
 """
 
-from __future__ import annotations
-
 import datetime
 import json
 import tempfile
@@ -16,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import onnx
@@ -51,7 +50,7 @@ class RooflineCalibration:
         write_whole(path, json.dumps(asdict(self), indent=1) + '\n')
 
     @classmethod
-    def load(cls, path: Path) -> RooflineCalibration:
+    def load(cls, path: Path) -> Self:
         """Raises ConfigError."""
         try:
             content = json.loads(path.read_text())

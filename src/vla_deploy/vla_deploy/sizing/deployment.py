@@ -6,13 +6,10 @@
 Its values override those of config/. The policy is given by `policy:=`.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
-import yaml
-
 from vla_common.parameters import ParameterSchema
+from vla_common.yaml_file import dump_yaml
 from vla_deploy.atomic_io import write_whole
 from vla_deploy.sizing.advice import Advice, Fits
 from vla_deploy.sizing.hardware import BYTES
@@ -81,7 +78,7 @@ def write_profile(folder: Path, advice: Advice, rate_hz: float, bundle: str) -> 
         '# ros2 launch vla_bringup humanoid.launch.py policy:=... '
         f'params_file:=config/profiles/{device.name}.yaml',
     ]
-    content = yaml.safe_dump(parameters_of(advice, rate_hz), sort_keys=False)
+    content = dump_yaml(parameters_of(advice, rate_hz))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f'{device.name}.yaml'
     write_whole(path, '\n'.join(lines) + '\n' + content)

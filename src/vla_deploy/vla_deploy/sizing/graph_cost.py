@@ -5,8 +5,6 @@ A multiplication with its addition counts as two operations. Shapes come from on
 on the graph as ONNX Runtime folds it (batch of one).
 """
 
-from __future__ import annotations
-
 import math
 import tempfile
 from collections.abc import Mapping, Sequence

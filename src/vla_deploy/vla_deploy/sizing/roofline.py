@@ -7,8 +7,6 @@ of the peak rate that is reached was measured on one machine (`calibration`) and
 others with a factor of SPREAD each way, which is most of the width of the range.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ TensorRT is not installable here, so it is imported only to build an engine. The
 that is strict about the API; this was never executed on a GPU.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -6,8 +6,6 @@ strongly typed. Half precision is the type of the graph's tensors; int8 and fp8 
 of QuantizeLinear and DequantizeLinear. The graph can be verified without a GPU.
 """
 
-from __future__ import annotations
-
 import math
 import tempfile
 from collections.abc import Sequence

@@ -5,8 +5,6 @@ Other load on the machine then affects all runners alike. CPU time of the proces
 wall time: it varies less on a busy machine.
 """
 
-from __future__ import annotations
-
 import gc
 import time
 from collections.abc import Callable, Sequence

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Readings of the machine: processor, load, energy, and the memory of a process."""
 
-from __future__ import annotations
-
 import json
 import os
 import platform

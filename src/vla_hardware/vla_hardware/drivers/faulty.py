@@ -1,10 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Driver faults on request, for fault injection in simulation; never for a real robot."""
 
-from __future__ import annotations
-
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,15 +15,33 @@ from vla_robot import Reading
 HANG = 1.0
 """s that a hanging read blocks, once per `inject`."""
 
-FAULTS = ('none', 'read_error', 'read_hang', 'read_nan', 'write_error', 'stuck')
+IDENTITY = np.array([1.0, 0.0, 0.0, 0.0])
+
+WRONG_READINGS: Mapping[str, Callable[[Reading], Reading]] = {
+    'imu:quaternion_order': lambda r: replace(r, orientation=r.orientation[[1, 2, 3, 0]]),
+    'imu:no_orientation': lambda r: replace(r, orientation=IDENTITY, has_orientation=False),
+    'imu:accelerometer_sign': lambda r: replace(r, linear_acceleration=-r.linear_acceleration),
+    'imu:gyroscope_sign': lambda r: replace(r, angular_velocity=-r.angular_velocity),
+    'joints:velocity_sign': lambda r: replace(r, velocity=-r.velocity),
+    'joints:velocity_degrees': lambda r: replace(r, velocity=r.velocity * (180.0 / math.pi)),
+    'feet:sign': lambda r: replace(r, left_wrench=-r.left_wrench, right_wrench=-r.right_wrench),
+    'feet:exchanged': lambda r: replace(r, left_wrench=r.right_wrench, right_wrench=r.left_wrench),
+}
+"""Readings that are plausible one by one, and wrong: the mistakes of a new driver."""
+
+FAULTS = (
+    *('none', 'read_error', 'read_hang', 'read_nan', 'write_error'),
+    *WRONG_READINGS,
+    'stuck:<joint>',
+)
 
 
 class FaultyDriver:
     """A driver with one injected fault; everything else is passed on.
 
     read_error, write_error: it raises. read_hang: one read blocks for `HANG`. read_nan: the
-    position of one joint is NaN. stuck:<joint>: while its servo is stiff the joint stays where it
-    is, whatever is commanded.
+    position of one joint is NaN. `WRONG_READINGS`: each reading is altered. stuck:<joint>: while
+    its servo is stiff the joint stays where it is, whatever is commanded.
 
     Args:
         driver: the driver without a fault.
@@ -48,12 +65,13 @@ class FaultyDriver:
     def inject(self, what: str) -> str:
         """Replace the fault by one of `FAULTS` (`stuck:<joint>`); return an error, '' if none."""
         fault, _, joint = what.partition(':')
-        if fault not in FAULTS or (fault == 'stuck') != bool(joint):
-            return f'{what}: wanted one of {", ".join(FAULTS)}, stuck with a colon and a joint'
-        if joint and joint not in self._names:
+        stuck = fault == 'stuck' and bool(joint)
+        if not stuck and what not in FAULTS[:-1]:
+            return f'{what}: wanted one of {", ".join(FAULTS)}'
+        if stuck and joint not in self._names:
             return f'{what}: no joint of this robot'
-        self._fault = fault
-        self._joint = self._names.index(joint) if joint else None
+        self._fault = what
+        self._joint = self._names.index(joint) if stuck else None
         self._stuck_at = None
         return ''
 
@@ -67,6 +85,8 @@ class FaultyDriver:
             self._fault = 'none'
             self._sleep(HANG)
         reading = self._driver.read()
+        if self._fault in WRONG_READINGS:
+            return WRONG_READINGS[self._fault](reading)
         if self._fault == 'read_nan':
             position = reading.position.copy()
             position[0] = np.nan

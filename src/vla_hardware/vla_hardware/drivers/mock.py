@@ -5,10 +5,9 @@ Each joint follows its target as a first-order lag; without stiffness it stays w
 base is upright and each foot carries half the weight.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
+from typing import Self
 
 import numpy as np
 
@@ -60,7 +59,7 @@ class MockDriver:
     @classmethod
     def from_parameters(
         cls, robot: RobotModel, params: Parameters, clock: Callable[[], float]
-    ) -> MockDriver:
+    ) -> Self:
         return cls(robot.poses['standing'], robot.limits.velocity, robot.total_mass, clock=clock)
 
     @property

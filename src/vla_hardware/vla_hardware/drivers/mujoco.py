@@ -1,11 +1,10 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The simulated robot: physics stepped in real time by the reads of the servo loop."""
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Self
 
 import numpy as np
 
@@ -45,7 +44,7 @@ class MujocoDriver:
     @classmethod
     def from_parameters(
         cls, robot: RobotModel, params: Parameters, clock: Callable[[], float]
-    ) -> MujocoDriver:
+    ) -> Self:
         sim = params.sim
         world = World(
             robot,

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """`ros2 run vla_models collect`: make demonstrations in the simulator."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from vla_common.terminal import console, guarded, parser, positive, progress

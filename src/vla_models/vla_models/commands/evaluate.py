@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """`ros2 run vla_models evaluate`: closed loop in physics, with controls."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

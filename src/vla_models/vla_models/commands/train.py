@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """`ros2 run vla_models train`: behaviour cloning of collected data, or of your own."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Arrays to Arrow columns and back."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """One episode, as collection hands it to the writer."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

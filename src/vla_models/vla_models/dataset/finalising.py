@@ -13,8 +13,6 @@ their number in the collection. A second run adds new parts and leaves existing 
 Parts are deleted after the tables that replace them are written.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

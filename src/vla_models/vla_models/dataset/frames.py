@@ -6,8 +6,6 @@ checked once and cached as plain arrays in `.cache/`, with a fingerprint of its 
 and times of change. With another fingerprint the cache is rebuilt.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

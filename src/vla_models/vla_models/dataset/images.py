@@ -5,8 +5,6 @@ OpenCV fills the missing part of a truncated PNG with black without an error, so
 their checksums are checked first (PNG specification, third edition, section 5).
 """
 
-from __future__ import annotations
-
 import zlib
 from pathlib import Path
 

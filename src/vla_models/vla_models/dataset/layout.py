@@ -2,13 +2,12 @@
 """The layout of a dataset: names, shapes, rates. LeRobot's `meta/info.json`, and `meta/vla.json`
 for everything that it has no place for."""
 
-from __future__ import annotations
-
 import json
 import math
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 from vla_common.errors import ConfigError
 
@@ -54,7 +53,7 @@ class DatasetLayout:
         return content
 
     @classmethod
-    def from_dict(cls, content: dict) -> DatasetLayout:
+    def from_dict(cls, content: dict) -> Self:
         """The inverse of `to_dict`."""
         given = dict(content)
         given['state_joints'] = tuple(given['state_joints'])

@@ -5,8 +5,6 @@ Each fault is one ConfigError with the file, and the episode and frame where the
 column or row, a value that is not finite, a truncated image or video, unknown joints.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

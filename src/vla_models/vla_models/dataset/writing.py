@@ -7,8 +7,6 @@ write the same one, so nothing is locked, a kill loses at most the unfinished ep
 resumed with the attempts that have no file. `finalise` converts parts into LeRobot's files.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

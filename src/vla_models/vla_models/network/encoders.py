@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Encoders of image and instruction."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -4,8 +4,6 @@
 `HEADS` lists them by the name in a configuration; their interface is `ActionHead`.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Layers that several parts of the network share, and activation checkpointing."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 

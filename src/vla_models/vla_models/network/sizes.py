@@ -5,8 +5,6 @@
 norms) or [heads] (attention), in plain numbers for policy.yaml and checkpoints.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import torch

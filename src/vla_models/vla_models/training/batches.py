@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Batches for training, and the joints that the policy reads."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@
 that is not a tensor is JSON under the key `about` of the metadata of the file.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

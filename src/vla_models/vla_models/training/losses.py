@@ -7,8 +7,6 @@ and the locator with the place in the base frame, both where the dataset has the
 the locator needs no image and is also trained on true targets, at a fraction of the cost.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Options of a training run."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass, field
 
 PARTS = ('vision', 'text', 'looking', 'landmarks', 'locator', 'fusion', 'head')

@@ -5,8 +5,6 @@ Accelerate places the model, averages gradients over GPUs and does mixed precisi
 `torchrun --nproc_per_node N` each process takes its share of every batch.
 """
 
-from __future__ import annotations
-
 import copy
 import json
 import math

@@ -2,8 +2,6 @@
 """Addresses and tokens of policy servers. An address is published (parameters, logs, diagnostics)
 and has no secret in it; a token is named in policy.yaml and read from elsewhere."""
 
-from __future__ import annotations
-
 import os
 import re
 from dataclasses import dataclass

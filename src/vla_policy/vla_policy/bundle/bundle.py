@@ -9,8 +9,6 @@ Files are read once: the bytes whose SHA-256 was checked are the bytes that are 
 (`Bundle.read`), so nothing can be exchanged in between. No pickle is ever loaded.
 """
 
-from __future__ import annotations
-
 import difflib
 import hashlib
 from collections.abc import Mapping
@@ -108,8 +106,8 @@ class Bundle:
 
     @property
     def needs_velocity(self) -> bool:
-        """Whether the policy looks at joint velocities. A spec of another package may."""
-        return bool(getattr(self.spec, 'needs_velocity', not isinstance(self.spec, ScriptedSpec)))
+        """Whether the policy looks at joint velocities; assumed of a spec of another package."""
+        return bool(getattr(self.spec, 'needs_velocity', True))
 
     @property
     def has_model(self) -> bool:

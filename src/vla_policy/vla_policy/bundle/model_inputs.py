@@ -5,8 +5,6 @@ With a `history` of n frames, images, depth images and states have a second axis
 first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@
 without a verification is not verified; it has not failed.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping

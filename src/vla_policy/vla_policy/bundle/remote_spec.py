@@ -2,8 +2,6 @@
 """Requests and answers of a remote policy: the same keys in a bundle's policy.yaml (runtime openpi
 or groot) and in the metadata of our own servers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The bundle that the parameter `policy` names: an address, a directory, or a name in models."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from vla_common.errors import ConfigError

@@ -6,8 +6,6 @@ A motion goes from the start positions to a pose (minimum jerk, Flash and Hogan 
 so chunks of different moments agree.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping
@@ -109,6 +107,7 @@ class ScriptedSpec:
     cameras: tuple[str, ...] = ()
     depth_cameras: tuple[str, ...] = ()
     history: History = SINGLE
+    needs_velocity: bool = False
 
     @property
     def named_joints(self) -> dict[str, tuple[str, ...]]:

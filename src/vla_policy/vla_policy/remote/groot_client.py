@@ -5,8 +5,6 @@ After a failed call the connection is closed, and a late answer with it; the nex
 one.
 """
 
-from __future__ import annotations
-
 import time
 from typing import Any
 from urllib.parse import urlsplit

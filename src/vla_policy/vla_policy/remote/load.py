@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Remote policies: from a bundle with runtime openpi or groot, or from an address alone."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

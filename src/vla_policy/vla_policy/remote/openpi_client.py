@@ -6,8 +6,6 @@ is the server's error, after which it closes with 1011. After a failed call the 
 closed, and a late answer with it; the next call connects again within its own deadline.
 """
 
-from __future__ import annotations
-
 import logging
 import socket
 import struct

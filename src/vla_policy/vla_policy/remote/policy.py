@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A policy on another machine, with a PolicyError within the timeout of a call."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -145,6 +143,13 @@ class RemotePolicy(Policy):
         model = timing.get('model_ms', timing.get('infer_ms')) if isinstance(timing, dict) else 0.0
         self.run_s = 1e-3 * model if isinstance(model, (int, float)) else 0.0
         return self._chunk(answer, observation)
+
+    def first_call(self, observation: Observation, limit: float) -> ActionChunk:
+        usual, self._timeout = self._timeout, limit
+        try:
+            return self.predict(observation)
+        finally:
+            self._timeout = usual
 
     def close(self) -> None:
         self._protocol.close()

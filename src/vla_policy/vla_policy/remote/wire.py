@@ -8,8 +8,6 @@
 Arrays are of booleans, integers or floats: an object array would need pickle.
 """
 
-from __future__ import annotations
-
 import io
 import time
 from enum import Enum

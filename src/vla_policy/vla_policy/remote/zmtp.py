@@ -7,8 +7,6 @@ that never sends the last part. Here a message has a size, every step has the ca
 closed connection leaves no thread behind.
 """
 
-from __future__ import annotations
-
 import socket
 import struct
 

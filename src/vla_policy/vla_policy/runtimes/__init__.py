@@ -4,8 +4,6 @@
 A runtime is imported only when a bundle names it: a machine that runs ONNX needs no torch.
 """
 
-from __future__ import annotations
-
 import importlib
 import logging
 from collections.abc import Mapping, Sequence

@@ -10,8 +10,6 @@ chunks:
     velocity(x (1, h, k), t (1,), context) -> (1, h, k)
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -7,8 +7,6 @@ tensors, so token ids are converted to int32. Floats of a fully integer model ar
 with the scale and zero point in the file.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """ONNX Runtime: on the CPU, on CUDA, or with its TensorRT provider."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

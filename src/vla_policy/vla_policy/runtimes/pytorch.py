@@ -6,8 +6,6 @@ A model that is too large for one device is distributed with Hugging Face Accele
 auto` over all devices, the CPU last; `{encoder: cuda:0, head: cuda:1}` by module paths.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

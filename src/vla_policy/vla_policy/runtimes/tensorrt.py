@@ -6,8 +6,6 @@ torch provides memory and streams. The tests use a double of the API
 (`testing/tensorrt_double.py`); this file was never executed on a GPU.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

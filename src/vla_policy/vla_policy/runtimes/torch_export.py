@@ -7,8 +7,6 @@ rejected, and the sample inputs must load with the restricted loader (tensors an
 no code).
 """
 
-from __future__ import annotations
-
 import io
 import json
 import warnings

@@ -6,8 +6,6 @@ The module takes its inputs by position: images, depth images, state, instructio
 or a tuple that begins with it.
 """
 
-from __future__ import annotations
-
 import io
 from typing import Any
 

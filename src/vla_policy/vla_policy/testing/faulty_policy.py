@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A policy that fails on purpose, for tests. It wraps a policy that works."""
 
-from __future__ import annotations
-
 import dataclasses
 import threading
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Fixtures of tests that load policies: the robot, and observations in its standing pose."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -6,8 +6,6 @@ mean of what its inputs stand for, in the type of its output, and takes nothing 
 the real one does.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 import types

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Hostile peers: what they do with a TCP connection. behave(connection, stop)."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import itertools

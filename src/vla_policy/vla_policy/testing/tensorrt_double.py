@@ -5,8 +5,6 @@ An "engine" is a JSON file: its tensors, and the GPU that it was built for. Exec
 `output = 0.5 * mean of all inputs` through the addresses that were set, as the real one would.
 """
 
-from __future__ import annotations
-
 import ctypes
 import json
 import types

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The path of the full brake from a command, and how the next command moves that path."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from vla_safety.kernel import barriers

@@ -19,8 +19,6 @@ If that fails, half of the way from the brake to it is tried, then the brake, wh
 with the command before.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Sequence

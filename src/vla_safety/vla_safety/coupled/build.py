@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from vla_common.errors import ConfigError
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 SOURCE = 'parameters of safety_filter'
 """Stands for the file in errors: the parameters do not carry its name."""
+HANDS = 'hands'
+"""In `workspace.frames`: the hands that the robot has."""
 
 
 def braking_barriers(
@@ -32,7 +36,7 @@ def braking_barriers(
         ConfigError: the settings contradict each other or the robot, or the surroundings file is
             malformed.
     """
-    settings = parameters.coupled
+    settings = with_hands(parameters.coupled, robot)
     check(settings, robot)
     return BrakingBarriers(
         robot,
@@ -42,6 +46,13 @@ def braking_barriers(
         load_surroundings(settings.surroundings, robot) if settings.surroundings else (),
         clock=clock,
     )
+
+
+def with_hands(settings: CoupledSettings, robot: RobotModel) -> CoupledSettings:
+    """`settings` with HANDS replaced by the hands in robot.yaml: a robot may have one, or none."""
+    hands = [name for name in ('left_hand', 'right_hand') if name in robot.frames]
+    frames = [hands if name == HANDS else [name] for name in settings.frames]
+    return replace(settings, frames=tuple(chain.from_iterable(frames)))
 
 
 def check(settings: CoupledSettings, robot: RobotModel) -> None:
@@ -55,7 +66,7 @@ def check(settings: CoupledSettings, robot: RobotModel) -> None:
         ('proximity.frames', settings.proximity_frames),
     ):
         for frame in frames:
-            if not robot.pinocchio_model.existFrame(robot.frames.get(frame, frame)):
+            if not robot.has_link(frame):
                 raise ConfigError(SOURCE, key, frame, 'a frame of robot.yaml or a URDF link')
     for key, corner in (('workspace.lower', settings.lower), ('workspace.upper', settings.upper)):
         if len(corner) != 3:

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Limit of the mechanical power of all servos together."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

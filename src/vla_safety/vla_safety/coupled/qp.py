@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Quadratic program: the velocity nearest to the wanted one, in the box and above the rows."""
 
-from __future__ import annotations
-
 import math
 from typing import Protocol
 

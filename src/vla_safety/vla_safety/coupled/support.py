@@ -8,8 +8,6 @@ balance monitor reports which soles are on the ground; without it all are assume
 robot upright in that posture, against pushes and speeds, is the task of vla_balance.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

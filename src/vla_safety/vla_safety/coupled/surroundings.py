@@ -12,8 +12,6 @@ A mesh counts triangle by triangle: it is a surface that nothing can pass from o
 more than boxes; keep it coarse.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
@@ -42,7 +40,7 @@ def load_surroundings(path: str | os.PathLike[str], robot: RobotModel) -> tuple[
         raise fields.error('format', fields.integer('format'), str(FORMAT))
     model = robot.pinocchio_model
     anchor = fields.text('anchor')
-    if not model.existFrame(robot.frames.get(anchor, anchor)):
+    if not robot.has_link(anchor):
         raise fields.error('anchor', anchor, 'a frame of robot.yaml or a URDF link')
     links = fields.texts('links')
     solid = {

@@ -2,8 +2,6 @@
 """Independent oracle for the box limits; it shares no code with the filter, so that a mistake there
 is not repeated here."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import numpy as np

@@ -1,9 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Synthetic robots of any size, defined by limits only, for the adversary and tests."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -39,7 +38,7 @@ class SyntheticRobot:
         return SyntheticGravity(self.weight)
 
     @classmethod
-    def random(cls, n: int, seed: int, jerk: bool = False) -> SyntheticRobot:
+    def random(cls, n: int, seed: int, jerk: bool = False) -> Self:
         """A robot with limits drawn from wide ranges."""
         rng = np.random.default_rng(seed)
         lower = -rng.uniform(0.05, 3.0, n)
@@ -75,7 +74,7 @@ class SyntheticRobot:
         kv: float = 0.0,
         soft_margin: float = 0.0,
         weight: float = 0.0,
-    ) -> SyntheticRobot:
+    ) -> Self:
         """Equal joints, limits ±reach: for tests with numbers computed by hand."""
         full = np.full
         return cls(

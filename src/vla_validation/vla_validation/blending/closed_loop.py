@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """An arm that follows a late policy through the safety filter, in simulated time."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

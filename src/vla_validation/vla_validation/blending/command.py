@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """``ros2 run vla_validation blending``: the blending modes side by side, for delays of a chunk."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,7 @@ MODES = (
     ('replace', Blending.REPLACE, False),
     ('ensemble', Blending.ENSEMBLE, False),
     # rtc for a policy that takes no prefix: the committed part and the blend time only.
-    ('rtc, unled', Blending.RTC, False),
+    ('rtc, no prefix', Blending.RTC, False),
     ('rtc', Blending.RTC, True),
 )
 

@@ -7,8 +7,6 @@ mean m and covariance S, x_t = (1 - t) noise + t chunk is Gaussian with mean t m
 C = (1 - t)^2 I + t^2 S, and E[chunk | x_t] = m + t S C^-1 (x_t - t m).
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from vla_policy.guided_sampling import sample

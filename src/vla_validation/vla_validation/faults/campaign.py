@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A fault campaign: injects one fault after the other and assesses each outcome."""
 
-from __future__ import annotations
-
 import pathlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -2,8 +2,6 @@
 """``ros2 run vla_validation faults``: inject every fault once, in simulation, and assess what
 follows."""
 
-from __future__ import annotations
-
 import argparse
 import fnmatch
 import pathlib

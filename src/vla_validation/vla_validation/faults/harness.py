@@ -1,21 +1,20 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The robot of a fault campaign, and the faults that can be injected into it."""
 
-from __future__ import annotations
-
 import pathlib
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import Self
 
 import psutil
-import yaml
 from geometry_msgs.msg import WrenchStamped
 from std_msgs.msg import String
 
 from vla_common import topics
 from vla_common.executor_thread import destroy_later
+from vla_common.yaml_file import dump_yaml, load_yaml
 from vla_interfaces.srv import EndpointCheckin, RegisterEndpoint
 from vla_robot import load_robot
 from vla_supervisor.endpoints import answer_to
@@ -44,7 +43,7 @@ class Endpoint:
         self._pending = None
         self._timer = robot.node.create_timer(0.1, self.check_in)
 
-    def __enter__(self) -> Endpoint:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -168,9 +167,9 @@ def _parameters(users: object) -> str:
     """The user's parameter file with what the campaign needs besides, as one file."""
     content: dict = {}
     if users not in ('', 'none'):
-        content = yaml.safe_load(pathlib.Path(str(users)).read_text(encoding='utf-8'))
+        content = load_yaml(str(users))
     node = content.setdefault('hardware_driver', {}).setdefault('ros__parameters', {})
     node['sim.faults'] = True
     file = pathlib.Path(tempfile.mkdtemp(prefix='fault_injection_')) / 'parameters.yaml'
-    file.write_text(yaml.safe_dump(content), encoding='utf-8')
+    file.write_text(dump_yaml(content), encoding='utf-8')
     return str(file)

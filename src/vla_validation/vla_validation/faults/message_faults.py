@@ -4,8 +4,6 @@
 `MessageFaults` is pure: time is an argument.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """What the robot did during one fault, from the unaltered messages of its nodes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

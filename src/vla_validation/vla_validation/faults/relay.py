@@ -6,8 +6,6 @@ publishes under `/fault_injection/raw`; the relay publishes the messages under t
 altered by the last order for the topic.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Callable, Sequence

@@ -10,8 +10,6 @@ measurements that are noisy, NaN or far off, random speed scales and stops, and 
 answer with junk. Exit status 0: no command broke a limit.
 """
 
-from __future__ import annotations
-
 import argparse
 import time
 from collections import Counter

@@ -9,8 +9,6 @@ thread, because on a loaded machine the wall clock measures other work too. `num
 in which NumPy adds 32 numbers to 32, serves for comparing machines.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import os
@@ -26,7 +24,7 @@ from vla_common.distribution import distribution
 from vla_robot import RobotModel, load_robot
 from vla_robot.synthetic import synthetic_robot
 from vla_safety.chunk import Chunk
-from vla_safety.coupled.build import braking_barriers
+from vla_safety.coupled.build import HANDS, braking_barriers
 from vla_safety.filter import SafetyFilter
 from vla_safety.parameters import FilterParameters, load_parameters
 from vla_safety.validation import ChunkRules
@@ -66,7 +64,7 @@ def measure(
     robot: RobotModel, parameters: FilterParameters, ticks: int
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Distributions of a tick and of taking a chunk, in ms."""
-    hands = tuple(f for f in parameters.coupled.frames if f in robot.frames)
+    hands = tuple(f for f in parameters.coupled.frames if f in (HANDS, *robot.frames))
     parameters = dataclasses.replace(
         parameters, coupled=dataclasses.replace(parameters.coupled, frames=hands)
     )

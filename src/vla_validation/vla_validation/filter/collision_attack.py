@@ -7,8 +7,6 @@ blocked posture, again and again), `noise`, `replay` (an earlier chunk at anothe
 or some; a clock that is steady, jitters, or loses ticks; speed scales, sudden stops, flushes.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import time
 from collections import Counter

@@ -5,8 +5,6 @@ Shared with the filter are only the text of the URDF and the list of links that 
 kinematics and distances are others (they agree with Coal's to 5·10⁻¹¹ m).
 """
 
-from __future__ import annotations
-
 import xml.etree.ElementTree as ElementTree
 
 import mujoco
@@ -43,7 +41,7 @@ class MujocoOracle:
         for i, name in enumerate(robot.joint_names):
             joint = spec.joint(name)
             joint.armature = robot.simulation.armature[i]
-            joint.damping[0] = robot.simulation.joint_damping
+            joint.damping[0] = robot.simulation.joint_damping[i]
             actuator = spec.add_actuator(name=name, target=name)
             actuator.trntype = mujoco.mjtTrn.mjTRN_JOINT
             actuator.gaintype = mujoco.mjtGain.mjGAIN_FIXED

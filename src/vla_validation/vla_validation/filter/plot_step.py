@@ -7,8 +7,6 @@ Top: position with the chunks' target and the position limits. Bottom: velocity 
 the filter computed for each tick and the velocity limits.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import sys

@@ -2,8 +2,6 @@
 """``ros2 run vla_validation fleet``: robots at one policy server, by engine, number of workers and
 batch size, and how they recover when workers are killed."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import contextlib

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Simulated robots: clients that only send requests, and inference cycles that also fall back."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 import time

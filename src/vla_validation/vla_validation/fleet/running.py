@@ -2,8 +2,6 @@
 """A policy server in this process, and its clients in another, so that they do not share its
 interpreter's lock and are not measured with it."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import multiprocessing

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Killed workers: how robots that run the inference node's cycle go on."""
 
-from __future__ import annotations
-
 import os
 import signal
 import time

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Times of a policy called directly, and of the same bundle behind the openpi protocol."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time

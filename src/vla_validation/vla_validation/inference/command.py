@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """``ros2 run vla_validation inference``: what a chunk costs besides the model itself."""
 
-from __future__ import annotations
-
 import argparse
 import os
 from collections.abc import Sequence

@@ -5,8 +5,6 @@ Measured: from the moment before a frame is published until the chunk of that fr
 frame's stamp) is received, without the model's own time.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 import struct

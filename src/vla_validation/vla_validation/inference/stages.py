@@ -5,8 +5,6 @@ Run as a module it is the node, and when it ends it writes the times of each fra
 VLA_STAGES names. The clock is the machine's monotonic one, comparable across processes.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import time

@@ -4,8 +4,6 @@
 In simulated time; no ROS graph.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 import sys

@@ -5,8 +5,6 @@ The robot that is up in this ROS domain is measured; where none is, the simulate
 a domain of its own, carries out an instruction, and is taken down again.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import math

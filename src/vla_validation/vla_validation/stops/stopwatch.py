@@ -5,11 +5,10 @@ All processes stamp with the same clock, so a stage's time is the difference of 
 latency of a message to the observer does not count.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,16 +17,18 @@ from typing import Any
 from vla_common.messages import stamp_to_ns
 from vla_common.states import Behaviour, Mode
 from vla_interfaces.msg import DriverStatus, SupervisorState
-from vla_validation.system_harness.robot import PASSIVE, LaunchedRobot
+from vla_validation.system_harness.robot import PASSIVE, HarnessError, LaunchedRobot
 
 _LONG = 10.0  # s, for a stop that takes some milliseconds
 _LOSS = 3.0
+_COMMAND = ('ros2', 'run', 'vla_supervisor', 'command', 'estop')
 
 STAGES = {
     'request_to_mode_ms': 'request to mode ESTOP published by the supervisor',
     'request_to_behaviour_ms': 'request to the driver cycle that applies it',
     'request_to_damped_ms': 'request to the first damped command written to the robot',
     'request_to_rest_ms': 'request to every joint at rest (the robot has sunk down)',
+    'command_estop_ms': 'start of `ros2 run vla_supervisor command estop` to mode ESTOP',
 }
 
 
@@ -110,6 +111,19 @@ class Stopwatch:
             rested = (stamp_to_ns(rest.header.stamp) - begin) * 1e-6
             stages['request_to_rest_ms'].append(rested)
         self._robot.wait(answer.done, _LONG, 'the answer of the e-stop service')
+
+    def command_estop(self) -> None:
+        """Start the operator's command and time it until the supervisor's state is ESTOP."""
+        begin = self._begin()
+        quiet = subprocess.DEVNULL
+        with subprocess.Popen(_COMMAND, stdout=quiet, stderr=quiet) as command:
+            mode = self._first(
+                self._states, lambda m: m.mode == Mode.ESTOP, begin, 6 * _LONG, 'mode ESTOP'
+            )
+            if command.wait(_LONG):
+                raise HarnessError(f'{" ".join(_COMMAND)}: exit status {command.returncode}')
+        milliseconds = (stamp_to_ns(mode.header.stamp) - begin) * 1e-6
+        self._times.stages['command_estop_ms'].append(milliseconds)
 
     def loss(self, node: str, number: signal.Signals) -> None:
         """Freeze or kill a node; time until the stop that has to follow has begun."""

@@ -5,8 +5,6 @@
 it answers each line on standard input with the records since the last one, until the input ends.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import multiprocessing
@@ -19,6 +17,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from vla_common.distribution import distribution
 from vla_common.scheduling import WITNESS
@@ -82,7 +81,7 @@ class SchedulingObserver:
         self._nap, self._threshold, self._starvation = nap, threshold, starvation
         self._processes: list[subprocess.Popen[str]] = []
 
-    def __enter__(self) -> SchedulingObserver:
+    def __enter__(self) -> Self:
         self._stolen = steal_time()
         arguments = [(p, self._nap, self._threshold) for p in sorted(os.sched_getaffinity(0))]
         if self._starvation > 0.0:

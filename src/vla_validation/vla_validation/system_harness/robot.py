@@ -5,8 +5,6 @@ It is observed from outside by one node. The processes of a launched robot are f
 command lines, so that they can be stopped and killed.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import pathlib

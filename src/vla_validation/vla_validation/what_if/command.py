@@ -4,8 +4,6 @@
 No ROS graph, no robot: the supervisor's own core runs here on a clock of its own.
 """
 
-from __future__ import annotations
-
 import pathlib
 import sys
 from typing import Any

@@ -1,16 +1,14 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The user's own supervisor configuration, read as the node would read it, without a node."""
 
-from __future__ import annotations
-
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from vla_common.errors import ConfigError
-from vla_common.parameters import Parameters, ParameterSchema, flatten
-from vla_common.yaml_file import load_yaml
+from vla_common.parameter_files import read_sections, values_of
+from vla_common.parameters import Parameters, ParameterSchema
 from vla_robot import load_robot
 from vla_supervisor.settings import Settings, settings
 
@@ -44,19 +42,6 @@ def shipped_file() -> pathlib.Path:
     return share / 'config' / 'supervisor.yaml'
 
 
-def _of_node(file: pathlib.Path) -> dict[str, Any]:
-    """The values that a ROS parameter file holds for the supervisor (wildcards included)."""
-    values: dict[str, Any] = {}
-    for node, content in load_yaml(file).items():
-        if str(node).lstrip('/') not in (NODE, '*', '**'):
-            continue
-        section = content.get('ros__parameters') if isinstance(content, Mapping) else None
-        if not isinstance(section, Mapping):
-            raise ConfigError(file, str(node), repr(content), 'ros__parameters: and values')
-        values.update(flatten(section))
-    return values
-
-
 def configuration(files: Iterable[pathlib.Path], robot: str | None) -> Configuration:
     """Read parameter files in order, later ones over earlier ones.
 
@@ -70,7 +55,8 @@ def configuration(files: Iterable[pathlib.Path], robot: str | None) -> Configura
     files = tuple(files)
     values: dict[str, Any] = {}
     for file in files:
-        values.update(_of_node(file))
+        found = values_of(read_sections(file), NODE)
+        values.update({name: setting.value for name, setting in found.items()})
     if robot is not None:
         values['robot'] = robot
     schema = ParameterSchema.load('vla_supervisor')

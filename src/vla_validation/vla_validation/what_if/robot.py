@@ -6,8 +6,6 @@ timeout, debounce time and hysteresis of the configuration applies. There is no 
 robot hangs as from a gantry, and falls by the script.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from vla_common.states import Behaviour, FilterState, InferenceState, Level, Mode

@@ -5,8 +5,6 @@ One event is a time and some words: ``2.5 kill camera`` (at 2.5 s), ``+0.3 resum
 event before), ``estop`` (1 s after the event before).
 """
 
-from __future__ import annotations
-
 import difflib
 import math
 import re

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """All faults, by what they affect."""
 
-from __future__ import annotations
-
 from vla_validation.faults.catalogue import messages, operator, processes, robot
 from vla_validation.faults.fault import Fault
 

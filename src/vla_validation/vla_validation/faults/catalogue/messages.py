@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Messages that are lost, late, duplicated, reordered, replayed or corrupted."""
 
-from __future__ import annotations
-
 from vla_common import topics
 from vla_validation.faults.fault import ESTOP, READY, RUNNING, SAFE_STOP, Fault
 from vla_validation.faults.message_faults import MODE_WITHOUT

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Processes that are killed, frozen or slowed; an overloaded machine; a full disk."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading

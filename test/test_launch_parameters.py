@@ -1,0 +1,154 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Arguments and parameter files of humanoid.launch.py, without starting a node."""
+
+from __future__ import annotations
+
+import importlib.util
+import pathlib
+import re
+import subprocess
+
+import pytest
+from ament_index_python.packages import get_package_share_directory
+
+from vla_common.errors import ConfigError
+from vla_common.parameter_files import effective
+from vla_common.parameters import ParameterSchema
+
+SHARE = pathlib.Path(get_package_share_directory('vla_bringup'))
+
+
+def load_launch_file():
+    path = SHARE / 'launch' / 'humanoid.launch.py'
+    spec = importlib.util.spec_from_file_location('humanoid_launch', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+LAUNCH = load_launch_file()
+DEFAULTS = {name: '' if value == 'none' else value for name, value, *_ in LAUNCH.ARGUMENTS}
+
+
+def values(params_file: pathlib.Path | str = '', **given: object) -> dict:
+    """What `read_parameters` makes of a file and given arguments."""
+    given = {name: str(value) for name, value in given.items()}
+    arguments = {**DEFAULTS, 'params_file': str(params_file), **given}
+    return LAUNCH.read_parameters(arguments, given, str(SHARE / 'config'))
+
+
+@pytest.fixture
+def ignored_once(tmp_path):
+    """Its values were all ignored: the launch had written `/node:`, and rcl took that."""
+    path = tmp_path / 'params.yaml'
+    path.write_text(
+        'safety_filter:\n  ros__parameters:\n    stage: slow\n'
+        'supervisor:\n  ros__parameters:\n    auto_arm: false\n'
+        'inference:\n  ros__parameters:\n    time_limit: 7.0\n'
+    )
+    return path
+
+
+def test_the_defaults_of_the_arguments_are_the_values_of_config():
+    schemas = {node: ParameterSchema.load(package) for node, package in LAUNCH.NODES.items()}
+    shipped = effective(schemas, SHARE / 'config')
+    for name, (node, parameter) in LAUNCH.PARAMETERS.items():
+        if name != 'instruction':  # `auto` is no value of the parameter
+            kind = next(e.type for e in schemas[node].entries if e.name == parameter)
+            default = LAUNCH.argument_value(name, DEFAULTS[name], kind)
+            assert default == shipped[node][parameter].value, name
+    assert {node['robot'].value for node in shipped.values()} == {DEFAULTS['robot']}
+
+
+def test_a_users_file_is_in_force_and_a_given_argument_overrides_it(ignored_once):
+    found = values(ignored_once)
+    assert found['safety_filter']['stage'].value == 'slow'
+    assert found['supervisor']['auto_arm'].value is False
+    assert found['inference']['time_limit'].value == 7.0
+    assert found['inference']['instruction'].value == '', 'arming must not start motion'
+    found = values(ignored_once, stage='sim', time_limit=9)
+    assert found['safety_filter']['stage'].value == 'sim'
+    assert found['inference']['time_limit'].value == 9.0
+    assert found['supervisor']['auto_arm'].value is False
+
+
+def test_the_first_instruction_is_carried_out_only_where_the_robot_arms_itself(tmp_path):
+    assert values()['inference']['instruction'].value == LAUNCH.FIRST
+    assert values(auto_arm='false')['inference']['instruction'].value == ''
+    assert values(instruction='point')['inference']['instruction'].value == 'point'
+    assert values(instruction='')['inference']['instruction'].value == ''
+    path = tmp_path / 'params.yaml'
+    path.write_text('inference: {ros__parameters: {instruction: look up}}')
+    assert values(path)['inference']['instruction'].value == 'look up'
+    assert values(path, instruction='auto')['inference']['instruction'].value == LAUNCH.FIRST
+
+
+def test_a_robot_is_that_of_all_nodes(tmp_path):
+    path = tmp_path / 'params.yaml'
+    path.write_text('/**: {ros__parameters: {robot: mine}}')
+    assert {node['robot'].value for node in values(path).values()} == {'mine'}
+    assert {node['robot'].value for node in values(path, robot='h1').values()} == {'h1'}
+    path.write_text('safety_filter: {ros__parameters: {robot: mine}}')
+    with pytest.raises(ConfigError, match=r'robot: found humanoid32 .*, mine .*params.yaml:1'):
+        values(path)
+
+
+def test_a_simulated_camera_needs_the_simulated_world_whoever_chose_the_driver(tmp_path):
+    path = tmp_path / 'params.yaml'
+    path.write_text('hardware_driver: {ros__parameters: {driver: mock}}')
+    with pytest.raises(ConfigError, match='camera: found mujoco, with driver:=mock'):
+        values(path)
+
+
+@pytest.mark.parametrize('text', ['fast', 'nan', 'inf', ''])
+def test_a_number_that_is_none_is_refused(text):
+    with pytest.raises(ConfigError, match=f'control_frequency: found {text}, wanted a number'):
+        values(control_frequency=text)
+
+
+def launch(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = ['ros2', 'launch', 'vla_bringup', 'humanoid.launch.py', *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_show_config_prints_each_value_with_its_place_and_starts_nothing(ignored_once):
+    result = launch(
+        *('show_config:=true', f'params_file:={ignored_once}', 'control_frequency:=50'),
+        'policy:=ws://me:secret@host:8000',
+    )
+    assert result.returncode == 0, result.stderr
+    for line in (
+        'control_frequency:=50  (given)',
+        'respawn:=true  (default)',
+        f'stage: "slow"  ({ignored_once}:3)',
+        f'auto_arm: false  ({ignored_once}:6)',
+        'control_frequency: 50.0  (argument control_frequency:=)',
+        'instruction: ""  (argument instruction:=auto, with auto_arm false)',
+        'policy: "ws://***@host:8000"  (argument policy:=)',
+        'inference_frequency: 20.0  (default)',
+    ):
+        assert f'  {line}\n' in result.stdout, line
+    assert re.search(
+        r'^    rate: 200\.0  \(config/hardware_driver\.yaml:\d+\)$', result.stdout, re.M
+    )
+    assert 'secret' not in result.stdout + result.stderr
+    assert 'process started' not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ('argument', 'message'),
+    [
+        ('params_file:=FILE', 'FILE: supervisr: found a node that this launch does not start, '
+         'wanted /supervisor (in no namespace)'),
+        ('stge:=slow', 'launch arguments: stge: found an unknown argument, wanted stage:='),
+    ],
+)  # fmt: skip
+def test_what_would_be_ignored_ends_the_launch_in_one_line(tmp_path, argument, message):
+    path = tmp_path / 'params.yaml'
+    path.write_text('supervisr: {ros__parameters: {auto_arm: false}}')
+    result = launch(argument.replace('FILE', str(path)))
+    assert result.returncode == 1
+    printed = result.stdout + result.stderr
+    assert message.replace('FILE', str(path)) in printed
+    assert 'process started' not in printed
+    assert 'Traceback' not in printed
