@@ -106,9 +106,7 @@ class VerificationOptions:
             recording = replace(self, seed=shifted).load_observations(list(bundle.tasks))
         return tensors_of(recording, bundle, self.robot)
 
-    def with_expected(
-        self, directory: Path, reference: ReferenceModel | None = None
-    ) -> Self:
+    def with_expected(self, directory: Path, reference: ReferenceModel | None = None) -> Self:
         """These options with `expected` of the bundle in `directory`, unless they are there.
         Raises ConfigError, also for fewer observations than a verdict needs."""
         if self.expected is not None:
