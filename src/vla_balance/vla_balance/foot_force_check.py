@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Cross-check of the foot forces: a robot that stands still is carried by its feet."""
 
-from __future__ import annotations
-
 from vla_balance.soles import FlatSoles
 from vla_balance.stance import GRAVITY
 

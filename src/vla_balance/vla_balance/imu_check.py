@@ -12,8 +12,6 @@
 While they disagree, balance goes by the legs, or off the ground by the accelerometer.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The vertical as the legs measure it: the normal of two soles that lie flat on level ground."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from vla_balance.stance import FEET, GRAVITY

@@ -6,8 +6,6 @@ new. One stamp far in the future, remembered, would reject every good message af
 time has come; and a clock that was set back would do the same.
 """
 
-from __future__ import annotations
-
 MAX_AHEAD = 0.5
 """s that a stamp may be ahead of the local clock: more than synchronised clocks differ."""
 

@@ -6,8 +6,6 @@ A disagreement is a safe stop: each reading by itself is plausible, the servos s
 balance goes on with what can be trusted.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from enum import StrEnum
 

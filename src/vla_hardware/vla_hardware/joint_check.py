@@ -2,8 +2,6 @@
 """Cross-checks of the joints: velocity against the derivative of position, position against the
 servo target."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 
