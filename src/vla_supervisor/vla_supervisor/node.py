@@ -1,6 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The node supervisor: topics, services and timers around `health_monitor` and `core`."""
 
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +14,7 @@ from vla_common import topics
 from vla_common.clock import steady_now
 from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.node_main import run
-from vla_common.process import first_start
+from vla_common.process import LAUNCH, first_start
 from vla_common.scheduling import Priority
 from vla_common.scheduling_delay import SchedulingDelay
 from vla_common.states import Level, Mode
@@ -395,5 +396,6 @@ class SupervisorNode(VlaLifecycleNode):
 
 def main() -> None:
     """Run the node; the process's exit status is returned to the shell."""
-    node = partial(SupervisorNode, first_start('supervisor'))
+    again = first_start('supervisor', os.environ.get(LAUNCH, ''))
+    node = partial(SupervisorNode, again)
     sys.exit(run(node, priority=Priority.SUPERVISOR, autostart=True))
