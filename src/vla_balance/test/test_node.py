@@ -24,7 +24,8 @@ class Robot:
         self.node = probe.node
         self.silent: set[str] = set()
         self.frozen_stamp = None
-        self.pitch = 0.0
+        self.pitch = self.turning = 0.0  # rad, rad/s
+        self._at = time.monotonic()
         self.bad_joint = False
         self._joints = probe.publisher(JointState, '/joint_states', qos.STATE)
         self._imu = probe.publisher(Imu, '/imu/data', qos.STATE)
@@ -50,6 +51,9 @@ class Robot:
         if 'imu' not in self.silent:
             imu = Imu()
             imu.header.stamp = stamp
+            elapsed, self._at = time.monotonic() - self._at, time.monotonic()
+            self.pitch += elapsed * self.turning
+            imu.angular_velocity.y = self.turning
             imu.orientation.w = math.cos(self.pitch / 2)
             imu.orientation.y = math.sin(self.pitch / 2)
             self._imu.publish(imu)
@@ -102,9 +106,11 @@ def test_what_is_serialised_in_place_is_the_whole_message(rig):
 def test_a_tilted_robot_is_an_emergency_with_its_cause(rig):
     node, robot, _ = rig
     node.states.wait(1)
-    robot.pitch = 0.55
-    message = node.states.wait_for(lambda m: m.level == 3)
-    assert any(v.kind == 'tilt' and v.limit == 0.5 for v in message.violations)
+    robot.turning = 1.0  # it falls: the orientation turns as the gyroscope measures
+    message = node.states.wait_for(
+        lambda m: any(v.kind == 'tilt' and v.limit == 0.5 for v in m.violations)
+    )
+    assert message.level == 3
 
 
 def blind_ticks_more_than(node, count):
