@@ -275,10 +275,7 @@ class ObservationAssembler:
         content: bytes | memoryview,
         big_endian: bool = False,
     ) -> bool:
-        """Add a depth image: 32FC1 in m, or 16UC1 in mm; 0 or NaN: nothing measured.
-
-        big_endian: the message's `is_bigendian`.
-        """
+        """Add a depth image: 32FC1 in m, or 16UC1 in mm; 0 or NaN: nothing measured."""
         history = self._depths[camera]
         number = {'32FC1': 'f4', '16UC1': 'u2'}.get(encoding)
         if number is None:

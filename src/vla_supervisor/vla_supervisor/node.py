@@ -396,6 +396,5 @@ class SupervisorNode(VlaLifecycleNode):
 
 def main() -> None:
     """Run the node; the process's exit status is returned to the shell."""
-    again = first_start('supervisor', os.environ.get(LAUNCH, ''))
-    node = partial(SupervisorNode, again)
+    node = partial(SupervisorNode, first_start('supervisor', os.environ.get(LAUNCH, '')))
     sys.exit(run(node, priority=Priority.SUPERVISOR, autostart=True))
