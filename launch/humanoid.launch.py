@@ -40,6 +40,7 @@ from vla_common.environment import check_environment
 from vla_common.errors import ConfigError
 from vla_common.parameter_files import DEFAULT, Setting, effective, write_node_file
 from vla_common.parameters import ParameterSchema
+from vla_common.process import LAUNCH, launch_id
 from vla_hardware.drivers import DRIVERS
 from vla_robot.directory import has_feet
 
@@ -197,6 +198,7 @@ def bring_up(context: LaunchContext, given: set[str]) -> list:
         return warnings
     take_domain(domain_of_this_process())
 
+    launched = {LAUNCH: launch_id()}
     folder = Path(launch_logging.launch_config.log_dir) / 'parameters'
     nodes = []
     for name, settings in parameters.items():
@@ -216,7 +218,7 @@ def bring_up(context: LaunchContext, given: set[str]) -> list:
                     '--disable-external-lib-logs',
                 ],
                 on_exit=start_again(name) if arguments['respawn'] == 'true' else None,
-                additional_env=transport(share) if name in WITH_IMAGES else {},
+                additional_env=launched | (transport(share) if name in WITH_IMAGES else {}),
                 sigterm_timeout=SECONDS_TO_STOP,
             )
         )

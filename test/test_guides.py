@@ -132,7 +132,7 @@ def test_the_policy_of_the_guide_is_exported_and_answers(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
     given = ['--module', 'my_policy:make', '--policy', 'my_policy.yaml', '--out', 'my_bundle']
-    assert export.main([*given, '--count', '2']) == 0
+    assert export.main(given) == 0
     robot = load_robot('humanoid32')
     chunk = load_policy(tmp_path / 'my_bundle', robot).predict(observation(robot))
     assert chunk.joints == ('left_elbow', 'right_elbow')

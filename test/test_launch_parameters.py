@@ -100,7 +100,7 @@ def test_a_simulated_camera_needs_the_simulated_world_whoever_chose_the_driver(t
         values(path)
 
 
-@pytest.mark.parametrize('text', ['fast', 'nan', 'inf', ''])
+@pytest.mark.parametrize('text', ['fast', 'nan', 'inf'])
 def test_a_number_that_is_none_is_refused(text):
     with pytest.raises(ConfigError, match=f'control_frequency: found {text}, wanted a number'):
         values(control_frequency=text)

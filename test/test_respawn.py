@@ -40,12 +40,13 @@ def running(tmp_path):
 
 def test_killed_with_all_its_nodes_it_comes_back_and_waits_for_the_operator(running):
     signal_all_nodes(running, signal.SIGKILL)
-    running.state = None
+    refused = 'auto_arm does not apply'
+    running.wait(lambda: refused in running.output(), BRING_UP, 'a new supervisor')
+    running.state = None  # of the old one
     running.wait(lambda: running.whole, BRING_UP, 'all nodes active again')
     running.assert_no_motion_resumes()
     # On the floor after the fall of the simulated robot, or standing: in no mode that moves.
     assert running.mode in (Mode.INACTIVE, Mode.ESTOP), running.describe()
-    assert 'auto_arm does not apply' in running.output()
     assert running.state.motion_epoch >= 1, 'the startup instruction would begin'
 
 

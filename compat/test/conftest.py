@@ -17,6 +17,12 @@ import pytest
 
 import launch
 
+# Under nohup, or in the background of a script, this process ignores SIGHUP or SIGINT, and so would
+# every process that a test starts: a handler is not inherited, unlike being ignored.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda number, frame: None)
+
 IS_STAND_IN = 'compat' in Path(launch.__file__).parts
 PATIENCE = 30.0  # s, far beyond anything expected
 

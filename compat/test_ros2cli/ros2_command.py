@@ -7,10 +7,17 @@ Python and importing rclpy eighty times is not, and takes longer than most comma
 
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+# Under nohup, or in the background of a script, this process ignores SIGHUP or SIGINT, and so would
+# every command that a test starts: a handler is not inherited, unlike being ignored.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda number, frame: None)
 
 _PRELOADED = (
     'ros2cli.cli',

@@ -44,12 +44,7 @@ class Lab:
     def start(self, *words: str, out: int = subprocess.PIPE) -> subprocess.Popen:
         """Start the command as a shell does, to talk to while it runs."""
         return subprocess.Popen(
-            [*RUN, *words],
-            env=self._environment,
-            stdout=out,
-            stderr=out,
-            text=True,
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # also under nohup
+            [*RUN, *words], env=self._environment, stdout=out, stderr=out, text=True
         )
 
     def ros2(self, *words: str) -> Result:

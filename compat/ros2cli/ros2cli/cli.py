@@ -1,18 +1,13 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The `ros2` command: finds its commands by entry point and runs one of them."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ros2cli.command import first_doc_line, suggest
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
 
 #: Commands of the real `ros2` that this stand-in leaves out.
 NOT_HERE = (
@@ -67,7 +62,7 @@ def _main(script_name: str, arguments: list[str]) -> int | str | None:
     return extension.main(parser=parser, args=args)
 
 
-def _commands(chosen: str | None) -> 'dict[str, EntryPoint]':
+def _commands(chosen: str | None) -> dict[str, Any]:
     if chosen == 'run':
         # An operator's stop is a `ros2 run`: it does not wait until the entry points of every
         # installed distribution are read (0.2 s).
@@ -88,7 +83,7 @@ class _RunCommand:
         return RunCommand
 
 
-def _add_command(subparsers: object, script_name: str, point: 'EntryPoint') -> None:
+def _add_command(subparsers: object, script_name: str, point: Any) -> None:
     try:
         extension = point.load()()
     except Exception as error:

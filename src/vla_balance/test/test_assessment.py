@@ -5,11 +5,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from standing import pushed, verdict_params
+from standing import Standing, pushed, verdict_params
 
 from vla_balance.assessment import BalanceAssessment
 from vla_balance.estimator import BalanceEstimate
 from vla_common.states import Level
+from vla_common.testing import bytes_kept
 
 UPRIGHT = BalanceEstimate(
     orientation=np.array([1.0, 0, 0, 0]), tilt=0.0, tilt_rate=0.0,
@@ -111,3 +112,18 @@ def test_a_fall_is_predicted_well_before_it_has_happened(side):
     assert (fallen - predicted) * 0.005 > 0.2
     assert s.verdicts[-1].fallen
     assert s.verdicts[-1].level is Level.EMERGENCY
+
+
+def test_no_update_keeps_memory():
+    standing = Standing()
+    states = []
+    standing.robot.run(0.2, None, lambda time, state: states.append(state))
+
+    def update():
+        nonlocal now
+        now += 0.005
+        standing.assessment.update(standing.estimator.update(now, *states[-1]), now)
+
+    now = 1.0
+    # 200 times a second, 1 byte is 0.7 MB/h.
+    assert bytes_kept(update, 1000) < 1.0

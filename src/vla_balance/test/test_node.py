@@ -24,7 +24,8 @@ class Robot:
         self.node = probe.node
         self.silent: set[str] = set()
         self.frozen_stamp = None
-        self.pitch = 0.0
+        self.pitch = self.turning = 0.0  # rad, rad/s
+        self._at = time.monotonic()
         self.bad_joint = False
         self.no_orientation = self.swapped = False
         self.ahead = 0  # s, of the stamps
@@ -55,6 +56,9 @@ class Robot:
             imu.header.stamp.nanosec = stamp.nanosec
             if self.no_orientation:
                 imu.orientation_covariance[0] = -1.0
+            elapsed, self._at = time.monotonic() - self._at, time.monotonic()
+            self.pitch += elapsed * self.turning
+            imu.angular_velocity.y = self.turning
             imu.orientation.w = math.cos(self.pitch / 2)
             imu.orientation.y = math.sin(self.pitch / 2)
             if self.swapped:
@@ -109,9 +113,11 @@ def test_what_is_serialised_in_place_is_the_whole_message(rig):
 def test_a_tilted_robot_is_an_emergency_with_its_cause(rig):
     node, robot, _ = rig
     node.states.wait(1)
-    robot.pitch = 0.55
-    message = node.states.wait_for(lambda m: m.level == 3)
-    assert any(v.kind == 'tilt' and v.limit == 0.5 for v in message.violations)
+    robot.turning = 1.0  # it falls: the orientation turns as the gyroscope measures
+    message = node.states.wait_for(
+        lambda m: any(v.kind == 'tilt' and v.limit == 0.5 for v in m.violations)
+    )
+    assert message.level == 3
 
 
 def blind_ticks_more_than(node, count):

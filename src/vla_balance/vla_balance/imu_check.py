@@ -25,6 +25,7 @@ TILT = 0.2  # rad between two measurements of the vertical
 TILT_TIME = 0.5  # s, of disagreement, and of agreement that confirms
 TURN = 0.03  # rad between the turns by orientation and gyroscope, ...
 TURN_SHARE = 0.4  # ... plus this share of the larger of them
+TURN_TIME = 0.05  # s, of that difference
 TURN_MEMORY = 1.0  # s, time constant of the leaky sums of both
 JUMP = 1.0  # rad from one reading to the next
 RETURN = 0.5  # rad from where the gyroscope leads: an orientation that jumped has jumped back
@@ -78,6 +79,7 @@ class ImuCheck:
         self._turned = np.zeros((2, 3))  # rad, by orientation and gyroscope; leaky
         self._expected: np.ndarray | None = None  # after a jump: where the gyroscope leads
         self._turns_disagree = False
+        self._turns_wrong_for = 0.0  # s
         self._missing = False
         self._force: np.ndarray | None = None  # m/s², low-passed
         self._spin = 0.0  # rad/s, low-passed
@@ -166,9 +168,9 @@ class ImuCheck:
         self._turned[1] += mean * dt
         difference = angle(self._turned[0] - self._turned[1])
         by_orientation, by_gyroscope = angle(self._turned[0]), angle(self._turned[1])
-        if not self._turns_disagree and difference > TURN + TURN_SHARE * max(
-            by_orientation, by_gyroscope
-        ):
+        wrong = difference > TURN + TURN_SHARE * max(by_orientation, by_gyroscope)
+        self._turns_wrong_for = self._turns_wrong_for + dt if wrong else 0.0
+        if self._turns_wrong_for >= TURN_TIME and not self._turns_disagree:
             self._disagree(
                 f'the orientation turned by {vector(self._turned[0])} rad, the gyroscope measured '
                 f'{vector(self._turned[1])} rad{self._looks_turned()}',
@@ -245,6 +247,7 @@ class ImuCheck:
             if self._right_for >= CLEAR_TIME and not latched:
                 self.disagreement, self.angle = '', 0.0
                 self._turns_disagree, self._expected = False, None
+                self._turns_wrong_for = 0.0
                 self._turned[:] = 0.0
 
     def _check_gravity(self, dt: float, felt: np.ndarray | None) -> None:

@@ -212,8 +212,6 @@ def test_an_unguarded_exception_is_survived_and_a_signal_secures_then_finishes(t
         stdout=subprocess.PIPE,
         text=True,
         env=dict(os.environ),
-        # Under nohup this process ignores SIGHUP, and its children would too.
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
     assert process.stdout.readline() == 'up\n'
     process.send_signal(number)

@@ -9,7 +9,7 @@ import tempfile
 import pytest
 
 from vla_common import process
-from vla_common.process import first_start
+from vla_common.process import first_start, launch_id
 
 ASK = 'from vla_common.process import first_start; print(first_start("node") or "first")'
 PARENT = f"""\
@@ -43,6 +43,20 @@ def test_another_node_of_the_same_parent_has_a_first_start_of_its_own():
     assert first_start('supervisor') == ''
     assert first_start('camera') == ''
     assert first_start('supervisor') == f'process {os.getppid()} has started it before'
+
+
+def test_each_launch_has_a_first_start_though_all_have_the_same_parent():
+    for launch in (launch_id(), launch_id() + 'b'):
+        assert first_start('supervisor', launch) == ''
+        assert first_start('supervisor', launch) == 'its launch has started it before'
+
+
+def test_a_launch_that_began_long_ago_has_no_first_start():
+    """It may have been this boot's or another's: whoever kept the variable started it again."""
+    began = float(launch_id().partition(':')[0]) - 3600.0
+    assert 'its launch started it after' in first_start('supervisor', f'{began}:1')
+    assert 'is not known' in first_start('supervisor', 'nonsense')
+    assert 'started it after nan' in first_start('supervisor', 'nan:1')
 
 
 def test_a_start_long_after_the_parents_is_none_whatever_was_noted(monkeypatch):

@@ -7,6 +7,7 @@ import hashlib
 import os
 import signal
 import tempfile
+import time
 from functools import cache
 from pathlib import Path
 
@@ -33,31 +34,47 @@ def host_id() -> str:
         return ''
 
 
+LAUNCH = 'VLA_LAUNCH'
+"""Environment variable with the `launch_id` that a node belongs to."""
+
 FIRST_START_WITHIN = 600.0
-"""s after the start of its parent in which a process can be the first one that the parent starts. A
-launch takes seconds, on a crowded machine a minute; files in /tmp are kept for longer."""
+"""s after the start of its launch or parent in which a process can be the first one. A launch takes
+seconds, on a crowded machine a minute; files in /tmp are kept for longer."""
 
 
-def first_start(name: str, parent: int | None = None) -> str:
-    """Why this process is not the first `name` that its parent started; empty if it is.
+def launch_id() -> str:
+    """A new name for a launch: s since boot, and its process (a test launches several times)."""
+    return f'{time.clock_gettime(time.CLOCK_BOOTTIME):.3f}:{os.getpid()}'
 
-    A launch, a shell or a container's init that starts a node again remains the node's parent.
+
+def first_start(name: str, launch: str = '', parent: int = 0) -> str:
+    """Why this process is not the first `name` of its launch; empty if it is.
+
     The first start is noted in a file; where it cannot be, or may have been removed since, the
-    answer is a reason. parent: its process id; default: the parent's.
+    answer is a reason.
+
+    Args:
+        name: of the node.
+        launch: its `launch_id`. Without one, its parent counts as the launch: a launch, a shell or
+            a container's init that starts a node again remains the node's parent.
+        parent: process id; default: this process's parent.
     """
-    parent = os.getppid() if parent is None else parent
+    parent = parent or os.getppid()
+    who = 'its launch' if launch else f'process {parent}'
     try:
-        began, now = _started(parent), _started(os.getpid())
-        if now - began > FIRST_START_WITHIN:
-            return f'process {parent} started it after {now - began:.0f} s'
-        which = hashlib.sha256(f'{host_id()} {parent} {began}'.encode()).hexdigest()[:16]
+        began = float(launch.partition(':')[0]) if launch else _started(parent)
+        late = _started(os.getpid()) - began
+        if not late <= FIRST_START_WITHIN:
+            return f'{who} started it after {late:.0f} s'
+        key = f'{host_id()} {launch or parent} {began}'
         folder = Path(tempfile.gettempdir()) / f'vla_ros2_{os.getuid()}'
         folder.mkdir(mode=0o700, exist_ok=True)
-        (folder / f'{name}_{which}').touch(mode=0o600, exist_ok=False)
+        note = folder / f'{name}_{hashlib.sha256(key.encode()).hexdigest()[:16]}'
+        note.touch(mode=0o600, exist_ok=False)
     except FileExistsError:
-        return f'process {parent} has started it before'
+        return f'{who} has started it before'
     except (OSError, ValueError, IndexError) as error:
-        return f'whether process {parent} has started it before is not known: {error}'
+        return f'whether {who} has started it before is not known: {error}'
     return ''
 
 

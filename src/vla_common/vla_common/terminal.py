@@ -80,6 +80,7 @@ def _bounded(name: str, kind: type, lo: float, hi: float, wanted: str) -> Callab
 
 positive = _bounded('positive', int, 1, math.inf, 'at least 1')
 not_negative = _bounded('not_negative', int, 0, math.inf, 'at least 0')
+a_time = _bounded('a_time', float, 1e-3, math.inf, 'a number above 0')
 at_least_zero = _bounded('at_least_zero', float, 0, math.inf, 'a number of at least 0')
 a_cosine = _bounded('a_cosine', float, -1, 1, 'a number from -1 to 1')
 

@@ -15,8 +15,10 @@ Every test process gets a domain id that no other process on the machine holds (
 launch tests), so that tests can run in parallel.
 """
 
+import ctypes
 import gc
 import os
+import signal
 import sys
 import time
 import traceback
@@ -38,6 +40,12 @@ from rclpy.task import Future
 from vla_common.domains import domain_of_this_process, reserve_domain
 from vla_common.executor_thread import ExecutorThread, destroy_later
 from vla_common.lifecycle import VlaLifecycleNode, reject_impossible_transitions
+
+# Under nohup, or in the background of a script, this process ignores SIGHUP or SIGINT, and so would
+# every process that a test starts: a handler is not inherited, unlike being ignored.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda number, frame: None)
 
 PATIENCE = 30.0
 """s to wait for an event that takes less than one: the machine may be overloaded."""
@@ -76,6 +84,34 @@ def wait_until(condition: Callable[[], bool], timeout: float = PATIENCE, what: s
         if time.monotonic() > deadline:
             raise AssertionError(f'not within {timeout} s: {what or condition}')
         time.sleep(0.005)
+
+
+class _HeapUse(ctypes.Structure):
+    """struct mallinfo2 of the C library."""
+
+    _fields_ = [
+        *((name, ctypes.c_size_t) for name in ('arena', 'ordblks', 'smblks', 'hblks', 'hblkhd')),
+        *((name, ctypes.c_size_t) for name in ('usmblks', 'fsmblks', 'uordblks', 'fordblks')),
+        ('keepcost', ctypes.c_size_t),
+    ]
+
+
+def bytes_kept(call: Callable[[], object], calls: int = 2000) -> float:
+    """Bytes of memory that each call keeps for good: of the C heap, and 32 for a Python object."""
+    mallinfo2 = ctypes.CDLL(None).mallinfo2
+    mallinfo2.restype = _HeapUse
+
+    def used() -> int:
+        gc.collect()
+        heap = mallinfo2()
+        return heap.uordblks + heap.hblkhd + 32 * sys.getallocatedblocks()
+
+    for _ in range(calls):  # caches fill
+        call()
+    before = used()
+    for _ in range(calls):
+        call()
+    return (used() - before) / calls
 
 
 class Collected:

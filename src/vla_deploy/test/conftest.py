@@ -47,16 +47,16 @@ def robot():
 
 @pytest.fixture(scope='session')
 def recording(robot) -> Recording:
-    """Twelve observations without a simulator: coloured noise, arms near the ready pose."""
+    """Twenty-four observations without a simulator: coloured noise, arms near the ready pose."""
     rng = np.random.default_rng(5)
-    position = robot.poses['ready'] + rng.normal(0, 0.2, (12, robot.n))
-    coarse = rng.integers(0, 256, (12, 6, 8, 3), np.uint8)
+    position = robot.poses['ready'] + rng.normal(0, 0.2, (24, robot.n))
+    coarse = rng.integers(0, 256, (24, 6, 8, 3), np.uint8)
     return Recording(
         tuple(robot.joint_names),
         np.clip(position, robot.limits.lower, robot.limits.upper),
-        np.zeros((12, robot.n)),
-        ('wave with your left hand', 'wave right') * 6,
-        rng.uniform(0, 4, 12),
+        np.zeros((24, robot.n)),
+        ('wave with your left hand', 'wave right') * 12,
+        rng.uniform(0, 4, 24),
         {'head': coarse.repeat(8, axis=1).repeat(8, axis=2)},
         'noise',
     )

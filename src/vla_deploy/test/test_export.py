@@ -297,7 +297,7 @@ def test_the_command_reports_its_result_as_json(robot, observed, tmp_path, json_
     arguments = ['--module', 'vla_deploy.examples.diffusion:make', '--policy', path]
     arguments += ['--config', '{"joints": 14, "horizon": 8}', '--form', 'torchscript-script']
     output = json_of(export_command.main, *arguments, *observed, '--out', tmp_path / 'b')
-    assert output['passed'] and output['observations'] == 12
+    assert output['passed'] and output['observations'] == 24
     assert len(output['joints']) == 14
 
 

@@ -29,6 +29,7 @@ from vla_deploy.observations import observations_of, simulated
 from vla_deploy.parity import EXACT, LOSSY
 from vla_deploy.pruning.pruning import count
 from vla_deploy.reference_model import from_bundle
+from vla_deploy.verification import MINIMUM
 from vla_policy.bundle.bundle import load_bundle
 from vla_policy.load import load_policy
 
@@ -43,8 +44,8 @@ KEYS = {'name', 'p50_ms', 'p99_ms', 'size_mb', 'cosine', 'max_error_rad', 'succe
 
 @pytest.fixture(scope='module')
 def seen(robot, tmp_path_factory):
-    """Four observations of one scene, as options of a verb and as the policy's."""
-    recording = simulated(robot, load_bundle(SHIPPED).tasks[4:8], 4, seed=3)
+    """Observations of six scenes, as options of a verb and as the policy's."""
+    recording = simulated(robot, load_bundle(SHIPPED).tasks[4:8], MINIMUM, seed=3)
     path = tmp_path_factory.mktemp('seen') / 'r.npz'
     recording.save(path)
     return ['--observations', str(path)], observations_of(recording, robot)
@@ -94,7 +95,11 @@ def test_optimise(robot, optimised, seen, wanted):
 
 def test_verify(robot, seen, wanted, tmp_path, json_of):
     out = shutil.copytree(SHIPPED, tmp_path / 'b')
+    before = (out / 'policy.yaml').read_bytes()
     assert json_of(verify.main, '--bundle', out, *seen[0])['cosine'] > EXACT.cosine
+    assert (out / 'policy.yaml').read_bytes() == before  # a record is replaced on request only
+    limits = ['--max-error', EXACT.max_error_rad, '--cosine', EXACT.cosine]
+    json_of(verify.main, '--bundle', out, *seen[0], *limits, '--write')
     check(out, robot, seen, wanted, EXACT)
 
 

@@ -1,8 +1,11 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Comparison, its record in the bundle, and bundles that fail."""
 
+import hashlib
 import json
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vla_common.errors import ConfigError
-from vla_deploy.commands import verify
+from vla_common.yaml_file import load_yaml
+from vla_deploy.atomic_io import write_policy
+from vla_deploy.commands import optimise, verify
 from vla_deploy.observations import Recording, simulated, tensors_of
+from vla_deploy.optimising import optimise_onnx
 from vla_deploy.parity import EXACT, LOSSY, compare
 from vla_deploy.publishing import expected_answers
 from vla_policy.bundle.bundle import load_bundle
@@ -89,6 +95,74 @@ def test_a_good_bundle_passes_against_another_form_of_itself(bundles, tmp_path, 
     assert verify.main([*arguments, *observed]) == 0
 
 
+def test_a_bundle_without_a_source_is_not_compared_with_itself(bundles, tmp_path, observed, capsys):
+    alone = tmp_path / 'alone'
+    shutil.copytree(bundles['diffusion'], alone)
+    content = load_yaml(alone / 'policy.yaml')
+    for key in ('source', 'verification'):
+        del content[key]
+    write_policy(alone, content, [n for n in content['files'] if n != 'source.safetensors'])
+    before = (alone / 'policy.yaml').read_bytes()
+    assert verify.main(['--bundle', str(alone), *observed]) == 2
+    error = capsys.readouterr().err
+    assert 'source: found nothing, so there is nothing to compare the model with' in error
+    assert '--against' in error
+    assert verify.main(['--bundle', str(alone), '--against', str(alone), *observed]) == 2
+    assert '--against: found tiny_diffusion 0.1.0, onnx, the same model' in capsys.readouterr().err
+    assert (alone / 'policy.yaml').read_bytes() == before
+    # Beside the bundle that it was made from it is verified, and the record says against what.
+    arguments = ['--bundle', str(alone), '--against', str(bundles['diffusion']), *observed]
+    assert verify.main(arguments) == 0
+    record = load_bundle(alone).verification
+    assert record.passed and record.observations == 24
+    weights = (bundles['diffusion'] / 'source.safetensors').read_bytes()
+    assert record.rest['reference_sha256'] == hashlib.sha256(weights).hexdigest()
+    assert record.rest['recording'] == 'recording.npz'
+    assert record.rest['recording_sha256'] == Recording.load(Path(observed[1])).sha256
+    assert record.rest['limits'] == {'max_error_rad': 0.1, 'cosine': 0.999}
+
+
+EXACTLY = ('--max-error', '0.001', '--cosine', '0.99999')
+
+
+def test_a_passed_record_is_replaced_on_request_and_a_stronger_one_by_force_only(
+    bundles, tmp_path, observed, json_of, capsys
+):
+    out = tmp_path / 'copy'
+    shutil.copytree(bundles['act'], out)
+    file = out / 'policy.yaml'
+    before = file.read_bytes()
+    limits = load_bundle(out).verification.rest['limits']
+    assert limits == {'max_error_rad': 0.001, 'cosine': 0.99999}
+    assert not json_of(verify.main, '--bundle', out, *observed)['recorded']
+    assert file.read_bytes() == before
+    assert verify.main(['--bundle', str(out), *observed, '--write']) == 2
+    assert 'found a limit of 0.1 rad, not 0.001' in capsys.readouterr().err
+    assert file.read_bytes() == before
+    assert json_of(verify.main, '--bundle', out, *observed, '--write', *EXACTLY)['recorded']
+    assert load_bundle(out).verification.rest['limits'] == limits
+    assert json_of(verify.main, '--bundle', out, *observed, '--force')['recorded']
+    assert load_bundle(out).verification.rest['limits']['max_error_rad'] == 0.1
+
+
+def test_a_verdict_takes_the_same_number_of_observations_in_every_verb(
+    bundles, options, recording, tmp_path, capsys
+):
+    few = recording.pick(range(23))
+    few.save(tmp_path / 'few.npz')
+    arguments = ['--bundle', str(bundles['act']), '--observations', str(tmp_path / 'few.npz')]
+    assert verify.main([*arguments, '--write']) == 2
+    assert 'few.npz: observations: found 23, wanted at least 24' in capsys.readouterr().err
+    assert verify.main(arguments) == 0  # a look, not a record
+    for main in (optimise.main, verify.main):
+        more = [] if main is verify.main else ['--out', str(tmp_path / 'b')]
+        assert main(['--bundle', str(bundles['act']), '--count', '6', *more]) == 2
+        assert '--count: found 6, wanted at least 24' in capsys.readouterr().err
+    with pytest.raises(ConfigError, match='observations: found 23, wanted at least 24'):
+        optimise_onnx(bundles['act'], tmp_path / 'b', replace(options, recording=few))
+    assert not (tmp_path / 'b').exists()
+
+
 @pytest.fixture
 def loops(monkeypatch):
     """The bundles that were run in closed loop, and their results in order."""
@@ -130,13 +204,13 @@ def test_a_recording_comes_back_as_it_was_saved(recording, tmp_path):
 
 
 SPOIL = {
-    'position': (lambda a: a[:, :3], r'position: found \(12, 3\)'),
+    'position': (lambda a: a[:, :3], r'position: found \(24, 3\)'),
     'elapsed': (
         lambda a: a.astype('U8'),
-        r'elapsed: found <U8 \(12,\), wanted an array of numbers',
+        r'elapsed: found <U8 \(24,\), wanted an array of numbers',
     ),
     'joints': (lambda a: np.arange(len(a)), r'joints: found int64 .*, wanted an array of texts'),
-    'velocity': (lambda a: np.where(np.arange(12)[:, None] == 7, np.nan, a), r'velocity\[7\]'),
+    'velocity': (lambda a: np.where(np.arange(24)[:, None] == 7, np.nan, a), r'velocity\[7\]'),
     'image_head': (lambda a: a.astype(np.float32), 'image_head: found float32'),
     'instruction': (None, 'instruction: found nothing'),
 }

@@ -74,6 +74,6 @@ def export_run(run: Path, out: Path) -> VerificationResult | None:
     """Write the bundle `out` (ONNX) from the best weights of the training run `run`, verified on
     simulated observations. Raises ConfigError and VerificationFailed."""
     robot = load_robot(load_checkpoint(run / checkpoint.BEST)[1]['robot'])
-    result = export(from_run(run), out, 'onnx', VerificationOptions(robot, observations=8))
+    result = export(from_run(run), out, 'onnx', VerificationOptions(robot))
     copy_training_record(run, out)
     return result

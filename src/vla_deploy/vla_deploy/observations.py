@@ -6,6 +6,7 @@ A recording is one .npz file (no pickle): `joints` (n names), `position` (N, n) 
 for each camera. Without a recording, `simulated` renders scenes of the simulator.
 """
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,6 +43,14 @@ class Recording:
 
     def __len__(self) -> int:
         return len(self.position)
+
+    @property
+    def sha256(self) -> str:
+        """Of the content, without the source."""
+        digest = hashlib.sha256('\n'.join((*self.joints, *self.instruction)).encode())
+        for array in (self.position, self.velocity, self.elapsed, *self.images.values()):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
     def pick(self, indices: Sequence[int]) -> Self:
         """The observations at `indices`."""

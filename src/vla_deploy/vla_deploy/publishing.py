@@ -1,6 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Publishing of a bundle: written to a draft, verified, then moved to its place."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,14 +18,16 @@ from vla_deploy.parity import ParityLimits
 from vla_deploy.reference_model import WEIGHTS, ReferenceModel, from_bundle, without_model
 from vla_deploy.runners import EagerRunner, answers, open_bundle
 from vla_deploy.verification import (
+    MINIMUM,
     ExpectedAnswers,
     VerificationFailed,
     VerificationResult,
+    check_observations,
     record,
     save_worst,
     verify_policy,
 )
-from vla_policy.bundle.bundle import load_bundle
+from vla_policy.bundle.bundle import Bundle, load_bundle
 from vla_policy.bundle.provenance import ModelSource
 from vla_policy.runtimes import Runtime
 from vla_robot import RobotModel
@@ -74,7 +77,7 @@ class VerificationOptions:
 
     robot: RobotModel
     recording: Path | Recording | None = None
-    observations: int = 24
+    observations: int = MINIMUM
     seed: int = 0
     keep_failed: bool = False
     skip: bool = False
@@ -104,10 +107,14 @@ class VerificationOptions:
         return tensors_of(recording, bundle, self.robot)
 
     def with_expected(self, directory: Path, reference: ReferenceModel | None = None) -> Self:
-        """These options with `expected` of the bundle in `directory`, unless they are there."""
+        """These options with `expected` of the bundle in `directory`, unless they are there.
+        Raises ConfigError, also for fewer observations than a verdict needs."""
         if self.expected is not None:
             return self
-        return replace(self, expected=expected_answers(directory, self, reference))
+        expected = expected_answers(directory, self, reference)
+        if not self.skip:
+            check_observations(expected.recording)
+        return replace(self, expected=expected)
 
 
 def expected_answers(
@@ -123,9 +130,10 @@ def expected_answers(
         reference = from_bundle(directory)
     if reference is not None:
         runner, title = EagerRunner(reference), f'eager float32, {reference.factory}'
+        digest = hashlib.sha256(reference.weights()).hexdigest()
     else:
         bundle, runner = open_bundle(directory)
-        title = f'{bundle.title}, {bundle.runtime}'
+        title, digest = f'{bundle.title}, {bundle.runtime}', bundle.model_sha256
     options.log('running the reference model')
     try:
         outputs = answers(runner, inputs)
@@ -135,7 +143,14 @@ def expected_answers(
     if len(bad):
         found = f'{outputs[tuple(bad[0])]} for observation {bad[0][0]}'
         raise ConfigError(title, 'answers of the reference model', found, 'finite numbers')
-    return ExpectedAnswers(title, recording, inputs, outputs)
+    return ExpectedAnswers(title, recording, inputs, outputs, digest)
+
+
+def nothing_to_compare_with(bundle: Bundle) -> ConfigError:
+    """A bundle without a reference: compared with itself, any model would pass."""
+    found = 'nothing, so there is nothing to compare the model with'
+    wanted = 'the module it was made from (export writes it), or --against BUNDLE'
+    return ConfigError(str(bundle.file), 'source', found, wanted)
 
 
 def publish(
@@ -169,7 +184,10 @@ def publish(
         write_policy(draft, policy, [model, *parts.files])
         bundle = load_bundle(draft, options.robot)
         if not options.skip:
-            expected = options.expected or expected_answers(draft, options, reference)
+            if options.expected is None and reference is None and bundle.source is None:
+                raise nothing_to_compare_with(bundle)
+            expected = options.with_expected(draft, reference).expected
+            assert expected is not None
             options.log('comparing with the reference model')
             result = verify_policy(draft, expected, options.limits or limits, options.device)
             if not result.passed and options.scenes and options.before is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vla_common.errors import ConfigError
 from vla_common.yaml_file import load_yaml
 from vla_deploy.atomic_io import write_yaml
 from vla_deploy.observations import Recording, Tensors
@@ -15,6 +16,10 @@ from vla_deploy.parity import Parity, ParityLimits, compare
 from vla_deploy.runners import answers, open_bundle
 from vla_policy.bundle.bundle import Bundle
 from vla_policy.bundle.provenance import Verification
+
+MINIMUM = 24
+"""Observations behind a verdict. A quantised policy passed on some draws of 6 that is refused on
+24."""
 
 
 class VerificationFailed(RuntimeError):  # noqa: N818 - an event, not an error of ours
@@ -28,12 +33,13 @@ class VerificationFailed(RuntimeError):  # noqa: N818 - an event, not an error o
 
 @dataclass(frozen=True)
 class ExpectedAnswers:
-    """The answers (N, horizon, k) of the model `title` to `inputs`."""
+    """The answers (N, horizon, k) of the model `title` to `inputs`. sha256: of the model."""
 
     title: str
     recording: Recording
     inputs: list[Tensors]
     outputs: np.ndarray
+    sha256: str = ''
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,27 @@ class VerificationResult:
         }
 
 
+def check_observations(recording: Recording) -> None:
+    """Raise ConfigError for fewer observations than a verdict needs."""
+    if len(recording) < MINIMUM:
+        wanted = f'at least {MINIMUM} for a verdict: with fewer it depends on which were drawn'
+        raise ConfigError(recording.source, 'observations', len(recording), wanted)
+
+
+def weaker(result: VerificationResult, record: Verification) -> str:
+    """Why `result` proves less than a record of the same model; empty if it does not."""
+    limits, stored = result.limits, record.rest.get('limits', {})
+    largest = stored.get('max_error_rad', math.inf)
+    cosine = stored.get('cosine', -1.0)
+    if result.parity.observations < record.observations:
+        return f'{result.parity.observations} observations, not {record.observations}'
+    if limits.max_error_rad > largest:
+        return f'a limit of {limits.max_error_rad:g} rad, not {largest:g}'
+    if limits.cosine < cosine:
+        return f'a limit of cosine {limits.cosine:g}, not {cosine:g}'
+    return ''
+
+
 def verify_policy(
     directory: Path, expected: ExpectedAnswers, limits: ParityLimits, device: str = 'cpu'
 ) -> VerificationResult:
@@ -89,6 +116,8 @@ def record(
     details = {
         'date': datetime.date.today().isoformat(),
         'recording': expected.recording.source,
+        'recording_sha256': expected.recording.sha256,
+        **({'reference_sha256': expected.sha256} if expected.sha256 else {}),
         'limits': asdict(result.limits),
         **({'judged': result.judged} if result.judged else {}),
         **({'judged_against': result.against} if result.against else {}),

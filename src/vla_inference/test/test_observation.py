@@ -247,3 +247,42 @@ def test_whatever_the_times_an_observation_is_fresh_and_of_one_instant(parts, no
         assert max(stamps) - min(stamps) <= 0.1 + 1e-6
         assert now - min(stamps) <= 0.3 + 1e-6
         assert max(stamps) - now <= 0.05 + 1e-6
+
+
+@pytest.mark.parametrize(
+    ('encoding', 'pixel'),
+    [
+        ('rgb8', [10, 20, 30]),
+        ('bgr8', [30, 20, 10]),
+        ('rgba8', [10, 20, 30, 255]),
+        ('bgra8', [30, 20, 10, 255]),
+    ],
+)
+def test_colours_are_the_same_in_each_encoding(encoding, pixel):
+    feed = Feed()
+    feed.all(0.0)
+    row = bytes(pixel * 3) + bytes(4)  # rows are padded
+    assert feed.image(0.01, encoding=encoding, step=len(row), content=row * 2)
+    image = feed.see(0.01).observation.images['head']
+    assert image.shape == (2, 3, 3)
+    assert (image == np.array([10, 20, 30])).all()
+
+
+def test_joints_without_velocity_serve_a_policy_that_does_not_use_it():
+    positions = ObservationAssembler(('a', 'b'), (), ObservationBounds(), velocity=False)
+    assert positions.add_joints(1, 0.0, ['b', 'a'], [0.2, 0.1], [])
+    assert positions.add_imu(1, 0.0, (1.0, 0.0, 0.0, 0.0))
+    observation = positions.assemble(0.0, 1, 'wave', 0.0).observation
+    np.testing.assert_array_equal(observation.position, [0.1, 0.2])
+    # Not zero: nothing may take a moving robot for one that rests.
+    assert np.isnan(observation.velocity).all()
+    assert not positions.add_joints(2, 0.0, ['a', 'b'], [0.1, 0.2], [0.0])
+    assert not positions.add_joints(3, 0.0, ['a', 'b'], [0.1, 0.2], [0.0, float('nan')])
+
+
+def test_joints_without_velocity_are_rejected_for_a_policy_that_uses_it():
+    both = ObservationAssembler(('a', 'b'), (), ObservationBounds())
+    assert not both.add_joints(1, 0.0, ['a', 'b'], [0.1, 0.2], [])
+    assert both.assemble(0.0, 1, '', 0.0).reason == (
+        'joint_states has no velocity, which the policy uses'
+    )

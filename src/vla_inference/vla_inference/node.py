@@ -92,7 +92,13 @@ class InferenceNode(VlaLifecycleNode):
         self._depths = _each_once(c for policy in policies for c in policy.bundle.depth_cameras)
         history = common_history([policy.bundle for policy in policies])
         self._assembler = ObservationAssembler(
-            names, self._cameras, bounds, self._depths, history, self._wall_ns
+            names,
+            self._cameras,
+            bounds,
+            self._depths,
+            history,
+            self._wall_ns,
+            velocity=any(policy.bundle.needs_velocity for policy in policies),
         )
         self._playback = UNKNOWN
         self._speed_scale = 0.0

@@ -151,6 +151,7 @@ class ObservationAssembler:
 
     cameras, depths: names of the cameras whose color and depth images the policy uses. history: of
     the observations. wall_ns: the ROS clock, by which stamps of the future are rejected on arrival.
+    velocity: whether messages without joint velocities are rejected; else they are NaN.
     """
 
     def __init__(
@@ -161,8 +162,10 @@ class ObservationAssembler:
         depths: Sequence[str] = (),
         history: History = SINGLE,
         wall_ns: Callable[[], int] | None = None,
+        velocity: bool = True,
     ) -> None:
         self._order = JointOrder(joint_names)
+        self._velocity = velocity
         self._n = len(joint_names)
         self._bounds = bounds
         self._past = history
@@ -203,14 +206,19 @@ class ObservationAssembler:
         position: Sequence[float],
         velocity: Sequence[float],
     ) -> bool:
-        q, v = np.empty(self._n), np.empty(self._n)
+        q, v = np.empty(self._n), np.full(self._n, np.nan)
+        none = not len(velocity)
+        if none and self._velocity:
+            self._joints.refuse('joint_states has no velocity, which the policy uses')
+            return False
         try:
             self._order.read(names, position, q)
-            self._order.read(names, velocity, v)
+            if not none:
+                self._order.read(names, velocity, v)
         except (KeyError, ValueError) as error:
             self._joints.refuse(f'joint_states: {error.args[0]}')
             return False
-        if not (np.isfinite(q).all() and np.isfinite(v).all()):
+        if not (np.isfinite(q).all() and (none or np.isfinite(v).all())):
             self._joints.refuse('joint_states are not finite')
             return False
         return self._joints.add(stamp_ns, received, (q, v))
@@ -241,15 +249,15 @@ class ObservationAssembler:
         """Add the fields of a sensor_msgs/Image; the buffer is kept, not copied. Its numbers are
         single bytes, so that the order of bytes does not matter."""
         history = self._images[camera]
-        if encoding not in ('rgb8', 'bgr8'):
+        size = {'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4}.get(encoding)
+        if size is None:
             history.refuse(f'{history.name} sends {encoding or "no encoding"}, wanted rgb8')
             return False
-        if not _fits(history, 3, height, width, step, content):
+        if not _fits(history, size, height, width, step, content):
             return False
         rows = np.frombuffer(content, np.uint8).reshape(height, step)
-        image = rows[:, : 3 * width].reshape(height, width, 3)
-        if encoding == 'bgr8':
-            image = image[:, :, ::-1]
+        image = rows[:, : size * width].reshape(height, width, size)
+        image = image[:, :, 2::-1] if encoding.startswith('bgr') else image[:, :, :3]
         if not history.add(stamp_ns, received, (image,)):
             return False
         self._frozen[camera].update(content, stamp_ns)
@@ -267,10 +275,7 @@ class ObservationAssembler:
         content: bytes | memoryview,
         big_endian: bool = False,
     ) -> bool:
-        """Add a depth image: 32FC1 in m, or 16UC1 in mm; 0 or NaN: nothing measured.
-
-        big_endian: the message's `is_bigendian`.
-        """
+        """Add a depth image: 32FC1 in m, or 16UC1 in mm; 0 or NaN: nothing measured."""
         history = self._depths[camera]
         number = {'32FC1': 'f4', '16UC1': 'u2'}.get(encoding)
         if number is None:

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Instructions reach the model whole, padded as the tokenizer's file says, or they are refused."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A model whose answer to one input changes by itself is rejected at load, in any form."""
 
-from __future__ import annotations
-
 import io
 import json
 

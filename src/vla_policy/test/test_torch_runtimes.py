@@ -18,6 +18,7 @@ from safetensors.torch import save
 from vla_common.errors import ConfigError
 from vla_policy.bundle.bundle import load_bundle
 from vla_policy.load import load_policy
+from vla_policy.runtimes import CALLS
 from vla_policy.runtimes.onnx import providers
 from vla_policy.runtimes.torch_module import torch_device
 from vla_policy.testing import tensorrt_double
@@ -373,7 +374,10 @@ def test_a_malformed_section_about_the_engine_is_refused_by_key(tmp_path, robot,
 
 def test_engine_that_fails_is_a_policy_error(tmp_path, robot, observe, monkeypatch):
     tensorrt_double.install(monkeypatch)
-    write(tmp_path, 'tensorrt', 'model.engine', engine(fails=True))
+    write(tmp_path, 'tensorrt', 'model.engine', engine(fails_after=0))
+    with pytest.raises(ConfigError, match='execute_async_v3 failed'):
+        load_policy(tmp_path, robot, device='cuda:0')
+    write(tmp_path, 'tensorrt', 'model.engine', engine(fails_after=CALLS))
     policy = load_policy(tmp_path, robot, device='cuda:0')
     with pytest.raises(PolicyError, match='execute_async_v3 failed'):
         policy.predict(observe())

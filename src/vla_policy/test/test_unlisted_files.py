@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Only bytes whose hash is listed reach a runtime, wherever the process was started."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

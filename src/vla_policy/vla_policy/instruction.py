@@ -44,6 +44,8 @@ class InstructionTokenizer:
             raise ConfigError(self._file, KEY, found, 'room for words')
         self._text: str | None = None
         self._ids = np.zeros(spec.shape, np.int64)
+        self.mask = np.zeros(spec.shape, bool)
+        """Which of the last ids are tokens of the text."""
 
     def check(self, text: str) -> None:
         """Raise InstructionRefused for a text that does not fit, with the part that would be
@@ -57,6 +59,8 @@ class InstructionTokenizer:
             start = self.spec.length - len(ids) if self._left else 0
             self._ids[:] = self._padding
             self._ids[0, start : start + len(ids)] = ids
+            self.mask[:] = False
+            self.mask[0, start : start + len(ids)] = True
             self._text = text
         return self._ids
 

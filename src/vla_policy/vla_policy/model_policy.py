@@ -15,7 +15,7 @@ from vla_policy.preprocess import (
     PhasePreprocessor,
     StatePreprocessor,
 )
-from vla_policy.runtimes import Runtime
+from vla_policy.runtimes import LOG, Runtime, last_line
 from vla_policy.sampling import Sampler, nearest_to_all
 from vla_policy.types import (
     ActionChunk,
@@ -47,6 +47,9 @@ class ModelPolicy(Policy):
         self._tokenizer = None
         if inputs.instruction is not None:
             self._tokenizer = InstructionTokenizer(bundle, inputs.instruction)
+        self._constants = {
+            part.tensor: np.full(part.shape, part.value, part.dtype) for part in inputs.constants
+        }
         self._action_indices = np.array([names.index(name) for name in self._action.joints], int)
         self._times = np.arange(1, self._action.horizon + 1) * self._action.step
         self._times.setflags(write=False)
@@ -64,7 +67,7 @@ class ModelPolicy(Policy):
     def inputs(self, observation: Observation) -> dict[str, np.ndarray]:
         """The model's input tensors: reused buffers, valid until the next call."""
         tensors: dict[str, np.ndarray] = {}
-        past = _padded(observation, self._inputs.history.frames - 1)
+        past = observation.last(self._inputs.history.frames)
         try:
             for image in self._images:
                 frames = [_of(one.images, image.spec.camera, 'image') for one in past]
@@ -86,10 +89,14 @@ class ModelPolicy(Policy):
             except InstructionRefused as error:
                 raise PolicyError(str(error)) from error
             tensors[self._tokenizer.spec.tensor] = ids
+            mask = self._inputs.mask
+            if mask is not None:
+                tensors[mask.tensor] = self._tokenizer.mask.astype(mask.dtype)
         if self._phase is not None:
             tensors[self._phase.spec.tensor] = self._phase(observation.elapsed)
         if self._inputs.noise is not None:
             tensors[self._inputs.noise.tensor] = self._sampler.noise()
+        tensors.update(self._constants)
         return tensors
 
     def predict(self, observation: Observation) -> ActionChunk:
@@ -119,7 +126,7 @@ class ModelPolicy(Policy):
             with NormalPriority():
                 return self._runtime.run(tensors)
         except Exception as error:  # runtimes raise many types without a common base
-            raise PolicyError(f'{self._runtime.name}: {error}') from error
+            raise self._failed(error) from error
 
     def targets(self, raw: np.ndarray, observation: Observation) -> np.ndarray:
         """Positions (h, k) rad from the model's (h, k)."""
@@ -140,7 +147,12 @@ class ModelPolicy(Policy):
         except PolicyError:
             raise
         except Exception as error:  # as in `run`
-            raise PolicyError(f'{self._runtime.name}: {error}') from error
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> PolicyError:
+        """A runtime's error in one line; the whole of it at level debug."""
+        LOG.debug('%s', self.bundle.file, exc_info=error)
+        return PolicyError(f'{self._runtime.name}: {last_line(error)}')
 
     def _target(self, observation: Observation) -> tuple[np.ndarray, np.ndarray] | None:
         """The prefix, normalised (h, k), and its weights (h,); None without one that fits."""
@@ -153,14 +165,6 @@ class ModelPolicy(Policy):
         if action.kind == 'joint_delta':
             positions = positions - observation.position[self._action_indices]
         return (positions - action.mean) / action.std, prefix.weights
-
-
-def _padded(observation: Observation, count: int) -> list[Observation]:
-    """The observation, preceded by its last `count` past ones. Missing ones are copies of the
-    oldest, as at the beginning of a demonstration."""
-    past = list(observation.past[len(observation.past) - count :]) if count else []
-    oldest = past[0] if past else observation
-    return [oldest] * (count - len(past)) + past + [observation]
 
 
 def _of(images: Mapping[str, np.ndarray], camera: str, what: str) -> np.ndarray:

@@ -19,9 +19,10 @@ class Resizer:
     """uint8 RGB (h, w, 3) -> uint8 RGB (height, width, 3).
 
     resize: `stretch` ignores the aspect ratio; `crop` cuts the center to the target aspect first;
-    `letterbox` pads with black. An image at least twice too large is halved by averages of 2 x 2
-    pixels until it is not, then resized bilinearly: close to a full area average (no aliasing), at
-    a tenth of its cost. The result may be a view of the input.
+    `letterbox` pads with black; `fit` does not pad, and the result may be smaller. An image at
+    least twice too large is halved by averages of 2 x 2 pixels until it is not, then resized
+    bilinearly: close to a full area average (no aliasing), at a tenth of its cost. The result may
+    be a view of the input.
     """
 
     def __init__(self, width: int, height: int, resize: str) -> None:
@@ -33,6 +34,8 @@ class Resizer:
         if self._resize == 'crop':
             image = _center(image, width / height)
         h, w = image.shape[:2]
+        if self._resize == 'fit':
+            _, _, width, height = _letterbox((h, w), width, height)
         if self._resize == 'letterbox':
             left, top, inner_w, inner_h = _letterbox((h, w), width, height)
             self._canvas[:] = 0

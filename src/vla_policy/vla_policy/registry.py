@@ -40,8 +40,8 @@ def installed_code(bundle: Path) -> Iterator[None]:
     """While it lasts, nothing is imported from the bundle, or by a relative path. No hash covers
     code, and a process started inside a bundle has that directory on sys.path (`python -m`, or an
     empty entry of PYTHONPATH)."""
-    before = list(sys.path)
-    sys.path[:] = [path for path in before if not _inside(path, bundle)]
+    before, here = list(sys.path), bundle.resolve()
+    sys.path[:] = [p for p in before if Path(p).is_absolute() and Path(p).resolve() != here]
     try:
         yield
     finally:
@@ -51,20 +51,17 @@ def installed_code(bundle: Path) -> Iterator[None]:
 
 def check_installed(target: str, bundle: Path, file: str, key: str) -> None:
     """Raise ConfigError where 'package.module:name' lies in the bundle."""
+    top = target.partition(':')[0].partition('.')[0]
     try:
-        found = importlib.util.find_spec(target.partition(':')[0].partition('.')[0])
+        found = importlib.util.find_spec(top)
     except (ImportError, ValueError):
         return  # reported when it is loaded
     if found is None:
         return
     places = [found.origin] if found.has_location else found.submodule_search_locations or ()
-    here = [place for place in places if place and _inside(place, bundle)]
-    if here:
-        wanted = 'a factory of an installed package: a bundle contains no code'
-        raise ConfigError(file, key, f'{target} in the bundle ({here[0]})', wanted)
-
-
-def _inside(path: str, bundle: Path) -> bool:
-    """Whether a path is relative, or in the bundle."""
-    place = Path(path)
-    return not place.is_absolute() or place.resolve().is_relative_to(bundle.resolve())
+    here = bundle.resolve()
+    for place in (Path(place).resolve() for place in places if place):
+        # Not everything below it: a virtual environment may be there.
+        if place.parent == here or place.is_relative_to(here / top):
+            wanted = 'a factory of an installed package: a bundle contains no code'
+            raise ConfigError(file, key, f'{target} in the bundle ({place})', wanted)

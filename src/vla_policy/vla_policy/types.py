@@ -58,6 +58,13 @@ class Observation:
     depths: Mapping[str, np.ndarray] = field(default_factory=dict)
     past: tuple[Observation, ...] = ()
 
+    def last(self, frames: int) -> list[Observation]:
+        """The last `frames` observations, this one included, oldest first. Missing ones are copies
+        of the oldest, as at the beginning of a demonstration."""
+        past = list(self.past[len(self.past) - frames + 1 :]) if frames > 1 else []
+        oldest = past[0] if past else self
+        return [oldest] * (frames - 1 - len(past)) + past + [self]
+
 
 @dataclass(frozen=True)
 class ActionChunk:
@@ -112,11 +119,13 @@ class Policy(Protocol):
 
 
 class Robot(Protocol):
-    """The part of a robot that policies use. limits: lower, upper, rad (n,). soft_margin: rad."""
+    """The part of a robot that policies use. limits: lower, upper, rad (n,). soft_margin: rad.
+    frames: name -> link."""
 
     name: str
     joint_names: tuple[str, ...]
     groups: Mapping[str, Sequence[int]]
+    frames: Mapping[str, str]
     limits: Any
     soft_margin: np.ndarray
 

@@ -5,8 +5,6 @@ A hull contains its mesh, so that a distance to it is never larger than that to 
 distances of concave meshes an order of magnitude faster, and MuJoCo's collision uses hulls too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -67,8 +65,8 @@ def _share(package: str) -> Path | None:
 
 def load_mesh(
     file: Path, scale: Sequence[float], where: tuple[Path, str]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices (k, 3) in m and triangles (m, 3) of a mesh file.
+) -> tuple[np.ndarray, coal.BVHModelBase]:
+    """Vertices (k, 3) in m of a mesh file, and the mesh (for `triangles`).
 
     Args:
         where: file and key, for errors.
@@ -78,11 +76,9 @@ def load_mesh(
     try:
         mesh = coal.MeshLoader().load(str(file), np.asarray(scale, dtype=float))
         vertices = np.array(mesh.vertices(), dtype=float).reshape(-1, 3)
-        indices = [mesh.tri_indices(k) for k in range(mesh.num_tris)]
-        triangles = np.array([(t[0], t[1], t[2]) for t in indices], dtype=np.int32)
     except (ValueError, RuntimeError) as error:
         raise ConfigError(*where, f'{file.name}: unreadable', 'a mesh file of triangles') from error
-    if len(vertices) < 3 or len(triangles) == 0:
+    if len(vertices) < 3 or mesh.num_tris == 0:
         raise ConfigError(*where, f'{file.name}: no triangles', 'a mesh file of triangles')
     if not np.isfinite(vertices).all():
         raise ConfigError(*where, f'{file.name}: vertices not finite', 'finite vertices')
@@ -93,7 +89,13 @@ def load_mesh(
             f'{file.name}: {size:.4g} m long',
             f'at most {LARGEST:g} m (a mesh in mm: scale="0.001 0.001 0.001")',
         )
-    return vertices, triangles
+    return vertices, mesh
+
+
+def triangles(mesh: coal.BVHModelBase) -> np.ndarray:
+    """(m, 3) indices of the vertices of each triangle."""
+    corners = [mesh.tri_indices(k) for k in range(mesh.num_tris)]
+    return np.array([(c[0], c[1], c[2]) for c in corners], dtype=np.int32)
 
 
 def convex_hull(vertices: np.ndarray, where: tuple[Path, str]) -> coal.Convex:

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Random mistakes in robot directories, for tests: each seed gives one broken copy."""
 
-from __future__ import annotations
-
 import copy
 import random
 import shutil

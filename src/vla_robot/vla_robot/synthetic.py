@@ -45,6 +45,13 @@ def synthetic_robot(joints: int, pairs: int | None = None) -> RobotModel:
         return _load(path, limbs, [list(robot.collision_pairs[k]) for k in far])
 
 
+def write_synthetic_robot(directory: Path, joints: int) -> None:
+    """Write the directory of a robot of `joints` joints (robot.urdf, robot.yaml)."""
+    limbs = [min(LIMB, joints - first) for first in range(0, joints, LIMB)]
+    (directory / 'robot.urdf').write_text(_urdf(limbs))
+    _load(directory, limbs, [])
+
+
 def _link(name: str) -> str:
     return (
         f'<link name="{name}"><inertial><origin xyz="0 0 {-LENGTH / 2}"/><mass value="0.6"/>'

@@ -5,8 +5,6 @@ Pinocchio and MuJoCo skip what they do not know, each another part of it. So tha
 lost, whatever is in no table below is refused.
 """
 
-from __future__ import annotations
-
 import difflib
 import math
 import xml.etree.ElementTree as ElementTree

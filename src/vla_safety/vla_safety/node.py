@@ -28,6 +28,7 @@ from vla_safety.filter import SafetyFilter
 from vla_safety.filter_runtime import FilterRuntime, JointReadings, Report, Timeouts
 from vla_safety.parameters import FilterParameters
 from vla_safety.supervisor_command import SupervisorCommand
+from vla_safety.tick_cost import check_tick
 from vla_safety.violations import Violation, ViolationKind, violation
 
 _SUPERVISOR_FIELDS = ('mode', 'motion_epoch', 'speed_scale', 'header.stamp', 'sequence')
@@ -60,6 +61,7 @@ class SafetyFilterNode(VlaLifecycleNode):
             self.get_logger().warning(
                 'not compiled, ticks take many times as long: ' + ', '.join(not_compiled())
             )
+        check_tick(robot, parameters, p.control_frequency)
         timeouts = p.timeouts.to(Timeouts)
         self._filter = runtime = FilterRuntime(core, timeouts, p.level_hold, barriers)
         self._interpolation = parameters.interpolation.value

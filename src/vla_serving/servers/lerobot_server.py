@@ -19,12 +19,16 @@ server loads and calls policies in the same way, but talks pickle.
 
 import argparse
 import asyncio
+import contextlib
 import http
+import json
 import logging
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -34,6 +38,8 @@ MAX_REQUEST = 32 * 2**20
 MAX_TEXT = 2000
 STATE, ACTION, PROMPT = 'observation.state', 'actions', 'task'
 IMAGE, IMAGES = 'observation.image', 'observation.images'
+TOKENS = 'observation.language.tokens'
+PROCESSORS = ('policy_preprocessor.json', 'policy_postprocessor.json')
 FILLED_IN = f'{IMAGES}.empty_camera_'
 """Cameras that pi0 and similar policies fill in where there is none."""
 
@@ -107,19 +113,70 @@ def load(directory: str, device: str) -> tuple[Any, Any, Any]:
         from lerobot.policies.factory import get_policy_class, make_pre_post_processors
     except ImportError as error:
         raise SystemExit(f'lerobot is not here ({error}); run this in its environment') from error
-    config = PreTrainedConfig.from_pretrained(directory)
+    kind = read_config(directory)
+    version = getattr(sys.modules['lerobot'], '__version__', 'of this environment')
+    other = f'what LeRobot {version} reads (this one may be of another version)'
+    with one_line(directory, 'config.json', 'its fields', other):
+        config = PreTrainedConfig.from_pretrained(directory)
     config.device = device  # else what it was trained on
-    policy = get_policy_class(config.type).from_pretrained(directory, config=config)
+    with one_line(directory, 'config.json', f'type {kind}', f'a policy of LeRobot {version}'):
+        policy_class = get_policy_class(config.type)
+    with one_line(directory, 'model.safetensors', 'its tensors', f'those of {kind}: {other}'):
+        policy = policy_class.from_pretrained(directory, config=config)
     policy.to(device)
     policy.eval()
+    for name in PROCESSORS:
+        if not (Path(directory) / name).is_file():
+            raise SystemExit(
+                f'{Path(directory) / name}: found nothing, wanted the processors that '
+                'LeRobot saves since 0.4: python -m lerobot.processor.migrate_policy_normalization '
+                f'--pretrained-path {directory}'
+            )
     there = {'device_processor': {'device': device}}
-    before, after = make_pre_post_processors(
-        policy.config,
-        pretrained_path=directory,
-        preprocessor_overrides=there,
-        postprocessor_overrides={'device_processor': {'device': 'cpu'}},
-    )
+    with one_line(directory, ' and '.join(PROCESSORS), 'their steps', other):
+        before, after = make_pre_post_processors(
+            policy.config,
+            pretrained_path=directory,
+            preprocessor_overrides=there,
+            postprocessor_overrides={'device_processor': {'device': 'cpu'}},
+        )
     return policy, before, after
+
+
+def read_config(directory: str) -> str:
+    """The kind of policy in config.json. Ends the process with one line where it has none."""
+    file = Path(directory) / 'config.json'
+    try:
+        content = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        found = getattr(error, 'strerror', None) or f'no JSON ({error})'
+        raise SystemExit(f'{file}: found {found}, wanted a LeRobot policy directory') from error
+    kind = content.get('type') if isinstance(content, dict) else None
+    if not isinstance(kind, str):
+        raise SystemExit(f'{file}: type: found {kind or "nothing"}, wanted the kind of the policy')
+    return kind
+
+
+@contextlib.contextmanager
+def one_line(directory: str, file: str, key: str, wanted: str) -> Iterator[None]:
+    """Whatever LeRobot raises, as one line that ends the process; the whole at level debug."""
+    try:
+        yield
+    except Exception as error:  # of LeRobot, draccus, safetensors or torch
+        logging.getLogger('lerobot_server').debug('%s', file, exc_info=error)
+        text = ' '.join(str(error).split())[:300] or type(error).__name__
+        where = Path(directory) / file
+        raise SystemExit(f'{where}: {key}: found {text}, wanted {wanted}') from error
+
+
+def own_size(config: Any) -> tuple[int, int] | None:
+    """(width, height) to which the policy itself scales and pads its images (SmolVLA, pi0); None
+    for one that takes them as they are."""
+    padded = getattr(config, 'resize_imgs_with_padding', None)
+    if padded:
+        return int(padded[0]), int(padded[1])
+    resolution = getattr(config, 'image_resolution', None)
+    return (int(resolution[1]), int(resolution[0])) if resolution else None
 
 
 class Served:
@@ -150,6 +207,13 @@ class Served:
         if set(cameras) != set(self._shapes):
             wanted = ', '.join(sorted(self._shapes)) or 'none'
             raise SystemExit(f'--camera: found {", ".join(sorted(cameras))}, wanted {wanted}')
+        # A policy that pads gets the picture as the camera saw it, smaller: stretched to a square
+        # it would be padded no more, and a circle would be narrow.
+        self._padded = own_size(config)
+        # Texts that do not fit are rejected here; LeRobot's tokenizers would cut them.
+        self._tokenizers = [s for s in getattr(before, 'steps', ()) if hasattr(s, 'truncation')]
+        for step in self._tokenizers:
+            step.truncation = False
         self._has_state = STATE in features
         if self._has_state and tuple(features[STATE].shape) != (len(joints),):
             raise SystemExit(f'--joints: found {len(joints)}, wanted {features[STATE].shape[0]}')
@@ -174,9 +238,9 @@ class Served:
                     'images': {
                         key: {
                             'camera': cameras[key],
-                            'width': int(shape[2]),
-                            'height': int(shape[1]),
-                            'resize': 'stretch',
+                            'width': self._padded[0] if self._padded else int(shape[2]),
+                            'height': self._padded[1] if self._padded else int(shape[1]),
+                            'resize': 'fit' if self._padded else 'stretch',
                         }
                         for key, shape in self._shapes.items()
                     },
@@ -206,11 +270,14 @@ class Served:
         batch: dict[str, Any] = {}
         for key, shape in self._shapes.items():
             image = request.get(key)
-            wanted = (shape[1], shape[2], 3)
+            wanted = (*self._padded[::-1], 3) if self._padded else (shape[1], shape[2], 3)
             if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
                 raise RefusedError(f'{key}: wanted a uint8 image {wanted}')
-            if image.shape != wanted:
-                raise RefusedError(f'{key}: found {image.shape}, wanted {wanted}')
+            fits = image.ndim == 3 and 0 < image.shape[0] <= wanted[0] and image.shape[2] == 3
+            fits = fits and 0 < image.shape[1] <= wanted[1]
+            if not (fits if self._padded else image.shape == wanted):
+                most = 'at most ' if self._padded else ''
+                raise RefusedError(f'{key}: found {image.shape}, wanted {most}{wanted}')
             plane = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
             batch[key] = plane.float() / 255.0
         if self._has_state:
@@ -220,13 +287,14 @@ class Served:
             if not np.isfinite(state).all():
                 raise RefusedError(f'{STATE}: not finite')
             batch[STATE] = torch.from_numpy(state.astype(np.float32))
-        text = request.get(PROMPT, '')
-        if not isinstance(text, str) or len(text) > MAX_TEXT:
+        text = request.get(PROMPT)
+        if not isinstance(text, str) or not text.strip() or len(text) > MAX_TEXT:
             raise RefusedError(f'{PROMPT}: wanted a text of at most {MAX_TEXT} characters')
         batch['task'] = text
         began = time.perf_counter()
         with torch.inference_mode():
             seen = self._before(batch)
+            self._check_length(seen)
             if self._remembers:
                 seen = self._remember(seen)
             chunk = self._policy.predict_action_chunk(seen)
@@ -244,6 +312,15 @@ class Served:
         if not np.isfinite(actions).all():
             raise RefusedError('the policy answered numbers that are not finite')
         return {ACTION: actions, 'server_timing': {'model_ms': 1e3 * took}}
+
+    def _check_length(self, seen: dict[str, Any]) -> None:
+        for step in self._tokenizers:
+            found = seen.get(TOKENS)
+            if found is not None and found.shape[-1] > step.max_length:
+                raise RefusedError(
+                    f'{PROMPT}: {found.shape[-1]} tokens, the policy takes {step.max_length}: its '
+                    'end would be lost'
+                )
 
     def _remember(self, seen: dict[str, Any]) -> dict[str, Any]:
         """What select_action does before it predicts: the last observations into the queues."""

@@ -37,6 +37,8 @@ def directory(path, kind='act', **changes):
         'output_features': {'action': {'shape': [3]}},
     } | changes
     (path / 'config.json').write_text(json.dumps(config))
+    for name in ('policy_preprocessor.json', 'policy_postprocessor.json'):
+        (path / name).write_text('{}')
     return path
 
 
@@ -151,6 +153,7 @@ def test_policies_of_every_lerobot_shape_are_called_as_lerobot_calls_them(
         request = {
             'observation.state': np.full(3, start, np.float32),
             camera: np.zeros((24, 32, 3), np.uint8),
+            'task': 'wave',
         }
         actions = served.answer(request)['actions']
         np.testing.assert_allclose(
@@ -175,3 +178,65 @@ def test_directory_that_does_not_fit_ends_with_the_reason(tmp_path, server, caps
         with pytest.raises(SystemExit) as ended:
             server.main(command(path, *more)[2:])
         assert expected in str(ended.value) + capsys.readouterr().err
+
+
+def test_a_circle_stays_round_for_a_policy_that_pads_its_images(tmp_path, robot, observe):
+    """SmolVLA: declared 24 x 24, pads to 48 x 48 itself. Stretched, the circle was 0.75 wide."""
+    path = directory(
+        tmp_path / 'smolvla',
+        'smolvla',
+        resize_imgs_with_padding=[48, 48],
+        input_features={
+            'observation.state': {'shape': [3]},
+            'observation.images.front': {'shape': [3, 24, 24]},
+        },
+    )
+    y, x = np.mgrid[:96, :128]
+    circle = np.where((y - 48) ** 2 + (x - 64) ** 2 < 30**2, 255, 0).astype(np.uint8)
+    with running(path) as url:
+        policy = load_policy(url, robot, timeout=SOON)
+        (image,) = policy.bundle.spec.images
+        assert (image.width, image.height, image.resize) == (48, 48, 'fit')
+        picture = np.repeat(circle[:, :, None], 3, axis=2)
+        chunk = policy.predict(observe(images={'head': picture}))
+        np.testing.assert_allclose(chunk.positions, 1.0, atol=0.05)
+        policy.close()
+
+
+def test_words_beyond_the_policys_tokenizer_are_rejected_and_never_cut(tmp_path, server):
+    path = directory(tmp_path / 'act', tokenizer_max_length=4)
+    cameras = {'observation.images.front': 'head'}
+    served = server.Served(*server.load(str(path), 'cpu'), JOINTS, JOINTS, cameras, 10.0, 0)
+    request = {
+        'observation.state': np.zeros(3, np.float32),
+        'observation.images.front': np.zeros((24, 32, 3), np.uint8),
+    }
+    assert served.answer(request | {'task': 'touch the red cube'})['actions'].shape == (6, 3)
+    with pytest.raises(server.RefusedError, match='task: 6 tokens, the policy takes 4'):
+        served.answer(request | {'task': 'reach with your own left hand'})
+    for more in ({}, {'task': ' '}, {'task': None}):
+        with pytest.raises(server.RefusedError, match='task: wanted a text'):
+            served.answer(request | more)
+
+
+def test_a_directory_of_another_version_ends_with_file_key_found_and_wanted(tmp_path, server):
+    def ends(path, *parts):
+        with pytest.raises(SystemExit) as ended:
+            server.load(str(path), 'cpu')
+        text = str(ended.value)
+        assert '\n' not in text
+        for part in parts:
+            assert part in text
+
+    path = directory(tmp_path / 'old')
+    (path / 'policy_preprocessor.json').unlink()
+    ends(path, 'policy_preprocessor.json: found nothing', 'migrate_policy_normalization')
+    (path / 'policy_preprocessor.json').write_text('no json')
+    ends(path, 'policy_preprocessor.json', 'their steps: found', 'another version')
+    ends(directory(tmp_path / 'new', 'pi9'), 'config.json: type pi9: found', 'a policy of LeRobot')
+    path = directory(tmp_path / 'fields')
+    (path / 'config.json').write_text('{"type": "act"}')
+    ends(path, 'config.json: its fields: found', 'input_features', 'another version')
+    (path / 'config.json').write_text('{}')
+    ends(path, 'config.json: type: found nothing')
+    ends(tmp_path, 'config.json: found No such file')

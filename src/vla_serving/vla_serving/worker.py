@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from vla_policy.bundle.model_inputs import ConstantInput
 from vla_policy.load import load_policy
 from vla_policy.model_policy import ModelPolicy
 from vla_policy.remote.wire import WireError
@@ -97,15 +98,14 @@ def _takes_batches(policy: ModelPolicy) -> bool:
     if policy.takes_prefix or inputs.noise is not None:
         return False
     rng = np.random.default_rng(0)
-    one, other = (
-        {
-            part.tensor: np.ones(part.shape, np.int64)
-            if part is inputs.instruction
-            else rng.standard_normal(part.shape).astype(np.float32)
-            for part in inputs
-        }
-        for _ in range(2)
-    )
+    one, other = inputs.zeros(), inputs.zeros()
+    for tensors in (one, other):
+        for part in inputs:
+            if isinstance(part, ConstantInput):
+                continue
+            tensor = tensors[part.tensor]
+            floats = tensor.dtype == np.float32
+            tensor[...] = rng.standard_normal(part.shape) if floats else 1
     try:
         both = np.asarray(
             policy.run({name: np.concatenate((one[name], other[name])) for name in one})

@@ -1,8 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The robot's URDF as a MuJoCo spec, and the check that MuJoCo reads it as Pinocchio does."""
 
-from __future__ import annotations
-
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import pinocchio
 from vla_common.errors import ConfigError, first_line
 from vla_robot import RobotModel
 from vla_robot.collision import box_corners
-from vla_robot.meshes import convex_hull, load_mesh
+from vla_robot.meshes import convex_hull, load_mesh, triangles
 
 TOLERANCE = 1e-5
 """m, kg, and of rotation matrices: far above rounding (single precision in meshes), far below any
@@ -51,16 +49,18 @@ def read_robot(robot: RobotModel, visual: bool) -> mujoco.MjSpec:
         raise refused(robot, error) from error
     for mesh in spec.meshes:
         solid, file, scale, where = meshes[mesh.file]
-        vertices, triangles = load_mesh(file, scale, where)
+        vertices, shape = load_mesh(file, scale, where)
         mesh.file, mesh.scale = '', [1, 1, 1]
         # Without a volume of its own (a thin cover, an open surface): masses are the URDF's.
         mesh.inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL
         if solid:  # the hull that the safety filter measures
             hull = convex_hull(vertices, where)
             vertices = hull.points()
-            triangles = np.array([_corners(hull.polygons(k)) for k in range(hull.num_polygons)])
+            faces = np.array([_corners(hull.polygons(k)) for k in range(hull.num_polygons)])
+        else:
+            faces = triangles(shape)
         mesh.uservert = vertices.ravel()
-        mesh.userface = triangles.ravel()
+        mesh.userface = faces.ravel()
     return spec
 
 

@@ -4,6 +4,7 @@
 import pytest
 from scenes import TIMING
 
+from vla_supervisor.bring_up_log import BringUpLog
 from vla_supervisor.lifecycle_manager import LifecycleManager, LifecycleRequest, LifecycleState
 
 NAMES = ('driver', 'camera', 'brain')
@@ -291,3 +292,22 @@ def test_states_in_between_and_unknown_ones_change_nothing():
         assert query.request is LifecycleRequest.STATE
         plan.on_state(2.0 * now, query, state)
         assert plan.why_not('camera') == 'does not answer'
+
+
+def test_the_operator_reads_once_that_a_node_is_late_and_once_that_one_has_failed():
+    world = slow(59.0)
+    log = BringUpLog(world.plan)
+    assert log.new_lines(True) == []
+    world.run(5.0)
+    assert log.new_lines(True) == [
+        'brain is not up: still configuring after 64 s (expected within 60 s). '
+        'It is used as soon as it is ready'
+    ]
+    world.run(5.0)
+    assert log.new_lines(True) == []
+    world.plan.on_reason('brain', 'configure failed: no model')
+    assert log.new_lines(True) == [
+        'INACTIVE: brain is not up: configure failed: no model. Fix it (a parameter: ros2 param '
+        'set), then: ros2 run vla_supervisor command arm'
+    ]
+    assert log.new_lines(True) == []

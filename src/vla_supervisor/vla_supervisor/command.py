@@ -10,8 +10,6 @@ mode; 2: no supervisor answered, or wrong arguments. With `--json` the last line
 object.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import math

@@ -10,8 +10,6 @@ discovery on localhost, exists exactly as long as its supervisor, and a datagram
 is not lost. Like the services it is open to every user of the machine, and it only stops.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import select

@@ -1,6 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The node supervisor: topics, services and timers around `health_monitor` and `core`."""
 
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +14,7 @@ from vla_common import topics
 from vla_common.clock import steady_now
 from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.node_main import run
-from vla_common.process import first_start
+from vla_common.process import LAUNCH, first_start
 from vla_common.scheduling import Priority
 from vla_common.scheduling_delay import SchedulingDelay
 from vla_common.states import Level, Mode
@@ -21,6 +22,7 @@ from vla_common.topics import SINGLE_PUBLISHER
 from vla_interfaces.msg import SupervisorState
 from vla_interfaces.srv import EndpointCheckin, RegisterEndpoint
 from vla_robot import load_robot
+from vla_supervisor.bring_up_log import BringUpLog
 from vla_supervisor.conditions import Reaction
 from vla_supervisor.core import Decision, DriverReport, OperatorStep, Supervisor, SupervisorInputs
 from vla_supervisor.endpoints import Endpoints
@@ -87,8 +89,7 @@ class SupervisorNode(VlaLifecycleNode):
             self._forbid_auto_arm(self._started_again)
         self._decision = self._core.update(now, self._health.inputs(now))
         self._logged = self._decision.mode
-        self._logged_stuck: tuple[str, ...] = ()
-        self._logged_overdue: set[str] = set()
+        self._bring_up_log = BringUpLog(self._nodes)
         self._messages = StateMessages()
         self._calls = LifecycleCalls(self, self._names, self._nodes, steady_now)
         self.track(self._calls.close)
@@ -264,23 +265,8 @@ class SupervisorNode(VlaLifecycleNode):
         counts = {topic: self._count_publishers(topic) for topic in SINGLE_PUBLISHER}
         if self._health.on_publishers(counts):
             self._decide()
-        self._log_stuck()
-
-    def _log_stuck(self) -> None:
-        """The last line of a failed bring-up: which nodes are missing, and what to do."""
-        stuck = self._nodes.stuck if self._decision.mode is Mode.INACTIVE else ()
-        if stuck and stuck != self._logged_stuck:
-            why = '; '.join(f'{name} is not up: {self._nodes.why_not(name)}' for name in stuck)
-            self.get_logger().warning(
-                f'INACTIVE: {why}. Fix it (a parameter: ros2 param set), then: '
-                'ros2 run vla_supervisor command arm'
-            )
-        self._logged_stuck = stuck
-        for name in set(self._nodes.overdue) - self._logged_overdue:
-            self.get_logger().warning(
-                f'{name} is not up: {self._nodes.why_not(name)}. It is used as soon as it is ready'
-            )
-        self._logged_overdue = set(self._nodes.overdue)
+        for line in self._bring_up_log.new_lines(self._decision.mode is Mode.INACTIVE):
+            self.get_logger().warning(line)
 
     def _count_publishers(self, topic: str) -> int:
         listed = self.count_publishers(topic)
@@ -410,5 +396,5 @@ class SupervisorNode(VlaLifecycleNode):
 
 def main() -> None:
     """Run the node; the process's exit status is returned to the shell."""
-    node = partial(SupervisorNode, first_start('supervisor'))
+    node = partial(SupervisorNode, first_start('supervisor', os.environ.get(LAUNCH, '')))
     sys.exit(run(node, priority=Priority.SUPERVISOR, autostart=True))

@@ -310,6 +310,7 @@ def test_server_drops_clients_that_send_too_much_too_often_or_nonsense(robot, ti
             'observation/head': np.zeros((8, 8, 3), np.uint8),
             'observation/position': robot.poses['standing'],
             'observation/velocity': np.zeros(robot.n),
+            'prompt': 'wave',
         }
 
         def refusal(request):
@@ -328,7 +329,10 @@ def test_server_drops_clients_that_send_too_much_too_often_or_nonsense(robot, ti
         assert 'observation/velocity: found nothing' in refusal(
             {k: v for k, v in good.items() if 'velocity' not in k}
         )
-        assert 'at most 2000 characters' in refusal(good | {'prompt': 'x' * 3000})
+        assert 'prompt: found 3000 characters, wanted a text of at most 2000' in refusal(
+            good | {'prompt': 'x' * 3000}
+        )
+        assert 'prompt: found nothing' in refusal({k: good[k] for k in good if k != 'prompt'})
         assert refusal(good | {'more': np.zeros(2**16)})  # closed with 1009 before it is read
         client = OpenPiClient(url)
         assert client.infer(good, SOON)['actions'].shape == (HORIZON, len(JOINTS))

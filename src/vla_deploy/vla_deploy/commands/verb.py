@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from vla_common.errors import ConfigError
 from vla_common.terminal import (
     a_cosine,
     at_least_zero,
@@ -22,7 +23,7 @@ from vla_deploy import closed_loop
 from vla_deploy.atomic_io import as_json, check_place
 from vla_deploy.parity import ParityLimits
 from vla_deploy.publishing import VerificationOptions
-from vla_deploy.verification import VerificationFailed, VerificationResult
+from vla_deploy.verification import MINIMUM, VerificationFailed, VerificationResult
 from vla_robot import load_robot
 
 step_log: ContextVar[Callable[[str], None]] = ContextVar('step_log', default=lambda text: None)
@@ -44,7 +45,7 @@ COMMON: dict[str, dict[str, Any]] = {
         'metavar': 'FILE',
         'help': 'recording (.npz) to compare on (default: simulated scenes)',
     },
-    'count': {'type': positive, 'default': 24, 'help': 'number of observations'},
+    'count': {'type': positive, 'default': MINIMUM, 'help': 'number of observations'},
     'robot': {'default': 'humanoid32', 'help': 'name or path of the robot'},
     'rounds': {'type': positive, 'default': 100, 'help': 'timed calls of each bundle'},
     'threads': {'type': positive, 'default': 1, 'help': 'threads'},
@@ -107,6 +108,9 @@ def options_of(a: argparse.Namespace, out: Path | None = None) -> VerificationOp
     before any work. Raises ConfigError."""
     if out is not None:
         check_place(out)
+    if a.count < MINIMUM and not a.no_verify:
+        wanted = f'at least {MINIMUM}: with fewer the verdict depends on which were drawn'
+        raise ConfigError('options', '--count', a.count, wanted)
     limits = None
     if a.max_error is not None or a.cosine is not None:
         limits = ParityLimits(

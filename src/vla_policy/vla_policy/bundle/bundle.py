@@ -105,6 +105,11 @@ class Bundle:
         return self.spec.history
 
     @property
+    def needs_velocity(self) -> bool:
+        """Whether the policy looks at joint velocities; assumed of a spec of another package."""
+        return bool(getattr(self.spec, 'needs_velocity', True))
+
+    @property
     def has_model(self) -> bool:
         return isinstance(self.spec, ModelSpec)
 

@@ -52,6 +52,12 @@ class ImageInput:
     frames: int = 1
 
     @property
+    def plain(self) -> bool:
+        """Whether the numbers are those of the pixels, 0 to 255."""
+        normalised = self.mean != (0.0, 0.0, 0.0) or self.std != (1.0, 1.0, 1.0)
+        return self.range == (0.0, 255.0) and not normalised
+
+    @property
     def shape(self) -> tuple[int, ...]:
         c, h, w = self.channels, self.height, self.width
         return _stacked(self.frames, (c, h, w) if self.layout == 'nchw' else (h, w, c))
@@ -97,6 +103,29 @@ class InstructionInput:
 
 
 @dataclass(frozen=True)
+class MaskInput:
+    """(1, length): 1 or true for each token of the instruction, 0 or false for padding."""
+
+    tensor: str
+    length: int
+    dtype: type
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (1, self.length)
+
+
+@dataclass(frozen=True)
+class ConstantInput:
+    """The same value for each call, as an embodiment's number or the mask of a camera."""
+
+    tensor: str
+    shape: tuple[int, ...]
+    dtype: type
+    value: float
+
+
+@dataclass(frozen=True)
 class PhaseInput:
     """float32 (1, 2): sine and cosine of 2 pi elapsed / period, elapsed since the start, s."""
 
@@ -117,7 +146,9 @@ class NoiseInput:
     shape: tuple[int, ...]
 
 
-Input = ImageInput | StateInput | InstructionInput | PhaseInput | NoiseInput
+Input = (
+    ImageInput | StateInput | InstructionInput | MaskInput | PhaseInput | NoiseInput | ConstantInput
+)
 
 
 @dataclass(frozen=True)
@@ -131,11 +162,14 @@ class ModelInputs:
     phase: PhaseInput | None = None
     noise: NoiseInput | None = None
     history: History = SINGLE
+    mask: MaskInput | None = None
+    constants: tuple[ConstantInput, ...] = ()
 
     def __iter__(self) -> Iterator[Input]:
         yield from (*self.images, *self.depths)
-        others = (self.state, self.instruction, self.phase, self.noise)
+        others = (self.state, self.instruction, self.mask, self.phase, self.noise)
         yield from (part for part in others if part is not None)
+        yield from self.constants
 
     @property
     def tensors(self) -> list[str]:
@@ -143,8 +177,12 @@ class ModelInputs:
         return [part.tensor for part in self]
 
     def zeros(self) -> dict[str, np.ndarray]:
-        """Tensors of the right names, types and shapes."""
-        return {part.tensor: np.zeros(part.shape, part.dtype) for part in self}
+        """Tensors of the right names, types and shapes; constants have their value."""
+        constants = {part.tensor: part.value for part in self.constants}
+        return {
+            part.tensor: np.full(part.shape, constants.get(part.tensor, 0), part.dtype)
+            for part in self
+        }
 
 
 def read_inputs(
@@ -152,22 +190,28 @@ def read_inputs(
 ) -> ModelInputs:
     """listed: returns the file name under a key if it is one of the bundle's files. Raises
     ConfigError."""
-    history = _history(f.section('history')) if f.has('history') else SINGLE
+    history = read_history(f.section('history')) if f.has('history') else SINGLE
     frames = history.frames
     if f.has('image') and f.has('images'):
         raise f.error('images', 'image too', 'one of the two')
     images = tuple(_image(part, frames) for part in _parts(f, 'image', 'images'))
     depths = tuple(_image(part, frames, depth=True) for part in _parts(f, 'depth', 'depths'))
     state = _state(f.section('state'), frames) if f.has('state') else None
-    words = _instruction(f.section('instruction'), listed) if f.has('instruction') else None
+    words, mask = None, None
+    if f.has('instruction'):
+        words, mask = _instruction(f.section('instruction'), listed)
     phase = _phase(f.section('phase')) if f.has('phase') else None
     noise = _noise(f.section('noise'), action_shape) if f.has('noise') else None
+    constants = tuple(
+        _constant(tensor, section)
+        for tensor, section in (f.sections('constants') if f.has('constants') else {}).items()
+    )
     f.close()
     if not images and not depths and state is None:
         raise ConfigError(
             f.file, 'inputs', 'neither image nor state', 'at least one thing that is observed'
         )
-    inputs = ModelInputs(images, depths, state, words, phase, noise, history)
+    inputs = ModelInputs(images, depths, state, words, phase, noise, history, mask, constants)
     for name in inputs.tensors:
         if inputs.tensors.count(name) > 1:
             raise ConfigError(f.file, 'inputs', f'tensor {name} used twice', 'one input per tensor')
@@ -205,7 +249,8 @@ def _parts(f: ConfigReader, one: str, many: str) -> list[ConfigReader]:
     return list(f.sections(many).values()) if f.has(many) else []
 
 
-def _history(f: ConfigReader) -> History:
+def read_history(f: ConfigReader) -> History:
+    """The section `history`. Raises ConfigError."""
     history = History(f.integer('frames', lo=2, hi=64), f.number('step', lo=0.01, hi=5.0))
     if history.span > 5.0:
         raise f.error('frames', history.frames, f'at most 5 s, not {history.span:g}')
@@ -248,12 +293,28 @@ def _state(f: ConfigReader, frames: int) -> StateInput:
     return StateInput(tensor, joints, quantity, mean, std, frames)
 
 
-def _instruction(f: ConfigReader, listed: Callable[[ConfigReader, str], str]) -> InstructionInput:
+def _instruction(
+    f: ConfigReader, listed: Callable[[ConfigReader, str], str]
+) -> tuple[InstructionInput, MaskInput | None]:
     tensor = f.text('tensor')
     tokenizer = listed(f, 'tokenizer')
     length = f.integer('length', lo=1, hi=4096)
+    mask = None
+    if f.has('mask'):
+        kind = f.text('mask_dtype', default='int64', choices=('bool', 'int32', 'int64'))
+        mask = MaskInput(f.text('mask'), length, np.dtype(kind).type)
     f.close()
-    return InstructionInput(tensor, tokenizer, length)
+    return InstructionInput(tensor, tokenizer, length), mask
+
+
+def _constant(tensor: str, f: ConfigReader) -> ConstantInput:
+    kind = f.text('dtype', choices=('float32', 'int32', 'int64', 'bool'))
+    shape = tuple(int(n) for n in f.numbers('shape', lo=1, hi=4096))
+    value = float(f.flag('value')) if kind == 'bool' else f.number('value')
+    if kind.startswith('int') and value != int(value):
+        raise f.error('value', value, f'a whole number, for {kind}')
+    f.close()
+    return ConstantInput(tensor, shape, np.dtype(kind).type, value)
 
 
 def _phase(f: ConfigReader) -> PhaseInput:

@@ -97,6 +97,11 @@ class ModelSpec:
         return self.inputs.history
 
     @property
+    def needs_velocity(self) -> bool:
+        state = self.inputs.state
+        return state is not None and state.quantity == 'position_velocity'
+
+    @property
     def named_joints(self) -> dict[str, tuple[str, ...]]:
         state = self.inputs.state
         named = {'inputs.state.joints': state.joints} if state is not None else {}

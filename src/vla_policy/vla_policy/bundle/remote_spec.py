@@ -8,33 +8,41 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from vla_common.yaml_file import ConfigReader
-from vla_policy.bundle.model_inputs import RESIZES, SINGLE, History
+from vla_policy.bundle.address import TokenSource, check_public, read_token_source
+from vla_policy.bundle.model_inputs import RESIZES, SINGLE, History, read_history
 
-QUANTITIES = ('position', 'velocity')
+QUANTITIES = ('position', 'velocity', 'pose_rot6d', 'constant')
 KINDS = ('joint_position', 'joint_delta')
-DIALECTS = ('nested', 'flat')
+DIALECTS = ('nested', 'flat', 'sim')
 ENCODINGS = ('npy', 'msgpack_numpy')
 T = TypeVar('T')
 
 
 @dataclass(frozen=True)
 class RemoteImage:
-    """Sent as uint8 RGB (height, width, 3) under `key`."""
+    """Sent as uint8 RGB (height, width, 3) under `key`. resize `fit`: at most that large, with the
+    camera's aspect ratio; for servers that pad it themselves."""
 
     key: str
     camera: str
     width: int
     height: int
     resize: str
+    frames: int = 1
 
 
 @dataclass(frozen=True)
 class RemoteState:
-    """Sent as float32 (k,) under `key`: rad or rad/s of `joints`."""
+    """Sent as float32 (k,) under `key`. quantity: `position` rad or `velocity` rad/s of `joints`;
+    `pose_rot6d`, of `frame` in the robot's base: x, y, z in m and the first two rows of its
+    rotation; `constant`, the numbers in `value` (a gripper that the robot does not have)."""
 
     key: str
     joints: tuple[str, ...]
     quantity: str
+    frames: int = 1
+    frame: str = ''
+    value: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,8 @@ class RemoteAction:
 @dataclass(frozen=True)
 class RemoteSpec:
     """instruction, elapsed, prefix: keys, empty where they are not sent. elapsed: s since the
-    instruction began. prefix: see ActionPrefix. dialect, encoding: of GR00T servers."""
+    instruction began. prefix: see ActionPrefix. dialect, encoding: of GR00T servers. token: where
+    it is, None for none."""
 
     images: tuple[RemoteImage, ...]
     states: tuple[RemoteState, ...]
@@ -66,6 +75,7 @@ class RemoteSpec:
     url: str = ''
     dialect: str = 'nested'
     encoding: str = 'npy'
+    token: TokenSource | None = None
     depth_cameras: tuple[str, ...] = ()
     history: History = SINGLE
 
@@ -74,8 +84,12 @@ class RemoteSpec:
         return tuple(dict.fromkeys(image.camera for image in self.images))
 
     @property
+    def needs_velocity(self) -> bool:
+        return any(state.quantity == 'velocity' for state in self.states)
+
+    @property
     def named_joints(self) -> dict[str, tuple[str, ...]]:
-        named = {f'inputs.states.{state.key}': state.joints for state in self.states}
+        named = {f'inputs.states.{s.key}': s.joints for s in self.states if s.joints}
         return named | {'outputs.action.parts': self.action.joints}
 
     def described(self) -> dict[str, Any]:
@@ -109,10 +123,13 @@ def read_remote(top: ConfigReader, schemes: tuple[str, ...], groot: bool = False
     """The keys of policy.yaml that describe a remote policy. schemes: of the URL. Raises
     ConfigError."""
     url = top.text('url')
+    check_public(url, top.file, top.path('url'))
     if not url.startswith(schemes) or not _has_host(url, port=groot):
         raise top.error('url', url, f'{" or ".join(schemes)}host:port')
-    spec = replace(read_described(top), url=url)
+    spec = replace(read_described(top), url=url, token=read_token_source(top))
     if not groot:
+        if spec.history.frames > 1:
+            raise top.section('inputs').error('history', 'one', 'none: openpi has no time axis')
         return spec
     return replace(
         spec,
@@ -124,15 +141,16 @@ def read_remote(top: ConfigReader, schemes: tuple[str, ...], groot: bool = False
 def read_described(top: ConfigReader) -> RemoteSpec:
     """The sections `inputs` and `outputs`. Raises ConfigError."""
     inputs, outputs = top.section('inputs'), top.section('outputs')
-    images = _each(inputs, 'images', _image)
-    states = _each(inputs, 'states', _state)
+    history = read_history(inputs.section('history')) if inputs.has('history') else SINGLE
+    images = _each(inputs, 'images', lambda key, f: _image(key, f, history.frames))
+    states = _each(inputs, 'states', lambda key, f: _state(key, f, history.frames))
     if not images and not states:
         raise inputs.error('states', 'neither images nor states', 'at least one')
     keys = [inputs.text(key, default='') for key in ('instruction', 'elapsed', 'prefix')]
     inputs.close()
     action = _action(outputs.section('action'))
     outputs.close()
-    return RemoteSpec(images, states, *keys, action)
+    return RemoteSpec(images, states, *keys, action, history=history)
 
 
 def _has_host(url: str, port: bool) -> bool:
@@ -154,19 +172,31 @@ def _each(f: ConfigReader, key: str, read: Callable[[str, ConfigReader], T]) -> 
     return tuple(found)
 
 
-def _image(key: str, f: ConfigReader) -> RemoteImage:
+def _image(key: str, f: ConfigReader, frames: int) -> RemoteImage:
     return RemoteImage(
         key,
         f.text('camera'),
         f.integer('width', lo=1, hi=4096),
         f.integer('height', lo=1, hi=4096),
-        f.text('resize', default='letterbox', choices=RESIZES),
+        f.text('resize', default='letterbox', choices=(*RESIZES, 'fit')),
+        _frames(f, frames, frames),
     )
 
 
-def _state(key: str, f: ConfigReader) -> RemoteState:
-    joints = _joints(f, 'joints')
-    return RemoteState(key, joints, f.text('quantity', default='position', choices=QUANTITIES))
+def _state(key: str, f: ConfigReader, frames: int) -> RemoteState:
+    quantity = f.text('quantity', default='position', choices=QUANTITIES)
+    joints = _joints(f, 'joints') if quantity in ('position', 'velocity') else ()
+    frame = f.text('frame') if quantity == 'pose_rot6d' else ''
+    value = tuple(f.numbers('value')) if quantity == 'constant' else ()
+    return RemoteState(key, joints, quantity, _frames(f, 1, frames), frame, value)
+
+
+def _frames(f: ConfigReader, default: int, most: int) -> int:
+    """Length of the time axis: 1, or that of the history."""
+    frames = f.integer('frames', default=default)
+    if frames not in (1, most):
+        raise f.error('frames', frames, '1' if most == 1 else f'1 or {most}, as in history')
+    return frames
 
 
 def _action(f: ConfigReader) -> RemoteAction:

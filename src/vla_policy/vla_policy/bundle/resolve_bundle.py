@@ -4,6 +4,7 @@
 from pathlib import Path
 
 from vla_common.errors import ConfigError
+from vla_policy.bundle.address import redacted
 
 
 def is_address(policy: str) -> bool:
@@ -34,7 +35,8 @@ def locate_bundle(policy: str, models: Path, key: str = 'policy') -> Path:
     if (path / 'policy.yaml').is_file():
         return path
     known = sorted(file.parent.name for file in models.glob('*/policy.yaml'))
-    found = f'{policy} (no policy.yaml in {path})'
+    shown = redacted(policy)
+    found = f'{shown} (no policy.yaml in {path})' if shown == policy.strip() else shown
     names = ', '.join(known) if known else 'none'
     raise ConfigError(
         'parameters', key, found, f'a bundle directory or one of those in {models}: {names}'

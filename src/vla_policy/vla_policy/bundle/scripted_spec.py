@@ -107,6 +107,7 @@ class ScriptedSpec:
     cameras: tuple[str, ...] = ()
     depth_cameras: tuple[str, ...] = ()
     history: History = SINGLE
+    needs_velocity: bool = False
 
     @property
     def named_joints(self) -> dict[str, tuple[str, ...]]:

@@ -9,19 +9,20 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from vla_policy.remote.openpi_client import MAX_ANSWER, RemoteError
+from vla_policy.remote.openpi_client import MAX_ANSWER, RemoteError, without
 from vla_policy.remote.wire import Encoding, WireError, pack, unpack
 from vla_policy.remote.zmtp import RequestSocket
 
 
 class GrootClient:
-    """url: tcp://host:port. encoding: of arrays in requests; answers are read in either. Not
-    thread-safe."""
+    """url: tcp://host:port. encoding: of arrays in requests; answers are read in either.
+    token: sent in each request, empty for none. Not thread-safe."""
 
     def __init__(
-        self, url: str, encoding: Encoding = Encoding.NPY, limit: int = MAX_ANSWER
+        self, url: str, encoding: Encoding = Encoding.NPY, limit: int = MAX_ANSWER, token: str = ''
     ) -> None:
         self.url = url
+        self._token = token
         self._encoding = encoding
         self._limit = limit
         self._socket: RequestSocket | None = None
@@ -31,6 +32,8 @@ class GrootClient:
         request: dict[str, Any] = {'endpoint': endpoint}
         if given is not None:
             request['data'] = given
+        if self._token:
+            request['api_token'] = self._token
         deadline = time.monotonic() + timeout
         try:
             content = self._open(deadline).request(pack(request, self._encoding), deadline)
@@ -48,7 +51,8 @@ class GrootClient:
             self.close()
             raise RemoteError(f'{self.url}: the answer is {error}') from error
         if isinstance(answer, dict) and 'error' in answer:
-            raise RemoteError(f'{self.url}: the server failed: {str(answer["error"])[:300]}')
+            reason = without(str(answer['error']), self._token)[:300]
+            raise RemoteError(f'{self.url}: the server failed: {reason}')
         return answer
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import ConfigReader
+from vla_policy.bundle.address import VARIABLE, TokenSource, check_public
 from vla_policy.bundle.bundle import Bundle, check_joints
 from vla_policy.bundle.remote_spec import RemoteSpec, read_described, read_remote
 from vla_policy.runtimes import require
@@ -29,7 +30,9 @@ class OpenPi:
         from vla_policy.remote.openpi_client import OpenPiClient
         from vla_policy.remote.policy import OpenPiProtocol, RemotePolicy
 
-        client = OpenPiClient(bundle.spec.url)
+        source = bundle.spec.token
+        token = source.read(str(bundle.file)) if source else ''
+        client = OpenPiClient(bundle.spec.url, token, source.scheme if source else '')
         return RemotePolicy(bundle, robot, OpenPiProtocol(client), timeout)
 
 
@@ -48,18 +51,22 @@ class Groot:
         from vla_policy.remote.wire import Encoding
 
         spec = bundle.spec
-        client = GrootClient(spec.url, Encoding(spec.encoding))
+        token = spec.token.read(str(bundle.file)) if spec.token else ''
+        client = GrootClient(spec.url, Encoding(spec.encoding), token=token)
         return RemotePolicy(bundle, robot, GrootProtocol(client, spec.dialect), timeout)
 
 
 def load_address(url: str, robot: Robot, timeout: float = CALL_TIMEOUT) -> Policy:
-    """Read the description of the server at ws://host:port. Raises ConfigError when there is no
+    """Read the description of the server at ws://host:port, with the token in VLA_POLICY_TOKEN
+    if there is one. Raises ConfigError when there is no
     server or no description (other openpi servers: write a bundle with runtime openpi)."""
     from vla_policy.remote.openpi_client import OpenPiClient, RemoteError
     from vla_policy.remote.policy import OpenPiProtocol, RemotePolicy
 
     url = url.strip()
-    client = OpenPiClient(url)
+    check_public(url, 'parameters', 'policy')
+    source = TokenSource(VARIABLE)
+    client = OpenPiClient(url, source.read('environment', optional=True), source.scheme)
     try:
         metadata = client.connect(CONNECT_TIMEOUT)
     except ImportError as error:

@@ -28,10 +28,15 @@ class RemoteError(RuntimeError):
 
 
 class OpenPiClient:
-    """url: ws://host:port. limit: bytes of an answer. Not thread-safe."""
+    """url: ws://host:port. token: sent as `Authorization: SCHEME TOKEN`, empty for none. limit:
+    bytes of an answer. Not thread-safe."""
 
-    def __init__(self, url: str, limit: int = MAX_ANSWER) -> None:
+    def __init__(
+        self, url: str, token: str = '', scheme: str = 'Api-Key', limit: int = MAX_ANSWER
+    ) -> None:
         self.url = url
+        self._token = token
+        self._headers = {'Authorization': f'{scheme} {token}'} if token else None
         self._limit = limit
         self._connection: Any = None
         self.metadata: dict[str, Any] = {}
@@ -58,6 +63,7 @@ class OpenPiClient:
                 ping_interval=None,
                 logger=QUIET,
                 proxy=None,
+                additional_headers=self._headers,
             )
             # __exit__ would wait for the peer; `drop` closes instead.
             self._connection = opening.__enter__()
@@ -65,7 +71,7 @@ class OpenPiClient:
             first = self._connection.recv(timeout=time_left(deadline))
         except (OSError, TimeoutError, WebSocketException, ValueError) as error:
             self.drop()
-            raise RemoteError(f'{self.url}: {first_line(error)[:200]}') from error
+            raise self._error(f'{first_line(error)[:200]}') from error
         self.metadata = self._mapping(first, 'metadata')
         return self.metadata
 
@@ -82,13 +88,13 @@ class OpenPiClient:
             answer = self._connection.recv(timeout=time_left(deadline))
         except TimeoutError as error:
             self.drop()
-            raise RemoteError(f'{self.url}: no answer within {timeout:.3f} s') from error
+            raise self._error(f'no answer within {timeout:.3f} s') from error
         except (OSError, WebSocketException, TypeError) as error:
             self.drop()
-            raise RemoteError(f'{self.url}: {first_line(error)[:200]}') from error
+            raise self._error(f'{first_line(error)[:200]}') from error
         if isinstance(answer, str):
             self.drop()
-            raise RemoteError(f'{self.url}: the server failed: {_last_line(answer)}')
+            raise self._error(f'the server failed: {_last_line(answer)}')
         return self._mapping(answer, 'answer')
 
     def drop(self) -> None:
@@ -102,6 +108,10 @@ class OpenPiClient:
             pass  # closed by the peer
         connection.close_socket()
 
+    def _error(self, text: str) -> RemoteError:
+        """A server may repeat the token in its answer."""
+        return RemoteError(f'{self.url}: {without(text, self._token)}')
+
     def _mapping(self, content: Any, what: str) -> dict[str, Any]:
         try:
             if isinstance(content, str):
@@ -111,8 +121,13 @@ class OpenPiClient:
                 raise WireError(f'a {type(message).__name__}')
         except WireError as error:
             self.drop()
-            raise RemoteError(f'{self.url}: the {what} is {error}') from error
+            raise self._error(f'the {what} is {error}') from error
         return message
+
+
+def without(text: str, token: str) -> str:
+    """The text without the token."""
+    return text.replace(token, '…') if token else text
 
 
 def _bound_sending(connection: socket.socket, seconds: float) -> None:

@@ -1,21 +1,24 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A policy on another machine, with a PolicyError within the timeout of a call."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 
+from vla_common.errors import ConfigError
 from vla_policy.bundle.bundle import Bundle
-from vla_policy.bundle.remote_spec import RemoteSpec
+from vla_policy.bundle.remote_spec import RemoteImage, RemoteSpec, RemoteState
 from vla_policy.preprocess import Resizer
 from vla_policy.remote.groot_client import GrootClient
 from vla_policy.remote.openpi_client import OpenPiClient, RemoteError
 from vla_policy.types import ActionChunk, Observation, Policy, PolicyError, Robot, check_positions
+from vla_robot.kinematics import Kinematics
 
 
 class PolicyProtocol(Protocol):
-    """A protocol of policy servers. Raises RemoteError within about `timeout` s."""
+    """A protocol of policy servers. images: uint8 (t, h, w, 3), states: float32 (t, k), oldest
+    first. Raises RemoteError within about `timeout` s."""
 
     def infer(
         self,
@@ -37,7 +40,8 @@ class OpenPiProtocol:
         self._client = client
 
     def infer(self, images, states, extra, timeout):
-        return self._client.infer({**images, **states, **extra}, timeout)
+        now = {key: value[-1] for key, value in {**images, **states}.items()}
+        return self._client.infer({**now, **extra}, timeout)
 
     def reset(self, timeout: float) -> None:
         """Not part of the protocol: requests are independent."""
@@ -47,25 +51,29 @@ class OpenPiProtocol:
 
 
 class GrootProtocol:
-    """nested (N1.6): video, state, language, each with batch and time axes; flat (N1.5):
-    video.x, state.x and action.x, with a time axis alone."""
+    """nested (N1.6, N1.7): video, state, language, each with batch and time axes; sim: the same of
+    Gr00tSimPolicyWrapper, with keys video.x and state.x and a list of texts; flat (N1.5): video.x,
+    state.x and action.x, with a time axis alone."""
 
     def __init__(self, client: GrootClient, dialect: str) -> None:
         self._client = client
-        self._nested = dialect == 'nested'
+        self._dialect = dialect
 
     def infer(self, images, states, extra, timeout):
-        if self._nested:
+        if self._dialect == 'nested':
             observation: dict[str, Any] = {
-                'video': {key: image[None, None] for key, image in images.items()},
-                'state': {key: state[None, None] for key, state in states.items()},
+                'video': {key: frames[None] for key, frames in images.items()},
+                'state': {key: frames[None] for key, frames in states.items()},
                 'language': {key: [[text]] for key, text in extra.items()},
             }
-            given = {'observation': observation, 'options': None}
         else:
-            given = {f'video.{key}': image[None] for key, image in images.items()}
-            given |= {f'state.{key}': state[None] for key, state in states.items()}
-            given |= {key: [text] for key, text in extra.items()}
+            observation = {f'video.{key}': frames for key, frames in images.items()}
+            observation |= {f'state.{key}': frames for key, frames in states.items()}
+            if self._dialect == 'sim':
+                observation = {key: frames[None] for key, frames in observation.items()}
+            observation |= {key: [text] for key, text in extra.items()}
+        given = {'observation': observation, 'options': None}
+        given = observation if self._dialect == 'flat' else given
         answer = self._client.call('get_action', given, timeout)
         if isinstance(answer, (list, tuple)) and answer:
             answer = answer[0]  # (action, information)
@@ -74,7 +82,7 @@ class GrootProtocol:
         return {str(key).removeprefix('action.'): value for key, value in answer.items()}
 
     def reset(self, timeout: float) -> None:
-        if self._nested:
+        if self._dialect != 'flat':
             self._client.call('reset', {'options': None}, timeout)
 
     def close(self) -> None:
@@ -96,10 +104,7 @@ class RemotePolicy(Policy):
         self._protocol = protocol
         self._timeout = timeout
         self._resizers = {i.key: Resizer(i.width, i.height, i.resize) for i in spec.images}
-        self._states = {
-            s.key: np.array([names.index(joint) for joint in s.joints], np.intp)
-            for s in spec.states
-        }
+        self._states = {s.key: _reader(s, robot, str(bundle.file)) for s in spec.states}
         self._action = np.array([names.index(joint) for joint in spec.action.joints], np.intp)
         self._reset_pending = False
 
@@ -110,13 +115,11 @@ class RemotePolicy(Policy):
         spec = self._spec
         images = {}
         for image in spec.images:
-            if image.camera not in observation.images:
-                raise PolicyError(f'no image of camera {image.camera}')
-            images[image.key] = self._resizers[image.key](observation.images[image.camera])
+            images[image.key] = self._frames(image, observation.last(image.frames))
         states = {}
         for state in spec.states:
-            source = observation.velocity if state.quantity == 'velocity' else observation.position
-            states[state.key] = source[self._states[state.key]].astype(np.float32)
+            rows = [self._states[state.key](one) for one in observation.last(state.frames)]
+            states[state.key] = np.stack(rows).astype(np.float32)
         extra: dict[str, Any] = {}
         if spec.instruction:
             extra[spec.instruction] = observation.instruction
@@ -151,6 +154,17 @@ class RemotePolicy(Policy):
     def close(self) -> None:
         self._protocol.close()
 
+    def _frames(self, image: RemoteImage, observations: list[Observation]) -> np.ndarray:
+        """uint8 (t, h, w, 3)."""
+        resize, found = self._resizers[image.key], []
+        for one in observations:
+            if image.camera not in one.images:
+                raise PolicyError(f'no image of camera {image.camera}')
+            small = resize(one.images[image.camera])
+            # The next call fills the same buffer.
+            found.append(small.copy() if image.frames > 1 else small)
+        return np.stack(found) if image.frames > 1 else found[0][None]
+
     def _chunk(self, answer: Mapping[str, Any], observation: Observation) -> ActionChunk:
         action = self._spec.action
         rows = [_part(answer, key, len(joints)) for key, joints in action.parts.items()]
@@ -173,6 +187,31 @@ class RemotePolicy(Policy):
             float(confidence),
             done if isinstance(done, bool) else None,
         )
+
+
+def _reader(state: RemoteState, robot: Robot, file: str) -> Callable[[Observation], np.ndarray]:
+    """Observation -> (k,). Raises ConfigError for a frame that the robot does not have."""
+    if state.quantity == 'constant':
+        value = np.array(state.value)
+        return lambda observation: value
+    if state.quantity == 'pose_rot6d':
+        kinematics = Kinematics(robot)
+        if state.frame not in robot.frames:
+            key = f'inputs.states.{state.key}.frame'
+            wanted = f'a frame of {robot.name}: {", ".join(sorted(robot.frames))}'
+            raise ConfigError(file, key, state.frame, wanted)
+
+        def pose(observation: Observation) -> np.ndarray:
+            kinematics.update(observation.position)
+            rotation, position = kinematics.frame(state.frame)
+            return np.concatenate([position, rotation[:2].ravel()])
+
+        return pose
+    names = tuple(robot.joint_names)
+    indices = np.array([names.index(joint) for joint in state.joints], np.intp)
+    if state.quantity == 'velocity':
+        return lambda observation: observation.velocity[indices]
+    return lambda observation: observation.position[indices]
 
 
 def _part(answer: Mapping[str, Any], key: str, width: int) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 
 from vla_common.errors import ConfigError
 from vla_policy.bundle.bundle import Bundle
+from vla_policy.bundle.model_inputs import ImageInput, MaskInput
 from vla_policy.bundle.model_spec import ModelSpec
 from vla_policy.registry import RUNTIMES, installed_code
 
@@ -86,10 +87,11 @@ def check_repeatable(bundle: Bundle, runtime: Runtime) -> None:
     spec = bundle.model
     random = np.random.default_rng(0)
     inputs = spec.inputs.zeros()
-    for tensor in inputs.values():
+    constants = {part.tensor for part in spec.inputs.constants}
+    for tensor in (tensor for name, tensor in inputs.items() if name not in constants):
         if tensor.dtype == np.float32:  # zeros would hide dropout
             tensor[...] = random.standard_normal(tensor.shape)
-        elif tensor.dtype != np.bool_:
+        else:
             tensor[...] = 1
     noise = random.standard_normal(spec.action.shape)
 
@@ -136,13 +138,19 @@ def check_tensors(
     outputs: Mapping[str, TensorInfo],
     floats: Sequence[str],
     integers: Sequence[str] = ('int64',),
+    masks: Sequence[str] = ('bool',),
+    pixels: Sequence[str] = (),
 ) -> None:
     """Compare a model's tensors with policy.yaml. Raises ConfigError.
 
-    floats, integers: types that the runtime converts from and to float32 and int64.
+    floats, integers, masks: types to which the runtime converts float32, integers and booleans.
+    pixels: likewise images that are not normalised.
     """
     for part in spec.inputs:
-        kinds = integers if part.dtype is np.int64 else floats
+        whole = (*integers, *masks) if isinstance(part, MaskInput) else integers
+        kinds = {'i': whole, 'b': (*masks, *integers)}.get(np.dtype(part.dtype).kind, floats)
+        if isinstance(part, ImageInput) and part.plain:
+            kinds = (*kinds, *pixels)
         _check_tensor(file, 'input', part.tensor, inputs, kinds, part.shape)
     for name in inputs:
         if name not in spec.inputs.tensors:

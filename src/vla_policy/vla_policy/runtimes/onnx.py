@@ -11,7 +11,15 @@ from vla_policy.runtimes import Runtime, TensorInfo, check_tensors, require
 from vla_policy.runtimes.onnx_external import read_external
 
 FLOATS = ('float32', 'float16')
-TYPES = {'tensor(float)': 'float32', 'tensor(float16)': 'float16', 'tensor(int64)': 'int64'}
+INTEGERS = ('int64', 'int32')
+TYPES = {
+    'tensor(float)': 'float32',
+    'tensor(float16)': 'float16',
+    'tensor(int64)': 'int64',
+    'tensor(int32)': 'int32',
+    'tensor(bool)': 'bool',
+    'tensor(uint8)': 'uint8',
+}
 PROVIDERS = {
     'cpu': ('CPUExecutionProvider',),
     'cuda': ('CUDAExecutionProvider', 'CPUExecutionProvider'),
@@ -75,16 +83,14 @@ class OnnxRuntime(Runtime):
             raise ConfigError('parameters', 'device', device, f'one of {", ".join(used)}')
         found = {node.name: _info(node) for node in self._session.get_inputs()}
         outputs = {node.name: _info(node) for node in self._session.get_outputs()}
-        check_tensors(file, bundle.model, found, outputs, FLOATS)
-        self._halves = [name for name, info in found.items() if info.kind == 'float16']
+        check_tensors(file, bundle.model, found, outputs, FLOATS, INTEGERS, pixels=('uint8',))
+        own = {part.tensor: np.dtype(part.dtype).name for part in bundle.model.inputs}
+        self._casts = {n: np.dtype(i.kind) for n, i in found.items() if i.kind != own[n]}
         self._outputs = [bundle.model.action.tensor]
 
     def run(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
-        if self._halves:
-            inputs = {
-                name: value.astype(np.float16) if name in self._halves else value
-                for name, value in inputs.items()
-            }
+        if self._casts:
+            inputs = inputs | {name: inputs[name].astype(to) for name, to in self._casts.items()}
         return self._session.run(self._outputs, inputs)[0]
 
     def close(self) -> None:

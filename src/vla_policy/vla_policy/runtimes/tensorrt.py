@@ -15,7 +15,15 @@ from vla_policy.bundle.bundle import Bundle
 from vla_policy.runtimes import Runtime, TensorInfo, check_tensors, require
 
 FLOATS = ('float32', 'float16', 'bfloat16')
-TYPES = {'FLOAT': 'float32', 'HALF': 'float16', 'BF16': 'bfloat16', 'INT64': 'int64'}
+INTEGERS = ('int64', 'int32')
+TYPES = {
+    'FLOAT': 'float32',
+    'HALF': 'float16',
+    'BF16': 'bfloat16',
+    'INT64': 'int64',
+    'INT32': 'int32',
+    'BOOL': 'bool',
+}
 
 
 class TensorRtEngine(Runtime):
@@ -94,14 +102,14 @@ class TensorRtEngine(Runtime):
             kind = engine.get_tensor_dtype(name).name
             info = TensorInfo(TYPES.get(kind, kind), tuple(engine.get_tensor_shape(name)))
             (inputs if is_input else outputs)[name] = info
-        check_tensors(file, spec, inputs, outputs, FLOATS)
+        check_tensors(file, spec, inputs, outputs, FLOATS, INTEGERS)
         shapes = {part.tensor: part.shape for part in spec.inputs}
         for name, (kind, shape) in inputs.items():
             if -1 in shape and not self._context.set_input_shape(name, shapes[name]):
                 raise ConfigError(file, f'input {name}', shape, f'a profile with {shapes[name]}')
             self._pinned[name] = torch.zeros(
                 shapes[name],
-                dtype=torch.int64 if kind == 'int64' else torch.float32,
+                dtype=getattr(torch, kind if kind in ('bool', *INTEGERS) else 'float32'),
                 pin_memory=self._device.type == 'cuda',
             )
         shapes[self._output] = spec.action.shape

@@ -1,19 +1,17 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """`ros2 run vla_validation filter [--json]`: times a tick of the safety filter.
 
-Measured: SafetyFilter.tick with every step in use: a smooth motion of the upper body that leads
-into self-collision again and again, a new chunk each 100 ms (timed apart), a measured state that
-follows with noise. `tick_ms` is the shipped robot; `by_joints` and `by_pairs` are generated robots
-with real geometry. `solved`: share of ticks that solved a QP. `cpu_p50`, `cpu_p99`: CPU time of the
-thread, because on a loaded machine the wall clock measures other work too. `numpy_add_us`, the time
-in which NumPy adds 32 numbers to 32, serves for comparing machines.
+Measured: SafetyFilter.tick with every step in use (`vla_safety.tick_cost`). `tick_ms` is the chosen
+robot; `by_joints` and `by_pairs` are generated robots with real geometry. `solved`: share of ticks
+that solved a QP. `cpu_p50`, `cpu_p99`: CPU time of the thread, because on a loaded machine the wall
+clock measures other work too. `numpy_add_us`, the time in which NumPy adds 32 numbers to 32, serves
+for comparing machines.
 """
 
 import argparse
 import dataclasses
 import os
 import platform
-import time
 import timeit
 from typing import Any
 
@@ -23,9 +21,7 @@ from vla_common.chunk_curve import Interpolation
 from vla_common.distribution import distribution
 from vla_robot import RobotModel, load_robot
 from vla_robot.synthetic import synthetic_robot
-from vla_safety.chunk import Chunk
-from vla_safety.coupled.build import HANDS, braking_barriers
-from vla_safety.filter import SafetyFilter
+from vla_safety import tick_cost
 from vla_safety.parameters import FilterParameters, load_parameters
 from vla_safety.validation import ChunkRules
 from vla_validation import report
@@ -33,10 +29,6 @@ from vla_validation.filter.adversary import COUPLED
 
 BUDGET_MS = {'p50': 0.25, 'p99': 1.0}
 """Budget of a tick of 32 joints with all steps; decides the exit status."""
-
-POINTS, STEP = 16, 0.1
-SWING = 0.125
-"""Share of each joint's range, to both sides."""
 
 JOINTS = (7, 32, 64)
 PAIRS = (10, 40, 100, 200)
@@ -64,51 +56,14 @@ def measure(
     robot: RobotModel, parameters: FilterParameters, ticks: int
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Distributions of a tick and of taking a chunk, in ms."""
-    hands = tuple(f for f in parameters.coupled.frames if f in (HANDS, *robot.frames))
-    parameters = dataclasses.replace(
-        parameters, coupled=dataclasses.replace(parameters.coupled, frames=hands)
-    )
-    barriers = braking_barriers(robot, parameters)
-    subject = SafetyFilter(robot, parameters, (barriers,))
-    n = robot.n
-    rng = np.random.default_rng(0)
-    noise = rng.normal(0.0, 1e-4, (64, n))
-    middle = robot.poses['ready'].copy()
-    swing = np.zeros(n)
-    upper = robot.groups['upper_body']
-    swing[upper] = SWING * (subject.box.upper - subject.box.lower)[upper]
-    phase = np.linspace(0.0, 6.0, n)
-    subject.reset(middle)
-    q, v = middle, np.zeros(n)
-    joints = np.arange(n)
-    ahead = (np.arange(POINTS) + 1) * STEP
-    tick_ms, cpu_ms, accept_ms = np.zeros(ticks), np.zeros(ticks), []
-    for k in range(-200, ticks):
-        now = 100.0 + k * 0.01
-        if k == 0:
-            barriers.solved = 0
-        if k % 10 == 0:
-            wanted = middle + swing * np.sin(1.5 * (now + ahead)[:, None] + phase)
-            chunk = Chunk(joints, ahead, wanted, now - 0.05)
-            begin = time.perf_counter()
-            subject.accept(chunk, now, q)
-            accept_ms.append((time.perf_counter() - begin) * 1e3)
-        measured = q + noise[k % 64]
-        cpu = time.thread_time()
-        begin = time.perf_counter()
-        output = subject.tick(now, 0.01, measured, v)
-        end = time.perf_counter()
-        if k >= 0:
-            tick_ms[k] = (end - begin) * 1e3
-            cpu_ms[k] = (time.thread_time() - cpu) * 1e3
-        q, v = output.position, output.velocity
-    row = distribution(tick_ms, 4)
-    row['cpu_p50'] = round(float(np.percentile(cpu_ms, 50)), 4)
-    row['cpu_p99'] = round(float(np.percentile(cpu_ms, 99)), 4)
-    row['joints'] = n
+    times = tick_cost.measure(robot, parameters, ticks)
+    row = distribution(times.wall)
+    row['cpu_p50'] = round(float(np.percentile(times.cpu, 50)), 4)
+    row['cpu_p99'] = round(float(np.percentile(times.cpu, 99)), 4)
+    row['joints'] = robot.n
     row['pairs'] = len(robot.collision_pairs)
-    row['solved'] = round(barriers.solved / ticks, 3)
-    return row, distribution(accept_ms[20:], 4)
+    row['solved'] = round(times.solved, 3)
+    return row, distribution(times.accept)
 
 
 def numpy_add_us() -> float:

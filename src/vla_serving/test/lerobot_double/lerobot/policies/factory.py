@@ -1,7 +1,9 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A policy whose chunk is the state plus 0.1 per point, normalised by 2 on the way in and out."""
 
+import json
 from collections import deque
+from pathlib import Path
 
 import torch
 
@@ -59,8 +61,21 @@ class PointsFirst(Policy):
         return super().predict_action_chunk(batch).transpose(0, 1)
 
 
+class Padding(Policy):
+    """As SmolVLA: scales and pads images itself; answers the share of the picture that is white."""
+
+    def predict_action_chunk(self, batch):
+        (key,) = self.config.image_features
+        image = batch[key][0]
+        width, height = self.config.resize_imgs_with_padding
+        ratio = max(image.shape[2] / width, image.shape[1] / height)
+        assert ratio == 1.0
+        tall, wide = (image.mean(0) > 0.5).any(1).sum(), (image.mean(0) > 0.5).any(0).sum()
+        return torch.full((1, self.config.chunk_size, 3), 0.5 * float(wide) / float(tall))
+
+
 def get_policy_class(name):
-    return {'act': Policy, 'diffusion': Policy, 'tdmpc': PointsFirst}[name]
+    return {'act': Policy, 'smolvla': Padding, 'diffusion': Policy, 'tdmpc': PointsFirst}[name]
 
 
 def make_pre_post_processors(
@@ -68,13 +83,37 @@ def make_pre_post_processors(
 ):
     assert preprocessor_overrides['device_processor']['device'] == 'cpu'
 
-    def before(batch):
+    return Before(config, pretrained_path), _after
+
+
+class Tokenizer:
+    """The tokenizer step of LeRobot: cuts unless it is told otherwise; a word is a token."""
+
+    truncation = True
+
+    def __init__(self, max_length):
+        self.max_length = max_length
+
+    def __call__(self, text):
+        ids = list(range(1, len(text.split()) + 1))
+        ids = ids[: self.max_length] if self.truncation else ids
+        return torch.tensor([ids + [0] * (self.max_length - len(ids))])
+
+
+class Before:
+    def __init__(self, config, path):
+        json.loads((Path(path) / 'policy_preprocessor.json').read_text())
+        length = getattr(config, 'tokenizer_max_length', 0)
+        self.steps = [object(), Tokenizer(length)] if length else [object()]
+
+    def __call__(self, batch):
         out = {k: v.unsqueeze(0) for k, v in batch.items() if k != 'task'}
         out['observation.state'] = out['observation.state'] / 2.0
+        for step in self.steps[1:]:
+            out['observation.language.tokens'] = step(batch['task'])
         return out | {'task': [batch['task']]}
 
-    def after(action):
-        assert action.ndim == 2
-        return action * 2.0
 
-    return before, after
+def _after(action):
+    assert action.ndim == 2
+    return action * 2.0
