@@ -42,6 +42,8 @@ class FootForceCheck:
             and abs(self._com + self._pressure) <= MIRRORED * abs(self._com)
         )
         self._exchanged_for = self._exchanged_for + dt if exchanged else 0.0
+        if self.cause and not (carried and not exchanged):
+            return  # the first text stays: one that changes is a new template of the status
         if self._wrong_for >= LOAD_TIME:
             self.cause = self._describe()
         elif self._exchanged_for >= LOAD_TIME:

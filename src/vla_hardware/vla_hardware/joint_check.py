@@ -106,7 +106,8 @@ class FollowingCheck:
         self._far_for[far] += dt
         self._far_for[~far] = 0.0
         worst = int(self._far_for.argmax())
-        if self._far_for[worst] >= FOLLOWING_TIME:
+        if self._far_for[worst] >= FOLLOWING_TIME and not self.cause:
+            # Once: a text that changes is a new template of the status message.
             self.cause = (
                 f'{self._names[worst]} is {error[worst]:.2f} rad from its target for '
                 f'{self._far_for[worst]:.1f} s (limit {FOLLOWING} rad for {FOLLOWING_TIME} s): '
