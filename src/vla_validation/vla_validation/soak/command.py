@@ -28,14 +28,14 @@ class Soak:
     Args:
         robot: launched, in READY.
         samples: appended to.
+        counts: of `instructions` and `stops`, increased.
     """
 
-    def __init__(self, robot: LaunchedRobot, samples: list[Sample]) -> None:
-        self._robot, self._samples = robot, samples
+    def __init__(self, robot: LaunchedRobot, samples: list[Sample], counts: dict[str, int]) -> None:
+        self._robot, self._samples, self._counts = robot, samples, counts
         self._pids = {name: robot.pid(name) for name in NODES}
         self._texts = itertools.cycle(_INSTRUCTIONS)
         self._mode = robot.mode
-        self.instructions = self.stops = 0
         robot.add_listener(self._note)
 
     def _note(self, message: SupervisorState | DriverStatus) -> None:
@@ -45,8 +45,8 @@ class Soak:
         self._mode = mode
         if mode is before:
             return
-        self.instructions += mode is Mode.RUNNING
-        self.stops += mode in (Mode.SAFE_STOP, Mode.ESTOP)
+        self._counts['instructions'] += mode is Mode.RUNNING
+        self._counts['stops'] += mode in (Mode.SAFE_STOP, Mode.ESTOP)
 
     def run(self, seconds: float) -> None:
         """Work and sample. Raises HarnessError; NotMeasuredError: a node was restarted."""
@@ -63,7 +63,7 @@ class Soak:
                         self._samples.append(sample(self._pids, now))
                     except ProcessLookupError as error:
                         raise NotMeasuredError(f'a node was restarted: {error}') from error
-                    text = f'{self.instructions} instructions, {self.stops} stops'
+                    text = ', '.join(f'{n} {what}' for what, n in self._counts.items())
                     bar.update(line, completed=round(now - begin), description=text)
                 if now >= due_instruction:
                     due_instruction += _INSTRUCTION_EVERY
@@ -114,34 +114,42 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f'--minutes: found {options.minutes:g}, wanted at least {least:g}')
 
     def work() -> tuple[dict[str, Any], int]:
-        samples: list[Sample] = []
-        result = soak(options, settle, samples)
+        result = soak(options, settle)
         print(f'{report.machine()}\n\n{table(result)}', file=_out(options))
         exceeded = failures(result, options.limit)
         for failure in exceeded:
             print(f'did not hold: {failure}', file=sys.stderr)
-        return result, 1 if exceeded else 0
+        return result, 2 if 'error' in result else 1 if exceeded else 0
 
     return report.run('soak', work, options.json)
 
 
-def soak(options: argparse.Namespace, settle: float, samples: list[Sample]) -> dict[str, Any]:
-    """Launch, work, take down. Raises NotMeasuredError, ConfigError."""
+def soak(options: argparse.Namespace, settle: float) -> dict[str, Any]:
+    """Launch, work, take down. What was measured before an `error` is kept.
+
+    Raises NotMeasuredError: nothing was; ConfigError.
+    """
     arguments = {
         'instruction': 'none',
         'time_limit': _TIME_LIMIT,
         **report.launch_arguments(options),
     }
-    with own_domain(), LaunchedRobot(arguments) as robot:
-        robot.wait_mode(Mode.READY)
-        work = Soak(robot, samples)
-        work.run(60.0 * options.minutes)
-    return {
-        'minutes': options.minutes,
-        **growth(samples, 60.0 * settle),
-        'instructions': work.instructions,
-        'stops': work.stops,
-    }
+    samples: list[Sample] = []
+    counts = {'instructions': 0, 'stops': 0}
+    error: dict[str, str] = {}
+    try:
+        with own_domain(), LaunchedRobot(arguments) as robot:
+            robot.wait_mode(Mode.READY)
+            Soak(robot, samples, counts).run(60.0 * options.minutes)
+    except (NotMeasuredError, KeyboardInterrupt) as stopped:
+        error = {'error': str(stopped) or 'interrupted'}
+        print(f'soak: {error["error"]}', file=sys.stderr)
+    try:
+        grown = growth(samples, 60.0 * settle)
+    except ValueError as too_few:
+        raise NotMeasuredError(error.get('error') or str(too_few)) from too_few
+    minutes = round((samples[-1].time - samples[0].time) / 60.0, 1)
+    return {'minutes': minutes, **grown, **counts, **error}
 
 
 def _out(options: argparse.Namespace) -> Any:

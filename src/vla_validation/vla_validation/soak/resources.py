@@ -76,7 +76,8 @@ def growth(samples: Sequence[Sample], settle: float) -> dict[str, Any]:
 
     Raises ValueError: fewer than 6 samples after that time.
     """
-    kept = [s for s in samples if s.time >= samples[0].time + settle]
+    begin = samples[0].time if samples else 0.0
+    kept = [s for s in samples if s.time >= begin + settle]
     if len(kept) < 6:
         raise ValueError(f'{len(kept)} samples after {settle:g} s, wanted 6')
     times = [s.time for s in kept]
