@@ -43,7 +43,7 @@ class Recording:
     def __len__(self) -> int:
         return len(self.position)
 
-    def pick(self, indices: Sequence[int]) -> Self:
+    def pick(self, indices: Sequence[int]) -> 'Recording':
         """The observations at `indices`."""
         rows = np.asarray(indices, int)
         return Recording(

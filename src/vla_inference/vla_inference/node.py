@@ -296,9 +296,8 @@ class InferenceNode(VlaLifecycleNode):
         self, stamp_ns: int, scale: float, interpolation: str, chunk_ns: int, time: float
     ) -> None:
         self._speed_scale = scale
-        # A scale of 0 is that of a filter that has not tracked a chunk yet.
         curve = Interpolation(interpolation) if interpolation else UNKNOWN.interpolation
-        self._playback = Playback(scale or 1.0, curve, chunk_ns, stamp_ns, time)
+        self._playback = Playback.of_status(scale, curve, chunk_ns, stamp_ns, time)
 
     def _publish_feedback(self) -> None:
         confidence = self._result.confidence if self._result else -1.0

@@ -45,10 +45,10 @@ class Relay(Node):
                 kind, RAW + topic.name, self._relay(topic.name), listener, raw=True
             )
         if topics.ACTION_CHUNK.name in names:  # a drift starts where the joints are
-            kind = topics.JOINT_STATES.message_type()
-            raw = RAW if topics.JOINT_STATES.name in names else ''
-            name = raw + topics.JOINT_STATES.name
-            self.create_subscription(kind, name, self._on_joints, qos.EVENT, raw=True)
+            joints = topics.JOINT_STATES
+            self.create_subscription(
+                joints.message_type(), joints.name, self._on_joints, qos.EVENT, raw=True
+            )
         self.create_subscription(String, ORDER_TOPIC, self._on_order, qos.EVENT)
         self.create_timer(0.005, self._publish_late)
 
