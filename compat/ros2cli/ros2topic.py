@@ -343,7 +343,8 @@ def pub(args: argparse.Namespace) -> str | None:
             while times == 0 or count < times:
                 node.spin_once()
             node.destroy_timer(timer)
-        # A message that no reader has acknowledged would be lost with the process.
+        # What is not delivered yet is lost with the process: reliable readers acknowledge, best
+        # effort needs a moment.
         publisher.wait_for_all_acked(Duration(seconds=2.0))
         node.sleep(0.1)
     return None

@@ -84,10 +84,10 @@ class BalanceMonitor(VlaLifecycleNode):
         self._markers_out = self.add_publisher(topics.BALANCE_MARKERS)
         # They arrive at 200 Hz each; each tick reads the latest.
         self._inputs = (
-            (self.subscribe_latest(topics.JOINT_STATES, _JOINT_FIELDS), self._on_joints),
-            (self.subscribe_latest(topics.IMU, _IMU_FIELDS), self._on_imu),
+            (self.poll(topics.JOINT_STATES, _JOINT_FIELDS), self._on_joints),
+            (self.poll(topics.IMU, _IMU_FIELDS), self._on_imu),
             *(
-                (self.subscribe_latest(topic, _WRENCH_FIELDS), partial(self._on_wrench, topic.name))
+                (self.poll(topic, _WRENCH_FIELDS), partial(self._on_wrench, topic.name))
                 for topic in INPUTS[2:]
             ),
         )
@@ -118,7 +118,7 @@ class BalanceMonitor(VlaLifecycleNode):
 
     def _read_inputs(self) -> None:
         for latest, callback in self._inputs:
-            values = latest.take()
+            values = latest.newest()
             if values is not None:
                 callback(latest.arrived, *values)
 

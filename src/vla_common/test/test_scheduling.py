@@ -17,6 +17,7 @@ def test_without_permission_the_process_continues_and_reports_what_to_do(monkeyp
         raise PermissionError(errno.EPERM, 'Operation not permitted')
 
     monkeypatch.setattr(os, 'sched_setscheduler', refuse)
+    monkeypatch.setattr(os, 'setpriority', refuse)
     monkeypatch.delenv('VLA_REALTIME', raising=False)
     result = request_realtime(Priority.DRIVER)
     assert 'Operation not permitted' in result
@@ -56,7 +57,24 @@ def test_with_the_priority_its_memory_is_locked_or_it_reports_that_it_is_not():
 def test_it_can_be_switched_off(monkeypatch):
     monkeypatch.setenv('VLA_REALTIME', '0')
     monkeypatch.setattr(os, 'sched_setscheduler', lambda *arguments: 1 / 0)
+    monkeypatch.setattr(os, 'setpriority', lambda *arguments: 1 / 0)
     assert request_realtime(Priority.DRIVER) == 'default scheduling'
+
+
+def test_work_at_default_priority_comes_before_other_programs_where_permitted():
+    """The camera's node, and the model's threads in a real-time process."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    for priority in ('NORMAL', 'INFERENCE'):
+        run(
+            f'nice = lambda: seen.append(os.getpriority(os.PRIO_PROCESS, 0))\n'
+            f'request_realtime(Priority.{priority})\n'
+            'with NormalPriority():\n'
+            '    t = threading.Thread(target=nice); t.start(); t.join()\n'
+            'try:\n'
+            '    os.setpriority(os.PRIO_PROCESS, 0, -10); wanted = -10\n'
+            f'except PermissionError: wanted = {before}\n'
+            'assert seen == [wanted], seen'
+        )
 
 
 def test_long_work_and_the_threads_it_creates_run_at_default_priority():

@@ -1,6 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Steady time for watchdogs and rates. Never the ROS clock: it can be set, stopped or simulated."""
 
+import math
 import time
 from collections import deque
 
@@ -49,6 +50,24 @@ class RateMeter:
     def _forget(self, now: float) -> None:
         while self._ticks and now - self._ticks[0] > self._window:
             self._ticks.popleft()
+
+
+class Pacer:
+    """The cycles of a faster loop in which something slower is due, without drift.
+
+    rate: Hz.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._period = 1.0 / rate
+        self._next = -math.inf
+
+    def due(self, now: float) -> bool:
+        # Half a millisecond early is on time: the loop's own jitter must not halve the rate.
+        if now < self._next - 0.0005:
+            return False
+        self._next = max(self._next + self._period, now)
+        return True
 
 
 def first_sequence() -> int:

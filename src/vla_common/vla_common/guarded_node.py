@@ -1,43 +1,19 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A lifecycle node whose callbacks are guarded and whose entities are destroyed at teardown."""
 
-import math
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode
+from rclpy.subscription import Subscription
 
 from vla_common import qos
 from vla_common.cdr import Reader
-from vla_common.clock import steady_now
+from vla_common.polled_topic import PolledTopic
 from vla_common.topics import Topic
-
-
-class LatestMessage:
-    """The newest message of a topic, deserialized when it is taken (`subscribe_latest`)."""
-
-    def __init__(self, reader: Reader, report_error: Callable[[], None]) -> None:
-        self.reader = reader
-        self._report_error = report_error
-        self._serialized: bytes | None = None
-        self.arrived = -math.inf
-        """Steady time (s) at which the newest message was received."""
-
-    def put(self, serialized: bytes) -> None:
-        self._serialized, self.arrived = serialized, steady_now()
-
-    def take(self) -> list[Any] | None:
-        """The fields' values; None if no readable message was received since the last call."""
-        serialized, self._serialized = self._serialized, None
-        if serialized is None:
-            return None
-        try:
-            return self.reader.read(serialized)
-        except Exception:
-            self._report_error()
-            return None
 
 
 class GuardedNode(LifecycleNode):
@@ -49,6 +25,8 @@ class GuardedNode(LifecycleNode):
     """
 
     def __init__(self, name: str, **node_options: Any) -> None:
+        self._polled_subscriptions: set[Subscription] = set()
+        self._cleared_on_activation: list[PolledTopic] = []
         super().__init__(name, **node_options)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._active = False
@@ -96,16 +74,45 @@ class GuardedNode(LifecycleNode):
         reader = Reader(topic.message_type(), *fields)
         self.subscribe(topic, lambda message: callback(*reader.read(message)), always, raw=True)
 
-    def subscribe_latest(
-        self, topic: Topic, fields: Sequence[str], always: bool = False
-    ) -> LatestMessage:
-        """Like `subscribe_fields`, for a loop that takes the newest message once per cycle."""
-        latest = LatestMessage(
-            Reader(topic.message_type(), *fields),
+    def poll(
+        self, topic: Topic, fields: Sequence[str], always: bool = False, depth: int = 1
+    ) -> PolledTopic:
+        """Like `subscribe_fields`, for a loop that takes the messages itself, once per cycle.
+
+        Args:
+            always: keep what was received while the node was inactive.
+            depth: messages that are kept between two calls; the oldest are lost.
+        """
+        kind, profile = topic.message_type(), copy(qos.subscriber(topic))
+        profile.depth = max(depth, profile.depth)
+        subscription = self.create_subscription(kind, topic.name, _ignore, profile, raw=True)
+        self._polled_subscriptions.add(subscription)
+        polled = PolledTopic(
+            subscription.handle,
+            kind,
+            Reader(kind, *fields),
             lambda: self.report_error(f'subscription {topic.name}'),
         )
-        self.subscribe(topic, latest.put, always, raw=True)
-        return latest
+        if not always:
+            self._cleared_on_activation.append(polled)
+
+        def destroy() -> None:
+            self._polled_subscriptions.discard(subscription)
+            if polled in self._cleared_on_activation:
+                self._cleared_on_activation.remove(polled)
+            self.destroy_subscription(subscription)
+
+        self.track(destroy)
+        return polled
+
+    @property
+    def subscriptions(self) -> Iterator[Subscription]:
+        """Those that the executor serves: not the polled ones."""
+        return (s for s in super().subscriptions if s not in self._polled_subscriptions)
+
+    def _clear_polled(self) -> None:
+        for polled in self._cleared_on_activation:
+            polled.discard()
 
     def add_timer(self, period: float, callback: Callable[[], None], always: bool = False) -> Any:
         """Call `callback` every `period` seconds of the steady clock."""
@@ -169,6 +176,10 @@ class GuardedNode(LifecycleNode):
             call()
         except Exception:
             self.report_error(what)
+
+
+def _ignore(_message: bytes) -> None:
+    """For a polled subscription, whose callback is never called."""
 
 
 def _reject(response: Any, reason: str) -> Any:

@@ -140,6 +140,7 @@ class VlaLifecycleNode(GuardedNode):
             # tick (several ms with a robot model loaded).
             gc.collect()
             gc.freeze()
+            self._clear_polled()
             self._active = True
             self.start()
         except Exception as error:

@@ -21,12 +21,13 @@ def _profile(
     )
 
 
-# Commands: only the newest matters, and it must arrive.
+# Commands that are sent once: only the newest matters, and it must arrive.
 COMMAND = _profile(ReliabilityPolicy.RELIABLE)
-# State, for publishers: reliable, which matches every subscriber.
+# State, and commands that come in every tick, for publishers: reliable, which matches every
+# subscriber.
 STATE = _profile(ReliabilityPolicy.RELIABLE)
 # State, for subscribers on the control path: best effort, so that a frozen subscriber never blocks
-# a publisher.
+# a publisher. A repeated message would come after the next one.
 STATE_SUB = _profile(ReliabilityPolicy.BEST_EFFORT)
 # Camera images: a late one is useless.
 IMAGE = _profile(ReliabilityPolicy.BEST_EFFORT)

@@ -10,7 +10,8 @@ at the default priority (`NormalPriority`). So a chunk is published in time whil
 compute, and a slow model does not block the others.
 
 The camera has none: with two busy cores its gain was the model's loss, and the robot stopped more
-often (measured; see vla_supervisor, Known limits).
+often (measured). Camera and model share what the control loops leave; there they come before other
+programs (`NICE`): a desktop or a plotter that wants a whole core must not starve the camera.
 """
 
 import os
@@ -33,6 +34,9 @@ class Priority(IntEnum):
     SUPERVISOR = 35
 
 
+NICE = -10
+"""Of every node's work at default priority: ten times the share of a program with nice 0."""
+
 WITNESS = 45
 """Priority of an observer that measures scheduling delays; not of a part of the robot."""
 
@@ -40,10 +44,15 @@ WITNESS = 45
 def request_realtime(priority: Priority) -> str:
     """Request real-time priority for this process; return the result in words.
 
-    Call it before any thread is created: threads inherit it (an e-stop passes through the
-    middleware's receive threads). `VLA_REALTIME=0` in the environment disables it.
+    What runs at default priority gets `NICE`, where permitted. Call it before any thread is
+    created: threads inherit both (an e-stop passes through the middleware's receive threads).
+    `VLA_REALTIME=0` in the environment disables it.
     """
-    if priority == Priority.NORMAL or os.environ.get('VLA_REALTIME') == '0':
+    if os.environ.get('VLA_REALTIME') == '0':
+        return 'default scheduling'
+    with suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, min(NICE, os.getpriority(os.PRIO_PROCESS, 0)))
+    if priority == Priority.NORMAL:
         return 'default scheduling'
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(int(priority)))

@@ -41,8 +41,7 @@ class Topic:
 
 # fmt: off
 JOINT_COMMAND = Topic('/joint_command', 'sensor_msgs/msg/JointState',
-    'command to all joints; feed-forward effort', 'safety_filter', ('hardware_driver',),
-    qos='COMMAND')
+    'command to all joints; feed-forward effort', 'safety_filter', ('hardware_driver',))
 SUPERVISOR_STATE = Topic('/supervisor/state', 'vla_interfaces/msg/SupervisorState',
     'mode, behaviour, motion epoch, speed scale, causes', 'supervisor',
     ('hardware_driver', 'safety_filter', 'inference'))

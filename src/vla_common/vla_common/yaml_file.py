@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 import yaml
 
@@ -224,11 +224,11 @@ class ConfigReader:
                     raise self.error(f'{key}[{index}]', item, 'one of ' + ', '.join(choices))
         return list(value)
 
-    def section(self, key: str, default: Any = REQUIRED) -> Self:
+    def section(self, key: str, default: Any = REQUIRED) -> 'ConfigReader':
         value = self.raw(key, default, 'a mapping of keys to values')
         return ConfigReader(self.file, value, self.path(key))
 
-    def sections(self, key: str, default: Any = REQUIRED) -> dict[str, Self]:
+    def sections(self, key: str, default: Any = REQUIRED) -> dict[str, 'ConfigReader']:
         """A mapping whose values are mappings, e.g. one per joint."""
         outer = self.section(key, default)
         return {name: outer.section(name) for name in outer.keys()}  # noqa: SIM118

@@ -52,7 +52,7 @@ class Recording:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
-    def pick(self, indices: Sequence[int]) -> Self:
+    def pick(self, indices: Sequence[int]) -> 'Recording':
         """The observations at `indices`."""
         rows = np.asarray(indices, int)
         return Recording(

@@ -1,7 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The node hardware_driver: the servo loop with topics, services and timers."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from std_srvs.srv import Trigger
 from vla_balance.correction import BalanceCorrection
 from vla_balance.gains import BalanceGains
 from vla_common import topics
-from vla_common.clock import steady_now
+from vla_common.clock import Pacer, steady_now
 from vla_common.errors import ConfigError
 from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.messages import ns_to_stamp
@@ -32,21 +31,6 @@ from vla_robot import RobotModel, load_robot
 REFERENCE_RATE = 100.0
 WORLD_RATE = 32.0  # twice the simulated camera's
 BATTERY_RATE = 1.0
-
-
-class Pacer:
-    """The cycles of a faster loop in which something slower is due, without drift."""
-
-    def __init__(self, rate: float) -> None:
-        self._period = 1.0 / rate
-        self._next = -math.inf
-
-    def due(self, now: float) -> bool:
-        # Half a millisecond early is on time: the loop's own jitter must not halve the rate.
-        if now < self._next - 0.0005:
-            return False
-        self._next = max(self._next + self._period, now)
-        return True
 
 
 class HardwareDriver(VlaLifecycleNode):

@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Self
 
 import numpy as np
 
@@ -67,6 +68,18 @@ class Playback:
     chunk_ns: int = 0
     at_ns: int = 0
     time: float = -1.0
+
+    @classmethod
+    def of_status(
+        cls,
+        speed_scale: float,
+        interpolation: Interpolation,
+        chunk_ns: int,
+        at_ns: int,
+        time: float,
+    ) -> Self:
+        """From the filter's status. A scale of 0 is that of a filter that has not tracked yet."""
+        return cls(speed_scale or 1.0, interpolation, chunk_ns, at_ns, time)
 
 
 UNKNOWN = Playback()

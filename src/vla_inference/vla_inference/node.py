@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 from ament_index_python.packages import PackageNotFoundError
 from sensor_msgs.msg import Image
 
@@ -38,7 +37,7 @@ from vla_inference.configure import (
 from vla_inference.fallback import FallbackChain, PolicySlot
 from vla_inference.inference_step import InferenceStep, StepLimits, StepResult
 from vla_inference.messages import ChunkWriter, chunk_report, status_message
-from vla_inference.observation import ObservationAssembler, ObservationBounds
+from vla_inference.observation import JOINTS_KEPT, ObservationAssembler, ObservationBounds
 from vla_inference.policy_worker import ThreadWorker
 from vla_inference.scheduler import Scheduler
 from vla_inference.session import Session, StartupInstruction
@@ -120,7 +119,7 @@ class InferenceNode(VlaLifecycleNode):
         self._chunks = 0
         self._writer = ChunkWriter()
         self._scheduler = Scheduler(
-            self._step.run,
+            self._run_step,
             self._publish,
             lambda: self.report_error('inference step'),
             p.inference_frequency,
@@ -191,11 +190,11 @@ class InferenceNode(VlaLifecycleNode):
         for camera in self._depths:
             self._subscribe_image(self._topics[camera].depth, camera, self._assembler.add_depth)
         joints = ('header.stamp', 'name', 'position', 'velocity')
-        self.subscribe_fields(topics.JOINT_STATES, joints, self._on_joints)
+        self._joints_in = self.poll(topics.JOINT_STATES, joints, depth=JOINTS_KEPT)
         imu = ('header.stamp', 'orientation', 'orientation_covariance')
-        self.subscribe_fields(topics.IMU, imu, self._on_imu)
+        self._imu_in = self.poll(topics.IMU, imu, depth=JOINTS_KEPT)
         status = ('header.stamp', 'speed_scale', 'interpolation', 'chunk_stamp', 'playback_time')
-        self.subscribe_fields(topics.SAFETY_STATUS, status, self._on_safety)
+        self._safety_in = self.poll(topics.SAFETY_STATUS, status)
         self._instructions = InstructionServer(
             self, self._session, self._lock, self._policy.check, self._startup, self._instruction
         )
@@ -298,30 +297,32 @@ class InferenceNode(VlaLifecycleNode):
     def _wall_ns(self) -> int:
         return self.get_clock().now().nanoseconds
 
-    def _on_joints(
-        self, stamp_ns: int, names: list[str], position: np.ndarray, velocity: np.ndarray
-    ) -> None:
-        with self._lock:
-            self._assembler.add_joints(stamp_ns, steady_now(), names, position, velocity)
-
-    def _on_imu(self, stamp_ns: int, xyzw: np.ndarray, covariance: np.ndarray) -> None:
-        wxyz = xyzw[[3, 0, 1, 2]] if has_orientation(covariance) else None
-        with self._lock:
-            self._assembler.add_imu(stamp_ns, steady_now(), wxyz)
-
-    def _on_safety(
-        self, stamp_ns: int, scale: float, interpolation: str, chunk_ns: int, time: float
-    ) -> None:
-        self._speed_scale = scale
-        # A scale of 0 is that of a filter that has not tracked a chunk yet.
-        curve = Interpolation(interpolation) if interpolation else UNKNOWN.interpolation
-        self._playback = Playback(scale or 1.0, curve, chunk_ns, stamp_ns, time)
-
     def _publish_feedback(self) -> None:
         confidence = self._result.confidence if self._result else -1.0
         self._instructions.publish_feedback(confidence, self._speed_scale)
 
     # -- inference steps (thread of the scheduler's choice) ----------------------------------------
+
+    def _run_step(self, may_call: bool) -> StepResult:
+        """Take what came from robot and filter since the last step, then run one."""
+        with self._lock:
+            for stamp_ns, names, position, velocity in self._joints_in.all():
+                received = self._joints_in.arrived
+                self._assembler.add_joints(stamp_ns, received, names, position, velocity)
+            for stamp_ns, xyzw, covariance in self._imu_in.all():
+                wxyz = xyzw[[3, 0, 1, 2]] if has_orientation(covariance) else None
+                self._assembler.add_imu(stamp_ns, self._imu_in.arrived, wxyz)
+            status = self._safety_in.newest()
+            if status is not None:
+                self._on_safety(*status)
+        return self._step.run(may_call)
+
+    def _on_safety(
+        self, stamp_ns: int, scale: float, interpolation: str, chunk_ns: int, time: float
+    ) -> None:
+        self._speed_scale = scale
+        curve = Interpolation(interpolation) if interpolation else UNKNOWN.interpolation
+        self._playback = Playback.of_status(scale, curve, chunk_ns, stamp_ns, time)
 
     def _on_answer(self) -> None:
         """In the policy's thread."""

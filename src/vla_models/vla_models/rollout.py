@@ -231,8 +231,8 @@ class Rollout:
             self._violations += breaks_limits(self._robot, last, output)
         self._interventions += bool(report.violations)
         if output is not None:
-            self._playback = Playback(
-                output.speed_scale or 1.0,
+            self._playback = Playback.of_status(
+                output.speed_scale,
                 self._interpolation,
                 output.chunk_sequence,
                 self._servo.wall_ns,

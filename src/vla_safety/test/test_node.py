@@ -15,6 +15,7 @@ from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vla_common import qos
+from vla_common.clock import Pacer, steady_now
 from vla_common.messages import ns_to_stamp, seconds_to_duration, stamp_to_ns
 from vla_common.parameters import flatten
 from vla_interfaces.msg import SafetyStatus, SupervisorState
@@ -309,3 +310,22 @@ def test_a_wrong_parameter_fails_configure_with_its_name_what_was_found_and_want
     assert error.startswith('configure failed: ')
     assert message in error
     assert ros.state(node) == 'unconfigured'
+
+
+def test_the_status_comes_at_half_the_rate_of_the_ticks(running):
+    running.wait_state(SafetyStatus.NO_CHUNK)
+    running.status.clear()
+    running.commands.clear()
+    running.commands.wait(100)
+    # A busy machine may add changes: a late message and its end.
+    assert 40 <= len(running.status) <= 70, len(running.status)
+
+
+def test_a_change_is_reported_at_once(running):
+    running.wait_state(SafetyStatus.NO_CHUNK)
+    running.node._status_pacer = Pacer(0.01)
+    running.node._status_pacer.due(steady_now())
+    assert running.track().reason == ''
+    running.status.wait_for(lambda m: m.state == SafetyStatus.NO_CHUNK, 10.0)
+    # In between nothing but numbers changed, for 1.6 s.
+    assert len(running.status) < 40

@@ -12,7 +12,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vla_common import topics
 from vla_common.cdr import Writer
-from vla_common.clock import RateMeter, first_sequence, steady_now
+from vla_common.clock import Pacer, RateMeter, first_sequence, steady_now
 from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.messages import JointOrder, duration_to_seconds, has_orientation, stamp_to_ns
 from vla_common.node_main import run
@@ -43,10 +43,12 @@ _STATUS_FIELDS = (
 
 LISTED = 8
 """Violations in one status message; all are counted."""
+STATUS_RATE = 50.0
+"""Hz, of the status while nothing in it changes but numbers."""
 
 
 class SafetyFilterNode(VlaLifecycleNode):
-    """Publishes one command and one status per tick."""
+    """Publishes one command per tick, and the status at a lower rate and whenever it changes."""
 
     def __init__(self, **options: object) -> None:
         super().__init__('safety_filter', 'vla_safety', **options)
@@ -83,6 +85,8 @@ class SafetyFilterNode(VlaLifecycleNode):
         )
         self._sequence = first_sequence()
         self._texts: tuple | None = None
+        self._status_pacer = Pacer(STATUS_RATE)
+        self._published: tuple | None = None
         self._kinds = list(ViolationKind)
         self._command_publisher = self.add_publisher(topics.JOINT_COMMAND)
         self._status_publisher = self.add_publisher(topics.SAFETY_STATUS)
@@ -96,7 +100,7 @@ class SafetyFilterNode(VlaLifecycleNode):
             topics.SUPERVISOR_STATE, _SUPERVISOR_FIELDS, self._on_supervisor, always=True
         )
         self._inputs = tuple(
-            (self.subscribe_latest(topic, fields, always=True), callback)
+            (self.poll(topic, fields, always=True), callback)
             for topic, fields, callback in (
                 (topics.JOINT_STATES, _JOINT_FIELDS, partial(self._on_joints, runtime.measured)),
                 (
@@ -138,7 +142,7 @@ class SafetyFilterNode(VlaLifecycleNode):
     def _update_inputs(self) -> None:
         """Take the newest reading of every sensor, with its arrival time."""
         for latest, callback in self._inputs:
-            values = latest.take()
+            values = latest.newest()
             if values is not None:
                 callback(latest.arrived, *values)
 
@@ -237,7 +241,16 @@ class SafetyFilterNode(VlaLifecycleNode):
         self._rate.tick(now)
         self._report = report
         self._tick_ms = (time.perf_counter() - begin) * 1e3
-        self._status_publisher.publish(self._serialized(report, stamp))
+        state = (
+            report.state,
+            report.level,
+            report.reason,
+            None if command is None else command.chunk_sequence,
+            tuple((item.kind, item.subject) for item in report.violations),
+        )
+        if self._status_pacer.due(now) or state != self._published:
+            self._published = state
+            self._status_publisher.publish(self._serialized(report, stamp))
 
     def _serialized(self, report: Report, stamp: int) -> bytes:
         """The tick's SafetyStatus."""

@@ -16,7 +16,7 @@ class Event(Enum):
     """What changes the mode, hardest first; the value is its text in the table."""
 
     HARD_STOP = (
-        'EMERGENCY from the balance monitor, e-stop button, service or endpoint, '
+        'level EMERGENCY of balance monitor or safety filter, e-stop button, service or endpoint, '
         'e-stop endpoint silent beyond its hard timeout, '
         'fall, driver fault, a stop that does not stop'
     )

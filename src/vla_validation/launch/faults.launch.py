@@ -10,7 +10,7 @@ from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription
 from vla_common.topics import BY_NAME
-from vla_validation.faults.message_faults import MODE_WITHOUT, RAW
+from vla_validation.faults.message_faults import MODES_WITHOUT, RAW
 
 
 def remaps(context: LaunchContext) -> list[SetRemap]:
@@ -23,7 +23,7 @@ def generate_launch_description() -> LaunchDescription:
     share = FindPackageShare('vla_bringup')
     relayed = DeclareLaunchArgument(
         'relayed_topics',
-        default_value=','.join(topic.name for topic in MODE_WITHOUT),
+        default_value=','.join(topic.name for topic in MODES_WITHOUT),
         description='topics that pass through vla_validation.faults.relay',
     )
     robot = PythonLaunchDescriptionSource([share, os.sep, 'launch', os.sep, 'humanoid.launch.py'])

@@ -22,7 +22,7 @@ from vla_validation.faults.catalogue import FAULTS
 from vla_validation.faults.command import chosen, line, markdown
 from vla_validation.faults.corrupted_messages import CORRUPTIONS, drift
 from vla_validation.faults.fault import ALONE, STOPS, Fault, FaultOutcome
-from vla_validation.faults.message_faults import DELAY, HOWS, MODE_WITHOUT, MessageFaults
+from vla_validation.faults.message_faults import DELAY, HOWS, MODES_WITHOUT, MessageFaults
 from vla_validation.faults.observer import Observer
 from vla_validation.system_harness.robot import NODES
 
@@ -140,13 +140,13 @@ def test_a_drift_begins_where_the_joints_are_and_ends_beyond_their_limits(group,
 def test_the_catalogue_breaks_every_node_and_every_topic_in_every_way():
     assert {f'{how}:{node}' for how in ('killed', 'frozen', 'slowed') for node in NODES} <= NAMES
     hows = ('silenced', 'delayed', 'duplicated', 'reordered', 'replayed')
-    assert {f'{how}:{topic.name}' for how in hows for topic in MODE_WITHOUT} <= NAMES
+    assert {f'{how}:{topic.name}' for how in hows for topic in MODES_WITHOUT} <= NAMES
     assert {f'push:{side}' for side in ('front', 'back', 'left', 'right')} <= NAMES
     assert len(NAMES) == len(FAULTS), 'two faults of one name'
 
 
 def test_the_relay_stands_in_every_heartbeat_and_every_single_publisher():
-    topics = {topic.name for topic in MODE_WITHOUT}
+    topics = {topic.name for topic in MODES_WITHOUT}
     assert set(HEARTBEAT_TOPIC.values()) <= topics
     assert set(SINGLE_PUBLISHER) <= topics
 

@@ -73,9 +73,12 @@ class Campaign:
         self._harness: FaultHarness | None = None
 
     def run(self, faults: Sequence[Fault], report: Callable[[str], None]) -> Iterator[FaultOutcome]:
-        """Outcomes, one by one. Raises HarnessError where no robot comes up at all."""
+        """Outcomes, one by one, by relayed topic: each takes a robot of its own.
+
+        Raises HarnessError where no robot comes up at all.
+        """
         try:
-            for fault in faults:
+            for fault in sorted(faults, key=lambda f: f.relayed.name if f.relayed else ''):
                 yield self._tried(fault, report)
         finally:
             self.close()

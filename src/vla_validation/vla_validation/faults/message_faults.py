@@ -15,25 +15,26 @@ RAW = '/fault_injection/raw'
 ORDER_TOPIC = '/fault_injection/order'
 """Orders for the relay (std_msgs/String): JSON with `topic` and `how`."""
 
-MODE_WITHOUT = {
-    topics.JOINT_STATES: 'SAFE_STOP',
-    topics.IMU: 'SAFE_STOP',
-    topics.LEFT_FOOT_WRENCH: 'SAFE_STOP',
-    topics.RIGHT_FOOT_WRENCH: 'SAFE_STOP',
-    topics.HARDWARE_STATUS: 'ESTOP',
+MODES_WITHOUT = {
+    topics.JOINT_STATES: ('SAFE_STOP',),
+    topics.IMU: ('SAFE_STOP',),
+    topics.LEFT_FOOT_WRENCH: ('SAFE_STOP',),
+    topics.RIGHT_FOOT_WRENCH: ('SAFE_STOP',),
+    topics.HARDWARE_STATUS: ('ESTOP',),
     # The filter needs it to begin a motion, not to continue one.
-    topics.JOINT_REFERENCE: 'RUNNING',
-    topics.WORLD_STATE: 'SAFE_STOP',
-    topics.BALANCE_STATE: 'SAFE_STOP',
-    topics.CAMERA_INFO: 'SAFE_STOP',
-    topics.COLOR_IMAGE: 'SAFE_STOP',
-    topics.SAFETY_STATUS: 'SAFE_STOP',
-    topics.JOINT_COMMAND: 'SAFE_STOP',
-    topics.ACTION_CHUNK: 'SAFE_STOP',
-    topics.INFERENCE_STATUS: 'SAFE_STOP',
-    topics.SUPERVISOR_STATE: 'SAFE_STOP',
+    topics.JOINT_REFERENCE: ('RUNNING',),
+    topics.WORLD_STATE: ('SAFE_STOP',),
+    topics.BALANCE_STATE: ('SAFE_STOP',),
+    topics.CAMERA_INFO: ('SAFE_STOP',),
+    # The policy may end its instruction before the robot is stopped.
+    topics.COLOR_IMAGE: ('READY', 'SAFE_STOP'),
+    topics.SAFETY_STATUS: ('SAFE_STOP',),
+    topics.JOINT_COMMAND: ('SAFE_STOP',),
+    topics.ACTION_CHUNK: ('SAFE_STOP',),
+    topics.INFERENCE_STATUS: ('SAFE_STOP',),
+    topics.SUPERVISOR_STATE: ('SAFE_STOP',),
 }
-"""The topics of a campaign, with the mode in which the robot must end when one falls silent."""
+"""The topics of a campaign, with the modes in which the robot may end when one falls silent."""
 
 DELAY = 0.6
 """s by which `delay` is late: longer than any of the shipped timeouts."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from vla_common import topics
 from vla_validation.faults.fault import ESTOP, READY, RUNNING, SAFE_STOP, Fault
-from vla_validation.faults.message_faults import MODE_WITHOUT
+from vla_validation.faults.message_faults import MODES_WITHOUT
 
 _NO_BALANCE = ('node_stale:balance_monitor',)
 # Without the joints' positions the filter brakes, too, and then has nothing to follow.
@@ -64,9 +64,7 @@ def _fault(
 
 def _streams(topic: topics.Topic) -> list[Fault]:
     """What can happen to any stream of messages."""
-    without: tuple[str, ...] = (MODE_WITHOUT[topic],)
-    if topic is topics.COLOR_IMAGE:  # the policy ends its instruction before the stop, or not
-        without = (READY, *without)
+    without = MODES_WITHOUT[topic]
     # A late chunk has points that are still ahead: followed, or (started again) braked.
     late = (RUNNING, SAFE_STOP) if topic is topics.ACTION_CHUNK else without
     return [
@@ -103,8 +101,8 @@ _DRIFTS = tuple(
 )
 _JOINTS = tuple(how for how in _BAD if how != 'jump')
 
-_UNSORTED = (
-    *(fault for topic in MODE_WITHOUT for fault in _streams(topic)),
+FAULTS = (
+    *(fault for topic in MODES_WITHOUT for fault in _streams(topic)),
     # No chunk that can be followed: the last one plays out, then the robot is stopped.
     *_corrupted(topics.ACTION_CHUNK, _BAD, (SAFE_STOP,), 8.0),
     # What can be followed within the limits is, as far as it can; or it is a reason to stop.
@@ -135,6 +133,3 @@ _UNSORTED = (
         4.0,
     ),
 )
-
-FAULTS = tuple(sorted(_UNSORTED, key=lambda fault: fault.relayed.name if fault.relayed else ''))
-"""By topic: each relayed topic takes a robot of its own."""
