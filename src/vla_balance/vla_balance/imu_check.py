@@ -13,12 +13,13 @@ While they disagree, balance goes by the legs, or off the ground by the accelero
 """
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
 from vla_balance.soles import FlatSoles
 from vla_balance.stance import GRAVITY, cross
-from vla_common.rotation import rotation_matrix
+from vla_common.rotation import integrated, rotation_between, rotation_matrix
 from vla_robot import RobotModel
 
 TILT = 0.2  # rad between two measurements of the vertical
@@ -30,12 +31,13 @@ TURN_MEMORY = 1.0  # s, time constant of the leaky sums of both
 JUMP = 1.0  # rad from one reading to the next
 RETURN = 0.5  # rad from where the gyroscope leads: an orientation that jumped has jumped back
 CLEAR_TIME = 1.0  # s of agreement that ends a disagreement
-SLOW_PERIOD = 0.02  # s between comparisons of the verticals
+SLOW_PERIOD = 0.05  # s between comparisons of the verticals
 ACCELEROMETER_TIME = 0.2  # s, time constant of its low-pass
 QUIET_FORCE = 0.2  # of gravity, that the low-passed acceleration may differ from it
 QUIET_TURN = 0.5  # rad/s; beyond, the accelerometer measures more than gravity
 WRONG_FORCE_TIME = 2.0  # s on flat soles without gravity in the accelerometer
 CARRIED = 0.5  # of the weight on the feet, above which the legs show the vertical
+NO_TURN = (0.0, 0.0, 0.0)
 LONGEST_STEP = 3.0  # of the usual period; a longer one is left out of the sums of turns
 ALIKE = 0.1  # rad, of a wrong convention that would explain a disagreement
 
@@ -76,7 +78,7 @@ class ImuCheck:
         self.confirmed = False
         self._at: float | None = None
         self._last: tuple[np.ndarray, np.ndarray] | None = None
-        self._turned = np.zeros((2, 3))  # rad, by orientation and gyroscope; leaky
+        self._turned, self._measured = NO_TURN, NO_TURN  # rad, leaky: by orientation, by gyroscope
         self._expected: np.ndarray | None = None  # after a jump: where the gyroscope leads
         self._turns_disagree = False
         self._turns_wrong_for = 0.0  # s
@@ -150,33 +152,52 @@ class ImuCheck:
         if self._last is None:
             return
         before, rate_before = self._last
-        mean = 0.5 * (rate + rate_before)
         turn = rotation_between(before, orientation)
+        size = angle(turn)
+        if self._expected is not None or size > JUMP:
+            mean = 0.5 * (rate + rate_before)
+            if self._follows_a_jump(dt, before, orientation, mean, size):
+                return
+        if dt > self._longest:
+            return  # of a stall is known neither how the robot turned, nor for how long
+        # In plain numbers: this runs with every reading, and NumPy takes ten times as long for
+        # three of them.
+        keep, half = 1.0 - dt / (TURN_MEMORY + dt), 0.5 * dt
+        (ax, ay, az), (bx, by, bz), (tx, ty, tz) = self._turned, self._measured, turn
+        (rx, ry, rz), (sx, sy, sz) = rate.tolist(), rate_before.tolist()
+        self._turned = turned = ax * keep + tx, ay * keep + ty, az * keep + tz
+        self._measured = measured = (
+            bx * keep + half * (rx + sx),
+            by * keep + half * (ry + sy),
+            bz * keep + half * (rz + sz),
+        )
+        difference = math.dist(turned, measured)
+        if difference <= TURN + TURN_SHARE * max(angle(turned), angle(measured)):
+            self._turns_wrong_for = 0.0
+            return
+        self._turns_wrong_for += dt
+        if self._turns_wrong_for >= TURN_TIME and not self._turns_disagree:
+            self._disagree(
+                f'the orientation turned by {vector(turned)} rad, the gyroscope measured '
+                f'{vector(measured)} rad{self._looks_turned()}',
+                difference,
+            )
+            self._turns_disagree = True
+
+    def _follows_a_jump(
+        self, dt: float, before: np.ndarray, orientation: np.ndarray, mean: np.ndarray, turn: float
+    ) -> bool:
+        """Whether the orientation has jumped and not returned to where the gyroscope leads."""
         if self._expected is not None:
             self._expected = integrated(self._expected, mean * dt)
             if angle(rotation_between(self._expected, orientation)) < RETURN:
                 self._expected = None
-                self._turned[:] = 0.0
-            return
-        if angle(turn) > JUMP and angle(turn) > 2.0 * angle(mean) * dt:
+                self._turned = self._measured = NO_TURN
+            return True
+        if turn > 2.0 * angle(mean) * dt:
             self._expected = integrated(before, mean * dt)
-            return
-        if dt > self._longest:
-            return  # of a stall is known neither how the robot turned, nor for how long
-        self._turned *= 1.0 - dt / (TURN_MEMORY + dt)
-        self._turned[0] += turn
-        self._turned[1] += mean * dt
-        difference = angle(self._turned[0] - self._turned[1])
-        by_orientation, by_gyroscope = angle(self._turned[0]), angle(self._turned[1])
-        wrong = difference > TURN + TURN_SHARE * max(by_orientation, by_gyroscope)
-        self._turns_wrong_for = self._turns_wrong_for + dt if wrong else 0.0
-        if self._turns_wrong_for >= TURN_TIME and not self._turns_disagree:
-            self._disagree(
-                f'the orientation turned by {vector(self._turned[0])} rad, the gyroscope measured '
-                f'{vector(self._turned[1])} rad{self._looks_turned()}',
-                difference,
-            )
-            self._turns_disagree = True
+            return True
+        return False
 
     def _describe_jump(self, orientation: np.ndarray) -> str:
         assert self._expected is not None
@@ -188,7 +209,7 @@ class ImuCheck:
 
     def _looks_turned(self) -> str:
         """Which wrong conventions explain turns that differ, of a robot near upright."""
-        by_orientation, by_gyroscope = self._turned
+        by_orientation, by_gyroscope = np.array(self._turned), np.array(self._measured)
         size, (x, y, z) = angle(by_gyroscope), by_orientation.tolist()
         if angle(by_orientation) < 0.2 * size:
             return ': it looks like an orientation that does not change'
@@ -207,10 +228,10 @@ class ImuCheck:
     def _update_force(self, dt: float, force: np.ndarray, rate: np.ndarray) -> None:
         share = min(dt / (ACCELEROMETER_TIME + dt), 1.0) if dt > 0.0 else 0.0
         if self._force is None:
-            self._force, self._spin = np.array(force, dtype=float), angle(rate)
+            self._force, self._spin = np.array(force, dtype=float), angle(rate.tolist())
         else:
             self._force += (force - self._force) * share
-            self._spin += (angle(rate) - self._spin) * share
+            self._spin += (angle(rate.tolist()) - self._spin) * share
 
     def _felt(self) -> np.ndarray | None:
         """The vertical of the accelerometer, IMU axes; None while it measures other things too."""
@@ -248,7 +269,7 @@ class ImuCheck:
                 self.disagreement, self.angle = '', 0.0
                 self._turns_disagree, self._expected = False, None
                 self._turns_wrong_for = 0.0
-                self._turned[:] = 0.0
+                self._turned = self._measured = NO_TURN
 
     def _check_gravity(self, dt: float, felt: np.ndarray | None) -> None:
         assert self._force is not None
@@ -331,15 +352,15 @@ class ImuCheck:
         self.orientation = upright_with(up)
 
 
-def angle(rotation_vector: np.ndarray) -> float:
+def angle(rotation_vector: Iterable[float]) -> float:
     """Length of a (3,) vector."""
-    x, y, z = rotation_vector.tolist()
+    x, y, z = rotation_vector
     return math.sqrt(x * x + y * y + z * z)
 
 
-def vector(values: np.ndarray) -> str:
+def vector(values: Iterable[float]) -> str:
     """(3,) numbers for the operator."""
-    return '(' + ', '.join(f'{value:.2f}' for value in values.tolist()) + ')'
+    return '(' + ', '.join(f'{value:.2f}' for value in values) + ')'
 
 
 def vertical_of(wxyz: np.ndarray) -> np.ndarray:
@@ -355,37 +376,6 @@ def upright_with(up: np.ndarray) -> np.ndarray:
         return np.array([0.0, 1.0, 0.0, 0.0])
     q = np.array([w, *cross(up, z)])
     return q / math.sqrt(float(q @ q))
-
-
-def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Hamilton product (4,) of quaternions wxyz."""
-    aw, ax, ay, az = a.tolist()
-    bw, bx, by, bz = b.tolist()
-    return np.array(
-        [
-            aw * bw - ax * bx - ay * by - az * bz,
-            aw * bx + ax * bw + ay * bz - az * by,
-            aw * by - ax * bz + ay * bw + az * bx,
-            aw * bz + ax * by - ay * bx + az * bw,
-        ]
-    )
-
-
-def rotation_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(3,) rotation vector, rad, from orientation a to b, in the axes of a."""
-    w, x, y, z = product(a * np.array([1.0, -1.0, -1.0, -1.0]), b).tolist()
-    if w < 0.0:
-        w, x, y, z = -w, -x, -y, -z
-    sine = math.sqrt(x * x + y * y + z * z)
-    scale = 2.0 * math.atan2(sine, w) / sine if sine > 1e-12 else 2.0
-    return np.array([x * scale, y * scale, z * scale])
-
-
-def integrated(wxyz: np.ndarray, turn: np.ndarray) -> np.ndarray:
-    """The orientation (4,) after a turn (3,) rad about its own axes."""
-    half = 0.5 * angle(turn)
-    share = 0.5 * math.sin(half) / half if half > 1e-12 else 0.5
-    return product(wxyz, np.array([math.cos(half), *(share * turn).tolist()]))
 
 
 ORDERS = (

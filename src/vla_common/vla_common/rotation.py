@@ -46,3 +46,40 @@ def level_rotation(wxyz: np.ndarray) -> np.ndarray:
     # With x vertical there is no heading; any will do: the robot is lying.
     c, s = (R[0, 0] / length, R[1, 0] / length) if length > 1e-9 else (1.0, 0.0)
     return np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]]) @ R
+
+
+def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Hamilton product (4,) of quaternions wxyz."""
+    aw, ax, ay, az = a.tolist()
+    bw, bx, by, bz = b.tolist()
+    return np.array(
+        [
+            aw * bw - ax * bx - ay * by - az * bz,
+            aw * bx + ax * bw + ay * bz - az * by,
+            aw * by - ax * bz + ay * bw + az * bx,
+            aw * bz + ax * by - ay * bx + az * bw,
+        ]
+    )
+
+
+def rotation_between(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
+    """(3,) rotation vector, rad, from orientation a to b, in the axes of a."""
+    aw, ax, ay, az = a.tolist()
+    bw, bx, by, bz = b.tolist()
+    # The conjugate of a, times b.
+    w = aw * bw + ax * bx + ay * by + az * bz
+    x = aw * bx - ax * bw - ay * bz + az * by
+    y = aw * by + ax * bz - ay * bw - az * bx
+    z = aw * bz - ax * by + ay * bx - az * bw
+    if w < 0.0:
+        w, x, y, z = -w, -x, -y, -z
+    sine = math.sqrt(x * x + y * y + z * z)
+    scale = 2.0 * math.atan2(sine, w) / sine if sine > 1e-12 else 2.0
+    return x * scale, y * scale, z * scale
+
+
+def integrated(wxyz: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    """The orientation (4,) after a turn (3,) rad about its own axes."""
+    half = 0.5 * math.hypot(*turn.tolist())
+    share = 0.5 * math.sin(half) / half if half > 1e-12 else 0.5
+    return product(wxyz, np.array([math.cos(half), *(share * turn).tolist()]))
