@@ -14,6 +14,7 @@ from ament_index_python.packages import get_package_share_directory
 from vla_common.errors import ConfigError
 from vla_common.parameter_files import effective
 from vla_common.parameters import ParameterSchema
+from vla_common.testing_refusals import documented
 
 SHARE = pathlib.Path(get_package_share_directory('vla_bringup'))
 
@@ -89,21 +90,29 @@ def test_a_robot_is_that_of_all_nodes(tmp_path):
     assert {node['robot'].value for node in values(path).values()} == {'mine'}
     assert {node['robot'].value for node in values(path, robot='h1').values()} == {'h1'}
     path.write_text('safety_filter: {ros__parameters: {robot: mine}}')
-    with pytest.raises(ConfigError, match=r'robot: found humanoid32 .*, mine .*params.yaml:1'):
+    with pytest.raises(
+        ConfigError, match=r'robot: found humanoid32 .*, mine .*params.yaml:1'
+    ) as error:
         values(path)
+    documented('Parameter files', 'another robot for one node', error.value, tmp_path, SHARE)
 
 
 def test_a_simulated_camera_needs_the_simulated_world_whoever_chose_the_driver(tmp_path):
     path = tmp_path / 'params.yaml'
     path.write_text('hardware_driver: {ros__parameters: {driver: mock}}')
-    with pytest.raises(ConfigError, match='camera: found mujoco, with driver:=mock'):
+    with pytest.raises(ConfigError, match='camera: found mujoco, with driver:=mock') as error:
         values(path)
+    documented('Parameter files', 'a simulated camera without the simulation', error.value)
 
 
 @pytest.mark.parametrize('text', ['fast', 'nan', 'inf'])
 def test_a_number_that_is_none_is_refused(text):
-    with pytest.raises(ConfigError, match=f'control_frequency: found {text}, wanted a number'):
+    with pytest.raises(
+        ConfigError, match=f'control_frequency: found {text}, wanted a number'
+    ) as error:
         values(control_frequency=text)
+    if text == 'nan':
+        documented('Launch arguments', 'nan for a number', error.value)
 
 
 def launch(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -136,19 +145,22 @@ def test_show_config_prints_each_value_with_its_place_and_starts_nothing(ignored
 
 
 @pytest.mark.parametrize(
-    ('argument', 'message'),
+    ('case', 'argument', 'message'),
     [
-        ('params_file:=FILE', 'FILE: supervisr: found a node that this launch does not start, '
+        ('a file for a misspelt node', 'params_file:=FILE',
+         'FILE: supervisr: found a node that this launch does not start, '
          'wanted /supervisor (in no namespace)'),
-        ('stge:=slow', 'launch arguments: stge: found an unknown argument, wanted stage:='),
+        ('a misspelt argument', 'stge:=slow',
+         'launch arguments: stge: found an unknown argument, wanted stage:='),
     ],
 )  # fmt: skip
-def test_what_would_be_ignored_ends_the_launch_in_one_line(tmp_path, argument, message):
+def test_what_would_be_ignored_ends_the_launch_in_one_line(tmp_path, case, argument, message):
     path = tmp_path / 'params.yaml'
     path.write_text('supervisr: {ros__parameters: {auto_arm: false}}')
     result = launch(argument.replace('FILE', str(path)))
     assert result.returncode == 1
     printed = result.stdout + result.stderr
-    assert message.replace('FILE', str(path)) in printed
+    (line,) = [x for x in printed.splitlines() if message.replace('FILE', str(path)) in x]
+    documented('Launch arguments', case, line.partition('traceback): ')[2], tmp_path)
     assert 'process started' not in printed
     assert 'Traceback' not in printed

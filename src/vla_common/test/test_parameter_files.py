@@ -11,6 +11,7 @@ from vla_common.parameter_files import (
     write_node_file,
 )
 from vla_common.parameters import Parameter, ParameterSchema
+from vla_common.testing_refusals import documented
 from vla_common.yaml_file import load_yaml
 
 SCHEMAS = {
@@ -101,61 +102,80 @@ def test_what_rclpy_and_the_diagnostics_declare_is_known(tmp_path, config):
 
 
 @pytest.mark.parametrize(
-    ('text', 'message'),
+    ('case', 'text', 'message'),
     [
-        ('safety_fliter: {ros__parameters: {stage: slow}}',
+        ('a misspelt node',
+         'safety_fliter: {ros__parameters: {stage: slow}}',
          'safety_fliter: found a node that this launch does not start, '
          'wanted /safety_filter (in no namespace)'),
-        ('/robot1/safety_filter: {ros__parameters: {stage: slow}}',
+        ('a node in a namespace',
+         '/robot1/safety_filter: {ros__parameters: {stage: slow}}',
          '/robot1/safety_filter: found a node that this launch does not start, '
          'wanted /safety_filter (in no namespace)'),
-        ('robot1: {supervisor: {ros__parameters: {auto_arm: false}}}',
+        ('a node in a nested namespace',
+         'robot1: {supervisor: {ros__parameters: {auto_arm: false}}}',
          'robot1/supervisor: found a node that this launch does not start, '
          'wanted /supervisor (in no namespace)'),
-        ('localizer: {ros__parameters: {x: 1}}',
+        ('a node that does not exist',
+         'localizer: {ros__parameters: {x: 1}}',
          'localizer: found a node that this launch does not start, '
          'wanted safety_filter, supervisor'),
-        ('safety_filter: {ros__parameters: {stag: slow}}',
+        ('a misspelt parameter',
+         'safety_filter: {ros__parameters: {stag: slow}}',
          'safety_filter.stag: found an unknown parameter, wanted stage'),
-        ('safety_filter: {ros__parameters: {max_age: 1.0}}',
+        ('a parameter without its section',
+         'safety_filter: {ros__parameters: {max_age: 1.0}}',
          'safety_filter.max_age: found an unknown parameter, wanted chunk.max_age'),
-        ('safety_filter: {ros__parameters: {auto_arm: false}}',
+        ('a parameter of another node',
+         'safety_filter: {ros__parameters: {auto_arm: false}}',
          'safety_filter.auto_arm: found an unknown parameter, wanted it under supervisor'),
-        ('/**: {ros__parameters: {zzz: 1}}',
+        ('an unknown parameter for all nodes',
+         '/**: {ros__parameters: {zzz: 1}}',
          '/**.zzz: found an unknown parameter, wanted auto_arm, chunk.max_age, robot, stage, '
          'workspace.frames'),
-        ('safety_filter: {ros__parameters: {stage: slwo}}',
+        ('an unknown choice',
+         'safety_filter: {ros__parameters: {stage: slwo}}',
          "safety_filter.stage: found 'slwo', wanted one of sim, slow, fast"),
-        ('safety_filter: {ros__parameters: {chunk.max_age: 9}}',
+        ('a number out of range',
+         'safety_filter: {ros__parameters: {chunk.max_age: 9}}',
          'safety_filter.chunk.max_age: found 9.0, wanted a finite number from 0 to 5 (s)'),
-        ('safety_filter: {ros__parameters: {stage: }}',
+        ('a key without a value',
+         'safety_filter: {ros__parameters: {stage: }}',
          'safety_filter.stage: found None, wanted one of sim, slow, fast'),
-        ('safety_filter: {ros__parameters: {workspace: {frames: []}}}',
+        ('an empty list',
+         'safety_filter: {ros__parameters: {workspace: {frames: []}}}',
          'safety_filter.workspace.frames: found [], wanted a list of texts; rcl has no empty '
          'lists'),
-        ('safety_filter: {stage: slow}',
+        ('values without ros__parameters',
+         'safety_filter: {stage: slow}',
          'safety_filter: found stage directly under it, wanted ros__parameters: and the values '
          'under it'),
-        ('safety_filter: {ros__parameters: {stage: slow}, stage: fast}',
+        ('a key beside ros__parameters',
+         'safety_filter: {ros__parameters: {stage: slow}, stage: fast}',
          'safety_filter.stage: found a key beside ros__parameters, wanted ros__parameters: only'),
-        ('safety_filter: {ros__parameters: 3}',
+        ('a number for ros__parameters',
+         'safety_filter: {ros__parameters: 3}',
          'safety_filter.ros__parameters: found 3, wanted a mapping of keys to values'),
-        ('safety_filter: {ros__parameters: {chunk: {max_age: 1.0},\n  chunk.max_age: 2.0}}',
+        ('a parameter nested and dotted',
+         'safety_filter: {ros__parameters: {chunk: {max_age: 1.0},\n  chunk.max_age: 2.0}}',
          'safety_filter.chunk.max_age: found it at FILE:1 and again in line 2, '
          'wanted each parameter once'),
-        ('safety_filter: {ros__parameters: {stage: slow}}\n'
+        ('a node with and without its slash',
+         'safety_filter: {ros__parameters: {stage: slow}}\n'
          '/safety_filter: {ros__parameters: {stage: fast}}',
          '/safety_filter.stage: found it at FILE:1 and at FILE:2, wanted each parameter once'),
-        ('supervisor: {ros__parameters: {auto_arm: true}}\n'
+        ('a node twice',
+         'supervisor: {ros__parameters: {auto_arm: true}}\n'
          'supervisor: {ros__parameters: {auto_arm: false}}',
          'supervisor: found the key in line 1 and again in line 2, wanted each key once'),
     ],
 )  # fmt: skip
-def test_what_a_users_file_cannot_mean_is_refused(tmp_path, config, text, message):
+def test_what_a_users_file_cannot_mean_is_refused(tmp_path, config, case, text, message):
     users = users_file(tmp_path, text)
     with pytest.raises(ConfigError) as error:
         effective(SCHEMAS, config, users)
     assert str(error.value) == f'{users}: {message}'.replace('FILE', str(users))
+    documented('Parameter files', case, error.value, tmp_path)
 
 
 def test_a_shipped_file_may_set_its_own_node_only(tmp_path, config):

@@ -64,7 +64,8 @@ def load_yaml_lines(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Lines
         mark = getattr(error, 'problem_mark', None)
         where = f'line {mark.line + 1}' if mark is not None else ''
         problem = getattr(error, 'problem', None) or str(error)
-        raise ConfigError(path, where, problem, 'valid YAML') from None
+        found = f'what no YAML parser reads ({problem.removeprefix("found ")})'
+        raise ConfigError(path, where, found, 'valid YAML') from None
     if not isinstance(content, dict):
         raise ConfigError(path, '', f'a {type(content).__name__}', 'a mapping of keys to values')
     return content, lines

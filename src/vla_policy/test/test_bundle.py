@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 from vla_policy.bundle.bundle import load_bundle
 from vla_policy.bundle.resolve_bundle import locate_bundle
 from vla_policy.testing.bundles import JOINTS, edit, write_bundle, write_policy
 
+SHA256 = re.compile('[0-9a-f]{64}')
 SCRIPTED = Path(__file__).parents[3] / 'models' / 'scripted'
 
 
@@ -129,21 +131,25 @@ def test_malformed_bundle_is_refused_by_key(tmp_path, robot, name):
         load_bundle(tmp_path, robot)
     assert message in str(error.value)
     assert str(error.value).startswith(str(tmp_path / 'policy.yaml'))
+    documented('Policy bundles', name, error.value, tmp_path, SHA256)
 
 
 def test_missing_directory_and_missing_file_are_distinguished(tmp_path):
-    with pytest.raises(ConfigError, match='no such directory'):
+    with pytest.raises(ConfigError, match='no such directory') as error:
         load_bundle(tmp_path / 'nowhere')
-    with pytest.raises(ConfigError, match='no such file'):
+    documented('Policy bundles', 'no such directory', error.value, tmp_path)
+    with pytest.raises(ConfigError, match='no such file') as error:
         load_bundle(tmp_path)
+    documented('Policy bundles', 'no policy.yaml', error.value, tmp_path)
 
 
 def test_bytes_read_are_the_bytes_checked(tmp_path):
     write_bundle(tmp_path)
     bundle = load_bundle(tmp_path)
     (tmp_path / 'model.onnx').write_bytes(b'swapped after the check')
-    with pytest.raises(ConfigError, match='files.model.onnx'):
+    with pytest.raises(ConfigError, match='files.model.onnx') as error:
         bundle.read('model.onnx')
+    documented('Policy bundles', 'a model that changed', error.value, tmp_path, SHA256)
 
 
 def test_symlinked_files_are_allowed_because_their_hash_holds(tmp_path):
@@ -181,8 +187,9 @@ def test_malformed_motion_is_refused_by_key(tmp_path, robot, name):
     change, message = SCRIPTED_ERRORS[name]
     content = {'format': 1, 'name': 's', 'version': '1', 'runtime': 'scripted', **change}
     write_policy(tmp_path, content)
-    with pytest.raises(ConfigError, match=re.escape(message)):
+    with pytest.raises(ConfigError, match=re.escape(message)) as error:
         load_bundle(tmp_path, robot)
+    documented('Scripted policies', name, error.value, tmp_path)
 
 
 def test_shipped_scripted_bundle_fits_the_robot(robot):
@@ -198,7 +205,9 @@ def test_bundle_is_found_by_name_or_directory_and_unknown_names_list_what_there_
     write_bundle(tmp_path / 'tiny')
     assert locate_bundle('tiny', tmp_path) == tmp_path / 'tiny'
     assert locate_bundle(str(tmp_path / 'tiny'), Path('/nowhere')) == tmp_path / 'tiny'
-    with pytest.raises(ConfigError, match=r'policy: found other .*: tiny'):
+    with pytest.raises(ConfigError, match=r'policy: found other .*: tiny') as error:
         locate_bundle('other', tmp_path)
-    with pytest.raises(ConfigError, match='policy: found nothing'):
+    documented('Policy bundles', 'a policy that is not there', error.value, tmp_path)
+    with pytest.raises(ConfigError, match='policy: found nothing') as error:
         locate_bundle(' ', tmp_path)
+    documented('Policy bundles', 'no policy', error.value, tmp_path)

@@ -7,6 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 from vla_policy.load import load_policy
 from vla_policy.testing.bundles import HORIZON, JOINTS, ONNX, SIZE, write_policy, write_tokenizer
 
@@ -78,23 +79,38 @@ def test_ids_masks_constants_and_pixels_arrive_in_the_types_of_the_model(
 
 
 @pytest.mark.parametrize(
-    ('changes', 'reason'),
+    ('case', 'changes', 'reason'),
     [
-        ({'ids': TensorProto.FLOAT}, f'input {IDS}: found float32 .1, 4., wanted int64 or int32'),
-        ({'mask': TensorProto.FLOAT}, f'input {MASK}: found float32'),
-        ({'image': {'mean': [1, 1, 1]}}, 'input pixels: found uint8 .* wanted float32 or float16'),
-        ({'mask_dtype': 'float32'}, 'inputs.instruction.mask_dtype: found float32, wanted one of'),
         (
+            'float ids',
+            {'ids': TensorProto.FLOAT},
+            f'input {IDS}: found float32 .1, 4., wanted int64 or int32',
+        ),
+        ('a float mask', {'mask': TensorProto.FLOAT}, f'input {MASK}: found float32'),
+        (
+            'normalised pixels for a model that takes bytes',
+            {'image': {'mean': [1, 1, 1]}},
+            'input pixels: found uint8 .* wanted float32 or float16',
+        ),
+        (
+            'another type of mask',
+            {'mask_dtype': 'float32'},
+            'inputs.instruction.mask_dtype: found float32, wanted one of',
+        ),
+        (
+            'half of a whole number',
             {'constants': {EMBODIMENT: {'shape': [1], 'dtype': 'int64', 'value': 0.5}}},
             f'inputs.constants.{EMBODIMENT}.value: found 0.5, wanted a whole number',
         ),
         (
+            'a constant that the model has not',
             {'constants': {'other': {'shape': [1], 'dtype': 'bool', 'value': True}}},
             'input other: found only',
         ),
     ],
 )
-def test_types_that_do_not_fit_are_rejected_by_name(tmp_path, robot, changes, reason):
+def test_types_that_do_not_fit_are_rejected_by_name(tmp_path, robot, case, changes, reason):
     write(tmp_path, **changes)
-    with pytest.raises(ConfigError, match=reason):
+    with pytest.raises(ConfigError, match=reason) as error:
         load_policy(tmp_path, robot)
+    documented('Tensors of models', case, error.value, tmp_path)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 from vla_policy.bundle.bundle import load_bundle
 from vla_policy.instruction import InstructionTokenizer
 from vla_policy.load import load_policy
@@ -64,20 +65,21 @@ def test_padding_is_that_of_the_file(tmp_path, given_, ids):
 
 
 @pytest.mark.parametrize(
-    ('given_', 'wanted'),
+    ('case', 'given_', 'wanted'),
     [
-        (padding(8), '8, to which tokenizer.json pads'),
-        (padding(2, 'Left'), '2, to which'),
-        (padding(multiple=8), '8, to which'),
+        ('a tokenizer that pads to more tokens', padding(8), '8, to which tokenizer.json pads'),
+        ('a tokenizer that pads to fewer tokens', padding(2, 'Left'), '2, to which'),
+        ('a tokenizer that pads to a multiple', padding(multiple=8), '8, to which'),
     ],
 )
 def test_padding_to_another_length_than_the_models_is_rejected_at_configure(
-    tmp_path, given_, wanted
+    tmp_path, case, given_, wanted
 ):
     with pytest.raises(ConfigError) as error:
         tokenizer(tmp_path, padding=given_)
     assert error.value.key == 'inputs.instruction.length' and error.value.found == 4
     assert error.value.wanted.startswith(wanted)
+    documented('Instructions', case, error.value, tmp_path)
 
 
 def test_words_are_padded_unknown_ones_too_and_none_gives_padding_only(tmp_path):
@@ -94,6 +96,7 @@ def test_an_instruction_that_does_not_fit_is_refused_with_the_part_that_would_be
         assert str(refused.value).startswith(
             'the instruction has 8 tokens, the policy takes 4: "with the RIGHT hand" would be lost'
         )
+    documented('Instructions', 'more tokens than the policy takes', refused.value)
     assert tokenize('wave wave wave wave').tolist() == [[2, 2, 2, 2]]
 
 
@@ -101,8 +104,11 @@ def test_truncation_of_the_file_lowers_the_limit_and_never_cuts(tmp_path):
     truncation = {'direction': 'Right', 'max_length': 3, 'strategy': 'LongestFirst', 'stride': 0}
     tokenize = tokenizer(tmp_path, truncation=truncation)
     assert tokenize('wave left hand').tolist() == [[2, 3, 5, 0]]
-    with pytest.raises(InstructionRefused, match='4 tokens, the policy takes 3: "hand" would be'):
+    with pytest.raises(
+        InstructionRefused, match='4 tokens, the policy takes 3: "hand" would be'
+    ) as refused:
         tokenize('wave the left hand')
+    documented('Instructions', 'more tokens than the tokenizer keeps', refused.value)
 
 
 def special(*ids):
@@ -119,8 +125,9 @@ def test_special_tokens_count_and_the_lost_words_are_named_without_them(tmp_path
     assert tokenize('wave left hand').tolist() == [[2, 3, 5, 0]]
     with pytest.raises(InstructionRefused, match='5 tokens, the policy takes 4: "hand" would be'):
         tokenize('wave the left hand')
-    with pytest.raises(ConfigError, match='a limit of 4 tokens, 4 of them special ones'):
+    with pytest.raises(ConfigError, match='a limit of 4 tokens, 4 of them special ones') as error:
         tokenizer(tmp_path / 'full', post_processor=special(0, 0, 0, 0))
+    documented('Instructions', 'a tokenizer that leaves no room', error.value, tmp_path)
 
 
 def test_the_shipped_policy_does_not_take_left_for_right(robot, observe):

@@ -2,10 +2,12 @@
 """A bundle carries its verification, and one that failed is not loaded by accident."""
 
 import hashlib
+import re
 
 import pytest
 
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 from vla_policy.bundle.bundle import load_bundle
 from vla_policy.testing.bundles import write_bundle
 
@@ -38,21 +40,29 @@ def test_a_verified_bundle_reports_the_result(tmp_path, robot):
 
 def test_a_bundle_that_failed_is_rejected_unless_the_parameter_accepts_it(tmp_path, robot):
     write_bundle(tmp_path, verified(passed=False, reason='0.4 rad off', max_error_rad=float('inf')))
-    with pytest.raises(ConfigError, match=r'verification.passed: found false \(0.4 rad off\)'):
+    with pytest.raises(
+        ConfigError, match=r'verification.passed: found false \(0.4 rad off\)'
+    ) as error:
         load_bundle(tmp_path, robot)
+    documented('Verification', 'a bundle that failed', error.value, tmp_path)
     assert not load_bundle(tmp_path, robot, accept_failed=True).verification.passed
 
 
 def test_the_verification_of_another_model_file_does_not_count(tmp_path, robot):
     write_bundle(tmp_path, verified(model_sha256='0' * 64))
-    with pytest.raises(ConfigError, match='verification.model_sha256'):
+    with pytest.raises(ConfigError, match='verification.model_sha256') as error:
         load_bundle(tmp_path, robot)
+    sha256 = re.compile('[0-9a-f]{64}')
+    documented('Verification', 'the record of another model', error.value, tmp_path, sha256)
 
 
 def test_a_verification_needs_numbers(tmp_path, robot):
     write_bundle(tmp_path, verified(cosine='good'))
-    with pytest.raises(ConfigError, match='verification.cosine: found good, wanted a number'):
+    with pytest.raises(
+        ConfigError, match='verification.cosine: found good, wanted a number'
+    ) as error:
         load_bundle(tmp_path, robot)
+    documented('Verification', 'a record without numbers', error.value, tmp_path)
 
 
 def test_the_source_is_read_and_its_weights_must_be_listed(tmp_path, robot):

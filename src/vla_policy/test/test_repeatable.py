@@ -3,6 +3,7 @@
 
 import io
 import json
+import re
 
 import numpy as np
 import onnx
@@ -12,6 +13,7 @@ from onnx import TensorProto, helper
 from safetensors.torch import save
 
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 from vla_policy.load import load_policy
 from vla_policy.testing import litert_double, tensorrt_double
 from vla_policy.testing.bundles import (
@@ -141,6 +143,13 @@ FORMS = {
     litert: ('noise',),
 }
 
+CASES = {
+    torchscript: 'dropout in a traced .pt',
+    torch_export: 'dropout in a .pt2',
+    onnx_model: 'dropout in an ONNX model',
+}
+MEASURED = re.compile(r'[\d.]+(?= rad)')
+
 
 def prepare(form, monkeypatch):
     tensorrt_double.install(monkeypatch) if form is tensorrt else None
@@ -161,7 +170,9 @@ def test_an_answer_that_changes_by_itself_is_rejected(tmp_path, robot, monkeypat
     assert 'answers to one input that differ by' in error.value.found
     assert 'dropout left on, noise of its own' in error.value.found
     assert 'model.eval() before it is traced or exported' in error.value.wanted
-    assert 'inputs.noise' in error.value.wanted and '\n' not in str(error.value)
+    assert 'inputs.noise' in error.value.wanted
+    if kind == 'dropout' and form in CASES:
+        documented('Random models', CASES[form], error.value, tmp_path, MEASURED)
 
 
 @pytest.mark.parametrize('form', FORMS, ids=lambda form: form.__name__)

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 from vla_policy.load import load_policy, warm_up
 from vla_policy.testing.bundles import JOINTS, WORDS, expected, write_bundle
 from vla_policy.types import PolicyError
@@ -64,8 +65,12 @@ def test_words_and_picture_both_matter(tmp_path, robot, observe, runtime):
 @pytest.mark.parametrize('runtime', RUNTIMES)
 def test_model_of_another_shape_is_refused_at_load(tmp_path, robot, runtime):
     write_bundle(tmp_path, None, runtime, horizon=7)
-    with pytest.raises(ConfigError, match=r'output joint_targets.*\(1, 7, 3\).*\(1, 5, 3\)'):
+    with pytest.raises(
+        ConfigError, match=r'output joint_targets.*\(1, 7, 3\).*\(1, 5, 3\)'
+    ) as error:
         load_policy(tmp_path, robot)
+    if runtime == 'onnx':
+        documented('Tensors of models', 'another horizon', error.value, tmp_path)
 
 
 @pytest.mark.parametrize('runtime', RUNTIMES)
@@ -80,18 +85,23 @@ def test_file_that_is_no_model_is_refused_at_load(tmp_path, robot, runtime):
 def test_missing_and_surplus_inputs_are_named(tmp_path, robot):
     write_bundle(tmp_path)
     rewrite(tmp_path, lambda c: c['inputs']['state'].update(tensor='qpos'))
-    with pytest.raises(ConfigError, match=r'input qpos: found only image, proprioception'):
+    with pytest.raises(ConfigError, match=r'input qpos: found only image, proprioception') as error:
         load_policy(tmp_path, robot)
+    documented('Tensors of models', 'an input that the model has not', error.value, tmp_path)
     rewrite(tmp_path, lambda c: c['inputs'].pop('state'))
-    with pytest.raises(ConfigError, match=r'input proprioception: found an input, wanted only'):
+    with pytest.raises(
+        ConfigError, match=r'input proprioception: found an input, wanted only'
+    ) as error:
         load_policy(tmp_path, robot)
+    documented('Tensors of models', 'an input that is left out', error.value, tmp_path)
 
 
 def test_image_of_another_size_than_the_model_is_refused(tmp_path, robot):
     write_bundle(tmp_path)
     rewrite(tmp_path, lambda c: c['inputs']['image'].update(width=9))
-    with pytest.raises(ConfigError, match=r'input image: found float32 \(1, 3, 8, 8\)'):
+    with pytest.raises(ConfigError, match=r'input image: found float32 \(1, 3, 8, 8\)') as error:
         load_policy(tmp_path, robot)
+    documented('Tensors of models', 'an image of another size', error.value, tmp_path)
 
 
 def test_broken_tokenizer_is_refused(tmp_path, robot):
@@ -105,8 +115,9 @@ def test_broken_tokenizer_is_refused(tmp_path, robot):
 def test_missing_tokenizer_is_refused_by_name(tmp_path, robot):
     write_bundle(tmp_path)
     (tmp_path / 'tokenizer.json').unlink()
-    with pytest.raises(ConfigError, match=r'files.tokenizer.json: found No such file'):
+    with pytest.raises(ConfigError, match=r'files.tokenizer.json: found No such file') as error:
         load_policy(tmp_path, robot)
+    documented('Policy bundles', 'a missing tokenizer', error.value, tmp_path)
 
 
 def test_precision_is_taken_from_the_parameter_or_refused(tmp_path, robot, observe):
@@ -119,8 +130,11 @@ def test_precision_is_taken_from_the_parameter_or_refused(tmp_path, robot, obser
     np.testing.assert_allclose(found, full, atol=2e-2)
     assert np.abs(found - full).max() > 1e-6
     write_bundle(tmp_path / 'onnx')
-    with pytest.raises(ConfigError, match='precision: found bfloat16 for a bundle of runtime onnx'):
+    with pytest.raises(
+        ConfigError, match='precision: found bfloat16 for a bundle of runtime onnx'
+    ) as error:
         load_policy(tmp_path / 'onnx', robot, precision='bfloat16')
+    documented('Tensors of models', 'a precision for an ONNX model', error.value, tmp_path)
     with pytest.raises(ConfigError, match='precision: found float16, wanted none: the server'):
         load_policy('ws://127.0.0.1:1', robot, precision='float16')
 
@@ -128,15 +142,17 @@ def test_precision_is_taken_from_the_parameter_or_refused(tmp_path, robot, obser
 def test_nan_from_the_model_is_a_policy_error_naming_the_joint(tmp_path, robot, observe):
     write_bundle(tmp_path, nan=True)
     policy = load_policy(tmp_path, robot)
-    with pytest.raises(PolicyError, match='not finite: left_elbow'):
+    with pytest.raises(PolicyError, match='not finite: left_elbow') as error:
         policy.predict(observe())
+    documented('Tensors of models', 'an answer that is not finite', error.value)
 
 
 def test_missing_camera_is_a_policy_error(tmp_path, robot, observe):
     write_bundle(tmp_path)
     policy = load_policy(tmp_path, robot)
-    with pytest.raises(PolicyError, match='no image of camera head'):
+    with pytest.raises(PolicyError, match='no image of camera head') as error:
         policy.predict(observe(images={}))
+    documented('Tensors of models', 'no image of a camera', error.value)
 
 
 @pytest.mark.parametrize('runtime', RUNTIMES)
@@ -152,8 +168,9 @@ def test_device_that_is_not_there_is_refused(tmp_path, robot, runtime):
 def test_torchscript_without_torch_reports_what_is_missing(tmp_path, robot, monkeypatch):
     write_bundle(tmp_path, None, 'torchscript')
     monkeypatch.setitem(sys.modules, 'torch', None)
-    with pytest.raises(ConfigError, match='wanted the Python package torch installed'):
+    with pytest.raises(ConfigError, match='wanted the Python package torch installed') as error:
         load_policy(tmp_path, robot)
+    documented('Policy bundles', 'a TorchScript model without torch', error.value, tmp_path)
 
 
 def test_onnx_and_scripted_need_no_torch(tmp_path):

@@ -4,6 +4,7 @@
 import hashlib
 import io
 import json
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -16,10 +17,13 @@ import yaml
 from onnx import helper
 
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 from vla_policy.bundle.bundle import load_bundle
 from vla_policy.load import load_policy
 from vla_policy.runtimes.onnx_external import PARTS, external_files
 from vla_policy.testing.bundles import HORIZON, ONNX, write_bundle, write_policy, write_tokenizer
+
+SHA256 = re.compile('[0-9a-f]{64}')
 
 
 def externalise(directory, model='model.onnx', location='weights.bin'):
@@ -56,6 +60,7 @@ def test_unlisted_external_data_is_rejected_with_both_remedies(tmp_path, robot, 
     assert error.value.key == 'files.weights.bin'
     assert error.value.found == 'nothing, and model.onnx has weights in weights.bin'
     assert 'sha256sum weights.bin' in error.value.wanted and 'onnx.save' in error.value.wanted
+    documented('Unlisted bytes', 'weights outside an ONNX model', error.value, tmp_path)
 
 
 @pytest.mark.parametrize('model', ['model.onnx', 'onnx/model.onnx'])
@@ -75,8 +80,10 @@ def test_listed_external_data_is_taken_from_the_checked_bytes(
     found = load_policy(bundle, robot).predict(observe()).positions
     np.testing.assert_array_equal(found, wanted)
     (bundle / beside).write_bytes(b'changed')
-    with pytest.raises(ConfigError, match=f'files.{beside}: found a file with SHA-256'):
+    with pytest.raises(ConfigError, match=f'files.{beside}: found a file with SHA-256') as error:
         load_policy(bundle, robot)
+    if model == 'model.onnx':
+        documented('Unlisted bytes', 'listed weights that changed', error.value, bundle, SHA256)
 
 
 def test_a_verification_does_not_outlive_its_external_weights(tmp_path):
@@ -104,6 +111,8 @@ def test_external_data_outside_the_bundle_cannot_be_listed(tmp_path, robot, loca
     with pytest.raises(ConfigError) as error:
         load_policy(tmp_path, robot)
     assert location in str(error.value.found)
+    if location == '../weights.bin':
+        documented('Unlisted bytes', 'weights beside the bundle', error.value, tmp_path)
 
 
 def test_every_path_to_a_tensor_in_an_onnx_model_is_walked():
@@ -181,8 +190,9 @@ def test_torchscript_that_opens_a_file_is_rejected(tmp_path, robot):
     content = write_bundle(tmp_path, runtime='torchscript')
     torch.jit.save(torch.jit.script(Opens()), str(tmp_path / 'model.pt'))
     relist(tmp_path, content['model'], 'tokenizer.json')
-    with pytest.raises(ConfigError, match='model: found the operator aten::from_file'):
+    with pytest.raises(ConfigError, match='model: found the operator aten::from_file') as error:
         load_policy(tmp_path, robot)
+    documented('Unlisted bytes', 'TorchScript that opens a file', error.value, tmp_path)
 
 
 def test_exported_program_with_compiled_code_is_rejected(tmp_path, robot):
@@ -200,8 +210,9 @@ def test_exported_program_with_compiled_code_is_rejected(tmp_path, robot):
     write_tokenizer(tmp_path / 'tokenizer.json')
     described = ONNX | {'runtime': 'torch_export', 'model': 'model.pt2'}
     write_policy(tmp_path, described, 'model.pt2', 'tokenizer.json')
-    with pytest.raises(ConfigError, match=r'model.so, compiled code'):
+    with pytest.raises(ConfigError, match=r'model.so, compiled code') as error:
         load_policy(tmp_path, robot)
+    documented('Unlisted bytes', 'compiled code in a .pt2', error.value, tmp_path)
 
 
 @pytest.mark.parametrize('entry', ['', 'absolute'])
@@ -220,8 +231,11 @@ def test_a_factory_that_lies_in_the_bundle_is_rejected_before_it_runs(tmp_path, 
     write_bundle(tmp_path, change)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, 'path', [entry and str(tmp_path), *sys.path])
-    with pytest.raises(ConfigError, match=r'source.factory: found own_network:make in the bundle'):
+    with pytest.raises(
+        ConfigError, match=r'source.factory: found own_network:make in the bundle'
+    ) as error:
         load_bundle(tmp_path)
+    documented('Unlisted bytes', 'a factory inside the bundle', error.value, tmp_path)
 
 
 def test_packages_in_the_bundle_do_not_replace_installed_ones(tmp_path, robot, monkeypatch):
@@ -239,5 +253,6 @@ def test_packages_in_the_bundle_do_not_replace_installed_ones(tmp_path, robot, m
     assert sys.path == path
     content = yaml.safe_load((tmp_path / 'policy.yaml').read_text()) | {'runtime': 'evil'}
     (tmp_path / 'policy.yaml').write_text(json.dumps(content))
-    with pytest.raises(ConfigError, match='runtime: found evil, wanted one of onnx, '):
+    with pytest.raises(ConfigError, match='runtime: found evil, wanted one of onnx, ') as error:
         load_bundle('.')
+    documented('Unlisted bytes', 'a runtime that the bundle registers', error.value, tmp_path)

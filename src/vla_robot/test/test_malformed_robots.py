@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 from vla_robot import load_robot
 
 TESTBOT = Path(__file__).parent / 'testbot'
@@ -221,6 +222,8 @@ def test_a_malformed_file_is_one_error_with_file_key_found_and_wanted(case, tmp_
     assert found in str(error.found)
     assert wanted in str(error.wanted)
     assert str(error).count('\n') == 0
+    section = 'URDFs' if file.endswith('urdf') else 'Robot directories'
+    documented(section, case, error, directory)
 
 
 def test_an_unknown_robot_names_the_nearest():
@@ -228,16 +231,19 @@ def test_an_unknown_robot_names_the_nearest():
         load_robot('humanoid23')
     assert caught.value.found == 'humanoid23'
     assert 'humanoid32' in caught.value.wanted
+    documented('Robot directories', 'a robot that is not installed', caught.value)
 
 
 def test_a_missing_directory_is_reported(tmp_path):
-    with pytest.raises(ConfigError, match=r'nowhere: found no such directory'):
+    with pytest.raises(ConfigError, match=r'nowhere: found no such directory') as caught:
         load_robot(tmp_path / 'nowhere')
+    documented('Robot directories', 'no such directory', caught.value, tmp_path)
 
 
 def test_a_directory_without_robot_yaml_is_reported(tmp_path):
-    with pytest.raises(ConfigError, match=r'robot\.yaml: found no such file'):
+    with pytest.raises(ConfigError, match=r'robot\.yaml: found no such file') as caught:
         load_robot(tmp_path)
+    documented('Robot directories', 'no robot.yaml', caught.value, tmp_path)
 
 
 def test_an_untouched_copy_loads(tmp_path):
@@ -248,5 +254,6 @@ def test_an_untouched_copy_loads(tmp_path):
 def test_an_unreadable_mesh_is_reported(tmp_path):
     shutil.copytree(TESTBOT, tmp_path / 'testbot')
     (tmp_path / 'testbot' / 'meshes' / 'wedge.stl').write_text('solid wedge\n')
-    with pytest.raises(ConfigError, match=r'mesh@filename: found wedge.stl: unreadable'):
+    with pytest.raises(ConfigError, match=r'mesh@filename: found wedge.stl: unreadable') as caught:
         load_robot(tmp_path / 'testbot')
+    documented('URDFs', 'an unreadable mesh', caught.value, tmp_path / 'testbot')
