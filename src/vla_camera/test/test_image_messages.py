@@ -9,6 +9,7 @@ from vla_camera.calibration_file import read_calibration
 from vla_camera.image_messages import color_message, depth_message, info_message
 from vla_camera.source import Calibration
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 
 STAMP = Time(sec=5, nanosec=7)
 
@@ -76,28 +77,52 @@ def test_each_model_has_its_number_of_coefficients(tmp_path, model, numbers):
 
 
 @pytest.mark.parametrize(
-    ('old', 'new', 'message'),
+    ('case', 'old', 'new', 'message'),
     [
-        ('image_width: 48', 'image_width: 64', 'image_width: found 64, wanted 48'),
-        ('[50, 0, 24,', '[0, 0, 24,', 'focal lengths > 0'),
-        ('plumb_bob', 'fisheye', 'distortion_model: found '),
         (
+            'another image size',
+            'image_width: 48',
+            'image_width: 64',
+            'image_width: found 64, wanted 48',
+        ),
+        ('no focal length', '[50, 0, 24,', '[0, 0, 24,', 'focal lengths > 0'),
+        ('an unknown distortion model', 'plumb_bob', 'fisheye', 'distortion_model: found '),
+        (
+            'coefficients of another model',
             'plumb_bob',
             'equidistant',
             'distortion_coefficients.data: found 5 numbers, wanted 4, those of the '
             'distortion_model equidistant',
         ),
-        ('plumb_bob', 'rational_polynomial', 'found 5 numbers, wanted 8'),
-        ('0, 0, 0.3]}', '0, 0]}', 'found 4 numbers, wanted 5'),
-        ('0, 0, 0.3]}', '0, 0, 0.3, 0, 0, 0]}', 'found 8 numbers, wanted 5'),
-        ('camera_matrix', 'camera_matrx', 'camera_matrix: '),
-        ('data: [50, 0, 24, 0, 51, 16, 0, 0, 1]', 'data: [50]', 'camera_matrix.data: '),
+        (
+            'too few coefficients for rational_polynomial',
+            'plumb_bob',
+            'rational_polynomial',
+            'found 5 numbers, wanted 8',
+        ),
+        ('too few coefficients', '0, 0, 0.3]}', '0, 0]}', 'found 4 numbers, wanted 5'),
+        (
+            'too many coefficients',
+            '0, 0, 0.3]}',
+            '0, 0, 0.3, 0, 0, 0]}',
+            'found 8 numbers, wanted 5',
+        ),
+        ('a misspelt section', 'camera_matrix', 'camera_matrx', 'camera_matrix: '),
+        (
+            'a matrix of one number',
+            'data: [50, 0, 24, 0, 51, 16, 0, 0, 1]',
+            'data: [50]',
+            'camera_matrix.data: ',
+        ),
     ],
 )
-def test_a_malformed_calibration_file_is_an_error_with_file_and_key(tmp_path, old, new, message):
+def test_a_malformed_calibration_file_is_an_error_with_file_and_key(
+    tmp_path, case, old, new, message
+):
     path = tmp_path / 'c.yaml'
     assert old in GOOD
     path.write_text(GOOD.replace(old, new, 1))
     with pytest.raises(ConfigError) as error:
         read_calibration(path, 48, 32)
     assert str(path) in str(error.value) and message in str(error.value)
+    documented('Calibrations of cameras', case, error.value, tmp_path)

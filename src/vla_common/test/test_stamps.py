@@ -4,6 +4,7 @@
 import pytest
 
 from vla_common.stamps import MAX_AHEAD, StampSequence, describe_age, describe_ahead
+from vla_common.testing_refusals import documented
 from vla_common.watchdog import Watchdog
 
 NOW = 1_790_000_000_000_000_000
@@ -51,14 +52,23 @@ def test_a_watchdog_is_fed_by_the_good_messages_after_a_bad_one():
 
 
 @pytest.mark.parametrize(
-    ('text', 'wanted'),
+    ('case', 'text', 'wanted'),
     [
-        (describe_age(0.25), '0.250 s old'),
-        (describe_ahead(2.0), '2.000 s in the future'),
-        (describe_age(1795983190.0), 'of another clock (1795983190 s behind)'),
-        (describe_ahead(1795983190.0), 'of another clock (1795983190 s ahead)'),
+        ('a delayed message', describe_age(0.25), '0.250 s old'),
+        ('a clock that is ahead', describe_ahead(2.0), '2.000 s in the future'),
+        (
+            'stamps of simulation time',
+            describe_age(1795983190.0),
+            'of another clock (1795983190 s behind)',
+        ),
+        (
+            'wall time beside simulation time',
+            describe_ahead(1795983190.0),
+            'of another clock (1795983190 s ahead)',
+        ),
     ],
 )
-def test_a_difference_of_years_is_another_clock_and_no_delay(text, wanted):
+def test_a_difference_of_years_is_another_clock_and_no_delay(case, text, wanted):
     assert text.startswith(wanted)
     assert ('use_sim_time' in text) is ('another clock' in wanted)
+    documented('Stamps of messages', case, text)

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 from vla_common.yaml_file import load_yaml
 from vla_deploy.atomic_io import write_policy
 from vla_deploy.commands import optimise, verify
@@ -105,10 +106,13 @@ def test_a_bundle_without_a_source_is_not_compared_with_itself(bundles, tmp_path
     before = (alone / 'policy.yaml').read_bytes()
     assert verify.main(['--bundle', str(alone), *observed]) == 2
     error = capsys.readouterr().err
+    documented('Verification', 'a bundle without a reference', error.strip(), alone)
     assert 'source: found nothing, so there is nothing to compare the model with' in error
     assert '--against' in error
     assert verify.main(['--bundle', str(alone), '--against', str(alone), *observed]) == 2
-    assert '--against: found tiny_diffusion 0.1.0, onnx, the same model' in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert '--against: found tiny_diffusion 0.1.0, onnx, the same model' in error
+    documented('Verification', 'a bundle against itself', error.strip(), alone)
     assert (alone / 'policy.yaml').read_bytes() == before
     # Beside the bundle that it was made from it is verified, and the record says against what.
     arguments = ['--bundle', str(alone), '--against', str(bundles['diffusion']), *observed]
@@ -137,7 +141,9 @@ def test_a_passed_record_is_replaced_on_request_and_a_stronger_one_by_force_only
     assert not json_of(verify.main, '--bundle', out, *observed)['recorded']
     assert file.read_bytes() == before
     assert verify.main(['--bundle', str(out), *observed, '--write']) == 2
-    assert 'found a limit of 0.1 rad, not 0.001' in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert 'found a limit of 0.1 rad, not 0.001' in error
+    documented('Verification', 'looser limits than those of the record', error.strip(), out)
     assert file.read_bytes() == before
     assert json_of(verify.main, '--bundle', out, *observed, '--write', *EXACTLY)['recorded']
     assert load_bundle(out).verification.rest['limits'] == limits
@@ -152,12 +158,16 @@ def test_a_verdict_takes_the_same_number_of_observations_in_every_verb(
     few.save(tmp_path / 'few.npz')
     arguments = ['--bundle', str(bundles['act']), '--observations', str(tmp_path / 'few.npz')]
     assert verify.main([*arguments, '--write']) == 2
-    assert 'few.npz: observations: found 23, wanted at least 24' in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert 'few.npz: observations: found 23, wanted at least 24' in error
+    documented('Verification', 'a recording with few observations', error.strip(), tmp_path)
     assert verify.main(arguments) == 0  # a look, not a record
     for main in (optimise.main, verify.main):
         more = [] if main is verify.main else ['--out', str(tmp_path / 'b')]
         assert main(['--bundle', str(bundles['act']), '--count', '6', *more]) == 2
-        assert '--count: found 6, wanted at least 24' in capsys.readouterr().err
+        error = capsys.readouterr().err
+        assert '--count: found 6, wanted at least 24' in error
+        documented('Verification', 'a verdict on few observations', error.strip())
     with pytest.raises(ConfigError, match='observations: found 23, wanted at least 24'):
         optimise_onnx(bundles['act'], tmp_path / 'b', replace(options, recording=few))
     assert not (tmp_path / 'b').exists()
@@ -227,8 +237,9 @@ def test_a_malformed_recording_is_refused_by_array(recording, tmp_path, name):
     else:
         arrays[name] = change(arrays[name])
     np.savez(tmp_path / 'r.npz', **arrays)
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=message) as error:
         Recording.load(tmp_path / 'r.npz')
+    documented('Recordings', name, error.value, tmp_path)
 
 
 def test_a_truncated_recording_and_a_pickle_are_refused(recording, tmp_path):

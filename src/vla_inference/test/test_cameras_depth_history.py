@@ -12,6 +12,7 @@ from test_node import World
 
 from vla_common import qos
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 from vla_inference.configure import check_cameras, common_history, read_cameras
 from vla_inference.node import InferenceNode
 from vla_inference.observation import ObservationAssembler, ObservationBounds
@@ -202,7 +203,9 @@ def test_depth_is_read_in_metres_from_both_encodings():
         np.testing.assert_allclose(found.depths['head'], [[0.5, 1.25]], atol=1e-6)
         assert found.depths['head'].dtype == np.float32
         assert not stream.it.add_depth('head', at + 1, 0.06, 1, 2, step, 'mono8', content)
-        assert stream.see(0.1).reason == 'depth of camera head sends mono8, wanted 32FC1'
+        reason = stream.see(0.1).reason
+        assert reason == 'depth of camera head sends mono8, wanted 32FC1'
+        documented('Messages of cameras', 'depth in another encoding', reason)
         assert not stream.it.add_depth('head', at + 1, 0.06, 9, 2, step, encoding, content)
 
 

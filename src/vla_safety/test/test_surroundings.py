@@ -9,6 +9,7 @@ import trimesh
 from test_barriers import ROBOT, Arm
 
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 from vla_robot.collision import CollisionModel, wrench
 from vla_safety.coupled.surroundings import load_surroundings
 from vla_safety.violations import ViolationKind
@@ -81,6 +82,7 @@ def test_a_malformed_file_is_one_clear_error(folder, case):
         load_surroundings(file, ROBOT)
     assert str(file) in str(caught.value)
     assert message in str(caught.value)
+    documented('Surroundings', case, caught.value, folder)
 
 
 def test_hands_stop_above_a_table(folder):

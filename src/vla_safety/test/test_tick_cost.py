@@ -1,12 +1,15 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The filter knows at configure whether a tick of this robot fits into its period."""
 
+import re
+
 import coal
 import numpy as np
 import pytest
 import trimesh
 
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 from vla_robot import load_robot
 from vla_robot.synthetic import LENGTH, synthetic_robot, write_synthetic_robot
 from vla_safety.tick_cost import check_tick, measure
@@ -55,6 +58,8 @@ def test_a_tick_longer_than_the_period_is_refused_with_the_remedy(meshed, parame
     assert f'{len(meshed.collision_pairs)} pairs of links' in error.found
     for remedy in ('at most 0.0 ms', 'collision shapes', 'allowed_collisions', 'check'):
         assert remedy in error.wanted
+    measured = re.compile(r'(?<![\w.])\d[\d.]*(?= (ms|%))')
+    documented('Robot directories', 'meshes that cost more than a tick', error, measured)
 
 
 def test_the_measurement_ends_when_its_time_is_over(parameters):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 from vla_inference.configure import common_history
 from vla_policy.bundle.bundle import load_bundle
 from vla_policy.bundle.model_inputs import History
@@ -127,24 +128,54 @@ def test_the_node_keeps_as_much_as_the_server_looks_back(tmp_path, robot):
 
 
 @pytest.mark.parametrize(
-    ('changes', 'reason'),
+    ('case', 'changes', 'reason'),
     [
-        ({'images wrist_image_left frames': 3}, 'frames: found 3, wanted 1 or 2, as in history'),
-        ({'history': None, 'states joint_position frames': 2}, 'frames: found 2, wanted 1'),
-        ({'states eef_9d frame': None}, 'inputs.states.eef_9d.frame: found nothing'),
-        ({'states eef_9d frame': 'tail'}, 'inputs.states.eef_9d.frame: found tail, wanted a frame'),
-        ({'states gripper_position value': None}, 'gripper_position.value: found nothing'),
-        ({'states joint_position quantity': 'torque'}, 'quantity: found torque, wanted one of'),
+        (
+            'more frames than the history',
+            {'images wrist_image_left frames': 3},
+            'frames: found 3, wanted 1 or 2, as in history',
+        ),
+        (
+            'frames without a history',
+            {'history': None, 'states joint_position frames': 2},
+            'frames: found 2, wanted 1',
+        ),
+        (
+            'a pose of no frame',
+            {'states eef_9d frame': None},
+            'inputs.states.eef_9d.frame: found nothing',
+        ),
+        (
+            'a frame that the robot has not',
+            {'states eef_9d frame': 'tail'},
+            'inputs.states.eef_9d.frame: found tail, wanted a frame',
+        ),
+        (
+            'a constant without a value',
+            {'states gripper_position value': None},
+            'gripper_position.value: found nothing',
+        ),
+        (
+            'an unknown quantity',
+            {'states joint_position quantity': 'torque'},
+            'quantity: found torque, wanted one of',
+        ),
     ],
 )
-def test_observations_that_cannot_be_made_are_rejected_by_key(tmp_path, robot, changes, reason):
+def test_observations_that_cannot_be_made_are_rejected_by_key(
+    tmp_path, robot, case, changes, reason
+):
     path = bundle_of(tmp_path / 'droid', 'tcp://127.0.0.1:1', **changes)
-    with pytest.raises(ConfigError, match=re.escape(reason)):
+    with pytest.raises(ConfigError, match=re.escape(reason)) as error:
         load_policy(path, robot)
+    documented('Observations of policy servers', case, error.value, tmp_path)
 
 
 def test_a_history_for_openpi_is_rejected(tmp_path, robot):
     inputs = {'history': {'frames': 2, 'step': 0.1}, 'states': {'state': {'joints': JOINTS}}}
     path = remote_bundle(tmp_path / 'pi', 'ws://127.0.0.1:1', inputs=inputs)
-    with pytest.raises(ConfigError, match='inputs.history: found one, wanted none: openpi has no'):
+    with pytest.raises(
+        ConfigError, match='inputs.history: found one, wanted none: openpi has no'
+    ) as error:
         load_bundle(path, robot)
+    documented('Observations of policy servers', 'a history for openpi', error.value, tmp_path)

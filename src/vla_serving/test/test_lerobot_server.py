@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vla_common.testing_refusals import documented
 from vla_policy.load import load_policy
 from vla_policy.remote.openpi_client import OpenPiClient, RemoteError
 from vla_policy.testing.bundles import JOINTS
@@ -164,20 +165,32 @@ def test_policies_of_every_lerobot_shape_are_called_as_lerobot_calls_them(
 def test_policy_that_wants_what_no_robot_sends_is_refused(tmp_path, server):
     features = {'observation.environment_state': {'shape': [2]}}
     path = directory(tmp_path / 'act', input_features=features)
-    with pytest.raises(SystemExit, match='it wants observation.environment_state'):
+    with pytest.raises(SystemExit, match='it wants observation.environment_state') as ended:
         server.main(command(path)[2:])
+    documented('LeRobot policies', 'inputs that no robot has', ended.value, tmp_path)
 
 
 def test_directory_that_does_not_fit_ends_with_the_reason(tmp_path, server, capsys):
     path = directory(tmp_path / 'act')
-    for more, expected in (
-        (('--camera', 'observation.images.top=head'), 'wanted observation.images.front'),
-        (('--joints', 'head_yaw', '--camera', 'observation.images.front=head'), 'wanted 3'),
-        (('--camera', 'front'), 'wanted KEY=CAMERA'),
+    for case, more, expected in (
+        (
+            'a camera that the policy has not',
+            ('--camera', 'observation.images.top=head'),
+            'wanted observation.images.front',
+        ),
+        (
+            'another number of joints',
+            ('--joints', 'head_yaw', '--camera', 'observation.images.front=head'),
+            'wanted 3',
+        ),
+        ('a camera without a key', ('--camera', 'front'), 'wanted KEY=CAMERA'),
     ):
         with pytest.raises(SystemExit) as ended:
             server.main(command(path, *more)[2:])
-        assert expected in str(ended.value) + capsys.readouterr().err
+        printed = capsys.readouterr().err.splitlines()
+        text = str(ended.value) if str(ended.value) != '2' else printed[-1]
+        assert expected in text
+        documented('LeRobot policies', case, text, tmp_path)
 
 
 def test_a_circle_stays_round_for_a_policy_that_pads_its_images(tmp_path, robot, observe):
@@ -212,31 +225,52 @@ def test_words_beyond_the_policys_tokenizer_are_rejected_and_never_cut(tmp_path,
         'observation.images.front': np.zeros((24, 32, 3), np.uint8),
     }
     assert served.answer(request | {'task': 'touch the red cube'})['actions'].shape == (6, 3)
-    with pytest.raises(server.RefusedError, match='task: 6 tokens, the policy takes 4'):
+    with pytest.raises(server.RefusedError, match='task: 6 tokens, the policy takes 4') as refused:
         served.answer(request | {'task': 'reach with your own left hand'})
+    documented('LeRobot policies', 'more words than the policy takes', refused.value)
     for more in ({}, {'task': ' '}, {'task': None}):
-        with pytest.raises(server.RefusedError, match='task: wanted a text'):
+        with pytest.raises(server.RefusedError, match='task: wanted a text') as refused:
             served.answer(request | more)
+    documented('LeRobot policies', 'no task', refused.value)
 
 
 def test_a_directory_of_another_version_ends_with_file_key_found_and_wanted(tmp_path, server):
-    def ends(path, *parts):
+    def ends(case, path, *parts):
         with pytest.raises(SystemExit) as ended:
             server.load(str(path), 'cpu')
         text = str(ended.value)
         assert '\n' not in text
         for part in parts:
             assert part in text
+        documented('LeRobot policies', case, text, tmp_path)
 
     path = directory(tmp_path / 'old')
     (path / 'policy_preprocessor.json').unlink()
-    ends(path, 'policy_preprocessor.json: found nothing', 'migrate_policy_normalization')
+    ends(
+        'no preprocessor',
+        path,
+        'policy_preprocessor.json: found nothing',
+        'migrate_policy_normalization',
+    )
     (path / 'policy_preprocessor.json').write_text('no json')
-    ends(path, 'policy_preprocessor.json', 'their steps: found', 'another version')
-    ends(directory(tmp_path / 'new', 'pi9'), 'config.json: type pi9: found', 'a policy of LeRobot')
+    ends(
+        'an unreadable preprocessor',
+        path,
+        'policy_preprocessor.json',
+        'their steps: found',
+        'another version',
+    )
+    path = directory(tmp_path / 'new', 'pi9')
+    ends('a policy of a later version', path, 'config.json: type pi9: found', 'a policy of LeRobot')
     path = directory(tmp_path / 'fields')
     (path / 'config.json').write_text('{"type": "act"}')
-    ends(path, 'config.json: its fields: found', 'input_features', 'another version')
+    ends(
+        'fields of another version',
+        path,
+        'config.json: its fields: found',
+        'input_features',
+        'another version',
+    )
     (path / 'config.json').write_text('{}')
-    ends(path, 'config.json: type: found nothing')
-    ends(tmp_path, 'config.json: found No such file')
+    ends('no type', path, 'config.json: type: found nothing')
+    ends('no config.json', tmp_path, 'config.json: found No such file')

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 from vla_policy.bundle.bundle import load_bundle
 from vla_policy.bundle.model_inputs import DepthInput, History
 from vla_policy.load import load_policy, warm_up
@@ -257,8 +258,9 @@ def test_server_that_comes_back_is_found_again():
 def test_address_without_server_or_description_is_refused_at_configure(robot):
     with socket.create_server(('127.0.0.1', 0)) as closed:
         port = closed.getsockname()[1]
-    with pytest.raises(ConfigError, match='wanted a policy server there'):
+    with pytest.raises(ConfigError, match='wanted a policy server there') as error:
         load_policy(f'ws://127.0.0.1:{port}', robot)
+    documented('Policy servers', 'an address where nothing answers', error.value, str(port))
     with (
         openpi_server(lambda request: {}, {'model': 'pi0'}) as there,
         pytest.raises(ConfigError, match='only model.*wanted a server of ours, or a bundle'),
@@ -346,37 +348,45 @@ def test_answer_that_is_no_chunk_is_a_policy_error(tmp_path, robot, observe, ans
 
 
 @pytest.mark.parametrize(
-    ('changes', 'expected'),
+    ('case', 'changes', 'expected'),
     [
-        ({'outputs action parts': {}}, 'outputs.action.parts: found none'),
+        ('no actions', {'outputs action parts': {}}, 'outputs.action.parts: found none'),
         (
+            'a joint in two parts',
             {'outputs action parts': {'a': ['head_yaw'], 'b': ['head_yaw']}},
             'outputs.action.parts: found a joint twice',
         ),
         (
+            'an http address',
             {'url': 'http://host:8000'},
             'url: found http://host:8000, wanted ws:// or wss://host:port',
         ),
         (
+            'an address without a port',
             {'inputs': None, 'outputs': None, 'runtime': 'groot', 'url': 'tcp://host'},
             'url: found tcp://host, wanted tcp://host:port',
         ),
         (
+            'a joint that the robot has not',
             {'inputs states observation/state joints': ['tail']},
             'inputs.states.observation/state: found tail',
         ),
         (
+            'neither images nor states',
             {'inputs images': None, 'inputs states': None},
             'inputs.states: found neither images nor states',
         ),
-        ({'inputs instructions': 'prompt'}, 'instructions'),
+        ('a misspelt input', {'inputs instructions': 'prompt'}, 'instructions'),
     ],
 )
-def test_malformed_remote_bundle_is_refused_with_its_reason(tmp_path, robot, changes, expected):
+def test_malformed_remote_bundle_is_refused_with_its_reason(
+    tmp_path, robot, case, changes, expected
+):
     content = REMOTE | {'url': 'ws://127.0.0.1:1'}
     write_policy(tmp_path, content, change=lambda c: edit(c, changes))
-    with pytest.raises(ConfigError, match=re.escape(expected)):
+    with pytest.raises(ConfigError, match=re.escape(expected)) as error:
         load_bundle(tmp_path, robot)
+    documented('Policy servers', case, error.value, tmp_path)
 
 
 # --- GR00T --------------------------------------------------------------------------------------

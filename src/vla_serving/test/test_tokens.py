@@ -9,6 +9,7 @@ import pytest
 from websockets.sync.server import serve
 
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 from vla_policy.bundle.bundle import load_bundle
 from vla_policy.bundle.resolve_bundle import locate_bundle
 from vla_policy.load import load_policy
@@ -80,8 +81,9 @@ def test_a_server_that_repeats_the_token_does_not_publish_it(tmp_path, robot, ob
     with guarded_server(failing=True) as (url, _):
         path = remote_bundle(tmp_path / 'pi', url, token={'variable': 'PI_TOKEN'})
         policy = load_policy(path, robot, timeout=SOON)
-        with pytest.raises(PolicyError, match='bad token Api-Key …'):
+        with pytest.raises(PolicyError, match='bad token Api-Key …') as error:
             policy.predict(observe())
+    documented('Tokens of policy servers', 'a server that repeats the token', error.value, url)
 
 
 def test_a_groot_server_gets_the_token_in_each_request(tmp_path, robot, observe, monkeypatch):
@@ -106,25 +108,42 @@ def test_a_groot_server_gets_the_token_in_each_request(tmp_path, robot, observe,
 
 
 @pytest.mark.parametrize(
-    ('section', 'reason'),
+    ('case', 'section', 'reason'),
     [
-        ({'variable': 'NOT_SET'}, 'token.variable: found nothing in NOT_SET, wanted a token'),
-        ({'variable': 'TWO_WORDS'}, 'token.variable: found other characters in TWO_WORDS'),
-        ({'file': '/nowhere/token'}, 'token.file: found /nowhere/token: No such file'),
-        ({'variable': 'A', 'file': 'b'}, 'token: found both variable and file'),
-        ({}, 'token: found neither variable nor file'),
-        (SECRET, 'token: found a value that is not shown'),
-        ({'variable': 'A', 'scheme': 'Basic'}, 'token.scheme: found Basic'),
+        (
+            'a variable that is not set',
+            {'variable': 'NOT_SET'},
+            'token.variable: found nothing in NOT_SET, wanted a token',
+        ),
+        (
+            'a token with a space',
+            {'variable': 'TWO_WORDS'},
+            'token.variable: found other characters in TWO_WORDS',
+        ),
+        (
+            'a file that does not exist',
+            {'file': '/nowhere/token'},
+            'token.file: found /nowhere/token: No such file',
+        ),
+        (
+            'a variable and a file',
+            {'variable': 'A', 'file': 'b'},
+            'token: found both variable and file',
+        ),
+        ('neither variable nor file', {}, 'token: found neither variable nor file'),
+        ('the token itself', SECRET, 'token: found a value that is not shown'),
+        ('an unknown scheme', {'variable': 'A', 'scheme': 'Basic'}, 'token.scheme: found Basic'),
     ],
 )
 def test_a_token_that_is_not_there_is_reported_without_any_secret(
-    tmp_path, robot, monkeypatch, section, reason
+    tmp_path, robot, monkeypatch, case, section, reason
 ):
     monkeypatch.setenv('TWO_WORDS', f'{SECRET} {SECRET}')
     path = remote_bundle(tmp_path / 'pi', 'ws://127.0.0.1:1', token=section)
     with pytest.raises(ConfigError) as error:
         load_policy(path, robot)
     assert reason in str(error.value) and SECRET not in str(error.value)
+    documented('Tokens of policy servers', case, error.value, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +163,8 @@ def test_a_secret_in_an_address_is_rejected_and_not_printed(tmp_path, robot, add
         with pytest.raises(ConfigError) as error:
             call()
         assert SECRET not in str(error.value)
+    if address == f'ws://me:{SECRET}@host:8000':
+        documented('Tokens of policy servers', 'a password in the address', error.value, tmp_path)
     with pytest.raises(ConfigError) as error:
         locate_bundle(address.replace('ws', 'http', 1), tmp_path)
     assert SECRET not in str(error.value)

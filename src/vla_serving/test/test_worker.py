@@ -6,6 +6,7 @@ import onnx
 import pytest
 import yaml
 
+from vla_common.testing_refusals import documented
 from vla_policy.load import load_policy
 from vla_policy.remote.wire import WireError
 from vla_policy.testing.bundles import PLUS_JOINTS as JOINTS
@@ -77,27 +78,35 @@ def test_declared_inputs_are_answered_and_each_that_is_missing_is_rejected(serve
     for key in whole_request(robot):
         request = whole_request(robot)
         del request[key]
-        with pytest.raises(WireError, match=f'^{key}: found nothing, wanted '):
+        with pytest.raises(WireError, match=f'^{key}: found nothing, wanted ') as error:
             served.answer(request)
+        if key == 'prompt':
+            documented('Requests to our servers', 'no prompt', error.value)
 
 
 @pytest.mark.parametrize(
-    ('changes', 'reason'),
+    ('case', 'changes', 'reason'),
     [
-        ({'prompt': ''}, 'prompt: the instruction is empty'),
-        ({'prompt': 7}, 'prompt: found int, wanted a text'),
-        ({'prompt': 'x' * 2001}, 'prompt: found 2001 characters, wanted a text of at most 2000'),
+        ('an empty prompt', {'prompt': ''}, 'prompt: the instruction is empty'),
+        ('a number for the prompt', {'prompt': 7}, 'prompt: found int, wanted a text'),
         (
+            'a prompt of 2001 characters',
+            {'prompt': 'x' * 2001},
+            'prompt: found 2001 characters, wanted a text of at most 2000',
+        ),
+        (
+            'more words than the policy takes',
             {'prompt': 'wave wave wave with your left hand'},
             'prompt: the instruction has 7 tokens, the policy takes 5: "left hand" would be lost',
         ),
-        ({'elapsed': float('nan')}, 'elapsed: found nan, wanted s'),
-        ({'elapsed': True}, 'elapsed: found bool, wanted s'),
+        ('a time that is not finite', {'elapsed': float('nan')}, 'elapsed: found nan, wanted s'),
+        ('true for a time', {'elapsed': True}, 'elapsed: found bool, wanted s'),
     ],
 )
-def test_words_that_cannot_be_carried_out_are_rejected(served, robot, changes, reason):
-    with pytest.raises(WireError, match=f'^{reason}'):
+def test_words_that_cannot_be_carried_out_are_rejected(served, robot, case, changes, reason):
+    with pytest.raises(WireError, match=f'^{reason}') as error:
         served.answer(whole_request(robot) | changes)
+    documented('Requests to our servers', case, error.value)
 
 
 def test_a_policy_without_words_declares_none_and_needs_none(bundle, robot):

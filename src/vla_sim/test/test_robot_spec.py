@@ -11,6 +11,7 @@ import pytest
 import trimesh
 
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 from vla_robot import load_robot
 from vla_sim import Scene, World
 from vla_sim.mujoco_model import build
@@ -47,6 +48,8 @@ def test_a_link_with_a_name_of_the_scene_is_refused(changed, name):
         World(robot)
     assert caught.value.key == f'link[{name}]'
     assert caught.value.found == 'a name of the simulated scene'
+    case = {'table': 'a link named table', 'red_cube': 'a link named as a cube'}[name]
+    documented('URDFs', case, caught.value, robot.directory)
 
 
 def test_a_refusal_of_mujoco_is_one_line_with_the_file(changed):
@@ -60,6 +63,7 @@ def test_a_refusal_of_mujoco_is_one_line_with_the_file(changed):
     assert caught.value.file == str(robot.urdf_path)
     assert '\n' not in str(caught.value)
     assert caught.value.__cause__ is not None
+    documented('URDFs', 'what MuJoCo alone refuses', caught.value, robot.directory)
 
 
 def test_damping_and_friction_of_the_urdf_reach_the_simulation(changed):
@@ -100,8 +104,11 @@ def test_a_robot_that_mujoco_reads_otherwise_than_pinocchio_is_refused():
     ):
         text = robot.urdf_text.replace(before, after)
         assert text != robot.urdf_text
-        with pytest.raises(ConfigError, match=f'{what}: MuJoCo and Pinocchio differ'):
+        with pytest.raises(ConfigError, match=f'{what}: MuJoCo and Pinocchio differ') as caught:
             World(dataclasses.replace(robot, urdf_text=text))
+        if what == 'mass':
+            case = 'what MuJoCo reads otherwise than Pinocchio'
+            documented('URDFs', case, caught.value, robot.directory)
 
 
 def test_a_prismatic_joint_is_moved_by_its_servo_in_m(changed):

@@ -12,6 +12,7 @@ import pytest
 from test_node import S, Scene, causes, check_in, register, scene  # noqa: F401
 
 from vla_common.testing import wait_until
+from vla_common.testing_refusals import documented
 from vla_supervisor.command import GRANTED, NO_SUPERVISOR, REFUSED
 
 SCRIPT = ('sh', str(Path(__file__).parents[1] / 'scripts' / 'command'))
@@ -122,3 +123,5 @@ def test_a_timeout_that_is_no_time_is_refused_in_one_line(step, value):
         f'ros2 run vla_supervisor command: error: argument --timeout: found {value}, '
         'wanted a number of seconds above 0\n'
     )
+    if (step, value) == ('estop', 'nan'):
+        documented('Commands', 'a stop with a timeout that is none', done.stderr.strip())

@@ -9,6 +9,7 @@ import yaml
 
 from vla_common.errors import ConfigError
 from vla_common.parameters import ParameterSchema, flatten
+from vla_common.testing_refusals import documented
 from vla_supervisor.settings import settings, supervised_nodes
 
 ROOT = Path(__file__).parents[3]
@@ -45,6 +46,7 @@ def test_parameters_that_contradict_each_other_are_named(name, value, message):
         made(**{name.replace('.', '__'): value})
     wanted = f'parameters of /supervisor: {name}: found {value:g}, wanted {message}'
     assert str(error.value).startswith(wanted)
+    documented('Parameters that contradict each other', name, error.value)
 
 
 def test_a_stop_that_is_due_before_it_is_obeyed_is_named():
@@ -52,12 +54,16 @@ def test_a_stop_that_is_due_before_it_is_obeyed_is_named():
         made(safe_stop__slow_within=0.2)
     wanted = 'safe_stop.obey_within: found 0.3, wanted less than safe_stop.slow_within (0.2 s)'
     assert str(error.value).startswith(f'parameters of /supervisor: {wanted}')
+    case = 'a stop that is due before it is obeyed'
+    documented('Parameters that contradict each other', case, error.value)
 
 
 def test_a_robot_that_stands_slower_than_its_stop_is_watched_is_refused():
     slow = SimpleNamespace(estop='damp', safe_stop_duration=5.0)
-    with pytest.raises(ConfigError, match=r'stops\.safe_stop_duration'):
+    with pytest.raises(ConfigError, match=r'stops\.safe_stop_duration') as error:
         made(slow)
+    case = 'a robot that stops slower than it is watched'
+    documented('Parameters that contradict each other', case, error.value)
 
 
 @pytest.mark.parametrize('name', [e.name for e in SCHEMA.entries if e.required])
