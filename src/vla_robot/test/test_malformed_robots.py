@@ -42,7 +42,8 @@ CASES = {
                       'an unknown key', "'left_hand'"),
     'base_is_not_the_root': ('robot.yaml', 'base: stand', 'base: pan', 'frames.base', 'pan',
                              'stand, the root'),
-    'no_imu': ('robot.yaml', '  imu: stand\n', '', 'frames.imu', 'nothing', 'a text'),
+    'no_imu': ('robot.yaml', '  imu: stand\n', '', 'frames.imu', 'nothing',
+               'a link of robot.urdf'),
     'pose_of_unknown_joint': ('robot.yaml', r'\{lift: 0.5\}', '{lifd: 0.5}',
                               'poses.standing.lifd', 'an unknown joint', "'lift'"),
     'pose_outside_limits': ('robot.yaml', r'\{lift: 0.5\}', '{lift: 1.5}', 'poses.standing.lift',
@@ -143,7 +144,7 @@ CASES = {
     'closed_chain_of_mujoco': ('robot.urdf', '</robot>', '<mujoco><equality/></mujoco></robot>',
                                'mujoco/equality', 'mechanics of MuJoCo alone', 'compiler'),
     'closed_chain_of_drake': ('robot.urdf', '</robot>', '<loop_joint name="l"/></robot>',
-                              'loop_joint', 'an unknown element', "'joint'"),
+                              'loop_joint[l]', 'a closed chain', 'a tree without it'),
     'differential_transmission': (
         'robot.urdf', '</robot>', '<transmission name="t"><joint name="pan"/><joint name="lift"/>'
         '</transmission></robot>', 'transmission[t]', 'coupled joints lift, pan', 'one joint'),

@@ -237,6 +237,7 @@ def _frames(fields: ConfigReader, urdf: Urdf) -> dict[str, str]:
             # Read all the same: the error about a misspelt frame lists what was read.
             section.raw(name, default=None)
             continue
+        section.raw(name, wanted=f'a link of {urdf.path.name}')
         link = section.text(name)
         if link not in urdf.links:
             wanted = _near(link, urdf.links, f'link of {urdf.path.name}')

@@ -121,7 +121,9 @@ def _parse(path: Path) -> ElementTree.Element:
         return ElementTree.fromstring(path.read_bytes())
     except ElementTree.ParseError as error:
         line = error.position[0]
-        raise ConfigError(path, f'line {line}', str(error), 'well-formed XML') from None
+        problem = str(error).partition(': line')[0]
+        found = f'what no XML parser reads ({problem})'
+        raise ConfigError(path, f'line {line}', found, 'well-formed XML') from None
     except Exception as error:  # xacro raises whatever its expressions raise
         raise ConfigError(path, '', f'{type(error).__name__}: {error}', 'valid xacro') from None
 
@@ -184,11 +186,11 @@ def _check_inertial(path: Path, inertial: ElementTree.Element, key: str) -> None
     low, middle, high = np.linalg.eigvalsh([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]).tolist()
     missing = high - low - middle
     if not (low > LEAST and missing <= 1e-6 * high):
-        found = [xx, yy, zz] if xy == xz == yz == 0.0 else [low, middle, high]
+        moments = (xx, yy, zz) if xy == xz == yz == 0.0 else (low, middle, high)
         raise ConfigError(
             path,
             f'{key}/inertia',
-            found,
+            'principal moments ' + ', '.join(f'{moment:g}' for moment in moments),
             'positive principal moments, none larger than the sum of the other two',
         )
     if missing > -1e-9 * high:

@@ -185,11 +185,19 @@ def _check_extensions(path: Path, root: ElementTree.Element) -> None:
         for plugin in element.iter('plugin'):
             if 'mimic' in plugin.get('filename', '') + plugin.get('name', ''):
                 raise mimic_error(path, f'gazebo/plugin[{plugin.get("name")}]')
+    for element in root.findall('loop_joint'):
+        raise ConfigError(
+            path, f'loop_joint[{element.get("name")}]', 'a closed chain', 'a tree without it'
+        )
     for element in root.findall('mujoco'):
         for child in element:
             if child.tag not in _HINTS:
                 raise ConfigError(
-                    path, f'mujoco/{child.tag}', 'mechanics of MuJoCo alone', ', '.join(_HINTS)
+                    path,
+                    f'mujoco/{child.tag}',
+                    'mechanics of MuJoCo alone',
+                    f'no such element: of a <mujoco> block {", ".join(_HINTS)} are left out, '
+                    'and nothing else',
                 )
 
 

@@ -149,9 +149,13 @@ def check_tensors(
     for part in spec.inputs:
         whole = (*integers, *masks) if isinstance(part, MaskInput) else integers
         kinds = {'i': whole, 'b': (*masks, *integers)}.get(np.dtype(part.dtype).kind, floats)
-        if isinstance(part, ImageInput) and part.plain:
-            kinds = (*kinds, *pixels)
-        _check_tensor(file, 'input', part.tensor, inputs, kinds, part.shape)
+        note = ''
+        if isinstance(part, ImageInput) and pixels:
+            if part.plain:
+                kinds = (*kinds, *pixels)
+            else:
+                note = f' ({" or ".join(pixels)}: range [0, 255], mean 0 and std 1)'
+        _check_tensor(file, 'input', part.tensor, inputs, kinds, part.shape, note)
     for name in inputs:
         if name not in spec.inputs.tensors:
             wanted = f'only those of policy.yaml: {", ".join(spec.inputs.tensors)}'
@@ -166,8 +170,9 @@ def _check_tensor(
     there: Mapping[str, TensorInfo],
     kinds: Sequence[str],
     shape: tuple[int, ...],
+    note: str = '',
 ) -> None:
-    wanted = f'{" or ".join(kinds)} {shape}'
+    wanted = f'{" or ".join(kinds)} {shape}{note}'
     if name not in there:
         found = f'only {", ".join(there)}' if there else 'none'
         raise ConfigError(file, f'{side} {name}', found, wanted)

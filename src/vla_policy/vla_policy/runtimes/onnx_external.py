@@ -69,12 +69,13 @@ def read_external(bundle: Bundle, content: bytes) -> dict[str, bytes]:
     for location in locations:
         name = str(PurePosixPath(model).parent / location)
         if name not in bundle.files:
+            inside = '..' not in PurePosixPath(name).parts and not name.startswith('/')
             raise ConfigError(
                 str(bundle.file),
                 f'files.{name}',
                 f'nothing, and {model} has weights in {location}',
-                f'its SHA-256 (sha256sum {name}), or one file: onnx.save(onnx.load("{model}"), '
-                f'"{model}")',
+                (f'its SHA-256 (sha256sum {name}), or ' if inside else '')
+                + f'one file: onnx.save(onnx.load("{model}"), "{model}")',
             )
         found[location] = bundle.read(name)
     return found
