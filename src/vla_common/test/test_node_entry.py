@@ -53,3 +53,21 @@ def test_where_sigint_is_ignored_from_birth_it_stays_ignored(node):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate('go\n', timeout=60)
     assert (process.returncode, out, err) == (0, 'running\n', '')
+
+
+@pytest.mark.parametrize('option', ['--help', '-h'])
+def test_help_describes_the_node_and_its_parameters_and_starts_nothing(option):
+    """The supervisor started once, and waited."""
+    code = (
+        'import sys\nfrom vla_common import node_entry\n'
+        f"sys.argv = ['/x/supervisor', {option!r}, '--ros-args', '-p', 'rate:=1.0']\n"
+        "node_entry.start('vla_supervisor.node')\n"
+        "print(any(name.startswith('rclpy') for name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, '')
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith('usage: ros2 run vla_supervisor supervisor --ros-args')
+    assert lines[2].startswith('The node supervisor: ')
+    assert any(line.startswith('  auto_arm: true or false; ') for line in lines)
+    assert lines[-1] == 'False', 'rclpy was imported'

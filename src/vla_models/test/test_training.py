@@ -1,6 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Training: same seed same weights, resume, lower loss, no pickle."""
 
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -61,6 +62,21 @@ def test_the_same_seed_gives_the_same_weights_also_after_a_kill(noise_dataset, t
     for name in (CHECKPOINT, BEST):
         assert torch.equal(weights(tmp_path / 'whole' / name), weights(tmp_path / 'parts' / name))
     assert again.curves == whole.curves
+
+
+def test_ctrl_c_before_the_first_validation_keeps_the_steps_that_were_made(noise_dataset, tmp_path):
+    whole = Trainer(noise_dataset, tmp_path / 'whole', SMALL)
+    whole.run()
+    stopped = Trainer(noise_dataset, tmp_path / 'parts', SMALL)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.run(advance=lambda *_: signal.raise_signal(signal.SIGINT))
+    assert (stopped.step, stopped.curves['train']) == (1, [])
+    assert signal.getsignal(signal.SIGINT) is before
+    again = Trainer(noise_dataset, tmp_path / 'parts', SMALL)
+    assert again.resumed and again.step == 1
+    again.run()
+    assert torch.equal(weights(tmp_path / 'whole' / BEST), weights(tmp_path / 'parts' / BEST))
 
 
 def test_another_seed_gives_other_weights(noise_dataset, tmp_path):

@@ -48,13 +48,15 @@ def collect(
     attempts = [a for number in range(episodes) for a in attempts_of(number)]
     missing = [attempt for attempt in attempts if attempt not in done]
     made = failed = 0
-    with progress('episodes') as bar:
-        done = len(attempts) - len(missing)
-        line = bar.add_task('collecting', total=len(attempts), completed=done)
-        for _, success in each(EpisodeMaker, (robot, seed, str(out), parameters), missing, jobs):
+    with progress('demonstrations') as bar:
+        begun = episodes - sum(attempt < FIRST_STATIC for attempt in missing)
+        line = bar.add_task('collecting', total=episodes, completed=begun)
+        maker = (robot, seed, str(out), parameters)
+        for attempt, success in each(EpisodeMaker, maker, missing, jobs):
             made += success
             failed += not success
-            bar.update(line, advance=1, description=f'collecting ({failed} failed)')
+            text = f'collecting ({failed} attempts failed)'
+            bar.update(line, advance=attempt < FIRST_STATIC, description=text)
     finalise(out)
     return made, failed
 
@@ -69,7 +71,13 @@ def _run(arguments: list[str] | None) -> int:
         " The layout on disk is LeRobot's (v3.0).\n\nexample:\n"
         '  ros2 run vla_models collect --episodes 2000 --out data --jobs 2',
     )
-    p.add_argument('--episodes', type=positive, required=True, metavar='N', help='demonstrations')
+    p.add_argument(
+        '--episodes',
+        type=positive,
+        required=True,
+        metavar='N',
+        help=f'demonstrations to attempt; {STATIC_EACH} episodes of static views go with each',
+    )
     p.add_argument('--out', type=Path, required=True, metavar='DIR', help='dataset directory')
     p.add_argument('--seed', type=int, default=0, help='same seed, same data (default 0)')
     p.add_argument('--jobs', type=positive, default=1, help='processes (default 1)')
@@ -77,7 +85,10 @@ def _run(arguments: list[str] | None) -> int:
     p.add_argument('--filter', metavar='FILE', help='safety filter parameters (default: installed)')
     a = p.parse_args(arguments)
     made, failed = collect(a.robot, a.episodes, a.out, a.seed, a.jobs, a.filter)
-    console.print(f'{made} new episodes, {failed} attempts failed, in {a.out}')
+    console.print(
+        f'{made} new episodes in {a.out}: demonstrations, and {STATIC_EACH} static views with each;'
+        f' {failed} attempts failed'
+    )
     for attempt, reason in sorted(failures(a.out).items())[:10]:
         console.print(f'  attempt {attempt}: {reason}')
     return 0

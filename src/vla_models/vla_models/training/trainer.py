@@ -5,11 +5,14 @@ Accelerate places the model, averages gradients over GPUs and does mixed precisi
 `torchrun --nproc_per_node N` each process takes its share of every batch.
 """
 
+import contextlib
 import copy
 import json
 import math
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +34,31 @@ from vla_models.training.losses import Learner
 from vla_models.training.options import TrainingOptions
 
 NO_PROGRESS = lambda done, total: None  # noqa: E731
+
+
+@contextlib.contextmanager
+def _deferred_interrupt() -> Iterator[list[int]]:
+    """Yields a list that the first SIGINT fills; the next one raises KeyboardInterrupt at once.
+
+    An interrupt inside the optimiser's step would leave half of the weights updated.
+    """
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received  # signal handlers belong to the main thread
+        return
+
+    def handle(number: int, frame: object) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:  # a background job of a script
+        signal.signal(signal.SIGINT, handle)
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Trainer:
@@ -245,8 +273,18 @@ class Trainer:
     ) -> float:
         """Train to the end, or until `patience` validations in a row did not improve.
 
-        Returns the best validation error in rad.
+        Returns the best validation error in rad. Ctrl-C raises KeyboardInterrupt after the step
+        in progress, with a checkpoint of it; a second one at once, without.
         """
+        with _deferred_interrupt() as interrupted:
+            return self._run(advance, validated, interrupted)
+
+    def _run(
+        self,
+        advance: Callable[[int, float], None],
+        validated: Callable[[dict[str, float]], None],
+        interrupted: list[int],
+    ) -> float:
         every = min(self.options.validate_every, self.steps_per_epoch)
         losses: list[float] = []
         self.learner.train()
@@ -264,6 +302,10 @@ class Trainer:
             else:
                 self.seconds += time.monotonic() - begin
             self._agree_on_time()
+            if interrupted:
+                if losses and self.accelerator.is_main_process:
+                    self._save(False)
+                raise KeyboardInterrupt
         if losses:  # the time limit came between two validations
             self._validate_and_save(float(np.mean(losses)), time.monotonic())
             validated(self.figures)
