@@ -45,7 +45,7 @@ def help_text(module: str, program: str) -> str:
         '',
         about,
         '',
-        'A lifecycle node. The whole robot is started by: ros2 launch vla_bringup humanoid.launch.py',
+        'A lifecycle node. To start the whole robot: ros2 launch vla_bringup humanoid.launch.py',
         '',
         'parameters:',
     ]

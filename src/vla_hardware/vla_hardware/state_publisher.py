@@ -108,6 +108,9 @@ class StatePublisher(Node):
 
 
 def main() -> int:
+    if {'-h', '--help'} & set(sys.argv[1:]):
+        print(__doc__)
+        return 0
     try:
         from tf2_msgs.msg import TFMessage
     except ImportError:

@@ -123,26 +123,61 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--bundle', default='humanoid_vla', help='name in models/ or directory')
     parser.add_argument('--robot', default='humanoid32', help='robot name or directory')
     parser.add_argument('--device', default='cpu', help='cpu or cuda:N')
-    parser.add_argument('--threads', type=int, default=1, help='of the runtime, in each worker')
-    parser.add_argument('--host', default='127.0.0.1', help='0.0.0.0 for the whole network')
-    parser.add_argument('--port', type=int, default=8000, help='0 takes a free one')
-    parser.add_argument('--clients', type=int, default=64, help='connections at most')
-    parser.add_argument('--rate', type=float, default=0.0, help='requests/s of a client, 0: any')
-    parser.add_argument('--workers', type=int, default=0, help='0: one model in this process')
-    fleet = parser.add_argument_group('with --workers')
-    fleet.add_argument('--engine', choices=ENGINES, default='ray', help='local: threads, no Ray')
-    fleet.add_argument('--max-workers', type=int, default=0, help='above --workers: autoscaling')
-    fleet.add_argument('--batch', type=int, default=16, help='requests at most in one call')
-    fleet.add_argument('--gpus', type=float, default=0.0, help='of each worker')
-    fleet.add_argument('--address', default='', help='of a Ray cluster; empty: start one')
-    fleet.add_argument('--start', type=float, default=120.0, help='s for Ray, then for workers')
-    fleet.add_argument('--timeout', type=float, default=0.4, help='s for one answer')
-    fleet.add_argument('--per-client', type=int, default=2, help='calls of one client at once')
-    fleet.add_argument('--outstanding', type=int, default=64, help='calls of all at once')
-    fleet.add_argument(
-        '--priority', action='append', default=[], metavar='NAME=N', help='higher goes first'
+    parser.add_argument(
+        '--threads', type=int, default=1, help='threads of the runtime in each worker'
     )
-    fleet.add_argument('--figures', type=float, default=10.0, help='s between metrics, 0: none')
+    parser.add_argument(
+        '--host', default='127.0.0.1', help='address to listen at; 0.0.0.0: the whole network'
+    )
+    parser.add_argument('--port', type=int, default=8000, help='port to listen at; 0: a free one')
+    parser.add_argument('--clients', type=int, default=64, help='largest number of connections')
+    parser.add_argument(
+        '--rate', type=float, default=0.0, help='largest number of requests/s of a client; 0: any'
+    )
+    parser.add_argument(
+        '--workers', type=int, default=0, help='number of workers; 0: one model in this process'
+    )
+    fleet = parser.add_argument_group('with --workers')
+    fleet.add_argument(
+        '--engine',
+        choices=ENGINES,
+        default='ray',
+        help='where workers run; local: threads, without Ray',
+    )
+    fleet.add_argument(
+        '--max-workers',
+        type=int,
+        default=0,
+        help='largest number of workers; above --workers: autoscaling',
+    )
+    fleet.add_argument(
+        '--batch', type=int, default=16, help='largest number of requests in one call'
+    )
+    fleet.add_argument('--gpus', type=float, default=0.0, help='GPUs of each worker')
+    fleet.add_argument('--address', default='', help='address of a Ray cluster; empty: start one')
+    fleet.add_argument(
+        '--start',
+        type=float,
+        default=120.0,
+        help='longest start of Ray, and then of the workers, s',
+    )
+    fleet.add_argument('--timeout', type=float, default=0.4, help='longest wait for an answer, s')
+    fleet.add_argument(
+        '--per-client', type=int, default=2, help='largest number of pending calls of one client'
+    )
+    fleet.add_argument(
+        '--outstanding', type=int, default=64, help='largest number of pending calls of all clients'
+    )
+    fleet.add_argument(
+        '--priority',
+        action='append',
+        default=[],
+        metavar='NAME=N',
+        help='priority of a client; a higher one goes first',
+    )
+    fleet.add_argument(
+        '--figures', type=float, default=10.0, help='time between lines of metrics, s; 0: none'
+    )
     args = parser.parse_args(arguments)
     if args.workers < 0 or args.batch < 1:
         parser.error('--workers must be at least 0, --batch at least 1')

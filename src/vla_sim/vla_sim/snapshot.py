@@ -104,9 +104,13 @@ def shoot(options: argparse.Namespace) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog='snapshot', description=__doc__)
     parser.add_argument('--out', required=True, help='folder for the PNGs; with --strip the file')
-    parser.add_argument('--count', type=int, default=1, help='number of images')
-    parser.add_argument('--interval', type=float, default=0.5, help='seconds between two')
-    parser.add_argument('--strip', action='store_true', help='one file, overview only')
+    parser.add_argument('--count', type=int, default=1, help='number of images (default 1)')
+    parser.add_argument(
+        '--interval', type=float, default=0.5, help='time between two images, s (default 0.5)'
+    )
+    parser.add_argument(
+        '--strip', action='store_true', help='write one file with the overviews in a row'
+    )
     add_camera_arguments(parser)
     options = parser.parse_args(arguments)
     try:

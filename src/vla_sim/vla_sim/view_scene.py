@@ -36,15 +36,17 @@ def write_image(file: str | os.PathLike[str], image: np.ndarray) -> None:
 def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of robot and renderer."""
     parser.add_argument('--robot', default='humanoid32', help='name or directory')
-    parser.add_argument('--width', type=int, default=640)
-    parser.add_argument('--height', type=int, default=480)
+    parser.add_argument('--width', type=int, default=640, help='pixels (default 640)')
+    parser.add_argument('--height', type=int, default=480, help='pixels (default 480)')
     parser.add_argument('--backend', default='auto', choices=BACKENDS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog='view_scene', description=__doc__)
     parser.add_argument('--out', required=True, help='the PNG file to write')
-    parser.add_argument('--seed', type=int, help='of a random scene; the default scene without')
+    parser.add_argument(
+        '--seed', type=int, help='seed of a random scene (default: the default scene)'
+    )
     parser.add_argument('--scene', help='a scene file (JSON) instead')
     parser.add_argument('--pose', default='standing', help='a pose of the robot')
     add_camera_arguments(parser)

@@ -48,23 +48,33 @@ def main(arguments: list[str] | None = None) -> int:
     p = parser('vla_deploy benchmark', 'Time policy bundles against each other.', EPILOG)
     p.add_argument('bundles', type=Path, nargs='+', metavar='DIR', help='policy bundles')
     p.add_argument(
-        '--threads', type=positive, nargs='+', default=[1], help='of the runtimes (default 1)'
+        '--threads',
+        type=positive,
+        nargs='+',
+        default=[1],
+        help='numbers of threads of a runtime to time (default 1)',
     )
-    p.add_argument('--batch', type=positive, nargs='+', default=[], help='batch sizes to time too')
-    p.add_argument('--no-eager', action='store_true', help='without the reference model')
+    p.add_argument(
+        '--batch', type=positive, nargs='+', default=[], help='batch sizes to time besides 1'
+    )
+    p.add_argument('--no-eager', action='store_true', help='leave out the reference model')
     modes = ('default', 'reduce-overhead', 'max-autotune')
     p.add_argument(
         '--compile',
         choices=modes,
-        help='also the reference model under torch.compile (needs a C++ compiler; slow to start)',
+        help='time the reference model under torch.compile too (needs a C++ compiler; slow to start)',
     )
     p.add_argument(
         '--budget',
         type=float,
         metavar='MB',
-        help='also the reference model with at most so much of its weights in memory',
+        help='time the reference model with at most MB of weights in memory too',
     )
-    p.add_argument('--memory', action='store_true', help='peak memory too (a process for each)')
+    p.add_argument(
+        '--memory',
+        action='store_true',
+        help='measure peak memory too, each bundle in a process of its own',
+    )
     p.add_argument('--plot', type=Path, metavar='PNG', help='write a chart')
     verb.add_options(p, 'device', 'observations', 'count', 'robot', 'json', rounds=200)
     a = p.parse_args(arguments)

@@ -81,9 +81,18 @@ def main(arguments: list[str] | None = None) -> int:
     verb.add_options(p, 'bundle', 'calibration', device='cuda:0')
     target = p.add_mutually_exclusive_group(required=True)
     target.add_argument('--out', type=Path, metavar='DIR', help='bundle directory to write')
-    target.add_argument('--graph', type=Path, metavar='FILE', help='only the typed ONNX graph')
-    p.add_argument('--precision', choices=PRECISIONS, default='fp16', help='default fp16')
-    p.add_argument('--method', choices=METHODS, default='minmax', help='of int8 (default minmax)')
+    target.add_argument(
+        '--graph', type=Path, metavar='FILE', help='write only the typed ONNX graph'
+    )
+    p.add_argument(
+        '--precision',
+        choices=PRECISIONS,
+        default='fp16',
+        help='precision of the engine (default fp16)',
+    )
+    p.add_argument(
+        '--method', choices=METHODS, default='minmax', help='calibration of int8 (default minmax)'
+    )
     p.add_argument('--search', action='store_true', help='find what must stay in float (int8)')
     p.add_argument('--keep', nargs='+', default=[], metavar='PART', help='nodes to leave in float')
     sizes = ('MIN', 'OPT', 'MAX')
@@ -93,11 +102,21 @@ def main(arguments: list[str] | None = None) -> int:
         nargs=3,
         default=(1, 1, 1),
         metavar=sizes,
-        help='of the optimisation profile (default 1 1 1)',
+        help='smallest, usual and largest batch of the optimisation profile (default 1 1 1)',
     )
-    p.add_argument('--workspace', type=positive, default=1024, metavar='MB', help='default 1024')
-    p.add_argument('--level', type=int, choices=range(6), default=3, help='of effort (default 3)')
-    p.add_argument('--timing-cache', type=Path, metavar='FILE', help='default: OUT.timing')
+    p.add_argument(
+        '--workspace',
+        type=positive,
+        default=1024,
+        metavar='MB',
+        help='memory of the builder (default 1024)',
+    )
+    p.add_argument(
+        '--level', type=int, choices=range(6), default=3, help='effort of the builder (default 3)'
+    )
+    p.add_argument(
+        '--timing-cache', type=Path, metavar='FILE', help='cache of timings (default: OUT.timing)'
+    )
     p.add_argument('--tf32', action='store_true', help='fp32 with fewer mantissa bits')
     verb.add_verification_options(p, LOSSY)
     a = p.parse_args(arguments)

@@ -121,11 +121,33 @@ def main(arguments: list[str] | None = None) -> int:
     what = 'Compare two policies: A, the current one, and B, the candidate.'
     p = parser('vla_deploy compare', what, EPILOG)
     p.add_argument('bundles', type=Path, nargs='+', metavar='DIR', help='A and B; or B, in shadow')
-    p.add_argument('--scenes', type=int, default=0, metavar='N', help='simulated scenes too')
-    p.add_argument('--shadow', type=float, metavar='SECONDS', help='beside the running robot')
-    p.add_argument('--camera', nargs='+', default=[], metavar='C=TOPIC', help='images, in shadow')
+    p.add_argument(
+        '--scenes',
+        type=int,
+        default=0,
+        metavar='N',
+        help='run N simulated scenes in closed loop too',
+    )
+    p.add_argument(
+        '--shadow',
+        type=float,
+        metavar='SECONDS',
+        help='compare beside the running robot for SECONDS',
+    )
+    p.add_argument(
+        '--camera',
+        nargs='+',
+        default=[],
+        metavar='C=TOPIC',
+        help='topic of each camera, with --shadow',
+    )
     p.add_argument('--accept-failed', action='store_true', help='accept a failed verification')
-    p.add_argument('--out', type=Path, metavar='DIR', help='default: out/compare/<A>_<B>')
+    p.add_argument(
+        '--out',
+        type=Path,
+        metavar='DIR',
+        help='directory of the report (default: out/compare/<A>_<B>)',
+    )
     verb.add_options(
         p, 'observations', 'jobs', 'seed', 'threads', 'robot', 'json', count=48, rounds=50
     )

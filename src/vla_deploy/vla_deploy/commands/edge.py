@@ -55,12 +55,14 @@ def main(arguments: list[str] | None = None) -> int:
     p.add_argument('--list', action='store_true', help='list the targets with their limits')
     p.add_argument('--bundle', type=Path, metavar='DIR', help='bundle to start from')
     p.add_argument('--out', type=Path, metavar='DIR', help='bundle directory to write')
-    p.add_argument('--runtime', choices=RUNTIMES, help='default: the first of the target')
-    p.add_argument('--mode', choices=(*MODES, 'fp16'), help='default: the first of the target')
+    p.add_argument('--runtime', choices=RUNTIMES, help='runtime (default: first of the target)')
+    p.add_argument(
+        '--mode', choices=(*MODES, 'fp16'), help='precision (default: first of the target)'
+    )
     p.add_argument(
         '--converter', default=sys.executable, metavar='PYTHON', help='interpreter of litert-torch'
     )
-    p.add_argument('--compile', action='store_true', help='for the Edge TPU (coral)')
+    p.add_argument('--compile', action='store_true', help='compile for the Edge TPU (coral)')
     verb.add_options(p, 'calibration')
     verb.add_verification_options(p, LOSSY)
     a = p.parse_args(arguments)

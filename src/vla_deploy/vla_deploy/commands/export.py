@@ -68,9 +68,11 @@ def main(arguments: list[str] | None = None) -> int:
     p.add_argument('--weights', type=Path, metavar='FILE', help='safetensors, with --module')
     p.add_argument('--config', default='{}', metavar='JSON', help='arguments of --module')
     p.add_argument('--policy', type=Path, metavar='FILE', help='policy.yaml, with --module')
-    p.add_argument('--form', choices=FORMS, default='onnx', help='of the model (default onnx)')
+    p.add_argument('--form', choices=FORMS, default='onnx', help='form of the model (default onnx)')
     p.add_argument('--opset', type=int, default=OPSET, help=f'of ONNX (default {OPSET})')
-    p.add_argument('--version', default='0.1.0', help='of the bundle, with --run')
+    p.add_argument(
+        '--version', default='0.1.0', help='version of the bundle, with --run (default 0.1.0)'
+    )
     verb.add_options(p, 'out')
     verb.add_verification_options(p, EXACT)
     a = p.parse_args(arguments)

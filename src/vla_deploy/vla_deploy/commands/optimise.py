@@ -27,9 +27,13 @@ def main(arguments: list[str] | None = None) -> int:
     p = parser('vla_deploy optimise', 'Optimise the graph of a policy bundle.', EPILOG)
     verb.add_options(p, 'bundle', 'out')
     p.add_argument('--form', choices=('onnx', 'torchscript'), default='onnx')
-    p.add_argument('--level', choices=LEVELS, default='basic', help='of ONNX (default basic)')
+    p.add_argument(
+        '--level', choices=LEVELS, default='basic', help='level of ONNX Runtime (default basic)'
+    )
     p.add_argument('--free-batch', action='store_true', help='keep the batch of ONNX dynamic')
-    p.add_argument('--channels-last', action='store_true', help='memory order, torchscript only')
+    p.add_argument(
+        '--channels-last', action='store_true', help='memory order of images, with torchscript only'
+    )
     verb.add_verification_options(p, EXACT)
     a = p.parse_args(arguments)
     options = verb.options_of(a, a.out)

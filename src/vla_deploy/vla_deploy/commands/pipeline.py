@@ -76,7 +76,9 @@ def main(arguments: list[str] | None = None) -> int:
     what = 'Run a network in pipeline stages, a process for each.'
     p = parser('vla_deploy pipeline', what, EPILOG)
     p.add_argument('--stages', type=positive, metavar='N', help='number of stages')
-    p.add_argument('--budget', type=float, metavar='MB', help='of weights, for each stage')
+    p.add_argument(
+        '--budget', type=float, metavar='MB', help='memory for the weights of each stage'
+    )
     p.add_argument(
         '--micro-batches',
         type=positive,

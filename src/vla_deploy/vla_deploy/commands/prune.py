@@ -59,13 +59,29 @@ def main(arguments: list[str] | None = None) -> int:
     p = parser('vla_deploy prune', 'Write a bundle with fewer weights.', EPILOG)
     default = PruningPlan()
     verb.add_options(p, 'bundle', 'out')
-    p.add_argument('--form', choices=FORMS, default='onnx', help='of the model (default onnx)')
+    p.add_argument('--form', choices=FORMS, default='onnx', help='form of the model (default onnx)')
     p.add_argument('--kind', choices=KINDS, default=default.kind)
     p.add_argument('--importance', choices=IMPORTANCES, default=default.importance)
-    p.add_argument('--amount', type=float, default=default.amount, help='share (default 0.3)')
-    p.add_argument('--norm', type=float, default=default.norm, help='n of Ln (default 2)')
+    p.add_argument(
+        '--amount',
+        type=float,
+        default=default.amount,
+        help='share of the units to remove (default 0.3)',
+    )
+    p.add_argument(
+        '--norm',
+        type=float,
+        default=default.norm,
+        help='n of the norm Ln that ranks units (default 2)',
+    )
     p.add_argument('--steps', type=positive, default=1, help='steps of pruning (default 1)')
-    p.add_argument('--parts', nargs='+', default=[], metavar='NAME', help='parts of layer names')
+    p.add_argument(
+        '--parts',
+        nargs='+',
+        default=[],
+        metavar='NAME',
+        help='layers to prune, by a part of their name (default: all)',
+    )
     p.add_argument('--no-remove', action='store_true', help='mask units, do not remove them')
     p.add_argument('--stop-above', type=float, metavar='RAD', help='mean error to stop at')
     p.add_argument('--data', type=Path, metavar='DIR', help='dataset to fine-tune on')

@@ -51,10 +51,17 @@ def main(arguments: list[str] | None = None) -> int:
     p = parser('vla_deploy quantise', 'Write a bundle with fewer bits.', EPILOG)
     verb.add_options(p, 'bundle', 'out', 'calibration')
     p.add_argument('--scheme', choices=(*SCHEMES, 'bf16'), required=True)
-    p.add_argument('--method', choices=METHODS, default='minmax', help='of static (minmax)')
+    p.add_argument(
+        '--method',
+        choices=METHODS,
+        default='minmax',
+        help='calibration of static quantisation (default minmax)',
+    )
     p.add_argument('--per-tensor', action='store_true', help='one scale for a whole weight')
     operators = list(QuantisationSettings.operators)
-    p.add_argument('--operators', nargs='+', default=operators, help='of static, to quantise')
+    p.add_argument(
+        '--operators', nargs='+', default=operators, help='operators to quantise, with static'
+    )
     p.add_argument('--keep', nargs='+', default=[], metavar='NAME', help='nodes left in float')
     p.add_argument('--search', action='store_true', help='find the nodes to leave in float')
     p.add_argument('--fine-tune', type=Path, metavar='DIR', help='dataset to fine-tune on')

@@ -48,10 +48,18 @@ def main(arguments: list[str] | None = None) -> int:
         '\n\nexample:\n  ros2 run vla_deploy reproduce --out /tmp/vla --jobs 2',
     )
     p.add_argument('--out', type=Path, required=True, metavar='DIR')
-    p.add_argument('--episodes', type=positive, default=1200, help='demonstrations')
-    p.add_argument('--minutes', type=float, default=40.0, help='of training (default 40)')
-    p.add_argument('--epochs', type=positive, default=40, help='at most (default 40)')
-    p.add_argument('--scenes', type=positive, default=250, help='to evaluate (default 250)')
+    p.add_argument(
+        '--episodes', type=positive, default=1200, help='demonstrations to collect (default 1200)'
+    )
+    p.add_argument(
+        '--minutes', type=float, default=40.0, help='longest training, in minutes (default 40)'
+    )
+    p.add_argument(
+        '--epochs', type=positive, default=40, help='longest training, in epochs (default 40)'
+    )
+    p.add_argument(
+        '--scenes', type=positive, default=250, help='scenes to evaluate in (default 250)'
+    )
     verb.add_options(p, 'seed', 'jobs', 'robot', threads=2)
     a = p.parse_args(arguments)
     options = TrainingOptions(epochs=a.epochs, minutes=a.minutes, threads=a.threads, seed=a.seed)

@@ -85,15 +85,29 @@ def main(arguments: list[str] | None = None) -> int:
     p = parser('vla_deploy size', what, EPILOG)
     p.add_argument('--bundle', type=Path, metavar='DIR', help='policy bundle')
     p.add_argument(
-        '--device', nargs='+', default=[], metavar='NAME', help='names or files (default: all)'
+        '--device',
+        nargs='+',
+        default=[],
+        metavar='NAME',
+        help='computers, by name or file (default: all that ship)',
     )
     p.add_argument('--list', action='store_true', help='list the computers that ship')
     usual = default_rate()
     p.add_argument(
         '--rate', type=float, default=usual, help=f"chunks a second (default {usual:g}, the node's)"
     )
-    p.add_argument('--out', type=Path, metavar='DIR', help='default: out/fit/<bundle>')
-    p.add_argument('--profiles', type=Path, metavar='DIR', help='default: profiles in --out')
+    p.add_argument(
+        '--out',
+        type=Path,
+        metavar='DIR',
+        help='directory of the report (default: out/fit/<bundle>)',
+    )
+    p.add_argument(
+        '--profiles',
+        type=Path,
+        metavar='DIR',
+        help='directory of the profiles (default: profiles in --out)',
+    )
     p.add_argument('--calibrate', action='store_true', help='measure this machine')
     p.add_argument('--calibration', type=Path, metavar='FILE', help='a file of --calibrate')
     verb.add_options(p, 'observations', 'robot', 'json', rounds=60)

@@ -34,12 +34,37 @@ exit code: 0 done, 2 wrong input, 3 no candidate is the same policy"""
 @verb.verified
 def main(arguments: list[str] | None = None) -> int:
     p = parser('vla_deploy tune', 'Find the fastest bundle that is still the same policy.', EPILOG)
-    p.add_argument('--target', default='cpu', help='cpu or cuda:N (default cpu)')
-    p.add_argument('--out', type=Path, metavar='DIR', help='default: out/tune/<bundle>')
-    p.add_argument('--quick', action='store_true', help='only what usually wins')
-    p.add_argument('--only', nargs='+', default=[], metavar='NAME', help='candidates by name')
-    p.add_argument('--data', type=Path, metavar='DIR', help='dataset: try a pruned network too')
-    p.add_argument('--also', type=Path, nargs='+', default=[], metavar='DIR', help='more bundles')
+    p.add_argument(
+        '--target', default='cpu', help='device to tune for: cpu or cuda:N (default cpu)'
+    )
+    p.add_argument(
+        '--out',
+        type=Path,
+        metavar='DIR',
+        help='directory of the report (default: out/tune/<bundle>)',
+    )
+    p.add_argument('--quick', action='store_true', help='try only what usually wins')
+    p.add_argument(
+        '--only',
+        nargs='+',
+        default=[],
+        metavar='NAME',
+        help='candidates to try, by name (default: all)',
+    )
+    p.add_argument(
+        '--data',
+        type=Path,
+        metavar='DIR',
+        help='dataset to fine-tune a pruned network on, which is tried too',
+    )
+    p.add_argument(
+        '--also',
+        type=Path,
+        nargs='+',
+        default=[],
+        metavar='DIR',
+        help='more bundles to compare with',
+    )
     verb.add_options(p, 'bundle', 'threads', rounds=200, minutes=10.0)
     verb.add_verification_options(p, LOSSY)
     a = p.parse_args(arguments)

@@ -59,7 +59,7 @@ COMMON: dict[str, dict[str, Any]] = {
     },
     'minutes': {'type': float, 'default': 0.0, 'help': 'duration of training; 0: --epochs'},
     'epochs': {'type': positive, 'default': 3, 'help': 'training epochs, where --minutes is 0'},
-    'learning-rate': {'type': float, 'default': 3e-4, 'help': 'of the training'},
+    'learning-rate': {'type': float, 'default': 3e-4, 'help': 'learning rate of the training'},
 }
 
 
@@ -83,19 +83,21 @@ def add_verification_options(parser: argparse.ArgumentParser, limits: ParityLimi
         '--max-error',
         type=at_least_zero,
         metavar='RAD',
-        help=f'of any joint at any step (default {limits.max_error_rad:g})',
+        help=f'largest error of any joint at any step (default {limits.max_error_rad:g})',
     )
     group.add_argument(
-        '--cosine', type=a_cosine, help=f'smallest of any observation (default {limits.cosine:g})'
+        '--cosine',
+        type=a_cosine,
+        help=f'smallest cosine of any observation (default {limits.cosine:g})',
     )
     group.add_argument(
         '--scenes',
         type=not_negative,
         default=0,
         metavar='N',
-        help='where the answers differ by more than that: closed loop in N scenes decides',
+        help='let N scenes in closed loop decide where the answers differ by more',
     )
-    group.add_argument('--no-verify', action='store_true', help='write it unverified')
+    group.add_argument('--no-verify', action='store_true', help='write the bundle unverified')
     group.add_argument(
         '--keep-failed',
         action='store_true',

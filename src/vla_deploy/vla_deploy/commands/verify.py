@@ -98,7 +98,12 @@ def _kept(
 def main(arguments: list[str] | None = None) -> int:
     p = parser('vla_deploy verify', 'Compare a bundle with its reference model.', EPILOG)
     verb.add_options(p, 'bundle')
-    p.add_argument('--against', type=Path, metavar='DIR', help='bundle (default: its own source)')
+    p.add_argument(
+        '--against',
+        type=Path,
+        metavar='DIR',
+        help='bundle to compare with (default: the own source)',
+    )
     verb.add_verification_options(p, LOSSY)
     p.add_argument('--write', action='store_true', help='replace a record of this model')
     p.add_argument('--force', action='store_true', help='replace a stronger record too')

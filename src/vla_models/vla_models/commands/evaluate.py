@@ -77,12 +77,14 @@ def _run(arguments: list[str] | None) -> int:
     )
     p.add_argument('--bundle', type=Path, required=True, metavar='DIR', help='policy bundle')
     p.add_argument('--scenes', type=positive, required=True, metavar='N', help='episodes')
-    p.add_argument('--seed', type=int, default=1, help='of scenes and phrasings (default 1)')
+    p.add_argument('--seed', type=int, default=1, help='seed of scenes and phrasings (default 1)')
     p.add_argument('--controls', type=positive, help='scenes for each control (default: all)')
     p.add_argument('--jobs', type=positive, default=1, help='processes (default 1)')
     p.add_argument('--robot', default='humanoid32', help='name or path (default humanoid32)')
     p.add_argument('--filter', metavar='FILE', help='safety filter parameters (default: installed)')
-    p.add_argument('--duration', type=float, default=DURATION, help='s per episode (default 9)')
+    p.add_argument(
+        '--duration', type=float, default=DURATION, help='duration of an episode, s (default 9)'
+    )
     p.add_argument('--json', action='store_true', help='print the result as JSON on stdout')
     p.add_argument('--markdown', action='store_true', help='print the table for the model card')
     a = p.parse_args(arguments)

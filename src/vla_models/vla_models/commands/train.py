@@ -70,25 +70,47 @@ def _run(arguments: list[str] | None) -> int:
     )
     p.add_argument('--data', type=Path, required=True, metavar='DIR', help='the dataset')
     p.add_argument('--out', type=Path, required=True, metavar='DIR', help='training directory')
-    p.add_argument('--epochs', type=positive, default=default.epochs, help='at most (default 20)')
-    p.add_argument('--minutes', type=float, default=default.minutes, help='at most; 0: no limit')
-    p.add_argument('--batch', type=positive, default=default.batch, help='frames (default 32)')
+    p.add_argument(
+        '--epochs',
+        type=positive,
+        default=default.epochs,
+        help=f'longest training (default {default.epochs})',
+    )
+    p.add_argument(
+        '--minutes',
+        type=float,
+        default=default.minutes,
+        help='longest training; 0: no limit (default 0)',
+    )
+    p.add_argument(
+        '--batch', type=positive, default=default.batch, help='frames of a step (default 32)'
+    )
     p.add_argument('--imagined', type=int, default=default.imagined, metavar='N', help='samples '
                    f'without image in a batch (default {default.imagined})')  # fmt: skip
-    p.add_argument('--learning-rate', type=float, default=default.learning_rate)
-    p.add_argument('--patience', type=positive, default=default.patience, help='validations')
-    p.add_argument('--validate-every', type=positive, default=default.validate_every, help='steps')
-    p.add_argument('--seed', type=int, default=default.seed)
-    p.add_argument('--threads', type=positive, default=default.threads, help='on the CPU')
-    p.add_argument('--precision', choices=PRECISIONS, default=default.precision, help='on a GPU')
+    p.add_argument('--learning-rate', type=float, default=default.learning_rate, help='largest '
+                   f'learning rate (default {default.learning_rate:g})')  # fmt: skip
+    p.add_argument('--patience', type=positive, default=default.patience, help='validations '
+                   f'without improvement that end it (default {default.patience})')  # fmt: skip
+    p.add_argument('--validate-every', type=positive, default=default.validate_every, help='steps '
+                   f'between validations (default {default.validate_every})')  # fmt: skip
+    p.add_argument('--seed', type=int, default=default.seed, help='same seed, same weights '
+                   f'(default {default.seed})')  # fmt: skip
+    p.add_argument('--threads', type=positive, default=default.threads, help='threads on the CPU')
+    p.add_argument(
+        '--precision', choices=PRECISIONS, default=default.precision, help='precision on a GPU'
+    )
     p.add_argument('--recompute', action='store_true', help='activation checkpointing of '
                    'transformer layers: less memory, more time')  # fmt: skip
     p.add_argument('--state', default=default.state, metavar='GROUP', help='joints that the policy '
                    f'reads: a group of the robot, or all (default {default.state})')  # fmt: skip
     p.add_argument('--vision', choices=sorted(VISION), help='encoder (default convolutional)')
     p.add_argument('--head', choices=sorted(HEADS), help='action head (default mlp)')
-    p.add_argument('--network', type=json.loads, default={}, metavar='JSON', help='other sizes')
-    p.add_argument('--init', default='', metavar='PATH', help='run, bundle or file of weights')
+    p.add_argument(
+        '--network', type=json.loads, default={}, metavar='JSON', help='other sizes of the network'
+    )
+    p.add_argument(
+        '--init', default='', metavar='PATH', help='run, bundle or file of weights to start from'
+    )
     p.add_argument(
         '--freeze', nargs='+', choices=PARTS, default=(), help='parts to leave untrained'
     )

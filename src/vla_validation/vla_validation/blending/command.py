@@ -81,9 +81,18 @@ def main(arguments: list[str] | None = None) -> int:
         'example:\n  ros2 run vla_validation blending --delay 0.1 0.3 --seeds 10',
     )
     parser.add_argument('--robot', default='humanoid32', help='robot name or directory')
-    parser.add_argument('--delay', type=float, nargs='+', default=DELAYS, help='s')
-    parser.add_argument('--duration', type=float, default=20.0, help='simulated s of each run')
-    parser.add_argument('--seeds', type=int, default=5, help='runs of each mode and delay')
+    parser.add_argument(
+        '--delay', type=float, nargs='+', default=DELAYS, help='delays of a chunk, s'
+    )
+    parser.add_argument(
+        '--duration',
+        type=float,
+        default=20.0,
+        help='simulated duration of each run, s (default 20)',
+    )
+    parser.add_argument(
+        '--seeds', type=int, default=5, help='runs of each mode and delay (default 5)'
+    )
     args = parser.parse_args(arguments)
 
     def work() -> tuple[dict[str, Any], int]:

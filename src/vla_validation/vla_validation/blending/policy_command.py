@@ -77,15 +77,17 @@ def _run(arguments: list[str] | None) -> int:
         '  ros2 run vla_validation policy_blending --bundle models/humanoid_vla --scenes 20',
     )
     p.add_argument('--bundle', type=Path, required=True, metavar='DIR', help='policy bundle')
-    p.add_argument('--scenes', type=positive, required=True, metavar='N', help='of each kind')
-    p.add_argument('--seed', type=int, default=1, help='of scenes and phrasings (default 1)')
+    p.add_argument(
+        '--scenes', type=positive, required=True, metavar='N', help='scenes of each kind of task'
+    )
+    p.add_argument('--seed', type=int, default=1, help='seed of scenes and phrasings (default 1)')
     p.add_argument(
         '--delay',
         type=float,
         nargs='+',
         default=DELAYS,
         metavar='S',
-        help='from image to chunk; default 0.04 0.2 0.4',
+        help='delays from image to chunk, s (default 0.04 0.2 0.4)',
     )
     p.add_argument('--jobs', type=positive, default=1, help='processes (default 1)')
     p.add_argument('--robot', default='humanoid32', help='name or path (default humanoid32)')

@@ -87,13 +87,22 @@ def _parser() -> argparse.ArgumentParser:
         help='faults by name, with * and ?; may be given several times (see --list)',
     )  # fmt: skip
     parser.add_argument(
-        '--tries', type=int, default=2, help='of a fault until it ends as expected (default 2)'
+        '--tries',
+        type=int,
+        default=2,
+        help='tries of a fault until it ends as expected (default 2)',
     )
     parser.add_argument(
-        '--short', action='store_true', help='the few that CI runs, and 3 s at most for rest'
+        '--short',
+        action='store_true',
+        help='only the faults that CI runs, with at most 3 s until rest',
     )
-    parser.add_argument('--list', action='store_true', help='names and expectations alone')
-    parser.add_argument('--markdown', type=pathlib.Path, metavar='FILE', help='write the table')
+    parser.add_argument(
+        '--list', action='store_true', help='print names and expectations, and inject nothing'
+    )
+    parser.add_argument(
+        '--markdown', type=pathlib.Path, metavar='FILE', help='write the table to FILE'
+    )
     report.add_launch_arguments(parser)
     return parser
 

@@ -310,14 +310,22 @@ def main(args: list[str] | None = None) -> int:
         'Attack the safety filter; count the limits it breaks.',
         'Exit status 0: no command broke a limit; 1: one did; 2: not measured.',
     )
-    parser.add_argument('--ticks', type=int, default=100_000, help='box limits: default 100000')
     parser.add_argument(
-        '--hours', type=float, help='self-collision instead: hours of robot time at 100 Hz'
+        '--ticks', type=int, default=100_000, help='ticks against the box limits (default 100000)'
     )
     parser.add_argument(
-        '--physics', action='store_true', help='with --hours: joints follow by servo and gravity'
+        '--hours',
+        type=float,
+        help='attack self-collision instead, for hours of robot time at 100 Hz',
     )
-    parser.add_argument('--parameters', help='with --hours: a ROS parameter file; default: shipped')
+    parser.add_argument(
+        '--physics',
+        action='store_true',
+        help='let the joints follow by servo and gravity, with --hours',
+    )
+    parser.add_argument(
+        '--parameters', help='ROS parameter file, with --hours (default: as shipped)'
+    )
     parser.add_argument('--seed', type=int, default=0, help='same seed, same attack (default 0)')
     parser.add_argument('--robot', help='a vla_robot name or directory; default: random robots')
     options = parser.parse_args(args)

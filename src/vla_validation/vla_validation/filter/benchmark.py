@@ -89,9 +89,11 @@ def main(args: list[str] | None = None) -> int:
         'Time the safety filter.',
         f'Exit status 0: {bounds}, of the chosen robot; 1: not; 2: not measured.',
     )
-    parser.add_argument('--ticks', type=int, default=10_000, help='of each robot (default 10000)')
+    parser.add_argument(
+        '--ticks', type=int, default=10_000, help='ticks of each robot (default 10000)'
+    )
     parser.add_argument('--robot', default='humanoid32', help='name or directory')
-    parser.add_argument('--parameters', help='a ROS parameter file; default: built-in settings')
+    parser.add_argument('--parameters', help='ROS parameter file (default: built-in settings)')
     options = parser.parse_args(args)
     return report.run('filter', lambda: _run(options), options.json)
 

@@ -70,7 +70,9 @@ def draw(track: dict[str, np.ndarray], file: str) -> None:
 
 def main(args: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog='plot_step', description='Draw the step into a limit.')
-    parser.add_argument('file', nargs='?', default='step.png', help='default step.png')
+    parser.add_argument(
+        'file', nargs='?', default='step.png', help='PNG to write (default step.png)'
+    )
     options = parser.parse_args(args)
     draw(record(), options.file)
     print(options.file)

@@ -206,18 +206,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--bundle', default='humanoid_vla', help='name in models/ or directory')
     parser.add_argument('--robot', default='humanoid32', help='robot name or directory')
     parser.add_argument('--robots', type=int, default=16, help='number of robots')
-    parser.add_argument('--rate', type=float, default=1000.0, help='calls/s of a robot at most')
     parser.add_argument(
-        '--engine', nargs='+', choices=ENGINES, default=['local', 'ray'], help='engines'
+        '--rate', type=float, default=1000.0, help='largest number of calls/s of a robot'
     )
-    parser.add_argument('--workers', type=int, nargs='+', default=[1, 2], help='of an engine')
+    parser.add_argument(
+        '--engine', nargs='+', choices=ENGINES, default=['local', 'ray'], help='engines to measure'
+    )
+    parser.add_argument(
+        '--workers', type=int, nargs='+', default=[1, 2], help='numbers of workers of an engine'
+    )
     parser.add_argument('--batch', type=int, nargs='+', default=[1, 4, 16], help='batch sizes')
-    parser.add_argument('--seconds', type=float, default=9.0, help='of each row')
-    parser.add_argument('--rounds', type=int, default=3, help='that these are measured in')
-    parser.add_argument('--timeout', type=float, default=2.0, help='s for one answer')
-    parser.add_argument('--device', default='cpu', help='of the policy')
-    parser.add_argument('--gpus', type=float, default=0.0, help='of each worker')
-    parser.add_argument('--no-kill', action='store_true', help='leave the workers alone')
+    parser.add_argument('--seconds', type=float, default=9.0, help='duration of a row, s')
+    parser.add_argument('--rounds', type=int, default=3, help='rounds that each row is measured in')
+    parser.add_argument('--timeout', type=float, default=2.0, help='longest wait for an answer, s')
+    parser.add_argument('--device', default='cpu', help='device of the policy: cpu or cuda:N')
+    parser.add_argument('--gpus', type=float, default=0.0, help='GPUs of each worker')
+    parser.add_argument('--no-kill', action='store_true', help='kill no worker')
     args = parser.parse_args(arguments)
     args.batch = sorted({1, *args.batch})
 

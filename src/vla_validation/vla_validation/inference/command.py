@@ -105,9 +105,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--robot', default='humanoid32', help='robot name or directory')
     parser.add_argument('--times', type=int, default=300, help='frames and calls to time')
     parser.add_argument('--threads', type=int, default=1, help='threads of the runtime')
-    parser.add_argument('--width', type=int, default=640, help='of the camera image')
-    parser.add_argument('--height', type=int, default=480, help='of the camera image')
-    parser.add_argument('--stages', action='store_true', help='also the overhead stage by stage')
+    parser.add_argument('--width', type=int, default=640, help='width of the camera image')
+    parser.add_argument('--height', type=int, default=480, help='height of the camera image')
+    parser.add_argument(
+        '--stages', action='store_true', help='measure the overhead of each stage too'
+    )
     args = parser.parse_args(arguments)
     args.times = max(2, args.times)
     cv2.setNumThreads(args.threads)

@@ -81,15 +81,24 @@ def main(argv: list[str] | None = None) -> int:
         'examples:\n  ros2 run vla_validation pushes\n'
         '  ros2 run vla_validation pushes --robot my_robot --directions 8 --json',
     )
-    parser.add_argument('--robot', default='humanoid32', help='name or path')
-    parser.add_argument('--link', default='torso_roll_link', help='that is pushed')
     parser.add_argument(
-        '--directions', type=int, default=4, help='4: front, left, back, right; 8: and between'
+        '--robot', default='humanoid32', help='robot, by name or path (default humanoid32)'
+    )
+    parser.add_argument(
+        '--link', default='torso_roll_link', help='link that is pushed (default torso_roll_link)'
+    )
+    parser.add_argument(
+        '--directions',
+        type=int,
+        default=4,
+        help='directions; 4: front, left, back, right; 8: those between too (default 4)',
     )
     parser.add_argument(
         '--phases', type=int, default=4, help='moments of the swing that are tried (default 4)'
     )
-    parser.add_argument('--resolution', type=float, default=0.5, help='N·s (default 0.5)')
+    parser.add_argument(
+        '--resolution', type=float, default=0.5, help='resolution of the impulse, N·s (default 0.5)'
+    )
     options = parser.parse_args(argv)
 
     def work() -> tuple[dict[str, Any], int]:

@@ -169,8 +169,10 @@ def main(arguments: list[str] | None = None) -> int:
         'examples:\n  ros2 run vla_validation rates\n'
         '  ros2 run vla_validation rates --seconds 60 --json',
     )
-    parser.add_argument('--seconds', type=float, default=20.0, help='duration (default 20)')
-    parser.add_argument('--wait', type=float, default=60.0, help='s for RUNNING (default 60)')
+    parser.add_argument('--seconds', type=float, default=20.0, help='duration, s (default 20)')
+    parser.add_argument(
+        '--wait', type=float, default=60.0, help='longest wait for RUNNING, s (default 60)'
+    )
     parser.add_argument('--verbose', action='store_true', help="show the launch's output")
     options = parser.parse_args(arguments)
 

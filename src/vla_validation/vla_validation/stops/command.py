@@ -130,31 +130,33 @@ def _parser() -> argparse.ArgumentParser:
         '  ros2 run vla_validation stops --json robot:=my_robot params_file:=my.yaml',
     )
     parser.add_argument(
-        '--n', type=not_negative, default=500, help='e-stops per condition (default 500)'
+        '--n', type=not_negative, default=500, help='e-stops in each condition (default 500)'
     )
     parser.add_argument(
         '--falls', type=not_negative, default=20,
-        help='e-stops of --n that are timed until the robot has sunk to rest, about 3 s each '
-        '(default 20)',
+        help='e-stops of --n timed until the robot rests, about 3 s each (default 20)',
     )  # fmt: skip
     parser.add_argument(
         '--losses',
         type=not_negative,
         default=20,
-        help='per node and condition: frozen (default 20)',
+        help='freezes of each node in each condition (default 20)',
     )
     parser.add_argument(
-        '--kills', type=not_negative, default=0, help='per node and condition: killed (default 0)'
+        '--kills',
+        type=not_negative,
+        default=0,
+        help='kills of each node in each condition (default 0)',
     )
     parser.add_argument(
         '--commands', type=not_negative, default=100,
-        help='per condition: e-stops by the command in a terminal, from its start (default 100)',
+        help='e-stops by the command in a terminal, in each condition (default 100)',
     )  # fmt: skip
     parser.add_argument(
         '--busy', type=not_negative, default=os.cpu_count() or 1,
-        help='loaded: processes that keep a core busy each (default: one per core)',
+        help='busy processes in the loaded condition (default: one per core)',
     )  # fmt: skip
-    parser.add_argument('--only', choices=('idle', 'loaded'), help='one condition alone')
+    parser.add_argument('--only', choices=('idle', 'loaded'), help='measure one condition alone')
     report.add_launch_arguments(parser)
     return parser
 

@@ -117,13 +117,17 @@ def main(argv: list[str] | None = None) -> int:
         '--params', action='append', type=pathlib.Path, metavar='FILE',
         help='a ROS parameter file; later ones override. Default: config/supervisor.yaml',
     )  # fmt: skip
-    parser.add_argument('--robot', help='name or path, instead of the one in the file')
+    parser.add_argument('--robot', help='robot, by name or path, instead of the one in the file')
     parser.add_argument(
         '--begin', default='RUNNING', choices=('INACTIVE', 'READY', 'RUNNING'),
         help='mode at time 0, all nodes active (default RUNNING)',
     )  # fmt: skip
     parser.add_argument(
-        '--then', type=float, default=8.0, metavar='S', help='s after the last event (default 8)'
+        '--then',
+        type=float,
+        default=8.0,
+        metavar='S',
+        help='simulated time after the last event (default 8)',
     )
     options = parser.parse_args(argv)
 
