@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 from vla_common.yaml_file import load_yaml
 from vla_deploy.atomic_io import write_policy
 from vla_deploy.charts import Bar, Dot, draw_bars, draw_scatter
@@ -141,6 +143,15 @@ def test_the_best_is_the_fastest_that_is_the_same_policy(bundles, options):
     assert entries[0].speedup == 1.0 and entries[0].parity.max_error_rad == 0.0
     assert best_of(entries, ['act']) == 'act'
     assert best_of([], ['act']) is None
+
+
+def test_a_bundle_of_another_robot_is_refused_by_its_joints(bundles, observed, capsys):
+    """It ended in a traceback."""
+    testbot = Path(__file__).parents[2] / 'vla_robot' / 'test' / 'testbot'
+    arguments = [str(bundles['act']), '--robot', str(testbot), '--rounds', '1']
+    assert benchmark_command.main([*arguments, *observed]) == 2
+    error = capsys.readouterr().err.strip()
+    documented('Commands', 'a benchmark of the bundle of another robot', error, bundles['act'])
 
 
 def test_a_policy_accepted_in_closed_loop_is_the_same_beside_that_bundle_only(

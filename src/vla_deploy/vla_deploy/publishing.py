@@ -121,8 +121,8 @@ def expected_answers(
     directory: Path, options: VerificationOptions, reference: ReferenceModel | None = None
 ) -> ExpectedAnswers:
     """Expected answers for the bundle in `directory`: those of `reference`, else of its source,
-    else its own."""
-    bundle = load_bundle(directory, accept_failed=True)
+    else its own. Raises ConfigError, also for a bundle of another robot."""
+    bundle = load_bundle(directory, options.robot, accept_failed=True)
     recording = options.load_observations(list(bundle.tasks))
     inputs = tensors_of(recording, bundle, options.robot)
     runner: Runtime

@@ -1,11 +1,17 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The expert arrives, inside limits, and depends on the state only."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
+from vla_models.commands import collect
 from vla_models.expert import HORIZON, PERIOD, SPEED, STEP, Expert
 from vla_models.goals import ABOVE_CUBE, Target
 from vla_models.postures import PostureSampler
@@ -121,3 +127,18 @@ def test_a_leaning_torso_does_not_move_the_finger_tips_off_the_cube():
     q = follow(task, leaning, 5.0, cube)
     wanted = cube.position + [0, 0, cube.size / 2 + ABOVE_CUBE]
     assert np.linalg.norm(EXPERT.tip(q, 'right') - wanted) < 0.012
+
+
+TESTBOT = Path(__file__).parents[2] / 'vla_robot' / 'test' / 'testbot'
+
+
+def test_a_robot_without_a_head_or_arms_is_refused_by_group(tmp_path):
+    """`collect` ended in a traceback, with a data directory begun."""
+    for group, case in (('head', 'a robot without a head'), ('left_arm', 'a robot without arms')):
+        groups = {name: index for name, index in ROBOT.groups.items() if name != group}
+        robot = replace(ROBOT, groups=groups)
+        with pytest.raises(ConfigError) as error:
+            Expert(robot)
+        documented('Commands', case, error.value, robot.directory)
+    assert collect.main(['--episodes', '1', '--out', str(tmp_path), '--robot', str(TESTBOT)]) == 2
+    assert not list(tmp_path.iterdir())

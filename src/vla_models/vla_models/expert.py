@@ -9,6 +9,7 @@ first step is a large error at the end.
 
 import numpy as np
 
+from vla_common.errors import ConfigError
 from vla_models.goals import ArmGoal, Goals, Target
 from vla_models.inverse_kinematics import FINGERS
 from vla_models.tasks import HANDS, Task, TaskKind
@@ -32,10 +33,30 @@ def controlled_joints(robot: RobotModel) -> np.ndarray:
     return np.concatenate([groups['head'], groups['left_arm'], groups['right_arm']])
 
 
+def check_robot(robot: RobotModel) -> None:
+    """Raise ConfigError unless the robot has what the tasks take: a head, two arms, a camera."""
+    file = robot.directory / 'robot.yaml'
+    for group, least in (('head', 3), ('left_arm', 4), ('right_arm', 4)):
+        count = len(robot.groups.get(group, ()))
+        if count < least:
+            found = f'{count} joints' if group in robot.groups else 'nothing'
+            wanted = f'at least {least} joints, which the tasks of vla_models move'
+            raise ConfigError(file, f'groups.{group}', found, wanted)
+    for frame in ('head_camera', 'left_hand', 'right_hand'):
+        if frame not in robot.frames:
+            raise ConfigError(file, f'frames.{frame}', 'nothing', 'a link, for the tasks')
+    if 'tucked' not in robot.poses:
+        raise ConfigError(file, 'poses.tucked', 'nothing', 'a pose, for the tasks')
+
+
 class Expert:
-    """Chunks of joint targets for any task from any posture. Not thread-safe."""
+    """Chunks of joint targets for any task from any posture. Not thread-safe.
+
+    Raises ConfigError for a robot that cannot do the tasks.
+    """
 
     def __init__(self, robot: RobotModel) -> None:
+        check_robot(robot)
         self.robot = robot
         self.joints = controlled_joints(robot)
         self.names = tuple(robot.joint_names[i] for i in self.joints)

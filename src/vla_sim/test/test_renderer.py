@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 from vla_robot import load_robot
 from vla_sim import CameraOffset, Renderer, Scene, World, opengl
+from vla_sim.snapshot import side_by_side
 from vla_sim.view_scene import main
 
 SIZES = [(112, 112), (224, 224), (321, 241)]  # odd sizes too
@@ -172,6 +174,9 @@ def test_a_state_of_another_scene_or_not_finite_is_refused(world):
     with raycast(world) as renderer:
         with pytest.raises(ValueError, match='wanted'):
             renderer.render(world.qpos[:-7])
+        with pytest.raises(ConfigError) as error:
+            side_by_side([renderer], world.qpos[:-7], world.robot)
+        documented('Commands', 'a snapshot beside another robot', error.value)
         bad = world.qpos
         bad[10] = np.nan
         with pytest.raises(ValueError, match='finite'):

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vla_common.errors import ConfigError
-from vla_robot import load_robot
+from vla_robot import RobotModel, load_robot
 from vla_sim.mujoco_model import OVERVIEW
 from vla_sim.renderer import Renderer
 from vla_sim.scene import Scene
@@ -63,10 +63,20 @@ class LiveWorld:
         self._rclpy.try_shutdown()
 
 
+def side_by_side(views: Sequence[Renderer], qpos: np.ndarray, robot: RobotModel) -> np.ndarray:
+    """One image of all views. Raises ConfigError: `qpos` is of another robot."""
+    try:
+        return np.hstack([view.render(qpos)[0] for view in views])
+    except ValueError as error:
+        found = f'the state of another robot ({error})'
+        wanted = f'that of {robot.name}: --robot names the robot that runs'
+        raise ConfigError('/sim/world_state', '', found, wanted) from error
+
+
 def shoot(options: argparse.Namespace) -> str:
     """Write the images of the command line; return a summary.
 
-    Raises ConfigError: no simulated robot published within 10 s.
+    Raises ConfigError: no simulated robot published within 10 s, or another one did.
     """
     robot = load_robot(options.robot)
     out = pathlib.Path(options.out)
@@ -87,7 +97,7 @@ def shoot(options: argparse.Namespace) -> str:
         for index in range(options.count):
             if index:
                 world.wait(options.interval)
-            image = np.hstack([view.render(world.qpos)[0] for view in views])
+            image = side_by_side(views, world.qpos, robot)
             if options.strip:
                 images.append(image[:, : options.width])
             else:

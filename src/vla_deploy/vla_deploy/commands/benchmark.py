@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     p.add_argument(
         '--compile',
         choices=modes,
-        help='time the reference model under torch.compile too (needs a C++ compiler; slow to start)',
+        help='time the reference model under torch.compile too (needs a C++ compiler)',
     )
     p.add_argument(
         '--budget',
