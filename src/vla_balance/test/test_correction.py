@@ -12,6 +12,7 @@ from standing import PERIOD, ROBOT, SIDES, STANDING, Standing, pushed
 from vla_balance.correction import BalanceCorrection
 from vla_balance.gains import BalanceGains
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 from vla_common.states import Level
 from vla_common.yaml_file import ConfigReader, load_yaml
 from vla_sim import SensorNoise
@@ -187,5 +188,6 @@ def test_a_bad_gain_is_named(change, words):
 def test_a_robot_without_gains_is_named(tmp_path):
     (tmp_path / 'robot.yaml').write_text('name: x\n')
     robot = dataclasses.replace(ROBOT, directory=tmp_path)
-    with pytest.raises(ConfigError, match='balance: found nothing'):
+    with pytest.raises(ConfigError, match='balance: found nothing') as error:
         BalanceGains.load(robot)
+    documented('Robot directories', 'no gains of the balance', error.value, tmp_path)

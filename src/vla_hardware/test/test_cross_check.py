@@ -2,12 +2,15 @@
 """Sensors that contradict each other, in the servo loop on the simulated robot: found by name,
 within a time, and the robot stays on its feet."""
 
+import re
+
 import numpy as np
 import pytest
 from simulated import LIMITS, ROBOT, Simulated
 
 from vla_common.clock import ManualClock
 from vla_common.states import Behaviour, Mode
+from vla_common.testing_refusals import documented
 from vla_hardware.cross_check import Disagreement
 from vla_hardware.drivers.faulty import FaultyDriver
 from vla_hardware.drivers.mujoco import MujocoDriver
@@ -16,6 +19,8 @@ from vla_hardware.simulation import PERIOD, SimulatedServo, balance_correction
 from vla_sim import SensorNoise, World
 
 STANDING = ROBOT.poses['standing']
+NAMES = re.compile('|'.join(sorted(ROBOT.joint_names, key=len, reverse=True)))
+NUMBERS = re.compile(r'-?\b\d+(\.\d+)?\b')
 
 
 class Standing(SimulatedServo):
@@ -52,32 +57,71 @@ def test_a_robot_that_stands_is_confirmed_within_a_second_and_not_before():
     s.run(0.3)
     assert s.check.found is Disagreement.UNCONFIRMED
     assert 'has not agreed' in s.check.detail
+    documented('Sensors, before arming', 'a robot that began just now', s.check.detail, NUMBERS)
     s.run(0.5)
     assert s.check.found is Disagreement.NONE
     assert s.loop.reading.has_orientation
 
 
 @pytest.mark.parametrize(
-    ('fault', 'yaw', 'seconds', 'words'),
+    ('case', 'fault', 'yaw', 'seconds', 'words'),
     [
         # Upright and facing along x, the other order shows an upright robot too: only the way it
         # turns when it sways is wrong.
-        ('imu:quaternion_order', 0.0, 2.5, 'x, y, z, w order (wanted w, x, y, z)'),
-        ('imu:quaternion_order', 2.0, 0.8, 'x, y, z, w order (wanted w, x, y, z)'),
-        ('imu:no_orientation', 0.0, 0.1, 'the IMU reports that it has no orientation'),
-        ('imu:accelerometer_sign', 0.0, 0.8, 'the accelerometer looks like the opposite sign'),
-        ('imu:gyroscope_sign', 0.0, 2.5, 'a gyroscope of the opposite sign'),
-        ('joints:velocity_sign', 0.0, 0.5, 'the velocity looks like the opposite sign'),
-        ('joints:velocity_degrees', 0.0, 0.5, 'the velocity looks like degrees per second'),
-        ('feet:sign', 0.0, 1.5, 'opposite sign'),
+        ('', 'imu:quaternion_order', 0.0, 2.5, 'x, y, z, w order (wanted w, x, y, z)'),
+        (
+            'quaternions in the other order',
+            'imu:quaternion_order',
+            2.0,
+            0.8,
+            'x, y, z, w order (wanted w, x, y, z)',
+        ),
+        (
+            'an IMU without an orientation',
+            'imu:no_orientation',
+            0.0,
+            0.1,
+            'the IMU reports that it has no orientation',
+        ),
+        (
+            'accelerations of the opposite sign',
+            'imu:accelerometer_sign',
+            0.0,
+            0.8,
+            'the accelerometer looks like the opposite sign',
+        ),
+        (
+            'angular velocities of the opposite sign',
+            'imu:gyroscope_sign',
+            0.0,
+            2.5,
+            'a gyroscope of the opposite sign',
+        ),
+        (
+            'joint velocities of the opposite sign',
+            'joints:velocity_sign',
+            0.0,
+            0.5,
+            'the velocity looks like the opposite sign',
+        ),
+        (
+            'joint velocities in degrees',
+            'joints:velocity_degrees',
+            0.0,
+            0.5,
+            'the velocity looks like degrees per second',
+        ),
+        ('foot forces of the opposite sign', 'feet:sign', 0.0, 1.5, 'opposite sign'),
     ],
 )
 def test_wrong_sensors_are_named_before_the_robot_is_armed_and_it_stays_on_its_feet(
-    fault, yaw, seconds, words
+    case, fault, yaw, seconds, words
 ):
     s = Standing(fault, yaw)
     s.until_found(seconds)
     assert words in s.check.detail
+    if case:
+        documented('Sensors, before arming', case, s.check.detail, NAMES, NUMBERS)
     s.run(2.0)
     assert s.check.found, 'the disagreement went without a reason'
     assert words in s.check.detail
@@ -192,6 +236,7 @@ def test_a_joint_that_stays_behind_its_target_is_named_after_half_a_second():
     found = [k for k in range(200) if check.update(k * PERIOD, STANDING, target) or check.cause]
     assert found[0] * PERIOD == pytest.approx(0.5, abs=0.011)
     assert 'left_elbow is 0.32 rad from its target' in check.cause
+    documented('Sensors, before arming', 'a joint that does not move', check.cause)
     check.update(1.1, target, target)
     assert check.cause == ''
 

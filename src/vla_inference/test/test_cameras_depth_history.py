@@ -205,7 +205,7 @@ def test_depth_is_read_in_metres_from_both_encodings():
         assert not stream.it.add_depth('head', at + 1, 0.06, 1, 2, step, 'mono8', content)
         reason = stream.see(0.1).reason
         assert reason == 'depth of camera head sends mono8, wanted 32FC1'
-        documented('Messages of cameras', 'depth in another encoding', reason)
+        documented('Messages to the policy', 'depth in another encoding', reason)
         assert not stream.it.add_depth('head', at + 1, 0.06, 9, 2, step, encoding, content)
 
 

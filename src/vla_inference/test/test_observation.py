@@ -67,7 +67,7 @@ def test_a_stamp_of_the_future_does_not_block_the_good_ones_after_it(source):
     reason = feed.see(0.0).reason
     assert 'a stamp 3600.000 s in the future' in reason
     if source == 'image':
-        documented('Stamps of messages', 'an image of the next hour', reason)
+        documented('Messages to the policy', 'an image of the next hour', reason)
     now[0] = 0.1
     feed.all(0.1)
     assert feed.see(0.1).reason == ''
@@ -169,25 +169,55 @@ def test_replayed_samples_do_not_count():
 
 
 @pytest.mark.parametrize(
-    ('spoil', 'reason'),
+    ('case', 'spoil', 'reason'),
     [
-        (lambda f: f.joints(0.01, q=(0.0, float('nan'))), 'joint_states are not finite'),
-        (lambda f: f.joints(0.01, names=('a', 'c')), 'joint_states: unknown joints: c'),
-        (lambda f: f.joints(0.01, names=('a',), q=(0.0,)), 'joint_states: missing joints: b'),
-        (lambda f: f.imu(0.01, wxyz=(0.0, 0.0, 0.0, 0.0)), 'imu orientation is no rotation'),
-        (lambda f: f.imu(0.01, wxyz=(float('nan'), 0, 0, 0)), 'imu orientation is no rotation'),
-        (lambda f: f.image(0.01, encoding='mono8'), 'camera head sends mono8, wanted rgb8'),
-        (lambda f: f.image(0.01, content=b'abc'), 'camera head: 3 bytes for 3 x 2, step 9'),
-        (lambda f: f.image(0.01, height=0, content=b''), 'camera head: 0 bytes for 3 x 0, step 9'),
+        (
+            'joint positions that are not finite',
+            lambda f: f.joints(0.01, q=(0.0, float('nan'))),
+            'joint_states are not finite',
+        ),
+        (
+            'joints that the robot has not',
+            lambda f: f.joints(0.01, names=('a', 'c')),
+            'joint_states: unknown joints: c',
+        ),
+        (
+            'joints that are missing',
+            lambda f: f.joints(0.01, names=('a',), q=(0.0,)),
+            'joint_states: missing joints: b',
+        ),
+        (
+            'a quaternion of zeros',
+            lambda f: f.imu(0.01, wxyz=(0.0, 0.0, 0.0, 0.0)),
+            'imu orientation is no rotation',
+        ),
+        ('', lambda f: f.imu(0.01, wxyz=(float('nan'), 0, 0, 0)), 'imu orientation is no rotation'),
+        (
+            'an image in another encoding',
+            lambda f: f.image(0.01, encoding='mono8'),
+            'camera head sends mono8, wanted rgb8',
+        ),
+        (
+            'an image that is cut off',
+            lambda f: f.image(0.01, content=b'abc'),
+            'camera head: 3 bytes for 3 x 2, step 9',
+        ),
+        (
+            '',
+            lambda f: f.image(0.01, height=0, content=b''),
+            'camera head: 0 bytes for 3 x 0, step 9',
+        ),
     ],
 )
-def test_message_that_cannot_be_used_blocks_until_a_good_one_comes(spoil, reason):
+def test_message_that_cannot_be_used_blocks_until_a_good_one_comes(case, spoil, reason):
     feed = Feed()
     feed.all(0.0)
     assert not spoil(feed)
     seen = feed.see(0.01)
     assert seen.observation is None
     assert seen.reason == reason
+    if case:
+        documented('Messages to the policy', case, reason)
     feed.all(0.02)
     assert feed.see(0.02).observation is not None
 
@@ -287,6 +317,6 @@ def test_joints_without_velocity_serve_a_policy_that_does_not_use_it():
 def test_joints_without_velocity_are_rejected_for_a_policy_that_uses_it():
     both = ObservationAssembler(('a', 'b'), (), ObservationBounds())
     assert not both.add_joints(1, 0.0, ['a', 'b'], [0.1, 0.2], [])
-    assert both.assemble(0.0, 1, '', 0.0).reason == (
-        'joint_states has no velocity, which the policy uses'
-    )
+    reason = both.assemble(0.0, 1, '', 0.0).reason
+    assert reason == 'joint_states has no velocity, which the policy uses'
+    documented('Messages to the policy', 'joints without velocity', reason)
