@@ -12,8 +12,8 @@ from standing import PERIOD, ROBOT, SIDES, STANDING, Standing, pushed
 from vla_balance.correction import BalanceCorrection
 from vla_balance.gains import BalanceGains
 from vla_common.errors import ConfigError
-from vla_common.testing_refusals import documented
 from vla_common.states import Level
+from vla_common.testing_refusals import documented
 from vla_common.yaml_file import ConfigReader, load_yaml
 from vla_sim import SensorNoise
 
