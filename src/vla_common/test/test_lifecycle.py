@@ -11,7 +11,7 @@ import time
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
-from std_msgs.msg import Int64
+from std_msgs.msg import Empty, Int64, String
 from std_srvs.srv import Trigger
 
 from vla_common import qos
@@ -19,6 +19,7 @@ from vla_common.errors import ConfigError
 from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.node_main import shutdown_signals
 from vla_common.parameters import ParameterSchema
+from vla_common.testing_refusals import documented
 from vla_common.topics import Topic
 
 SCHEMA = """\
@@ -169,6 +170,23 @@ def test_parameters_cannot_change_behind_a_configured_node(ros):
     (result,) = node.set_parameters([Parameter('use_sim_time', value=True)])
     assert not result.successful
     assert node.get_clock().now().nanoseconds >= before > 0
+
+
+def test_a_topic_of_another_type_and_a_name_that_is_none_are_one_error(ros):
+    """They were tracebacks of rcl, and the parameter that named the topic was not in them."""
+    node = ros.node(Counter, period=0.01)
+    node.create_subscription(String, '/words', print, 1)
+    for topic, case in (
+        ('/words', 'a topic of another type'),
+        ('/no words', 'a topic with a space'),
+    ):
+        for create in (
+            lambda topic: node.create_subscription(Empty, topic, print, 1),
+            lambda topic: node.add_publisher(Topic(topic, 'std_msgs/msg/Empty', '', 'counter')),
+        ):
+            with pytest.raises(ConfigError) as error:
+                create(topic)
+            documented('Topics', case, error.value)
 
 
 PROCESS = """\

@@ -1,17 +1,20 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A lifecycle node whose callbacks are guarded and whose entities are destroyed at teardown."""
 
+import contextlib
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import NameValidationException
 from rclpy.lifecycle import LifecycleNode
 from rclpy.subscription import Subscription
 
 from vla_common import qos
 from vla_common.cdr import Reader
+from vla_common.errors import ConfigError, first_line
 from vla_common.polled_topic import PolledTopic
 from vla_common.topics import Topic
 
@@ -40,11 +43,17 @@ class GuardedNode(LifecycleNode):
 
     # -- entities ------------------------------------------------------------------------------
 
+    def create_subscription(self, msg_type: type, topic: str, *given: Any, **named: Any) -> Any:
+        """As rclpy's; ConfigError for a topic that cannot have this name or type."""
+        with _one_line(msg_type, topic):
+            return super().create_subscription(msg_type, topic, *given, **named)
+
     def add_publisher(self, topic: Topic, always: bool = False) -> Any:
         """Create a publisher; silent while the node is not active, unless `always`."""
         kind, profile = topic.message_type(), qos.publisher(topic)
         create = self.create_publisher if always else self.create_lifecycle_publisher
-        publisher = create(kind, topic.name, profile)
+        with _one_line(kind, topic.name):
+            publisher = create(kind, topic.name, profile)
         self.track(lambda: self.destroy_publisher(publisher))
         return publisher
 
@@ -176,6 +185,23 @@ class GuardedNode(LifecycleNode):
             call()
         except Exception:
             self.report_error(what)
+
+
+@contextlib.contextmanager
+def _one_line(kind: type, topic: str) -> Iterator[None]:
+    """What rcl refuses of a topic is a ConfigError; its own texts have several lines."""
+    try:
+        yield
+    except NameValidationException as error:
+        found = f'a name that ROS does not take ({first_line(error).rstrip(":")})'
+        wanted = 'letters, digits, _ and /, such as /camera/color/image_raw'
+        raise ConfigError(f'topic {topic}', '', found, wanted) from error
+    except RuntimeError as error:
+        if 'incompatible type' not in str(error):
+            raise
+        wanted = f'{kind.__module__.partition(".")[0]}/msg/{kind.__name__}, or another topic'
+        found = 'a topic of another type in this process'
+        raise ConfigError(f'topic {topic}', '', found, wanted) from error
 
 
 def _ignore(_message: bytes) -> None:
