@@ -53,6 +53,7 @@ def documented(
     row = f'| {case} | {_code(_fixed(str(refusal), varying))} | `{test.relative_to(_root(test))}` |'
     if os.environ.get('VLA_WRITE_REFUSALS'):
         _write(page, test, {(section, case): row})
+        return
     found = read_rows(page).get((section, case))
     assert found == row, (
         f'{page.name}, {section}: found {found}, wanted {row}: '
@@ -113,7 +114,7 @@ def _literals(test: Path) -> frozenset[str]:
 
 
 def _spaced(case: str) -> str:
-    return case if ' ' in case else case.replace('_', ' ')
+    return case.replace('_', ' ') if case.isidentifier() else case
 
 
 def _write(page: Path, test: Path, new: Rows) -> None:
