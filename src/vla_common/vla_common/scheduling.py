@@ -11,12 +11,14 @@ compute, and a slow model does not block the others.
 
 The camera has none: with two busy cores its gain was the model's loss, and the robot stopped more
 often (measured). Camera and model share what the control loops leave; there they come before other
-programs (`NICE`): a desktop or a plotter that wants a whole core must not starve the camera.
+programs (`NICE`, of the process and of its session): a desktop or a plotter that wants a whole core
+must not starve the camera.
 """
 
 import os
 from contextlib import suppress
 from enum import IntEnum
+from pathlib import Path
 
 
 class Priority(IntEnum):
@@ -50,8 +52,10 @@ def request_realtime(priority: Priority) -> str:
     """
     if os.environ.get('VLA_REALTIME') == '0':
         return 'default scheduling'
-    with suppress(PermissionError):
+    with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, min(NICE, os.getpriority(os.PRIO_PROCESS, 0)))
+        # Where Linux groups the processes of a session (autogroup), nice counts within it only.
+        Path('/proc/self/autogroup').write_text(str(NICE), 'ascii')
     if priority == Priority.NORMAL:
         return 'default scheduling'
     try:
