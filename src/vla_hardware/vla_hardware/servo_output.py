@@ -47,11 +47,6 @@ class NoBalance:
         pass
 
 
-CORRECTION_PERIOD = 0.01
-"""s between balance corrections: the robot sways with a period of seconds, and a correction is half
-the cost of a servo cycle."""
-
-
 class ServoOutput:
     """Writes the servo targets of one cycle.
 
@@ -86,12 +81,10 @@ class ServoOutput:
         self._powered = False
         self.balance = balance
         self.offset = np.zeros(n)  # rad, of the balance correction
-        self._since_correction = math.inf  # s
 
     def reset(self) -> None:
         """The robot was moved by something else: forget filters and the last target."""
         self.balance.reset()
-        self._since_correction = math.inf
         self._last_target = None
 
     def write(
@@ -137,17 +130,8 @@ class ServoOutput:
         return self._kinematics.gravity_torque(position, rotation_matrix(orientation))
 
     def _compute_target(self, motion: ReferenceMotion, reading: Reading, dt: float) -> None:
-        self._since_correction += dt
-        # Half a period early is nearer than half a period late.
-        if self._since_correction >= 0.75 * CORRECTION_PERIOD:
-            since = self._since_correction
-            self._correct(motion, reading, since if math.isfinite(since) else dt)
-            self._since_correction = 0.0
-        self._limit_target(motion, reading, dt)
-
-    def _correct(self, motion: ReferenceMotion, reading: Reading, since: float) -> None:
         offset = self.balance.update(
-            since,
+            dt,
             reading.position,
             reading.velocity,
             reading.orientation,
@@ -162,8 +146,6 @@ class ServoOutput:
         else:
             # Its filters would keep the NaN for good; the last offset stays for one cycle.
             self.balance.reset()
-
-    def _limit_target(self, motion: ReferenceMotion, reading: Reading, dt: float) -> None:
         target = self._target
         np.add(motion.position, self.offset, out=target)
         if motion.behaviour is Behaviour.STAND:
