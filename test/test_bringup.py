@@ -54,8 +54,12 @@ class TestTheRobotComesUp(unittest.TestCase):
         cls.session = RosSession()
         cls.probe = cls.session.probe('bringup_probe')
 
-        topic = topics.SUPERVISOR_STATE
-        cls.supervisor = cls.probe.subscribe(topic.message_type(), topic.name, qos.publisher(topic))
+        def collect(topic: topics.Topic) -> Any:
+            kind, profile = topic.message_type(), qos.publisher(topic)
+            return cls.probe.subscribe(kind, topic.name, profile)
+
+        cls.supervisor = collect(topics.SUPERVISOR_STATE)
+        cls.chunks = collect(topics.ACTION_CHUNK)
         cls.robot = load_robot('humanoid32')
 
     @classmethod
@@ -88,7 +92,10 @@ class TestTheRobotComesUp(unittest.TestCase):
     def test_2_the_waving_arm_waves_and_the_limits_hold(self) -> None:
         self.wait_mode(Mode.RUNNING, BRING_UP)
         arm = ('shoulder_pitch', 'shoulder_roll', 'shoulder_yaw', 'elbow', 'wrist_yaw')
-        with self.subscribed(topics.JOINT_STATES) as joints:
+        with (
+            self.subscribed(topics.JOINT_STATES) as joints,
+            self.subscribed(topics.JOINT_COMMAND) as commands,
+        ):
             joints.wait(1)
             names = list(joints.last.name)
             self.assertEqual(names, list(self.robot.joint_names))
@@ -99,9 +106,8 @@ class TestTheRobotComesUp(unittest.TestCase):
                 return float(np.ptp(positions[:, columns], axis=0).max())
 
             wait_until(lambda: travel() > 0.2, 5.0, 'the left arm to wave')
+            commands.wait(500)
         limits = self.robot.limits
-        with self.subscribed(topics.JOINT_COMMAND) as commands:
-            commands.wait(300)
         for message in commands.messages:
             for i, name in enumerate(message.name):
                 self.assertLessEqual(message.position[i], limits.upper[i] + 1e-9, name)
@@ -113,16 +119,15 @@ class TestTheRobotComesUp(unittest.TestCase):
         with (
             self.subscribed(topics.COLOR_IMAGE) as images,
             self.subscribed(topics.CAMERA_INFO) as infos,
-            self.subscribed(topics.ACTION_CHUNK) as chunks,
         ):
             images.wait(3)
             infos.wait(3)
-            chunks.wait(3)
+        self.chunks.wait(3)
         image = images.last
         self.assertEqual(image.encoding, 'rgb8')
         self.assertEqual(len(image.data), image.height * image.step)
         self.assertGreater(len(set(bytes(image.data[::97]))), 10, 'a blank image')
-        for chunk in chunks.messages:
+        for chunk in self.chunks.messages:
             self.assertLessEqual(set(chunk.joint_names), set(self.robot.joint_names))
 
     def test_4_it_still_stands_and_ends_the_instruction_in_ready(self) -> None:

@@ -134,9 +134,9 @@ class CameraNode(VlaLifecycleNode):
                 f'it was configured with {self._size[0]} x {self._size[1]}'
             )
         self._color_out.publish(color_message(frame.color, stamp, self._frame_id))
-        wanted = self._depth_out is not None and self._depth_out.get_subscription_count() > 0
-        if frame.depth is not None and wanted:
-            self._depth_out.publish(depth_message(frame.depth, stamp, self._frame_id))
+        out = self._depth_out
+        if frame.depth is not None and out is not None and out.get_subscription_count():
+            out.publish(depth_message(frame.depth, stamp, self._frame_id))
         calibration = self._calibration_now(facts)
         self._info_out.publish(info_message(calibration, width, height, stamp, self._frame_id))
 

@@ -155,8 +155,7 @@ class Probe:
         try:
             yield collected
         finally:
-            # In the executor's own thread, which may be about to take from it.
-            self.node.executor.create_task(self.node.destroy_subscription, subscription)
+            destroy_later(self.node, lambda: self.node.destroy_subscription(subscription))
 
     def publisher(self, kind: type, topic: str, qos: QoSProfile) -> Any:
         return self.node.create_publisher(kind, topic, qos)

@@ -73,7 +73,6 @@ class HardwareDriver(VlaLifecycleNode):
             raise ConfigError(place, 'driver', str(error), 'a robot that can be read') from error
         self._started = False
         self._last_stamp_ns = 0
-        self._published: tuple | None = None
         self._status_pacer = Pacer(p.status_rate)
         self._monitor_pacer = Pacer(MONITOR_RATE)
         self._world_pacer = Pacer(WORLD_RATE)
@@ -255,8 +254,7 @@ class HardwareDriver(VlaLifecycleNode):
             loop.at_rest,
             loop.behaviour_done,
         )
-        if self._status_pacer.due(now) or change != self._published:
-            self._published = change
+        if self._status_pacer.due(now, change):
             self._publish_status(stamp_ns, now)
         if self._world is not None and self._world_pacer.due(now):
             factor = self._driver.real_time_factor
