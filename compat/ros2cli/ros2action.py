@@ -2,16 +2,15 @@
 """Stand-in for `ros2 action`."""
 
 import argparse
-import os
-import signal
+import time
 
-import rclpy
 from action_msgs.msg import GoalStatus
 from rclpy.action import (
     ActionClient,
     get_action_client_names_and_types_by_node,
     get_action_server_names_and_types_by_node,
 )
+from rclpy.executors import ExternalShutdownException
 from rclpy.task import Future
 from ros2cli.command import NODE, VerbCommand, arg, flag
 from ros2cli.messages import fill_message, get_interface, message_to_yaml
@@ -25,6 +24,7 @@ from ros2cli.node import (
 )
 
 _NOTE_EVERY_S = 3.0
+_SERVER_POLL_S = 0.1
 _CANCEL_WITHIN_S = 5.0
 _STATUS_NAMES = {
     getattr(GoalStatus, f'STATUS_{name}'): name
@@ -76,24 +76,6 @@ def info(args: argparse.Namespace) -> None:
                 print(f'    {name} [{", ".join(types)}]' if args.show_types else f'    {name}')
 
 
-class _Terminated(BaseException):
-    """A signal other than Ctrl-C's arrived; its number is the argument."""
-
-
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-
-
-def _on_signal(number: int, _: object) -> None:
-    for other in _SIGNALS:  # a closed terminal sends several; none may interrupt the cancellation
-        signal.signal(other, signal.SIG_IGN)
-    if number == signal.SIGHUP:
-        # The terminal is gone: printing to it would fail before the goal is cancelled.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
-    raise _Terminated(number)
-
-
 @ActionCommand.verb(
     arg('action_name', help='name of the action'),
     arg('action_type', help='type, such as example_interfaces/action/Fibonacci'),
@@ -101,53 +83,49 @@ def _on_signal(number: int, _: object) -> None:
     flag('-f', '--feedback', help='print the feedback'),
     *NODE,
 )
-def send_goal(args: argparse.Namespace) -> str | int | None:
+def send_goal(args: argparse.Namespace) -> None:
     """Send an action goal."""
     action_type = get_interface('action', args.action_type)
     goal = action_type.Goal()
     fill_message(goal, args.goal, what='message fields')
-    # Signals are handled here: rclpy's handlers shut the context down, and then the goal of a
-    # user who pressed Ctrl-C could no longer be cancelled.
-    for number in _SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
-            signal.signal(number, _on_signal)
     name = f'{NODE_NAME_PREFIX}_send_goal_{args.action_type.replace("/", "_")}'
+    # rclpy's handlers shut the context down, and then the goal of a user who pressed Ctrl-C could
+    # no longer be cancelled.
     with DirectNode(args, node_name=name, own_signals=True) as node:
         client = ActionClient(node.node, action_type, node.expand(args.action_name))
         try:
-            return _send(node, client, goal, args)
-        except _Terminated as ended:
-            return int(ended.args[0])
+            _send(node, client, goal, args)
         finally:
             client.destroy()
 
 
 def _send(node: DirectNode, client: ActionClient, goal: object, args: argparse.Namespace) -> None:
     print('Waiting for an action server to become available...')
-    while not client.wait_for_server(timeout_sec=_NOTE_EVERY_S):
-        print(f"No server offers '{args.action_name}' yet")
+    note_at = time.monotonic() + _NOTE_EVERY_S
+    while not client.wait_for_server(timeout_sec=_SERVER_POLL_S):
+        node.check_signals()
+        if time.monotonic() >= note_at:
+            print(f"No server offers '{args.action_name}' yet")
+            note_at += _NOTE_EVERY_S
     print(f'Sending goal:\n     {message_to_yaml(goal)}')
 
     def print_feedback(message: object) -> None:
         print(f'Feedback:\n    {message_to_yaml(message.feedback)}')
 
     accepted = client.send_goal_async(goal, print_feedback if args.feedback else None)
-    ended = False
     try:
         node.wait_for(accepted)
         handle = accepted.result()
-        if handle.accepted:
-            print(f'Goal accepted with ID: {bytes(handle.goal_id.uuid).hex()}\n')
-            finished = handle.get_result_async()
-            node.wait_for(finished)
-            result = finished.result()
-        ended = True
-    finally:
-        if not ended:
-            _cancel(node, accepted)
-    if not handle.accepted:
-        print('Goal was rejected.')
-        return
+        if not handle.accepted:
+            print('Goal was rejected.')
+            return
+        print(f'Goal accepted with ID: {bytes(handle.goal_id.uuid).hex()}\n')
+        finished = handle.get_result_async()
+        node.wait_for(finished)
+    except ExternalShutdownException:
+        _cancel(node, accepted)
+        raise
+    result = finished.result()
     print(f'Result:\n    {message_to_yaml(result.result)}')
     print(f'Goal finished with status: {_STATUS_NAMES.get(result.status, "UNKNOWN")}')
 
@@ -155,13 +133,13 @@ def _send(node: DirectNode, client: ActionClient, goal: object, args: argparse.N
 def _cancel(node: DirectNode, accepted: Future) -> None:
     """Cancel the goal; also one that the server accepts only now."""
     late = RuntimeError(f'the server did not answer within {_CANCEL_WITHIN_S:g} s')
-    if not rclpy.ok() or not node.wait_for(accepted, _CANCEL_WITHIN_S):
+    if not node.wait_for(accepted, _CANCEL_WITHIN_S):
         raise late
     handle = accepted.result()
     if not handle.accepted:
         return
-    future = handle.cancel_goal_async()
     print('Canceling goal...')
+    future = handle.cancel_goal_async()
     if not node.wait_for(future, _CANCEL_WITHIN_S):
         raise late
     if [goal.goal_id for goal in future.result().goals_canceling] != [handle.goal_id]:

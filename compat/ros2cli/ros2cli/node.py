@@ -28,6 +28,7 @@ Names = list[tuple[str, list[str]]]
 NODE_NAME_PREFIX = f'{HIDDEN_NODE_PREFIX}ros2cli'
 
 _POLL_S = 0.02
+_SIGNAL_POLL_S = 0.1
 #: Without a name to wait for: at least this long, and this long without a change.
 _LIST_AT_LEAST_S = 0.5
 _LIST_STABLE_S = 0.3
@@ -48,21 +49,27 @@ class DirectNode:
 
     Attributes of the rclpy node are reached through this object. Use it in a `with`.
 
-    Without `own_signals` rclpy shuts the context down on SIGINT and SIGTERM, and everything here
-    then ends as ExternalShutdownException with the number of the signal. By itself rclpy raises
-    that only while an executor waits; between two waits the executor just returns.
+    On SIGINT and SIGTERM rclpy shuts the context down, and everything here then ends as
+    ExternalShutdownException with the number of the signal. By itself rclpy raises that only while
+    an executor waits; between two waits the executor just returns.
+    With `own_signals` the context stays up, for work that has to be undone: `wait_for` and
+    `check_signals` raise the same exception once, at the first signal; SIGHUP is one of them,
+    unless it is ignored (nohup).
     KeyboardInterrupt comes at the second SIGINT only: raised wherever Python happens to be, it was
-    seen to vanish in a destructor, and an interrupted command to hang in its shutdown.
+    seen to vanish in a destructor and in a generator, and an interrupted command to hang.
     """
 
     def __init__(
         self, args: argparse.Namespace, *, node_name: str | None = None, own_signals: bool = False
     ) -> None:
         self._received: list[int] = []
-        if not own_signals:
-            # Before rclpy's, which calls them.
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, self._note_signal)
+        self._reported = False
+        self._own_signals = own_signals
+        # Before rclpy's, which calls them.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._note_signal)
+        if own_signals and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, self._note_signal)
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO if own_signals else None)
         self._spin_time: float | None = args.spin_time
         self.node = rclpy.create_node(
@@ -90,6 +97,17 @@ class DirectNode:
         if number == signal.SIGINT and number in self._received:
             raise KeyboardInterrupt
         self._received.append(number)
+        if number == signal.SIGHUP:
+            # The terminal is gone: printing to it would fail before anything is undone.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)
+            os.dup2(nowhere, 2)
+
+    def check_signals(self) -> None:
+        """Raise ExternalShutdownException once, after the first signal."""
+        if self._received and not self._reported:
+            self._reported = True
+            raise self._ended()
 
     def _ended(self) -> ExternalShutdownException:
         return ExternalShutdownException(*self._received[:1])
@@ -175,9 +193,16 @@ class DirectNode:
 
     def wait_for(self, future: Future, timeout_sec: float | None = None) -> bool:
         """Process callbacks until the future is done; False if the time is over."""
-        self._executor.spin_until_future_complete(future, timeout_sec)
-        if not future.done() and not rclpy.ok():
-            raise self._ended()
+        if not self._own_signals:
+            self._executor.spin_until_future_complete(future, timeout_sec)
+            if not future.done() and not rclpy.ok():
+                raise self._ended()
+            return future.done()
+        deadline = None if timeout_sec is None else time.monotonic() + timeout_sec
+        while not future.done() and (deadline is None or time.monotonic() < deadline):
+            self.check_signals()
+            # No signal wakes this executor.
+            self._executor.spin_once_until_future_complete(future, _SIGNAL_POLL_S)
         return future.done()
 
     def sleep(self, seconds: float) -> None:

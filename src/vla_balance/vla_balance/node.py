@@ -82,7 +82,6 @@ class BalanceMonitor(VlaLifecycleNode):
 
         self._state_out = self.add_publisher(topics.BALANCE_STATE)
         self._markers_out = self.add_publisher(topics.BALANCE_MARKERS)
-        # They arrive at 200 Hz each; each tick reads the latest.
         self._inputs = (
             (self.poll(topics.JOINT_STATES, _JOINT_FIELDS), self._on_joints),
             (self.poll(topics.IMU, _IMU_FIELDS), self._on_imu),

@@ -14,6 +14,7 @@ from vla_common.errors import ConfigError
 from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.messages import ns_to_stamp
 from vla_common.node_main import run
+from vla_common.scheduling import Priority
 from vla_common.states import Level
 from vla_robot import RobotModel, load_robot
 
@@ -133,14 +134,15 @@ class CameraNode(VlaLifecycleNode):
                 f'it was configured with {self._size[0]} x {self._size[1]}'
             )
         self._color_out.publish(color_message(frame.color, stamp, self._frame_id))
-        if frame.depth is not None and self._depth_out is not None:
-            self._depth_out.publish(depth_message(frame.depth, stamp, self._frame_id))
+        out = self._depth_out
+        if frame.depth is not None and out is not None and out.get_subscription_count():
+            out.publish(depth_message(frame.depth, stamp, self._frame_id))
         calibration = self._calibration_now(facts)
         self._info_out.publish(info_message(calibration, width, height, stamp, self._frame_id))
 
 
 def main() -> None:
-    sys.exit(run(CameraNode))
+    sys.exit(run(CameraNode, priority=Priority.CAMERA))
 
 
 if __name__ == '__main__':

@@ -61,12 +61,17 @@ class Pacer:
     def __init__(self, rate: float) -> None:
         self._period = 1.0 / rate
         self._next = -math.inf
+        self._state: object = None
 
-    def due(self, now: float) -> bool:
+    def due(self, now: float, state: object = None) -> bool:
+        """Whether it is due at steady time `now` (s), or at once because `state` changed."""
+        changed, self._state = state != self._state, state
         # Half a millisecond early is on time: the loop's own jitter must not halve the rate.
         if now < self._next - 0.0005:
-            return False
-        self._next = max(self._next + self._period, now)
+            return changed
+        # After a pause it starts anew and does not catch up.
+        last = self._next if now < self._next + self._period else now
+        self._next = last + self._period
         return True
 
 

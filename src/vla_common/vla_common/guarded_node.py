@@ -28,8 +28,7 @@ class GuardedNode(LifecycleNode):
     """
 
     def __init__(self, name: str, **node_options: Any) -> None:
-        self._polled_subscriptions: set[Subscription] = set()
-        self._cleared_on_activation: list[PolledTopic] = []
+        self._polled: dict[Subscription, PolledTopic] = {}
         super().__init__(name, **node_options)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._active = False
@@ -95,21 +94,17 @@ class GuardedNode(LifecycleNode):
         kind, profile = topic.message_type(), copy(qos.subscriber(topic))
         profile.depth = max(depth, profile.depth)
         subscription = self.create_subscription(kind, topic.name, _ignore, profile, raw=True)
-        self._polled_subscriptions.add(subscription)
-        polled = PolledTopic(
+        polled = self._polled[subscription] = PolledTopic(
             subscription.handle,
             kind,
             Reader(kind, *fields),
             lambda: self.report_error(f'subscription {topic.name}'),
+            always,
         )
-        if not always:
-            self._cleared_on_activation.append(polled)
 
         def destroy() -> None:
-            self._polled_subscriptions.discard(subscription)
-            if polled in self._cleared_on_activation:
-                self._cleared_on_activation.remove(polled)
             self.destroy_subscription(subscription)
+            del self._polled[subscription]
 
         self.track(destroy)
         return polled
@@ -117,11 +112,12 @@ class GuardedNode(LifecycleNode):
     @property
     def subscriptions(self) -> Iterator[Subscription]:
         """Those that the executor serves: not the polled ones."""
-        return (s for s in super().subscriptions if s not in self._polled_subscriptions)
+        return (s for s in super().subscriptions if s not in self._polled)
 
     def _clear_polled(self) -> None:
-        for polled in self._cleared_on_activation:
-            polled.discard()
+        for polled in self._polled.values():
+            if not polled.always:
+                polled.discard()
 
     def add_timer(self, period: float, callback: Callable[[], None], always: bool = False) -> Any:
         """Call `callback` every `period` seconds of the steady clock."""

@@ -19,12 +19,18 @@ class PolledTopic:
     """
 
     def __init__(
-        self, handle: Any, kind: type[Any], reader: Reader, report_error: Callable[[], None]
+        self,
+        handle: Any,
+        kind: type[Any],
+        reader: Reader,
+        report_error: Callable[[], None],
+        always: bool,
     ) -> None:
         self._take = handle.take_message
         self._kind = kind
         self.reader = reader
         self._report_error = report_error
+        self.always = always  # what was received while the node was inactive is kept
         self._emptied = steady_now()
         self.arrived = -math.inf
         """Steady time (s) at which the message taken last was received."""

@@ -5,14 +5,13 @@ With both cores busy, a 100 Hz timer at default priority is late by 3.8 ms (p99)
 by 0.3 ms. A biped falls if its driver gets no CPU for 50 ms because of a renderer or a policy. A
 page fault from disk takes as long, so the pages of these processes are locked in memory.
 
-The inference node has the lowest of these priorities for the work around its model; the model runs
-at the default priority (`NormalPriority`). So a chunk is published in time while other processes
-compute, and a slow model does not block the others.
+Camera and inference node have the lowest of these priorities, for the work around the model; the
+model runs at the default priority (`NormalPriority`). So an image and a chunk are published in time
+while other processes compute, and a slow model does not block the others: without a new image the
+robot stops after 0.3 s, without a new chunk after more than a second.
 
-The camera has none: with two busy cores its gain was the model's loss, and the robot stopped more
-often (measured). Camera and model share what the control loops leave; there they come before other
-programs (`NICE`, of the process and of its session): a desktop or a plotter that wants a whole core
-must not starve the camera.
+What runs at default priority comes before other programs (`NICE`, of the process and of its
+session): a desktop or a plotter that wants a whole core must not starve the model.
 """
 
 import os
@@ -28,6 +27,7 @@ class Priority(IntEnum):
     """
 
     NORMAL = 0
+    CAMERA = 5
     INFERENCE = 10
     OPERATOR = 15  # a stop from a terminal: before everything that computes
     MONITOR = 20

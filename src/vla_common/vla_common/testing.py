@@ -23,6 +23,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
@@ -181,6 +182,16 @@ class Probe:
         collected = Collected(topic)
         self.node.create_subscription(kind, topic, collected.add, qos)
         return collected
+
+    @contextmanager
+    def subscribed(self, kind: type, topic: str, qos: QoSProfile) -> Iterator[Collected]:
+        """Like `subscribe`, for a while: 200 messages per second cost a tenth of a core."""
+        collected = Collected(topic)
+        subscription = self.node.create_subscription(kind, topic, collected.add, qos)
+        try:
+            yield collected
+        finally:
+            destroy_later(self.node, lambda: self.node.destroy_subscription(subscription))
 
     def publisher(self, kind: type, topic: str, qos: QoSProfile) -> Any:
         return self.node.create_publisher(kind, topic, qos)

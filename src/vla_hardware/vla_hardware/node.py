@@ -28,7 +28,8 @@ from vla_hardware.servo_loop import ServoLoop
 from vla_hardware.servo_output import NoBalance
 from vla_robot import RobotModel, load_robot
 
-REFERENCE_RATE = 100.0
+MONITOR_RATE = 100.0
+"""Hz, of what filter and balance monitor read once in each of their ticks."""
 WORLD_RATE = 32.0  # twice the simulated camera's
 BATTERY_RATE = 1.0
 
@@ -73,9 +74,8 @@ class HardwareDriver(VlaLifecycleNode):
             raise ConfigError(place, 'driver', str(error), 'a robot that can be read') from error
         self._started = False
         self._last_stamp_ns = 0
-        self._published: tuple | None = None
         self._status_pacer = Pacer(p.status_rate)
-        self._reference_pacer = Pacer(REFERENCE_RATE)
+        self._monitor_pacer = Pacer(MONITOR_RATE)
         self._world_pacer = Pacer(WORLD_RATE)
         self._battery_pacer = Pacer(BATTERY_RATE)
         self._sensors = telemetry.Sensors(robot.joint_names)
@@ -160,8 +160,8 @@ class HardwareDriver(VlaLifecycleNode):
             return self.add_publisher(topic, always=True)
 
         sensors = self._sensors
+        self._joints_out = state(topics.JOINT_STATES)
         self._sensor_topics = (
-            (state(topics.JOINT_STATES), sensors.joints),
             (state(topics.IMU), sensors.imu),
             (state(topics.LEFT_FOOT_WRENCH), sensors.left),
             (state(topics.RIGHT_FOOT_WRENCH), sensors.right),
@@ -249,9 +249,11 @@ class HardwareDriver(VlaLifecycleNode):
         now = steady_now()
         stamp_ns = self._next_stamp_ns()
         if loop.reading_valid:  # never an old reading under a new stamp
-            for publisher, serialize in self._sensor_topics:
-                publisher.publish(serialize(stamp_ns, loop.reading))
-        if self._reference_pacer.due(now):
+            self._joints_out.publish(self._sensors.joints(stamp_ns, loop.reading))
+        if self._monitor_pacer.due(now):
+            if loop.reading_valid:
+                for publisher, serialize in self._sensor_topics:
+                    publisher.publish(serialize(stamp_ns, loop.reading))
             motion = loop.motion
             self._reference_out.publish(
                 self._reference.serialize(stamp_ns, motion.position, motion.velocity)
@@ -264,8 +266,7 @@ class HardwareDriver(VlaLifecycleNode):
             loop.behaviour_done,
             loop.cross_check.found,
         )
-        if self._status_pacer.due(now) or change != self._published:
-            self._published = change
+        if self._status_pacer.due(now, change):
             self._publish_status(stamp_ns, now)
         if self._world is not None and self._world_pacer.due(now):
             factor = self._driver.real_time_factor

@@ -86,7 +86,6 @@ class SafetyFilterNode(VlaLifecycleNode):
         self._sequence = first_sequence()
         self._texts: tuple | None = None
         self._status_pacer = Pacer(STATUS_RATE)
-        self._published: tuple | None = None
         self._kinds = list(ViolationKind)
         self._command_publisher = self.add_publisher(topics.JOINT_COMMAND)
         self._status_publisher = self.add_publisher(topics.SAFETY_STATUS)
@@ -248,8 +247,7 @@ class SafetyFilterNode(VlaLifecycleNode):
             None if command is None else command.chunk_sequence,
             tuple((item.kind, item.subject) for item in report.violations),
         )
-        if self._status_pacer.due(now) or state != self._published:
-            self._published = state
+        if self._status_pacer.due(now, state):
             self._status_publisher.publish(self._serialized(report, stamp))
 
     def _serialized(self, report: Report, stamp: int) -> bytes:

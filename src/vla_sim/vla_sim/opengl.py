@@ -62,6 +62,9 @@ class OpenGlCamera:
         # Multisampling and shadows cost three times the rest.
         model.vis.quality.offsamples = 0
         model.vis.quality.shadowsize = 0
+        # Mesa's software driver: its own threads gain nothing on images this small, and each frame
+        # would wait until every one of them got a processor.
+        os.environ.setdefault('LP_NUM_THREADS', '0')
         # Both modules of MuJoCo set PYOPENGL_PLATFORM for this process when first imported.
         module = importlib.import_module(f'mujoco.{backend}')
         self._gl = module.GLContext(width, height)
