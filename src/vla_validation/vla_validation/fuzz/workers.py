@@ -2,6 +2,7 @@
 """Worker processes that run cases, and are killed when a case hangs."""
 
 import json
+import os
 import selectors
 import subprocess
 import sys
@@ -33,11 +34,14 @@ class Worker:
     def __init__(self, targets: Mapping[str, str]) -> None:
         subjects = [f'{name}={target}' for name, target in targets.items()]
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        # A killed process leaves its broken copies behind.
+        self._folder = tempfile.TemporaryDirectory(prefix='vla_fuzz_')  # removed by `close`
         self._process = subprocess.Popen(
             [sys.executable, '-m', 'vla_validation.fuzz.worker', *subjects],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
+            env={**os.environ, 'TMPDIR': self._folder.name},
         )
         assert self._process.stdin is not None and self._process.stdout is not None
         self._requests, self.answers = self._process.stdin, self._process.stdout
@@ -85,6 +89,7 @@ class Worker:
                 stream.close()
             except BrokenPipeError:
                 pass
+        self._folder.cleanup()
 
 
 class Workers:
