@@ -153,7 +153,12 @@ class InstructionServer:
     # -- supervisor ------------------------------------------------------------------------------
 
     def _on_supervisor(self, message: SupervisorState) -> None:
-        mode = Mode(message.mode)
+        try:
+            mode = Mode(message.mode)
+        except ValueError:
+            text = f'/supervisor/state rejected: mode {message.mode} does not exist'
+            self._node.get_logger().warning(text, throttle_duration_sec=1.0)
+            return
         # The cause of a stop may be gone by now, as a stall is.
         causes = [cause for cause in message.causes if cause.present] or message.causes
         why = ', '.join(cause.name for cause in causes)

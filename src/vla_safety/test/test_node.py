@@ -252,6 +252,16 @@ def test_a_silent_supervisor_and_silent_joints_brake_the_motion(running):
     assert not any(running.commands.last.velocity)
 
 
+def test_a_mode_that_does_not_exist_is_counted_and_ends_the_motion(running):
+    running.track()
+    running.mode = 99
+    assert running.wait_state(SafetyStatus.GATED).reason == 'supervisor silent'
+    values = running.node.diagnose()[2]
+    assert int(values['unreadable_readings']) > 0
+    assert values['last_unreadable'] == '/supervisor/state: mode 99'
+    assert running.node.callback_errors == 0
+
+
 def test_deactivated_it_is_silent_and_comes_back_without_the_old_motion(running):
     running.track()
     running.ros.deactivate(running.node)

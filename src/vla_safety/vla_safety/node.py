@@ -41,6 +41,8 @@ _STATUS_FIELDS = (
     'tick_ms', 'ticks', 'chunks_accepted', 'chunks_rejected', 'interventions', 'counter_values',
 )  # fmt: skip
 
+_MODES = frozenset(int(mode) for mode in Mode)
+
 LISTED = 8
 """Violations in one status message; all are counted."""
 STATUS_RATE = 50.0
@@ -130,6 +132,9 @@ class SafetyFilterNode(VlaLifecycleNode):
     def _on_supervisor(
         self, mode: int, motion_epoch: int, speed_scale: float, stamp: int, sequence: int
     ) -> None:
+        if mode not in _MODES:  # the silence that follows stops the motion
+            self._reject(f'/supervisor/state: mode {mode}')
+            return
         # RUNNING of the future would reject the chunks of all observations until then.
         stamp = min(stamp, self._wall_ns())
         command = SupervisorCommand(Mode(mode), motion_epoch, speed_scale, stamp, sequence)
@@ -159,8 +164,7 @@ class SafetyFilterNode(VlaLifecycleNode):
             self._order.read(names, velocity, self._velocity)
         except (KeyError, ValueError) as error:
             # If no readable one follows, the age of the last stops the motion.
-            self._unreadable += 1
-            self._last_unreadable = str(error)
+            self._reject(str(error))
             return
         readings.update(self._position, self._velocity, stamp, arrived, self._wall_ns())
 
@@ -178,8 +182,7 @@ class SafetyFilterNode(VlaLifecycleNode):
     def _on_range(self, message: Range) -> None:
         frame = message.header.frame_id
         if frame not in self._sensors:
-            self._unreadable += 1
-            self._last_unreadable = f'/proximity: frame {frame}'
+            self._reject(f'/proximity: frame {frame}')
             return
         self._filter.on_range(
             frame,
@@ -188,6 +191,11 @@ class SafetyFilterNode(VlaLifecycleNode):
             steady_now(),
             self._wall_ns(),
         )
+
+    def _reject(self, what: str) -> None:
+        """Count a message that cannot be used."""
+        self._unreadable += 1
+        self._last_unreadable = what
 
     def _on_chunk(self, serialized: bytes) -> None:
         found = self._check_chunk(serialized)
