@@ -9,7 +9,6 @@ import gc
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -34,10 +33,6 @@ from vla_interfaces.msg import (
 )
 
 PROFILE = Path(__file__).parents[3] / 'config' / 'fastdds.xml'
-SHORT_LEASE = (
-    '<leaseAnnouncement><sec>0</sec><nanosec>500000000</nanosec></leaseAnnouncement>'
-    '<leaseDuration><sec>3</sec></leaseDuration></discovery_config>'
-)
 
 KIND = {
     'hardware_driver': (DriverStatus, 0.04),
@@ -138,7 +133,6 @@ class Robot:
         self.nodes = {}
         self._threads = {}
         self._processes = {}
-        self._profiles = []
         for name in KIND:
             if name in in_process:
                 self.start_process(name)
@@ -168,11 +162,7 @@ class Robot:
     def start_process(self, name):
         """(Re)start one node as launch's respawn would: a fresh process, unconfigured."""
         # The lease that a process announces is how long the others list it: short here.
-        with tempfile.NamedTemporaryFile('w', suffix='.xml', delete=False) as profile:
-            profile.write(PROFILE.read_text().replace('</discovery_config>', SHORT_LEASE))
-        self._profiles.append(Path(profile.name))
-        names = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
-        environment = os.environ | dict.fromkeys(names, profile.name)
+        environment = dict(os.environ, FASTRTPS_DEFAULT_PROFILES_FILE=str(PROFILE))
         self._processes[name] = subprocess.Popen([sys.executable, __file__, name], env=environment)
 
     def kill(self, name):
@@ -188,8 +178,6 @@ class Robot:
     def close(self):
         for name in list(self._processes):
             self.kill(name)
-        for profile in self._profiles:
-            profile.unlink()
         for running, thread in self._threads.values():
             running['on'] = False
             thread.join(5.0)
