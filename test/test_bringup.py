@@ -3,6 +3,7 @@
 
 import time
 import unittest
+from collections.abc import Callable
 from typing import Any
 
 import launch_testing
@@ -16,12 +17,13 @@ from launch.substitutions import PathJoinSubstitution
 from launch_ros.substitutions import FindPackageShare
 from lifecycle_msgs.srv import GetState
 from rclpy.action import ActionClient
+from rclpy.task import Future
 from whole_robot import BRING_UP, supervisor_stalls
 
 from launch import LaunchDescription
 from vla_common import qos, topics
 from vla_common.states import Mode
-from vla_common.testing import RosSession, own_domain, wait_until
+from vla_common.testing import RosSession, in_executor, own_domain, wait_until
 from vla_interfaces.action import RunInstruction
 from vla_robot import load_robot
 
@@ -92,10 +94,7 @@ class TestTheRobotComesUp(unittest.TestCase):
     def test_2_the_waving_arm_waves_and_the_limits_hold(self) -> None:
         self.wait_mode(Mode.RUNNING, BRING_UP)
         arm = ('shoulder_pitch', 'shoulder_roll', 'shoulder_yaw', 'elbow', 'wrist_yaw')
-        with (
-            self.subscribed(topics.JOINT_STATES) as joints,
-            self.subscribed(topics.JOINT_COMMAND) as commands,
-        ):
+        with self.subscribed(topics.JOINT_STATES) as joints:
             joints.wait(1)
             names = list(joints.last.name)
             self.assertEqual(names, list(self.robot.joint_names))
@@ -106,6 +105,7 @@ class TestTheRobotComesUp(unittest.TestCase):
                 return float(np.ptp(positions[:, columns], axis=0).max())
 
             wait_until(lambda: travel() > 0.2, 5.0, 'the left arm to wave')
+        with self.subscribed(topics.JOINT_COMMAND) as commands:
             commands.wait(500)
         limits = self.robot.limits
         for message in commands.messages:
@@ -115,7 +115,6 @@ class TestTheRobotComesUp(unittest.TestCase):
                 self.assertLessEqual(abs(message.velocity[i]), limits.velocity[i] + 1e-9, name)
 
     def test_3_images_and_chunks_flow_and_chunks_name_the_robots_joints(self) -> None:
-        self.wait_mode(Mode.RUNNING, BRING_UP)
         with (
             self.subscribed(topics.COLOR_IMAGE) as images,
             self.subscribed(topics.CAMERA_INFO) as infos,
@@ -148,16 +147,22 @@ class TestTheRobotComesUp(unittest.TestCase):
         self.assertTrue(client.wait_for_server(10.0))
         feedback: list = []
         goal = RunInstruction.Goal(instruction='wave with your right hand', time_limit=60.0)
-        sent = client.send_goal_async(goal, feedback_callback=feedback.append)
-        wait_until(sent.done, 10.0, 'the goal answered')
-        handle = sent.result()
+
+        def answer(request: Callable[[], Future], what: str) -> Any:
+            future = in_executor(self.probe.node, request)
+            wait_until(future.done, 20.0, what)
+            return future.result()
+
+        def send() -> Future:
+            return client.send_goal_async(goal, feedback_callback=feedback.append)
+
+        handle = answer(send, 'the goal answered')
         self.assertTrue(handle.accepted)
         self.wait_mode(Mode.RUNNING, 20.0)
         wait_until(lambda: len(feedback) > 0, 10.0, 'feedback')
-        wait_until(handle.cancel_goal_async().done, 10.0, 'the cancel answered')
-        result = handle.get_result_async()
-        wait_until(result.done, 20.0, 'the result')
-        self.assertEqual(result.result().status, GoalStatus.STATUS_CANCELED)
+        answer(handle.cancel_goal_async, 'the cancel answered')
+        result = answer(handle.get_result_async, 'the result')
+        self.assertEqual(result.status, GoalStatus.STATUS_CANCELED)
         self.wait_mode(Mode.READY, 20.0)
         with self.subscribed(topics.HARDWARE_STATUS) as driver:
             driver.wait_for(lambda status: status.at_rest, 20.0)

@@ -191,22 +191,3 @@ def test_a_robot_without_gains_is_named(tmp_path):
     with pytest.raises(ConfigError, match='balance: found nothing') as error:
         BalanceGains.load(robot)
     documented('Robot directories', 'no gains of the balance', error.value, tmp_path)
-
-
-def test_a_faster_loop_gets_the_last_offset_until_a_period_has_passed_and_after_a_reset_a_new_one():
-    correction = BalanceCorrection(ROBOT, BalanceGains.load(ROBOT))
-    w, n = np.array([0.0, 0.0, 260.0, 0.0, 0.0, 0.0]), ROBOT.n
-
-    def offset(lean, dt=0.005):
-        q = np.array([np.cos(lean / 2), 0.0, np.sin(lean / 2), 0.0])
-        zeros = np.zeros(n)
-        return correction.update(dt, STANDING, zeros, q, np.zeros(3), w, w, STANDING).copy()
-
-    first = offset(0.02)
-    assert (offset(0.06) == first).all()
-    second = offset(0.06)
-    assert (second != first).any()
-    # A loop as slow as the correction is never given an old one.
-    assert (offset(0.02, dt=0.01) != second).any()
-    correction.reset()
-    assert (offset(0.02) == first).all()

@@ -29,7 +29,6 @@ CONTACT_FORCE = 30.0  # N, below which the load of a foot is ignored
 SAG_TIME = 0.01  # s, time constant of the low-pass on the yield of a hip
 DAMPING = 1e-3  # of the least squares: the knee is nearly singular when stretched
 IDENTITY = np.eye(6)
-PERIOD = 0.01  # s between corrections; the robot sways with a period of seconds
 
 
 def bounded(value: float, limit: float) -> float:
@@ -55,7 +54,6 @@ class BalanceCorrection:
         self._inverses: list[np.ndarray | None] = [None, None]
         self._turn = 0
         self._fresh = True
-        self._since = 0.0  # s since the last correction
         self.error = np.zeros(2)
 
     def reset(self) -> None:
@@ -68,7 +66,6 @@ class BalanceCorrection:
         self._inverses = [None, None]
         self._turn = 0
         self._fresh = True
-        self._since = 0.0
 
     def update(
         self,
@@ -83,17 +80,9 @@ class BalanceCorrection:
     ) -> np.ndarray:
         """Returns the offset (n,) rad on the reference (n,); the array is reused.
 
-        A faster loop gets the last offset again until `PERIOD` has passed: a correction is half the
-        cost of a servo cycle.
-
         dt: s since the last call; q rad, v rad/s: (n,) measured; orientation (4,) wxyz and
         angular_velocity (3,) rad/s of the IMU; wrenches (6,) of the ground on each foot, foot axes.
         """
-        self._since += dt
-        # Of two cycles the nearer one: half a period early rather than half a period late.
-        if not self._fresh and self._since < 0.75 * PERIOD:
-            return self._offset
-        dt, self._since = self._since, 0.0
         g = self._gains
         stance = self._stance
         stance.update(q, v, orientation, angular_velocity, left_wrench, right_wrench)
@@ -128,10 +117,11 @@ class BalanceCorrection:
 
     def _move_body(self, shift: Sequence[float], bend: Sequence[float]) -> None:
         """Move the base by shift (2,) m and turn it by bend (2,) rad, with the feet fixed."""
-        # The legs' inverses are updated in turn: a leg hardly moves in 20 ms.
-        self._turn = 1 - self._turn
+        # Each leg's inverse is updated in every fourth call, in turn: a leg hardly moves in 20 ms,
+        # and this was half of the cost of the correction.
+        self._turn = (self._turn + 1) % 4
         for i in (0, 1):
-            if self._inverses[i] is not None and self._turn != i:
+            if self._inverses[i] is not None and self._turn != 2 * i:
                 continue
             J = self._stance.leg_jacobian(i, self._legs[i])
             self._inverses[i] = J.T @ np.linalg.inv(J @ J.T + DAMPING * IDENTITY)

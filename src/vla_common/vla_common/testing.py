@@ -217,6 +217,18 @@ class Probe:
             destroy_later(self.node, lambda: self.node.destroy_client(client))
 
 
+def in_executor(node: Node, call: Callable[[], Any]) -> Any:
+    """What `call()` returns, called by the thread that spins `node`.
+
+    For the action client of rclpy, which notes a request after it has sent it: an answer that the
+    other thread takes in between is dropped ("Ignoring unexpected cancel response").
+    """
+    assert node.executor is not None
+    task = node.executor.create_task(call)
+    wait_until(task.done, what='the executor')
+    return task.result()
+
+
 REPEAT_AFTER = 10.0
 """s without a response from a node that is not in a transition."""
 

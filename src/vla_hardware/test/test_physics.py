@@ -104,6 +104,8 @@ def test_reset_during_an_estop_hangs_the_robot_up_until_the_servos_are_stiff():
     s.run(3.0)
     assert not s.world.fallen
     assert not s.loop.fault
+    felt = np.linalg.norm(s.loop.reading.linear_acceleration)
+    assert felt == pytest.approx(9.81, abs=0.3), 'it feels as if it fell'
     s.request(Mode.INACTIVE, Behaviour.HOLD)
     s.run(3.0)
     assert not s.world.fallen

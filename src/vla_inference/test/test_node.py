@@ -18,7 +18,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vla_common import qos
 from vla_common.messages import stamp_to_ns
-from vla_common.testing import wait_until
+from vla_common.testing import in_executor, wait_until
 from vla_inference.node import InferenceNode
 from vla_interfaces.action import RunInstruction
 from vla_interfaces.msg import Cause, ChunkReport, InferenceStatus, SupervisorState
@@ -351,21 +351,26 @@ class Client:
     """An action client on the probe."""
 
     def __init__(self, world):
-        self.client = ActionClient(world.probe.node, RunInstruction, '/vla/run_instruction')
+        self.node = world.probe.node
+        self.client = ActionClient(self.node, RunInstruction, '/vla/run_instruction')
         assert self.client.wait_for_server(10.0)
         self.feedback = []
 
     def send(self, **goal):
-        future = self.client.send_goal_async(
-            RunInstruction.Goal(**goal),
-            feedback_callback=lambda message: self.feedback.append(message.feedback),
-        )
-        wait_until(future.done, what='the goal to be answered')
-        return future.result()
+        def send():
+            return self.client.send_goal_async(
+                RunInstruction.Goal(**goal),
+                feedback_callback=lambda message: self.feedback.append(message.feedback),
+            )
+
+        return self.answer(send, 'the goal to be answered')
 
     def result(self, handle):
-        future = handle.get_result_async()
-        wait_until(future.done, what='the result')
+        return self.answer(handle.get_result_async, 'the result')
+
+    def answer(self, request, what):
+        future = in_executor(self.node, request)
+        wait_until(future.done, what=what)
         return future.result()
 
 
@@ -388,8 +393,7 @@ def test_action_goal_can_be_cancelled(world, bring_up):
     client = Client(world)
     handle = client.send(instruction='wave')
     world.chunks.wait(1)
-    cancelled = handle.cancel_goal_async()
-    wait_until(cancelled.done, what='the cancellation')
+    client.answer(handle.cancel_goal_async, 'the cancellation')
     answer = client.result(handle)
     assert (answer.status, answer.result.reason) == (5, 'cancelled')
     status = world.status_where(lambda s: s.instructions_finished == 1)

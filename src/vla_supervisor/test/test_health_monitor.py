@@ -14,6 +14,7 @@ from vla_common.topics import HEARTBEAT_TOPIC
 from vla_supervisor.core import Supervisor
 from vla_supervisor.endpoints import Endpoints
 from vla_supervisor.health_monitor import HealthLimits, HealthMonitor
+from vla_supervisor.heartbeats import LEASE
 from vla_supervisor.lifecycle_manager import LifecycleManager, LifecycleRequest, LifecycleState
 
 TIMEOUTS = {
@@ -150,8 +151,8 @@ def test_after_a_stall_beyond_the_lease_the_driver_may_be_found_again_before_it_
     # It stands by itself meanwhile; an e-stop would have it sink to the floor (seen).
     stack.running()
     stack.silent.add('hardware_driver')
-    stack.now += 3.3
-    stack.watch.on_stall(3.3, stack.now)
+    stack.now += LEASE + 1.0
+    stack.watch.on_stall(LEASE + 1.0, stack.now)
     assert stack.run(1.4).mode is Mode.SAFE_STOP
     assert stack.run(0.3).mode is Mode.ESTOP
 

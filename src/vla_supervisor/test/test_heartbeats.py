@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vla_supervisor.heartbeats import Heartbeats
+from vla_supervisor.heartbeats import LEASE, Heartbeats
 from vla_supervisor.severity import Debounce
 
 
@@ -74,13 +74,14 @@ def test_one_long_stall_of_the_receiver_is_forgiven_whole(heartbeats):
 
 def test_after_a_stall_beyond_the_lease_a_source_may_take_time_to_be_discovered(heartbeats):
     heartbeats.beat('hardware_driver', 0.0, 1)
-    heartbeats.credit_stall(5.0, 5.0)
-    heartbeats.beat('hardware_driver', 5.001, 2)  # had been waiting; then it is sought
-    assert heartbeats.fresh('hardware_driver', 6.4)
-    assert not heartbeats.received('hardware_driver', 6.4)
-    assert not heartbeats.fresh('hardware_driver', 6.6)
-    heartbeats.beat('hardware_driver', 6.6, 3)
-    assert heartbeats.received('hardware_driver', 6.6)
+    over = LEASE + 1.0
+    heartbeats.credit_stall(over, over)
+    heartbeats.beat('hardware_driver', over + 0.001, 2)  # had been waiting; then it is sought
+    assert heartbeats.fresh('hardware_driver', over + 1.4)
+    assert not heartbeats.received('hardware_driver', over + 1.4)
+    assert not heartbeats.fresh('hardware_driver', over + 1.6)
+    heartbeats.beat('hardware_driver', over + 1.6, 3)
+    assert heartbeats.received('hardware_driver', over + 1.6)
 
 
 # -- persistence: wrong time gathers, right time leaks

@@ -15,9 +15,9 @@ _STALL_CREDIT = 0.5
 """s of short stalls of this process that do not count as silence between two messages of a source.
 Without a bound, a supervisor that stalls again and again would never find a node lost."""
 
-LEASE = 2.5
-"""s of a stall after which discovery may have dropped the other nodes. Their lease is 3 s from the
-last announcement, and one is sent every 0.5 s (config/fastdds.xml)."""
+LEASE = 4.5
+"""s of a stall after which discovery may have dropped the other nodes. Their lease is 6 s from the
+last announcement, and one is sent every 1.5 s (config/fastdds.xml)."""
 
 _REDISCOVERY = 1.5
 """s for discovery to find all nodes again after that; 0.2 to 0.4 s were measured."""

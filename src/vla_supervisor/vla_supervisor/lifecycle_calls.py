@@ -5,7 +5,7 @@ A call to an ended process is never answered; the lifecycle manager abandons it 
 its future is dropped here. The supervisor's tick continues meanwhile.
 
 Two pitfalls of discovery decide how a node is looked up. `get_node_names`: a participant whose
-lease ran out (a process that was frozen for 3 s) and that is found again never repeats the message
+lease ran out (a process that was frozen for 6 s) and that is found again never repeats the message
 with its node name, so the name stays away for good, though all its topics and services work.
 `service_is_ready`: False for minutes where remains of an ended process in the graph make the
 numbers of request readers and response writers differ.

@@ -39,7 +39,7 @@ class MujocoDriver:
         self._gains: Gains | None = None
         # (wall, simulated) time over the last second, for the real-time factor.
         self._history: deque[tuple[float, float]] = deque()
-        self._held: np.ndarray | None = None
+        self._suspended = False
 
     @classmethod
     def from_parameters(
@@ -77,10 +77,7 @@ class MujocoDriver:
         if self._owed > self._max_catch_up:
             self._owed = steps * self._timestep
         if steps > 0:
-            if self._held is not None:
-                self._suspend(steps)
-            else:
-                self.world.step(steps)
+            self.world.step(steps)
             self._owed -= steps * self._timestep
         self._history.append((now, self.world.time))
         while now - self._history[0][0] > 1.0:
@@ -90,33 +87,31 @@ class MujocoDriver:
     def write(
         self, position: np.ndarray, velocity: np.ndarray, effort: np.ndarray, gains: Gains
     ) -> None:
+        if self._suspended and not gains.kp.any():
+            return
+        self._suspended = False
         if gains is not self._gains:
             self.world.set_gains(gains.kp, gains.kv)
             self._gains = gains
-        if gains.kp.any():
-            self._held = None
         self.world.command(position, velocity, effort)
 
     def reset(self, suspended: bool) -> None:
         """Put the world back, the robot in its standing pose.
 
-        suspended: hold the robot there, as from a gantry, until the servos are stiff again.
-        Without it, a robot reset during an e-stop would sink down at once and fall again.
+        suspended: hold the robot there, as a gantry would, until the servos are stiff again.
+        Without it, a robot reset during an e-stop would sink down at once and fall again. It is
+        held by its own servos: put back with every step it would fall in each of them, which is
+        what its accelerometer then measures.
         """
         self.world.reset('standing')
         self._history.clear()
         self._owed = 0.0
         self._gains = None
-        self._held = self.world.qpos.copy() if suspended else None
+        self._suspended = suspended
 
     def push(self, force: np.ndarray, duration: float, link: str) -> None:
         """Push a link with a force (3,) N in the world frame for `duration` s."""
         self.world.push(force, duration, link)
 
     def close(self) -> None:
-        self._held = None
-
-    def _suspend(self, steps: int) -> None:
-        assert self._held is not None
-        self.world.set_state(self._held, np.zeros_like(self.world.qvel))
-        self.world.step(steps)
+        self._suspended = False

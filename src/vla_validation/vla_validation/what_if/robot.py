@@ -16,7 +16,7 @@ from vla_supervisor.lifecycle_manager import LifecycleManager, LifecycleRequest,
 PERIOD = {DRIVER: 0.02, BALANCE: 0.01, CAMERA: 1.0 / 15.0, FILTER: 0.01, INFERENCE: 1.0 / 15.0}
 """s between two reports of each node, as the nodes send them."""
 
-LEASE = 3.0
+LEASE = 6.0
 """s that discovery still shows a dead process (config/fastdds.xml)."""
 
 _MOVING, _SINKING = 0.6, 1.2  # rad/s of the fastest joint in motion, and passive
