@@ -70,17 +70,23 @@ class SensedRange:
     arrived: float = -np.inf
 
 
+BEYOND = 0.5
+"""rad (m) beyond the limits, up to which a reading can be one of this robot."""
+
+
 class JointReadings:
     """Newest positions and velocities of one source, with their age.
 
     Args:
         name: of the source.
-        n: joints.
+        lower, upper: (n,) rad, limits of the joints.
         timeout: s.
     """
 
-    def __init__(self, name: str, n: int, timeout: float) -> None:
+    def __init__(self, name: str, lower: np.ndarray, upper: np.ndarray, timeout: float) -> None:
+        n = len(lower)
         self._watchdog = Watchdog(name, timeout)
+        self._lowest, self._highest = lower - BEYOND, upper + BEYOND
         self.position = np.zeros(n)
         self.velocity = np.zeros(n)
         self.rejected = 0
@@ -93,9 +99,11 @@ class JointReadings:
         now: float,
         wall_ns: int | None = None,
     ) -> bool:
-        """Take a reading; return False where it is rejected: not finite, not new, or (by wall_ns,
-        the ROS clock) stamped in the future."""
-        if not (np.isfinite(position).all() and np.isfinite(velocity).all()):
+        """Take a reading; return False where it is rejected: not finite, far outside of the limits
+        (a motion would begin there), not new, or (by wall_ns, the ROS clock) stamped in the
+        future."""
+        inside = (position >= self._lowest) & (position <= self._highest)
+        if not (inside.all() and np.isfinite(velocity).all()):
             self.rejected += 1
             return False
         if not self._watchdog.beat(now, sequence, wall_ns):
@@ -144,11 +152,11 @@ class FilterRuntime:
         self._contacts = (True, True)
         self._ranges: dict[str, SensedRange] = {}
         self._ahead = np.zeros(len(core.names))
-        n = len(core.names)
+        limits = core.box.lower, core.box.upper
         self._index: Mapping[str, int] = {name: i for i, name in enumerate(core.names)}
         self.gate = MotionGate(timeouts.supervisor)
-        self.measured = JointReadings('joint_states', n, timeouts.state)
-        self.reference = JointReadings('joint_reference', n, timeouts.reference)
+        self.measured = JointReadings('joint_states', *limits, timeouts.state)
+        self.reference = JointReadings('joint_reference', *limits, timeouts.reference)
         self._imu = Watchdog('imu', timeouts.imu)
         self._rotation = np.eye(3)
         self._level = Hysteresis(level_hold)

@@ -310,7 +310,7 @@ class SafetyFilterNode(VlaLifecycleNode):
             'interventions': str(core.interventions),
             'joint_states_age_s': f'{core.measured.age(now):.3f}',
             'supervisor_age_s': f'{core.gate.age(now):.3f}',
-            'not_finite_readings': str(core.measured.rejected + core.reference.rejected),
+            'impossible_readings': str(core.measured.rejected + core.reference.rejected),
             'unreadable_readings': str(self._unreadable),
         }
         if not_compiled():

@@ -71,7 +71,6 @@ class _Case:
         lower, upper = robot.limits.lower, robot.limits.upper
         self._q = lower + (upper - lower) * np.array([chance.uniform(0.2, 0.8) for _ in range(n)])
         self._v = np.zeros(n)
-        self._reference = self._q.copy()
         self._mode, self._epoch, self._sequence = Mode.INACTIVE, 1, 1000
         self._sent: list[SupervisorCommand] = []
         self._last_sent = -np.inf
@@ -103,7 +102,7 @@ class _Case:
         clock.advance(dt)
         self._supervise(odd)
         self._read(self._runtime.measured, self._q, self._v, odd)
-        self._read(self._runtime.reference, self._reference, np.zeros(len(self._q)), odd)
+        self._read(self._runtime.reference, self._q, self._v, odd)
         self._sense(odd)
         if chance.random() < 0.2 or (not odd and self._sequence % 5 == 0):
             self._chunk(odd)
@@ -121,24 +120,34 @@ class _Case:
         if self._is_odd(odd / 2) and self._sent:
             # A replayed message; after a silence, one of a supervisor that runs again.
             old = chance.choice(self._sent)
-            self._runtime.on_supervisor(old, clock.now)
+            self._command(old)
             self.text, self.rejected = f'replayed supervisor state {old}', self.rejected + 1
         if self._is_odd(odd):
             return
         scale = chance.choice((*NOT_FINITE, *FINITE)) if self._is_odd(odd) else 1.0
         self._sequence += 1
         command = SupervisorCommand(self._mode, self._epoch, scale, clock.ns, self._sequence)
-        self._runtime.on_supervisor(command, clock.now)
+        self._command(command)
         self._sent.append(command)
         self._last_sent = clock.now
+
+    def _command(self, command: SupervisorCommand) -> None:
+        gate, now = self._runtime.gate, self._clock.now
+        before, silent = gate.command, gate.silent(now)
+        self._runtime.on_supervisor(command, now)
+        if gate.command is before or before is None:
+            return
+        begun = before.mode, before.motion_epoch
+        if silent or begun != (gate.command.mode, gate.command.motion_epoch):
+            self._tracking = False  # another motion, from what the servos track
 
     def _read(self, source: JointReadings, q: np.ndarray, v: np.ndarray, odd: float) -> None:
         chance, clock = self._chance, self._clock
         if not self._is_odd(odd):
             source.update(q, v, clock.ns, clock.now, clock.ns)
             return
-        stamp, far = clock.ns, False
-        kind = chance.choice(('position', 'velocity', 'stamp', 'far', 'none'))
+        stamp, harmless = clock.ns, False
+        kind = chance.choice(('position', 'velocity', 'stamp', 'far', 'fast', 'none'))
         if kind == 'none':
             return
         if kind == 'position':
@@ -147,11 +156,15 @@ class _Case:
             v = spoiled(chance, v)
         elif kind == 'stamp':
             stamp = odd_stamp(chance, clock)
+        elif kind == 'far':
+            q = q + chance.choice((-1.0, 1.0)) * chance.choice((1e3, 1e30, 1e308))
         elif source is self._runtime.measured:
-            q, v, far = extreme(chance, q), extreme(chance, v), True
+            v, harmless = extreme(chance, v), True
+        else:
+            return
         accepted = source.update(q, v, stamp, clock.now, clock.ns)
         self.text, self.rejected = f'reading with odd {kind}', self.rejected + (not accepted)
-        if accepted and kind != 'far' and not far:
+        if accepted and not harmless:
             raise SilentlyAccepted(f'accepted: a reading with odd {kind}')
 
     def _sense(self, odd: float) -> None:
@@ -214,7 +227,6 @@ class _Case:
             return
         self._judge(command, dt)
         self._q, self._v = command.position.copy(), command.velocity.copy()
-        self._reference = self._q.copy()
 
     def _judge(self, command, dt: float) -> None:
         """Limits of position, velocity and acceleration, by the oracle."""
