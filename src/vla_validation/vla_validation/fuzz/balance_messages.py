@@ -11,12 +11,14 @@ from vla_balance.assessment import AssessmentParams, BalanceAssessment, BalanceV
 from vla_balance.estimator import BalanceEstimate, BalanceEstimator, EstimatorParams
 from vla_balance.imu_check import ImuCheck
 from vla_common.parameter_files import load_node_parameters
+from vla_common.parameters import Parameters
 from vla_common.states import Level
-from vla_robot import load_robot
+from vla_robot import RobotModel, load_robot
 from vla_validation.fuzz.odd import FINITE
 from vla_validation.fuzz.outcome import CaseResult, Outcome, SilentlyAccepted, assess
 
 UPDATES = 40
+FALLING = 50  # updates
 PERIOD = 0.01  # s
 GRAVITY = 9.81  # m/s²
 ODD = 0.15  # share of odd readings
@@ -30,50 +32,70 @@ class BalanceSubject:
         self._params = load_node_parameters('vla_balance', 'balance_monitor')
 
     def run(self, seed: int) -> CaseResult:
-        texts: list[str] = []
-        result = assess(lambda: self._play(random.Random(seed), texts), 'readings')
+        case = _Case(self._robot, self._params, random.Random(seed))
+        result = assess(case.play, 'readings')
         outcome = Outcome.REFUSED if result.outcome is Outcome.WORKS else result.outcome
-        return CaseResult(outcome, '; '.join(texts[-2:]), result.detail)
+        return CaseResult(outcome, '; '.join(case.texts[-2:]), result.detail)
 
-    def _play(self, chance: random.Random, texts: list[str]) -> None:
+
+class _Case:
+    """The cores of the node, in the order in which it calls them."""
+
+    def __init__(self, robot: RobotModel, params: Parameters, chance: random.Random) -> None:
+        self._robot, self._chance = robot, chance
+        self._estimator = BalanceEstimator(robot, params.select(EstimatorParams))
+        self._assessment = BalanceAssessment(params.select(AssessmentParams))
+        self._imu = ImuCheck(robot, PERIOD, latching=False)
+        self._now = 100.0
+        self.texts: list[str] = []
+
+    def play(self) -> None:
         """Raises SilentlyAccepted, and whatever the cores raise."""
-        robot = self._robot
-        estimator = BalanceEstimator(robot, self._params.select(EstimatorParams))
-        assessment = BalanceAssessment(self._params.select(AssessmentParams))
-        imu_check = ImuCheck(robot, PERIOD, latching=False)
-        now = 100.0
+        chance = self._chance
         for update in range(UPDATES):
-            now += PERIOD if chance.random() < 0.95 else chance.choice((0.0, 1e-9, 3.0, 1e6))
-            reading = self._standing()
-            is_odd = update > 3 and chance.random() < ODD
-            if is_odd:
+            reading = self._reading(0.0)
+            if update > 3 and chance.random() < ODD:
                 name, change = chance.choice(_CHANGES)
                 i = chance.randrange(name == 'orientation', len(reading[name]))
                 reading[name][i] = value = change(chance)
-                texts.append(f'{name}[{i}] = {value:g}')
-            q, v, orientation, turning, force, left, right = reading.values()
-            imu_check.update(
-                now, q, v, orientation.copy(), turning.copy(), force, left, right,
-                chance.random() < 0.9,
-            )  # fmt: skip
-            estimate = estimator.update(
-                now, q, v, imu_check.orientation, imu_check.angular_velocity, left, right
-            )
-            disagreement = imu_check.angle if imu_check.disagreement else None
-            _check(estimate, assessment.update(estimate, now, disagreement))
+                self.texts.append(f'{name}[{i}] = {value:g}')
+            self._now += chance.choice((0.0, 1e-9, 3.0, 1e6)) if chance.random() < 0.05 else PERIOD
+            self._update(reading, chance.random() < 0.9)
+        # What came before must not hide a fall.
+        for update in range(FALLING):
+            self._now += PERIOD
+            verdict = self._update(self._reading(1.2 * (update + 1) / FALLING), True)
+        if verdict.level < Level.DANGER:
+            raise SilentlyAccepted(f'a fall is {verdict.level.name} after odd readings')
 
-    def _standing(self) -> dict[str, np.ndarray]:
-        """Readings of the robot that stands."""
+    def _update(self, reading: dict[str, np.ndarray], has_orientation: bool) -> BalanceVerdict:
+        imu = self._imu
+        q, v, orientation, turning, force, left, right = reading.values()
+        imu.update(
+            self._now, q, v, orientation.copy(), turning.copy(), force, left, right, has_orientation
+        )
+        estimate = self._estimator.update(
+            self._now, q, v, imu.orientation, imu.angular_velocity, left, right
+        )
+        verdict = self._assessment.update(
+            estimate, self._now, imu.angle if imu.disagreement else None
+        )
+        _check(estimate, verdict)
+        return verdict
+
+    def _reading(self, tilt: float) -> dict[str, np.ndarray]:
+        """Readings of the robot that stands; with `tilt` (rad, about y) of one that falls."""
         robot = self._robot
-        half = np.array([0.0, 0.0, 0.5 * robot.total_mass * GRAVITY, 0.0, 0.0, 0.0])
+        load = 0.5 * robot.total_mass * GRAVITY if tilt == 0.0 else 0.0
+        wrench = np.array([0.0, 0.0, load, 0.0, 0.0, 0.0])
         return {
             'position': robot.poses['standing'].copy(),
             'velocity': np.zeros(robot.n),
-            'orientation': np.array([1.0, 0.0, 0.0, 0.0]),
-            'angular_velocity': np.zeros(3),
-            'acceleration': np.array([0.0, 0.0, GRAVITY]),
-            'left_wrench': half,
-            'right_wrench': half.copy(),
+            'orientation': np.array([np.cos(tilt / 2), 0.0, np.sin(tilt / 2), 0.0]),
+            'angular_velocity': np.array([0.0, 1.2 / (FALLING * PERIOD) if tilt else 0.0, 0.0]),
+            'acceleration': GRAVITY * np.array([-np.sin(tilt), 0.0, np.cos(tilt)]),
+            'left_wrench': wrench,
+            'right_wrench': wrench.copy(),
         }
 
 

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import selectors
 import subprocess
 import sys
@@ -18,6 +19,9 @@ from vla_validation.report import NotMeasuredError
 
 PREPARATION = 180.0
 """s that a worker has until its first case: imports, and loading the shipped robot."""
+
+_LAST_WORDS = re.compile(r'Fatal|[\w.]*(Error|Exception)\b')
+"""How a line begins that says why a process ended."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,8 @@ class Worker:
         code = self._process.wait()
         self._errors.seek(0)
         lines = self._errors.read().decode(errors='replace').strip().splitlines()
-        fatal = [line for line in lines if 'Fatal' in line or 'Error' in line] or lines[-1:]
-        return f'the process ended with {code}: {fatal[0] if fatal else "without a word"}'
+        fatal = [line for line in lines if _LAST_WORDS.match(line)] or lines
+        return f'the process ended with {code}: {fatal[-1] if fatal else "without a word"}'
 
     def close(self) -> None:
         self._process.kill()
