@@ -44,14 +44,33 @@ class GuardedNode(LifecycleNode):
 
     def create_subscription(self, msg_type: type, topic: str, *given: Any, **named: Any) -> Any:
         """As rclpy's; ConfigError for a topic that cannot have this name or type."""
-        with _one_line(msg_type, topic):
+        with self._one_line(msg_type, topic):
             return super().create_subscription(msg_type, topic, *given, **named)
+
+    @contextlib.contextmanager
+    def _one_line(self, kind: type, topic: str) -> Iterator[None]:
+        """What rcl refuses of a topic is a ConfigError; its own texts have several lines."""
+        try:
+            yield
+        except NameValidationException as error:
+            found = f'a name that ROS does not take ({first_line(error).rstrip(":")})'
+            wanted = 'letters, digits, _ and /, such as /camera/color/image_raw'
+            raise ConfigError(f'topic {topic}', '', found, wanted) from error
+        except RuntimeError as error:
+            # rcl's text says it for publishers alone: for subscriptions it is overwritten.
+            mine = f'{kind.__module__.partition(".")[0]}/msg/{kind.__name__}'
+            name = self.resolve_topic_name(topic)
+            types = dict(self.get_topic_names_and_types()).get(name, [mine])
+            if types == [mine]:
+                raise
+            found = f'a topic of {" and ".join(set(types) - {mine})} in this process'
+            raise ConfigError(f'topic {topic}', '', found, f'{mine}, or another topic') from error
 
     def add_publisher(self, topic: Topic, always: bool = False) -> Any:
         """Create a publisher; silent while the node is not active, unless `always`."""
         kind, profile = topic.message_type(), qos.publisher(topic)
         create = self.create_publisher if always else self.create_lifecycle_publisher
-        with _one_line(kind, topic.name):
+        with self._one_line(kind, topic.name):
             publisher = create(kind, topic.name, profile)
         self.track(lambda: self.destroy_publisher(publisher))
         return publisher
@@ -181,23 +200,6 @@ class GuardedNode(LifecycleNode):
             call()
         except Exception:
             self.report_error(what)
-
-
-@contextlib.contextmanager
-def _one_line(kind: type, topic: str) -> Iterator[None]:
-    """What rcl refuses of a topic is a ConfigError; its own texts have several lines."""
-    try:
-        yield
-    except NameValidationException as error:
-        found = f'a name that ROS does not take ({first_line(error).rstrip(":")})'
-        wanted = 'letters, digits, _ and /, such as /camera/color/image_raw'
-        raise ConfigError(f'topic {topic}', '', found, wanted) from error
-    except RuntimeError as error:
-        if 'incompatible type' not in str(error):
-            raise
-        wanted = f'{kind.__module__.partition(".")[0]}/msg/{kind.__name__}, or another topic'
-        found = 'a topic of another type in this process'
-        raise ConfigError(f'topic {topic}', '', found, wanted) from error
 
 
 def _ignore(_message: bytes) -> None:
