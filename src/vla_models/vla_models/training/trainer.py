@@ -5,14 +5,11 @@ Accelerate places the model, averages gradients over GPUs and does mixed precisi
 `torchrun --nproc_per_node N` each process takes its share of every batch.
 """
 
-import contextlib
 import copy
 import json
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,35 +27,11 @@ from vla_models.network.humanoid_vla import HumanoidVLA, HumanoidVLAConfig
 from vla_models.network.layers import checkpoint_activations
 from vla_models.training import checkpoint
 from vla_models.training.batches import Batcher, Normalisation, camera_joints, chosen_joints
+from vla_models.training.interrupt import deferred_interrupt
 from vla_models.training.losses import Learner
 from vla_models.training.options import TrainingOptions
 
 NO_PROGRESS = lambda done, total: None  # noqa: E731
-
-
-@contextlib.contextmanager
-def _deferred_interrupt() -> Iterator[list[int]]:
-    """Yields a list that the first SIGINT fills; the next one raises KeyboardInterrupt at once.
-
-    An interrupt inside the optimiser's step would leave half of the weights updated.
-    """
-    received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield received  # signal handlers belong to the main thread
-        return
-
-    def handle(number: int, frame: object) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.SIG_IGN:  # a background job of a script
-        signal.signal(signal.SIGINT, handle)
-    try:
-        yield received
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 class Trainer:
@@ -276,7 +249,7 @@ class Trainer:
         Returns the best validation error in rad. Ctrl-C raises KeyboardInterrupt after the step
         in progress, with a checkpoint of it; a second one at once, without.
         """
-        with _deferred_interrupt() as interrupted:
+        with deferred_interrupt() as interrupted:
             return self._run(advance, validated, interrupted)
 
     def _run(
