@@ -143,7 +143,8 @@ def test_a_passed_record_is_replaced_on_request_and_a_stronger_one_by_force_only
     assert verify.main(['--bundle', str(out), *observed, '--write']) == 2
     error = capsys.readouterr().err
     assert 'found a limit of 0.1 rad, not 0.001' in error
-    documented('Verification', 'looser limits than those of the record', error.strip().splitlines()[-1], out)
+    refusal = error.strip().splitlines()[-1]
+    documented('Verification', 'looser limits than those of the record', refusal, out)
     assert file.read_bytes() == before
     assert json_of(verify.main, '--bundle', out, *observed, '--write', *EXACTLY)['recorded']
     assert load_bundle(out).verification.rest['limits'] == limits
