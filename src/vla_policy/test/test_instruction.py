@@ -130,6 +130,13 @@ def test_special_tokens_count_and_the_lost_words_are_named_without_them(tmp_path
     documented('Instructions', 'a tokenizer that leaves no room', error.value, tmp_path)
 
 
+def test_a_tokenizer_without_a_token_for_unknown_words_is_rejected_at_configure(tmp_path):
+    model = {'type': 'WordLevel', 'vocab': {'[PAD]': 0, 'wave': 1}, 'unk_token': '[UNK]'}
+    with pytest.raises(ConfigError, match='wanted ids for any text') as error:
+        tokenizer(tmp_path, model=model)
+    documented('Instructions', 'a tokenizer without unknown words', error.value, tmp_path)
+
+
 def test_the_shipped_policy_does_not_take_left_for_right(robot, observe):
     policy = load_policy(MODELS / 'humanoid_vla', robot)
     long = 'kindly move slowly and touch the smallest red cube with your {} hand'

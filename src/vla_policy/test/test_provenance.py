@@ -2,6 +2,7 @@
 """A bundle carries its verification, and one that failed is not loaded by accident."""
 
 import hashlib
+import math
 import re
 
 import pytest
@@ -63,6 +64,21 @@ def test_a_verification_needs_numbers(tmp_path, robot):
     ) as error:
         load_bundle(tmp_path, robot)
     documented('Verification', 'a record without numbers', error.value, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('case', 'numbers'),
+    [
+        ('an infinite error that passed', {'max_error_rad': math.inf}),
+        ('a negative error that passed', {'mean_error_rad': -1e-3}),
+        ('a cosine of two that passed', {'cosine': 2.0}),
+    ],
+)
+def test_a_model_that_passed_has_an_error_and_a_cosine(tmp_path, robot, case, numbers):
+    write_bundle(tmp_path, verified(**numbers))
+    with pytest.raises(ConfigError, match=f'verification.{next(iter(numbers))}') as error:
+        load_bundle(tmp_path, robot)
+    documented('Verification', case, error.value, tmp_path)
 
 
 def test_the_source_is_read_and_its_weights_must_be_listed(tmp_path, robot):

@@ -17,6 +17,8 @@ from vla_policy.bundle.model_inputs import InstructionInput
 from vla_policy.types import InstructionRefused
 
 KEY = 'inputs.instruction.tokenizer'
+UNKNOWN = 'qxzv \u2603'
+"""A text of which no vocabulary has the words."""
 
 
 class InstructionTokenizer:
@@ -103,9 +105,15 @@ def _load(bundle: Bundle, spec: InstructionInput, file: str) -> Any:
             str(bundle.file), KEY, 'a tokenizer', 'the Python package tokenizers installed'
         ) from error
     try:
-        return Tokenizer.from_str(content.decode('utf-8'))
+        tokenizer = Tokenizer.from_str(content.decode('utf-8'))
     except Exception as error:  # tokenizers raises Exception itself
         raise ConfigError(file, KEY, str(error), 'a tokenizers JSON file') from error
+    try:
+        tokenizer.encode(UNKNOWN)
+    except Exception as error:
+        wanted = 'ids for any text: a token for unknown words, in the vocabulary'
+        raise ConfigError(file, KEY, str(error), wanted) from error
+    return tokenizer
 
 
 def _shortened(text: str, length: int = 80) -> str:

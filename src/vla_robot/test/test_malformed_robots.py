@@ -166,6 +166,8 @@ CASES = {
                    'an unknown attribute', 'xyz, rpy'),
     'origin_of_two': ('robot.urdf', '<origin xyz="0 0 0.75"/>', '<origin xyz="0 0.75"/>',
                       'joint[pan]/origin@xyz', '0 0.75', '3 finite numbers'),
+    'size_of_a_planet': ('robot.urdf', '<box size="0.18 0.05 0.05"/>', '<box size="1e300 1 1"/>',
+                         'link[lower]/collision[0]/box@size', '1e300 1 1', 'at most 100 m'),
     'axis_zero': ('robot.urdf', '<axis xyz="0 0 1"/>', '<axis xyz="0 0 0"/>',
                   'joint[pan]/axis@xyz', '0 0 0', 'a direction'),
     'negative_damping': ('robot.urdf', '(<limit lower="-1" [^>]*/>)', r'\1<dynamics damping="-1"/>',

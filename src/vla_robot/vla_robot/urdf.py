@@ -30,6 +30,8 @@ SIZES = {
     'cylinder': {'radius': 1, 'length': 1},
     'capsule': {'radius': 1, 'length': 1},
 }
+LARGEST = 100.0
+"""m, of a shape; with 1e300 the simulation is not finite."""
 
 
 @dataclass(frozen=True)
@@ -211,8 +213,9 @@ def _check_shape(path: Path, shape: ElementTree.Element, place: str, link: str) 
     for name, count in SIZES.get(kind.tag, {}).items():
         text = kind.get(name, 'nothing')
         for value in read_numbers(path, f'{place}/{kind.tag}@{name}', text, count):
-            if not value > 0:
-                raise ConfigError(path, f'{place}/{kind.tag}@{name}', text, 'positive sizes')
+            if not 0 < value <= LARGEST:
+                wanted = f'positive sizes of at most {LARGEST:g} m'
+                raise ConfigError(path, f'{place}/{kind.tag}@{name}', text, wanted)
 
 
 def _joints(path: Path, root: ElementTree.Element, links: tuple[str, ...]) -> dict[str, UrdfJoint]:

@@ -35,6 +35,9 @@ class ModelSource:
         return {'factory': self.factory, 'config': dict(self.config), 'weights': self.weights}
 
 
+COSINES = (-1.0 - 1e-6, 1.0 + 1e-6)
+
+
 @dataclass(frozen=True)
 class Verification:
     """Comparison with `reference` over `observations`: errors in rad, smallest cosine of an
@@ -86,15 +89,16 @@ def read_verification(top: ConfigReader) -> Verification | None:
         return None
     section = top.section('verification')
     success = section.numbers('success', length=2, lo=0, hi=1) if section.has('success') else None
+    passed = section.flag('passed')
     verification = Verification(
-        passed=section.flag('passed'),
+        passed=passed,
         reason=section.text('reason', default=''),
         reference=section.text('reference', default=''),
         model_sha256=section.text('model_sha256').lower(),
         observations=section.integer('observations', lo=0),
-        max_error_rad=_measured(section, 'max_error_rad'),
-        mean_error_rad=_measured(section, 'mean_error_rad'),
-        cosine=_measured(section, 'cosine'),
+        max_error_rad=_measured(section, 'max_error_rad', passed, 0.0, math.inf),
+        mean_error_rad=_measured(section, 'mean_error_rad', passed, 0.0, math.inf),
+        cosine=_measured(section, 'cosine', passed, *COSINES),
         success=tuple(success) if success else None,
         rest=section.raw('details', {}),
     )
@@ -102,11 +106,15 @@ def read_verification(top: ConfigReader) -> Verification | None:
     return verification
 
 
-def _measured(section: ConfigReader, key: str) -> float:
-    # The error of a model that returned NaN is infinite, and has to be readable.
+def _measured(section: ConfigReader, key: str, passed: bool, lo: float, hi: float) -> float:
+    # The error of a model that returned NaN is infinite, and has to be readable: it did not pass.
     value = section.raw(key, wanted='a number')
     if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
         raise section.error(key, value, 'a number')
+    if passed and not (math.isfinite(value) and lo <= value <= hi):
+        most = '' if math.isinf(hi) else f' and at most {hi:g}'
+        wanted = f'of a model that passed, a finite number of at least {lo:g}{most}'
+        raise section.error(key, value, wanted)
     return float(value)
 
 
