@@ -50,7 +50,8 @@ def documented(
     test = Path(sys._getframe(1).f_code.co_filename).resolve()
     page = _root(test) / 'docs' / 'refusals.md'
     case = _spaced(case)
-    row = f'| {case} | {_code(_fixed(str(refusal), varying))} | `{test.relative_to(_root(test))}` |'
+    text = _fixed(str(refusal), (*varying, _root(test)))
+    row = f'| {case} | {_code(text)} | `{test.relative_to(_root(test))}` |'
     if os.environ.get('VLA_WRITE_REFUSALS'):
         _write(page, test, {(section, case): row})
         return
