@@ -38,7 +38,7 @@ from vla_camera.sources import SOURCES
 from vla_common.domains import domain_of_this_process, take_domain
 from vla_common.environment import check_environment
 from vla_common.errors import ConfigError
-from vla_common.parameter_files import DEFAULT, Setting, effective, write_node_file
+from vla_common.parameter_files import DEFAULT, NODES, Setting, effective, write_node_file
 from vla_common.parameters import ParameterSchema
 from vla_common.process import LAUNCH, launch_id
 from vla_hardware.drivers import DRIVERS
@@ -120,16 +120,6 @@ ARGUMENTS = [
         'true: print every parameter with its value and where that comes from, and start nothing.',
     ),
 ]
-
-# node (and executable) name: package
-NODES = {
-    'hardware_driver': 'vla_hardware',
-    'balance_monitor': 'vla_balance',
-    'camera': 'vla_camera',
-    'safety_filter': 'vla_safety',
-    'inference': 'vla_inference',
-    'supervisor': 'vla_supervisor',
-}
 
 # argument: the parameter that it sets, when it is given. The values of config/ are the defaults
 # above (a test compares), and params_file overrides them.

@@ -3,7 +3,6 @@
 
 import time
 import unittest
-from collections.abc import Callable
 from typing import Any
 
 import launch_testing
@@ -23,7 +22,7 @@ from whole_robot import BRING_UP, supervisor_stalls
 from launch import LaunchDescription
 from vla_common import qos, topics
 from vla_common.states import Mode
-from vla_common.testing import RosSession, in_executor, own_domain, wait_until
+from vla_common.testing import RosSession, answer, own_domain, wait_until
 from vla_interfaces.action import RunInstruction
 from vla_robot import load_robot
 
@@ -41,7 +40,7 @@ def generate_test_description() -> LaunchDescription:
                 PythonLaunchDescriptionSource(launch_file),
                 launch_arguments={
                     'instruction': 'wave with your left hand',
-                    'time_limit': '20.0',
+                    'time_limit': '30.0',  # the first three tests are to see it RUNNING
                     'respawn': 'false',
                 }.items(),
             ),
@@ -115,6 +114,7 @@ class TestTheRobotComesUp(unittest.TestCase):
                 self.assertLessEqual(abs(message.velocity[i]), limits.velocity[i] + 1e-9, name)
 
     def test_3_images_and_chunks_flow_and_chunks_name_the_robots_joints(self) -> None:
+        self.wait_mode(Mode.RUNNING, BRING_UP)
         with (
             self.subscribed(topics.COLOR_IMAGE) as images,
             self.subscribed(topics.CAMERA_INFO) as infos,
@@ -148,20 +148,15 @@ class TestTheRobotComesUp(unittest.TestCase):
         feedback: list = []
         goal = RunInstruction.Goal(instruction='wave with your right hand', time_limit=60.0)
 
-        def answer(request: Callable[[], Future], what: str) -> Any:
-            future = in_executor(self.probe.node, request)
-            wait_until(future.done, 20.0, what)
-            return future.result()
-
         def send() -> Future:
             return client.send_goal_async(goal, feedback_callback=feedback.append)
 
-        handle = answer(send, 'the goal answered')
+        handle = answer(self.probe.node, send, 'the goal answered', 10.0)
         self.assertTrue(handle.accepted)
         self.wait_mode(Mode.RUNNING, 20.0)
         wait_until(lambda: len(feedback) > 0, 10.0, 'feedback')
-        answer(handle.cancel_goal_async, 'the cancel answered')
-        result = answer(handle.get_result_async, 'the result')
+        answer(self.probe.node, handle.cancel_goal_async, 'the cancel answered', 10.0)
+        result = answer(self.probe.node, handle.get_result_async, 'the result', 20.0)
         self.assertEqual(result.status, GoalStatus.STATUS_CANCELED)
         self.wait_mode(Mode.READY, 20.0)
         with self.subscribed(topics.HARDWARE_STATUS) as driver:

@@ -69,7 +69,7 @@ class Pacer:
         # Half a millisecond early is on time: the loop's own jitter must not halve the rate.
         if now < self._next - 0.0005:
             return changed
-        # After a pause it starts anew and does not catch up.
+        # After a pause it begins again and does not catch up.
         last = self._next if now < self._next + self._period else now
         self._next = last + self._period
         return True

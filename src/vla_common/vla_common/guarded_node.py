@@ -63,7 +63,7 @@ class GuardedNode(LifecycleNode):
             types = dict(self.get_topic_names_and_types()).get(name, [mine])
             if types == [mine]:
                 raise
-            found = f'a topic of {" and ".join(set(types) - {mine})} in this process'
+            found = f'a topic of {" and ".join(t for t in types if t != mine)} in this process'
             raise ConfigError(f'topic {topic}', '', found, f'{mine}, or another topic') from error
 
     def add_publisher(self, topic: Topic, always: bool = False) -> Any:

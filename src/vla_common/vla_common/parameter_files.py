@@ -26,6 +26,16 @@ from vla_common.yaml_file import Lines, load_yaml_lines
 VALUES = 'ros__parameters'
 DEFAULT = 'default'
 
+NODES = {
+    'hardware_driver': 'vla_hardware',
+    'balance_monitor': 'vla_balance',
+    'camera': 'vla_camera',
+    'safety_filter': 'vla_safety',
+    'inference': 'vla_inference',
+    'supervisor': 'vla_supervisor',
+}
+"""Nodes (and executables) of the launch, and their packages, which have the schemas."""
+
 # Declared by rclpy and diagnostic_updater in every node.
 BUILT_IN = (
     Parameter('use_sim_time', 'bool', ''),

@@ -217,16 +217,16 @@ class Probe:
             destroy_later(self.node, lambda: self.node.destroy_client(client))
 
 
-def in_executor(node: Node, call: Callable[[], Any]) -> Any:
-    """What `call()` returns, called by the thread that spins `node`.
+def answer(node: Node, request: Callable[[], Future], what: str, timeout: float = PATIENCE) -> Any:
+    """The result of the future that `request()` returns, called by the thread that spins `node`.
 
-    For the action client of rclpy, which notes a request after it has sent it: an answer that the
+    For the action client of rclpy, which notes a request after it has sent it: a response that the
     other thread takes in between is dropped ("Ignoring unexpected cancel response").
     """
     assert node.executor is not None
-    task = node.executor.create_task(call)
-    wait_until(task.done, what='the executor')
-    return task.result()
+    sent = node.executor.create_task(request)
+    wait_until(lambda: sent.done() and sent.result().done(), timeout, what)
+    return sent.result().result()
 
 
 REPEAT_AFTER = 10.0

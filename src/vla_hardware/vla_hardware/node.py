@@ -284,7 +284,7 @@ class HardwareDriver(VlaLifecycleNode):
 
     def _next_stamp_ns(self) -> int:
         """Strictly increasing: stamps are sequences. Where the system clock was set back by more
-        than subscribers accept as a stamp of the future, it begins anew, as it does there."""
+        than subscribers accept as a stamp of the future, it begins again, as it does there."""
         now_ns = self.get_clock().now().nanoseconds
         set_back = self._last_stamp_ns - now_ns > MAX_AHEAD * 1e9
         self._last_stamp_ns = now_ns if set_back else max(now_ns, self._last_stamp_ns + 1)

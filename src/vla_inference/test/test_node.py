@@ -18,7 +18,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vla_common import qos
 from vla_common.messages import stamp_to_ns
-from vla_common.testing import in_executor, wait_until
+from vla_common.testing import answer, wait_until
 from vla_inference.node import InferenceNode
 from vla_interfaces.action import RunInstruction
 from vla_interfaces.msg import Cause, ChunkReport, InferenceStatus, SupervisorState
@@ -363,15 +363,10 @@ class Client:
                 feedback_callback=lambda message: self.feedback.append(message.feedback),
             )
 
-        return self.answer(send, 'the goal to be answered')
+        return answer(self.node, send, 'the goal to be answered')
 
     def result(self, handle):
-        return self.answer(handle.get_result_async, 'the result')
-
-    def answer(self, request, what):
-        future = in_executor(self.node, request)
-        wait_until(future.done, what=what)
-        return future.result()
+        return answer(self.node, handle.get_result_async, 'the result')
 
 
 def test_action_goal_runs_gives_feedback_and_ends_at_its_time_limit(world, bring_up):
@@ -380,10 +375,10 @@ def test_action_goal_runs_gives_feedback_and_ends_at_its_time_limit(world, bring
     client = Client(world)
     handle = client.send(instruction='wave', time_limit=1.0)
     assert handle.accepted
-    answer = client.result(handle)
-    assert answer.status == 6  # aborted
-    assert answer.result.reason == 'time limit'
-    assert answer.result.duration >= 1.0
+    ended = client.result(handle)
+    assert ended.status == 6  # aborted
+    assert ended.result.reason == 'time limit'
+    assert ended.result.duration >= 1.0
     assert any(f.phase == 'running' for f in client.feedback)
 
 
@@ -393,9 +388,9 @@ def test_action_goal_can_be_cancelled(world, bring_up):
     client = Client(world)
     handle = client.send(instruction='wave')
     world.chunks.wait(1)
-    client.answer(handle.cancel_goal_async, 'the cancellation')
-    answer = client.result(handle)
-    assert (answer.status, answer.result.reason) == (5, 'cancelled')
+    answer(client.node, handle.cancel_goal_async, 'the cancellation')
+    ended = client.result(handle)
+    assert (ended.status, ended.result.reason) == (5, 'cancelled')
     status = world.status_where(lambda s: s.instructions_finished == 1)
     assert status.state == status.IDLE
 
@@ -426,9 +421,9 @@ def test_action_goal_is_aborted_by_a_stop_with_its_cause(world, bring_up):
     handle = client.send(instruction='wave')
     world.chunks.wait(1)
     world.mode = S.ESTOP
-    answer = client.result(handle)
-    assert (answer.status, answer.result.success) == (6, False)
-    assert answer.result.reason == 'mode ESTOP'
+    ended = client.result(handle)
+    assert (ended.status, ended.result.success) == (6, False)
+    assert ended.result.reason == 'mode ESTOP'
 
 
 def test_action_goal_gets_its_result_when_the_node_is_deactivated(world, bring_up, ros):

@@ -41,8 +41,6 @@ _STATUS_FIELDS = (
     'tick_ms', 'ticks', 'chunks_accepted', 'chunks_rejected', 'interventions', 'counter_values',
 )  # fmt: skip
 
-_MODES = frozenset(int(mode) for mode in Mode)
-
 LISTED = 8
 """Violations in one status message; all are counted."""
 STATUS_RATE = 50.0
@@ -132,12 +130,14 @@ class SafetyFilterNode(VlaLifecycleNode):
     def _on_supervisor(
         self, mode: int, motion_epoch: int, speed_scale: float, stamp: int, sequence: int
     ) -> None:
-        if mode not in _MODES:  # the silence that follows stops the motion
+        try:
+            known = Mode(mode)
+        except ValueError:  # the silence that follows stops the motion
             self._reject(f'/supervisor/state: mode {mode}')
             return
         # RUNNING of the future would reject the chunks of all observations until then.
         stamp = min(stamp, self._wall_ns())
-        command = SupervisorCommand(Mode(mode), motion_epoch, speed_scale, stamp, sequence)
+        command = SupervisorCommand(known, motion_epoch, speed_scale, stamp, sequence)
         self._filter.on_supervisor(command, steady_now())
 
     def _wall_ns(self) -> int:

@@ -31,6 +31,11 @@ def workers_find_this_folder(monkeypatch):
     monkeypatch.setenv('PYTHONPATH', os.pathsep.join([here, before]))
 
 
+@pytest.fixture(autouse=True)
+def logs_of_mujoco_go_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
 def last_line(capsys):
     return json.loads(capsys.readouterr().out.strip().splitlines()[-1])
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from vla_common.clock import ManualClock
 from vla_common.states import Behaviour, Mode
 from vla_hardware.command_gate import Rejection
 from vla_hardware.drivers.base import DriverError
@@ -19,7 +18,7 @@ from vla_hardware.limits import ServoLimits
 from vla_hardware.servo_loop import ServoLoop
 from vla_hardware.servo_output import NoBalance
 from vla_robot import Reading, RobotModel, load_robot
-from vla_validation.fuzz.odd import BEGIN_NS, BYTES, extreme, odd_names, resized, spoiled
+from vla_validation.fuzz.odd import BYTES, Clock, extreme, odd_names, resized, spoiled
 from vla_validation.fuzz.outcome import (
     CaseResult,
     Outcome,
@@ -84,7 +83,7 @@ class _Case:
 
     def __init__(self, robot: RobotModel, limits: ServoLimits, seed: int) -> None:
         self._chance, self._robot, self._limits = random.Random(seed), robot, limits
-        self._clock = ManualClock(100.0)
+        self._clock = Clock()
         self._driver = _OddDriver(
             robot.poses['standing'], robot.limits.velocity, robot.total_mass, clock=self._clock
         )
@@ -100,10 +99,6 @@ class _Case:
         self._last_state = -np.inf
         self._was_passive = False
         self.text = ''
-
-    @property
-    def _ns(self) -> int:
-        return BEGIN_NS + round((self._clock.now - 100.0) * 1e9)
 
     def play(self) -> None:
         """Raises SilentlyAccepted, UnexpectedMotion, and whatever the loop raises."""
@@ -133,8 +128,8 @@ class _Case:
         if chance.random() < odd:
             return
         self._sequence += 1
-        state = (int(self._mode), int(self._behaviour), self._epoch, self._sequence, self._ns)
-        self.loop.update_supervisor(*state, self._ns)
+        state = (int(self._mode), int(self._behaviour), self._epoch, self._sequence, self._clock.ns)
+        self.loop.update_supervisor(*state, self._clock.ns)
         self._states.append(state)
         self._last_state = self._clock.now
 
@@ -145,21 +140,21 @@ class _Case:
         self.text = f'supervisor state with odd {kind}'
         running, track = int(Mode.RUNNING), int(Behaviour.TRACK)
         unknown = [value for value in BYTES if value > 10]
-        state = (running, track, 10**6, self._sequence + 1, self._ns)
+        state = (running, track, 10**6, self._sequence + 1, self._clock.ns)
         if kind == 'mode':
             state = (chance.choice(unknown), *state[1:])
         elif kind == 'behaviour':
             state = (running, chance.choice(unknown), *state[2:])
         elif kind == 'clock':
             ahead = chance.choice((-3600, -1, 1, 3600, 10**9)) * 10**9
-            state = (*state[:4], self._ns + ahead)
+            state = (*state[:4], self._clock.ns + ahead)
         elif self._states:
             state = chance.choice(self._states)
             if self._clock.now - self._last_state > self._limits.supervisor_timeout:
                 return  # after a silence the stamp alone decides, and this one may be young
         else:
             return
-        if self.loop.update_supervisor(*state, self._ns):
+        if self.loop.update_supervisor(*state, self._clock.ns):
             raise SilentlyAccepted(f'accepted: {self.text}')
 
     def _command(self, odd: float) -> None:
@@ -169,13 +164,13 @@ class _Case:
         step = 0.3 * limits.velocity * 2 * PERIOD
         at = self.loop.motion.position
         goal = np.clip(at + step * chance.choice((-1.0, 1.0)), limits.lower, limits.upper)
-        command: tuple[Any, ...] = (names, goal, np.zeros(n), np.zeros(n), self._ns)
+        command: tuple[Any, ...] = (names, goal, np.zeros(n), np.zeros(n), self._clock.ns)
         kind = ''
         if chance.random() < 2 * odd:
             kind, change = chance.choice(list(_COMMANDS.items()))
             command = change(chance, *command)
             self.text = f'command with odd {kind}'
-        rejection: Rejection | None = self.loop.offer_command(*command, self._ns)
+        rejection: Rejection | None = self.loop.offer_command(*command, self._clock.ns)
         if rejection is not None:
             return
         newest = self._states[-1][0] if self._states else None

@@ -6,6 +6,7 @@ import random
 
 import numpy as np
 
+from vla_common.clock import ManualClock
 from vla_common.messages import NANOSECONDS
 
 BEGIN_NS = 1_800_000_000 * NANOSECONDS
@@ -17,18 +18,15 @@ BYTES = (0, 1, 2, 3, 4, 5, 6, 7, 99, 254, 255)
 """Values of an uint8."""
 
 
-class Clock:
+class Clock(ManualClock):
     """Steady time in s, and the ROS clock that agrees with it."""
 
     def __init__(self) -> None:
-        self.now = 100.0
+        super().__init__(100.0)
 
     @property
     def ns(self) -> int:
         return BEGIN_NS + round((self.now - 100.0) * NANOSECONDS)
-
-    def advance(self, dt: float) -> None:
-        self.now += dt
 
 
 def odd_stamp(chance: random.Random, clock: Clock) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
 
-from vla_common.parameter_files import DEFAULT, effective, read_sections, write_node_file
+from vla_common.parameter_files import DEFAULT, NODES, effective, read_sections, write_node_file
 from vla_common.parameters import ParameterSchema
 from vla_hardware.limits import ServoLimits
 from vla_robot import load_robot
@@ -16,15 +16,6 @@ from vla_supervisor.settings import settings
 from vla_validation.fuzz.outcome import CaseResult, SilentlyAccepted, assess
 from vla_validation.fuzz.yaml_mistakes import break_bytes, make_mistake
 
-NODES = {
-    'hardware_driver': 'vla_hardware',
-    'balance_monitor': 'vla_balance',
-    'camera': 'vla_camera',
-    'safety_filter': 'vla_safety',
-    'inference': 'vla_inference',
-    'supervisor': 'vla_supervisor',
-}
-"""Nodes of the launch, and the packages of their schemas."""
 BY_TYPE = {'bool': 'maybe', 'int': 0.5, 'double': 'fast', 'string': 7}
 
 

@@ -45,6 +45,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
+            cwd=self._folder.name,  # where MuJoCo writes its log of unstable simulations
             env={**os.environ, 'TMPDIR': self._folder.name},
         )
         assert self._process.stdin is not None and self._process.stdout is not None
