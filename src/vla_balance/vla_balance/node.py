@@ -101,6 +101,9 @@ class BalanceMonitor(VlaLifecycleNode):
 
     def diagnose(self) -> tuple[Level, str, dict[str, str]]:
         values = {f'rejected {name}': str(n) for name, n in self._rejected.items() if n}
+        for name, watchdog in self._watchdogs.items():
+            if watchdog.replayed:
+                values[f'not new {name}'] = str(watchdog.replayed)
         values['ticks without input'] = str(self._skipped_ticks)
         missing = self._missing(steady_now())
         if self.active and missing:

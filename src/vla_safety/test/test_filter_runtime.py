@@ -311,5 +311,6 @@ def test_gravity_follows_the_base_and_falls_back_to_upright(parameters):
     assert effort(1.02) == pytest.approx(0.5 * upright)
     for bad in ((np.nan, 0, 0, 0), (0, 0, 0, 0), (2, 0, 0, 0)):
         subject.on_imu(bad, 2, 1.03)
+    assert subject.orientations_rejected == 3
     assert effort(1.04) == pytest.approx(0.5 * upright)
     assert effort(1.2) == pytest.approx(upright), 'an old orientation is stale'

@@ -123,6 +123,11 @@ class JointReadings:
         out += self.position
         return out
 
+    @property
+    def replayed(self) -> int:
+        """Readings dropped because they were not new, or of the future."""
+        return self._watchdog.replayed
+
     def fresh(self, now: float) -> bool:
         return not self._watchdog.expired(now)
 
@@ -167,6 +172,9 @@ class FilterRuntime:
         self.ticks = 0
         self.chunks_accepted = 0
         self.chunks_rejected = 0
+        self.chunks_dropped = 0  # motion was not allowed, or begun after their observation
+        self.ranges_rejected = 0
+        self.orientations_rejected = 0
         self.interventions = 0
         self.counts: Counter[ViolationKind] = Counter()
 
@@ -177,6 +185,17 @@ class FilterRuntime:
         self._pending.clear()
         self.core.flush('just activated')
         self.gate.close()
+
+    @property
+    def replayed(self) -> dict[str, int]:
+        """Messages of each source that were not new, or of the future: dropped."""
+        return {
+            'joint_states': self.measured.replayed,
+            'joint_reference': self.reference.replayed,
+            'imu': self._imu.replayed,
+            'balance': self._balance.replayed,
+            'supervisor': self.gate.replayed,
+        }
 
     # --- inputs ----------------------------------------------------------------------------
 
@@ -192,7 +211,9 @@ class FilterRuntime:
     ) -> None:
         """Base orientation (w, x, y, z); rejected where it is not a unit quaternion."""
         wxyz = np.array(orientation)
-        if 0.98 <= wxyz @ wxyz <= 1.02 and self._imu.beat(now, sequence, wall_ns):
+        if not 0.98 <= wxyz @ wxyz <= 1.02:
+            self.orientations_rejected += 1
+        elif self._imu.beat(now, sequence, wall_ns):
             self._rotation = rotation_matrix(wxyz)
 
     def on_contacts(self, left: bool, right: bool, sequence: int, now: float) -> None:
@@ -203,13 +224,11 @@ class FilterRuntime:
     def on_range(
         self, frame: str, distance: float, sequence: int, now: float, wall_ns: int | None = None
     ) -> bool:
-        """Range measured at `frame`, m; infinite: nothing in sight.
-
-        Returns:
-            False where it is rejected: NaN, negative, or not new.
-        """
+        """Range measured at `frame`, m; infinite: nothing in sight. Returns False where it is
+        rejected: NaN, negative, or not new."""
         sensed = self._ranges.setdefault(frame, SensedRange())
         if not distance >= 0.0 or sensed.order.reject(sequence, wall_ns):
+            self.ranges_rejected += 1
             return False
         sensed.distance, sensed.arrived = distance, now
         return True
@@ -251,6 +270,7 @@ class FilterRuntime:
             because it answers an observation from before this RUNNING: that is no fault.
         """
         if not self._accepts_chunks(now) or stamp < self.gate.running_since:
+            self.chunks_dropped += 1
             return []
         joints, found = joint_indices(names, self._index)
         if not found and positions is None:
@@ -272,6 +292,7 @@ class FilterRuntime:
     def reject_chunk(self, why: Violation, now: float) -> list[Violation]:
         """A chunk that could not be read; returns as `on_chunk` does."""
         if not self._accepts_chunks(now):
+            self.chunks_dropped += 1
             return []
         self.core.reject([why])
         self._note_rejected([why])

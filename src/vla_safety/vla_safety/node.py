@@ -307,11 +307,15 @@ class SafetyFilterNode(VlaLifecycleNode):
             'tick_ms': f'{self._tick_ms:.3f}',
             'chunks_accepted': str(core.chunks_accepted),
             'chunks_rejected': str(core.chunks_rejected),
+            'chunks_dropped': str(core.chunks_dropped),
             'interventions': str(core.interventions),
             'joint_states_age_s': f'{core.measured.age(now):.3f}',
             'supervisor_age_s': f'{core.gate.age(now):.3f}',
             'impossible_readings': str(core.measured.rejected + core.reference.rejected),
             'unreadable_readings': str(self._unreadable),
+            'orientations_rejected': str(core.orientations_rejected),
+            'ranges_rejected': str(core.ranges_rejected),
+            **{f'not_new.{source}': str(n) for source, n in core.replayed.items() if n},
         }
         if not_compiled():
             values['not_compiled'] = ', '.join(not_compiled())

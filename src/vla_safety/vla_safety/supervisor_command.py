@@ -68,6 +68,11 @@ class MotionGate:
         """s since the newest command; infinite before the first."""
         return self._watchdog.age(now)
 
+    @property
+    def replayed(self) -> int:
+        """Commands dropped because they were not new."""
+        return self._watchdog.replayed
+
     def silent(self, now: float) -> bool:
         return self._watchdog.expired(now)
 

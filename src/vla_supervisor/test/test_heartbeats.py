@@ -36,6 +36,7 @@ def test_a_frozen_sequence_does_not_feed_even_though_messages_keep_coming(heartb
         assert not heartbeats.beat('camera', 0.01 * i, 6)
     assert not heartbeats.fresh('camera', 0.49)
     assert '98 messages that were not new' in heartbeats.silence('camera', 0.49)
+    assert heartbeats.replayed['camera'] == 98
 
 
 def test_a_gap_that_closed_between_two_looks_is_still_reported_and_only_once(heartbeats):

@@ -48,6 +48,11 @@ class Heartbeats:
             self._gap[source] = max(age, self._gap.get(source, 0.0))
         return True
 
+    @property
+    def replayed(self) -> dict[str, int]:
+        """Messages of each source that were not new, or of the future: dropped."""
+        return {name: watchdog.replayed for name, watchdog in self._watchdogs.items()}
+
     def age(self, source: str, now: float) -> float:
         """s since the newest valid message, less the stall credit; inf before the first."""
         return self._watchdogs[source].age(now) - self._credit[source]

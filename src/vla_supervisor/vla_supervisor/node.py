@@ -158,12 +158,12 @@ class SupervisorNode(VlaLifecycleNode):
             'nodes_missing': '; '.join(self._health.missing(now)),
             'endpoints': ', '.join(self._health.endpoints.names),
             'stalls': f'{health.stalls}, the last {health.last_stall}' if health.stalls else '0',
+            **{f'not_new.{node}': str(n) for node, n in health.heartbeats.replayed.items() if n},
         }
         for c in d.causes:
             values[c.condition.name] = c.condition.detail + ('' if c.present else ' (gone)')
-        line = d.mode.name + (
-            ': ' + ', '.join(c.condition.name for c in present) if present else ''
-        )
+        names = ', '.join(c.condition.name for c in present)
+        line = f'{d.mode.name}: {names}' if names else d.mode.name
         stopped = d.mode in (Mode.SAFE_STOP, Mode.ESTOP)
         return max(d.level, Level.WARNING if stopped else Level.SAFE), line, values
 
