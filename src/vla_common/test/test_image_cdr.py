@@ -26,6 +26,7 @@ def test_every_field_is_what_rclpy_reads(frame, encoding, content, sec, nanosec,
     image.header.stamp.sec, image.header.stamp.nanosec = sec, nanosec
     serialized = serialize_message(image)
     read, wanted = read_image(serialized), _through_rclpy(serialized)
+    assert read.frame_id == wanted.frame_id == frame
     assert read.big_endian is wanted.big_endian is bool(big)
     assert bytes(read.content) == bytes(wanted.content) == content
     assert (read.stamp_ns, read.height, read.width, read.encoding, read.step) == (

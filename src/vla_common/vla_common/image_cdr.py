@@ -24,6 +24,7 @@ class WireImage:
     step: int
     content: memoryview
     big_endian: bool = False
+    frame_id: str = ''
 
 
 def read_image(serialized: bytes) -> WireImage:
@@ -33,6 +34,7 @@ def read_image(serialized: bytes) -> WireImage:
     body = memoryview(serialized)[HEADER:]
     try:
         sec, nanosec, length = struct.unpack_from('<iII', body, 0)
+        frame_id = bytes(body[12 : 12 + length]).rstrip(b'\0').decode()
         at = _aligned(12 + length)
         height, width, length = struct.unpack_from('<III', body, at)
         encoding = bytes(body[at + 12 : at + 12 + length]).rstrip(b'\0').decode('ascii')
@@ -45,7 +47,7 @@ def read_image(serialized: bytes) -> WireImage:
     if len(content) != count:
         raise ValueError(f'not a sensor_msgs/Image: {len(content)} bytes of {count}')
     stamp_ns = sec * 10**9 + nanosec
-    return WireImage(stamp_ns, height, width, encoding, step, content, big_endian)
+    return WireImage(stamp_ns, height, width, encoding, step, content, big_endian, frame_id)
 
 
 def _aligned(offset: int) -> int:
@@ -63,5 +65,12 @@ def _through_rclpy(serialized: bytes) -> WireImage:
     stamp = m.header.stamp
     stamp_ns = stamp.sec * 10**9 + stamp.nanosec
     return WireImage(
-        stamp_ns, m.height, m.width, m.encoding, m.step, memoryview(m.data), m.is_bigendian != 0
+        stamp_ns,
+        m.height,
+        m.width,
+        m.encoding,
+        m.step,
+        memoryview(m.data),
+        m.is_bigendian != 0,
+        m.header.frame_id,
     )

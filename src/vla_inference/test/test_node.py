@@ -493,3 +493,18 @@ def test_no_thread_is_left_behind(ros, robot):
         lambda: not [t for t in threading.enumerate() if t.name == 'policy call'],
         what='the policy thread to end',
     )
+
+
+def test_messages_that_are_dropped_on_the_way_to_motion_are_counted_in_diagnostics(world, bring_up):
+    node = bring_up()
+    world.status_where(lambda s: s.state == s.IDLE)
+
+    def counted(key, at_least):
+        return int(node.diagnose()[2][key]) >= at_least
+
+    assert node.diagnose()[2]['supervisor_messages_rejected'] == '0'
+    world.mode = 99
+    wait_until(lambda: counted('supervisor_messages_rejected', 3), what='unknown modes counted')
+    world.mode = S.INACTIVE
+    world.say('x' * 1001)
+    wait_until(lambda: counted('instructions_rejected', 1), what='a text counted')

@@ -67,6 +67,8 @@ class InstructionServer:
         self._ends: dict[int, Future] = {}
         self._goals: dict[int, Any] = {}
         self._clients = ClientPresence(_GONE_AFTER)
+        self.states_rejected = 0  # of the supervisor
+        self.instructions_rejected = 0
         node.subscribe(topics.SUPERVISOR_STATE, self._on_supervisor)
         node.subscribe(topics.INSTRUCTION, self._on_instruction)
         self._start_client = node.create_client(Trigger, '/supervisor/start')
@@ -143,6 +145,7 @@ class InstructionServer:
         try:
             text = instruction_text(message.data)
         except ValueError as error:
+            self.instructions_rejected += 1
             self._node.get_logger().warning(f'rejected: {error}', throttle_duration_sec=1.0)
             return
         if text:
@@ -156,6 +159,7 @@ class InstructionServer:
         try:
             mode = Mode(message.mode)
         except ValueError:
+            self.states_rejected += 1
             text = f'/supervisor/state rejected: mode {message.mode} does not exist'
             self._node.get_logger().warning(text, throttle_duration_sec=1.0)
             return
@@ -211,6 +215,7 @@ class InstructionServer:
             reason = 'the inference node is not active'
         if not reason:
             return GoalResponse.ACCEPT
+        self.instructions_rejected += 1
         self._node.get_logger().warning(f'goal rejected: {reason}')
         return GoalResponse.REJECT
 

@@ -23,6 +23,7 @@ from vla_common.scheduling import NormalPriority, Priority
 from vla_common.states import InferenceState, Level
 from vla_inference.action_server import InstructionServer
 from vla_inference.blender import UNKNOWN, BlendingParameters, Playback, chosen
+from vla_inference.camera_pose import CameraMount
 from vla_inference.confidence import ConfidenceLimits
 from vla_inference.configure import (
     MemoryBudget,
@@ -98,6 +99,7 @@ class InferenceNode(VlaLifecycleNode):
             history,
             self._wall_ns,
             velocity=any(policy.bundle.needs_velocity for policy in policies),
+            mount=CameraMount(self._robot),
         )
         self._playback = UNKNOWN
         self._speed_scale = 0.0
@@ -255,6 +257,9 @@ class InferenceNode(VlaLifecycleNode):
             'policy_errors': str(step.policy_errors),
             'observations_rejected': str(step.observations_rejected),
             'messages_refused': str(self._assembler.refused),
+            'images_stale': str(self._assembler.stale_images),
+            'supervisor_messages_rejected': str(self._instructions.states_rejected),
+            'instructions_rejected': str(self._instructions.instructions_rejected),
             'last_result': self._session.last_result,
             'memory_mb': f'{host:.0f} ({device:.0f} on the device)',
         }
@@ -265,8 +270,8 @@ class InferenceNode(VlaLifecycleNode):
         since = step.calling_since
         if since is not None and now - since > self.params.policy_timeout:
             return Level.DANGER, f'policy call pending for {now - since:.1f} s', values
-        if self._assembler.camera_frozen:
-            return Level.DANGER, 'camera frozen', values
+        if frozen := self._assembler.frozen_reason:
+            return Level.DANGER, frozen, values
         if result is None:
             return Level.WARNING, 'no inference step yet', values
         values['inference_ms'] = f'{1e3 * result.inference:.1f}'
@@ -291,6 +296,7 @@ class InferenceNode(VlaLifecycleNode):
                 image.encoding,
                 image.content,
                 image.big_endian,
+                image.frame_id,
             )
         self._scheduler.run_step(wait=False)
 

@@ -20,6 +20,10 @@ import numpy as np
 
 from vla_common.messages import JointOrder
 from vla_common.stamps import STAMP_REPEATED, StampSequence, describe_age, describe_ahead
+from vla_inference.camera_pose import CameraMount
+from vla_inference.depth_check import beyond_floor, check_depth
+from vla_inference.images import FrozenImages, color_image, depth_image
+from vla_inference.picture_motion import PictureMotion
 from vla_policy.bundle.model_inputs import SINGLE, History
 from vla_policy.types import Observation
 
@@ -48,45 +52,6 @@ class ObservationResult:
     reason: str
     age: float
     skew: float
-
-
-class FrozenImages:
-    """Detects images that are equal byte for byte while their stamps advance.
-
-    A real sensor has noise: two equal frames in a row are rare. So a few bytes of the buffer are
-    compared first, and the rest only where they agree.
-    """
-
-    STRIDE = 4099
-    """A prime, so that the compared bytes are of all columns and channels."""
-
-    def __init__(self, frozen_after: float) -> None:
-        self._after = frozen_after
-        self._last: np.ndarray | None = None
-        self._since_ns = 0
-        self._newest_ns = 0
-
-    def update(self, content: bytes | memoryview, stamp_ns: int) -> None:
-        image = np.frombuffer(content, np.uint8)
-        if not self._same(image):
-            self._since_ns = stamp_ns
-        self._last, self._newest_ns = image, stamp_ns
-
-    def _same(self, image: np.ndarray) -> bool:
-        last = self._last
-        if last is None or len(image) != len(last):
-            return False
-        few = slice(None, None, self.STRIDE)
-        return bool(np.array_equal(image[few], last[few]) and np.array_equal(image, last))
-
-    @property
-    def same_for(self) -> float:
-        """s, by the stamps, for which the images have been equal."""
-        return (self._newest_ns - self._since_ns) * NS
-
-    @property
-    def frozen(self) -> bool:
-        return self.same_for > self._after
 
 
 @dataclass(frozen=True)
@@ -151,7 +116,9 @@ class ObservationAssembler:
 
     cameras, depths: names of the cameras whose color and depth images the policy uses. history: of
     the observations. wall_ns: the ROS clock, by which stamps of the future are rejected on arrival.
-    velocity: whether messages without joint velocities are rejected; else they are NaN.
+    velocity: whether messages without joint velocities are rejected; else they are NaN. mount: of
+    the robot's camera, whose images (by their frame_id) are compared with the robot's pose; None
+    for no such check.
     """
 
     def __init__(
@@ -163,6 +130,7 @@ class ObservationAssembler:
         history: History = SINGLE,
         wall_ns: Callable[[], int] | None = None,
         velocity: bool = True,
+        mount: CameraMount | None = None,
     ) -> None:
         self._order = JointOrder(joint_names)
         self._velocity = velocity
@@ -182,10 +150,30 @@ class ObservationAssembler:
         self._depths = {camera: samples(f'depth of camera {camera}', kept) for camera in depths}
         self._every = (*self._images.values(), *self._depths.values(), self._joints, self._imu)
         self._frozen = {camera: FrozenImages(bounds.frozen_after) for camera in cameras}
+        self._motion = {c: PictureMotion(bounds.frozen_after) for c in cameras if mount is not None}
+        self._mount = mount
+        self._frames: dict[str, str] = {}
+        self._looked_at: dict[str, int] = {}
 
     @property
     def camera_frozen(self) -> bool:
-        return any(frozen.frozen for frozen in self._frozen.values())
+        return bool(self.frozen_reason)
+
+    @property
+    def frozen_reason(self) -> str:
+        """Which camera sends the same image again and again, and how that is known; or ''."""
+        for camera, frozen in self._frozen.items():
+            if frozen.frozen:
+                return f'camera {camera} frozen: the same image for {frozen.same_for:.2f} s'
+        for camera, motion in self._motion.items():
+            if motion.reason:
+                return f'camera {camera} stale: {motion.reason}'
+        return ''
+
+    @property
+    def stale_images(self) -> int:
+        """Images since the start that did not show the motion of the robot."""
+        return sum(motion.stale_pictures for motion in self._motion.values())
 
     @property
     def refused(self) -> int:
@@ -197,6 +185,8 @@ class ObservationAssembler:
         for history in self._every:
             history.clear()
         self._frozen = {c: FrozenImages(self._bounds.frozen_after) for c in self._images}
+        for motion in self._motion.values():
+            motion.clear()
 
     def add_joints(
         self,
@@ -245,22 +235,19 @@ class ObservationAssembler:
         encoding: str,
         content: bytes | memoryview,
         big_endian: bool = False,
+        frame_id: str = '',
     ) -> bool:
-        """Add the fields of a sensor_msgs/Image; the buffer is kept, not copied. Its numbers are
-        single bytes, so that the order of bytes does not matter."""
+        """Add the fields of a sensor_msgs/Image; the buffer is kept, not copied."""
         history = self._images[camera]
-        size = {'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4}.get(encoding)
-        if size is None:
-            history.refuse(f'{history.name} sends {encoding or "no encoding"}, wanted rgb8')
+        try:
+            image = color_image(history.name, height, width, step, encoding, content)
+        except ValueError as error:
+            history.refuse(str(error))
             return False
-        if not _fits(history, size, height, width, step, content):
-            return False
-        rows = np.frombuffer(content, np.uint8).reshape(height, step)
-        image = rows[:, : size * width].reshape(height, width, size)
-        image = image[:, :, 2::-1] if encoding.startswith('bgr') else image[:, :, :3]
         if not history.add(stamp_ns, received, (image,)):
             return False
         self._frozen[camera].update(content, stamp_ns)
+        self._frames[history.name] = frame_id
         return True
 
     def add_depth(
@@ -274,22 +261,17 @@ class ObservationAssembler:
         encoding: str,
         content: bytes | memoryview,
         big_endian: bool = False,
+        frame_id: str = '',
     ) -> bool:
         """Add a depth image: 32FC1 in m, or 16UC1 in mm; 0 or NaN: nothing measured."""
         history = self._depths[camera]
-        number = {'32FC1': 'f4', '16UC1': 'u2'}.get(encoding)
-        if number is None:
-            history.refuse(f'{history.name} sends {encoding or "no encoding"}, wanted 32FC1')
+        try:
+            depth = depth_image(history.name, height, width, step, encoding, content, big_endian)
+            check_depth(history.name, depth)
+        except ValueError as error:
+            history.refuse(str(error))
             return False
-        kind = np.dtype(f'{">" if big_endian else "<"}{number}')
-        size = kind.itemsize
-        if not _fits(history, size, height, width, step, content):
-            return False
-        depth = np.frombuffer(content, kind).reshape(height, step // size)[:, :width]
-        if encoding == '16UC1':
-            depth = depth.astype(np.float32) * np.float32(1e-3)
-        elif big_endian:
-            depth = depth.astype(np.float32)
+        self._frames[history.name] = frame_id
         return history.add(stamp_ns, received, (depth,))
 
     def assemble(
@@ -321,13 +303,12 @@ class ObservationAssembler:
             return ObservationResult(
                 None, f'{oldest} lags by {skew:.3f} s, limit {bounds.max_skew}', age, skew
             )
+        self._compare_with_pose(parts)
         for history in self._every:
             if history.refused:
                 return ObservationResult(None, history.refused, age, skew)
-        for camera, frozen in self._frozen.items():
-            if frozen.frozen:
-                reason = f'camera {camera} frozen: the same image for {frozen.same_for:.2f} s'
-                return ObservationResult(None, reason, age, skew)
+        if frozen := self.frozen_reason:
+            return ObservationResult(None, frozen, age, skew)
         past = []
         for i in range(self._past.frames - 1, 0, -1):
             back = i * self._past.step
@@ -342,6 +323,33 @@ class ObservationAssembler:
         return ObservationResult(
             replace(observation, past=tuple(past)) if past else observation, '', age, skew
         )
+
+    def _compare_with_pose(self, parts: Mapping[str, _Sample]) -> None:
+        """Reject new images of the robot's camera that contradict its pose."""
+        mount = self._mount
+        new = {
+            history: parts[history.name]
+            for history in (*self._images.values(), *self._depths.values())
+            if mount is not None
+            and mount.is_frame(self._frames[history.name])
+            and self._looked_at.get(history.name) != parts[history.name].stamp_ns
+        }
+        if mount is None or not new:
+            return
+        pose = mount.pose(parts['joint_states'].values[0], parts['imu'].values[0])
+        motions = {self._images[camera]: motion for camera, motion in self._motion.items()}
+        for history, sample in new.items():
+            self._looked_at[history.name] = sample.stamp_ns
+            image = sample.values[0]
+            focal = mount.focal(image.shape[0])
+            motion = motions.get(history)
+            if motion is None:
+                wrong = beyond_floor(image, pose, focal)
+            else:
+                motion.update(image, pose, focal, sample.stamp_ns)
+                wrong = motion.reason and f'stale: {motion.reason}'
+            if wrong:
+                history.refuse(f'{history.name} {wrong}')
 
     @staticmethod
     def _age(sample: _Sample, now: float, now_ns: int) -> float:
@@ -365,18 +373,6 @@ class ObservationAssembler:
             elapsed=elapsed,
             depths={camera: parts[h.name].values[0] for camera, h in self._depths.items()},
         )
-
-
-def _fits(
-    history: _History, pixel: int, height: int, width: int, step: int, content: bytes | memoryview
-) -> bool:
-    """Whether the buffer has the announced size. pixel: bytes."""
-    fits = height > 0 and width > 0 and step >= pixel * width and len(content) == step * height
-    if not fits or (pixel != 3 and step % pixel):
-        size = f'{len(content)} bytes for {width} x {height}, step {step}'
-        history.refuse(f'{history.name}: {size}')
-        return False
-    return True
 
 
 def _old(name: str, age: float, limit: float) -> ObservationResult:

@@ -12,7 +12,7 @@ from vla_models.success import SuccessCriterion
 from vla_models.tasks import Task, TaskKind
 from vla_policy.types import ActionChunk, Policy, PolicyError
 from vla_robot import load_robot
-from vla_sim import Scene, SensorNoise, World
+from vla_sim import Renderer, Scene, SensorNoise, World
 
 ROBOT = load_robot('humanoid32')
 JOINTS = ('head_yaw', 'left_wrist_yaw')
@@ -118,3 +118,41 @@ def test_a_policy_that_fails_ends_in_the_scripted_hold(stack):
 def test_a_delay_is_split_into_camera_and_inference():
     assert Timing.of(0.2) == Timing(0.02, pytest.approx(0.18))
     assert Timing.of(0.01) == Timing(0.01, 0.0)
+
+
+class LookingPolicy(FlatPolicy):
+    """Turns the head to and fro, and takes images."""
+
+    bundle = ExpertBundle(blending='', cameras=('head',))
+
+    def __init__(self) -> None:
+        super().__init__(lambda call: 0.4 * np.sin(0.2 * call))
+
+
+class FrozenRenderer(Renderer):
+    """From 1 s on repeats its image, with new noise."""
+
+    def render(self, qpos):
+        color, depth = super().render(qpos)
+        self.frames = getattr(self, 'frames', 0) + 1
+        if self.frames <= 16:
+            self.kept = color
+        noise = self._random.integers(-3, 4, color.shape)
+        return np.clip(self.kept + noise, 0, 255).astype(np.uint8), depth
+
+
+@pytest.mark.parametrize('kind', [Renderer, FrozenRenderer])
+def test_images_that_do_not_show_the_motion_of_the_head_end_the_episode(stack, kind):
+    scene = Scene.default()
+    world = World(ROBOT, scene, TIMESTEP, seed=3, sensor_noise=SensorNoise.typical())
+    world.reset('ready')
+    criterion = SuccessCriterion(world, Task(TaskKind.STAND), None, 'ready')
+    with kind(ROBOT, scene, 160, 120, seed=4) as renderer:
+        rollout = Rollout(stack, world, LookingPolicy(), renderer)
+        found = rollout.run('look around', criterion, 5.0)
+    stale = rollout._assembler.stale_images
+    if kind is Renderer:
+        assert (found.rejected, stale) == (0, 0)
+    else:
+        assert stale > 0
+        assert 'stale: the same image' in rollout._session.last_result

@@ -22,6 +22,7 @@ from vla_common.states import Behaviour, FilterState, Mode
 from vla_hardware.command_gate import Rejection
 from vla_hardware.simulation import PERIOD, SimulatedServo
 from vla_inference.blender import UNKNOWN, Playback
+from vla_inference.camera_pose import CameraMount
 from vla_inference.fallback import FallbackChain
 from vla_inference.inference_step import InferenceStep, StepLimits, StepResult
 from vla_inference.observation import ObservationAssembler, ObservationBounds
@@ -91,6 +92,7 @@ class Rollout:
             robot.joint_names,
             policy.bundle.cameras,
             p.observation.select(ObservationBounds, frozen_after=p.frozen_after),
+            mount=CameraMount(robot),
         )
         slot = stack.slot(policy, self._clock, timing.inference, blending)
         self._worker = slot.worker
@@ -203,9 +205,9 @@ class Rollout:
             news = True
             for camera in self._policy.bundle.cameras:
                 height, width, _ = image.shape
-                self._assembler.add_image(
-                    camera, stamp, now, height, width, 3 * width, 'rgb8', image.tobytes()
-                )
+                fields = (height, width, 3 * width, 'rgb8', image.tobytes())
+                frame = self._robot.camera.frame
+                self._assembler.add_image(camera, stamp, now, *fields, frame_id=frame)
         if news:
             self._scheduler.run_step(wait=True)
 

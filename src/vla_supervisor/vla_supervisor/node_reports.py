@@ -247,7 +247,7 @@ class InferenceReports:
                 soft(
                     'camera_frozen',
                     CAMERA,
-                    'images keep arriving and are all the same',
+                    'images keep arriving and show nothing new',
                     'the images change again',
                 )
             )
