@@ -121,6 +121,21 @@ def test_a_frozen_camera_keeps_its_image_under_stamps_that_advance():
     assert second.header.stamp.sec == 7
 
 
+def test_a_camera_frozen_behind_a_codec_never_sends_two_equal_images_and_shows_one_scene():
+    corrupt = CORRUPTIONS['frozen_behind_codec']()
+    scenes = np.random.default_rng(0).integers(40, 210, (4, 6, 8, 3), np.uint8)
+    scenes = scenes.repeat(8, axis=1).repeat(8, axis=2)
+    sent = []
+    for scene in scenes:
+        image = Image(height=48, width=64, step=192, encoding='rgb8', data=scene.tobytes())
+        found = corrupt(image, 0.0)
+        assert (found.height, found.width, found.step) == (48, 64, 192)
+        sent.append(np.array(found.data, np.uint8).reshape(48, 64, 3).astype(float))
+    for i, one in enumerate(sent):
+        assert np.abs(one - scenes[0]).mean() < 12.0
+        assert all((one != other).any() for other in sent[:i])
+
+
 @pytest.mark.parametrize('upwards', [True, False])
 @pytest.mark.parametrize('group', ['head', 'left_arm'])
 def test_a_drift_begins_where_the_joints_are_and_ends_beyond_their_limits(group, upwards):

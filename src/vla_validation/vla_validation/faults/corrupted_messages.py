@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
@@ -17,6 +18,7 @@ _DRIFT, _BEYOND = 0.5, 0.5  # rad/s, and rad past the limit at which the drift e
 _POINTS, _STEP = 16, 0.1  # of a drifting chunk
 _BACK = 1_000_000_000  # ns that stamps go back at first
 _LEAP = 1_000_000_000_000  # ns of a leaping clock
+_NOISE, _JPEG = 3.0, 60  # levels (of 255) and quality of a camera that repeats its image
 
 Corruption = Callable[[Any, float], Any]
 """(message, s since the fault began) -> message."""
@@ -78,6 +80,27 @@ def _frozen() -> Corruption:
     return corrupt
 
 
+def _frozen_behind_codec() -> Corruption:
+    """The first image under stamps that advance, each time with new noise and compressed anew: no
+    two are equal."""
+    random = np.random.default_rng()
+    first: list[np.ndarray] = []
+
+    def corrupt(message: Any, t: float) -> Any:
+        if not first:
+            rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
+            pixels = rows[:, : 3 * message.width].reshape(message.height, message.width, 3)
+            first.append(pixels.astype(np.float32))
+        noisy = np.clip(first[0] + random.normal(0.0, _NOISE, first[0].shape), 0.0, 255.0)
+        quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG]
+        compressed = cv2.imencode('.jpg', noisy.astype(np.uint8), quality)[1]
+        message.data = cv2.imdecode(compressed, cv2.IMREAD_COLOR).tobytes()
+        message.step = 3 * message.width
+        return message
+
+    return corrupt
+
+
 CORRUPTIONS: dict[str, Callable[[], Corruption]] = {
     'nan': lambda: _one(math.nan),
     'inf': lambda: _one(math.inf),
@@ -90,6 +113,7 @@ CORRUPTIONS: dict[str, Callable[[], Corruption]] = {
     'back_in_time': lambda: _back_in_time,
     'leaping_clock': lambda: _leaping_clock,
     'frozen': _frozen,
+    'frozen_behind_codec': _frozen_behind_codec,
 }
 
 

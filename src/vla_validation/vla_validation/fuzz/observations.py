@@ -130,13 +130,25 @@ class _Case:
         stamp, done = self._stamp(bad)
         height, width = chance.randint(1, 6), chance.randint(1, 6)
         step = size * (width + chance.randint(0, 2))
-        content = chance.randbytes(height * step)
+        big_endian = chance.random() < 0.2
+        order = '>' if big_endian else '<'
+        if encoding == '32FC1':
+            metres = [chance.uniform(0.3, 4.0) for _ in range(height * step // 4)]
+            content = np.array(metres, f'{order}f4').tobytes()
+        elif encoding == '16UC1':
+            millimetres = [chance.randint(300, 4000) for _ in range(height * step // 2)]
+            content = np.array(millimetres, f'{order}u2').tobytes()
+        else:
+            content = chance.randbytes(height * step)
         if bad and not done:
-            kind = chance.choice(('encoding', 'content', 'height', 'width', 'step'))
+            kinds = ['encoding', 'content', 'height', 'width', 'step']
+            kind = chance.choice([*kinds, 'zeros'] if encoding.endswith('C1') else kinds)
             if kind == 'encoding':
                 encoding = chance.choice([e for e in ENCODINGS if not e.endswith('C1')])
             elif kind == 'content':
                 content = chance.choice((b'', content + b'x', content[:-1]))
+            elif kind == 'zeros':
+                content = bytes(len(content))
             elif kind == 'height':
                 height = chance.choice((0, height + 1, 2**32 - 1))
             elif kind == 'width':
@@ -144,7 +156,6 @@ class _Case:
             else:
                 step = chance.choice((0, 1, size * width - 1, step + 1, 2**32 - 1))
         text = f'{encoding or "no"} image {height} x {width}, step {step}, {len(content)} bytes'
-        big_endian = chance.random() < 0.2
         accepted = add(
             camera, stamp, self._clock.now, height, width, step, encoding, content, big_endian
         )

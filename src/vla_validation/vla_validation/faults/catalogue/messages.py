@@ -1,10 +1,12 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Messages that are lost, late, duplicated, reordered, replayed or corrupted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from vla_common import topics
 from vla_validation.faults.fault import ESTOP, READY, RUNNING, SAFE_STOP, Fault
+from vla_validation.faults.harness import FaultHarness
 from vla_validation.faults.message_faults import MODES_WITHOUT
 
 _NO_BALANCE = ('node_stale:balance_monitor',)
@@ -60,6 +62,14 @@ def _fault(
         observed_for=observed_for,
         relayed=topic,
     )
+
+
+@contextmanager
+def _frozen_behind_codec(harness: FaultHarness) -> Iterator[None]:
+    """No two images are equal; that they are stale shows once the head moves."""
+    with harness.message_fault(topics.COLOR_IMAGE.name, 'frozen_behind_codec'):
+        harness.instruct('get ready')  # looks down at the table
+        yield
 
 
 def _streams(topic: topics.Topic) -> list[Fault]:
@@ -121,6 +131,14 @@ FAULTS = (
     ),
     *_corrupted(topics.CAMERA_INFO, ('back_in_time',), (SAFE_STOP,), 4.0),
     _fault('frozen_camera', (SAFE_STOP,), topics.COLOR_IMAGE, 'frozen', ('camera_frozen',), 8.0),
+    Fault(
+        'frozen_camera:behind_codec',
+        (SAFE_STOP,),
+        _frozen_behind_codec,
+        causes=('camera_frozen',),
+        within=8.0,
+        relayed=topics.COLOR_IMAGE,
+    ),
     _fault('simulation_clock_stopped', (SAFE_STOP,), topics.WORLD_STATE, 'replay', _NO_CAMERA, 4.0),
     # The policy may be the first to reject an image of another time: it ends its instruction, and
     # the robot holds (READY).
