@@ -12,7 +12,7 @@ from vla_common.testing_refusals import documented
 from vla_inference.camera_pose import CameraMount
 from vla_inference.depth_check import beyond_floor, check_depth
 from vla_inference.observation import ObservationAssembler, ObservationBounds
-from vla_inference.picture_motion import PictureMotion
+from vla_inference.picture_motion import PictureMotion, _changes, small_picture
 from vla_sim import Renderer, Scene, World
 
 RATE = 16.0
@@ -285,3 +285,12 @@ def test_depth_behind_the_floor_is_rejected_by_the_assembler(studio):
     documented('Messages to the policy', 'depth upside down', seen.reason, NUMBER)
     assert stream.it.refused == 1
     assert stream.see(q, studio.picture(q)[0], depth).reason == ''
+
+
+def test_a_motion_of_a_hundredth_of_a_pixel_asks_for_hardly_any_change(studio):
+    """The border of the turned picture must not leak into it."""
+    image = small_picture(studio.picture(studio.joints())[0])
+    none = np.zeros(3)
+    for angle in (0.0003, 0.0005, 0.001):
+        due, _ = _changes(image, image, np.array([angle, 0.3 * angle, 0.0]), none, 23.0)
+        assert due < 1.5

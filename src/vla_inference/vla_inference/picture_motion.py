@@ -12,6 +12,7 @@ Nothing is concluded where little has to change: the robot stands still, or the 
 texture. Pictures are compared as small ones, whose pixels average the noise of many.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import cv2
@@ -28,6 +29,7 @@ ABSENT = 0.35  # of the change that has to be visible: at most this, the motion 
 SHOWN = 0.6  # at least this, it is
 PICTURES = 3  # that contradict the motion, in a row, and ...
 CONTRADICTION = 0.3  # s that they have to span: stamps may be late, but not by so much
+OUTSIDE = -1e9  # of the reference; so low that the least share of it in a pixel shows
 REST = 10.0  # s after which a pose that has hardly changed is the reference's: sensors drift
 
 
@@ -123,23 +125,31 @@ def _changes(
     camera = np.array([[focal, 0, 0.5 * (width - 1)], [0, focal, 0.5 * (height - 1)], [0, 0, 1.0]])
     inverse = np.linalg.inv(camera)
     rotation = cv2.Rodrigues(turn)[0]
-    found = []
+    least, hidden = np.inf, None
     for distance in DISTANCES:
         # A plane z = d of the frame before (Hartley and Zisserman, 13.1).
         plane = rotation + np.outer(shift, (0.0, 0.0, 1.0 / distance))
-        turned = cv2.warpPerspective(
+        due = cv2.warpPerspective(
             reference,
             camera @ plane @ inverse,
             (width, height),
             borderMode=cv2.BORDER_CONSTANT,
-            borderValue=(-1e4, -1e4, -1e4),
+            borderValue=(OUTSIDE, OUTSIDE, OUTSIDE),
         )
-        seen = turned[..., 0] >= 0.0
-        if seen.any():
-            due = _rms((turned - reference)[seen])
-            found.append((due, _rms((picture - reference)[seen])))
-    return min(found, default=(0.0, 0.0))
+        outside = due[..., 0] < 0.0
+        due -= reference
+        due[outside] = 0.0
+        change = _rms(due, outside)
+        if change < least:
+            least, hidden = change, outside
+    if hidden is None:
+        return 0.0, 0.0
+    shown = picture - reference
+    shown[hidden] = 0.0
+    return least, _rms(shown, hidden)
 
 
-def _rms(difference: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(difference))))
+def _rms(change: np.ndarray, outside: np.ndarray) -> float:
+    """Over the pixels that are not outside, where the change is 0; infinite where all are."""
+    count = change.shape[2] * (outside.size - np.count_nonzero(outside))
+    return math.sqrt(np.vdot(change, change) / count) if count else math.inf
