@@ -85,6 +85,11 @@ if [ "${#missing[@]}" -gt 0 ]; then
   for project in "${missing[@]}"; do editable+=(-e "$project"); done
   step "stand-ins for $(basename -a "${missing[@]}" | tr '\n' ' ')" \
     "${pip[@]}" --no-deps --no-build-isolation "${editable[@]}" || exit 1
+  # A launch file asks the ament index for a package's folder, whether or not it has a wheel.
+  index="$venv/share/ament_index/resource_index/packages"
+  for package in $(basename -a "${missing[@]}"); do
+    mkdir -p "$index" "$venv/share/$package" && touch "$index/$package" || exit 1
+  done
 fi
 step "environment scripts" "$venv/bin/python" "$here/write_setup_scripts.py" "$venv" "$ros" || exit 1
 touch "$venv/COLCON_IGNORE"
