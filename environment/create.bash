@@ -15,7 +15,7 @@ export VLA_LOG="$venv/install.log"
 # shellcheck source=environment/steps.bash
 source "$here/steps.bash"
 
-wanted="$(cat "$here"/*.txt "$here"/create.bash "$here"/*.py "$here"/ros_setup.*.in "$root"/compat/*/pyproject.toml 2>/dev/null | sha256sum | cut -d' ' -f1)-$ros"
+wanted="$(cat "$here"/*.txt "$here"/create.bash "$here"/*.py "$here"/ros_setup.*.in "$root"/compat/*/pyproject.toml "$root"/compat/*/bin/* 2>/dev/null | sha256sum | cut -d' ' -f1)-$ros"
 [ "$(cat "$venv/.vla_environment" 2>/dev/null)" = "$wanted" ] && exit 0
 
 # Two shells that source setup.bash at once make one environment, not half of two.
