@@ -15,7 +15,7 @@ export VLA_LOG="$venv/install.log"
 # shellcheck source=environment/steps.bash
 source "$here/steps.bash"
 
-wanted="$(cat "$here"/*.txt "$here"/create.bash "$here"/*.py "$here"/ros_setup.*.in "$root"/compat/*/pyproject.toml 2>/dev/null | sha256sum | cut -d' ' -f1)-$ros"
+wanted="$(cat "$here"/*.txt "$here"/create.bash "$here"/*.py "$here"/ros_setup.*.in "$root"/compat/*/pyproject.toml "$root"/compat/*/bin/* 2>/dev/null | sha256sum | cut -d' ' -f1)-$ros"
 [ "$(cat "$venv/.vla_environment" 2>/dev/null)" = "$wanted" ] && exit 0
 
 # Two shells that source setup.bash at once make one environment, not half of two.
@@ -85,6 +85,11 @@ if [ "${#missing[@]}" -gt 0 ]; then
   for project in "${missing[@]}"; do editable+=(-e "$project"); done
   step "stand-ins for $(basename -a "${missing[@]}" | tr '\n' ' ')" \
     "${pip[@]}" --no-deps --no-build-isolation "${editable[@]}" || exit 1
+  # A launch file asks the ament index for a package's folder, whether or not it has a wheel.
+  index="$venv/share/ament_index/resource_index/packages"
+  for package in $(basename -a "${missing[@]}"); do
+    mkdir -p "$index" "$venv/share/$package" && touch "$index/$package" || exit 1
+  done
 fi
 step "environment scripts" "$venv/bin/python" "$here/write_setup_scripts.py" "$venv" "$ros" || exit 1
 touch "$venv/COLCON_IGNORE"
