@@ -2,6 +2,7 @@
 """Corrupted messages: on time, with content that is impossible or must not be followed."""
 
 import math
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ _DRIFT, _BEYOND = 0.5, 0.5  # rad/s, and rad past the limit at which the drift e
 _POINTS, _STEP = 16, 0.1  # of a drifting chunk
 _BACK = 1_000_000_000  # ns that stamps go back at first
 _LEAP = 1_000_000_000_000  # ns of a leaping clock
+_NOISE_STARTS = 8192
 _NOISE, _JPEG = 3.0, 60  # levels (of 255) and quality of a camera that repeats its image
 
 Corruption = Callable[[Any, float], Any]
@@ -84,17 +86,21 @@ def _frozen_behind_codec() -> Corruption:
     """The first image under stamps that advance, each time with new noise and compressed anew: no
     two are equal."""
     random = np.random.default_rng()
-    first: list[np.ndarray] = []
+    first: list[np.ndarray] = []  # the image, and noise from which each message takes a part
 
     def corrupt(message: Any, t: float) -> Any:
         if not first:
             rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
             pixels = rows[:, : 3 * message.width].reshape(message.height, message.width, 3)
-            first.append(pixels.astype(np.float32))
-        noisy = np.clip(first[0] + random.normal(0.0, _NOISE, first[0].shape), 0.0, 255.0)
+            noise = random.normal(0.0, _NOISE, pixels.size + _NOISE_STARTS).round()
+            first.extend((pixels.astype(np.int16), noise.astype(np.int16)))
+        kept, noise = first
+        start = int(random.integers(_NOISE_STARTS))
+        noisy = np.clip(kept + noise[start : start + kept.size].reshape(kept.shape), 0, 255)
         quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG]
         compressed = cv2.imencode('.jpg', noisy.astype(np.uint8), quality)[1]
-        message.data = cv2.imdecode(compressed, cv2.IMREAD_COLOR).tobytes()
+        # An array: of bytes rclpy would check every number, and the images would be late.
+        message.data = array('B', cv2.imdecode(compressed, cv2.IMREAD_COLOR).tobytes())
         message.step = 3 * message.width
         return message
 

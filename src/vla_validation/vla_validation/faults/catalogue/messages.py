@@ -136,7 +136,7 @@ FAULTS = (
         (SAFE_STOP,),
         _frozen_behind_codec,
         causes=('camera_frozen',),
-        within=8.0,
+        within=5.0,
         relayed=topics.COLOR_IMAGE,
     ),
     _fault('simulation_clock_stopped', (SAFE_STOP,), topics.WORLD_STATE, 'replay', _NO_CAMERA, 4.0),
