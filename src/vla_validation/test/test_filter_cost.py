@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from vla_models.expert import Expert
-from vla_models.scenarios import make_scenario
+from vla_models.goals import Target
+from vla_models.scenarios import Scenario, make_scenario
+from vla_models.scenes import named_colours
 from vla_robot import load_robot
+from vla_robot.collision import CollisionModel
 from vla_safety.parameters import load_parameters
 from vla_sim import World
 from vla_sim.scene import Solid
@@ -100,6 +103,15 @@ def test_the_true_distance_is_that_of_a_box_beside_a_hand():
     assert not any('ankle' in link or 'hip' in link for link in arm_links(ROBOT))
 
 
+def target_in(world: World, scenario: Scenario) -> Target | None:
+    """The cube of the task in the base's frame."""
+    if not scenario.task.has_target:
+        return None
+    cube = scenario.scene.cube(named_colours(scenario.scene)[scenario.task.colour])
+    rotation, origin = world.frame_pose('base')
+    return Target(rotation.T @ (np.array(cube.position) - origin), cube.size)
+
+
 def test_an_obstacle_leaves_the_clearance_that_it_reports():
     found = {}
     for number in range(40):
@@ -117,6 +129,19 @@ def test_an_obstacle_leaves_the_clearance_that_it_reports():
             assert not course.known
             continue
         assert [obstacle.name for obstacle in course.known] == list(course.names)
+        world = World(ROBOT, course.scene)
+        world.reset(ROBOT.poses[scenario.start])
+        true, model = Clearance(world, course.names), CollisionModel(ROBOT, course.known)
+        pairs = [k for k, pair in enumerate(model.pairs) if pair[0] in course.names]
+        least = SEEN
+        for q in scripted_path(EXPERT, scenario, target_in(world, scenario)):
+            true.place(q)
+            least = min(least, true.to_obstacles())
+            model.place(q)
+            known = min(model.measure(k).min_distance for k in pairs)
+            if kind != 'table_edge':  # whose legs the filter does not know
+                assert min(known, SEEN) == pytest.approx(true.to_obstacles(), abs=1e-4), kind
+        assert least == pytest.approx(course.clearance, abs=1e-4), kind
         if kind == 'table_edge':
             continue
         solid = course.scene.solids[0]

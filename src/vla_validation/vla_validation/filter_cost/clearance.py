@@ -4,6 +4,7 @@
 Shared with the filter are only the list of links that may touch and the obstacles that it knows.
 """
 
+import copy
 from collections.abc import Sequence
 
 import mujoco
@@ -35,12 +36,16 @@ class Clearance:
     Args:
         world: of the episode.
         obstacles: names of bodies of the scene that count.
+
+    Attributes:
+        model: MuJoCo's, in which bodies may be moved.
     """
 
     def __init__(self, world: World, obstacles: Sequence[str]) -> None:
-        robot, self.model = world.robot, world.model
-        model = self.model
-        self._world = world
+        robot, self._world = world.robot, world
+        # Its own: with sleep, MuJoCo places a body that stands still only once.
+        self.model = model = copy.copy(world.model)
+        model.opt.enableflags &= ~int(mujoco.mjtEnableBit.mjENBL_SLEEP)
         self._data = mujoco.MjData(model)
         self._q = np.array([model.joint(name).qposadr[0] for name in robot.joint_names])
         shapes: dict[str, list[int]] = {}

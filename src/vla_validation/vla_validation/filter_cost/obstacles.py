@@ -167,7 +167,8 @@ def _slide(
 
     trial = World(robot, _with(scene, Solid(NAME, size, at(1.0)), cube))
     trial.reset(robot.poses[scenario.start])
-    body, clearance = trial.model.body(NAME), Clearance(trial, (NAME,))
+    clearance = Clearance(trial, (NAME,))
+    body = clearance.model.body(NAME)
 
     def distance(share: float) -> float:
         body.pos[:] = at(share)
