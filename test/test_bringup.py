@@ -114,7 +114,6 @@ class TestTheRobotComesUp(unittest.TestCase):
                 self.assertLessEqual(abs(message.velocity[i]), limits.velocity[i] + 1e-9, name)
 
     def test_3_images_and_chunks_flow_and_chunks_name_the_robots_joints(self) -> None:
-        self.wait_mode(Mode.RUNNING, BRING_UP)
         with (
             self.subscribed(topics.COLOR_IMAGE) as images,
             self.subscribed(topics.CAMERA_INFO) as infos,

@@ -78,6 +78,9 @@ def test_dict_parameters_become_a_file_for_exactly_this_node(run):
                 'joined': ['a', TextSubstitution(text='b')],
                 'kept': ParameterValue(TextSubstitution(text='7'), value_type=str),
                 'made': ParameterValue(TextSubstitution(text='7'), value_type=float),
+                'small': ParameterValue(TextSubstitution(text='1e-06'), value_type=float),
+                'on': ParameterValue(TextSubstitution(text='1'), value_type=bool),
+                'off': ParameterValue(TextSubstitution(text='0'), value_type=bool),
                 TextSubstitution(text='named'): [TextSubstitution(text='[1, 2]')],
             }])])
         """,
@@ -99,6 +102,9 @@ def test_dict_parameters_become_a_file_for_exactly_this_node(run):
                 'joined': 'ab',
                 'kept': '7',
                 'made': 7.0,
+                'small': 1e-06,
+                'on': True,
+                'off': False,
                 'named': [1, 2],
             }
         }

@@ -169,7 +169,7 @@ def test_respawn_is_limited_and_delayed(run):
         """
         return LaunchDescription([
             py('print("run")', name='x', respawn=True, respawn_max_retries=2, respawn_delay=0.1),
-            py('print("run")', name='y', respawn=LaunchConfiguration('no', default='false'))])
+            py('print("run")', name='y', respawn=LaunchConfiguration('no', default='0'))])
         """
     )
     assert code == 0, launched.text

@@ -76,10 +76,20 @@ def describe(subs: Iterable[Substitution]) -> str:
     return ' + '.join(sub.describe() for sub in subs)
 
 
+def coerce(text: str, data_type: type) -> Any:
+    """Text as a str, int, float or bool (YAML's, and 1 and 0); else ValueError."""
+    if data_type is not bool:
+        return data_type(text)
+    value = {'1': True, '0': False}.get(text, yaml.safe_load(text))
+    if not isinstance(value, bool):
+        raise ValueError(f'expected bool, got {text!r}')
+    return value
+
+
 def perform_typed(context, value: Any, data_type: type) -> Any:
-    """A value of the type as it is, text and substitutions read as YAML; else ValueError."""
+    """A value of the type as it is, text and substitutions coerced; else ValueError."""
     if not isinstance(value, (bool, int, float)):
-        value = yaml.safe_load(perform(context, normalize(value)))
+        return coerce(perform(context, normalize(value)), data_type)
     if data_type is float and type(value) is int:
         return float(value)
     if type(value) is not data_type:

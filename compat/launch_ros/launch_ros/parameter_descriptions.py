@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from launch.utilities import Substitution, normalize, perform
+from launch.utilities import Substitution, normalize, perform, perform_typed
 
 _SCALARS = (bool, int, float, str)
 
@@ -45,15 +45,14 @@ class ParameterValue:
 
     def evaluate(self, context, name: str) -> Any:
         """The value; ValueError if it is not of the type."""
-        value = self._value
-        if isinstance(value, list):
-            value = perform(context, value)
-            value = value if self._type is str else _read_yaml(name, value)
-        if self._type is float and type(value) is int:
-            return float(value)
-        if self._type is not None and type(value) is not self._type:
-            raise ValueError(f'parameter {name!r}: expected {self._type.__name__}, got {value!r}')
-        return value
+        try:
+            if self._type is not None:
+                return perform_typed(context, self._value, self._type)
+        except ValueError as error:
+            raise ValueError(f'parameter {name!r}: {error}') from None
+        if isinstance(self._value, list):
+            return _read_yaml(name, perform(context, self._value))
+        return self._value
 
 
 def normalize_parameters(parameters: Sequence[Any]) -> list[Any]:
