@@ -277,6 +277,15 @@ def test_deactivated_it_is_silent_and_comes_back_without_the_old_motion(running)
     assert status.chunks_accepted == accepted, 'none after the activation'
 
 
+def test_the_status_says_how_long_a_limit_held_the_motion_and_which(running):
+    hold = running.node._filter.core.hold
+    hold.update(0.5, 'power', 0.25)
+    hold.update(0.0, 'collision palm-table', 0.5)
+    status = running.status.wait_for(lambda m: m.held > 0.0)
+    assert (status.slowed, status.held) == (0.75, 0.5)
+    assert status.limited_by == 'collision palm-table'
+
+
 def test_it_ticks_at_its_rate_and_reports_its_state_in_diagnostics(robot):
     robot.begin()
     diagnostics = robot.probe.subscribe(DiagnosticArray, '/diagnostics', 10)
