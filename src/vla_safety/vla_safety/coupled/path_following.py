@@ -4,8 +4,9 @@
 SLOWEST = 0.05
 """Share of the wanted velocity below which the path counts as blocked."""
 
-WAIT = 0.2
-"""s for which the command waits on a blocked path."""
+WAIT = 0.05
+"""s for which the command waits on a blocked path: what the filter knows stands still, and waiting
+longer gains nothing."""
 
 RETURN = 0.1
 """s for which the path must be free again before it is followed again."""
