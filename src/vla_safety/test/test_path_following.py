@@ -14,9 +14,13 @@ from test_filter_runtime import Plant
 from vla_common.states import FilterState, Mode
 from vla_safety.coupled.limits import CoupledMode
 from vla_safety.coupled.path_following import RETURN, WAIT, PathFollowing
-from vla_safety.hold import HoldMonitor, progress
-from vla_safety.kernel import barriers
+from vla_safety.hold import MOVING, HoldMonitor
+from vla_safety.kernel import barriers, joints
 from vla_safety.violations import ViolationKind, violation
+
+
+def progress(sent, wanted):
+    return joints.progress(sent, wanted, MOVING)
 
 
 class Gate:
@@ -153,14 +157,14 @@ def test_progress_is_the_projection_on_what_was_wanted():
 def test_a_hold_is_timed_and_named_and_ends_when_something_moves():
     hold = HoldMonitor(1.0)
     for _ in range(50):
-        hold.update(0.5, 'power', 0.01)
+        hold.update(0.5, violation(ViolationKind.POWER), 0.01)
     assert (round(hold.slowed, 3), hold.held, hold.limited_by) == (0.5, 0.0, 'power')
     for _ in range(80):
-        hold.update(0.0, 'collision a-b', 0.01)
+        hold.update(0.0, violation(ViolationKind.COLLISION, 'a-b'), 0.01)
     assert hold.held_for == pytest.approx(0.8)
     assert hold.limited_by == 'collision a-b'
     assert not hold.expired
-    hold.update(1.0, '', 0.01)
+    hold.update(1.0, None, 0.01)
     assert hold.held_for == 0.0
     assert hold.held == pytest.approx(0.8)
     assert hold.limited_by == 'collision a-b'

@@ -3,21 +3,13 @@
 
 from collections import Counter
 
-import numpy as np
+from vla_safety.violations import Violation
 
 MOVING = 0.02
 """rad/s; a request in which no joint is faster asks for rest."""
 
 SLOWED, HELD = 0.9, 0.1
 """Shares of the requested velocity below which the motion counts as slowed, and as held."""
-
-
-def progress(sent: np.ndarray, wanted: np.ndarray) -> float:
-    """Share 0..1 of the velocity `wanted` (n,) rad/s that is in `sent` (n,): its projection."""
-    requested = float(wanted.dot(wanted))
-    if not requested > MOVING * MOVING:
-        return 1.0
-    return min(max(float(sent.dot(wanted)) / requested, 0.0), 1.0)
 
 
 class HoldMonitor:
@@ -46,14 +38,16 @@ class HoldMonitor:
         """Nothing is requested in this tick, or something else stops the motion."""
         self.held_for, self._present = 0.0, ''
 
-    def update(self, share: float, limit: str, period: float) -> None:
-        """One tick of `period` s, in which `share` (see `progress`) was sent because of `limit`."""
+    def update(self, share: float, limit: Violation | None, period: float) -> None:
+        """One tick of `period` s, in which `share` was sent because of `limit`; share: see
+        `kernel.joints.progress`."""
         if not share < SLOWED:
             self.release()
             return
-        self._present = limit
+        name = f'{limit.kind.value} {limit.subject}'.rstrip() if limit else 'unknown'
+        self._present = name
         self.slowed += period
-        self.seconds[limit] += period
+        self.seconds[name] += period
         if share < HELD:
             self.held += period
             self.held_for += period

@@ -9,9 +9,9 @@ import numpy as np
 from vla_safety.box_limits import BoxLimits
 from vla_safety.chunk import ChunkTracker
 from vla_safety.coupled.limits import CoupledLimits, Infeasible, MotionState
-from vla_safety.hold import SLOWED, HoldMonitor, progress
+from vla_safety.hold import HELD, MOVING, HoldMonitor
 from vla_safety.kernel import joints
-from vla_safety.violations import CHANGE, TickLog, ViolationKind, violation
+from vla_safety.violations import CHANGE, TickLog, Violation, ViolationKind, violation
 
 PACE_TIME = 0.05
 """s over which the pace is averaged for the start of a new chunk: about a chunk's age."""
@@ -39,7 +39,7 @@ class Restriction:
         self.hold = HoldMonitor(hold_limit)
         self._paced = paced
         self._inside = np.zeros(n)
-        self._limit = ''
+        self._limit: Violation | None = None
         self._on_path = False
         self.reset()
 
@@ -66,9 +66,12 @@ class Restriction:
         """The velocity to send (n,) in place of `wanted`; valid until the next call."""
         self.infeasible = ''
         sent = self._nearest(coupled, wanted, box, state, log)
-        share = 1.0 if tracker.chunk is None else progress(sent, wanted)
+        if tracker.chunk is None or sent.tobytes() == wanted.tobytes():
+            self._account(1.0, 1.0, state.period)
+            return sent
+        share = joints.progress(sent, wanted, MOVING)
         pace = share if self._on_path else 1.0
-        if share < SLOWED and not tracker.remaining(box.position) > ARRIVED:
+        if share < HELD and not tracker.remaining(box.position) > ARRIVED:
             share = 1.0
         self._account(share, pace, state.period)
         return sent
@@ -76,7 +79,8 @@ class Restriction:
     def _account(self, share: float, pace: float, period: float) -> None:
         self.hold.update(share, self._limit, period)
         self.pace = pace
-        self.recent_pace += (self.pace - self.recent_pace) * min(1.0, period / PACE_TIME)
+        if pace != self.recent_pace:
+            self.recent_pace += (pace - self.recent_pace) * min(1.0, period / PACE_TIME)
 
     def _nearest(
         self,
@@ -87,7 +91,7 @@ class Restriction:
         log: TickLog,
     ) -> np.ndarray:
         """The limits' answer; the full brake if anything is wrong with it."""
-        velocity, why, self._limit, self._on_path = wanted, '', '', self._paced
+        velocity, why, first, self._on_path = wanted, '', None, self._paced
         for limits in coupled:
             try:
                 answer = np.array(limits.restrict(velocity, box.low, box.high, state), dtype=float)
@@ -106,10 +110,11 @@ class Restriction:
             self._on_path = self._on_path and limits.on_path
             for item in limits.findings:
                 log.add(item)
-                self._limit = self._limit or f'{item.kind.value} {item.subject}'.rstrip()
+                first = first or item
         else:
+            self._limit = first
             return velocity
         self.infeasible = why or 'no common velocity'
-        self._limit, self._on_path = f'infeasible: {self.infeasible}', False
+        self._limit, self._on_path = violation(ViolationKind.INFEASIBLE, self.infeasible), False
         log.add(violation(ViolationKind.INFEASIBLE, why))
         return box.brake.copy()
