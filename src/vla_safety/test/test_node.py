@@ -21,6 +21,7 @@ from vla_common.parameters import flatten
 from vla_interfaces.msg import SafetyStatus, SupervisorState
 from vla_robot import load_robot
 from vla_safety.node import SafetyFilterNode
+from vla_safety.violations import ViolationKind, violation
 
 ROBOT = load_robot('humanoid32')
 ELBOW = ROBOT.index['left_elbow']
@@ -275,6 +276,15 @@ def test_deactivated_it_is_silent_and_comes_back_without_the_old_motion(running)
     running.send(running.chunk(names=('tail',)))  # the sentinel: the one before it was seen
     status = running.status.wait_for(lambda m: m.chunks_rejected >= 1)
     assert status.chunks_accepted == accepted, 'none after the activation'
+
+
+def test_the_status_says_how_long_a_limit_held_the_motion_and_which(running):
+    hold = running.node._filter.core.hold
+    hold.update(0.5, violation(ViolationKind.POWER), 0.25)
+    hold.update(0.0, violation(ViolationKind.COLLISION, 'palm-table'), 0.5)
+    status = running.status.wait_for(lambda m: m.held > 0.0)
+    assert (status.slowed, status.held) == (0.75, 0.5)
+    assert status.limited_by == 'collision palm-table'
 
 
 def test_it_ticks_at_its_rate_and_reports_its_state_in_diagnostics(robot):

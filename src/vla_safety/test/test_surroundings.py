@@ -23,6 +23,8 @@ solids:
 """
 
 WRONG = {
+    'flat_hull': ('mesh: shelf.stl', 'mesh: flat.stl, convex: true', 'solids.shelf.mesh'),
+    'convex': ('mesh: shelf.stl', 'mesh: shelf.stl, convex: maybe', 'solids.shelf.convex'),
     'format': ('format: 1', 'format: 2', 'format: found 2'),
     'anchor': ('left_foot', 'left_hoof', 'anchor: found left_hoof'),
     'link': ('[left_palm,', '[left_paw,', 'links[0]: found left_paw'),
@@ -46,6 +48,8 @@ def folder(tmp_path: pathlib.Path) -> pathlib.Path:
         board.apply_translation((600.0, 0.0, height))
         boards.append(board)
     trimesh.util.concatenate(boards).export(tmp_path / 'shelf.stl')
+    flat = trimesh.Trimesh([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [(0, 1, 2)])
+    flat.export(tmp_path / 'flat.stl')
     (tmp_path / 'text.stl').write_text('this is no mesh')
     (tmp_path / 'good.yaml').write_text(GOOD)
     return tmp_path
@@ -70,6 +74,26 @@ def test_a_mesh_is_as_far_away_as_the_box_that_it_describes(folder):
         # The shelf's upper board is where the table is.
         assert mesh.min_distance == pytest.approx(box.min_distance, abs=1e-6)
         assert np.allclose(wrench(mesh), wrench(box), atol=1e-4)
+
+
+def test_a_convex_mesh_is_its_hull(folder):
+    text = GOOD.replace('shelf.stl,', 'shelf.stl, convex: true,').replace(
+        '[0, 0, 0.1]', '[0, 0, 0]'
+    )
+    (folder / 'hull.yaml').write_text(text)
+    # The hull of two boards, at 0.5 and 0.9 m, is the box around both.
+    hull = next(o for o in load_surroundings(folder / 'hull.yaml', ROBOT) if o.name == 'shelf')
+    box = 'box: [0.4, 0.8, 0.42], position: [0.6, -0.1, 0.7]'
+    (folder / 'box.yaml').write_text(
+        GOOD.replace('box: [0.5, 1.2, 0.04], position: [0.55, -0.1, 0.78]', box)
+    )
+    around = next(o for o in load_surroundings(folder / 'box.yaml', ROBOT) if o.name == 'table')
+    model = CollisionModel(ROBOT, (hull, around))
+    model.place(ROBOT.poses['standing'])
+    mesh, solid = (
+        model.measure(model.pairs.index((name, 'left_palm'))) for name in ('shelf', 'table')
+    )
+    assert mesh.min_distance == pytest.approx(solid.min_distance, abs=1e-5)
 
 
 @pytest.mark.parametrize('case', WRONG)

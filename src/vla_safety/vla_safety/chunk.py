@@ -89,12 +89,13 @@ class ChunkTracker:
         """
         return max(0.0, now - chunk.stamp) * scale
 
-    def take(self, chunk: Chunk, now: float, scale: float) -> None:
+    def take(self, chunk: Chunk, now: float, scale: float, pace: float = 1.0) -> None:
         """Play `chunk` from now on.
 
         Args:
             now: s, on the clock of its stamp.
             scale: speed scale in force.
+            pace: share of it at which playback has run of late.
         """
         joints = np.array(chunk.joints, dtype=np.intp)
         fading = self.covered[joints] != 0
@@ -107,7 +108,7 @@ class ChunkTracker:
         # The fade is a sum of two more curves: one product evaluates all of it.
         self._coefficients = np.concatenate((own, np.zeros((len(own), 2, len(joints)))), axis=1)
         self.chunk = chunk
-        self._time = self.start_time(chunk, now, scale)
+        self._time = self.start_time(chunk, now, scale * pace)
         self._faded = 0.0
         self._joints = joints
         self.covered[:] = 0
@@ -122,6 +123,17 @@ class ChunkTracker:
         """Let `dt` seconds pass; playback moves by dt·scale."""
         self._time += dt * scale
         self._faded += dt
+
+    def remaining(self, position: np.ndarray) -> float:
+        """rad, the furthest that a joint at `position` (n,) is from the chunk's last point; 0
+        without a chunk."""
+        if self.chunk is None:
+            return 0.0
+        return float(np.abs(self.chunk.positions[-1] - position[self._joints]).max())
+
+    def wait(self, time: float) -> None:
+        """Take back `time` s of chunk time, which the command has not moved through."""
+        self._time -= time
 
     def sample(self, scale: float, target: np.ndarray) -> None:
         """Write the covered joints' target position (rad) and velocity (rad/s) into (2, n)."""

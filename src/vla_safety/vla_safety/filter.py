@@ -8,6 +8,7 @@ A chunk is validated when it arrives. Each tick then takes these steps:
 3. The target: the chunk at the playback time, as a velocity that leads to it; jerk-limited.
 4. The nearest velocity inside the box.
 5. Coupled limits: the nearest velocity inside the box that they prove. The full brake if none.
+   In the mode PATH, first a slower one on the chunk's path, for which playback waits.
 
 The scale comes first, not last: a velocity that was scaled after step 5 would be another one than
 the velocity whose braking path was proven, and could break the acceleration limit.
@@ -22,10 +23,11 @@ import numpy as np
 from vla_common.states import FilterState, Level
 from vla_safety.box_limits import BoxLimits
 from vla_safety.chunk import Chunk, ChunkTracker
-from vla_safety.coupled.limits import CoupledLimits, Infeasible, MotionState
+from vla_safety.coupled.limits import CoupledLimits, CoupledMode, MotionState
 from vla_safety.kernel import joints
 from vla_safety.limiters import STAGE_SCALE, EffortLimiter, JerkLimiter, SpeedScale
 from vla_safety.parameters import FilterParameters
+from vla_safety.restriction import Restriction
 from vla_safety.target import TargetFollower
 from vla_safety.validation import ChunkValidator
 from vla_safety.violations import (
@@ -131,6 +133,8 @@ class SafetyFilter:
             self._jerk = JerkLimiter(limits.jerk, max_acceleration)
             closing = np.array((JERKED_SHARE * max_acceleration, max_acceleration / limits.jerk))
         self._coupled = tuple(coupled)
+        self._restriction = Restriction(n, p.coupled.mode is CoupledMode.PATH, p.hold_limit)
+        self.hold = self._restriction.hold
         self._gravity: GravitySource = robot.kinematics()
         self._validator = ChunkValidator(
             self.names, limits.lower, limits.upper, max_velocity, p.rules
@@ -139,11 +143,10 @@ class SafetyFilter:
         self._target = TargetFollower(self._tracker, self.box, closing)
         self._scale = SpeedScale(STAGE_SCALE[p.stage], p.speed_scale_rate)
         self._idle_reason = 'no chunk received'
-        self._infeasible = ''
         self._carry = 0.0
         self._acceleration = np.zeros(n)
         self._measured = np.zeros((2, n))  # position and velocity
-        self._sent, self._restricted = np.zeros(n), np.zeros(n)
+        self._sent = np.zeros(n)
         self._effort = np.zeros(n)
         self._motion = MotionState(
             self.box.position, self.box.velocity, *self._measured, self._effort, self.box.brake, 0.0
@@ -169,6 +172,7 @@ class SafetyFilter:
         self._acceleration[:] = 0.0
         self._scale.reset(speed_scale)
         self._carry = 0.0
+        self._restriction.reset()
         self._last = None
         self.flush('no chunk since the start')
 
@@ -197,13 +201,14 @@ class SafetyFilter:
         found = self._validator.admit(chunk, now, measured_position)
         if not found:
             end = float(chunk.times[-1])
-            start = ChunkTracker.start_time(chunk, now, self._scale.value)
+            scale, pace = self._scale.value, self._restriction.recent_pace
+            start = ChunkTracker.start_time(chunk, now, scale * pace)
             if not start < end:
                 found = [violation(ViolationKind.STALE, 'horizon', start, end)]
         if found:
             self.reject(found)
         else:
-            self._tracker.take(chunk, now, self._scale.value)
+            self._tracker.take(chunk, now, scale, pace)
         return found
 
     def reject(self, found: Sequence[Violation]) -> None:
@@ -262,7 +267,7 @@ class SafetyFilter:
         elif math.isinf(dt):
             dt = self._parameters.max_period
         log = TickLog(self.names)
-        measured, box = self._measured, self.box
+        measured, box, restriction = self._measured, self.box, self._restriction
         measured[0], measured[1] = measured_position, measured_velocity
         if not is_finite(measured.ravel()):
             stop = stop or violation(ViolationKind.STATE_STALE, 'measured state')
@@ -293,11 +298,17 @@ class SafetyFilter:
         log.sort()
         changed = log.changed
 
-        self._infeasible = ''
         if self._coupled and stop is None:
-            restricted = self._restrict(sent, period, log)
+            self._motion.period = period
+            restricted = restriction.apply(
+                self._coupled, sent, box, self._motion, self._tracker, log
+            )
             changed = changed or restricted.tobytes() != sent.tobytes()
             sent = restricted
+            if restriction.pace < 1.0:
+                self._tracker.wait((1.0 - restriction.pace) * dt * scale)
+        else:
+            restriction.skip(period)
 
         box.commit(sent, period, self._acceleration)
         self._feed_forward(base_rotation)
@@ -317,7 +328,7 @@ class SafetyFilter:
             speed_scale=scale,
             chunk_sequence=0 if chunk is None else chunk.sequence or 0,
             playback_time=self._tracker.playback_time,
-            playback_rate=0.0 if chunk is None else scale,
+            playback_rate=0.0 if chunk is None else scale * restriction.pace,
         )
         return self._last
 
@@ -334,34 +345,6 @@ class SafetyFilter:
             self.flush('chunk sample not finite')
         return tracker.chunk is not None
 
-    def _restrict(self, wanted: np.ndarray, period: float, log: TickLog) -> np.ndarray:
-        """Apply the coupled limits; the full brake if anything is wrong with their answer."""
-        box, state, inside = self.box, self._motion, self._restricted
-        state.period = period
-        velocity, why = wanted, ''
-        for limits in self._coupled:
-            try:
-                answer = np.array(limits.restrict(velocity, box.low, box.high, state), dtype=float)
-            except Infeasible as error:
-                why = str(error)
-                break
-            # Rounding is taken back; more than that is no answer.
-            if (
-                answer.shape != wanted.shape
-                or not is_finite(answer)
-                or not joints.confine(answer, box.bounds, inside) <= CHANGE
-            ):
-                why = f'{type(limits).__name__} left the box'
-                break
-            velocity = inside
-            for item in limits.findings:
-                log.add(item)
-        else:
-            return velocity
-        self._infeasible = why or 'no common velocity'
-        log.add(violation(ViolationKind.INFEASIBLE, why))
-        return box.brake.copy()
-
     def _feed_forward(self, rotation: np.ndarray | None) -> None:
         gravity = self._gravity.gravity_torque(self.box.position, rotation)
         # Not finite where a joint is far outside what the model knows. The servos then sag a
@@ -369,8 +352,8 @@ class SafetyFilter:
         self._effort[:] = gravity if is_finite(gravity) else 0.0
 
     def _state(self, tracking: bool) -> tuple[FilterState, str]:
-        if self._infeasible:
-            return FilterState.INFEASIBLE, f'infeasible: {self._infeasible}'
+        if self._restriction.infeasible:
+            return FilterState.INFEASIBLE, f'infeasible: {self._restriction.infeasible}'
         if tracking:
             return FilterState.TRACKING, ''
         if (np.abs(self.box.velocity) > REST_SPEED).any():

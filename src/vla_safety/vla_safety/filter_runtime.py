@@ -6,6 +6,7 @@ publish. The motion gate, the age of the measured state and the filter decide:
 
     allowed, state fresh    the filter tracks chunks
     allowed, state stale    the filter brakes, chunk dropped
+    held too long           the filter drops the chunk and accepts no other until the next RUNNING
     silent supervisor       the filter brakes, chunk dropped; at rest: gated
     not allowed             gated: the command is the driver's own reference, velocity 0, so that
                             a later RUNNING begins without a jump
@@ -169,6 +170,7 @@ class FilterRuntime:
         self._pending: list[Violation] = []
         self._last_tick: float | None = None
         self._last_rejection = ''
+        self.ended = ''
         self.ticks = 0
         self.chunks_accepted = 0
         self.chunks_rejected = 0
@@ -304,7 +306,8 @@ class FilterRuntime:
             return False
         if not self._moving:
             self._begin(now)
-        return True
+        # Not by the next chunk: the policy would press against the same limit again.
+        return not self.ended
 
     def _note_rejected(self, found: Sequence[Violation]) -> None:
         self.chunks_rejected += 1
@@ -347,6 +350,10 @@ class FilterRuntime:
         )
         if silent and not (np.abs(output.velocity) > REST_SPEED).any():
             self._moving = False
+        hold = self.core.hold
+        if hold.expired and not self.ended:
+            self.ended = f'held for {hold.held_for:.1f} s by {hold.limited_by}'
+            self.core.flush(self.ended)
         reason = output.reason
         if output.state is not FilterState.TRACKING and stop is None and self._last_rejection:
             reason = self._last_rejection
@@ -360,6 +367,8 @@ class FilterRuntime:
         if source is None:
             return
         self.core.reset(source.position, source.velocity, self.gate.command.speed_scale)
+        self.core.hold.reset()
+        self.ended = ''
         self._moving = True
 
     def _start(self, now: float) -> JointReadings | None:

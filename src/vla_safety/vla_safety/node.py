@@ -39,6 +39,7 @@ _STATUS_FIELDS = (
     'header.stamp', 'sequence', 'state', 'level', 'chunk_age', 'horizon_left', 'speed_scale',
     'chunk_stamp', 'playback_time', 'playback_rate',
     'tick_ms', 'ticks', 'chunks_accepted', 'chunks_rejected', 'interventions', 'counter_values',
+    'slowed', 'held', 'held_for',
 )  # fmt: skip
 
 LISTED = 8
@@ -261,6 +262,7 @@ class SafetyFilterNode(VlaLifecycleNode):
     def _serialized(self, report: Report, stamp: int) -> bytes:
         """The tick's SafetyStatus."""
         core, command = self._filter, report.command
+        hold = core.core.hold
         listed = report.violations[:LISTED]
         self._sequence += 1
         values = [
@@ -280,10 +282,14 @@ class SafetyFilterNode(VlaLifecycleNode):
             core.chunks_rejected,
             core.interventions,
             [core.counts[kind] for kind in self._kinds],
+            hold.slowed,
+            hold.held,
+            hold.held_for,
         ]
         for item in listed:
             values += (item.value, item.limit, int(item.level))
-        texts = report.reason, *((item.kind, item.subject) for item in listed)
+        limited_by = hold.limited_by
+        texts = report.reason, limited_by, *((item.kind, item.subject) for item in listed)
         if texts != self._texts:
             # Mostly only the numbers change from one tick to the next.
             self._texts = texts
@@ -296,6 +302,7 @@ class SafetyFilterNode(VlaLifecycleNode):
                 violations=[_message(item) for item in listed],
                 counter_names=[kind.value for kind in self._kinds],
                 counter_values=[0] * len(self._kinds),
+                limited_by=limited_by,
             )
             self._status = Writer(template, *fields)
         return self._status.write(*values)

@@ -8,7 +8,7 @@ from typing import Self
 from vla_common.chunk_curve import Interpolation
 from vla_common.parameter_files import load_node_parameters
 from vla_common.parameters import Parameters
-from vla_safety.coupled.limits import CoupledSettings
+from vla_safety.coupled.limits import CoupledMode, CoupledSettings
 from vla_safety.validation import ChunkRules
 
 
@@ -26,6 +26,7 @@ class FilterParameters:
         braking_lag: periods of delay that braking before a position limit allows for.
         min_period, max_period: s; a shorter tick repeats the command, a longer one does not leap.
         speed_scale_rate: 1/s, how fast the speed scale may change.
+        hold_limit: s for which coupled limits may hold a motion before it ends.
         coupled: of the limits that tie joints together.
     """
 
@@ -41,6 +42,7 @@ class FilterParameters:
     min_period: float
     max_period: float
     speed_scale_rate: float
+    hold_limit: float
     coupled: CoupledSettings
 
     @classmethod
@@ -60,7 +62,7 @@ class FilterParameters:
             max_period=p.period.max,
             coupled=p.select(
                 CoupledSettings,
-                **vars(p.barriers),
+                **vars(p.barriers) | {'mode': CoupledMode(p.barriers.mode)},
                 **vars(p.collision),
                 frames=tuple(p.workspace.frames),
                 lower=tuple(p.workspace.lower),

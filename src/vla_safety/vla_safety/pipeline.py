@@ -42,6 +42,7 @@ class SafetyPipeline:
     def reset(self, position: np.ndarray) -> None:
         """Begin an episode at rest at `position` (n,) rad; its clock may restart."""
         self.filter.reset(position)
+        self.filter.hold.reset()
         self.filter.forget_order()
         self._measured = np.array(position, dtype=float)
 

@@ -59,7 +59,7 @@ def build(
 
 
 def _check_names(spec: mujoco.MjSpec, robot: RobotModel, scene: Scene) -> None:
-    cubes = {cube.name for cube in scene.cubes}
+    cubes = {thing.name for thing in (*scene.cubes, *scene.solids)}
     for kind, names, taken in (
         ('link', [body.name for body in spec.bodies], {TABLE} | cubes),
         ('joint', robot.joint_names, {FREE_JOINT} | cubes),
@@ -180,6 +180,15 @@ def _surroundings(spec: mujoco.MjSpec, scene: Scene) -> None:
             size=[leg, leg, leg_half],
             pos=[sx * (half[0] - leg), sy * (half[1] - leg), leg_half],
             rgba=[*(0.75 * c for c in table.rgb), 1],
+        )
+    for solid in scene.solids:
+        body = world.add_body(
+            name=solid.name,
+            pos=solid.position,
+            quat=[np.cos(solid.yaw / 2), 0, 0, np.sin(solid.yaw / 2)],
+        )
+        body.add_geom(
+            name=solid.name, type=box, size=[x / 2 for x in solid.size], rgba=[*solid.rgb, 1]
         )
     for cube in scene.cubes:
         edge = cube.size / 2

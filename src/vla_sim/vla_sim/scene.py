@@ -63,6 +63,17 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Solid:
+    """A box that stands still: `size` along its axes, `position` of its centre."""
+
+    name: str
+    size: tuple[float, float, float]
+    position: tuple[float, float, float]
+    yaw: float = 0.0
+    rgb: tuple[float, float, float] = (0.5, 0.5, 0.5)
+
+
+@dataclass(frozen=True)
 class Light:
     """One distant light; `direction` is that of its rays; brightness from 0 to 1."""
 
@@ -107,11 +118,12 @@ class Scene:
     floor_rgb: tuple[float, float, float] = (0.36, 0.40, 0.43)
     sky_rgb: tuple[float, float, float] = (0.70, 0.80, 0.92)
     start_jitter: float = 0.0
+    solids: tuple[Solid, ...] = ()
 
     def __post_init__(self) -> None:
-        names = [cube.name for cube in self.cubes]
+        names = [thing.name for thing in (*self.cubes, *self.solids)]
         if len(set(names)) != len(names):
-            raise ValueError(f'cubes: names {names}, wanted each once')
+            raise ValueError(f'cubes, solids: names {names}, wanted each once')
         for cube in self.cubes:
             if cube.color not in COLORS:
                 raise ValueError(f'{cube.name}: color {cube.color}, wanted {", ".join(COLORS)}')
@@ -179,7 +191,10 @@ class Scene:
     # -- text ------------------------------------------------------------------------------
 
     def to_json(self) -> str:
-        return json.dumps({'format': FORMAT, **asdict(self)}, sort_keys=True)
+        content = asdict(self)
+        if not self.solids:  # as before there were any: equal scenes keep their digest
+            del content['solids']
+        return json.dumps({'format': FORMAT, **content}, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str, source: str | os.PathLike[str] = 'scene') -> Self:
@@ -202,7 +217,10 @@ class Scene:
                     position=(-5.0, 5.0),
                     thickness=(0.005, 0.1),
                 ),
-                cubes=_read_cubes(reader),
+                cubes=_read_list(reader, 'cubes', Cube, size=(0.01, 0.5)),
+                solids=_read_list(reader, 'solids', Solid, size=(0.001, 5.0))
+                if reader.has('solids')
+                else (),
                 light=_read_light(reader.section('light')),
                 camera=_read(
                     CameraOffset,
@@ -292,15 +310,18 @@ def _read(kind: type, reader: ConfigReader, **bounds: tuple[float, float]) -> An
     return kind(**values)
 
 
-def _read_cubes(reader: ConfigReader) -> tuple[Cube, ...]:
-    entries = reader.raw('cubes', wanted='a list of cubes')
+def _read_list(
+    reader: ConfigReader, key: str, kind: type, size: tuple[float, float]
+) -> tuple[Any, ...]:
+    """Cubes or solids."""
+    entries = reader.raw(key, wanted=f'a list of {key}')
     if not isinstance(entries, list):
-        raise reader.error('cubes', entries, 'a list of cubes')
+        raise reader.error(key, entries, f'a list of {key}')
     return tuple(
         _read(
-            Cube,
-            ConfigReader(reader.file, entry, reader.path(f'cubes[{i}]')),
-            size=(0.01, 0.5),
+            kind,
+            ConfigReader(reader.file, entry, reader.path(f'{key}[{i}]')),
+            size=size,
             position=(-5.0, 5.0),
             yaw=(-7.0, 7.0),
         )

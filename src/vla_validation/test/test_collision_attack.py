@@ -1,6 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Short form of `ros2 run vla_validation adversary --hours 1`, and a proof that it can fail."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -9,6 +10,7 @@ import pytest
 
 from vla_robot import load_robot
 from vla_safety.coupled.braking_barriers import BrakingBarriers
+from vla_safety.coupled.limits import CoupledMode
 from vla_safety.parameters import load_parameters
 from vla_validation.filter import adversary, collision_attack
 from vla_validation.filter.collision_attack import attack_self
@@ -25,6 +27,27 @@ def test_chunks_that_drive_the_robot_into_itself_do_not_get_there(physics):
     assert summary['violations'] == 0, summary
     assert summary['chunks_accepted'] > 20
     assert summary['counts'].get('collision', 0) > 0
+
+
+@pytest.mark.parametrize('mode', CoupledMode)
+def test_nor_into_boxes_within_reach_in_either_mode(mode):
+    coupled = dataclasses.replace(PARAMETERS.coupled, mode=mode)
+    parameters = dataclasses.replace(PARAMETERS, coupled=coupled)
+    summary = attack_self(ROBOT, parameters, 6.0, seed=5, physics=False, boxes=4)
+    assert summary['violations'] == 0, summary
+    assert summary['chunks_accepted'] > 20
+    assert summary['near_share'] > 0.005
+
+
+def test_the_attack_finds_a_filter_that_does_not_know_the_boxes(monkeypatch):
+    build = collision_attack.braking_barriers
+    monkeypatch.setattr(
+        collision_attack, 'braking_barriers', lambda robot, parameters, clock, known: build(
+            robot, parameters, clock
+        )
+    )  # fmt: skip
+    summary = attack_self(ROBOT, PARAMETERS, 10.0, seed=5, physics=False, boxes=4)
+    assert any(pair.startswith('box_') for pair in summary['pairs'])
 
 
 def test_the_attack_finds_a_filter_without_collision_limits(monkeypatch):

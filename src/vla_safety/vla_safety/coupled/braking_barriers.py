@@ -14,7 +14,10 @@ ECC; Agrawal and Sreenath 2017, RSS) for the backup policy "brake" (Gurriet et a
 satisfies every row and lies inside the box, so there always is an answer; a robot that starts where
 h < 0 may stay or come back, never go further.
 
-The answer of the linear problem is then proven on the real geometry (`conservative_advancement`).
+In the mode PATH the largest share of the wanted velocity that satisfies the rows comes first (see
+`path_following`); the QP answers where there is none, or where the path is blocked.
+
+The answer is then proven on the real geometry (`conservative_advancement`).
 If that fails, half of the way from the brake to it is tried, then the brake, whose path was proven
 with the command before.
 """
@@ -32,8 +35,9 @@ from vla_safety.coupled.brake_path import BrakePath
 from vla_safety.coupled.collision import CollisionBarrier
 from vla_safety.coupled.conservative_advancement import ConservativeAdvancement
 from vla_safety.coupled.constraint_rows import ROOM, RowSet
-from vla_safety.coupled.limits import CoupledSettings, Infeasible, MotionState
+from vla_safety.coupled.limits import CoupledMode, CoupledSettings, Infeasible, MotionState
 from vla_safety.coupled.nearest_first import NearestFirst
+from vla_safety.coupled.path_following import GENTLE_RATE, PathFollowing
 from vla_safety.coupled.power import PowerLimit
 from vla_safety.coupled.proximity import Proximity
 from vla_safety.coupled.qp import TOLERANCE, DaqpSolver, NearestVelocity, nearest
@@ -99,8 +103,14 @@ class BrakingBarriers:
         self._motion = np.zeros((2, robot.n))
         self._reserve(ROOM)
         self._known = (b'', b'')
+        self._follow = PathFollowing() if s.mode is CoupledMode.PATH else None
         self.findings: list[Violation] = []
         self.solved = 0
+
+    @property
+    def on_path(self) -> bool:
+        """See CoupledLimits."""
+        return self._follow is not None and self._follow.on_path
 
     def set_contacts(self, left: bool, right: bool) -> None:
         """The feet that carry the robot."""
@@ -121,7 +131,7 @@ class BrakingBarriers:
             # The filter sent another velocity than the last answer: a stop, or a reset.
             self._assess(state.position, state.velocity, state.period, strict=False)
         velocity = self._nearest(wanted, low, high, state)
-        velocity = self._limit_power(velocity, state)
+        velocity = self._limit_power(velocity, low, high, state)
         if not self._clock() - begin <= self._settings.time_budget:
             raise Infeasible('late')
         brake = state.brake
@@ -146,13 +156,19 @@ class BrakingBarriers:
         self, wanted: np.ndarray, low: np.ndarray, high: np.ndarray, state: MotionState
     ) -> np.ndarray:
         """The answer of the QP; the wanted velocity where it satisfies every row."""
-        rows = self._rows
+        rows, follow = self._rows, self._follow
         if not len(rows):
+            if follow is not None:
+                follow.update(1.0, state.period)
             return wanted
         s, count = self._settings, len(rows)
         if len(self._scaled) < count:
             self._reserve(2 * count)
         self._motion[0], self._motion[1] = state.velocity, state.brake
+        gamma = 1.0 - math.exp(-s.rate * state.period)
+        gentle = gamma
+        if self.on_path:
+            gentle = 1.0 - math.exp(-min(s.rate, GENTLE_RATE) * state.period)
         short = loops.constrain(
             rows.buffer,
             rows.along,
@@ -164,17 +180,31 @@ class BrakingBarriers:
             self._required,
             state.period,
             s.lag,
-            1.0 - math.exp(-s.rate * state.period),
+            gentle,
             s.margin - s.floor,
             RECOVERY * state.period,
         )
         if short <= TOLERANCE:  # Not where one is not a number.
+            if follow is not None:
+                follow.update(1.0, state.period)
             return wanted
-        scaled = self._scaled[:count]
-        floor, outwards, shortage = self._required[:3, :count]
         if not math.isfinite(short):
             raise Infeasible('barriers not finite')
+        scaled = self._scaled[:count]
+        floor, outwards, shortage, clearance = self._required[:, :count]
+        share = -1.0
+        if follow is not None:
+            share = loops.path_share(wanted, low, high, self._required, count)
+            if share < 0.0 and gentle < gamma:
+                more = (gamma - gentle) * np.maximum(clearance, 0.0)
+                floor -= more
+                outwards -= more
+                shortage -= more
+                share = loops.path_share(wanted, low, high, self._required, count)
+            follow.update(share, state.period)
         self._report(rows, shortage)
+        if self.on_path and share >= 0.0:
+            return np.minimum(np.maximum(share * wanted, low), high)  # rounding
         self.solved += 1
         if outwards.tobytes() != floor.tobytes():
             try:
@@ -199,7 +229,9 @@ class BrakingBarriers:
         self._scaled = np.zeros((rows, len(self._acceleration)))
         self._required = np.zeros((4, rows))
 
-    def _limit_power(self, velocity: np.ndarray, state: MotionState) -> np.ndarray:
+    def _limit_power(
+        self, velocity: np.ndarray, low: np.ndarray, high: np.ndarray, state: MotionState
+    ) -> np.ndarray:
         power = self._power
         if power.harmless(velocity):
             return velocity
@@ -214,6 +246,13 @@ class BrakingBarriers:
         if share >= 1.0:
             return velocity
         self.findings.append(violation(ViolationKind.POWER, '', power.power(velocity), power.limit))
+        if self.on_path:
+            slower = velocity * (power.limit / power.power(velocity))
+            rows, floor = self._scaled[: len(self._rows)], self._required[0, : len(self._rows)]
+            if loops.is_feasible(slower, low, high, rows, floor, TOLERANCE) and (
+                power.power(slower) <= power.limit + TOLERANCE
+            ):
+                return slower
         # Between two answers of a convex problem there are only answers.
         return state.brake + share * (velocity - state.brake)
 

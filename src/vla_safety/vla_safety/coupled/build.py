@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from vla_common.errors import ConfigError
 from vla_robot import RobotModel
+from vla_robot.collision import Obstacle
 from vla_safety.coupled.braking_barriers import BrakingBarriers
 from vla_safety.coupled.limits import CoupledSettings
 from vla_safety.coupled.surroundings import load_surroundings
@@ -25,12 +26,16 @@ HANDS = 'hands'
 
 
 def braking_barriers(
-    robot: RobotModel, parameters: FilterParameters, clock: Callable[[], float] = time.thread_time
+    robot: RobotModel,
+    parameters: FilterParameters,
+    clock: Callable[[], float] = time.thread_time,
+    obstacles: Sequence[Obstacle] = (),
 ) -> BrakingBarriers:
     """All coupled limits that the settings name.
 
     Args:
         clock: s, of the time budget.
+        obstacles: besides those of the surroundings file.
 
     Raises:
         ConfigError: the settings contradict each other or the robot, or the surroundings file is
@@ -43,7 +48,10 @@ def braking_barriers(
         settings,
         robot.limits.acceleration * parameters.acceleration_fraction,
         robot.limits.effort * parameters.effort_fraction,
-        load_surroundings(settings.surroundings, robot) if settings.surroundings else (),
+        (
+            *(load_surroundings(settings.surroundings, robot) if settings.surroundings else ()),
+            *obstacles,
+        ),
         clock=clock,
     )
 

@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
 import numpy as np
@@ -56,12 +57,26 @@ class CoupledLimits(Protocol):
         """Why the last `restrict` changed the velocity."""
         ...
 
+    @property
+    def on_path(self) -> bool:
+        """Whether the last `restrict` kept to the chunk's own path, so that playback waits for the
+        command; used where `CoupledSettings.mode` is PATH."""
+        ...
+
+
+class CoupledMode(str, Enum):
+    """What is sent in place of a velocity that breaks a coupled limit."""
+
+    QP = 'qp'  # the nearest velocity
+    PATH = 'path'  # a slower one on the chunk's path; the nearest where the path is blocked
+
 
 @dataclass(frozen=True)
 class CoupledSettings:
     """No field has a default: the values live in config/safety_filter.yaml.
 
     Attributes:
+        mode: see CoupledMode.
         rate: 1/s, the share of a barrier's clearance that may be used up.
         lag: s, by which the joints overshoot each rad/s that they brake from.
         time_budget: s, after which the brake is sent.
@@ -74,6 +89,7 @@ class CoupledSettings:
         proximity_frames, proximity_margin, proximity_timeout: sensors, m, s.
     """
 
+    mode: CoupledMode
     rate: float
     lag: float
     time_budget: float

@@ -7,9 +7,11 @@
     solids:
       table: {box: [0.5, 1.0, 0.04], position: [0.55, -0.1, 0.78]}
       shelf: {mesh: shelf.stl, scale: 0.001, position: [1, 0, 0], rpy: [0, 0, 1.57]}
+      vase: {mesh: vase.stl, convex: true, position: [0.4, 0.2, 0.84]}
 
 A mesh counts triangle by triangle: it is a surface that nothing can pass from outside. It costs
-more than boxes; keep it coarse.
+more than boxes; keep it coarse. With `convex` its convex hull counts, which is solid and costs
+little more than a box.
 """
 
 import os
@@ -22,6 +24,7 @@ import pinocchio
 from vla_common.yaml_file import ConfigReader, load_yaml
 from vla_robot import RobotModel
 from vla_robot.collision import Obstacle
+from vla_robot.meshes import convex_hull
 
 FORMAT = 1
 MOST_TRIANGLES = 20_000
@@ -63,15 +66,17 @@ def load_surroundings(path: str | os.PathLike[str], robot: RobotModel) -> tuple[
             shape = coal.Box(*size)
         else:
             scale = section.number('scale', lo=1e-6) if section.has('scale') else 1.0
-            shape = _surface(section, Path(path).parent / section.text('mesh'), scale)
+            file = Path(path).parent / section.text('mesh')
+            convex = section.flag('convex', False)
+            shape = _mesh(section, file, scale, convex)
         section.close()
         obstacles.append(Obstacle(name, anchor, ((shape, rotation, position),), tuple(links)))
     fields.close()
     return tuple(obstacles)
 
 
-def _surface(section: ConfigReader, file: Path, scale: float) -> object:
-    """A mesh's triangles, in m, as Coal has them."""
+def _mesh(section: ConfigReader, file: Path, scale: float, convex: bool) -> object:
+    """A mesh's triangles or its convex hull, in m, as Coal has them."""
     import trimesh  # 0.3 s: only where there is a mesh
 
     if not file.is_file():
@@ -88,6 +93,8 @@ def _surface(section: ConfigReader, file: Path, scale: float) -> object:
         raise section.error('mesh', f'{len(faces)} triangles', f'1 to {MOST_TRIANGLES} triangles')
     if not np.isfinite(points).all():
         raise section.error('mesh', f'{file.name} with points that are not finite', 'finite points')
+    if convex:
+        return convex_hull(points, (Path(section.file), section.path('mesh')))
     vertices, triangles = coal.StdVec_Vec3s(), coal.StdVec_Triangle()
     vertices.extend(list(points))
     for a, b, c in faces:

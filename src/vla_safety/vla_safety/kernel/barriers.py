@@ -224,6 +224,44 @@ def constrain(
     return worst
 
 
+def path_share(
+    wanted: cython.double[::1],
+    low: cython.double[::1],
+    high: cython.double[::1],
+    demand: cython.double[:, ::1],
+    count: cython.Py_ssize_t,
+) -> cython.double:
+    """The largest s in [0, 1] for which s·wanted is in the box and satisfies the rows; -1 if none.
+
+    Args:
+        demand: (4, …) of `constrain`, of which the first `count` columns count.
+    """
+    cython.declare(i=cython.Py_ssize_t, k=cython.Py_ssize_t)
+    cython.declare(w=cython.double, floor=cython.double, have=cython.double)
+    least: cython.double = 0.0
+    most: cython.double = 1.0
+    for i in range(wanted.shape[0]):
+        w = wanted[i]
+        if w > 0.0:
+            least = low[i] / w if low[i] > least * w else least
+            most = high[i] / w if high[i] < most * w else most
+        elif w < 0.0:
+            least = high[i] / w if high[i] < least * w else least
+            most = low[i] / w if low[i] > most * w else most
+        elif not low[i] <= 0.0 <= high[i]:
+            return -1.0
+    for k in range(count):
+        floor = demand[0, k]
+        have = demand[1, k] - demand[2, k]
+        if have > 0.0:
+            least = floor / have if floor > least * have else least
+        elif have < 0.0:
+            most = floor / have if floor > most * have else most
+        elif not floor <= 0.0:
+            return -1.0
+    return most if 0.0 <= least <= most else -1.0
+
+
 def solve_hildreth(
     wanted: cython.double[::1],
     low: cython.double[::1],

@@ -232,6 +232,24 @@ def differing(
     return found
 
 
+def progress(
+    sent: cython.double[::1], wanted: cython.double[::1], moving: cython.double
+) -> cython.double:
+    """Share 0..1 of `wanted` (rad/s) that is in `sent`, its projection; 1 where no joint is wanted
+    faster than `moving`."""
+    cython.declare(i=cython.Py_ssize_t)
+    cython.declare(have=cython.double, asked=cython.double, fastest=cython.double)
+    have = asked = fastest = 0.0
+    for i in range(wanted.shape[0]):
+        have += sent[i] * wanted[i]
+        asked += wanted[i] * wanted[i]
+        fastest = fabs(wanted[i]) if fabs(wanted[i]) > fastest else fastest
+    if not fastest > moving:
+        return 1.0
+    have = have / asked
+    return 0.0 if not have > 0.0 else (have if have < 1.0 else 1.0)
+
+
 def commit(
     sent: cython.double[::1],
     state: cython.double[:, ::1],

@@ -11,6 +11,7 @@ answer with junk. Exit status 0: no command broke a limit.
 """
 
 import argparse
+import dataclasses
 import time
 from collections import Counter
 from typing import Any
@@ -21,7 +22,7 @@ from vla_common.chunk_curve import Interpolation
 from vla_common.states import FilterState
 from vla_safety.chunk import Chunk
 from vla_safety.coupled import Infeasible, MotionState
-from vla_safety.coupled.limits import CoupledSettings
+from vla_safety.coupled.limits import CoupledMode, CoupledSettings
 from vla_safety.filter import SafetyFilter
 from vla_safety.parameters import FilterParameters, load_parameters
 from vla_safety.testing.box_oracle import BoxOracle
@@ -31,6 +32,7 @@ from vla_safety.violations import ViolationKind, violation
 from vla_validation import report
 
 COUPLED = CoupledSettings(
+    mode=CoupledMode.QP,
     rate=30.0,
     lag=0.06,
     time_budget=1.0,
@@ -49,6 +51,8 @@ COUPLED = CoupledSettings(
 )
 """As shipped, with a large time budget: the result must not depend on the machine's load."""
 
+MODES = tuple(mode.value for mode in CoupledMode)
+
 EPISODE = 500
 """Ticks after which everything is drawn again."""
 
@@ -60,6 +64,10 @@ class JunkLimits:
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
+
+    @property
+    def on_path(self) -> bool:
+        return bool(self._rng.random() < 0.5)
 
     def restrict(
         self, wanted: np.ndarray, low: np.ndarray, high: np.ndarray, state: MotionState
@@ -102,7 +110,8 @@ def random_parameters(rng: np.random.Generator) -> FilterParameters:
         min_period=1e-4,
         max_period=float(rng.uniform(0.004, 0.1)),
         speed_scale_rate=float(rng.uniform(0.5, 20.0)),
-        coupled=COUPLED,
+        hold_limit=5.0,
+        coupled=dataclasses.replace(COUPLED, mode=CoupledMode(str(rng.choice(MODES)))),
     )
 
 
@@ -295,12 +304,17 @@ def _run(options: argparse.Namespace) -> dict[str, object]:
         )
     from vla_validation.filter.collision_attack import attack_self
 
+    parameters = load_parameters(options.parameters)
+    if options.mode:
+        coupled = dataclasses.replace(parameters.coupled, mode=CoupledMode(options.mode))
+        parameters = dataclasses.replace(parameters, coupled=coupled)
     return attack_self(
         load_robot(options.robot or 'humanoid32'),
-        load_parameters(options.parameters),
+        parameters,
         3600.0 * options.hours,
         options.seed,
         options.physics,
+        options.boxes,
     )
 
 
@@ -322,6 +336,12 @@ def main(args: list[str] | None = None) -> int:
         '--physics',
         action='store_true',
         help='let the joints follow by servo and gravity, with --hours',
+    )
+    parser.add_argument(
+        '--boxes', type=int, default=0, help='solid boxes near the arms too, with --hours'
+    )
+    parser.add_argument(
+        '--mode', choices=MODES, help='barriers.mode, with --hours (default: as in the parameters)'
     )
     parser.add_argument(
         '--parameters', help='ROS parameter file, with --hours (default: as shipped)'

@@ -47,6 +47,7 @@ PARAMETERS = FilterParameters(
     min_period=1e-4,
     max_period=0.03,
     speed_scale_rate=2.0,
+    hold_limit=5.0,
     coupled=COUPLED,
 )
 """Settings without a parameter file."""

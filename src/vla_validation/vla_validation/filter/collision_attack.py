@@ -10,21 +10,31 @@ or some; a clock that is steady, jitters, or loses ticks; speed scales, sudden s
 import dataclasses
 import time
 from collections import Counter
+from collections.abc import Sequence
 
+import coal
 import numpy as np
 
 from vla_robot import RobotModel
+from vla_robot.collision import Obstacle
 from vla_safety.chunk import Chunk
 from vla_safety.coupled.build import braking_barriers
 from vla_safety.filter import SafetyFilter
 from vla_safety.parameters import FilterParameters
 from vla_safety.violations import ViolationKind, violation
 from vla_validation.filter.mujoco_oracle import MujocoOracle
+from vla_validation.filter_cost.clearance import arm_links
 
 EPISODE = 60.0
 """s after which everything is drawn again."""
 
 PERIOD = 0.01
+
+FREE = 0.03
+"""m between a box and the arms at the start."""
+
+REACH = ((0.0, -0.7, -0.5), (0.7, 0.7, 0.8))
+"""m, lowest and highest centre of a box in the base's frame."""
 
 STYLES = ('strike', 'strike', 'flail', 'press', 'noise', 'replay', 'rest')
 
@@ -100,17 +110,44 @@ class Striker:
         return chunk
 
 
+def _draw_box(
+    box: int,
+    oracles: Sequence[MujocoOracle],
+    pose: np.ndarray,
+    links: tuple[str, ...],
+    rng: np.random.Generator,
+) -> Obstacle:
+    """A box within reach and FREE of the arms at `pose` (n,), put into the oracles."""
+    oracle = oracles[0]
+    while True:
+        size, place = rng.uniform(0.04, 0.3, 3), rng.uniform(*REACH)
+        for each in oracles:
+            each.set_box(box, size, place)
+        oracle.place(pose)
+        if oracle.nearest(f'box_{box}-')[0] > FREE:
+            shape = coal.Box(*size), np.eye(3), place
+            return Obstacle(f'box_{box}', 'base', (shape,), links)
+
+
 def attack_self(
-    robot: RobotModel, parameters: FilterParameters, seconds: float, seed: int, physics: bool
+    robot: RobotModel,
+    parameters: FilterParameters,
+    seconds: float,
+    seed: int,
+    physics: bool,
+    boxes: int = 0,
 ) -> dict[str, object]:
     """Attack for `seconds` of robot time; return the summary.
 
     Args:
+        boxes: solid boxes within reach of the arms, drawn with each episode and known to the
+            filter; a link that enters one counts as a collision.
         physics: the joints follow the commands by servo and gravity and are checked too;
             otherwise they follow exactly.
     """
     rng = np.random.default_rng(seed)
-    oracle, postures = MujocoOracle(robot), MujocoOracle(robot)
+    links = arm_links(robot)
+    oracle, postures = (MujocoOracle(robot, boxes, links) for _ in range(2))
     rules = dataclasses.replace(parameters.rules, max_first_step=10.0, max_excess=3.0)
     parameters = dataclasses.replace(parameters, rules=rules)
     # The servos of the legs are not tuned for legs that hang from a held base.
@@ -124,12 +161,16 @@ def attack_self(
     begin = time.perf_counter()
     elapsed = 0.0
     while elapsed < seconds:
-        barriers = braking_barriers(robot, parameters, clock=lambda: 0.0)
+        pose = robot.poses[str(rng.choice(list(robot.poses)))] if boxes else None
+        known = [_draw_box(k, (oracle, postures), pose, links, rng) for k in range(boxes)]
+        barriers = braking_barriers(robot, parameters, lambda: 0.0, known)
         subject = SafetyFilter(robot, parameters, (barriers,))
         barriers.set_contacts(*[bool(rng.random() < 0.5)] * 2)
         striker = Striker(robot, postures, rng, allowed)
         clock = str(rng.choice(['steady', 'jitter', 'losing']))
-        sent = robot.poses[str(rng.choice(list(robot.poses)))].copy()
+        if pose is None:
+            pose = robot.poses[str(rng.choice(list(robot.poses)))]
+        sent = pose.copy()
         speed = np.zeros(robot.n)
         subject.reset(sent)
         oracle.place(sent)

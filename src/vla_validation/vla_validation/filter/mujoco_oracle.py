@@ -6,9 +6,12 @@ kinematics and distances are others (they agree with Coal's to 5·10⁻¹¹ m).
 """
 
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 
 import mujoco
 import numpy as np
+
+FAR = (100.0, 0.0, 0.0)
 
 SEEN = 0.05
 """m; larger distances are not computed."""
@@ -23,9 +26,11 @@ class MujocoOracle:
 
     Args:
         robot: a vla_robot RobotModel.
+        boxes: number of solid boxes beside it, each a point far away until `set_box`.
+        links: whose distance to the boxes counts.
     """
 
-    def __init__(self, robot: object) -> None:
+    def __init__(self, robot: object, boxes: int = 0, links: Sequence[str] = ()) -> None:
         self._robot = robot
         root = ElementTree.fromstring(robot.urdf_text.encode())
         for own in root.findall('mujoco'):
@@ -51,6 +56,9 @@ class MujocoOracle:
             actuator.biasprm[2] = -robot.servo.kv[i]
             actuator.forcelimited = True
             actuator.forcerange = (-robot.limits.effort[i], robot.limits.effort[i])
+        for k in range(boxes):
+            body = spec.worldbody.add_body(name=f'box_{k}', pos=FAR)
+            body.add_geom(name=f'box_{k}', type=mujoco.mjtGeom.mjGEOM_BOX, size=[1e-3] * 3)
         self.model = model = spec.compile()
         self.data = mujoco.MjData(model)
         self._q = np.array([model.joint(name).qposadr[0] for name in robot.joint_names])
@@ -67,16 +75,34 @@ class MujocoOracle:
             for other in by_body[b]
         ]
 
+        self._pairs += [
+            (model.geom(f'box_{k}').id, geom, f'box_{k}-{link}')
+            for k in range(boxes)
+            for link in links
+            for geom in by_body[link]
+        ]
+
+    def set_box(self, box: int, size: np.ndarray, position: np.ndarray) -> None:
+        """Edges and centre (3,) m in the base's frame."""
+        geom = self.model.geom(f'box_{box}').id
+        self.model.geom_size[geom] = np.asarray(size) / 2
+        self.model.geom_rbound[geom] = np.linalg.norm(size) / 2
+        self.model.geom_aabb[geom] = (0.0, 0.0, 0.0, *(np.asarray(size) / 2))
+        self.model.body_pos[self.model.body(f'box_{box}').id] = position
+
     def place(self, q: np.ndarray) -> None:
         """Put the joints at `q` (n,), at rest."""
         self.data.qpos[self._q] = q
         self.data.qvel[:] = 0.0
         mujoco.mj_kinematics(self.model, self.data)
 
-    def nearest(self) -> tuple[float, str]:
-        """Smallest distance of all pairs (m, at most SEEN) and which pair it is."""
+    def nearest(self, only: str = '') -> tuple[float, str]:
+        """Smallest distance of all pairs (m, at most SEEN) and which pair it is. only: of pairs
+        whose name begins with it."""
         best, which = SEEN, ''
         for one, other, name in self._pairs:
+            if not name.startswith(only):
+                continue
             distance = mujoco.mj_geomDistance(self.model, self.data, one, other, best, None)
             if distance < best:
                 best, which = distance, name
