@@ -45,16 +45,13 @@ def test_it_records_all_topics_with_times_and_latched_messages(ros, rig):
         joints.publish(message)
     users.publish(String(data='mine'))
     recording = node._recording
-    wait_until(
-        lambda: (
-            recording.received['/joint_states'] + recording.lost['/joint_states'] == 50
-            and recording.received['/users_topic'] == 1
-            and recording.received['/robot_description'] == 1
-        )
-    )
+    counts = recording.counts
+    wait_until(lambda: counts.received['/joint_states'] + counts.lost['/joint_states'] == 50)
+    wait_until(lambda: counts.received['/users_topic'] == 1)
+    wait_until(lambda: counts.received['/robot_description'] == 1)
     folder = ended(ros, node)
     found = list(BagReader(folder).messages())
-    assert recording.lost['/joint_states'] == 0
+    assert counts.lost['/joint_states'] == 0
     assert sum(m.topic == '/joint_states' for m in found) == 50
     assert [m.type for m in found if m.topic == '/users_topic'] == ['std_msgs/msg/String']
     times = [m.log_ns for m in found if m.topic == '/joint_states']

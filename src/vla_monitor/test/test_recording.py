@@ -65,6 +65,7 @@ def test_a_session_has_the_bag_events_steps_video_and_summary(tmp_path):
     assert summary['lowest_balance_margin'] == pytest.approx(0.01)
     assert summary['recorder']['dropped'] == 0
     assert summary['recorder']['unreadable'] == {}
+    assert set(summary['recorder']['videos']) == {topics.COLOR_IMAGE.name}
     assert summary['recorder']['videos'][topics.COLOR_IMAGE.name]['error'] == ''
 
     events, torn = read_lines(folder / 'events.jsonl')
@@ -153,8 +154,8 @@ def test_recording_continues_when_there_is_room_again(tmpfs, monkeypatch):
     messages = list(run_of(made.start_ns, 20.0, image=False))
     half = len(messages) // 2
     made.put(messages[:half])
-    wait_until(lambda: bool(made.problem) and made.dropped.total() > 0)
-    wait_until(lambda: made.received.total() == half)
+    wait_until(lambda: bool(made.problem) and made.counts.dropped.total() > 0)
+    wait_until(lambda: made.counts.received.total() == half)
     filler.unlink()
     wait_until(lambda: not made.problem)
     made.put(messages[half : half + 500])
@@ -172,7 +173,7 @@ def test_a_folder_that_cannot_be_written_is_reported_and_tried_again(tmp_path, m
     made = recording(place / 'below')
     messages = list(run_of(made.start_ns, 2.0, image=False))
     made.put(messages)
-    wait_until(lambda: made.dropped.total() == len(messages))
+    wait_until(lambda: made.counts.dropped.total() == len(messages))
     assert made.problem not in ('', 'not begun')
     place.unlink()
     wait_until(lambda: not made.problem)
@@ -201,12 +202,12 @@ def test_a_disk_that_hangs_drops_messages_and_nobody_waits(tmp_path, monkeypatch
         made.put([message])
         slowest = max(slowest, time.perf_counter() - begin)
         count += 1
-    assert made.dropped.total() > 0
+    assert made.counts.dropped.total() > 0
     assert slowest < 1.0
     hang.set()
     folder = ended(made)
     kept = sum(1 for _ in BagReader(folder).messages())
-    assert 0 < kept == count - made.dropped.total()
+    assert 0 < kept == count - made.counts.dropped.total()
 
 
 def test_two_recorders_in_one_folder_have_a_session_each(tmp_path):

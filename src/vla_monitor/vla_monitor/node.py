@@ -122,7 +122,7 @@ class Recorder(VlaLifecycleNode):
         recording = self._recording
         if recording is None:
             return Level.SAFE, 'not active', {}
-        dropped, lost = recording.dropped.total(), recording.lost.total()
+        dropped, lost = recording.counts.dropped.total(), recording.counts.lost.total()
         values = {
             'session': str(recording.folder or ''),
             'size_mb': f'{recording.size / 1e6:.1f}',
@@ -229,7 +229,7 @@ class Recorder(VlaLifecycleNode):
             losses = self._losses[name]
             for content, info in topic.raw():
                 number = info['publication_sequence_number']
-                recording.lost[name] += losses.update(number, self._publisher_counts[name])
+                recording.counts.lost[name] += losses.update(number, self._publisher_counts[name])
                 at = info['received_timestamp'], info['source_timestamp']
                 messages.append(Received(name, content, *at))
                 if name in self._latched:

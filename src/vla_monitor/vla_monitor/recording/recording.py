@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import shutil
 import threading
 import time
 import traceback
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from vla_monitor.recording import budget, session
 from vla_monitor.recording.bag import BagTopic, BagWriter
 from vla_monitor.recording.digest import is_incident
 from vla_monitor.recording.json_lines import LineFile
+from vla_monitor.recording.losses import TopicCounts
 from vla_monitor.recording.settings import MessageObserver, Received, Settings
-from vla_monitor.recording.video import VideoRecorder
+from vla_monitor.recording.video import VideoRecorder, is_color
 
 FLUSH_PERIOD = 1.0
 """s: the longest time that a chunk stays open."""
@@ -27,6 +29,8 @@ RETRY_PERIOD = 5.0
 """s between two attempts, where the disk cannot be written."""
 SIZE_PERIOD = 10.0
 """s between two looks at the sizes of the sessions."""
+LARGE = 50_000
+"""Bytes of a message above which it is an image, or as large."""
 IMAGE_TYPE = 'sensor_msgs/msg/Image'
 CLOCK_JUMP = 0.005
 """s by which the system clock jumps; less is what NTP does by slewing, or a late thread."""
@@ -39,8 +43,7 @@ class Recording:
 
     Args:
         settings: see there.
-        describe: returns what is known about the session besides the time; called in the thread,
-            after the first messages may have come.
+        describe: returns what is known about the session besides the time; called in a thread.
         configuration: folder of the nodes' parameter files, or None.
         observe: makes the observer for `start_ns`, and the functions that it emits events and
             steps to; returns it and a function that returns the summary.
@@ -62,11 +65,8 @@ class Recording:
         self.folder: Path | None = None
         self.problem = 'not begun'
         """Why nothing is written now; empty: it is recorded."""
-        self.dropped: Counter[str] = Counter()
-        self.lost: Counter[str] = Counter()
+        self.counts = TopicCounts()
         self.removed: list[str] = []
-        self.received: Counter[str] = Counter()
-        self.bytes: Counter[str] = Counter()
         self.observer, self._summary = observe(self.start_ns, self._emit_event, self._emit_step)
         self._queue: deque[Received] = deque()
         self._queued = 0
@@ -75,6 +75,7 @@ class Recording:
         self._changed = threading.Condition()
         self._ending = False
         self._lock: int | None = None
+        self._describing: threading.Thread | None = None
         self._lines: dict[str, LineFile] = {}
         self._early: list[tuple[str, dict[str, Any]]] = []
         self._bag: BagWriter | None = None
@@ -97,11 +98,14 @@ class Recording:
         """Record messages, oldest first. What does not fit into the queue is dropped, counted."""
         with self._changed:
             for message in messages:
-                if self._queued + len(message.content) > self.settings.queue:
-                    self.dropped[message.topic] += 1
+                size = len(message.content)
+                # An image has half of the queue: the last messages to be dropped are the small.
+                room = self.settings.queue / (2 if size > LARGE else 1)
+                if self._queued + size > room:
+                    self.counts.dropped[message.topic] += 1
                     continue
                 self._queue.append(message)
-                self._queued += len(message.content)
+                self._queued += size
             self._changed.notify()
 
     def note(self, kind: str, **facts: Any) -> None:
@@ -157,6 +161,7 @@ class Recording:
 
     def _record(self) -> None:
         self._attempt()
+        done = 0
         while True:
             with self._changed:
                 if not self._queue and not self._ending:
@@ -173,8 +178,11 @@ class Recording:
                 self._add(name, line)
             for message in batch:
                 self._one(message)
-                with self._changed:
-                    self._queued -= len(message.content)
+                done += len(message.content)
+                if done > LARGE or message is batch[-1]:
+                    with self._changed:
+                        self._queued -= done
+                    done = 0
             now = time.monotonic()
             if self.problem and now >= self._retry and not ending:
                 self._attempt()
@@ -187,29 +195,33 @@ class Recording:
 
     def _one(self, message: Received) -> None:
         topic = message.topic
-        self.received[topic] += 1
-        self.bytes[topic] += len(message.content)
+        self.counts.received[topic] += 1
+        self.counts.bytes[topic] += len(message.content)
         self.observer.observe(topic, message.content, message.log_ns)
         if self.problem or self._bag is None:
-            self.dropped[topic] += 1
+            self.counts.dropped[topic] += 1
             return
         images, is_image = self.settings.images, self._known[topic].type == IMAGE_TYPE
         if is_image and images in ('video', 'both'):
-            self._video(topic).put(message.content, message.log_ns)
+            self._show(message)
         if is_image and images not in ('bag', 'both'):
             return
-        bag = self._bag
-        written = self._try(
-            lambda: bag.write(topic, message.content, message.log_ns, message.publish_ns)
-        )
-        self.dropped[topic] += not written
+        try:
+            self._bag.write(topic, message.content, message.log_ns, message.publish_ns)
+        except OSError as error:
+            self.counts.dropped[topic] += 1
+            self._pause(error.strerror or first_line(error))
 
-    def _video(self, topic: str) -> VideoRecorder:
-        if topic not in self._videos:
+    def _show(self, message: Received) -> None:
+        """Pass an image to its video, if it has colors."""
+        video = self._videos.get(message.topic)
+        if video is None and is_color(message.content):
             assert self.folder is not None
-            name = topic.strip('/').replace('/', '_')
-            self._videos[topic] = VideoRecorder(self.folder / session.VIDEOS / name)
-        return self._videos[topic]
+            name = message.topic.strip('/').replace('/', '_')
+            video = VideoRecorder(self.folder / session.VIDEOS / name)
+            self._videos[message.topic] = video
+        if video is not None:
+            video.put(message.content, message.log_ns)
 
     def _try(self, write: Callable[[], object]) -> bool:
         try:
@@ -269,11 +281,17 @@ class Recording:
             'start_ns': self.start_ns,
             'started': time.strftime('%Y-%m-%dT%H:%M:%S%z', begin),
         }
-        # Before the hashes, which take a second: whenever it is killed, it has its start.
         session.write_json(folder / session.DESCRIPTION, facts)
         if self._configuration is not None and self._configuration.is_dir():
             session.copy_configuration(self._configuration, folder)
-        session.write_json(folder / session.DESCRIPTION, {**facts, **self._describe()})
+
+        def complete() -> None:
+            with contextlib.suppress(OSError):
+                session.write_json(folder / session.DESCRIPTION, {**facts, **self._describe()})
+
+        # Hashes take seconds on a busy machine: messages would wait for them.
+        self._describing = threading.Thread(target=complete, name='describe', daemon=True)
+        self._describing.start()
 
     def _pause(self, reason: str) -> None:
         """Write nothing until the disk takes it again; finish what is there."""
@@ -344,6 +362,8 @@ class Recording:
         self.observer.close()
         if self._bag is None or self.folder is None:
             return
+        if self._describing is not None:
+            self._describing.join(2.0)
         session.Reserve(self.folder).free()
         for video in self._videos.values():
             video.close(2.0)
@@ -357,20 +377,9 @@ class Recording:
         session.unlock(self._lock)
 
     def _own_summary(self) -> dict[str, Any]:
-        seconds = max(1e-9 * (time.time_ns() - self.start_ns), 1e-3)
-        topics = {
-            name: {
-                'messages': count,
-                'bytes': self.bytes[name],
-                'hz': count / seconds,
-                'dropped': self.dropped[name],
-                'lost': self.lost[name],
-            }
-            for name, count in sorted(self.received.items())
-        }
         recorder = {
-            'dropped': self.dropped.total(),
-            'lost': self.lost.total(),
+            'dropped': self.counts.dropped.total(),
+            'lost': self.counts.lost.total(),
             'lost_in_open_chunks': 0 if self._bag is None else self._bag.lost,
             'lost_lines': {name: file.lost for name, file in self._lines.items() if file.lost},
             'interruptions': self._problems,
@@ -381,4 +390,4 @@ class Recording:
                 for topic, v in self._videos.items()
             },
         }
-        return {'topics': topics, 'recorder': recorder}
+        return {'topics': self.counts.summary(self._now()), 'recorder': recorder}

@@ -54,6 +54,14 @@ def pixels(serialized: bytes) -> tuple[int, np.ndarray]:
         raise ValueError(str(error)) from error
 
 
+def is_color(serialized: bytes) -> bool:
+    """Whether a serialized sensor_msgs/Image has colors; a depth image has none."""
+    try:
+        return read_image(serialized).encoding in COLOR
+    except ValueError:
+        return False
+
+
 class VideoRecorder:
     """Encodes the images of one topic in a thread of its own.
 

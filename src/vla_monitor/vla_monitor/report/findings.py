@@ -31,11 +31,14 @@ def findings_of(data: SessionData) -> list[Finding]:
 def _stops(data: SessionData) -> list[Finding]:
     found = []
     for event in data.events:
-        if event['event'] == 'mode' and event['to'] in ('SAFE_STOP', 'ESTOP') and event.get('from'):
+        if event['event'] == 'mode' and event['to'] in ('SAFE_STOP', 'ESTOP'):
             causes = event.get('causes') or []
             why = '; '.join(f'{cause["name"]}: {cause["detail"]}' for cause in causes)
             level = Level.EMERGENCY if event['to'] == 'ESTOP' else Level.DANGER
-            text = f'{event["to"]} out of {event["from"]}: {why or "no cause was recorded"}'
+            out_of = (
+                f'out of {event["from"]}' if event.get('from') else 'before the recording began'
+            )
+            text = f'{event["to"]} {out_of}: {why or "no cause was recorded"}'
             found.append(Finding(level, text, event['t']))
         elif event['event'] == 'balance' and (event.get('falling') or event.get('fallen')):
             what = 'The robot fell' if event.get('fallen') else 'A fall was predicted'
