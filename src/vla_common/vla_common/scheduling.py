@@ -26,7 +26,6 @@ class Priority(IntEnum):
     All stay below the kernel's own interrupt threads (50).
     """
 
-    BACKGROUND = -1  # no real-time priority, and after everything of the robot (`BACKGROUND_NICE`)
     NORMAL = 0
     CAMERA = 5
     INFERENCE = 10
@@ -39,9 +38,6 @@ class Priority(IntEnum):
 
 NICE = -10
 """Of every node's work at default priority: ten times the share of a program with nice 0."""
-
-BACKGROUND_NICE = 5
-"""Of what records the robot: a thirtieth of the model's share of a busy core."""
 
 WITNESS = 45
 """Priority of an observer that measures scheduling delays; not of a part of the robot."""
@@ -56,9 +52,6 @@ def request_realtime(priority: Priority) -> str:
     """
     if os.environ.get('VLA_REALTIME') == '0':
         return 'default scheduling'
-    if priority == Priority.BACKGROUND:
-        os.setpriority(os.PRIO_PROCESS, 0, max(BACKGROUND_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
-        return 'background priority'
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, min(NICE, os.getpriority(os.PRIO_PROCESS, 0)))
         # Where Linux groups the processes of a session (autogroup), nice counts within it only.

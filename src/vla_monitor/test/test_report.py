@@ -63,8 +63,8 @@ def test_the_file_needs_no_network_and_runs_nothing(page):
 def test_it_shows_stop_violation_failure_and_their_pictures(page):
     text = ' '.join(' '.join(page.texts).split())
     assert 'ESTOP out of RUNNING: estop_request: button' in text
-    assert 'position right_elbow 1 times, 1.0 s; worst 1.05, limit 1' in text
-    assert '1 instructions ended with "stopped: ESTOP"' in text
+    assert 'position right_elbow once, 1.0 s in all; worst 1.05, limit 1' in text
+    assert '1 instruction ended with "stopped: ESTOP"' in text
     assert '1 of 2 done (50 %)' in text
     for title in ('Timeline', 'Latencies', 'Joints against their limits', 'Speed scale'):
         kind, content = page.pictures[title].split(',')

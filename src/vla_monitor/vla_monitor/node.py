@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """The node recorder: records all topics of the robot into a session's directory.
 
-It runs at background priority, subscribes with best effort, and waits for nobody: what it cannot
-keep up with is dropped and counted.
+Its threads step back behind the robot's. It subscribes with best effort and waits for nobody: what
+it cannot keep up with is dropped and counted.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ import yaml
 from rclpy.qos import DurabilityPolicy
 
 from vla_common import topics
+from vla_common.clock import steady_now
 from vla_common.errors import ConfigError, first_line
 from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.node_main import run
 from vla_common.polled_topic import PolledTopic
-from vla_common.scheduling import Priority
 from vla_common.states import Level
 from vla_common.topics import Topic
+from vla_monitor.recording.background import step_back
 from vla_monitor.recording.bag import BagTopic
 from vla_monitor.recording.digest import SessionDigest
 from vla_monitor.recording.fingerprints import fingerprints
@@ -42,8 +43,12 @@ from vla_policy.bundle.resolve_bundle import is_address
 POLL_PERIOD = 0.05
 GRAPH_PERIOD = 1.0
 MACHINE_PERIOD = 1.0
-WAITING, IMAGES_WAITING = 300, 8
-"""Messages of a topic that the middleware keeps until they are taken: 1.5 s at 200 Hz."""
+SETTLING = 10.0
+"""s after which the node's thread steps back. Until then, while the robot's nodes load, it has the
+priority of a node: a recorder that is ready after the robot misses the begin."""
+WAITING, IMAGES_WAITING = 2000, 30
+"""Messages of a topic that the middleware keeps until they are taken: 10 s at 200 Hz, and 1 s
+of images. On a machine that is busy with the robot the node's thread waits for seconds."""
 
 
 class Recorder(VlaLifecycleNode):
@@ -81,6 +86,7 @@ class Recorder(VlaLifecycleNode):
             min_free=round(1e9 * p.min_free),
             queue=round(1e6 * p.queue),
         )
+        self._settled_at = steady_now() + SETTLING
         self.add_timer(GRAPH_PERIOD, self._look_for_topics)
         self.add_timer(POLL_PERIOD, self._poll)
         self.add_timer(MACHINE_PERIOD, self._look_at_machine)
@@ -162,6 +168,8 @@ class Recorder(VlaLifecycleNode):
     def _look_at_machine(self) -> None:
         if self._recording is None:
             return
+        if steady_now() > self._settled_at:
+            step_back()
         own = psutil.Process()
         memory = psutil.virtual_memory()
         self._recording.note(
@@ -272,4 +280,4 @@ def _type_hash(publisher: Any) -> str:
 
 
 def main() -> None:
-    sys.exit(run(Recorder, priority=Priority.BACKGROUND, autostart=True))
+    sys.exit(run(Recorder, autostart=True))

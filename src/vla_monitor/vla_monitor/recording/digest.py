@@ -8,6 +8,7 @@ their fields; nothing here needs ROS.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -124,9 +125,11 @@ class SessionDigest:
         for name in self._causes.keys() - causes.keys():
             self.event(now_ns, 'cause_cleared', name=name)
         self._causes = causes
-        missing = list(details.nodes_missing)
+        # With the reason after a colon, which counts seconds.
+        missing = [text.partition(':')[0] for text in details.nodes_missing]
         if missing != self._missing:
-            self.event(now_ns, 'nodes', missing=missing, active=list(details.nodes_active))
+            whole = list(details.nodes_missing)
+            self.event(now_ns, 'nodes', missing=whole, active=list(details.nodes_active))
             self._missing = missing
 
     def filter(
@@ -197,7 +200,8 @@ class SessionDigest:
         self, now_ns: int, level: int, margin: float, falling: bool, fallen: bool, details: Any
     ) -> None:
         """A BalanceState. details: the whole message, where it has violations."""
-        self._margin = margin if self._margin is None else min(self._margin, margin)
+        if math.isfinite(margin):  # without contact there is none
+            self._margin = margin if self._margin is None else min(self._margin, margin)
         state = (level, bool(falling), bool(fallen))
         if state != self._balance:
             self._balance = state

@@ -16,6 +16,7 @@ from typing import Any
 
 from vla_common.errors import first_line
 from vla_monitor.recording import budget, session
+from vla_monitor.recording.background import ENCODER_NICE, step_back
 from vla_monitor.recording.bag import BagTopic, BagWriter
 from vla_monitor.recording.digest import is_incident
 from vla_monitor.recording.json_lines import LineFile
@@ -160,6 +161,7 @@ class Recording:
             self._log(f'not recording any more: {traceback.format_exc()}')
 
     def _record(self) -> None:
+        step_back()
         self._attempt()
         done = 0
         while True:
@@ -286,6 +288,7 @@ class Recording:
             session.copy_configuration(self._configuration, folder)
 
         def complete() -> None:
+            step_back(ENCODER_NICE)
             with contextlib.suppress(OSError):
                 session.write_json(folder / session.DESCRIPTION, {**facts, **self._describe()})
 

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from vla_common.image_cdr import read_image
+from vla_monitor.recording.background import ENCODER_NICE, step_back
 from vla_monitor.recording.json_lines import LineFile
 
 FPS = 30
@@ -105,6 +106,7 @@ class VideoRecorder:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        step_back(ENCODER_NICE)
         while True:
             with self._changed:
                 while not self._waiting and not self._ending:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,9 @@ class Finding:
 def findings_of(data: SessionData) -> list[Finding]:
     """The findings of a session; at most the twelve most severe."""
     found = [*_stops(data), *_instructions(data), *_violations(data), *_evidence(data)]
-    return sorted(found, key=lambda finding: -finding.level)[:_MOST]
+    # Of equal severity the earlier first: what follows a stop is often its consequence.
+    found.sort(key=lambda f: (-f.level, math.inf if f.t is None else f.t))
+    return found[:_MOST]
 
 
 def _stops(data: SessionData) -> list[Finding]:
@@ -59,7 +62,11 @@ def _instructions(data: SessionData) -> list[Finding]:
         if event['event'] == 'instruction_finished' and not event.get('success'):
             first.setdefault(event.get('result', ''), event['t'])
     return [
-        Finding(Level.WARNING, f'{count} instructions ended with "{result}"', first.get(result))
+        Finding(
+            Level.WARNING,
+            f'{count} instruction{"s" * (count > 1)} ended with "{result}"',
+            first.get(result),
+        )
         for result, count in failures.items()
     ]
 
@@ -72,13 +79,15 @@ def _violations(data: SessionData) -> list[Finding]:
     found = []
     for (source, kind, subject), group in groups.items():
         level = max(Level[e['level']] for e in group)
+        begin = min(e['t'] for e in group)
         worst = max(group, key=lambda e: abs((e['value'] or 0.0) - (e['limit'] or 0.0)))
         seconds = sum(e['seconds'] for e in group)
+        count = 'once' if len(group) == 1 else f'{len(group)} times'
         text = (
-            f'{source}: {kind} {subject} {len(group)} times, {seconds:.1f} s; worst '
+            f'{source}: {kind} {subject} {count}, {seconds:.1f} s in all; worst '
             f'{_number(worst["value"])}, limit {_number(worst["limit"])}'
         )
-        found.append((level, seconds, Finding(level, ' '.join(text.split()), worst['t'])))
+        found.append((level, seconds, Finding(level, ' '.join(text.split()), begin)))
     found.sort(key=lambda item: (-item[0], -item[1]))
     return [finding for _, _, finding in found[:6]]
 

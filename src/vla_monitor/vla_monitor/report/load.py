@@ -15,6 +15,7 @@ from rclpy.serialization import deserialize_message
 from vla_common import topics
 from vla_common.cdr import Reader
 from vla_common.errors import first_line
+from vla_common.states import Mode
 from vla_monitor.recording import session
 from vla_monitor.recording.bag_reader import BagReader
 from vla_monitor.recording.json_lines import read_lines
@@ -40,7 +41,7 @@ class JointLimits:
 
 @dataclass
 class JointRange:
-    """What a joint did: extreme positions rad, fastest rad/s, measured and commanded."""
+    """What a joint did outside ESTOP: extreme positions (rad) and largest speed (rad/s)."""
 
     lowest: float
     highest: float
@@ -116,6 +117,8 @@ def _read_bag(data: SessionData) -> None:
                 for name, value in zip(names[message.topic], values, strict=True):
                     raw[name].append((t, float(value)))
             elif message.topic in joint_topics:
+                if raw['mode'] and raw['mode'][-1][1] == Mode.ESTOP:
+                    continue  # passive joints rest at their stops
                 joints.add(message.topic == topics.JOINT_COMMAND.name, message.content)
             else:
                 kind = topics.ROBOT_DESCRIPTION.message_type()

@@ -38,7 +38,10 @@ def plots_of(data: SessionData) -> list[tuple[str, bytes]]:
     ):
         rows = len(data.joints)
         figure = Figure(figsize=(10.5, height or 1.2 + 0.19 * rows), layout='tight')
-        if draw(figure.subplots(), data):
+        axes = figure.subplots()
+        if draw(axes, data):
+            if draw is not _joints and data.duration:
+                axes.set_xlim(0.0, data.duration)
             buffer = BytesIO()
             figure.savefig(buffer, format='png', dpi=100)
             made.append((title, buffer.getvalue()))
@@ -98,7 +101,6 @@ def _timeline(axes: Axes, data: SessionData) -> bool:
     if begun is not None:
         axes.broken_barh([(begun, end - begun)], (0.1, 0.8), facecolors='#cccccc')
     axes.set_yticks([0.5, 1.5, 2.5, 3.15], ['instruction', 'filter', 'mode', 'violations'])
-    axes.set_xlim(0.0, end or 1.0)
     axes.set_xlabel('s')
     return True
 
@@ -142,7 +144,9 @@ def _joints(axes: Axes, data: SessionData) -> bool:
     axes.axvline(1.0, color='black', linewidth=1.2)
     axes.set_yticks(range(len(rows)), [name for name, _ in rows], fontsize=7)
     axes.invert_yaxis()
-    axes.set_xlabel('share of the range between the limits: measured (bar), commanded (line)')
+    axes.set_xlabel(
+        'share of the range between the limits: measured (bar), commanded (line); without ESTOP'
+    )
     return True
 
 
