@@ -8,6 +8,8 @@ from pathlib import Path
 from synthetic import recording, run_of
 
 made = recording(Path(sys.argv[1]), images='bag')
+while made.folder is None:
+    time.sleep(0.001)
 print(made.start_ns, flush=True)
 for put, message in enumerate(run_of(made.start_ns, 3600.0), start=1):
     while time.time_ns() < message.log_ns:
