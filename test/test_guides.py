@@ -76,6 +76,9 @@ def test_the_robot_of_the_guide_loads_and_its_policy_waves(tmp_path):
     policy = load_policy(tmp_path / 'arm2_wave', robot)
     policy.check('wave')
     assert policy.predict(observation(robot)).joints == ('shoulder', 'elbow')
+    scripted = load_policy(DOCS.parent / 'models' / 'scripted', robot)
+    for text in ('wave with your left hand', 'move left arm', 'go to ready'):
+        scripted.check(text)
 
 
 def test_the_driver_of_the_guide_reads_writes_and_refuses_an_old_reading(install):

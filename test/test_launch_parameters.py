@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib.util
 import pathlib
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -16,6 +17,7 @@ from vla_common.parameter_files import effective
 from vla_common.parameters import ParameterSchema
 from vla_common.testing_refusals import documented
 
+TESTBOT = pathlib.Path(__file__).parents[1] / 'src' / 'vla_robot' / 'test' / 'testbot'
 SHARE = pathlib.Path(get_package_share_directory('vla_bringup'))
 
 
@@ -82,6 +84,19 @@ def test_the_first_instruction_is_carried_out_only_where_the_robot_arms_itself(t
     path.write_text('inference: {ros__parameters: {instruction: look up}}')
     assert values(path)['inference']['instruction'].value == 'look up'
     assert values(path, instruction='auto')['inference']['instruction'].value == LAUNCH.FIRST
+
+
+def test_a_robot_without_a_left_hand_has_no_first_instruction(tmp_path):
+    robot = tmp_path / 'arm'
+    shutil.copytree(TESTBOT, robot)
+    assert values(robot=robot)['inference']['instruction'].value == LAUNCH.FIRST
+    file = robot / 'robot.yaml'
+    file.write_text(file.read_text().replace('left_hand: grip', 'right_hand: grip'))
+    found = values(robot=robot)['inference']['instruction']
+    assert (found.value, found.place) == ('', LAUNCH.NO_HAND)
+    assert values(robot=robot, instruction='move')['inference']['instruction'].value == 'move'
+    file.unlink()  # the nodes report it
+    assert values(robot=robot)['inference']['instruction'].value == LAUNCH.FIRST
 
 
 def test_a_robot_is_that_of_all_nodes(tmp_path):

@@ -41,3 +41,13 @@ def test_a_robot_without_feet_comes_up_without_a_balance_monitor_and_moves(tmp_p
         robot.wait_mode(Mode.READY, 30.0)
         robot.wait_rest()
         assert list(robot.state.nodes_missing) == []
+
+
+def test_the_scripted_policy_moves_a_robot_that_it_does_not_know_by_the_default_launch(tmp_path):
+    with WholeRobot(tmp_path, robot=TESTBOT, policy='scripted') as robot:
+        robot.wait_mode(Mode.RUNNING, BRING_UP)
+        robot.wait_mode(Mode.READY, 40.0)
+        robot.instruct('move head')
+        robot.wait_mode(Mode.RUNNING, 20.0)
+        robot.wait_mode(Mode.READY, 40.0)
+        robot.wait_rest()

@@ -175,6 +175,24 @@ def test_an_interrupt_reaches_the_executable_once(lab: Lab, package: Path) -> No
     process.stdout.close()
 
 
+def test_the_installed_command_runs_an_executable(lab: Lab, package: Path) -> None:
+    def ros2(*words: str) -> subprocess.CompletedProcess:
+        command = ['ros2', 'run', *words]
+        return subprocess.run(command, env=lab._environment, capture_output=True, text=True)
+
+    result = ros2('toolbox', 'hammer', 'a b', '*', '', '--help')
+    assert result.returncode == 7, result.stderr
+    assert "args ['a b', '*', '', '--help']" in result.stdout
+    result = ros2('--prefix', 'env -i', 'toolbox', 'hammer', 'a')
+    assert result.returncode == 7 and "args ['a']" in result.stdout
+    for words in (('toolbox', 'notes.txt'), ('toolbox', '../toolbox/hammer'), ('../toolbox', 'x')):
+        assert ros2(*words).returncode == 1
+    nested = package / 'lib/toolbox/other/hammer'
+    nested.parent.mkdir()
+    (package / 'lib/toolbox/hammer').rename(nested)
+    assert ros2('toolbox', 'hammer').returncode == 7
+
+
 def test_run_of_something_that_is_not_there_names_it(lab: Lab, package: Path) -> None:
     result = lab.ros2('run', 'toolbux', 'hammer')
     assert result.code == 1

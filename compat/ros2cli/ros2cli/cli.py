@@ -63,24 +63,9 @@ def _main(script_name: str, arguments: list[str]) -> int | str | None:
 
 
 def _commands(chosen: str | None) -> dict[str, Any]:
-    if chosen == 'run':
-        # An operator's stop is a `ros2 run`: it does not wait until the entry points of every
-        # installed distribution are read (0.2 s).
-        return {'run': _RunCommand()}
     from importlib.metadata import entry_points
 
     return {point.name: point for point in entry_points(group='ros2cli.command')}
-
-
-class _RunCommand:
-    """The entry point of `ros2 run`."""
-
-    name, value = 'run', 'ros2pkg:RunCommand'
-
-    def load(self) -> type:
-        from ros2pkg import RunCommand
-
-        return RunCommand
 
 
 def _add_command(subparsers: object, script_name: str, point: Any) -> None:

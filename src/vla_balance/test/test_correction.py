@@ -191,3 +191,36 @@ def test_a_robot_without_gains_is_named(tmp_path):
     with pytest.raises(ConfigError, match='balance: found nothing') as error:
         BalanceGains.load(robot)
     documented('Robot directories', 'no gains of the balance', error.value, tmp_path)
+
+
+def no_left_leg(robot):
+    groups = {name: joints for name, joints in robot.groups.items() if name != 'left_leg'}
+    return dataclasses.replace(robot, groups=groups)
+
+
+def a_leg_that_only_turns(robot):
+    yaw = np.array([robot.index['right_hip_yaw']])
+    return dataclasses.replace(robot, groups={**robot.groups, 'right_leg': yaw})
+
+
+def limp_ankles(robot):
+    kp = robot.servo.kp.copy()
+    kp[robot.index['left_ankle_roll']] = 0.0
+    return dataclasses.replace(robot, servo=dataclasses.replace(robot.servo, kp=kp))
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        (no_left_leg, 'groups.left_leg: found nothing'),
+        (a_leg_that_only_turns, r'groups.right_leg: found none, wanted a joint about y'),
+        (limp_ankles, 'servos: found kp 0 of left_ankle_roll'),
+    ],
+)
+def test_legs_that_cannot_balance_are_refused_by_key(change, words):
+    with pytest.raises(ConfigError, match=words) as error:
+        BalanceCorrection(change(ROBOT), BalanceGains.load(ROBOT))
+    if change is no_left_leg:
+        documented(
+            'Robot directories', 'feet without a group left_leg', error.value, ROBOT.directory
+        )

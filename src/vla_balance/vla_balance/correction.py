@@ -23,12 +23,25 @@ import numpy as np
 
 from vla_balance.gains import BalanceGains
 from vla_balance.stance import FEET, GRAVITY, Stance
+from vla_common.errors import ConfigError
 from vla_robot import RobotModel
 
 CONTACT_FORCE = 30.0  # N, below which the load of a foot is ignored
 SAG_TIME = 0.01  # s, time constant of the low-pass on the yield of a hip
 DAMPING = 1e-3  # of the least squares: the knee is nearly singular when stretched
 IDENTITY = np.eye(6)
+LEGS = ('left_leg', 'right_leg')  # groups, in the order of FEET
+
+
+def _error(robot: RobotModel, key: str, found: str, wanted: str) -> ConfigError:
+    return ConfigError(robot.directory / 'robot.yaml', key, found, wanted)
+
+
+def _leg(robot: RobotModel, name: str) -> np.ndarray:
+    joints = robot.groups.get(name)
+    if joints is None or len(joints) == 0:
+        raise _error(robot, f'groups.{name}', 'nothing', 'the joints of that leg, hip first')
+    return joints
 
 
 def bounded(value: float, limit: float) -> float:
@@ -37,12 +50,15 @@ def bounded(value: float, limit: float) -> float:
 
 
 class BalanceCorrection:
-    """See the module docstring. One object per control loop; not thread-safe."""
+    """See the module docstring. One object per control loop; not thread-safe.
+
+    Raises ConfigError: the robot has no legs with ankles that can push.
+    """
 
     def __init__(self, robot: RobotModel, gains: BalanceGains) -> None:
         self._robot, self._gains = robot, gains
         self._stance = Stance(robot, CONTACT_FORCE)
-        self._legs = [robot.groups['left_leg'], robot.groups['right_leg']]
+        self._legs = [_leg(robot, name) for name in LEGS]
         self._ankles = [self._find_ankle(robot, i) for i in range(2)]
         self._hip_rolls = [self._find_joints(robot, i, 0)[0] for i in range(2)]
         self._offset = np.zeros(robot.n)
@@ -169,7 +185,17 @@ class BalanceCorrection:
         self, robot: RobotModel, side: int
     ) -> tuple[tuple[int, float], tuple[int, float]]:
         """(joint, sign) of pitch and roll: the last of the leg about y and about x."""
-        return self._find_joints(robot, side, 1)[-1], self._find_joints(robot, side, 0)[-1]
+        found = []
+        for axis, wanted in ((1, 'a joint about y (an ankle)'), (0, 'a joint about x')):
+            joints = self._find_joints(robot, side, axis)
+            if not joints:
+                raise _error(robot, f'groups.{LEGS[side]}', 'none', wanted)
+            joint, _ = joints[-1]
+            if not robot.servo.kp[joint] > 0.0:
+                name = robot.joint_names[joint]
+                raise _error(robot, 'servos', f'kp 0 of {name}', 'above 0: it balances the robot')
+            found.append(joints[-1])
+        return found[0], found[1]
 
     def _find_joints(self, robot: RobotModel, side: int, axis: int) -> list[tuple[int, float]]:
         """(joint, sign) of the leg's joints about x (axis 0) or y (1), from the hip down."""

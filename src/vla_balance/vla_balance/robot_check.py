@@ -1,7 +1,6 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Part of `ros2 run vla_robot check`: does the robot stand with its balance gains?"""
 
-import math
 from pathlib import Path
 
 from vla_balance.gains import BalanceGains
@@ -11,7 +10,7 @@ from vla_robot.check import CheckResult, Finding
 SECONDS = 4.0
 LEAN = 0.06
 """rad by which a robot that stands may lean after that."""
-TUNE = "gains that fit ('ros2 run vla_validation tune DIR' finds them)"
+TUNE = "gains that fit ('ros2 run vla_robot tune DIR' finds them)"
 
 
 def check(robot: RobotModel, picture: Path | None) -> CheckResult:
@@ -22,8 +21,7 @@ def check(robot: RobotModel, picture: Path | None) -> CheckResult:
         return CheckResult({'stands': 'bolted to the ground'})
     standing = Standing(robot, BalanceGains.load(robot))
     standing.run(SECONDS)
-    rotation, _ = standing.world.frame_pose('base')
-    lean = math.acos(min(1.0, float(rotation[2, 2])))
+    lean = standing.lean
     values = {'stands': lean <= LEAN, 'lean_rad': round(lean, 4)}
     if lean <= LEAN:
         return CheckResult(values)

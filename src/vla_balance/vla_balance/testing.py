@@ -2,6 +2,7 @@
 """The simulated robot with the balance correction, in simulated time."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -76,6 +77,12 @@ class Standing:
                 watch(self.time, state)
             self.world.step(STEPS)
             self.time += PERIOD
+
+    @property
+    def lean(self) -> float:
+        """rad of the base from upright."""
+        rotation, _ = self.world.frame_pose('base')
+        return math.acos(max(-1.0, min(1.0, float(rotation[2, 2]))))
 
     def push(self, direction: np.ndarray, impulse: float, link: str) -> None:
         """Push with an impulse (N·s) along a direction (3,) at a link, over `PUSH_TIME`."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from vla_policy.bundle.bundle import Bundle
 from vla_policy.bundle.scripted_spec import Motion, ScriptedSpec, read_scripted
+from vla_policy.robot_motions import fit_to_robot
 from vla_policy.types import ActionChunk, InstructionRefused, Observation, Policy, Robot
 
 LOST_RAD = 0.6
@@ -33,6 +34,9 @@ class ScriptedPolicy(Policy):
 
     def __init__(self, bundle: Bundle, robot: Robot) -> None:
         assert isinstance(bundle.spec, ScriptedSpec)
+        if bundle.spec.from_robot:
+            spec, tasks = fit_to_robot(bundle.spec, bundle.tasks, robot)
+            bundle = replace(bundle, spec=spec, tasks=tasks)
         self.bundle = bundle
         self._spec = bundle.spec
         self._index = {name: i for i, name in enumerate(robot.joint_names)}

@@ -126,8 +126,14 @@ class Robot(Protocol):
     joint_names: tuple[str, ...]
     groups: Mapping[str, Sequence[int]]
     frames: Mapping[str, str]
+    poses: Mapping[str, np.ndarray]
+    paths: Mapping[str, tuple[str, ...]]
     limits: Any
     soft_margin: np.ndarray
+
+    def chain(self, frame: str) -> tuple[int, ...]:
+        """Joints between the base and a frame."""
+        ...
 
 
 def check_positions(positions: np.ndarray, joints: tuple[str, ...]) -> None:

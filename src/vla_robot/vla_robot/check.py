@@ -119,7 +119,9 @@ def _servos(robot: RobotModel) -> list[Finding]:
         if not (robot.servo.kp[i] > 0 and robot.servo.kv[i] > 0):
             gains = f'kp {robot.servo.kp[i]:g}, kv {robot.servo.kv[i]:g} of {name}'
             found.append(
-                Finding('servos', gains, "positive gains ('ros2 run vla_validation tune')")
+                Finding(
+                    'servos', gains, "positive gains ('ros2 run vla_robot tune DIR' finds them)"
+                )
             )
     kinematics = robot.kinematics()
     for pose, q in robot.poses.items():

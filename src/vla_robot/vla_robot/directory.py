@@ -17,13 +17,19 @@ FEET = ('left_foot', 'right_foot')
 
 
 def has_feet(name_or_path: str | os.PathLike[str]) -> bool:
-    """Whether robot.yaml names feet; without them the robot is bolted to the ground.
+    """Whether it stands on feet; without them the robot is bolted to the ground. Raises ConfigError
+    as `names_frame`."""
+    return names_frame(name_or_path, *FEET)
+
+
+def names_frame(name_or_path: str | os.PathLike[str], *wanted: str) -> bool:
+    """Whether robot.yaml names one of these frames.
 
     Raises ConfigError: there is no such robot, or its robot.yaml cannot be read.
     """
     file = robot_directory(name_or_path) / 'robot.yaml'
     frames = ConfigReader(file, load_yaml(file)).section('frames')
-    return any(frames.has(foot) for foot in FEET)
+    return any(frames.has(frame) for frame in wanted)
 
 
 def robot_directory(name_or_path: str | os.PathLike[str]) -> Path:

@@ -9,6 +9,7 @@ import numpy as np
 import pinocchio
 
 from vla_robot.kinematics import Kinematics
+from vla_robot.pinocchio_model import link_id
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,12 @@ class RobotModel:
         """Whether it is a frame of robot.yaml or a URDF link."""
         link = self.frames.get(name, name)
         return self.pinocchio_model.existFrame(link, pinocchio.FrameType.BODY)
+
+    def chain(self, frame: str) -> tuple[int, ...]:
+        """Joints between the base and a frame of robot.yaml, from the base outwards."""
+        model = self.pinocchio_model
+        above = model.supports[model.frames[link_id(model, self.frames[frame])].parentJoint]
+        return tuple(self.index[model.names[j]] for j in above if model.names[j] in self.index)
 
     def kinematics(self) -> Kinematics:
         """A new calculator with buffers of its own; one per thread."""

@@ -9,7 +9,7 @@ so chunks of different moments agree.
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -93,14 +93,15 @@ def minimum_jerk(s: np.ndarray) -> np.ndarray:
     return s * s * s * (10.0 + s * (-15.0 + 6.0 * s))
 
 
-def words_of(text: str) -> set[str]:
-    """The words of an instruction in lower case, without punctuation."""
-    return set(re.findall(r'[a-z]+', text.lower()))
+def words_of(text: str) -> tuple[str, ...]:
+    """The words and whole numbers of an instruction in lower case, without punctuation."""
+    return tuple(re.findall(r'[^\W\d_]+|\d+', text.lower()))
 
 
 @dataclass(frozen=True)
 class ScriptedSpec:
-    """motions: by name."""
+    """motions: by name. from_robot: the robot's own are added (`robot_motions`), and those whose
+    joints it lacks become `absent`: they are refused, not replaced by the next that fits."""
 
     motions: Mapping[str, Motion]
     chunk: ChunkShape = ChunkShape()
@@ -108,9 +109,13 @@ class ScriptedSpec:
     depth_cameras: tuple[str, ...] = ()
     history: History = SINGLE
     needs_velocity: bool = False
+    from_robot: bool = False
+    absent: Mapping[str, Motion] = field(default_factory=dict)
 
     @property
     def named_joints(self) -> dict[str, tuple[str, ...]]:
+        if self.from_robot:
+            return {}
         return {f'motions.{name}': motion.joints for name, motion in self.motions.items()}
 
     @property
@@ -120,10 +125,14 @@ class ScriptedSpec:
         return ' '.join(word.split('|')[0] for word in first.words)
 
     def choose(self, text: str) -> Motion | None:
-        """The motion with the most of its words in the text; the first one listed wins a tie."""
-        words = words_of(text)
-        best = max(self.motions.values(), key=lambda motion: motion.fits(words), default=None)
-        if best is None or best.fits(words) == 0:
+        """The motion with the most of its words in the text; the first one listed wins a tie.
+
+        "Wave with the left hand" on a robot without one is no reason to wave with the right.
+        """
+        words = set(words_of(text))
+        every = (*self.motions.values(), *self.absent.values())
+        best = max(every, key=lambda motion: motion.fits(words), default=None)
+        if best is None or best.fits(words) == 0 or best in self.absent.values():
             return None
         return best
 
@@ -135,10 +144,11 @@ def read_scripted(top: ConfigReader) -> ScriptedSpec:
         f = top.section('chunk')
         chunk = ChunkShape(f.integer('horizon', lo=1, hi=1000), f.number('step', lo=1e-3, hi=10.0))
         f.close()
+    from_robot = top.flag('from_robot', default=False)
     motions = {name: _motion(name, f) for name, f in top.sections('motions').items()}
     if not motions:
         raise top.error('motions', 'none', 'at least one motion')
-    return ScriptedSpec(motions, chunk)
+    return ScriptedSpec(motions, chunk, from_robot=from_robot)
 
 
 def _motion(name: str, f: ConfigReader) -> Motion:

@@ -1,0 +1,110 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Motions that any robot has, from its groups, poses and hands (`from_robot` in policy.yaml)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from vla_common.errors import ConfigError
+from vla_policy.bundle.scripted_spec import Motion, ScriptedSpec, words_of
+from vla_policy.types import Robot
+
+SWING_PERIOD = 4.0  # s
+SWING = 0.25
+"""rad (m) of a joint's swing at most, and at most SHARE of its range and its velocity limit."""
+SHARE = 0.15
+REACH = 4.0
+"""s to a pose at least; a slow joint gets as long as half its velocity limit needs."""
+MINIMUM_JERK_PEAK = 1.875
+"""Peak velocity of a minimum-jerk motion over its mean velocity."""
+
+Named = tuple[str, Motion]
+"""An instruction (a task) that is sure to choose the motion, and the motion."""
+
+
+def fit_to_robot(
+    spec: ScriptedSpec, tasks: Sequence[str], robot: Robot
+) -> tuple[ScriptedSpec, tuple[str, ...]]:
+    """The motions that the robot has the joints for and its own, and the tasks of both.
+
+    Its own: hold, `wave with the … hand` where the spec has none that fits, `move GROUP` for each
+    group of the upper body, `go to POSE` for each pose.
+
+    Raises ConfigError: the robot has no joint in its upper body.
+    """
+    if len(robot.groups['upper_body']) == 0:
+        file = f'robot.yaml of {robot.name}'
+        raise ConfigError(file, 'groups.upper_body', 'no joint', 'one, for a scripted policy')
+    known = set(robot.joint_names)
+    motions = {n: m for n, m in spec.motions.items() if known.issuperset(m.joints)}
+    absent = {n: m for n, m in spec.motions.items() if n not in motions}
+    possible = [task for task in tasks if spec.choose(task) in motions.values()]
+    for task, motion in (*_hold(robot), *_waves(robot), *_groups(robot), *_poses(robot)):
+        chosen = ScriptedSpec(motions).choose(task)
+        if motion.name not in motions and (chosen is None or len(chosen.words) < len(motion.words)):
+            motions[motion.name] = motion
+            possible.append(task)
+    fitted = replace(spec, motions=motions, absent=absent)
+    return fitted, tuple(dict.fromkeys(possible))
+
+
+def _hold(robot: Robot) -> Iterator[Named]:
+    names = _names(robot, robot.groups['upper_body'])
+    words = ('hold|stay|still|stand|freeze|wait',)
+    yield 'hold still', Motion('hold', words, {}, {}, names, 2.0, 0.0, 0.0)
+
+
+def _waves(robot: Robot) -> Iterator[Named]:
+    """Each hand swings by the joints that carry no other frame (all that carry it, if none)."""
+    upper = {int(i) for i in robot.groups['upper_body']}
+    for side in ('left', 'right'):
+        hand = f'{side}_hand'
+        if hand not in robot.frames:
+            continue
+        carrying = upper.intersection(robot.chain(hand))
+        shared = [robot.chain(frame) for frame in robot.frames if frame != hand]
+        members = sorted(carrying.difference(*shared) or carrying)
+        if members:
+            words = ('wave|greet|hello|hi', side)
+            yield f'wave with the {side} hand', _swing(robot, f'wave_{side}', words, members)
+
+
+def _groups(robot: Robot) -> Iterator[Named]:
+    upper = {int(i) for i in robot.groups['upper_body']}
+    for group, members in robot.groups.items():
+        if len(members) == 0 or not upper.issuperset(int(i) for i in members):
+            continue
+        words = ('move|swing', *words_of(group))
+        yield ' '.join(('move', *words[1:])), _swing(robot, f'move_{group}', words, members)
+
+
+def _poses(robot: Robot) -> Iterator[Named]:
+    """None where a pose has waypoints: the straight line from elsewhere touches something."""
+    if any(len(path) > 2 for path in robot.paths.values()):
+        return
+    upper = robot.groups['upper_body']
+    velocity = 0.5 * np.asarray(robot.limits.velocity)[upper]
+    for name, pose in robot.poses.items():
+        way = np.max([np.abs(pose - other) for other in robot.poses.values()], axis=0)[upper]
+        reach = min(60.0, max(REACH, MINIMUM_JERK_PEAK * float((way / velocity).max())))
+        goal = {robot.joint_names[i]: float(pose[i]) for i in upper}
+        words = ('go|take|pose', *words_of(name))
+        motion = Motion(f'pose_{name}', words, goal, {}, (), reach, 1.0, 0.0)
+        yield ' '.join(('go to', *words[1:])), motion
+
+
+def _swing(robot: Robot, name: str, words: tuple[str, ...], members: Iterable[int]) -> Motion:
+    swing = {robot.joint_names[i]: (_amplitude(robot, i), SWING_PERIOD) for i in members}
+    return Motion(name, words, {}, swing, (), 2.0, 8.0, 2.0)
+
+
+def _amplitude(robot: Robot, joint: int) -> float:
+    limits = robot.limits
+    by_range = SHARE * float(limits.upper[joint] - limits.lower[joint])
+    by_velocity = SHARE * float(limits.velocity[joint]) * SWING_PERIOD / (2.0 * np.pi)
+    return min(SWING, by_range, by_velocity)
+
+
+def _names(robot: Robot, joints: Iterable[int]) -> tuple[str, ...]:
+    return tuple(robot.joint_names[i] for i in joints)
