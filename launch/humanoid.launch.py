@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Bring the robot up: five nodes, and the supervisor that manages their lifecycle.
+"""Bring the robot up: five nodes, the supervisor that manages their lifecycle, and the recorder.
 
     ros2 launch vla_bringup humanoid.launch.py instruction:="wave with your left hand"
     ros2 launch vla_bringup humanoid.launch.py --show-args
@@ -112,6 +112,12 @@ ARGUMENTS = [
         'Restart a node that died, unless a signal of the operator ended it (Ctrl-C, SIGTERM). '
         'Motion never resumes automatically.',
     ),
+    (
+        'record',
+        'false',
+        TRUTH,
+        'true: also start the recorder; a session in ~/vla_sessions (config/recorder.yaml).',
+    ),
     ('headless', 'true', TRUTH, 'false: also start rviz2 with config/humanoid.rviz.'),
     ('params_file', 'none', None, 'A ROS parameter file whose values override those in config/.'),
     ('log_level', 'info', ['debug', 'info', 'warn', 'error'], 'Log level of all nodes.'),
@@ -140,7 +146,7 @@ PARAMETERS = {
 }
 
 # Nodes with images use shared memory; the control path uses UDP only (see config/fastdds.xml).
-WITH_IMAGES = ('camera', 'inference')
+WITH_IMAGES = ('camera', 'inference', 'recorder')
 
 # Return codes of a node that an operator ended: after a signal a node ends in order, with 0; before
 # it handles signals, while it still imports, by the signal itself.
@@ -185,6 +191,11 @@ def bring_up(context: LaunchContext, given: set[str]) -> list:
         del parameters['balance_monitor']
         text = f'{robot} has no feet (robot.yaml: frames): no balance monitor is started'
         warnings.append(LogInfo(msg=text))
+    folder = Path(launch_logging.launch_config.log_dir) / 'parameters'
+    if arguments['record'] == 'true':
+        note_for_recorder(parameters, folder)
+    else:
+        del parameters['recorder']
     if parameters['inference']['instruction'].place == NO_HAND:
         warnings.append(LogInfo(msg=f'{robot} has no left_hand: it waits for an instruction'))
     if arguments['show_config'] == 'true':
@@ -193,7 +204,6 @@ def bring_up(context: LaunchContext, given: set[str]) -> list:
     take_domain(domain_of_this_process())
 
     launched = {LAUNCH: launch_id()}
-    folder = Path(launch_logging.launch_config.log_dir) / 'parameters'
     nodes = []
     for name, settings in parameters.items():
         write_node_file(folder / f'{name}.yaml', name, settings)
@@ -285,6 +295,15 @@ def read_parameters(
             first, place = '', NO_HAND
         parameters['inference']['instruction'] = Setting(first, place)
     return parameters
+
+
+def note_for_recorder(parameters: dict[str, dict[str, Setting]], folder: Path) -> None:
+    """What the recorder keeps of the other nodes' parameters, unless a file says otherwise."""
+    recorder = parameters['recorder']
+    known = {'configuration': str(folder), 'policy': parameters['inference']['policy'].value}
+    for name, value in known.items():
+        if recorder[name].place == DEFAULT:
+            recorder[name] = Setting(value, 'the launch')
 
 
 def looked_up(question: Callable[..., bool], robot: str, *frames: str) -> bool:

@@ -23,7 +23,7 @@ LAYERS = (
     ('vla_inference', 'vla_serving'),
     ('vla_models',),
     ('vla_deploy',),
-    ('vla_validation',),
+    ('vla_validation', 'vla_monitor'),
 )
 """From the ground up. A package imports packages of lower layers only."""
 
@@ -45,6 +45,7 @@ ROS_MODULES = {
     },
     'vla_hardware': {'node', 'state_publisher', 'telemetry'},
     'vla_inference': {'node', 'action_server', 'messages', 'configure'},
+    'vla_monitor': {'node', 'recording.observer', 'report.load'},
     'vla_policy': set(),
     'vla_robot': set(),
     'vla_safety': {'node'},

@@ -120,6 +120,19 @@ def test_a_simulated_camera_needs_the_simulated_world_whoever_chose_the_driver(t
     documented('Parameter files', 'a simulated camera without the simulation', error.value)
 
 
+def test_the_recorder_keeps_the_bundle_and_the_files_unless_a_file_says_otherwise(tmp_path):
+    found = values(policy='scripted')
+    LAUNCH.note_for_recorder(found, tmp_path)
+    assert found['recorder']['policy'].value == 'scripted'
+    assert found['recorder']['configuration'].value == str(tmp_path)
+    path = tmp_path / 'params.yaml'
+    path.write_text('recorder: {ros__parameters: {policy: mine, images: video}}')
+    found = values(path, policy='scripted')
+    LAUNCH.note_for_recorder(found, tmp_path)
+    assert found['recorder']['policy'].value == 'mine'
+    assert found['recorder']['images'].value == 'video'
+
+
 @pytest.mark.parametrize('text', ['fast', 'nan', 'inf'])
 def test_a_number_that_is_none_is_refused(text):
     with pytest.raises(

@@ -32,6 +32,7 @@ NODES = {
     'camera': 'vla_camera',
     'safety_filter': 'vla_safety',
     'inference': 'vla_inference',
+    'recorder': 'vla_monitor',
     'supervisor': 'vla_supervisor',
 }
 """Nodes (and executables) of the launch, and their packages, which have the schemas."""

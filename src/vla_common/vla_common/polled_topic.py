@@ -50,6 +50,13 @@ class PolledTopic:
             if values is not None:
                 yield values
 
+    def raw(self) -> Iterator[tuple[bytes, dict[str, int]]]:
+        """All messages since the last call, serialized, oldest first; each with the middleware's
+        `source_timestamp`, `received_timestamp` (ns) and `publication_sequence_number`.
+        """
+        while (taken := self._take(self._kind, True)) is not None:
+            yield taken
+
     def discard(self) -> None:
         """Drop what has been received so far."""
         self._drain(keep=0)

@@ -1,0 +1,4 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+from setuptools import setup
+
+setup()
