@@ -13,9 +13,10 @@ from torch import nn
 
 from vla_common.errors import ConfigError, first_line
 from vla_deploy.observations import Tensors
-from vla_deploy.reference_model import ReferenceModel, action_of
+from vla_deploy.reference_model import ReferenceModel, action_of, outputs_of
 from vla_deploy.silence import silence
 from vla_policy.bundle.bundle import Bundle, load_bundle
+from vla_policy.bundle.model_spec import ModelSpec
 from vla_policy.runtimes import Runtime, load_runtime
 
 # Layers that use the weights of their own submodules: placed, and loaded, as a whole.
@@ -30,13 +31,20 @@ class EagerRunner(Runtime):
 
     def __init__(self, reference: ReferenceModel, device: str = 'cpu') -> None:
         self._module = reference.module.to(device)
-        self._names = reference.inputs
+        self._names, self._outputs = reference.inputs, reference.outputs
         self._device = device
 
     def run(self, inputs: Tensors) -> np.ndarray:
         with torch.inference_mode():
             tensors = [torch.from_numpy(inputs[name]).to(self._device) for name in self._names]
             return action_of(self._module(*tensors)).float().cpu().numpy()
+
+    def run_all(self, inputs: Tensors) -> Tensors:
+        with torch.inference_mode():
+            tensors = [torch.from_numpy(inputs[name]).to(self._device) for name in self._names]
+            found = outputs_of(self._module(*tensors), self._outputs)
+            values = (tensor.float().cpu().numpy() for tensor in found)
+            return dict(zip(self._outputs, values, strict=True))
 
     def close(self) -> None:
         """The module belongs to the reference model."""
@@ -113,3 +121,18 @@ def open_bundle(directory: Path, threads: int = 1, device: str = 'cpu') -> tuple
 def answers(runner: Runtime, inputs: Sequence[Tensors]) -> np.ndarray:
     """The outputs for each of `inputs`, stacked: (N, horizon, k)."""
     return np.concatenate([np.asarray(runner.run(tensors)).copy() for tensors in inputs])
+
+
+def all_answers(
+    runner: Runtime, inputs: Sequence[Tensors], spec: ModelSpec
+) -> tuple[np.ndarray, Tensors]:
+    """As `answers`, and the probabilities (N, width) by the name of the output in policy.yaml.
+    Raises ValueError for an output that is no probability."""
+    if not spec.judged:
+        return answers(runner, inputs), {}
+    found = [{n: np.array(x) for n, x in runner.run_all(tensors).items()} for tensors in inputs]
+    judged = {
+        name: np.stack([output.read(one[output.tensor]) for one in found])
+        for name, output in spec.judged.items()
+    }
+    return np.concatenate([one[spec.action.tensor] for one in found]), judged
