@@ -22,7 +22,7 @@ from vla_deploy.reference_model import (
     without_gripper,
     without_model,
 )
-from vla_deploy.runners import EagerRunner, all_answers, open_bundle
+from vla_deploy.runners import EagerRunner, answers, judged_answers, open_bundle
 from vla_deploy.verification import (
     MINIMUM,
     ExpectedAnswers,
@@ -142,7 +142,8 @@ def expected_answers(
         title, digest = f'{bundle.title}, {bundle.runtime}', bundle.model_sha256
     options.log('running the reference model')
     try:
-        outputs, judged = all_answers(runner, inputs, bundle.model)
+        outputs = answers(runner, inputs)
+        judged = judged_answers(runner, inputs, bundle.model)
     except ValueError as error:
         raise ConfigError(title, 'outputs', str(error), 'probabilities') from error
     finally:

@@ -123,16 +123,12 @@ def answers(runner: Runtime, inputs: Sequence[Tensors]) -> np.ndarray:
     return np.concatenate([np.asarray(runner.run(tensors)).copy() for tensors in inputs])
 
 
-def all_answers(
-    runner: Runtime, inputs: Sequence[Tensors], spec: ModelSpec
-) -> tuple[np.ndarray, Tensors]:
-    """As `answers`, and the probabilities (N, width) by the name of the output in policy.yaml.
+def judged_answers(runner: Runtime, inputs: Sequence[Tensors], spec: ModelSpec) -> Tensors:
+    """The probabilities (N, width) for each of `inputs`, by the name of the output in policy.yaml.
     Raises ValueError for an output that is no probability."""
-    if not spec.judged:
-        return answers(runner, inputs), {}
-    found = [{n: np.array(x) for n, x in runner.run_all(tensors).items()} for tensors in inputs]
-    judged = {
-        name: np.stack([output.read(one[output.tensor]) for one in found])
-        for name, output in spec.judged.items()
-    }
-    return np.concatenate([one[spec.action.tensor] for one in found]), judged
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in spec.judged}
+    for tensors in inputs if rows else ():
+        answer = runner.run_all(tensors)
+        for name, output in spec.judged.items():
+            rows[name].append(output.read(answer[output.tensor]))
+    return {name: np.stack(found) for name, found in rows.items()}

@@ -14,7 +14,7 @@ from vla_common.yaml_file import load_yaml
 from vla_deploy.atomic_io import write_yaml
 from vla_deploy.observations import Recording, Tensors
 from vla_deploy.parity import Parity, ParityLimits, compare
-from vla_deploy.runners import all_answers, open_bundle
+from vla_deploy.runners import answers, judged_answers, open_bundle
 from vla_policy.bundle.bundle import Bundle
 from vla_policy.bundle.provenance import Verification
 
@@ -106,7 +106,8 @@ def verify_policy(
     cannot be loaded or whose outputs have another shape."""
     bundle, runner = open_bundle(directory, device=device)
     try:
-        found, judged = all_answers(runner, expected.inputs, bundle.model)
+        found = answers(runner, expected.inputs)
+        judged = judged_answers(runner, expected.inputs, bundle.model)
     except ValueError as error:
         raise ConfigError(str(bundle.file), 'outputs', str(error), 'probabilities') from error
     finally:
@@ -121,13 +122,15 @@ def record(
 ) -> None:
     """Write the result into policy.yaml, bound to the model file's SHA-256."""
     content = load_yaml(directory / 'policy.yaml')
-    parity = result.parity
+    parity, limits = result.parity, asdict(result.limits)
+    if not parity.probabilities:
+        del limits['probability']
     details = {
         'date': datetime.date.today().isoformat(),
         'recording': expected.recording.source,
         'recording_sha256': expected.recording.sha256,
         **({'reference_sha256': expected.sha256} if expected.sha256 else {}),
-        'limits': asdict(result.limits),
+        'limits': limits,
         **({'judged': result.judged} if result.judged else {}),
         **({'judged_against': result.against} if result.against else {}),
         'joints_max_error_rad': {n: _rounded(e[0]) for n, e in parity.joints.items()},
