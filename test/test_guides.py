@@ -6,6 +6,7 @@ come from the guide's setup.cfg, as an installed package would declare them.
 """
 
 import configparser
+import json
 import pathlib
 import re
 import subprocess
@@ -15,6 +16,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import yaml
 
 from vla_hardware.drivers import DRIVERS
 from vla_hardware.drivers.base import DriverError, Gains
@@ -147,3 +149,41 @@ def test_links_in_the_guides_and_the_readme_lead_to_files(page):
     for target in re.findall(r'\]\(([^)#]+)(?:#[^)]*)?\)', text):
         if '://' not in target:
             assert (page.parent / target).exists(), target
+
+
+SHIPPED = ('models', 'docs', 'config', 'src/*/doc', 'src/*/README.md', 'README.md')
+MACHINES_PATH = re.compile(r'(?<![\w.$}])(?:/home/|/root/|/Users/|/mnt/|/media/|/work/|[A-Z]:\\)')
+
+
+def records() -> list[pathlib.Path]:
+    top = DOCS.parent
+    found = [path for pattern in SHIPPED for path in top.glob(pattern)]
+    files = [f for path in found for f in (path.rglob('*') if path.is_dir() else [path])]
+    return sorted(f for f in files if f.suffix in ('.json', '.yaml', '.yml', '.md', '.csv'))
+
+
+def texts(value: object) -> list[str]:
+    """All texts of a JSON or YAML document, keys too."""
+    if isinstance(value, dict):
+        return [text for pair in value.items() for part in pair for text in texts(part)]
+    if isinstance(value, list):
+        return [text for part in value for text in texts(part)]
+    return [value] if isinstance(value, str) else []
+
+
+@pytest.mark.parametrize('file', records(), ids=lambda f: str(f.relative_to(DOCS.parent)))
+def test_no_shipped_record_holds_the_path_of_a_machine(file):
+    content = file.read_text(encoding='utf-8')
+    assert not MACHINES_PATH.search(content), MACHINES_PATH.search(content)
+    if file.is_relative_to(DOCS.parent / 'models') and file.suffix in ('.json', '.yaml'):
+        read = json.loads if file.suffix == '.json' else yaml.safe_load
+        # Names only: also /tmp/... and a drive's letter.
+        absolute = [text for text in texts(read(content)) if re.match(r'[~/][\w.-]|\w:\\', text)]
+        assert not absolute
+
+
+def test_a_path_of_a_machine_is_recognised():
+    for text in ('/home/a/b', '"bundle": "/work/x"', 'see /root/.cache', 'C:\\Users\\a'):
+        assert MACHINES_PATH.search(text), text
+    for text in ('$PWD/home/a', 'src/home/a', '/camera/color', 'a/work/b', '${HOME}/work/x'):
+        assert not MACHINES_PATH.search(text), text

@@ -149,5 +149,6 @@ def verify_in_closed_loop(
     shares = (round(loop.before, 4), round(loop.after, 4))
     judged = f'{scenes} scenes in closed loop, seed {seed}: {loop.summary}'
     if loop.equal:
-        return replace(result, reason='', success=shares, judged=judged)
+        reason = result.parity.judged_otherwise(result.limits)
+        return replace(result, reason=reason, success=shares, judged=judged)
     return replace(result, reason=f'{result.reason}; {judged}', success=shares)

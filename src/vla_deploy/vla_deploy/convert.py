@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from vla_common.errors import ConfigError, first_line
 from vla_deploy.atomic_io import through_memory
-from vla_deploy.reference_model import ReferenceModel
+from vla_deploy.reference_model import ReferenceModel, action_of, outputs_of
 from vla_deploy.silence import silence
 
 OPSET = 20
@@ -100,15 +100,18 @@ def write_program(reference: ReferenceModel, path: Path) -> None:
         through_memory(path, lambda file: torch.export.save(program, file))
 
 
-class _FirstOutput(nn.Module):
-    """The action alone: traced TorchScript has no names for several outputs."""
+class _Traced(nn.Module):
+    """The action alone, or all outputs as a tuple in their order: traced TorchScript has no names
+    for them."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, reference: ReferenceModel) -> None:
         super().__init__()
-        self.module = module
+        self.module, self.names = reference.module, reference.outputs
+        self.alone = len(reference.answered) == 1
 
-    def forward(self, *inputs: Tensor) -> Tensor:
-        return self.module(*inputs)[0]
+    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        answer = self.module(*inputs)
+        return action_of(answer) if self.alone else outputs_of(answer, self.names)
 
 
 def write_torchscript(reference: ReferenceModel, path: Path, method: str = 'trace') -> None:
@@ -117,7 +120,7 @@ def write_torchscript(reference: ReferenceModel, path: Path, method: str = 'trac
     with silence(), torch.no_grad():
         try:
             if method == 'trace':
-                inner = _FirstOutput(module) if len(reference.outputs) > 1 else module
+                inner = _Traced(reference).eval() if len(reference.outputs) > 1 else module
                 # The check of torch runs the same sample again, for most of the time that tracing
                 # takes; every bundle is verified anyway.
                 script = torch.jit.trace(inner, reference.sample(1), check_trace=False)

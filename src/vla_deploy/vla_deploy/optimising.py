@@ -13,7 +13,7 @@ from vla_deploy.convert import write_torchscript
 from vla_deploy.onnx_files import fetch_onnx, write_optimised
 from vla_deploy.parity import EXACT, LOSSY
 from vla_deploy.publishing import Parts, VerificationOptions, publish
-from vla_deploy.reference_model import action_of, from_bundle
+from vla_deploy.reference_model import ReferenceModel, action_of, from_bundle, outputs_of
 from vla_deploy.verification import VerificationResult
 
 
@@ -48,11 +48,12 @@ class _ChannelsLast(nn.Module):
 
 
 class ReducedPrecision(nn.Module):
-    """`dtype` inside, float32 outside; the action is the only output."""
+    """`dtype` inside, float32 outside; the outputs are those of `ReferenceModel.answered`."""
 
-    def __init__(self, module: nn.Module, dtype: torch.dtype) -> None:
+    def __init__(self, reference: ReferenceModel, dtype: torch.dtype) -> None:
         super().__init__()
-        self.module, self.dtype = module.to(dtype), dtype
+        self.module, self.dtype = reference.module.to(dtype), dtype
+        self.outputs, self.answered = reference.outputs, reference.answered
 
     # Named arguments: torch's ONNX exporter names each input by itself.
     def forward(
@@ -61,10 +62,14 @@ class ReducedPrecision(nn.Module):
         second: Tensor | None = None,
         third: Tensor | None = None,
         fourth: Tensor | None = None,
-    ) -> Tensor:
+    ) -> Tensor | tuple[Tensor, ...]:
         given = [x for x in (first, second, third, fourth) if x is not None]
         inputs = (x.to(self.dtype) if x.is_floating_point() else x for x in given)
-        return action_of(self.module(*inputs)).float()
+        answer = self.module(*inputs)
+        if len(self.answered) == 1:
+            return action_of(answer).float()
+        named = dict(zip(self.outputs, outputs_of(answer, self.outputs), strict=True))
+        return tuple(named[name].float() for name in self.answered)
 
 
 def optimise_torchscript(
@@ -86,7 +91,7 @@ def optimise_torchscript(
     if channels_last and 'image' in changed.policy['inputs']:
         changed = replace(changed, module=_ChannelsLast(changed.module).eval())
     if dtype is not None:
-        changed = changed.action_only(ReducedPrecision(changed.module, dtype))
+        changed = changed.with_module(ReducedPrecision(changed, dtype))
     parts = Parts.of_bundle(directory)
     write = partial(write_torchscript, changed)
     limits = EXACT if dtype is None else LOSSY

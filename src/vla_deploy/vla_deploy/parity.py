@@ -1,8 +1,10 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Difference of two policies on the same observations: radians by joint, and cosine."""
+"""Difference of two policies on the same observations: radians by joint, cosine, and of what they
+say about the instruction."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,21 +14,22 @@ from vla_policy.bundle.model_spec import ActionOutput
 @dataclass(frozen=True)
 class ParityLimits:
     """Limits within which two policies are the same: largest error of any joint at any step of any
-    chunk, rad, and smallest cosine of any chunk."""
+    chunk, rad, smallest cosine of any chunk, and largest error of a probability."""
 
     max_error_rad: float
     cosine: float
+    probability: float = 0.1
 
 
-EXACT = ParityLimits(1e-3, 0.99999)  # a change of form: rounding only
-LOSSY = ParityLimits(0.1, 0.999)  # a change of precision or of weights
+EXACT = ParityLimits(1e-3, 0.99999, 1e-3)  # a change of form: rounding only
+LOSSY = ParityLimits(0.1, 0.999, 0.1)  # a change of precision or of weights
 
 
 @dataclass(frozen=True)
 class Parity:
     """joints: name to (largest, mean) error in rad. cosine: smallest of any observation, of the
     normalised chunk. worst: observation with the largest error. The error of an answer that is not
-    finite is infinite."""
+    finite is infinite. probabilities: largest error of each output beside the action."""
 
     max_error_rad: float
     mean_error_rad: float
@@ -34,6 +37,7 @@ class Parity:
     joints: dict[str, tuple[float, float]]
     worst: int
     observations: int
+    probabilities: Mapping[str, float] = field(default_factory=dict)
 
     def reason(self, limits: ParityLimits) -> str:
         """Which limit is exceeded; empty if none is."""
@@ -45,7 +49,27 @@ class Parity:
             )
         if not self.cosine >= limits.cosine:
             return f'cosine {self.cosine:.6f}, wanted at least {limits.cosine:g}'
+        return self.judged_otherwise(limits)
+
+    def judged_otherwise(self, limits: ParityLimits) -> str:
+        """As `reason`, of the outputs beside the action. No closed loop excuses them: it gives
+        instructions that are possible."""
+        for name, error in self.probabilities.items():
+            if not error <= limits.probability:
+                return f'{name} is {error:.3g} off, wanted at most {limits.probability:g}'
         return ''
+
+    def with_probabilities(
+        self, expected: Mapping[str, np.ndarray], candidate: Mapping[str, np.ndarray]
+    ) -> 'Parity':
+        """Both: output -> (N, width). An output that the candidate lacks is infinitely wrong."""
+        errors = {
+            name: float(np.abs(candidate[name] - values).max())
+            if name in candidate and candidate[name].shape == values.shape
+            else math.inf
+            for name, values in expected.items()
+        }
+        return replace(self, probabilities=errors)
 
 
 def compare(expected: np.ndarray, candidate: np.ndarray, action: ActionOutput) -> Parity:

@@ -15,8 +15,14 @@ from vla_deploy.atomic_io import staged, write_policy
 from vla_deploy.closed_loop import SceneRunner, verify_in_closed_loop
 from vla_deploy.observations import Recording, Tensors, observations_for, tensors_of
 from vla_deploy.parity import ParityLimits
-from vla_deploy.reference_model import WEIGHTS, ReferenceModel, from_bundle, without_model
-from vla_deploy.runners import EagerRunner, answers, open_bundle
+from vla_deploy.reference_model import (
+    WEIGHTS,
+    ReferenceModel,
+    from_bundle,
+    without_gripper,
+    without_model,
+)
+from vla_deploy.runners import EagerRunner, answers, judged_answers, open_bundle
 from vla_deploy.verification import (
     MINIMUM,
     ExpectedAnswers,
@@ -58,10 +64,10 @@ class Parts:
         files = {name: bundle.read(name) for name in bundle.files if name != bundle.model.file}
         return cls(without_model(policy), bundle.source, files)
 
-    def action_only(self) -> Self:
-        """The same with the action as the only output."""
-        outputs = {'action': self.policy['outputs']['action']}
-        return replace(self, policy={**self.policy, 'outputs': outputs})
+    def without_gripper(self) -> Self:
+        """The same without the output that is not executed yet."""
+        policy = {**self.policy, 'outputs': without_gripper(self.policy['outputs'])}
+        return replace(self, policy=policy)
 
 
 @dataclass(frozen=True)
@@ -137,13 +143,16 @@ def expected_answers(
     options.log('running the reference model')
     try:
         outputs = answers(runner, inputs)
+        judged = judged_answers(runner, inputs, bundle.model)
+    except ValueError as error:
+        raise ConfigError(title, 'outputs', str(error), 'probabilities') from error
     finally:
         runner.close()
     bad = np.argwhere(~np.isfinite(outputs))
     if len(bad):
         found = f'{outputs[tuple(bad[0])]} for observation {bad[0][0]}'
         raise ConfigError(title, 'answers of the reference model', found, 'finite numbers')
-    return ExpectedAnswers(title, recording, inputs, outputs, digest)
+    return ExpectedAnswers(title, recording, inputs, outputs, digest, judged)
 
 
 def nothing_to_compare_with(bundle: Bundle) -> ConfigError:

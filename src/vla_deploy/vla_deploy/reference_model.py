@@ -4,7 +4,9 @@
 It is loaded from a training run, from a bundle with a `source`, or from a module of the user
 (`package.module:factory`, a safetensors file, a policy.yaml). `forward` takes the inputs of
 policy.yaml by position (image, state, instruction, phase; absent ones are left out) and returns the
-action, or a tuple of the action and the gripper.
+action alone, a tuple in the order action, gripper, understood, possible, done (those in
+policy.yaml; an attribute `output_names` of the module says the same), or a dictionary by tensor
+name.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +31,7 @@ from vla_policy.bundle.bundle import MODEL_KEYS, load_bundle
 HUMANOID_VLA = 'vla_deploy.architectures:humanoid_vla'
 WEIGHTS = 'source.safetensors'
 INPUTS = ('image', 'state', 'instruction', 'phase')
+OUTPUTS = ('action', 'gripper', 'understood', 'possible', 'done')
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,19 @@ class ReferenceModel:
     def outputs(self) -> tuple[str, ...]:
         """Tensor names, in the order in which `forward` returns them."""
         given = self.policy['outputs']
-        return tuple(given[name]['tensor'] for name in ('action', 'gripper') if name in given)
+        return tuple(given[name]['tensor'] for name in OUTPUTS if name in given)
+
+    @property
+    def answered(self) -> tuple[str, ...]:
+        """Of these, those that a policy reads: all but the gripper."""
+        given = self.policy['outputs']
+        names = (name for name in OUTPUTS if name in given and name != 'gripper')
+        return tuple(given[name]['tensor'] for name in names)
+
+    def frames(self, name: str) -> int:
+        """Length of the time axis of the input `name`; 1 without one."""
+        history = self.policy['inputs'].get('history', {}).get('frames', 1)
+        return self.policy['inputs'][name].get('frames', history)
 
     def sample(self, batch: int, seed: int = 0) -> tuple[torch.Tensor, ...]:
         """Random inputs of the right shapes and ranges, for tracing."""
@@ -64,9 +79,11 @@ class ReferenceModel:
             if name == 'image':
                 size = (part['height'], part['width'])
                 shape = (3, *size) if part.get('layout', 'nchw') == 'nchw' else (*size, 3)
+                shape = (*self._time(name), *shape)
                 tensors.append(torch.rand(batch, *shape, generator=generator) * 2 - 1)
             elif name == 'state':
-                tensors.append(torch.randn(batch, len(part['mean']), generator=generator))
+                shape = (*self._time(name), len(part['mean']))
+                tensors.append(torch.randn(batch, *shape, generator=generator))
             elif name == 'instruction':
                 ids = torch.randint(0, 6, (batch, part['length']), generator=generator)
                 ids[:, 0] = 2
@@ -75,10 +92,15 @@ class ReferenceModel:
                 tensors.append(torch.randn(batch, 2, generator=generator))
         return tuple(tensors)
 
-    def action_only(self, module: nn.Module) -> Self:
-        """The same policy with `module`, which returns the action alone."""
-        outputs = {'action': self.policy['outputs']['action']}
-        return replace(self, module=module.eval(), policy={**self.policy, 'outputs': outputs})
+    def _time(self, name: str) -> tuple[int, ...]:
+        """The time axis of an input: with a history of one frame there is none."""
+        frames = self.frames(name)
+        return () if frames == 1 else (frames,)
+
+    def with_module(self, module: nn.Module) -> Self:
+        """The same policy with `module`, which returns the outputs `answered`."""
+        policy = {**self.policy, 'outputs': without_gripper(self.policy['outputs'])}
+        return replace(self, module=module.eval(), policy=policy)
 
     def weights(self) -> bytes:
         """The module's state as a safetensors file."""
@@ -86,8 +108,28 @@ class ReferenceModel:
         return save_safetensors(state)
 
 
-def action_of(answer: torch.Tensor | tuple | list) -> torch.Tensor:
-    """The action among the outputs of a module."""
+def without_gripper(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The section `outputs` without what is not executed yet."""
+    return {name: output for name, output in outputs.items() if name != 'gripper'}
+
+
+def outputs_of(answer: Any, names: tuple[str, ...]) -> tuple[torch.Tensor, ...]:
+    """All outputs of a module, in the order of `names`. Raises ValueError for others."""
+    if isinstance(answer, dict):
+        missing = [name for name in names if name not in answer]
+        if missing:
+            raise ValueError(f'no output {", ".join(missing)}, only {", ".join(answer)}')
+        return tuple(answer[name] for name in names)
+    found = tuple(answer) if isinstance(answer, (tuple, list)) else (answer,)
+    if len(found) != len(names):
+        raise ValueError(f'{len(found)} outputs, wanted {", ".join(names)}')
+    return found
+
+
+def action_of(answer: Any) -> torch.Tensor:
+    """The action among the outputs of a module, which it is the first of."""
+    if isinstance(answer, dict):
+        return next(iter(answer.values()))
     return answer[0] if isinstance(answer, (tuple, list)) else answer
 
 
@@ -194,13 +236,23 @@ def _check_forward(reference: ReferenceModel, file: Path) -> None:
     shapes = (f'{n} {tuple(x.shape)}' for n, x in zip(reference.inputs, sample, strict=True))
     try:
         with torch.no_grad(), on_forward(reference.module, lambda name, _: entered.append(name)):
-            first = action_of(reference.module(*sample))
+            answer = reference.module(*sample)
     except Exception as error:  # user code raises any type
         where = f' (in {entered[-1]})' if entered[-1] else ''
         takes = f'a module that takes {", ".join(shapes)}'
         raise ConfigError(
             reference.factory, 'forward', f'{first_line(error)}{where}', takes
         ) from error
+    named = getattr(reference.module, 'output_names', reference.outputs)
+    if tuple(named) != reference.outputs:
+        found = ', '.join(named)
+        wanted = f'{", ".join(reference.outputs)}, as {file} says, in this order'
+        raise ConfigError(reference.factory, 'output_names', found, wanted)
+    try:
+        first = outputs_of(answer, reference.outputs)[0]
+    except ValueError as error:
+        wanted = f'those of {file}'
+        raise ConfigError(reference.factory, 'outputs', str(error), wanted) from error
     found = tuple(getattr(first, 'shape', ())) or type(first).__name__
     if found != wanted:
         described = f'{wanted}, as {file} says'

@@ -13,9 +13,10 @@ from torch import nn
 
 from vla_common.errors import ConfigError, first_line
 from vla_deploy.observations import Tensors
-from vla_deploy.reference_model import ReferenceModel, action_of
+from vla_deploy.reference_model import ReferenceModel, action_of, outputs_of
 from vla_deploy.silence import silence
 from vla_policy.bundle.bundle import Bundle, load_bundle
+from vla_policy.bundle.model_spec import ModelSpec
 from vla_policy.runtimes import Runtime, load_runtime
 
 # Layers that use the weights of their own submodules: placed, and loaded, as a whole.
@@ -30,13 +31,20 @@ class EagerRunner(Runtime):
 
     def __init__(self, reference: ReferenceModel, device: str = 'cpu') -> None:
         self._module = reference.module.to(device)
-        self._names = reference.inputs
+        self._names, self._outputs = reference.inputs, reference.outputs
         self._device = device
 
     def run(self, inputs: Tensors) -> np.ndarray:
         with torch.inference_mode():
             tensors = [torch.from_numpy(inputs[name]).to(self._device) for name in self._names]
             return action_of(self._module(*tensors)).float().cpu().numpy()
+
+    def run_all(self, inputs: Tensors) -> Tensors:
+        with torch.inference_mode():
+            tensors = [torch.from_numpy(inputs[name]).to(self._device) for name in self._names]
+            found = outputs_of(self._module(*tensors), self._outputs)
+            values = (tensor.float().cpu().numpy() for tensor in found)
+            return dict(zip(self._outputs, values, strict=True))
 
     def close(self) -> None:
         """The module belongs to the reference model."""
@@ -113,3 +121,14 @@ def open_bundle(directory: Path, threads: int = 1, device: str = 'cpu') -> tuple
 def answers(runner: Runtime, inputs: Sequence[Tensors]) -> np.ndarray:
     """The outputs for each of `inputs`, stacked: (N, horizon, k)."""
     return np.concatenate([np.asarray(runner.run(tensors)).copy() for tensors in inputs])
+
+
+def judged_answers(runner: Runtime, inputs: Sequence[Tensors], spec: ModelSpec) -> Tensors:
+    """The probabilities (N, width) for each of `inputs`, by the name of the output in policy.yaml.
+    Raises ValueError for an output that is no probability."""
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in spec.judged}
+    for tensors in inputs if rows else ():
+        answer = runner.run_all(tensors)
+        for name, output in spec.judged.items():
+            rows[name].append(output.read(answer[output.tensor]))
+    return {name: np.stack(found) for name, found in rows.items()}

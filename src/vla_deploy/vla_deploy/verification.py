@@ -3,7 +3,8 @@
 
 import datetime
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from vla_common.yaml_file import load_yaml
 from vla_deploy.atomic_io import write_yaml
 from vla_deploy.observations import Recording, Tensors
 from vla_deploy.parity import Parity, ParityLimits, compare
-from vla_deploy.runners import answers, open_bundle
+from vla_deploy.runners import answers, judged_answers, open_bundle
 from vla_policy.bundle.bundle import Bundle
 from vla_policy.bundle.provenance import Verification
 
@@ -33,13 +34,15 @@ class VerificationFailed(RuntimeError):  # noqa: N818 - an event, not an error o
 
 @dataclass(frozen=True)
 class ExpectedAnswers:
-    """The answers (N, horizon, k) of the model `title` to `inputs`. sha256: of the model."""
+    """The answers (N, horizon, k) of the model `title` to `inputs`. sha256: of the model. judged:
+    its probabilities (N, width), by output."""
 
     title: str
     recording: Recording
     inputs: list[Tensors]
     outputs: np.ndarray
     sha256: str = ''
+    judged: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class VerificationResult:
             'cosine': self.parity.cosine,
             'observations': self.parity.observations,
             'joints': {name: error[0] for name, error in self.parity.joints.items()},
+            'probabilities': dict(self.parity.probabilities),
         }
 
 
@@ -90,6 +94,8 @@ def weaker(result: VerificationResult, record: Verification) -> str:
         return f'a limit of {limits.max_error_rad:g} rad, not {largest:g}'
     if limits.cosine < cosine:
         return f'a limit of cosine {limits.cosine:g}, not {cosine:g}'
+    if limits.probability > stored.get('probability', math.inf):
+        return f'a limit of {limits.probability:g} for probabilities, not {stored["probability"]:g}'
     return ''
 
 
@@ -101,9 +107,13 @@ def verify_policy(
     bundle, runner = open_bundle(directory, device=device)
     try:
         found = answers(runner, expected.inputs)
+        judged = judged_answers(runner, expected.inputs, bundle.model)
+    except ValueError as error:
+        raise ConfigError(str(bundle.file), 'outputs', str(error), 'probabilities') from error
     finally:
         runner.close()
     parity = compare(expected.outputs, found, bundle.model.action)
+    parity = parity.with_probabilities(expected.judged, judged)
     return VerificationResult(parity, limits, parity.reason(limits))
 
 
@@ -112,17 +122,22 @@ def record(
 ) -> None:
     """Write the result into policy.yaml, bound to the model file's SHA-256."""
     content = load_yaml(directory / 'policy.yaml')
-    parity = result.parity
+    parity, limits = result.parity, asdict(result.limits)
+    if not parity.probabilities:
+        del limits['probability']
     details = {
         'date': datetime.date.today().isoformat(),
         'recording': expected.recording.source,
         'recording_sha256': expected.recording.sha256,
         **({'reference_sha256': expected.sha256} if expected.sha256 else {}),
-        'limits': asdict(result.limits),
+        'limits': limits,
         **({'judged': result.judged} if result.judged else {}),
         **({'judged_against': result.against} if result.against else {}),
         'joints_max_error_rad': {n: _rounded(e[0]) for n, e in parity.joints.items()},
     }
+    if parity.probabilities:
+        errors = {name: _rounded(error) for name, error in parity.probabilities.items()}
+        details['probabilities_max_error'] = errors
     verification = Verification(
         passed=result.passed,
         reason=result.reason,

@@ -43,6 +43,8 @@ class World:
         self.starts = 0
         self.frozen = False
         self.joints_on = True
+        self.colour = (100, 100, 100)
+        self.position = robot.poses['standing'].copy()
         node = self.probe.node
         self._image = self.probe.publisher(Image, '/camera/color/image_raw', qos.IMAGE)
         self._joints = self.probe.publisher(JointState, '/joint_states', qos.STATE)
@@ -68,13 +70,13 @@ class World:
     def _publish(self) -> None:
         self._tick += 1
         stamp = self.probe.node.get_clock().now().to_msg()
-        pixels = np.full((48, 64, 3), 100, np.uint8)
+        pixels = np.full((48, 64, 3), self.colour, np.uint8)
         if not self.frozen:
             pixels[0, 0, 0] = self._tick % 200
         image = Image(height=48, width=64, step=192, encoding='rgb8', data=pixels.tobytes())
         joints = JointState(
             name=list(self.robot.joint_names),
-            position=self.robot.poses['standing'].tolist(),
+            position=self.position.tolist(),
             velocity=[0.0] * self.robot.n,
         )
         imu = Imu()

@@ -17,6 +17,7 @@ from vla_inference.session import (
     Phase,
     Session,
     StartupInstruction,
+    TaskReport,
     check_time_limit,
     instruction_text,
 )
@@ -325,3 +326,155 @@ def test_a_client_is_gone_once_none_was_listed_for_the_time_after_one_was():
     assert clients.gone(0, 7.2)
     clients.begin()  # another goal
     assert not clients.gone(0, 9.0)
+
+
+# --- judged before it starts ---
+
+
+def judging(text='wave') -> tuple[Session, int]:
+    s = Session(time_limit=10.0, start_timeout=5.0, judges=True)
+    id_ = s.accept(text, 0.0)
+    assert s.judging() is None
+    s.on_mode(Mode.READY, '', 5, 0.0)
+    return s, id_
+
+
+def test_no_start_is_requested_before_the_policy_has_judged():
+    s, id_ = judging()
+    found = s.judging()
+    assert (found.id, found.text, found.began_ns, found.moves) == (id_, 'wave', 5, False)
+    assert s.phase is Phase.JUDGING
+    assert s.wants_start() is None and s.running(0.1) is None
+    s.admit(id_ + 1, 0.2)
+    assert s.phase is Phase.JUDGING
+    s.admit(id_, 0.2)
+    assert s.judging() is None
+    assert s.wants_start() == id_
+    s.on_mode(Mode.RUNNING, '', 9, 0.3)
+    assert s.running(0.3).began_ns == 9
+
+
+def test_refused_before_motion_ends_without_a_start():
+    s, id_ = judging()
+    s.end(id_, InstructionOutcome.REFUSED, 'I know look; not "wave"', 0.2)
+    result = only_result(s)
+    assert not result.success and result.duration == 0.0
+    assert s.last_result == 'refused: I know look; not "wave"'
+    s.on_mode(Mode.READY, '', 7, 0.3)
+    assert s.wants_start() is None and s.judging() is None
+
+
+def test_policy_that_never_judges_ends_it():
+    s, _ = judging()
+    s.tick(4.9)
+    assert not s.results
+    s.tick(5.0)
+    assert only_result(s).reason == 'the policy did not judge the instruction'
+
+
+@pytest.mark.parametrize('mode', [Mode.INACTIVE, Mode.SAFE_STOP, Mode.ESTOP])
+def test_stop_while_it_is_judged_ends_it(mode):
+    s, id_ = judging()
+    s.on_mode(mode, 'fall', 8, 0.1)
+    assert only_result(s).reason == f'mode {mode.name}: fall'
+    s.admit(id_, 0.2)
+    assert s.phase is Phase.IDLE
+
+
+def inherited() -> tuple[Session, int]:
+    """A second instruction while the start of the first one is pending."""
+    s, first = judging()
+    s.admit(first, 0.1)
+    assert s.wants_start() == first
+    second = s.accept('look', 0.2)
+    assert only_result(s).reason == 'replaced by a newer instruction'
+    assert s.judging() is None  # not with observations from before it
+    return s, second
+
+
+def test_pending_start_is_for_the_newer_instruction_once_it_is_judged():
+    s, second = inherited()
+    s.on_mode(Mode.READY, '', 10, 0.25)
+    assert s.judging().began_ns == 10
+    s.on_mode(Mode.RUNNING, '', 20, 0.3)
+    assert s.running(0.3) is None
+    assert s.judging().began_ns == 20
+    s.admit(second, 0.5)
+    assert s.running(0.6).id == second
+    assert abs(s.running(0.6).elapsed - 0.1) < 1e-9
+
+
+def test_pending_start_that_is_granted_to_a_refused_one_ends_and_moves_nothing():
+    s, second = inherited()
+    s.end(second, InstructionOutcome.REFUSED, 'no', 0.25)
+    assert not s.results  # the supervisor would begin RUNNING without an instruction
+    assert s.judging() is None
+    s.on_mode(Mode.RUNNING, '', 20, 0.3)
+    assert only_result(s).outcome is InstructionOutcome.REFUSED
+
+
+def test_refused_in_a_running_that_was_granted_to_another_ends_at_once():
+    s, second = inherited()
+    s.on_mode(Mode.RUNNING, '', 20, 0.3)
+    s.end(second, InstructionOutcome.REFUSED, 'no', 0.4)
+    assert only_result(s).outcome is InstructionOutcome.REFUSED
+
+
+def test_start_is_requested_again_after_that_running_ended_or_was_refused():
+    s, second = inherited()
+    s.on_mode(Mode.RUNNING, '', 20, 0.3)
+    s.on_mode(Mode.READY, '', 30, 0.4)
+    assert s.judging().began_ns == 30
+    s.admit(second, 0.5)
+    assert s.wants_start() == second
+    s, second = inherited()
+    s.start_answered(second - 1, False, 'camera_frozen', 0.25)
+    s.on_mode(Mode.READY, '', 10, 0.3)
+    s.admit(second, 0.5)
+    assert s.wants_start() == second
+
+
+# --- what is known of it, and instructions to stop ---
+
+
+def test_time_limit_ends_it_as_the_report_says():
+    s = session()
+    id_ = begin(s)
+    lost = (InstructionOutcome.ABORTED, 'lost again: once')
+    s.update_report(id_ + 1, TaskReport(held_s=9.0))
+    assert s.report == TaskReport()
+    s.update_report(id_, TaskReport(held_by=('collision',), held_s=1.5, at_limit=lost))
+    s.tick(10.0)
+    result = only_result(s)
+    assert (result.outcome, result.reason) == lost
+    assert (result.report.held_by, result.report.held_s) == (('collision',), 1.5)
+    s.accept('look', 11.0)
+    assert s.report == TaskReport()
+
+
+def test_stop_ends_the_current_one_at_once_and_succeeds():
+    s = session()
+    first = begin(s)
+    id_ = s.stop('Stop!', 1.0)
+    assert id_ == first + 1 and s.phase is Phase.IDLE
+    ended, stopped = s.results
+    assert (ended.id, ended.outcome) == (first, InstructionOutcome.CANCELLED)
+    assert ended.reason == 'stopped by "Stop!"'
+    assert (stopped.id, stopped.success) == (id_, True)
+    assert stopped.reason == 'stopped "wave"; this is no e-stop'
+    assert s.accept('look', 2.0) == id_ + 1
+
+
+def test_stop_of_a_pending_start_waits_for_its_answer_only_with_the_stopped_one():
+    s, first = start_requested()
+    id_ = s.stop('stop', 0.1)
+    assert only_result(s).id == id_
+    s.on_mode(Mode.RUNNING, '', 0, 0.2)
+    assert (only_result(s).id, s.running(0.2)) == (first, None)
+
+
+def test_stop_without_an_instruction_succeeds_and_says_so():
+    s = session()
+    s.stop('stop', 0.0)
+    assert only_result(s).reason == 'nothing was running; this is no e-stop'
+    assert s.finished == 1

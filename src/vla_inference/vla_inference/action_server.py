@@ -16,6 +16,7 @@ from vla_common.clock import steady_now
 from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.messages import stamp_to_ns
 from vla_common.states import Mode
+from vla_inference.messages import assessment_text, put_assessment
 from vla_inference.session import (
     ClientPresence,
     InstructionOutcome,
@@ -27,6 +28,7 @@ from vla_inference.session import (
     check_time_limit,
     instruction_text,
 )
+from vla_inference.stop_words import is_stop
 from vla_interfaces.action import RunInstruction
 from vla_interfaces.msg import SupervisorState
 from vla_policy.types import InstructionRefused
@@ -91,9 +93,11 @@ class InstructionServer:
                 if not self._session.results:
                     return
                 result = self._session.results.popleft()
+            seen = assessment_text(result.report)
+            reason = '' if result.reason == result.outcome.value else f' ({result.reason})'
             self._node.get_logger().info(
                 f'instruction {result.id} ended after {result.duration:.1f} s: '
-                f'{result.outcome.value}' + ('' if result.success else f' ({result.reason})')
+                f'{result.outcome.value}{reason}' + (f'; {seen}' if seen else '')
             )
             self._goals.pop(result.id, None)
             end = self._ends.get(result.id)
@@ -105,11 +109,14 @@ class InstructionServer:
         with self._lock:
             id_, phase = self._session.id, self._session.phase.value
             elapsed = self._session.elapsed(steady_now())
+            report = self._session.report
         goal = self._goals.get(id_)
         if goal is not None and goal.is_active:
             feedback = RunInstruction.Feedback(
                 phase=phase, confidence=confidence, speed_scale=speed_scale, elapsed=elapsed
             )
+            put_assessment(feedback, report)
+            feedback.held_by = list(report.holding)
             goal.publish_feedback(feedback)
 
     def check_client(self) -> None:
@@ -128,6 +135,10 @@ class InstructionServer:
     def _accept(self, text: str, time_limit: float = 0.0, patient: bool = False) -> int:
         with self._lock:
             now = steady_now()
+            if is_stop(text):
+                # Not for the policy: it may hang, or know the word as a task.
+                self._node.get_logger().info(f'stop: "{text}"')
+                return self._session.stop(text, now)
             id_ = self._session.accept(text, now, time_limit, patient)
             self._node.get_logger().info(f'instruction {id_}: "{text}"')
             try:
@@ -179,6 +190,9 @@ class InstructionServer:
             )
             id_ = self._session.wants_start() if ready else None
         if id_ is not None:
+            seen = assessment_text(self._session.report)
+            if seen:
+                self._node.get_logger().info(f'instruction {id_} is carried out: {seen}')
             future = self._start_client.call_async(Trigger.Request())
             future.add_done_callback(lambda done: self._on_start_answer(id_, done))
 
@@ -242,6 +256,10 @@ class InstructionServer:
             goal.canceled()
         else:
             goal.abort()
-        return RunInstruction.Result(
+        message = RunInstruction.Result(
             success=result.success, reason=result.reason, duration=result.duration
         )
+        put_assessment(message, result.report)
+        message.held_by = list(result.report.held_by)
+        message.held_s = result.report.held_s
+        return message

@@ -9,6 +9,9 @@ than `policy_timeout`, or lost confidence give FALLBACK: the next policy of the 
 hold of `fallback_duration`. After the hold, or when BLOCKED lasts `blocked_timeout`, the
 instruction ends as aborted and the robot is in READY. The chain does not return to the policy
 within an instruction.
+
+Before an instruction may move the robot, a policy that can refuse it is called as well, and its
+chunks are dropped: see `task_monitor.py`.
 """
 
 from collections.abc import Callable
@@ -17,12 +20,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vla_common.states import InferenceState
+from vla_common.states import InferenceState, Mode
 from vla_inference.blender import UNKNOWN, Joined, Playback
 from vla_inference.fallback import FallbackChain, PolicySlot
-from vla_inference.observation import ObservationAssembler, ObservationResult
+from vla_inference.observation import NEVER_NS, ObservationAssembler, ObservationResult
 from vla_inference.policy_worker import PolicyAnswer
 from vla_inference.session import InstructionOutcome, Running, Session
+from vla_inference.task_monitor import TaskMonitor
 from vla_policy.types import ActionChunk, ChunkCheck, Observation, Policy, PolicyError
 
 
@@ -72,7 +76,7 @@ class StepResult:
 
 @dataclass(frozen=True)
 class _Step:
-    """The inputs of one step. began: s."""
+    """The inputs of one step. began: s. running: also an instruction that is being judged."""
 
     began: float
     running: Running | None
@@ -103,6 +107,7 @@ class InferenceStep:
         now: Callable[[], float],
         now_ns: Callable[[], int],
         playback: Callable[[], Playback] = lambda: UNKNOWN,
+        task: TaskMonitor | None = None,
     ) -> None:
         self._chain = chain
         self._hold_policy = hold
@@ -115,11 +120,13 @@ class InferenceStep:
         self._now = now
         self._now_ns = now_ns
         self._playback = playback
+        self._task = task or TaskMonitor()
         self._id = 0
         self._holding_since: float | None = None
         self._blocked_since: float | None = None
         self._settled_since: float | None = None
         self._used_ns: int | None = None
+        self._first_ns: int | None = None
         self._called = False
         self._confidence = -1.0
         self.policy_errors = 0
@@ -139,11 +146,15 @@ class InferenceStep:
         began = self._now()
         self._called = False
         with self._lock:
+            self._session.update_report(self._id, self._task.report)
             self._session.tick(began)
-            running = self._session.running(began)
+            running = self._session.running(began) or self._session.judging()
             text = running.text if running else ''
             elapsed = running.elapsed if running else 0.0
-            observed = self._assembler.assemble(began, self._now_ns(), text, elapsed)
+            # A history is of this instruction: before its first observation there is none.
+            known = running is not None and running.id == self._id and self._first_ns is not None
+            first_ns = self._first_ns if known else NEVER_NS
+            observed = self._assembler.assemble(began, self._now_ns(), text, elapsed, first_ns)
         step = _Step(began, running, observed)
         if running is None:
             return self._result(step, InferenceState.IDLE)
@@ -161,11 +172,12 @@ class InferenceStep:
 
     def _begin(self, running: Running) -> None:
         self._id = running.id
-        self._used_ns = None
+        self._used_ns = self._first_ns = None
         self._holding_since = self._blocked_since = self._settled_since = None
         self._confidence = -1.0
         self.late_chunks, self.starvation = 0, 0.0
         self._chain.begin()
+        self._task.begin()
         self._hold_policy.reset()
 
     def _blocked(self, step: _Step) -> StepResult:
@@ -209,6 +221,7 @@ class InferenceStep:
 
     def _submit(self, slot: PolicySlot, observation: Observation) -> None:
         self._used_ns = observation.stamp_ns
+        self._first_ns = self._first_ns or observation.stamp_ns
         if slot.policy.takes_prefix:
             prefix = slot.blender.prefix(observation.stamp_ns, self._playback())
             observation = replace(observation, prefix=prefix)
@@ -217,12 +230,17 @@ class InferenceStep:
         slot.worker.submit(observation, reset)
 
     def _answered(self, slot: PolicySlot, answer: PolicyAnswer, step: _Step) -> StepResult | None:
+        assert step.running is not None
         self.last_inference = answer.duration
         stamp_ns = answer.observation.stamp_ns
+        if stamp_ns < step.running.began_ns:
+            return None  # asked before the robot could move, answered after
         try:
             chunk = self._checked(answer)
         except PolicyError as error:
             return self._failed(slot, str(error), step)
+        if not step.running.moves:
+            return self._judge(slot, chunk, step)
         joined = slot.blender.join(
             chunk,
             stamp_ns,
@@ -246,6 +264,19 @@ class InferenceStep:
         self._update_done(step, slot, chunk, answer.observation)
         origin = Origin(self._chain.at, slot.title, joined, answer.duration, slot.policy.run_s)
         return self._result(step, chunk=joined.chunk, stamp_ns=stamp_ns, origin=origin)
+
+    def _judge(self, slot: PolicySlot, chunk: ActionChunk, step: _Step) -> StepResult:
+        """The chunk is dropped: nothing moves before the instruction is admitted."""
+        assert step.running is not None
+        slot.errors = 0
+        ruling = self._task.judge(chunk, slot.policy.bundle, step.running, self._now())
+        with self._lock:
+            self._session.update_report(self._id, self._task.report)
+            if ruling is not None and not ruling.refusal:
+                self._session.admit(self._id, self._now())
+        if ruling is not None and ruling.refusal:
+            self._end(step, InstructionOutcome.REFUSED, ruling.refusal)
+        return self._result(step)
 
     def _checked(self, answer: PolicyAnswer) -> ActionChunk:
         limit = self._limits.policy_timeout
@@ -278,13 +309,17 @@ class InferenceStep:
     def _update_done(
         self, step: _Step, slot: PolicySlot, chunk: ActionChunk, observation: Observation
     ) -> None:
-        """End the instruction when the policy reports it done, or the robot has settled."""
+        """End the instruction when it is done or cannot be, or the robot has settled."""
         assert step.running is not None
-        if chunk.done:
-            self._end(step, InstructionOutcome.DONE, 'done')
+        bundle, now = slot.policy.bundle, self._now()
+        end = self._task.update(chunk, observation, bundle, self._index, step.running, now)
+        with self._lock:
+            self._session.update_report(self._id, self._task.report)
+        if end is not None:
+            self._end(step, *end)
             return
         limits, elapsed = self._limits, step.running.elapsed
-        if not (slot.policy.bundle.goal_like and limits.settle_time > 0.0):
+        if not (bundle.goal_like and limits.settle_time > 0.0):
             return
         joints = [self._index[name] for name in chunk.joints]
         off = np.abs(chunk.positions - observation.position[joints]).max()
@@ -297,7 +332,10 @@ class InferenceStep:
             self._end(step, InstructionOutcome.DONE, 'done')
 
     def _hold(self, step: _Step) -> StepResult:
-        assert self._holding_since is not None
+        assert self._holding_since is not None and step.running is not None
+        if not step.running.moves:
+            self._end(step, InstructionOutcome.ABORTED, self._chain.reason)
+            return self._result(step)
         if self._now() - self._holding_since >= self._limits.fallback_duration:
             self._end(step, InstructionOutcome.ABORTED, self._chain.reason)
         if self._waiting(step) is not None:
@@ -330,7 +368,10 @@ class InferenceStep:
             # The instruction may have ended meanwhile: its answer is dropped.
             now_running = self._session.running(self._now())
             if running is not None and (now_running is None or now_running.id != running.id):
-                state, reason, running, chunk, origin = InferenceState.IDLE, '', None, None, None
+                running, chunk, origin = None, None, None
+                # With a start granted to the instruction before: idle would end this RUNNING.
+                waits = self._session.mode is Mode.RUNNING and self._session.judging() is not None
+                state, reason = (InferenceState.ACTIVE if waits else InferenceState.IDLE), ''
         seen_ns = observed.observation.stamp_ns if observed.observation else 0
         return StepResult(
             state=state,

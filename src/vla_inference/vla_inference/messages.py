@@ -1,6 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Messages of inference steps."""
 
+from typing import Any
+
 import numpy as np
 from rclpy.serialization import serialize_message
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
@@ -8,7 +10,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from vla_common.cdr import Writer
 from vla_common.messages import ns_to_stamp, seconds_to_duration
 from vla_inference.inference_step import InferenceStep, StepResult
-from vla_inference.session import Session
+from vla_inference.session import Session, TaskReport
 from vla_interfaces.msg import ChunkReport, InferenceStatus
 from vla_policy.types import ActionChunk
 
@@ -92,4 +94,25 @@ def status_message(
     message.cycle_ms = 1e3 * result.duration
     message.observations_rejected = step.observations_rejected
     message.policy_errors = step.policy_errors
+    report = session.report
+    put_assessment(message, report)
+    message.held_by = list(report.holding)
+    message.held_s = report.held_s
     return message
+
+
+def put_assessment(message: Any, report: TaskReport) -> None:
+    """The policy's view, into the fields that status, feedback and result share."""
+    message.understood = report.assessment.understood
+    message.possible = report.assessment.possible
+    message.done = report.assessment.done
+
+
+def assessment_text(report: TaskReport) -> str:
+    """For the log; empty for a policy that does not tell."""
+    found = report.assessment
+    named = (('understood', found.understood), ('possible', found.possible), ('done', found.done))
+    parts = [f'{name} {value:.2f}' for name, value in named if value >= 0.0]
+    if report.held_by:
+        parts.append(f'held {report.held_s:.1f} s by {", ".join(report.held_by)}')
+    return ', '.join(parts)

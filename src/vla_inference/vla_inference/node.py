@@ -3,7 +3,7 @@
 
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,10 @@ from vla_common.node_main import run
 from vla_common.scheduling import NormalPriority, Priority
 from vla_common.states import InferenceState, Level
 from vla_inference.action_server import InstructionServer
+from vla_inference.admission import AdmissionLimits
 from vla_inference.blender import UNKNOWN, BlendingParameters, Playback, chosen
 from vla_inference.camera_pose import CameraMount
+from vla_inference.completion import CompletionLimits
 from vla_inference.confidence import ConfidenceLimits
 from vla_inference.configure import (
     MemoryBudget,
@@ -36,12 +38,14 @@ from vla_inference.configure import (
     warmed_up,
 )
 from vla_inference.fallback import FallbackChain, PolicySlot
+from vla_inference.filter_holds import FilterHolds
 from vla_inference.inference_step import InferenceStep, StepLimits, StepResult
 from vla_inference.messages import ChunkWriter, chunk_report, status_message
 from vla_inference.observation import JOINTS_KEPT, ObservationAssembler, ObservationBounds
 from vla_inference.policy_worker import ThreadWorker
 from vla_inference.scheduler import Scheduler
 from vla_inference.session import Session, StartupInstruction
+from vla_inference.task_monitor import TaskMonitor
 from vla_interfaces.msg import InferenceStatus
 from vla_policy.load import load_policy
 from vla_policy.scripted_policy import HoldPolicy
@@ -85,7 +89,8 @@ class InferenceNode(VlaLifecycleNode):
         self._policy = policies[0]
         self._instruction = check_instruction(self._policy, p.instruction)
         self._lock = threading.RLock()
-        self._session = Session(p.time_limit, p.start_timeout)
+        judges = self._policy.bundle.acceptance.judges
+        self._session = Session(p.time_limit, p.start_timeout, judges)
         bounds = p.observation.select(ObservationBounds, frozen_after=p.frozen_after)
         names = self._robot.joint_names
         self._cameras = _each_once(c for policy in policies for c in policy.bundle.cameras)
@@ -103,6 +108,7 @@ class InferenceNode(VlaLifecycleNode):
         )
         self._playback = UNKNOWN
         self._speed_scale = 0.0
+        self._holds = FilterHolds()
         self._step = InferenceStep(
             self._chain,
             HoldPolicy(self._robot),
@@ -114,6 +120,7 @@ class InferenceNode(VlaLifecycleNode):
             steady_now,
             lambda: self.get_clock().now().nanoseconds,
             lambda: self._playback,
+            TaskMonitor(p.judge.to(AdmissionLimits), p.done.to(CompletionLimits), self._holds),
         )
         self._result: StepResult | None = None
         self._rate = RateMeter(2.0)
@@ -196,6 +203,7 @@ class InferenceNode(VlaLifecycleNode):
         imu = ('header.stamp', 'orientation', 'orientation_covariance')
         self._imu_in = self.poll(topics.IMU, imu, depth=JOINTS_KEPT)
         status = ('header.stamp', 'speed_scale', 'interpolation', 'chunk_stamp', 'playback_time')
+        status += ('counter_names', 'counter_values')
         self._safety_in = self.poll(topics.SAFETY_STATUS, status)
         self._instructions = InstructionServer(
             self, self._session, self._lock, self._policy.check, self._startup, self._instruction
@@ -324,11 +332,19 @@ class InferenceNode(VlaLifecycleNode):
         return self._step.run(may_call)
 
     def _on_safety(
-        self, stamp_ns: int, scale: float, interpolation: str, chunk_ns: int, time: float
+        self,
+        stamp_ns: int,
+        scale: float,
+        interpolation: str,
+        chunk_ns: int,
+        time: float,
+        names: Sequence[str],
+        counts: Sequence[int],
     ) -> None:
         self._speed_scale = scale
         curve = Interpolation(interpolation) if interpolation else UNKNOWN.interpolation
         self._playback = Playback.of_status(scale, curve, chunk_ns, stamp_ns, time)
+        self._holds.update(stamp_ns, names, counts)
 
     def _on_answer(self) -> None:
         """In the policy's thread."""

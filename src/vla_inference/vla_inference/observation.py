@@ -6,7 +6,8 @@ policy without images: the stamp of the newest joint sample). Of each source the
 that instant is used; the skew is the largest difference of stamps. An age is the time since
 reception on the steady clock, and at least the age of the header stamp, so that neither a late
 network nor a late camera looks fresh. Parts too old, too skewed, from the future or invalid: no
-observation, and a reason. The same holds for each earlier instant of a history.
+observation, and a reason. The same holds for each earlier instant of a history; those from before
+the instruction's first observation are copies of it, as when a demonstration begins.
 
 All methods are called under the caller's lock.
 """
@@ -28,6 +29,7 @@ from vla_policy.bundle.model_inputs import SINGLE, History
 from vla_policy.types import Observation
 
 NS = 1e-9
+NEVER_NS = 2**63 - 1
 # Samples for a camera up to 300 ms late with joints at 200 Hz, and per second of history; of images
 # at up to 60 Hz.
 JOINTS_KEPT, JOINTS_PER_SECOND = 64, 250
@@ -275,9 +277,10 @@ class ObservationAssembler:
         return history.add(stamp_ns, received, (depth,))
 
     def assemble(
-        self, now: float, now_ns: int, instruction: str, elapsed: float
+        self, now: float, now_ns: int, instruction: str, elapsed: float, first_ns: int = 0
     ) -> ObservationResult:
-        """The newest valid instant, or the reason. now: steady, s. now_ns: system clock."""
+        """The newest valid instant, or the reason. now: steady, s. now_ns: system clock. first_ns:
+        stamp of the instruction's first observation; NEVER_NS: this is the first one."""
         bounds = self._bounds
         for history in self._every:
             if not history.samples:
@@ -312,17 +315,16 @@ class ObservationAssembler:
         past = []
         for i in range(self._past.frames - 1, 0, -1):
             back = i * self._past.step
-            before = self._nearest(instant - round(back / NS))
+            moment = max(instant - round(back / NS), min(first_ns, instant))
+            before = self._nearest(moment)
             for name, sample in before.items():
-                off = abs(instant - sample.stamp_ns - round(back / NS)) * NS
+                off = abs(moment - sample.stamp_ns) * NS
                 if not off <= bounds.max_skew:
-                    reason = f'{name} has nothing of {back:.2f} s before: {off:.3f} s off'
-                    return ObservationResult(None, f'{reason}, limit {bounds.max_skew}', age, skew)
-            past.append(self._observed(before, instant - round(back / NS), instruction, elapsed))
+                    reason = f'{name} has nothing of {back:.2f} s before: {off:.3f} s off, limit '
+                    return ObservationResult(None, f'{reason}{bounds.max_skew}', age, skew)
+            past.append(self._observed(before, moment, instruction, elapsed))
         observation = self._observed(parts, instant, instruction, elapsed)
-        return ObservationResult(
-            replace(observation, past=tuple(past)) if past else observation, '', age, skew
-        )
+        return ObservationResult(replace(observation, past=tuple(past)), '', age, skew)
 
     def _compare_with_pose(self, parts: Mapping[str, _Sample]) -> None:
         """Reject new images of the robot's camera that contradict its pose."""

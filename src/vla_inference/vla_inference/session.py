@@ -2,10 +2,12 @@
 """Instructions: their text, their life, and the one in the parameter `instruction`. Pure, with the
 time as an argument.
 
-    accept -> WAITING (for mode READY) -> STARTING (start requested) -> RUNNING -> ended
+    accept -> WAITING (for mode READY) -> JUDGING -> STARTING (start requested) -> RUNNING -> ended
 
-One at a time: a new instruction ends the one before it. When the supervisor leaves RUNNING, the
-instruction ends, and an ended one is never resumed: the next motion needs the next instruction.
+JUDGING: the policy looks at the scene, and nothing moves; only with a policy that can refuse an
+instruction. One at a time: a new instruction ends the one before it. When the supervisor leaves
+RUNNING, the instruction ends, and an ended one is never resumed: the next motion needs the next
+instruction.
 
 An instruction that is to end while the start request is pending waits for its answer: the
 supervisor would otherwise begin RUNNING without an instruction.
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from vla_common.states import Mode
+from vla_policy.types import NO_ASSESSMENT, Assessment
 
 LONGEST = 1000
 """Characters. A text of 1 MB kept the node from its images until the robot was stopped."""
@@ -48,6 +51,7 @@ class Phase(Enum):
 
     IDLE = 'idle'
     WAITING = 'waiting for mode READY'
+    JUDGING = 'the policy judges it'
     STARTING = 'waiting for start'
     RUNNING = 'running'
 
@@ -59,6 +63,23 @@ class InstructionOutcome(Enum):
     CANCELLED = 'cancelled'
     TIME_LIMIT = 'time limit'
     ABORTED = 'aborted'
+    REFUSED = 'refused'
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """What is known of an instruction.
+
+    assessment: the policy's newest view of it. holding: limits by which the safety filter holds the
+    motion back now. held_by, held_s: those since its start, the longest first, and for how long.
+    at_limit: how it ends at its time limit.
+    """
+
+    assessment: Assessment = NO_ASSESSMENT
+    holding: tuple[str, ...] = ()
+    held_by: tuple[str, ...] = ()
+    held_s: float = 0.0
+    at_limit: tuple[InstructionOutcome, str] = (InstructionOutcome.TIME_LIMIT, 'time limit')
 
 
 @dataclass(frozen=True)
@@ -69,6 +90,7 @@ class Result:
     outcome: InstructionOutcome
     reason: str
     duration: float
+    report: TaskReport = TaskReport()
 
     @property
     def success(self) -> bool:
@@ -77,21 +99,24 @@ class Result:
 
 @dataclass(frozen=True)
 class Running:
-    """The instruction in RUNNING. began_ns: stamp of the first RUNNING state; observations from
-    before it are of another motion."""
+    """The instruction in RUNNING, or (`moves` is false) in JUDGING. began_ns: stamp of the first
+    state of the supervisor in that phase; observations from before it are of another motion."""
 
     id: int
     text: str
     elapsed: float
     began_ns: int
+    moves: bool = True
 
 
 class Session:
-    """time_limit: s, for instructions without one. start_timeout: s for READY, then for RUNNING."""
+    """time_limit: s, for instructions without one. start_timeout: s for READY, then for RUNNING.
+    judges: whether the policy can refuse an instruction, once it has seen the scene."""
 
-    def __init__(self, time_limit: float, start_timeout: float) -> None:
+    def __init__(self, time_limit: float, start_timeout: float, judges: bool = False) -> None:
         self._time_limit = time_limit
         self._start_timeout = start_timeout
+        self._judges = judges
         self._mode: Mode | None = None
         self._phase = Phase.IDLE
         self._id = 0
@@ -102,7 +127,9 @@ class Session:
         self._requested = False
         self._granted = False
         self._start_id = 0
-        self._began_ns = 0
+        self._began_ns: int | None = None
+        self._ids = 0
+        self._report = TaskReport()
         self._ending: tuple[InstructionOutcome, str] | None = None
         self.finished = 0
         self.last_result = ''
@@ -126,10 +153,26 @@ class Session:
     def mode(self) -> Mode | None:
         return self._mode
 
+    @property
+    def report(self) -> TaskReport:
+        """Of the current or, when idle, the last instruction."""
+        return self._report
+
+    def update_report(self, id_: int, report: TaskReport) -> None:
+        """Of the instruction with this id; another one is not affected."""
+        if id_ == self._id and self._phase is not Phase.IDLE:
+            self._report = report
+
     def running(self, now: float) -> Running | None:
-        if self._phase is not Phase.RUNNING:
+        if self._phase is not Phase.RUNNING or self._began_ns is None:
             return None
         return Running(self._id, self._text, now - self._since, self._began_ns)
+
+    def judging(self) -> Running | None:
+        """The instruction that the policy is to judge."""
+        if self._phase is not Phase.JUDGING or self._ending or self._began_ns is None:
+            return None
+        return Running(self._id, self._text, 0.0, self._began_ns, moves=False)
 
     def elapsed(self, now: float) -> float:
         return now - self._since if self._phase is Phase.RUNNING else 0.0
@@ -144,20 +187,46 @@ class Session:
         time_limit: s, 0 takes the default. patient: wait for READY without a time limit.
         """
         # The answer to a pending request is then for the new instruction.
-        inherits = self._phase is Phase.STARTING and self._requested
+        inherits = self._phase in (Phase.JUDGING, Phase.STARTING) and self._requested
         since = self._since if inherits else now
         if self._phase is not Phase.IDLE:
             replaced = (InstructionOutcome.CANCELLED, 'replaced by a newer instruction')
             self._end(*(self._ending or replaced), now)
-        self._id += 1
-        self._phase = Phase.STARTING if inherits else Phase.WAITING
+        self._id = self._next_id()
+        self._phase = self._after_ready() if inherits else Phase.WAITING
         self._text = text
+        self._report = TaskReport()
+        self._began_ns = None
         self._limit = time_limit if time_limit > 0.0 else self._time_limit
         self._patient = patient
         self._since = since
         if not inherits:
             self._requested = self._granted = False
         return self._id
+
+    def _next_id(self) -> int:
+        self._ids += 1
+        return self._ids
+
+    def _after_ready(self) -> Phase:
+        return Phase.JUDGING if self._judges else Phase.STARTING
+
+    def admit(self, id_: int, now: float) -> None:
+        """The policy has judged the instruction and can carry it out."""
+        if id_ != self._id or self._phase is not Phase.JUDGING:
+            return
+        self._phase, self._since = Phase.STARTING, now
+        if self._requested and self._mode is Mode.RUNNING:
+            self._phase = Phase.RUNNING
+
+    def stop(self, text: str, now: float) -> int:
+        """Carry out an instruction to stop and return its id: the current one ends, and the robot
+        comes to rest and holds."""
+        id_, stopped = self._next_id(), self._text
+        self.cancel(self._id, now, f'stopped by "{text}"')
+        reason = f'stopped "{stopped}"' if stopped else 'nothing was running'
+        self._add(Result(id_, InstructionOutcome.DONE, f'{reason}; this is no e-stop', 0.0))
+        return id_
 
     def wants_start(self) -> int | None:
         """The id to request a start for, once, when the mode allows it."""
@@ -169,9 +238,11 @@ class Session:
 
     def on_mode(self, mode: Mode, why: str, stamp_ns: int, now: float) -> None:
         """One supervisor state. why: its causes, for the result."""
-        self._mode = mode
+        before, self._mode = self._mode, mode
         if self._phase is Phase.WAITING and mode is Mode.READY:
-            self._phase, self._since = Phase.STARTING, now
+            self._phase, self._since, self._began_ns = self._after_ready(), now, stamp_ns
+        elif self._phase is Phase.JUDGING and mode in self._allowed():
+            self._while_judging(before, mode, stamp_ns, now)
         elif self._phase is Phase.STARTING and mode is Mode.RUNNING and self._requested:
             # May arrive before the service's answer.
             self._phase, self._since, self._began_ns = Phase.RUNNING, now, stamp_ns
@@ -180,9 +251,18 @@ class Session:
         elif mode not in self._allowed():
             self._end(InstructionOutcome.ABORTED, f'mode {mode.name}{_because(why)}', now)
 
+    def _while_judging(self, before: Mode | None, mode: Mode, stamp_ns: int, now: float) -> None:
+        """The start may have been requested for the instruction before it."""
+        if self._began_ns is None or mode is not before:
+            self._began_ns = stamp_ns
+        if self._requested and mode is Mode.RUNNING and self._ending is not None:
+            self._end(*self._ending, now)
+        elif mode is Mode.READY and before is Mode.RUNNING:
+            self._requested = self._granted = False
+
     def _allowed(self) -> tuple[Mode, ...]:
         """Modes in which the phase continues."""
-        if self._phase is Phase.STARTING:
+        if self._phase in (Phase.JUDGING, Phase.STARTING):
             return (Mode.READY, Mode.RUNNING)
         if self._phase is Phase.RUNNING:
             return (Mode.RUNNING,)
@@ -192,10 +272,13 @@ class Session:
         return tuple(Mode)
 
     def start_answered(self, id_: int, granted: bool, message: str, now: float) -> None:
-        if id_ != self._start_id or self._phase is not Phase.STARTING:
+        if id_ != self._start_id or self._phase not in (Phase.JUDGING, Phase.STARTING):
             return
         if granted:
             self._granted = True
+            return
+        if self._phase is Phase.JUDGING and self._ending is None:
+            self._requested = False
             return
         outcome, reason = self._ending or (InstructionOutcome.ABORTED, f'start refused: {message}')
         self._end(outcome, reason, now)
@@ -203,11 +286,14 @@ class Session:
     def tick(self, now: float) -> None:
         """Apply the time limits."""
         if self._phase is Phase.RUNNING and now - self._since >= self._limit:
-            self._end(InstructionOutcome.TIME_LIMIT, 'time limit', now)
+            self._end(*self._report.at_limit, now)
         late = now - self._since >= self._start_timeout
         if self._phase is Phase.WAITING and late and not self._patient:
             mode = 'unknown' if self._mode is None else self._mode.name
             self._end(InstructionOutcome.ABORTED, f'supervisor not READY: mode {mode}', now)
+        elif self._phase is Phase.JUDGING and late:
+            slow = (InstructionOutcome.ABORTED, 'the policy did not judge the instruction')
+            self._end(*(self._ending or slow), now)
         elif self._phase is Phase.STARTING and late:
             what = 'did not begin RUNNING' if self._granted else 'did not answer the start'
             outcome, reason = self._ending or (InstructionOutcome.ABORTED, f'supervisor {what}')
@@ -220,9 +306,10 @@ class Session:
         """End the instruction with this id; another one is not affected."""
         if id_ != self._id or self._phase is Phase.IDLE:
             return
-        if self._phase is Phase.STARTING and self._requested:
-            self._ending = self._ending or (outcome, reason)
-            return
+        if self._phase in (Phase.JUDGING, Phase.STARTING) and self._requested:
+            if not (self._phase is Phase.JUDGING and self._mode is Mode.RUNNING):
+                self._ending = self._ending or (outcome, reason)
+                return
         self._end(outcome, reason, now)
 
     def abandon(self, reason: str, now: float) -> None:
@@ -232,15 +319,16 @@ class Session:
         self._mode = None
 
     def _end(self, outcome: InstructionOutcome, reason: str, now: float) -> None:
-        result = Result(self._id, outcome, reason, self.elapsed(now))
-        self.results.append(result)
-        self.finished += 1
-        self.last_result = (
-            reason if outcome is not InstructionOutcome.ABORTED else f'aborted: {reason}'
-        )
+        self._add(Result(self._id, outcome, reason, self.elapsed(now), self._report))
         self._phase = Phase.IDLE
         self._text = ''
         self._ending = None
+
+    def _add(self, result: Result) -> None:
+        self.results.append(result)
+        self.finished += 1
+        named = result.outcome in (InstructionOutcome.ABORTED, InstructionOutcome.REFUSED)
+        self.last_result = f'{result.outcome.value}: {result.reason}' if named else result.reason
 
 
 def _because(why: str) -> str:

@@ -7,7 +7,8 @@ right hand" would be the same command.
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,16 @@ from vla_policy.types import InstructionRefused
 KEY = 'inputs.instruction.tokenizer'
 UNKNOWN = 'qxzv \u2603'
 """A text of which no vocabulary has the words."""
+_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+
+
+class Word(NamedTuple):
+    """A word of an instruction. places: of its tokens, in the sequence that the model takes.
+    unknown: the tokenizer has no token for a part of it."""
+
+    text: str
+    places: tuple[int, ...]
+    unknown: bool
 
 
 class InstructionTokenizer:
@@ -48,6 +59,10 @@ class InstructionTokenizer:
         self._ids = np.zeros(spec.shape, np.int64)
         self.mask = np.zeros(spec.shape, bool)
         """Which of the last ids are tokens of the text."""
+        self.words: tuple[Word, ...] = ()
+        """The words of the last text."""
+        unknown = getattr(self._tokenizer.model, 'unk_token', None)
+        self._unknown = None if unknown is None else self._tokenizer.token_to_id(unknown)
 
     def check(self, text: str) -> None:
         """Raise InstructionRefused for a text that does not fit, with the part that would be
@@ -57,19 +72,38 @@ class InstructionTokenizer:
     def __call__(self, text: str) -> np.ndarray:
         """Raises InstructionRefused for a text that does not fit."""
         if text != self._text:
-            ids = self._encode(text)
+            encoding = self._encode(text)
+            ids = encoding.ids
             start = self.spec.length - len(ids) if self._left else 0
             self._ids[:] = self._padding
             self._ids[0, start : start + len(ids)] = ids
             self.mask[:] = False
             self.mask[0, start : start + len(ids)] = True
+            self.words = self._words(text, encoding, start)
             self._text = text
         return self._ids
 
-    def _encode(self, text: str) -> list[int]:
+    def _words(self, text: str, encoding: Any, start: int) -> tuple[Word, ...]:
+        """start: of the tokens in the padded sequence."""
+        tokens = list(enumerate(zip(encoding.ids, encoding.offsets, strict=True), start))
+        special = {start + i for i, one in enumerate(encoding.special_tokens_mask) if one}
+        found = []
+        for word in _WORD.finditer(text):
+            own = [
+                (place, id_)
+                for place, (id_, (begin, end)) in tokens
+                if place not in special and begin < word.end() and end > word.start()
+            ]
+            if own:
+                places = tuple(place for place, _ in own)
+                unknown = any(id_ == self._unknown for _, id_ in own)
+                found.append(Word(word.group(), places, unknown))
+        return tuple(found)
+
+    def _encode(self, text: str) -> Any:
         encoding = self._tokenizer.encode(text)
         if len(encoding.ids) <= self.limit:
-            return encoding.ids
+            return encoding
         pairs = zip(encoding.offsets, encoding.special_tokens_mask, strict=True)
         words = [start for (start, _), special in pairs if not special]
         lost = text[words[self.limit - (len(encoding.ids) - len(words))] :].strip()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from vla_common.scheduling import NormalPriority
+from vla_policy.assessing import assess
 from vla_policy.bundle.bundle import Bundle
 from vla_policy.instruction import InstructionTokenizer
 from vla_policy.preprocess import (
@@ -18,7 +19,9 @@ from vla_policy.preprocess import (
 from vla_policy.runtimes import LOG, Runtime, last_line
 from vla_policy.sampling import Sampler, nearest_to_all
 from vla_policy.types import (
+    NO_ASSESSMENT,
     ActionChunk,
+    Assessment,
     InstructionRefused,
     Observation,
     Policy,
@@ -38,6 +41,8 @@ class ModelPolicy(Policy):
         names = tuple(robot.joint_names)
         self.bundle = bundle
         self._inputs = inputs
+        self._judged = spec.judged
+        self._said: list[Mapping[str, np.ndarray]] = []
         self._runtime = runtime
         self._n = len(names)
         self._images = [ImagePreprocessor(part) for part in inputs.images]
@@ -70,10 +75,12 @@ class ModelPolicy(Policy):
         past = observation.last(self._inputs.history.frames)
         try:
             for image in self._images:
-                frames = [_of(one.images, image.spec.camera, 'image') for one in past]
+                used = past[-image.spec.frames :]
+                frames = [_of(one.images, image.spec.camera, 'image') for one in used]
                 tensors[image.spec.tensor] = image(frames[-1], frames[:-1])
             for depth in self._depths:
-                frames = [_of(one.depths, depth.spec.camera, 'depth image') for one in past]
+                used = past[-depth.spec.frames :]
+                frames = [_of(one.depths, depth.spec.camera, 'depth image') for one in used]
                 tensors[depth.spec.tensor] = depth(frames[-1], frames[:-1])
         except ValueError as error:
             raise PolicyError(str(error)) from error
@@ -81,7 +88,7 @@ class ModelPolicy(Policy):
             for one in past:
                 if one.position.shape != (self._n,):
                     raise PolicyError(f'{one.position.shape} positions for {self._n} joints')
-            states = [(one.position, one.velocity) for one in past]
+            states = [(o.position, o.velocity) for o in past[-self._state.spec.frames :]]
             tensors[self._state.spec.tensor] = self._state(*states[-1], states[:-1])
         if self._tokenizer is not None:
             try:
@@ -115,7 +122,13 @@ class ModelPolicy(Policy):
             positions.append(self.targets(raw[0], observation))
             check_positions(positions[-1], action.joints)
         chosen, spread = nearest_to_all(positions)
-        return ActionChunk(action.joints, positions[chosen], self._times, spread=spread)
+        return ActionChunk(
+            action.joints,
+            positions[chosen],
+            self._times,
+            spread=spread,
+            assessment=self._assessment(),
+        )
 
     def memory(self) -> int:
         return self._runtime.memory()
@@ -127,6 +140,26 @@ class ModelPolicy(Policy):
                 return self._runtime.run(tensors)
         except Exception as error:  # runtimes raise many types without a common base
             raise self._failed(error) from error
+
+    def _run(self, tensors: dict[str, np.ndarray]) -> np.ndarray:
+        """As `run`; keeps what the model says about the instruction."""
+        if not self._judged:
+            return self.run(tensors)
+        try:
+            with NormalPriority():
+                answer = self._runtime.run_all(tensors)
+        except Exception as error:  # as in `run`
+            raise self._failed(error) from error
+        self._said.append(answer)
+        return answer[self._action.tensor]
+
+    def _assessment(self) -> Assessment:
+        if not self._judged:
+            return NO_ASSESSMENT
+        try:
+            return assess(self._judged, self._said, self._tokenizer)
+        except ValueError as error:
+            raise PolicyError(str(error)) from error
 
     def targets(self, raw: np.ndarray, observation: Observation) -> np.ndarray:
         """Positions (h, k) rad from the model's (h, k)."""
@@ -142,8 +175,9 @@ class ModelPolicy(Policy):
     def _answers(
         self, tensors: dict[str, np.ndarray], observation: Observation
     ) -> list[np.ndarray]:
+        self._said = []
         try:
-            return self._sampler.answers(self.run, tensors, self._target(observation))
+            return self._sampler.answers(self._run, tensors, self._target(observation))
         except PolicyError:
             raise
         except Exception as error:  # as in `run`

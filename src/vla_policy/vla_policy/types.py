@@ -67,11 +67,32 @@ class Observation:
 
 
 @dataclass(frozen=True)
+class Assessment:
+    """The policy's own view of an instruction and its observation; probabilities 0..1, -1 unknown.
+
+    understood: that it can follow the words. words: of each word, that it fits; empty where the
+    policy does not tell. unknown: words that the tokenizer has no token for. possible: that it is
+    possible here. reasons: that it is not, for each reason of the bundle. done: that it is
+    achieved.
+    """
+
+    understood: float = -1.0
+    possible: float = -1.0
+    done: float = -1.0
+    words: tuple[tuple[str, float], ...] = ()
+    unknown: tuple[str, ...] = ()
+    reasons: tuple[float, ...] = ()
+
+
+NO_ASSESSMENT = Assessment()
+
+
+@dataclass(frozen=True)
 class ActionChunk:
     """Joint targets: positions rad (h, k) of `joints` (k names), times s (h,) after the
     observation, strictly rising. confidence 0..1, -1 unknown. done: whether the instruction is
     carried out; None unknown. spread: rad, RMS distance to the other chunks sampled for the same
-    observation; -1 without others."""
+    observation; -1 without others. assessment: by a policy that has `Bundle.acceptance`."""
 
     joints: tuple[str, ...]
     positions: np.ndarray
@@ -79,6 +100,7 @@ class ActionChunk:
     confidence: float = -1.0
     done: bool | None = None
     spread: float = -1.0
+    assessment: Assessment = NO_ASSESSMENT
 
 
 class Policy(Protocol):
@@ -171,6 +193,7 @@ class ChunkCheck:
             self._check_form(chunk.joints, times)
             self._checked = form
         check_positions(positions, chunk.joints)
+        _check_assessment(chunk.assessment)
 
     def _check_form(self, joints: tuple[str, ...], times: np.ndarray) -> None:
         if not (np.isfinite(times).all() and times[0] > 0.0 and (np.diff(times) > 0.0).all()):
@@ -180,3 +203,14 @@ class ChunkCheck:
             raise PolicyError(f'unknown joints: {", ".join(unknown)}')
         if len(set(joints)) != len(joints):
             raise PolicyError('a joint is named twice')
+
+
+def _check_assessment(found: Assessment) -> None:
+    if found is NO_ASSESSMENT:
+        return
+    for name in ('understood', 'possible', 'done'):
+        value = getattr(found, name)
+        if not (0.0 <= value <= 1.0 or value == -1.0):
+            raise PolicyError(f'{name} is {value:g}, wanted 0 to 1')
+    if not all(0.0 <= value <= 1.0 for value in (*found.reasons, *(p for _, p in found.words))):
+        raise PolicyError('the assessment has probabilities beyond 0 to 1')

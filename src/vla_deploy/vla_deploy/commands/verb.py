@@ -5,6 +5,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,11 @@ def add_verification_options(parser: argparse.ArgumentParser, limits: ParityLimi
         help=f'smallest cosine of any observation (default {limits.cosine:g})',
     )
     group.add_argument(
+        '--probability',
+        type=at_least_zero,
+        help=f'largest error of understood, possible and done (default {limits.probability:g})',
+    )
+    group.add_argument(
         '--scenes',
         type=not_negative,
         default=0,
@@ -114,11 +120,10 @@ def options_of(a: argparse.Namespace, out: Path | None = None) -> VerificationOp
         wanted = f'at least {MINIMUM}: with fewer the verdict depends on which were drawn'
         raise ConfigError('options', '--count', a.count, wanted)
     limits = None
-    if a.max_error is not None or a.cosine is not None:
-        limits = ParityLimits(
-            a.verb_limits.max_error_rad if a.max_error is None else a.max_error,
-            a.verb_limits.cosine if a.cosine is None else a.cosine,
-        )
+    given = {'max_error_rad': a.max_error, 'cosine': a.cosine, 'probability': a.probability}
+    given = {name: value for name, value in given.items() if value is not None}
+    if given:
+        limits = replace(a.verb_limits, **given)
     return VerificationOptions(
         load_robot(a.robot),
         a.observations,
@@ -161,6 +166,7 @@ def describe_result(result: VerificationResult | None) -> str:
     return (
         f'within {parity.max_error_rad:.2g} rad (mean {parity.mean_error_rad:.2g}), '
         f'cosine {parity.cosine:.6f} over {parity.observations} observations'
+        + ''.join(f', {name} within {error:.2g}' for name, error in parity.probabilities.items())
         + (f'; accepted by {result.judged}' if result.judged else '')
     )
 

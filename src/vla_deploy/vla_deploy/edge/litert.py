@@ -19,7 +19,7 @@ from vla_common.errors import ConfigError, first_line
 from vla_deploy.atomic_io import through_memory
 from vla_deploy.convert import operator_in_module
 from vla_deploy.observations import Tensors
-from vla_deploy.reference_model import ReferenceModel
+from vla_deploy.reference_model import ReferenceModel, outputs_of
 
 MODES = ('float', 'dynamic', 'int8')
 INSTALL = (
@@ -49,8 +49,7 @@ class _Named(nn.Module):
 
     def forward(self, **given: Tensor) -> dict[str, Tensor]:
         answer = self.module(*(given[name] for name in self.inputs))
-        answers = answer if isinstance(answer, (tuple, list)) else (answer,)
-        return dict(zip(self.outputs, answers, strict=True))
+        return dict(zip(self.outputs, outputs_of(answer, self.outputs), strict=True))
 
 
 def write_litert(

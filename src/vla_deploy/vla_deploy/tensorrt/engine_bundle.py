@@ -67,7 +67,7 @@ def build_engine(
         kept = write_typed(directory, graph, precision, ranges, search_by, largest > 1)
         parts = Parts.of_bundle(directory)
         if precision == 'bf16' or largest > 1:
-            parts = parts.action_only()
+            parts = parts.without_gripper()
         engine = replace(here, precision=precision, onnx_sha256=digest_of(graph)).section()
         parts = replace(parts, policy={**parts.policy, 'engine': engine})
 

@@ -61,7 +61,7 @@ def write_typed(
     free_batch: bool = False,
 ) -> tuple[str, ...]:
     """Write the typed graph of the bundle in `directory`, for a batch of one or a free one. Returns
-    the names of the nodes left in float. With bf16 or a free batch the action is the only output.
+    the names of the nodes left in float. With bf16 or a free batch there is no gripper output.
 
     search_by: int8 and fp8 leave the fewest nodes in float that are needed to be within its limits.
     Raises ConfigError: an unknown precision, missing calibration, bf16 without a source.
@@ -77,8 +77,8 @@ def write_typed(
         source = Path(scratch) / 'source.onnx'
         if precision == 'bf16':
             reference = from_bundle(directory)
-            bfloat16 = ReducedPrecision(reference.module, torch.bfloat16)
-            write_onnx(reference.action_only(bfloat16), path)
+            bfloat16 = ReducedPrecision(reference, torch.bfloat16)
+            write_onnx(reference.with_module(bfloat16), path)
             if not free_batch:
                 onnx.save(with_batch_one(load_onnx(path)), str(path))
             return ()
@@ -102,7 +102,8 @@ def write_typed(
                 )  # fmt: skip
             scheme.apply(source, path, settings, kept)
     if free_batch:
-        onnx.save(_with_free_batch(load_onnx(path)), str(path))
+        answered = load_bundle(directory, accept_failed=True).model.answered
+        onnx.save(_with_free_batch(load_onnx(path), answered), str(path))
     return tuple(kept)
 
 
@@ -163,8 +164,10 @@ _INT8 = Scheme('int8, symmetric, for TensorRT', _matrix_nodes, _int8, True)
 _FP8 = Scheme('fp8 (e4m3)', _matrix_nodes, _fp8, True)
 
 
-def _with_free_batch(model: onnx.ModelProto) -> onnx.ModelProto:
-    del model.graph.output[1:]
+def _with_free_batch(model: onnx.ModelProto, answered: Sequence[str]) -> onnx.ModelProto:
+    kept = [node for node in model.graph.output if node.name in answered]
+    del model.graph.output[:]
+    model.graph.output.extend(kept)
     for node in (*model.graph.input, *model.graph.output):
         node.type.tensor_type.shape.dim[0].dim_param = 'batch'
     del model.graph.value_info[:]

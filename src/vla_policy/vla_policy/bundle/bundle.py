@@ -18,6 +18,7 @@ from typing import Protocol
 
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import ConfigReader, load_yaml
+from vla_policy.bundle.judged_outputs import Acceptance
 from vla_policy.bundle.model_inputs import History
 from vla_policy.bundle.model_spec import CAST, ModelSpec, read_files, read_model
 from vla_policy.bundle.provenance import (
@@ -108,6 +109,11 @@ class Bundle:
     def needs_velocity(self) -> bool:
         """Whether the policy looks at joint velocities; assumed of a spec of another package."""
         return bool(getattr(self.spec, 'needs_velocity', True))
+
+    @property
+    def acceptance(self) -> Acceptance:
+        """Thresholds of the policy's own view of an instruction."""
+        return getattr(self.spec, 'acceptance', Acceptance())
 
     @property
     def has_model(self) -> bool:

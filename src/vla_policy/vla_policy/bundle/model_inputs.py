@@ -2,7 +2,7 @@
 """The section `inputs` of policy.yaml: the input tensors of a model.
 
 With a `history` of n frames, images, depth images and states have a second axis of length n, oldest
-first.
+first; those with `frames: 1` are of the present alone.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -258,6 +258,14 @@ def read_history(f: ConfigReader) -> History:
     return history
 
 
+def read_frames(f: ConfigReader, default: int, most: int) -> int:
+    """The key `frames`, the length of the time axis: 1, or that of the history."""
+    frames = f.integer('frames', default=default, lo=1)
+    if frames not in (1, most):
+        raise f.error('frames', frames, '1' if most == 1 else f'1 or {most}, as in history')
+    return frames
+
+
 def _image(f: ConfigReader, frames: int, depth: bool = False) -> ImageInput:
     kind = DepthInput if depth else ImageInput
     image = kind(
@@ -270,7 +278,7 @@ def _image(f: ConfigReader, frames: int, depth: bool = False) -> ImageInput:
         mean=f.number('mean', default=0.0) if depth else tuple(f.numbers('mean', length=3)),
         std=f.number('std', default=1.0, lo=1e-6) if depth else tuple(_positive(f, 'std', 3)),
         resize=f.text('resize', default='stretch', choices=RESIZES),
-        frames=frames,
+        frames=read_frames(f, frames, frames),
     )
     f.close()
     return image
@@ -289,6 +297,7 @@ def _state(f: ConfigReader, frames: int) -> StateInput:
     quantity = f.text('quantity', default='position', choices=QUANTITIES)
     width = len(joints) * (2 if quantity == 'position_velocity' else 1)
     mean, std = read_normalisation(f, width)
+    frames = read_frames(f, frames, frames)
     f.close()
     return StateInput(tensor, joints, quantity, mean, std, frames)
 

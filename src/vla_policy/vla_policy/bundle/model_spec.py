@@ -3,13 +3,14 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import ConfigReader
+from vla_policy.bundle.judged_outputs import Acceptance, JudgedOutput, acceptance, read_judged
 from vla_policy.bundle.model_inputs import (
     History,
     ModelInputs,
@@ -73,7 +74,8 @@ class GripperOutput:
 @dataclass(frozen=True)
 class ModelSpec:
     """file: model file. precision: to cast to, empty for none. device_map: 'auto', module path ->
-    device, or empty for one device. engine: computer that a TensorRT engine was built for."""
+    device, or empty for one device. engine: computer that a TensorRT engine was built for. judged:
+    the outputs understood, possible and done that the model has, in this order."""
 
     file: str
     inputs: ModelInputs
@@ -83,6 +85,23 @@ class ModelSpec:
     precision: str = ''
     device_map: str | Mapping[str, str] = ''
     engine: EngineMetadata | None = None
+    judged: Mapping[str, JudgedOutput] = field(default_factory=dict)
+
+    @property
+    def acceptance(self) -> Acceptance:
+        return acceptance(self.judged)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Tensors in the order in which a module returns them."""
+        gripper = (self.gripper.tensor,) if self.gripper is not None else ()
+        judged = (output.tensor for output in self.judged.values())
+        return (self.action.tensor, *gripper, *judged)
+
+    @property
+    def answered(self) -> tuple[str, ...]:
+        """Tensors that a policy reads: the action, and those of `judged`."""
+        return (self.action.tensor, *(output.tensor for output in self.judged.values()))
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -137,11 +156,19 @@ def read_model(
     flow = _flow(section, runtime) if section.has('flow') else None
     action = _action(section)
     gripper = _gripper(outputs.section('gripper')) if outputs.has('gripper') else None
-    outputs.close()
     inputs = read_inputs(top.section('inputs'), action.shape, listed)
+    judged = read_judged(outputs, inputs.instruction.length if inputs.instruction else 0)
+    outputs.close()
+    if flow is not None and judged:
+        key, wanted = f'outputs.{next(iter(judged))}', 'none: a flow head returns velocities'
+        raise ConfigError(top.file, key, 'one', wanted)
     if flow is not None and inputs.noise is not None:
         raise ConfigError(top.file, 'inputs.noise', 'one', 'none: the flow head draws its own')
-    return ModelSpec(file, inputs, action, gripper, flow, precision, device_map, engine)
+    spec = ModelSpec(file, inputs, action, gripper, flow, precision, device_map, engine, judged)
+    for name in spec.outputs:
+        if spec.outputs.count(name) > 1:
+            raise ConfigError(top.file, 'outputs', f'tensor {name} used twice', 'one per output')
+    return spec
 
 
 def read_files(top: ConfigReader) -> dict[str, str]:

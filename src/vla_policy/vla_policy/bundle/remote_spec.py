@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from vla_common.yaml_file import ConfigReader
 from vla_policy.bundle.address import TokenSource, check_public, read_token_source
-from vla_policy.bundle.model_inputs import RESIZES, SINGLE, History, read_history
+from vla_policy.bundle.model_inputs import RESIZES, SINGLE, History, read_frames, read_history
 
 QUANTITIES = ('position', 'velocity', 'pose_rot6d', 'constant')
 KINDS = ('joint_position', 'joint_delta')
@@ -179,7 +179,7 @@ def _image(key: str, f: ConfigReader, frames: int) -> RemoteImage:
         f.integer('width', lo=1, hi=4096),
         f.integer('height', lo=1, hi=4096),
         f.text('resize', default='letterbox', choices=(*RESIZES, 'fit')),
-        _frames(f, frames, frames),
+        read_frames(f, frames, frames),
     )
 
 
@@ -188,15 +188,7 @@ def _state(key: str, f: ConfigReader, frames: int) -> RemoteState:
     joints = _joints(f, 'joints') if quantity in ('position', 'velocity') else ()
     frame = f.text('frame') if quantity == 'pose_rot6d' else ''
     value = tuple(f.numbers('value')) if quantity == 'constant' else ()
-    return RemoteState(key, joints, quantity, _frames(f, 1, frames), frame, value)
-
-
-def _frames(f: ConfigReader, default: int, most: int) -> int:
-    """Length of the time axis: 1, or that of the history."""
-    frames = f.integer('frames', default=default)
-    if frames not in (1, most):
-        raise f.error('frames', frames, '1' if most == 1 else f'1 or {most}, as in history')
-    return frames
+    return RemoteState(key, joints, quantity, read_frames(f, 1, frames), frame, value)
 
 
 def _action(f: ConfigReader) -> RemoteAction:

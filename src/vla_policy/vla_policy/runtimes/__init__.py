@@ -13,6 +13,7 @@ import numpy as np
 
 from vla_common.errors import ConfigError
 from vla_policy.bundle.bundle import Bundle
+from vla_policy.bundle.judged_outputs import JudgedOutput
 from vla_policy.bundle.model_inputs import ImageInput, MaskInput
 from vla_policy.bundle.model_spec import ModelSpec
 from vla_policy.registry import RUNTIMES, installed_code
@@ -33,6 +34,11 @@ class Runtime(Protocol):
     def run(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
         """The action tensor, float, from named input tensors, which are not kept or changed."""
         ...
+
+    def run_all(self, inputs: dict[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """The tensors `ModelSpec.answered` by their name. Only called for a bundle with outputs
+        beside the action."""
+        raise NotImplementedError(f'the runtime {self.name} returns the action alone')
 
     def sample(
         self,
@@ -95,14 +101,25 @@ def check_repeatable(bundle: Bundle, runtime: Runtime) -> None:
             tensor[...] = 1
     noise = random.standard_normal(spec.action.shape)
 
-    def answer() -> np.ndarray:
-        found = runtime.run(inputs) if spec.flow is None else runtime.sample(inputs, noise, None)[0]
-        return np.array(found, np.float64) * spec.action.std
+    def answer() -> list[np.ndarray]:
+        if spec.flow is not None:
+            found = [runtime.sample(inputs, noise, None)[0]]
+        elif spec.judged:
+            whole = runtime.run_all(inputs)
+            found = [whole[name] for name in spec.answered]
+        else:
+            found = [runtime.run(inputs)]
+        rest = [np.array(one, np.float64) for one in found[1:]]
+        return [np.array(found[0], np.float64) * spec.action.std, *rest]
 
     first, *others = [answer() for _ in range(CALLS)]
     # Answers that are not finite, or of another shape, are reported when a chunk is made.
     with np.errstate(invalid='ignore'):
-        off = max(float(np.nan_to_num(np.abs(other - first)).max()) for other in others)
+        off = max(
+            float(np.nan_to_num(np.abs(b - a)).max(initial=0.0))
+            for other in others
+            for a, b in zip(first, other, strict=True)
+        )
     if not off <= REPEATABLE_RAD:
         runtime.close()
         raise ConfigError(
@@ -155,12 +172,27 @@ def check_tensors(
                 kinds = (*kinds, *pixels)
             else:
                 note = f' ({" or ".join(pixels)}: range [0, 255], mean 0 and std 1)'
-        _check_tensor(file, 'input', part.tensor, inputs, kinds, part.shape, note)
+        _check_tensor(file, 'input', part.tensor, inputs, kinds, part.shape, note=note)
     for name in inputs:
         if name not in spec.inputs.tensors:
             wanted = f'only those of policy.yaml: {", ".join(spec.inputs.tensors)}'
             raise ConfigError(file, f'input {name}', 'an input', wanted)
     _check_tensor(file, 'output', spec.action.tensor, outputs, floats, spec.action.shape)
+    for output in spec.judged.values():
+        declared = outputs.get(output.tensor)
+        shape = fitting_shape(declared, output) if declared is not None else None
+        wanted = output.shapes if shape is None else (shape,)
+        _check_tensor(file, 'output', output.tensor, outputs, floats, *wanted)
+
+
+def fitting_shape(declared: TensorInfo, output: JudgedOutput) -> tuple[int, ...] | None:
+    """The allowed shape of an output that is the declared one, apart from free dimensions."""
+    return next((shape for shape in output.shapes if _fits(declared.shape, shape)), None)
+
+
+def _fits(declared: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    same = len(declared) == len(shape)
+    return same and all(a in (-1, b) for a, b in zip(declared, shape, strict=True))
 
 
 def _check_tensor(
@@ -169,14 +201,13 @@ def _check_tensor(
     name: str,
     there: Mapping[str, TensorInfo],
     kinds: Sequence[str],
-    shape: tuple[int, ...],
+    *shapes: tuple[int, ...],
     note: str = '',
 ) -> None:
-    wanted = f'{" or ".join(kinds)} {shape}{note}'
+    wanted = f'{" or ".join(kinds)} {" or ".join(str(shape) for shape in shapes)}{note}'
     if name not in there:
         found = f'only {", ".join(there)}' if there else 'none'
         raise ConfigError(file, f'{side} {name}', found, wanted)
     kind, found = there[name]
-    fits = len(found) == len(shape) and all(a in (-1, b) for a, b in zip(found, shape, strict=True))
-    if kind not in kinds or not fits:
+    if kind not in kinds or not any(_fits(found, shape) for shape in shapes):
         raise ConfigError(file, f'{side} {name}', f'{kind} {found}', wanted)

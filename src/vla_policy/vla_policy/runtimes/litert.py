@@ -43,7 +43,7 @@ class LiteRt(Runtime):
             raise ConfigError(file, 'model', first_line(error), wanted) from error
         self._inputs = dict(self._runner.get_input_details())
         self._outputs = dict(self._runner.get_output_details())
-        self._output = bundle.model.action.tensor
+        self._answered = bundle.model.answered
         check_tensors(
             file,
             bundle.model,
@@ -53,14 +53,18 @@ class LiteRt(Runtime):
             ('int32', 'int64'),
         )
         used = {f'input {name}': about for name, about in self._inputs.items()}
-        used[f'output {self._output}'] = self._outputs[self._output]
+        used |= {f'output {name}': self._outputs[name] for name in self._answered}
         for key, about in used.items():
             if about['dtype'] is np.int8 and not about['quantization'][0] > 0:
                 raise ConfigError(file, key, 'int8 without a scale', 'a scale above 0')
 
     def run(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        return self.run_all(inputs)[self._answered[0]]
+
+    def run_all(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         fed = {name: _quantised(inputs[name], about) for name, about in self._inputs.items()}
-        return _dequantised(self._runner(**fed)[self._output], self._outputs[self._output])
+        found = self._runner(**fed)
+        return {name: _dequantised(found[name], self._outputs[name]) for name in self._answered}
 
     def close(self) -> None:
         # The runner refers to the interpreter's memory: it is released first.

@@ -86,12 +86,18 @@ class OnnxRuntime(Runtime):
         check_tensors(file, bundle.model, found, outputs, FLOATS, INTEGERS, pixels=('uint8',))
         own = {part.tensor: np.dtype(part.dtype).name for part in bundle.model.inputs}
         self._casts = {n: np.dtype(i.kind) for n, i in found.items() if i.kind != own[n]}
-        self._outputs = [bundle.model.action.tensor]
+        self._outputs = list(bundle.model.answered)
 
     def run(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        return self._call(self._outputs[:1], inputs)[0]
+
+    def run_all(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return dict(zip(self._outputs, self._call(self._outputs, inputs), strict=True))
+
+    def _call(self, outputs: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
         if self._casts:
             inputs = inputs | {name: inputs[name].astype(to) for name, to in self._casts.items()}
-        return self._session.run(self._outputs, inputs)[0]
+        return self._session.run(outputs, inputs)
 
     def close(self) -> None:
         self._session = None

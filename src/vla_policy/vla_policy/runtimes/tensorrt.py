@@ -12,7 +12,7 @@ import numpy as np
 
 from vla_common.errors import ConfigError
 from vla_policy.bundle.bundle import Bundle
-from vla_policy.runtimes import Runtime, TensorInfo, check_tensors, require
+from vla_policy.runtimes import Runtime, TensorInfo, check_tensors, fitting_shape, require
 
 FLOATS = ('float32', 'float16', 'bfloat16')
 INTEGERS = ('int64', 'int32')
@@ -64,10 +64,16 @@ class TensorRtEngine(Runtime):
             raise ConfigError(file, 'model', 'no execution context', 'enough memory on the GPU')
         self._buffers: dict[str, Any] = {}
         self._pinned: dict[str, Any] = {}
-        self._output = bundle.model.action.tensor
+        self._outputs = bundle.model.answered
         self._bind(tensorrt, bundle, file)
 
     def run(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        return self._call(self._outputs[:1], inputs)[0]
+
+    def run_all(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return dict(zip(self._outputs, self._call(self._outputs, inputs), strict=True))
+
+    def _call(self, outputs: tuple[str, ...], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
         torch = self._torch
         with torch.cuda.device(self._device), torch.cuda.stream(self._stream):
             for name, pinned in self._pinned.items():
@@ -75,9 +81,9 @@ class TensorRtEngine(Runtime):
                 self._buffers[name].copy_(pinned, non_blocking=True)
             if not self._context.execute_async_v3(self._stream.cuda_stream):
                 raise RuntimeError('execute_async_v3 failed')
-            answer = self._buffers[self._output].float().cpu()
+            answers = [self._buffers[name].float().cpu() for name in outputs]
         self._stream.synchronize()
-        return answer.numpy()
+        return [answer.numpy() for answer in answers]
 
     def memory(self) -> int:
         """Bytes on the device: the engine's workspace and the buffers."""
@@ -112,7 +118,9 @@ class TensorRtEngine(Runtime):
                 dtype=getattr(torch, kind if kind in ('bool', *INTEGERS) else 'float32'),
                 pin_memory=self._device.type == 'cuda',
             )
-        shapes[self._output] = spec.action.shape
+        shapes[spec.action.tensor] = spec.action.shape
+        for output in spec.judged.values():
+            shapes[output.tensor] = fitting_shape(outputs[output.tensor], output)
         for name, (kind, shape) in (inputs | outputs).items():
             # An output that is not used still needs a buffer.
             if name not in shapes and (-1 in shape or kind not in TYPES.values()):

@@ -2,8 +2,8 @@
 """A torch module of any origin as a Runtime.
 
 The module takes its inputs by position: images, depth images, state, instruction, phase, noise
-(those in policy.yaml). It returns the action tensor, or a dictionary or named tuple with that name,
-or a tuple that begins with it.
+(those in policy.yaml). It returns the action tensor, a dictionary or named tuple with the names of
+the outputs, or a tuple in the order action, gripper, understood, possible, done.
 """
 
 import io
@@ -63,7 +63,7 @@ class TorchModule(Runtime):
         self._device = device
         self._dtype = dtype
         self._order = bundle.model.inputs.tensors
-        self._output = bundle.model.action.tensor
+        self._outputs, self._wanted = bundle.model.outputs, bundle.model.answered
         self._fixed: dict[str, Any] = {}
         self._recorded: Any = None
         self._answer: Any = None
@@ -72,6 +72,13 @@ class TorchModule(Runtime):
             self._record(bundle)
 
     def run(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        return self._call(inputs)[0]
+
+    def run_all(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return dict(zip(self._wanted, self._call(inputs), strict=True))
+
+    def _call(self, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """The wanted outputs, the action first."""
         torch = self._torch
         with torch.inference_mode():
             if self._device.type == 'cuda':
@@ -80,7 +87,7 @@ class TorchModule(Runtime):
             for name in self._order:
                 tensor = torch.from_numpy(inputs[name])
                 tensors.append(tensor.to(self._dtype) if tensor.is_floating_point() else tensor)
-            return self._pick(self._module(*tensors)).float().numpy()
+            return [found.float().numpy() for found in self._pick(self._module(*tensors))]
 
     def memory(self) -> int:
         return reserved_memory(self._torch, self._device)
@@ -89,7 +96,7 @@ class TorchModule(Runtime):
         self._module = self._recorded = self._answer = None
         self._fixed.clear()
 
-    def _run_on_device(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+    def _run_on_device(self, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
         torch = self._torch
         for name in self._order:
             source = torch.from_numpy(inputs[name])
@@ -105,7 +112,7 @@ class TorchModule(Runtime):
             self._recorded.replay()
         else:
             self._answer = self._pick(self._module(*(self._fixed[n][1] for n in self._order)))
-        return self._answer.float().cpu().numpy()
+        return [found.float().cpu().numpy() for found in self._answer]
 
     def _record(self, bundle: Bundle) -> None:
         torch = self._torch
@@ -124,25 +131,37 @@ class TorchModule(Runtime):
             return
         self._recorded, self.graph = graph, 'recorded'
 
-    def _pick(self, answer: Any) -> Any:
+    def _pick(self, answer: Any) -> list[Any]:
+        """The wanted outputs of an answer in any of the allowed forms."""
         if isinstance(answer, dict):
-            return answer[self._output]
-        if isinstance(answer, (tuple, list)):
-            return getattr(answer, self._output, answer[0])
-        return answer
+            return [answer[name] for name in self._wanted]
+        if not isinstance(answer, (tuple, list)):
+            answer = (answer,)
+        if len(self._wanted) == 1:
+            return [getattr(answer, self._wanted[0], answer[0])]
+        names = getattr(answer, '_fields', self._outputs)
+        if len(answer) != len(names):
+            raise ValueError(f'{len(answer)} outputs, wanted {", ".join(names)}')
+        named = dict(zip(names, answer, strict=True))
+        return [named[name] for name in self._wanted]
 
     def _check(self, bundle: Bundle) -> None:
         """Run once on zeros: a torch module has no shapes that could be read."""
-        action, file = bundle.model.action, str(bundle.directory / bundle.model.file)
-        black = bundle.model.inputs.zeros()
+        spec, file = bundle.model, str(bundle.directory / bundle.model.file)
+        black = spec.inputs.zeros()
         shapes = ', '.join(f'{name} {tensor.shape}' for name, tensor in black.items())
-        wanted = f'output {action.tensor} {action.shape} for inputs {shapes}'
+        allowed = {spec.action.tensor: (spec.action.shape,)}
+        allowed |= {output.tensor: output.shapes for output in spec.judged.values()}
+        texts = {name: ' or '.join(str(shape) for shape in allowed[name]) for name in allowed}
+        each = ', '.join(f'output {name} {texts[name]}' for name in allowed)
+        wanted = f'{each} for inputs {shapes}'
         try:
-            found = self.run(black)
+            found = self.run_all(black)
         except Exception as error:  # the type depends on the module
             raise ConfigError(file, 'model', last_line(error), wanted) from error
-        if found.shape != action.shape:
-            raise ConfigError(file, f'output {action.tensor}', found.shape, wanted)
+        for name, tensor in found.items():
+            if tensor.shape not in allowed[name]:
+                raise ConfigError(file, f'output {name}', tensor.shape, wanted)
 
 
 def reserved_memory(torch: Any, device: Any) -> int:

@@ -15,12 +15,13 @@ from vla_policy.bundle.bundle import load_bundle
 from vla_policy.bundle.resolve_bundle import installed_models
 from vla_policy.load import load_policy
 from vla_policy.testing.bundles import JOINTS, REMOTE, write_bundle, write_policy
+from vla_policy.testing.judged_bundle import write_judged_bundle
 from vla_policy.types import ChunkCheck, InstructionRefused, Observation, PolicyError
 from vla_robot import load_robot
 from vla_validation.fuzz.outcome import CaseResult, SilentlyAccepted, assess
 from vla_validation.fuzz.yaml_mistakes import break_bytes, make_mistake
 
-SOURCES = ('tiny', 'tiny', 'tiny', 'tiny', 'scripted', 'remote', 'humanoid_vla')
+SOURCES = ('tiny', 'tiny', 'judged', 'judged', 'scripted', 'remote', 'humanoid_vla')
 UNCHECKED = ('verification.details', 'source.config')
 """Paths of policy.yaml whose content belongs to others."""
 UNIONS = ('version', 'device_map')
@@ -37,9 +38,10 @@ class BundleSubject:
         self._folder = tempfile.TemporaryDirectory(prefix='vla_fuzz_')
         base = Path(self._folder.name)
         write_bundle(base / 'tiny', _everything)
+        write_judged_bundle(base / 'judged', _everything)
         write_policy(base / 'remote', REMOTE | {'url': 'ws://127.0.0.1:9'})
         shipped = installed_models()
-        self._sources = {name: base / name for name in ('tiny', 'remote')} | {
+        self._sources = {name: base / name for name in ('tiny', 'judged', 'remote')} | {
             name: shipped / name for name in ('scripted', 'humanoid_vla')
         }
         self._robot = robot = load_robot('humanoid32')
@@ -61,11 +63,11 @@ class BundleSubject:
             directory = Path(folder) / name
             _copy(self._sources[name], directory)
             ways = [_break_keys, _break_keys, _break_keys, _break_text]
-            if name == 'tiny':
+            if name in ('tiny', 'judged'):
                 ways += [_break_listed, _break_model, _break_model, _remove_listed]
             breaks: Callable[[Path, random.Random], Change] = chance.choice(ways)
             changed, must_refuse = breaks(directory, chance)
-            runs = name in ('tiny', 'scripted')
+            runs = name in ('tiny', 'judged', 'scripted')
             return assess(
                 lambda: self._use(directory, runs), f'{name}/{changed}', must_refuse, Path(folder)
             )
