@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vla_models.refusals import WordsOutcome
 from vla_models.scenarios import IMAGE_TASKS
 from vla_models.tasks import TaskKind
 
@@ -21,7 +22,9 @@ class EpisodeOutcome:
     error: m (reach) or rad, the worst of the last half second; infinite where another cube was
     nearer. seconds: time to lasting success, None without. path: m, of the finger tips.
     violations: commands of the filter outside of the robot's limits. interventions: filter periods
-    with an objection.
+    with an objection. reported: whether the instruction was reported done; ended: s at which it
+    ended, None if it did not; held: s at which success had been held for half a second, None if it
+    was not.
     """
 
     task: str
@@ -33,6 +36,9 @@ class EpisodeOutcome:
     fallen: bool
     violations: int
     interventions: int
+    reported: bool = False
+    ended: float | None = None
+    held: float | None = None
 
 
 def wilson(successes: int, count: int) -> tuple[float, float]:
@@ -105,6 +111,70 @@ def summarise(
             **{name: details(controls[name]) for name in CONTROLS},
         },
     }
+
+
+# --- the policy's own answers ---------------------------------------------------------------------
+
+PROMPT = 1.0  # s from held success to the report of it
+
+
+def done_report(outcomes: Sequence[EpisodeOutcome], others: Sequence[EpisodeOutcome]) -> dict:
+    """`done` in the JSON, with numbers and intervals.
+
+    true_reported: of the episodes of `outcomes` in which success was held, those reported done
+    within PROMPT of it. false_reported: of all, and of `others` (not to be done), those reported
+    done without success. latency_s: median, of those reported.
+    """
+    held = [o for o in outcomes if o.held is not None]
+    late = [o.ended - o.held for o in held if o.reported and o.ended is not None]
+    prompt = sum(delay <= PROMPT for delay in late)
+    wrong = sum(o.reported and not o.success for o in outcomes)
+    wrong += sum(o.reported for o in others)
+    count = len(outcomes) + len(others)
+    return {
+        'true_reported': ratio(prompt, len(held)),
+        'false_reported': ratio(wrong, count),
+        'latency_s': _median(late),
+        'true': {'n': len(held), 'ci95': _rounded(wilson(prompt, len(held)))},
+        'false': {'n': count, 'ci95': _rounded(wilson(wrong, count))},
+    }
+
+
+def answers_of(
+    outcomes: Sequence[EpisodeOutcome],
+    suites: dict[str, Sequence[EpisodeOutcome]],
+    words: WordsOutcome,
+) -> dict:
+    """The JSON of the policy's own answers: `done`, `refusal`, `language`. suites: by the names in
+    `scenarios.SUITES`."""
+    impossible = suites['impossible']
+    judged = [*outcomes, *suites['relations'], *suites['two_steps']]
+    refused = share(impossible)
+    return {
+        'done': done_report(judged, impossible),
+        'refusal': {
+            'nonsense_refused': ratio(words.nonsense_refused, words.nonsense),
+            'sense_refused': ratio(words.sense_refused, words.sense),
+            'impossible_refused': refused['success'],
+            'nonsense': {
+                'n': words.nonsense,
+                'ci95': _rounded(wilson(words.nonsense_refused, words.nonsense)),
+            },
+            'sense': {'n': words.sense, 'ci95': _rounded(wilson(words.sense_refused, words.sense))},
+            'impossible': {'n': refused['n'], 'ci95': refused['ci95']},
+            'wrong': list(words.wrong),
+        },
+        'language': {name: share(suites[name]) for name in ('relations', 'two_steps')},
+    }
+
+
+def _rounded(interval: tuple[float, float]) -> list[float]:
+    return [round(end, 4) for end in interval]
+
+
+def ratio(part: int, count: int) -> float | None:
+    """A share; None without cases."""
+    return round(part / count, 4) if count else None
 
 
 # --- table ----------------------------------------------------------------------------------------
