@@ -116,6 +116,7 @@ def summarise(
 # --- the policy's own answers ---------------------------------------------------------------------
 
 PROMPT = 1.0  # s from held success to the report of it
+REFUSED = ('nonsense', 'sense', 'impossible')
 
 
 def done_report(outcomes: Sequence[EpisodeOutcome], others: Sequence[EpisodeOutcome]) -> dict:
@@ -234,4 +235,27 @@ def markdown_of(result: dict) -> str:
     """The table of the model card."""
     lines = ['| ' + ' | '.join(HEAD) + ' |', '|' + '---|' * len(HEAD)]
     lines += ['| ' + ' | '.join(row) + ' |' for row in rows_of(result)]
-    return '\n'.join([*lines, '', last_line(result)])
+    return '\n'.join([*lines, '', last_line(result), *_answer_lines(result)])
+
+
+def _answer_lines(result: dict) -> list[str]:
+    """The seeds, and the policy's own answers, as tables."""
+    parts = [(f'seed {seed}', part) for seed, part in result.get('by_seed', {}).items()]
+    parts = parts if len(parts) > 1 else []
+    parts += [(name.replace('_', ' '), part) for name, part in result.get('language', {}).items()]
+    for key, names in (('done', ('true', 'false')), ('refusal', REFUSED)):
+        for name in names if key in result else ():
+            suffix = 'reported' if key == 'done' else 'refused'
+            part = {'success': result[key][f'{name}_{suffix}'], **result[key][name]}
+            parts.append((f'{name}: {suffix}', part))
+    if not parts:
+        return []
+    rows = [
+        f'| {name} | {_percent(part)} | {100 * part["ci95"][0]:.0f}–{100 * part["ci95"][1]:.0f} % |'
+        for name, part in parts
+    ]
+    late = result.get('done', {}).get('latency_s')
+    after = (
+        [] if late is None else ['', f'Done is reported {late:.2f} s (median) after 0.5 s of it.']
+    )
+    return ['', '| what | share | 95 % interval |', '|---|---|---|', *rows, *after]
