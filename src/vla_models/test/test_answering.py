@@ -106,8 +106,8 @@ class Memory:
             )
 
         def done(text, state, where):
-            second = text[:, 0] > 0.5
-            return torch.where(second, state[:, 1], state[:, 0]) * 9
+            second = text[:, :1] > 0.5
+            return torch.where(second, state[..., 1], state[..., 0]) * 9
 
         monkeypatch.setattr(words, 'forward', told)
         monkeypatch.setattr(self.network, 'done_logit', done)
@@ -153,16 +153,16 @@ def test_one_step_needs_no_memory_and_a_lasting_one_all_of_it(monkeypatch):
 
 
 def test_the_ranks_of_the_pointer_count_what_is_left_and_nearer():
-    pointer = Pointer(4, 16, 2)
-    side = torch.tensor([[0.2, -0.1, 0.05, 0.0]])
+    pointer = Pointer(4, 16)
+    along = torch.tensor([[[-0.2, 0.40], [0.1, 0.30], [-0.05, 0.35], [0.0, 0.0]]])
     seen = torch.tensor([[1.0, 1.0, 1.0, 0.0]])
-    left = pointer._before(-side, seen)
-    torch.testing.assert_close(left[0, :3], torch.tensor([0.0, 2.0, 1.0]), atol=0.02, rtol=0)
+    wanted = torch.tensor([[0.0, 2.0], [2.0, 0.0], [1.0, 1.0]])
+    torch.testing.assert_close(pointer.ranks(along, seen)[0, :3], wanted, atol=0.03, rtol=0)
 
 
 def test_an_object_that_is_not_seen_is_hardly_ever_meant():
     torch.manual_seed(0)
-    pointer = Pointer(4, 16, 2).eval()
+    pointer = Pointer(4, 16).eval()
     text, place = torch.randn(8, 16), torch.randn(8, 4, 3) * 0.2
     seen = torch.tensor([1.0, 1.0, 0.0, 0.0]).expand(8, 4)
     with torch.no_grad():

@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from vla_common.errors import ConfigError
-from vla_models.language import Step, instruction_of, misspell, phrase
+from vla_models.language import Step, misspell, phrase
 from vla_models.references import sample_relation
 from vla_models.tasks import ALL_TASKS
 from vla_models.tokenizer import (
     TOKENS,
     UNKNOWN_ID,
     build_tokenizer,
+    count_tokens,
     encode,
+    fitting_instruction,
     misspellings,
     vocabulary,
 )
@@ -36,7 +38,9 @@ def test_every_instruction_is_known_and_fits_whole(first, second, seed, held_out
     words = random.Random(seed)
     steps = (Step.plain(first), Step(second, sample_relation(words), named=False))
     for chosen in (steps[:1], steps):
-        ids = TOKENIZER.encode(instruction_of(chosen, words, held_out=held_out)).ids
+        text = fitting_instruction(chosen, words, held_out=held_out)
+        ids = TOKENIZER.encode(text).ids
+        assert len(ids) == count_tokens(text)
         assert 0 < len(ids) <= TOKENS and UNKNOWN_ID not in ids
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from vla_common.yaml_file import load_yaml
-from vla_models.language import Step, instruction_of
+from vla_models.language import Step
 from vla_models.references import by_colour, sample_relation
 from vla_models.scenarios import TYPOS
 from vla_models.scenes import sample_scene
 from vla_models.tasks import ALL_TASKS
+from vla_models.tokenizer import fitting_instruction
 from vla_policy.types import InstructionRefused, Observation, Policy
 from vla_robot import RobotModel
 from vla_sim import Renderer, World
@@ -55,7 +56,7 @@ def followable(seed: int, count: int = SENSE) -> list[str]:
         if number % 4 == 2:
             other = words.choice(about_cubes)
             steps = (*steps, Step(other, by_colour(other.colour), steps[0].named))
-        found.append(instruction_of(steps, words, held_out=True, typos=TYPOS))
+        found.append(fitting_instruction(steps, words, held_out=True, typos=TYPOS))
     return found
 
 

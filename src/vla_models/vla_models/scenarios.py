@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vla_models.goals import Goals
-from vla_models.language import Step, instruction_of, phrase
+from vla_models.language import Step, phrase
 from vla_models.references import natural_hand, relations_to
 from vla_models.scenes import named_colours, possible, sample_task
 from vla_models.tasks import ALL_TASKS, REASONS, Task, TaskKind
+from vla_models.tokenizer import fitting_instruction
 from vla_robot import RobotModel
 from vla_sim import Scene, World
 
@@ -175,7 +176,7 @@ def _told(
         number,
         scene,
         steps[0].task,
-        instruction_of(steps, words, held_out=True, typos=TYPOS),
+        fitting_instruction(steps, words, held_out=True, typos=TYPOS),
         '',
         'standing' if rng.random() < 0.5 else 'ready',
         int(rng.integers(2**31)),

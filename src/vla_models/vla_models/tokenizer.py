@@ -5,6 +5,7 @@ So the policy knows exactly which words it does not know, in any script, and its
 token is one for a word of the instruction.
 """
 
+import random
 import re
 import string
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,10 +15,10 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from vla_common.errors import ConfigError
-from vla_models.language import GRAMMAR, PREFIXES, SUFFIXES
+from vla_models.language import GRAMMAR, PREFIXES, SUFFIXES, Step, instruction_of
 from vla_models.tasks import COLOURS, HANDS
 
-TOKENS = 40  # instruction length in tokens, padded with 0
+TOKENS = 36  # instruction length in tokens, padded with 0
 PADDING, UNKNOWN = '[PAD]', '[UNK]'
 UNKNOWN_ID = 1
 SHORTEST = 4  # letters of a word whose typing errors are understood
@@ -38,6 +39,16 @@ def _texts(part: object) -> Iterator[str]:
 def count_tokens(text: str) -> int:
     """Of a text of the grammar."""
     return len(re.findall(r'\w+|[,.!?]', text))
+
+
+def fitting_instruction(
+    steps: tuple[Step, ...], rng: random.Random, *, held_out: bool = False, typos: float = 0.0
+) -> str:
+    """As `instruction_of`, of at most TOKENS tokens: the longest of two steps have more."""
+    while True:
+        text = instruction_of(steps, rng, held_out=held_out, typos=typos)
+        if count_tokens(text) <= TOKENS:
+            return text
 
 
 @cache

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from vla_models.network.encoders import VISION
 from vla_models.network.heads import HEADS, HeadShape, Modulated
-from vla_models.network.humanoid_vla import Fusion, GoalSnap, HumanoidVLA, HumanoidVLAConfig
-from vla_models.network.layers import TransformerLayer
+from vla_models.network.humanoid_vla import GoalSnap, HumanoidVLA, HumanoidVLAConfig
+from vla_models.network.layers import TransformerLayer, perceptron
 from vla_models.network.objects import ObjectFinder, Objects, Pointer
 from vla_models.network.sizes import resize
 from vla_models.network.spatial_attention import Landmarks
@@ -26,6 +26,9 @@ from vla_models.tasks import REASONS
 
 OUTPUTS = ('joint_targets', 'understood', 'possible', 'done')
 STEPS = 2
+FREQUENCIES = (1.5, 3.0, 6.0)
+PLACE = 4 * (1 + 2 * len(FREQUENCIES))  # features of a place
+DONE_WIDTH = 96  # of a network that runs on each state of the history
 CHANGE, MOSTLY = 0.1, 0.7  # normalised, of a joint that moves; share of the history in motion
 
 
@@ -43,8 +46,41 @@ class Words(NamedTuple):
     fits: Tensor
 
 
+class ReadingLayer(nn.Module):
+    """A pre-norm transformer layer in which some tokens read from all."""
+
+    def __init__(self, width: int, heads: int, inner: int = 2) -> None:
+        super().__init__()
+        self.heads = heads
+        self.scale = (width // heads) ** -0.5
+        self.before_attention = nn.LayerNorm(width)
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
+        self.output = nn.Linear(width, width)
+        self.feed_forward = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, inner * width),
+            nn.GELU(),
+            nn.Linear(inner * width, width),
+        )
+
+    def forward(self, readers: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
+        """readers (B, R, width), the first of tokens (B, N, width); mask (B, 1, N)."""
+        batch, count, width = readers.shape
+        tokens = self.before_attention(tokens)
+        query = self.query(tokens[:, :count]).reshape(batch, count, self.heads, -1)
+        parts = self.key_value(tokens).reshape(batch, -1, 2, self.heads, width // self.heads)
+        key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)
+        scores = query.transpose(1, 2) @ key.transpose(-2, -1) * self.scale
+        scores = scores.masked_fill(~mask.unsqueeze(1), -1e9)
+        mixed = torch.softmax(scores, dim=-1) @ value
+        readers = readers + self.output(mixed.transpose(1, 2).reshape(batch, count, -1))
+        return readers + self.feed_forward(readers)
+
+
 class InstructionEncoder(nn.Module):
-    """Token ids (B, L), 0 = padding, to `Words`: a transformer over readouts and tokens."""
+    """Token ids (B, L), 0 = padding, to `Words`: a transformer over readouts and tokens, of
+    which the last layer computes the readouts alone."""
 
     def __init__(self, vocabulary: int, length: int, width: int, heads: int, layers: int) -> None:
         super().__init__()
@@ -52,7 +88,8 @@ class InstructionEncoder(nn.Module):
         self.embedding = nn.Embedding(vocabulary, width)
         self.position = nn.Parameter(torch.randn(length, width) * 0.02)
         self.readout = nn.Parameter(torch.randn(STEPS + 1, width) * 0.2)
-        self.layers = nn.ModuleList(TransformerLayer(width, heads) for _ in range(layers))
+        self.layers = nn.ModuleList(TransformerLayer(width, heads) for _ in range(layers - 1))
+        self.last = ReadingLayer(width, heads)
         self.norm = nn.LayerNorm(width)
         self.lasting = nn.Linear(width, 1)
         self.sentence = nn.Linear(width, 2)
@@ -65,9 +102,10 @@ class InstructionEncoder(nn.Module):
         known = torch.cat([torch.ones_like(ids[:, :1]).expand(-1, count), ids], dim=1) > 0
         for layer in self.layers:
             tokens = layer(tokens, known.unsqueeze(1))
-        tokens = self.norm(tokens)
-        steps = tokens[:, : self.steps]
-        whole = self.sentence(tokens[:, self.steps])
+        # After the last layer only the readouts are needed: most of its cost is saved.
+        read = self.norm(self.last(tokens[:, :count], tokens, known.unsqueeze(1)))
+        steps = read[:, : self.steps]
+        whole = self.sentence(read[:, self.steps])
         fits = self.token(tokens[:, count:]).squeeze(-1)
         # Padding fits.
         fits = torch.where(ids > 0, fits, torch.full_like(fits, 20.0))
@@ -75,16 +113,26 @@ class InstructionEncoder(nn.Module):
 
 
 class Answer(nn.Module):
-    """A small network that the words modulate: features (B, n), text (B, width) to (B, outputs)."""
+    """A small network on one or several states, which the words modulate.
 
-    def __init__(self, features: int, text: int, width: int, outputs: int, layers: int = 2) -> None:
+    Of the place (B, n) and the text (B, width), which all states share, everything is computed
+    once. States (B, k) or (B, T, k) to (B, outputs) or (B, T, outputs).
+    """
+
+    def __init__(
+        self, place: int, state: int, text: int, width: int, outputs: int, layers: int = 2
+    ) -> None:
         super().__init__()
-        self.first = nn.Linear(features + text, width)
+        self.first = nn.Linear(state, width)
+        self.common = nn.Linear(place + text, width)
         self.layers = nn.ModuleList(Modulated(width, text) for _ in range(layers))
         self.last = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, outputs))
 
-    def forward(self, features: Tensor, text: Tensor) -> Tensor:
-        hidden = self.first(torch.cat([features, text], dim=-1))
+    def forward(self, place: Tensor, state: Tensor, text: Tensor) -> Tensor:
+        common = self.common(torch.cat([place, text], dim=-1))
+        if state.dim() == 3:
+            common, text = common.unsqueeze(1), text.unsqueeze(1)
+        hidden = self.first(state) + common
         for layer in self.layers:
             hidden = layer(hidden, text)
         return self.last(hidden)
@@ -112,7 +160,8 @@ class AnsweringVLA(nn.Module):
         super().__init__()
         self.config = config
         self.history, self.joints = config.history, config.joints
-        self.change, self.mostly = CHANGE, MOSTLY  # TorchScript sees no globals
+        # TorchScript sees no globals.
+        self.steps, self.change, self.mostly = STEPS, CHANGE, MOSTLY
         hidden, vision, carried = config.hidden_size, config.vision_width, len(config.camera)
         self.vision = VISION[config.vision](
             config.image_size, vision, config.vision_layers, config.vision_heads
@@ -125,13 +174,9 @@ class AnsweringVLA(nn.Module):
         self.finder = ObjectFinder(
             vision, side, config.objects, self.landmarks.width, carried, hidden
         )
-        self.pointer = Pointer(config.objects, hidden, config.heads)
-        self.fusion = Fusion(
-            hidden, vision, config.joints, 1, 0, config.heads, config.fusion_layers
-        )
-        where = 4 * 5
+        self.pointer = Pointer(config.objects, hidden)
         shape = HeadShape(
-            context=2 * hidden + config.joints + 2 + where,
+            context=hidden + config.joints + 2 + PLACE,
             text=hidden,
             joints=config.action_dim,
             horizon=config.horizon,
@@ -142,8 +187,12 @@ class AnsweringVLA(nn.Module):
         )
         self.head = HEADS[config.head](shape)
         self.settling = GoalSnap(config.action_dim, config.settle)
-        self.possible = Answer(where + config.joints, hidden, hidden, 1 + len(REASONS))
-        self.done = Answer(where + 4 * 2 + config.joints, hidden, 2 * hidden, 1, 3)
+        joints = config.joints
+        self.possible = perceptron(PLACE + joints + hidden, hidden, hidden, 1 + len(REASONS))
+        self.done = Answer(PLACE, joints, hidden, DONE_WIDTH, 1)
+        self.register_buffer(
+            'frequencies', torch.tensor(FREQUENCIES).unsqueeze(-1), persistent=False
+        )
         # Set by calibration: slope and offset of each answer's logits.
         self.register_buffer('slope', torch.ones(len(OUTPUTS) - 1))
         self.register_buffer('offset', torch.zeros(len(OUTPUTS) - 1))
@@ -159,29 +208,26 @@ class AnsweringVLA(nn.Module):
         return self.finder(features, self.landmarks(features), carried)
 
     def where(self, place: Tensor, certain: Tensor) -> Tensor:
-        """The place (B, 3) m of what is meant, and how certain it is (B,), as features (B, 4)."""
-        scaled = (place - self.finder.mean) / self.finder.scale * certain.unsqueeze(-1)
-        return torch.cat([scaled, certain.unsqueeze(-1)], dim=-1)
+        """The place (B, 3) m of what is meant, and how certain it is (B,), as features (B, PLACE);
+        the first four are the plain numbers."""
+        certain = certain.unsqueeze(-1)
+        plain = torch.cat([(place - self.finder.mean) / self.finder.scale * certain, certain], -1)
+        # Raw coordinates are learned in detail last (Tancik et al., "Fourier features", 2020).
+        waves = (plain.unsqueeze(1) * self.frequencies).flatten(1)
+        return torch.cat([plain, torch.sin(waves), torch.cos(waves)], dim=-1)
 
-    def meant(self, text: Tensor, objects: Objects) -> Tensor:
-        """`where` for a step: of what the pointer chooses."""
-        seen = torch.sigmoid(objects.seen)
-        share = torch.softmax(self.pointer(text, objects.place, seen), dim=-1)[:, :-1]
+    def meant(self, text: Tensor, places: Tensor, seen: Tensor) -> Tensor:
+        """`where` for a step: of what the pointer chooses among objects at `places` (B, C, 3), m,
+        with logits `seen` (B, C)."""
+        seen = torch.sigmoid(seen)
+        share = torch.softmax(self.pointer(text, places, seen), dim=-1)[:, :-1]
         some = share.sum(1, keepdim=True).clamp(min=1e-6)
-        place = ((share / some).unsqueeze(-1) * objects.place).sum(1)
+        place = ((share / some).unsqueeze(-1) * places).sum(1)
         return self.where(place, (share * seen).sum(1))
 
-    def _waves(self, where: Tensor) -> Tensor:
-        # Raw coordinates are learned in detail last (Tancik et al., "Fourier features", 2020).
-        slow, fast = where * 1.5, where * 3.0
-        waves = [where, torch.sin(slow), torch.cos(slow), torch.sin(fast), torch.cos(fast)]
-        return torch.cat(waves, dim=-1)
-
     def known(self, text: Tensor, state: Tensor, phase: Tensor, where: Tensor) -> Known:
-        """Text (B, width), state (B, k), phase (B, 2), where (B, 4)."""
-        fused = self.fusion(text, state.unsqueeze(1), phase, where, None)
-        # Text, posture and target also bypass the fusion: they decide most.
-        context = torch.cat([fused, text, state, phase, self._waves(where)], dim=-1)
+        """Text (B, width), state (B, k), phase (B, 2), where (B, PLACE)."""
+        context = torch.cat([text, state, phase, where], dim=-1)
         return Known(context, text, state.index_select(1, self.moved), phase)
 
     def act(self, known: Known) -> Tensor:
@@ -191,13 +237,11 @@ class AnsweringVLA(nn.Module):
 
     def possible_logits(self, text: Tensor, state: Tensor, where: Tensor) -> Tensor:
         """(B, 1 + reasons)."""
-        return self.possible(torch.cat([self._waves(where), state], dim=-1), text)
+        return self.possible(torch.cat([where, state, text], dim=-1))
 
     def done_logit(self, text: Tensor, state: Tensor, where: Tensor) -> Tensor:
-        """(B,): whether the step is achieved in this state."""
-        finest = torch.cat([torch.sin(where * 6.0), torch.cos(where * 6.0)], dim=-1)
-        features = torch.cat([self._waves(where), finest, state], dim=-1)
-        return self.done(features, text).squeeze(-1)
+        """Whether the step is achieved in this state: (B,), or (B, T) for states (B, T, k)."""
+        return self.done(where, state, text).squeeze(-1)
 
     # --- the whole -----------------------------------------------------------------------------
 
@@ -211,25 +255,21 @@ class AnsweringVLA(nn.Module):
         newest = states[:, -1]
         words = self.words(ids)
         objects = self.find(self.vision(image), newest)
-        first, second = words.steps[:, 0], words.steps[:, 1]
-        at_first, at_second = self.meant(first, objects), self.meant(second, objects)
-        was_first = self._achieved(first, states, at_first)
-        was_second = self._achieved(second, states, at_second)
-        completed, two = self._completed(was_first), words.two > 0
-        now_second = (two & completed).unsqueeze(-1)
-        text = torch.where(now_second, second, first)
-        place = torch.where(now_second, at_second, at_first)
+        # All steps at once, as rows (STEPS · B): a call has few numbers and many operators.
+        texts = words.steps.transpose(0, 1).flatten(0, 1)
+        places = self.meant(texts, _for_steps(objects.place), _for_steps(objects.seen))
+        achieved = self._achieved(texts, _for_steps(states), places)
+        can = _by_step(self._possible(texts, _for_steps(newest), places))
+        achieved = _by_step(achieved)
+        completed = self._completed(achieved[0])
+        ends = self._ends(achieved, words.lasting.transpose(0, 1), self._moving(states))
+        two = words.two > 0
+        second = two & completed
+        text, place = _choose(second, _by_step(texts)), _choose(second, _by_step(places))
         chunk = self.act(self.known(text, newest, phase, place))
         # Both steps must be possible; the worse one answers.
-        possible = self._possible(first, newest, at_first)
-        other = self._possible(second, newest, at_second)
-        worse = (two & (other[:, 0] < possible[:, 0])).unsqueeze(-1)
-        possible = torch.where(worse, other, possible)
-        moving = self._moving(states)
-        alone = self._ends(was_first, words.lasting[:, 0], moving)
-        last = self._ends(was_second, words.lasting[:, 1], moving)
-        last = torch.where(completed, last, torch.zeros_like(last))
-        done = torch.where(two, last, alone).unsqueeze(-1)
+        possible = _choose(two & (can[1, :, 0] < can[0, :, 0]), can)
+        done = torch.where(two, ends[1] * completed.to(ends.dtype), ends[0]).unsqueeze(-1)
         sense = words.sense * self.slope[0] + self.offset[0]
         fits = torch.sigmoid(words.fits)
         understood = torch.cat([torch.sigmoid(sense).unsqueeze(-1), fits], dim=-1)
@@ -243,15 +283,8 @@ class AnsweringVLA(nn.Module):
     def _achieved(self, text: Tensor, states: Tensor, where: Tensor) -> Tensor:
         """Probability (B, T) that the step is achieved in each state, with the objects as they are
         seen now."""
-        batch = states.shape[0]
-        rows = batch * self.history
-        logit = self.done_logit(
-            text.unsqueeze(1).expand(-1, self.history, -1).reshape(rows, -1),
-            states.reshape(rows, -1),
-            where.unsqueeze(1).expand(-1, self.history, -1).reshape(rows, -1),
-        )
-        logit = logit * self.slope[2] + self.offset[2]
-        return torch.sigmoid(logit).reshape(batch, self.history)
+        logit = self.done_logit(text, states, where)
+        return torch.sigmoid(logit * self.slope[2] + self.offset[2])
 
     def _completed(self, achieved: Tensor) -> Tensor:
         """(B,): two consecutive states of the history, so that the step was held."""
@@ -270,8 +303,23 @@ class AnsweringVLA(nn.Module):
         return (share > self.mostly).to(states.dtype)
 
     def _ends(self, achieved: Tensor, lasting: Tensor, moving: Tensor) -> Tensor:
-        """(B,): achieved now; for a lasting step, in the whole history, in motion."""
-        return torch.where(lasting > 0, achieved.amin(1) * moving, achieved[:, -1])
+        """(STEPS, B): achieved now; for a lasting step, in the whole history, in motion."""
+        return torch.where(lasting > 0, achieved.amin(2) * moving, achieved[:, :, -1])
+
+
+def _for_steps(value: Tensor) -> Tensor:
+    """(B, …) to (STEPS · B, …): the same for each step."""
+    return torch.cat([value, value])
+
+
+def _by_step(value: Tensor) -> Tensor:
+    """(STEPS · B, n) to (STEPS, B, n)."""
+    return value.reshape(2, -1, value.shape[1])
+
+
+def _choose(second: Tensor, value: Tensor) -> Tensor:
+    """Of (STEPS, B, n) the second step where `second` (B,), else the first; (B, n)."""
+    return torch.where(second.unsqueeze(-1), value[1], value[0])
 
 
 def build_network(config: HumanoidVLAConfig) -> nn.Module:

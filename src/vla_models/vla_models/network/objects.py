@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from vla_models.network.encoders import grid_coordinates
-from vla_models.network.layers import TransformerLayer, perceptron
+from vla_models.network.layers import perceptron
 
 POINTS = 3  # keypoints of an object; the first is supervised with its pixel
+WIDTH, ANCHORS = 64, 2  # of the pointer
 ORDER = 0.012  # m over which one place is left of, or farther than, another
 
 
@@ -80,43 +81,49 @@ class ObjectFinder(nn.Module):
 
 
 class Pointer(nn.Module):
-    """Which of the objects the words mean: a transformer over [words, objects…].
+    """Which of the objects the words mean.
 
     Each object brings its ranks among the others (how many are left of it, how many nearer), which
-    are soft counts: ordinals and relations are then a choice, not arithmetic.
+    are soft counts: ordinals and relations are then a choice, not arithmetic. Two anchors are the
+    objects that a relation names ("between the red and the blue one"), also where they are not in
+    view. A network scores each object, and that of no object, given words and anchors.
     """
 
-    def __init__(self, objects: int, text: int, heads: int, layers: int = 2) -> None:
+    def __init__(self, objects: int, text: int) -> None:
         super().__init__()
-        self.order = ORDER
-        self.kind = nn.Parameter(torch.randn(objects, text) * 0.3)
-        self.object = perceptron(8, text, text)
-        self.words = nn.Linear(text, text)
-        self.layers = nn.ModuleList(TransformerLayer(text, heads) for _ in range(layers))
-        self.norm = nn.LayerNorm(text)
-        self.score = nn.Linear(text, 1)
-        self.none = nn.Linear(text, 1)
+        self.order, self.anchors = ORDER, ANCHORS  # TorchScript sees no globals
+        self.width = WIDTH
+        self.kind = nn.Parameter(torch.randn(objects, WIDTH) * 0.3)
+        self.nothing = nn.Parameter(torch.randn(1, 1, WIDTH) * 0.3)
+        self.object = perceptron(6, WIDTH, WIDTH)
+        self.anchor = nn.Linear(text, ANCHORS * WIDTH)
+        self.common = nn.Linear(text + ANCHORS * WIDTH, 2 * WIDTH)
+        self.own = nn.Linear(WIDTH, 2 * WIDTH)
+        self.score = nn.Sequential(
+            nn.GELU(), nn.Linear(2 * WIDTH, 2 * WIDTH), nn.GELU(), nn.Linear(2 * WIDTH, 1)
+        )
 
     def forward(self, text: Tensor, place: Tensor, seen: Tensor) -> Tensor:
         """Text (B, width), place (B, C, 3) m, seen (B, C) in [0, 1] to logits (B, C + 1); the last
         is that of no object."""
-        side, far = place[..., 1], place[..., :2].square().sum(-1).clamp(min=1e-6).sqrt()
-        left = self._before(-side, seen)
-        near = self._before(far, seen)
-        count = seen.sum(1, keepdim=True).expand_as(seen)
-        features = [seen, left * seen, near * seen, count, (count - 1 - left) * seen]
-        features += [(count - 1 - near) * seen, side * 4 * seen, (far - 0.45) * 4 * seen]
-        objects = self.object(torch.stack(features, dim=-1)) + self.kind
-        tokens = torch.cat([self.words(text).unsqueeze(1), objects], dim=1)
-        for layer in self.layers:
-            tokens = layer(tokens)
-        tokens = self.norm(tokens)
+        far = place[..., :2].square().sum(-1).clamp(min=1e-6).sqrt()
+        # From left to right, and from near to far.
+        along = torch.stack([-place[..., 1], far], dim=-1)
+        ranks = self.ranks(along, seen)
+        there = seen.unsqueeze(-1)
+        count = seen.sum(1, keepdim=True).unsqueeze(-1).expand_as(there)
+        scaled = torch.cat([ranks, along * 4], dim=-1) * there
+        objects = self.object(torch.cat([there, count, scaled], dim=-1)) + self.kind
+        wanted = self.anchor(text).reshape(-1, self.anchors, self.width)
+        share = torch.softmax(wanted @ objects.transpose(1, 2) * self.width**-0.5, dim=-1)
+        named = torch.cat([text, (share @ objects).flatten(1)], dim=-1)
+        rows = torch.cat([objects, self.nothing.expand(text.shape[0], -1, -1)], dim=1)
+        score = self.score(self.own(rows) + self.common(named).unsqueeze(1)).squeeze(-1)
         # What is not there is not meant.
-        score = self.score(tokens[:, 1:]).squeeze(-1) - 8.0 * (1 - seen)
-        return torch.cat([score, self.none(tokens[:, 0])], dim=1)
+        return score - nn.functional.pad(8.0 * (1 - seen), [0, 1])
 
-    def _before(self, value: Tensor, seen: Tensor) -> Tensor:
-        """How many seen objects have a smaller value, softly; (B, C)."""
-        ahead = torch.sigmoid((value.unsqueeze(2) - value.unsqueeze(1)) / self.order)
+    def ranks(self, along: Tensor, seen: Tensor) -> Tensor:
+        """How many seen objects come before each one, softly, in each order (B, C, n)."""
+        ahead = torch.sigmoid((along.unsqueeze(2) - along.unsqueeze(1)) / self.order)
         # Half of itself is in the sum.
-        return (ahead * seen.unsqueeze(1)).sum(2) - 0.5 * seen
+        return (ahead * seen[:, None, :, None]).sum(2) - 0.5 * seen.unsqueeze(-1)

@@ -12,11 +12,11 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from vla_models.dataset.frames import Frames
-from vla_models.language import Step, instruction_of
+from vla_models.language import Step
 from vla_models.nonsense import nonsense
 from vla_models.references import AMBIGUOUS, by_colour, natural_hand, sample_relation
 from vla_models.tasks import ALL_TASKS, COLOURS, HANDS, Task, TaskKind
-from vla_models.tokenizer import TOKENS, count_tokens
+from vla_models.tokenizer import fitting_instruction
 from vla_models.training.batches import (
     IMAGE_MEAN,
     IMAGE_STD,
@@ -77,10 +77,7 @@ def phrases_for(task: Task, count: int, words: random.Random) -> list[Phrase]:
 
 
 def _phrase(steps: tuple[Step, ...], place: int, words: random.Random) -> Phrase:
-    text = instruction_of(steps, words)
-    while count_tokens(text) > TOKENS:
-        text = instruction_of(steps, words)
-    return Phrase(text, steps, place)
+    return Phrase(fitting_instruction(steps, words), steps, place)
 
 
 class AnswerBatcher(Batcher):

@@ -181,7 +181,7 @@ class AnswerLearner(Learner):
     ) -> dict[str, Tensor]:
         """What the robot would do: with the pointer's choice."""
         model = self.model
-        where = model.meant(text, objects)
+        where = model.meant(text, objects.place, objects.seen)
         acted = model.act(model.known(text, batch['state'], batch['phase'], where))
         right = (batch['meant'] == batch['referent']) & batch['acted']
         error = ((acted - batch['action']).abs() * self.std).mean((1, 2))

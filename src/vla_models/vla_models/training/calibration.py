@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vla_models.language import Step, instruction_of
+from vla_models.language import Step
 from vla_models.network.answering import OUTPUTS, AnsweringVLA
 from vla_models.network.humanoid_vla import HumanoidVLAConfig
 from vla_models.nonsense import nonsense
 from vla_models.references import by_colour, sample_relation
 from vla_models.tasks import ALL_TASKS
+from vla_models.tokenizer import fitting_instruction
 from vla_models.training import checkpoint
 from vla_models.training.answer_batches import IGNORED, AnswerBatcher
 
@@ -116,7 +117,7 @@ def _sentences(network: AnsweringVLA, batcher: AnswerBatcher, seed: int) -> tupl
         if task.has_target and words.random() < 0.3:
             other = words.choice([t for t in ALL_TASKS if t.has_target])
             steps = (*steps, Step.plain(other))
-        texts.append(instruction_of(steps, words, held_out=True))
+        texts.append(fitting_instruction(steps, words, held_out=True))
     texts += [nonsense(words) for _ in range(SENTENCES)]
     ids = torch.from_numpy(batcher.encoded(texts))
     sense = torch.cat([network.words(part).sense for part in ids.split(500)])
@@ -138,7 +139,7 @@ def _frames(
         found = network.find(network.vision(batch['image']), batch['state'][::per_image])
         found = type(found)(*(value.repeat_interleave(per_image, dim=0) for value in found))
         text = words.steps[batch['phrase'], batch['step']]
-        where = network.meant(text, found)
+        where = network.meant(text, found.place, found.seen)
         logits = network.possible_logits(text, batch['state'], where)
         known = batch['reason'] != IGNORED
         # For a slope on all logits and an offset on the first, this is a logistic regression.

@@ -136,7 +136,7 @@ class Trainer:
             'objects': layout.cubes,
         }
         if layout.cubes:  # two steps and 'again' take a memory, and their words two layers
-            memory = {'history': HISTORY_FRAMES, 'text_layers': 2}
+            memory = {'history': HISTORY_FRAMES, 'text_layers': 2, 'head_width': 320}
             return HumanoidVLAConfig.small(**{**memory, **self.options.network, **data})
         return HumanoidVLAConfig.small(**{**self.options.network, **data})
 
