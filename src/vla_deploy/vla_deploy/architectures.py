@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from vla_deploy.reference_model import HUMANOID_VLA, build
+from vla_models.network.answering import AnsweringVLA, build_network
 from vla_models.network.humanoid_vla import HumanoidVLA, HumanoidVLAConfig
 from vla_models.network.sizes import Sizes, resize
 
@@ -25,9 +26,31 @@ class InBundleOrder(nn.Module):
         return self.policy(image, words, state, phase)
 
 
+class AnswersInBundleOrder(nn.Module):
+    """AnsweringVLA likewise: the action, then its answers."""
+
+    output_names = AnsweringVLA.output_names
+
+    def __init__(self, policy: AnsweringVLA) -> None:
+        super().__init__()
+        self.policy = policy
+
+    def forward(
+        self, image: Tensor, state: Tensor, words: Tensor, phase: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return self.policy(image, words, state, phase)
+
+
+def in_bundle_order(policy: nn.Module) -> nn.Module:
+    """The network with its inputs in the order of policy.yaml."""
+    if isinstance(policy, AnsweringVLA):
+        return AnswersInBundleOrder(policy)
+    return InBundleOrder(policy)
+
+
 def humanoid_vla(**config: Any) -> nn.Module:
-    """HumanoidVLA of a HumanoidVLAConfig."""
-    return InBundleOrder(HumanoidVLA(HumanoidVLAConfig(**config)))
+    """The network of a HumanoidVLAConfig."""
+    return in_bundle_order(build_network(HumanoidVLAConfig(**config)))
 
 
 def resized(factory: str, config: Mapping[str, Any], sizes: Sizes) -> nn.Module:

@@ -14,17 +14,20 @@ import torch
 from torch import Tensor
 
 from vla_common.errors import ConfigError
-from vla_deploy.architectures import PREFIX, InBundleOrder
+from vla_deploy.architectures import PREFIX, in_bundle_order
 from vla_deploy.reference_model import HUMANOID_VLA, ReferenceModel
+from vla_models.network.answering import AnsweringVLA, build_network
 from vla_models.network.humanoid_vla import HumanoidVLA, HumanoidVLAConfig
 from vla_models.training import checkpoint
+from vla_models.training.answer_losses import learner_of
 from vla_models.training.batches import Batcher
+from vla_models.training.losses import Learner
 from vla_models.training.options import TrainingOptions
 from vla_models.training.trainer import Trainer
 
 Prepare = Callable[[Trainer], None]
 _SET_BY_DATA = ('image_size', 'vocabulary', 'tokens', 'joints', 'action_dim', 'horizon',
-                    'moved', 'camera')  # fmt: skip
+                    'moved', 'camera', 'objects')  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class FineTuning:
 class DistillationBatcher:
     """A batcher whose chunks are the teacher's answers instead of the demonstrations."""
 
-    def __init__(self, batcher: Batcher, teacher: HumanoidVLA) -> None:
+    def __init__(self, batcher: Batcher, teacher: Learner) -> None:
         self._batcher, self._teacher = batcher, teacher
         self.has_targets = batcher.has_targets
 
@@ -51,23 +54,11 @@ class DistillationBatcher:
         self, frames: np.ndarray, imagined: np.ndarray, rng: np.random.Generator, *, vary: bool
     ) -> dict[str, Tensor]:
         content = self._batcher.batch(frames, imagined, rng, vary=vary)
-        teacher = self._teacher
-        with torch.no_grad():
-            text = teacher.text(content['ids'])
-            seen = teacher.vision(content['image'])
-            known = teacher.understand(
-                seen, text[content['phrase']], content['state'], content['phase']
-            )
-            content['action'] = teacher.act(known)
-            if 'imagined_state' in content:
-                known = teacher.imagine(
-                    text[content['imagined_phrase']],
-                    content['imagined_state'],
-                    content['imagined_phase'],
-                    content['imagined_target'],
-                )
-                content['imagined_action'] = teacher.act(known)
-        return content
+        return content | self._teacher.chunks(content)
+
+    def __getattr__(self, name: str):
+        """What else the batcher has: calibration encodes sentences with it."""
+        return getattr(self._batcher, name)
 
 
 def fine_tune(
@@ -101,29 +92,31 @@ def fine_tune(
             network=config,
         )
         trainer = Trainer(tuning.data, out, options)
-        if trainer.config.joints != student.config.joints:
-            raise ConfigError(
-                str(tuning.data), 'joints', trainer.config.joints, str(student.config.joints)
-            )
-        trainer.batcher = DistillationBatcher(trainer.batcher, teacher_network)  # type: ignore[assignment]
+        for key in ('joints', 'objects'):
+            found, wanted = getattr(trainer.config, key), getattr(student.config, key)
+            if found != wanted:
+                raise ConfigError(str(tuning.data), key, found, str(wanted))
+        std = torch.from_numpy(trainer.by.std[trainer.by.moved])
+        learner = learner_of(teacher_network, std, trainer.options).eval()
+        trainer.batcher = DistillationBatcher(trainer.batcher, learner)  # type: ignore[assignment]
         prepare(trainer)
         error = trainer.run(advance)
         tensors, _ = checkpoint.load(out / checkpoint.BEST)
         config_after = HumanoidVLAConfig(**changed.config)
-        module = InBundleOrder(HumanoidVLA(config_after))
+        module = in_bundle_order(build_network(config_after))
         module.policy.load_state_dict(tensors)
     return replace(changed, module=module.float().eval()), error
 
 
-def _network(reference: ReferenceModel) -> HumanoidVLA:
+def _network(reference: ReferenceModel) -> HumanoidVLA | AnsweringVLA:
     module = getattr(reference.module, PREFIX.rstrip('.'), None)
-    if reference.factory != HUMANOID_VLA or not isinstance(module, HumanoidVLA):
+    if reference.factory != HUMANOID_VLA or not isinstance(module, (HumanoidVLA, AnsweringVLA)):
         wanted = 'HumanoidVLA: the trainer trains no other network'
         raise ConfigError('--data', 'source.factory', reference.factory, wanted)
     return module
 
 
-def _write_init(directory: Path, changed: ReferenceModel, student: HumanoidVLA) -> None:
+def _write_init(directory: Path, changed: ReferenceModel, student: torch.nn.Module) -> None:
     """Write what the trainer's `init` reads: weights, normalisation, tokenizer."""
     state = changed.policy['inputs']['state']
     about = {'state_joints': state['joints'], 'mean': state['mean'], 'std': state['std']}

@@ -6,7 +6,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from vla_models.dataset import Frames, open_dataset
-from vla_models.language import build_tokenizer
+from vla_models.tokenizer import build_tokenizer
 from vla_models.training import TrainingOptions
 from vla_models.training.batches import Batcher, Normalisation, augment
 

@@ -9,8 +9,17 @@ import numpy as np
 import pytest
 
 from vla_models.goals import Goals
-from vla_models.scenarios import CYCLE, IMAGE_TASKS, make_scenario
-from vla_models.statistics import EpisodeOutcome, markdown_of, summarise, wilson
+from vla_models.refusals import WordsOutcome
+from vla_models.scenarios import CYCLE, IMAGE_TASKS, SUITES, make_scenario
+from vla_models.statistics import (
+    EpisodeOutcome,
+    answers_of,
+    done_report,
+    markdown_of,
+    share,
+    summarise,
+    wilson,
+)
 from vla_robot import load_robot
 
 ROBOT = load_robot('humanoid32')
@@ -69,6 +78,53 @@ def test_the_table_has_a_row_for_each_kind_and_one_for_the_image_tasks_together(
         'all',
     ]
     assert '50 % of 2' in text
+
+
+def test_done_counts_what_is_reported_late_early_and_wrongly():
+    true = [
+        outcome('reach', True, reported=True, held=2.0, ended=2.4),
+        outcome('reach', True, reported=True, held=2.0, ended=3.6),  # late
+        outcome('reach', True, held=2.0),  # never
+        outcome('reach', False, reported=True, ended=1.0),  # wrong
+    ]
+    impossible = [outcome('reach', True), outcome('reach', False, reported=True)]
+    found = done_report(true, impossible)
+    assert found['true_reported'] == pytest.approx(1 / 3, abs=1e-3)
+    assert found['false_reported'] == pytest.approx(2 / 6, abs=1e-3)
+    assert found['latency_s'] == 1.0
+    assert (found['true']['n'], found['false']['n']) == (3, 6)
+    assert done_report([], [])['true_reported'] is None
+
+
+def test_answers_are_in_the_json_and_in_the_table():
+    some = [outcome('reach', True, reported=True, held=2.0, ended=2.5)]
+    suites = {'relations': some, 'two_steps': [outcome('look', False)], 'impossible': some[:0]}
+    words = WordsOutcome(200, 190, 400, 4, ('a sentence',))
+    found = answers_of(some, suites, words)
+    assert found['refusal']['nonsense_refused'] == 0.95
+    assert found['refusal']['sense_refused'] == 0.01
+    assert found['refusal']['impossible_refused'] is None
+    assert found['refusal']['nonsense']['ci95'][0] < 0.95 < found['refusal']['nonsense']['ci95'][1]
+    assert found['language']['two_steps']['success'] == 0.0
+    result = summarise(some, {'expert': some, 'blind': [], 'deaf': []}) | found
+    result['by_seed'] = {'1': share(some), '2': share(some)}
+    text = markdown_of(result)
+    assert '| nonsense: refused | 95 % of 200 | 91–97 % |' in text
+    assert '| seed 2 | 100 % of 1 |' in text and '0.50 s (median)' in text
+
+
+@pytest.mark.parametrize('suite', sorted(SUITES))
+def test_a_scenario_of_language_follows_from_its_seed_and_has_what_it_is_about(suite):
+    first, again = (SUITES[suite](ROBOT, GOALS, 5, 3) for _ in range(2))
+    assert first == again
+    colours = {cube.color for cube in first.scene.cubes}
+    assert (first.second is not None) == (suite == 'two_steps')
+    assert first.reason == ('out of reach of that hand' if suite == 'impossible' else '')
+    assert (first.task.colour in colours) and first.task.has_target
+    if suite == 'impossible':
+        other = SUITES[suite](ROBOT, GOALS, 5, 4)
+        assert other.task.colour not in {cube.color for cube in other.scene.cubes}
+        assert other.reason == 'no such cube in view'
 
 
 def test_a_scenario_follows_from_its_seed_and_its_swapped_instruction_is_of_another_task():

@@ -1,13 +1,15 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """What acts in an episode beside the bundle itself: the bundle without images, and the expert."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from vla_models.expert import HORIZON, STEP, Expert
 from vla_models.scenes import named_colours, target_of
 from vla_models.tasks import Task
+from vla_policy.bundle.judged_outputs import Acceptance
+from vla_policy.bundle.model_inputs import SINGLE, History
 from vla_policy.types import ActionChunk, Observation, Policy
 from vla_sim import Renderer, World
 
@@ -36,6 +38,9 @@ class ExpertBundle:
     cameras: tuple[str, ...] = ()
     goal_like: bool = False
     blending: str = 'replace'
+    history: History = SINGLE
+    acceptance: Acceptance = field(default_factory=Acceptance)
+    tasks: tuple[str, ...] = ()
 
 
 class ExpertPolicy(Policy):

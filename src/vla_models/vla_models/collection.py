@@ -10,25 +10,23 @@ Static views are cheaper: one scene from a few postures that nothing moved to, w
 They show many more scenes and postures, unrelated to any goal.
 """
 
-from collections import defaultdict
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Self
 
 import mujoco
 import numpy as np
 
 from vla_models.agents import ExpertPolicy
-from vla_models.dataset import DatasetLayout, Episode, Labels
+from vla_models.dataset import DatasetLayout, Episode
 from vla_models.dataset.images import Squarer
 from vla_models.expert import HORIZON, PERIOD, STEP, Expert
-from vla_models.goals import Target
 from vla_models.postures import PostureSampler
+from vla_models.recording import FrameRecorder, SceneTasks, absent
 from vla_models.robot_stack import RobotStack
 from vla_models.rollout import TIMESTEP, Rollout
-from vla_models.scenes import named_colours, possible, sample_scene, sample_task, target_of
+from vla_models.scenes import named_colours, possible, sample_scene, sample_task
 from vla_models.success import SuccessCriterion
-from vla_models.tasks import ALL_TASKS, TASK_INDEX, Task, TaskKind
+from vla_models.tasks import ALL_TASKS, COLOURS, Task, TaskKind
 from vla_policy.types import ActionChunk, Observation
 from vla_robot import RobotModel
 from vla_sim import Renderer, Scene, SensorNoise, World
@@ -53,16 +51,6 @@ EXECUTED = {
     TaskKind.READY: 0.06,
     TaskKind.STAND: 0.04,
 }
-# How often a kind is a label; most often those that need the image.
-LABELLED = {
-    TaskKind.REACH: 3.0,
-    TaskKind.POINT: 2.2,
-    TaskKind.LOOK: 2.0,
-    TaskKind.WAVE: 1.2,
-    TaskKind.REST: 0.6,
-    TaskKind.READY: 0.6,
-    TaskKind.STAND: 0.6,
-}
 
 
 @dataclass(frozen=True)
@@ -81,73 +69,6 @@ class Perturbation:
         begin = rng.uniform(0.2, 2.2)
         offset = rng.normal(0.0, 0.15, count) * (rng.random(count) < 0.5)
         return cls(begin, begin + rng.uniform(0.3, 0.7), np.clip(offset, -0.35, 0.35))
-
-
-class FrameRecorder:
-    """Records frames of one scene: image, joint positions, and the expert's chunks as labels.
-
-    tasks: those that are possible in the scene.
-    """
-
-    def __init__(
-        self,
-        expert: Expert,
-        renderer: Renderer,
-        square: Squarer,
-        tasks: list[Task],
-        rng: np.random.Generator,
-    ) -> None:
-        self.expert, self.renderer, self.rng = expert, renderer, rng
-        self._square, self._tasks = square, tasks
-        weights = np.array([LABELLED[task.kind] for task in tasks])
-        self._weights = weights / weights.sum()
-        self._columns: dict[str, list] = defaultdict(list)
-
-    def targets(self, world: World) -> dict[str, tuple[Target, np.ndarray]]:
-        """By colour: each cube in the base frame, and its pixel."""
-        return {
-            colour: target_of(world, self.renderer, name, world.scene.cube(name).size)
-            for colour, name in named_colours(world.scene).items()
-        }
-
-    def record(
-        self, world: World, position: np.ndarray, first: tuple[Task, float] | None = None
-    ) -> None:
-        """One frame; `position` (n,) rad is measured. Labelled for the task `first`, at its time in
-        s since the instruction began, and for others; without it, for others only."""
-        count = min(LABELS - (first is not None), len(self._tasks))
-        chosen = self.rng.choice(len(self._tasks), count, replace=False, p=self._weights)
-        labelled = [(self._tasks[i], self.rng.uniform(0.0, PERIOD)) for i in chosen]
-        if first is not None:
-            labelled.insert(0, first)
-        targets = self.targets(world)
-        rows: dict[str, list] = {key: [] for key in ('action', 'phase', 'target', 'pixel')}
-        for task, elapsed in labelled:
-            target, pixel = targets[task.colour] if task.has_target else (None, None)
-            known = target is not None and target.in_view
-            angle = 2 * np.pi * elapsed / PERIOD
-            rows['action'].append(self.expert.chunk(task, position, elapsed, target))
-            rows['phase'].append((np.sin(angle), np.cos(angle)))
-            rows['target'].append(target.position if known else np.full(3, np.nan))
-            rows['pixel'].append(pixel if known else np.full(2, np.nan))
-        image, _ = self.renderer.render(world.qpos)
-        rows['image'] = self._square(image)
-        rows['state'] = position
-        rows['task'] = [TASK_INDEX[task] for task, _ in labelled]
-        for key, row in rows.items():
-            self._columns[key].append(row)
-
-    def episode(self, task: Task) -> Episode:
-        """All frames, as an episode of `task`."""
-        columns = {key: np.array(value) for key, value in self._columns.items()}
-        image, state = columns.pop('image'), columns.pop('state')
-        return Episode(
-            task=task,
-            image=image,
-            state=state,
-            action=columns['action'][:, 0, 0],
-            labels=Labels(**columns),
-        )
 
 
 class Demonstrator(ExpertPolicy):
@@ -189,6 +110,7 @@ class Collector:
         self.stack = RobotStack(robot, filter_file)
         self.postures = PostureSampler(self.expert)
         self._square = Squarer(IMAGE_SIZE)
+        self._layout = self.layout(robot, seed)
 
     @staticmethod
     def layout(robot: RobotModel, seed: int) -> DatasetLayout:
@@ -204,6 +126,7 @@ class Collector:
             period=PERIOD,
             labels=LABELS,
             seed=seed,
+            cubes=len(COLOURS),
         )
 
     def attempt(self, number: int) -> Episode | str:
@@ -216,16 +139,16 @@ class Collector:
         scene = sample_scene(rng)
         world = World(self.robot, scene, seed=int(rng.integers(2**31)))
         world.reset('standing')
-        tasks = self._possible_tasks(world, rng)
+        tasks = self._tasks(world, rng)
         renderer = self._renderer(scene)
-        recorder = FrameRecorder(self.expert, renderer, self._square, tasks, rng)
+        recorder = FrameRecorder(self.expert, renderer, self._square, tasks, rng, self._layout)
         shift, turn = sway(rng)  # one for all frames: the expert's cached goals stay valid
         for _ in range(STATIC_FRAMES):
             world.reset(self.postures.sample(rng))
             displace(world, shift, turn)
             recorder.record(world, world.read().position)
         renderer.close()
-        episode = recorder.episode(tasks[0])
+        episode = recorder.episode(tasks.possible[0])
         return replace(episode, task=ALL_TASKS[int(episode.labels.task[0, 0])])
 
     def _renderer(self, scene: Scene) -> Renderer:
@@ -245,12 +168,12 @@ class Collector:
             sensor_noise=SensorNoise.typical(),
         )
         start = self._start(world, kind, rng)
-        others = [other for other in self._possible_tasks(world, rng) if other != task]
+        others = self._tasks(world, rng, task)
         renderer = self._renderer(scene)
         perturbation = None
         if kind is not TaskKind.STAND:
             perturbation = Perturbation.sample(len(self.expert.joints), rng)
-        recorder = FrameRecorder(self.expert, renderer, self._square, others, rng)
+        recorder = FrameRecorder(self.expert, renderer, self._square, others, rng, self._layout)
         cube = named_colours(scene)[task.colour] if task.has_target else None
         criterion = SuccessCriterion(world, task, cube, start)
         undisturbed_from = perturbation.end if perturbation else 0.0
@@ -290,13 +213,26 @@ class Collector:
         world.reset('ready')
         return 'ready'
 
-    def _possible_tasks(self, world: World, rng: np.random.Generator) -> list[Task]:
-        """The tasks of this scene: all that cost nothing to check, and POOL of the others."""
+    def _tasks(
+        self, world: World, rng: np.random.Generator, without: Task | None = None
+    ) -> SceneTasks:
+        """Tasks of this scene, except `without`: all that cost nothing to check, POOL of the
+        others, and impossible ones."""
         arms = [task for task in ALL_TASKS if task.kind in (TaskKind.REACH, TaskKind.POINT)]
-        rest = [task for task in ALL_TASKS if task not in arms]
-        order = (arms[i] for i in rng.permutation(len(arms)))
+        missing = absent(named_colours(world.scene))
+        rest = [task for task in ALL_TASKS if task not in arms and task not in missing]
         goals = self.expert.goals
-        return [*possible(world, goals, rest), *islice(possible(world, goals, order), POOL)]
+        good = list(possible(world, goals, rest))
+        bad = [task for task in rest if task not in good]
+        order = [arms[i] for i in rng.permutation(len(arms)) if arms[i] not in missing]
+        found: list[Task] = []
+        for task in order:
+            if len(found) == POOL:
+                break
+            (found if task in possible(world, goals, (task,)) else bad).append(task)
+        chosen = [missing[i] for i in rng.permutation(len(missing))[: POOL // 2 + 1]]
+        kept = [task for task in (*good, *found) if task != without]
+        return SceneTasks(tuple(kept), (*bad, *chosen))
 
 
 def sway(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

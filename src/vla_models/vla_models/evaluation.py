@@ -3,14 +3,16 @@
 
 from pathlib import Path
 
+from vla_inference.session import InstructionOutcome
 from vla_models.agents import ExpertPolicy, ImageAblated
 from vla_models.expert import Expert
+from vla_models.refusals import WordsOutcome, refused_words
 from vla_models.robot_stack import USUAL, RobotStack, Timing
 from vla_models.rollout import TIMESTEP, Rollout, Run
-from vla_models.scenarios import IMAGE_TASKS, Scenario, make_scenario
+from vla_models.scenarios import IMAGE_TASKS, SUITES, Scenario, make_scenario
 from vla_models.scenes import named_colours
 from vla_models.statistics import EpisodeOutcome
-from vla_models.success import SuccessCriterion
+from vla_models.success import SuccessCriterion, TwoStepCriterion
 from vla_policy.load import load_policy
 from vla_policy.types import Policy
 from vla_robot import load_robot
@@ -20,10 +22,15 @@ DURATION = 9.0  # s
 IMAGE_ABLATED, LANGUAGE_ABLATED = 'blind', 'deaf'
 """Their names in the JSON."""
 VARIANTS = ('policy', 'expert', IMAGE_ABLATED, LANGUAGE_ABLATED)
+WORDS = 'words'
+"""The work item of `refusals.refused_words`."""
+Item = tuple[str, int] | tuple[str, int, int]
 
 
 class Episodes:
-    """Runs one (variant, number) at a time, in a process of its own.
+    """Runs one (variant, number) or (variant, number, seed) at a time, in a process of its own.
+
+    A variant is one of VARIANTS, or of SUITES for the policy in other scenarios.
 
     Args:
         bundle: directory of a policy bundle.
@@ -40,9 +47,13 @@ class Episodes:
         self.expert = Expert(self.robot)
         self.policy = load_policy(Path(bundle), self.robot)
 
-    def __call__(self, item: tuple[str, int]) -> EpisodeOutcome | None:
-        variant, number = item
-        scenario = make_scenario(self.robot, self.expert.goals, self.seed, number)
+    def __call__(self, item: Item) -> EpisodeOutcome | WordsOutcome | None:
+        variant, number = item[:2]
+        seed = item[2] if len(item) > 2 else self.seed
+        if variant == WORDS:
+            return refused_words(self.policy, self.robot, seed)
+        maker = SUITES.get(variant, make_scenario)
+        scenario = maker(self.robot, self.expert.goals, seed, number)
         # Waving needs no image: only the tasks that do show what an image is worth.
         if variant == IMAGE_ABLATED and scenario.task.kind not in IMAGE_TASKS:
             return None
@@ -59,8 +70,12 @@ class Episodes:
         task, scene, noise = scenario.task, scenario.scene, SensorNoise.typical()
         world = World(self.robot, scene, TIMESTEP, seed=scenario.seed, sensor_noise=noise)
         world.reset(scenario.start)
-        cube = named_colours(scene)[task.colour] if task.has_target else None
+        names = named_colours(scene)
+        cube = names.get(task.colour) if task.has_target else None
         criterion = SuccessCriterion(world, task, cube, scenario.start)
+        if scenario.second is not None:
+            tasks = (task, scenario.second)
+            criterion = TwoStepCriterion(world, tasks, [names[t.colour] for t in tasks])
         camera = self.robot.camera
         size = (camera.width, camera.height)
         words = scenario.instruction
@@ -71,6 +86,14 @@ class Episodes:
             rollout = Rollout(self.stack, world, policy, renderer, timing, blending)
             made = rollout.run(words, criterion, self.duration)
         success = criterion.success()
+        ending = made.ending
+        reported = ending is not None and ending.outcome is InstructionOutcome.DONE
+        if scenario.reason:
+            # The reason of a bundle may name the words.
+            success = ending is not None and not reported and scenario.reason in ending.reason
+        held, at = criterion.held_at(), ending.at if ending is not None else None
+        if at is not None and held is not None:
+            held = min(held, at)
         outcome = EpisodeOutcome(
             task=task.name,
             kind=task.kind.value,
@@ -81,6 +104,9 @@ class Episodes:
             fallen=made.fallen,
             violations=made.violations,
             interventions=made.interventions,
+            reported=reported,
+            ended=at,
+            held=None if scenario.reason else held,
         )
         return outcome, made
 

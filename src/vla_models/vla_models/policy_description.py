@@ -3,11 +3,16 @@
 
 from pathlib import Path
 
+from torch import nn
+
 from vla_common.errors import ConfigError
-from vla_models.language import TOKENS
-from vla_models.network.humanoid_vla import HumanoidVLA, HumanoidVLAConfig
+from vla_models.network.answering import OUTPUTS, build_network
+from vla_models.network.humanoid_vla import HumanoidVLAConfig
+from vla_models.tasks import REASONS
+from vla_models.tokenizer import TOKENS
 from vla_models.training import IMAGE_MEAN, IMAGE_STD, checkpoint
 
+HISTORY_STEP = 0.2  # s
 EXAMPLES = (
     'wave with your left hand',
     'wave with your right hand',
@@ -15,18 +20,21 @@ EXAMPLES = (
     'point at the green cube with your left hand',
     'please touch the blue cube with your right hand',
     'reach for the yellow cube with your left hand',
+    'touch the second cube from the left',
+    'point at the cube nearest to you',
+    'touch the red cube, then the blue one',
     'get ready',
     'lower your hands',
     'stand still',
 )
 
 
-def load_checkpoint(path: Path) -> tuple[HumanoidVLA, dict]:
+def load_checkpoint(path: Path) -> tuple[nn.Module, dict]:
     """The network and the metadata of a checkpoint. Raises ConfigError."""
     tensors, about = checkpoint.load(Path(path))
     if 'config' not in about:
         raise ConfigError(path, 'about.config', 'nothing', 'a checkpoint that train wrote')
-    model = HumanoidVLA(HumanoidVLAConfig(**about['config']))
+    model = build_network(HumanoidVLAConfig(**about['config']))
     model.load_state_dict(tensors)
     return model.eval(), about
 
@@ -36,12 +44,12 @@ def describe(config: HumanoidVLAConfig, content: dict, version: str) -> dict:
 
     Raises ConfigError for a network with a history, which the inference node does not support.
     """
-    if config.history != 1:
+    if config.history != 1 and not config.objects:
         raise ConfigError('checkpoint', 'config.history', config.history, '1, to be a bundle')
     mean = [round(float(v), 6) for v in content['mean']]
     std = [round(float(v), 6) for v in content['std']]
     side = config.image_size
-    return {
+    described: dict = {
         'format': 1,
         'name': 'humanoid_vla',
         'version': version,
@@ -89,3 +97,16 @@ def describe(config: HumanoidVLAConfig, content: dict, version: str) -> dict:
         },
         'tasks': list(EXAMPLES),
     }
+    if config.objects:
+        described['outputs'] |= _answers(content.get('accept', {}))
+    if config.history > 1:
+        described['inputs']['history'] = {'frames': config.history, 'step': HISTORY_STEP}
+        described['inputs']['image']['frames'] = 1
+    return described
+
+
+def _answers(accept: dict) -> dict:
+    """The outputs beside the action. accept: thresholds from calibration."""
+    found: dict = {n: {'tensor': n, 'accept': accept.get(n, 0.5)} for n in OUTPUTS[1:]}
+    found['possible']['reasons'] = list(REASONS)
+    return found

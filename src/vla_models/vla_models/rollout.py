@@ -21,13 +21,17 @@ import numpy as np
 from vla_common.states import Behaviour, FilterState, Mode
 from vla_hardware.command_gate import Rejection
 from vla_hardware.simulation import PERIOD, SimulatedServo
+from vla_inference.admission import AdmissionLimits
 from vla_inference.blender import UNKNOWN, Playback
 from vla_inference.camera_pose import CameraMount
+from vla_inference.completion import CompletionLimits
 from vla_inference.fallback import FallbackChain
+from vla_inference.filter_holds import FilterHolds
 from vla_inference.inference_step import InferenceStep, StepLimits, StepResult
 from vla_inference.observation import ObservationAssembler, ObservationBounds
 from vla_inference.scheduler import Scheduler
-from vla_inference.session import Phase, Session, instruction_text
+from vla_inference.session import InstructionOutcome, Phase, Session, instruction_text
+from vla_inference.task_monitor import TaskMonitor
 from vla_models.robot_stack import EARLY, USUAL, RobotStack, Timing
 from vla_models.success import SuccessCriterion
 from vla_policy.scripted_policy import HoldPolicy
@@ -35,6 +39,7 @@ from vla_policy.types import Policy
 from vla_robot import RobotModel
 from vla_safety.filter import Output
 from vla_safety.supervisor_command import SupervisorCommand
+from vla_safety.violations import ViolationKind
 from vla_sim import Renderer, World
 
 TIMESTEP = PERIOD / 2  # s, of physics
@@ -43,7 +48,19 @@ FILTER_PERIOD = FILTER_EVERY * PERIOD  # s
 SUPERVISOR_EVERY = 4  # servo periods
 CRITERION_EVERY = 10  # servo periods
 CAMERA_RATE = 16.0  # Hz, of the simulated camera
+TAIL = 0.5  # s of the episode after the end of the instruction
+KINDS = tuple(ViolationKind)
+KIND_NAMES = tuple(kind.value for kind in KINDS)
 SLACK = 1e-6  # rad and rad/s: rounding in a command
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How the inference step ended the instruction. at: s."""
+
+    outcome: InstructionOutcome
+    reason: str
+    at: float
 
 
 @dataclass(frozen=True)
@@ -51,7 +68,8 @@ class Run:
     """One episode. seconds: its length. violations: commands of the filter outside of the limits.
     interventions: filter periods with an objection. rejected: commands that the gate rejected,
     policy errors and untrusted observations. borders (b, 3): steps between consecutive chunks, rad,
-    rad/s, rad/s^2. jerk: RMS of the filter's commands to the joints of the chunks, rad/s^3."""
+    rad/s, rad/s^2. jerk: RMS of the filter's commands to the joints of the chunks, rad/s^3.
+    ending: None where the instruction still runs."""
 
     seconds: float
     violations: int
@@ -60,6 +78,7 @@ class Run:
     fallen: bool
     borders: np.ndarray
     jerk: float
+    ending: Ending | None = None
 
 
 class Rollout:
@@ -87,12 +106,15 @@ class Rollout:
         self._servo = SimulatedServo.running(world, stack.balance, stack.servo_limits)
         self.loop, self._clock = self._servo.loop, self._servo.clock
         self.filter = stack.runtime()
-        self._session = Session(p.time_limit, p.start_timeout)
+        judges = policy.bundle.acceptance.judges
+        self._session = Session(p.time_limit, p.start_timeout, judges)
+        self._holds = FilterHolds()
         self._assembler = ObservationAssembler(
             robot.joint_names,
             policy.bundle.cameras,
             p.observation.select(ObservationBounds, frozen_after=p.frozen_after),
             mount=CameraMount(robot),
+            history=policy.bundle.history,
         )
         slot = stack.slot(policy, self._clock, timing.inference, blending)
         self._worker = slot.worker
@@ -107,6 +129,7 @@ class Rollout:
             self._clock,
             lambda: self._servo.wall_ns,
             lambda: self._playback,
+            TaskMonitor(p.judge.to(AdmissionLimits), p.done.to(CompletionLimits), self._holds),
         )
         self._scheduler = Scheduler(
             self._inference.run, self._publish, _raise, p.inference_frequency, self._clock
@@ -117,6 +140,7 @@ class Rollout:
         self._chunk_joints: list[int] = []
         self._output: Output | None = None
         self._violations = self._interventions = 0
+        self._ending: Ending | None = None
         self._borders: list[tuple[float, float, float]] = []
         self._velocities: list[np.ndarray] = []
 
@@ -127,7 +151,7 @@ class Rollout:
         duration: float,
         finished: Callable[[float], bool] = lambda now: False,
     ) -> Run:
-        """For `duration` s, or until `finished` or a fall."""
+        """For `duration` s, or until `finished`, a fall, or TAIL after the instruction's end."""
         self._start(instruction_text(instruction))
         now = 0.0
         for tick in range(round(duration / PERIOD)):
@@ -141,7 +165,7 @@ class Rollout:
                 self._tick_filter()
             if tick % CRITERION_EVERY == CRITERION_EVERY - 1:
                 criterion.update(now)
-                if criterion.fallen or finished(now):
+                if criterion.fallen or finished(now) or self._is_over(now):
                     break
         if self.loop.fault:
             raise RuntimeError(f'servo loop: {self.loop.fault}')
@@ -156,16 +180,26 @@ class Rollout:
             criterion.fallen,
             np.array(self._borders).reshape(-1, 3),
             rms_jerk(self._velocities, self._chunk_joints),
+            self._ending,
         )
 
+    def _is_over(self, now: float) -> bool:
+        results = self._session.results
+        if self._ending is None and results:
+            self._ending = Ending(results[-1].outcome, results[-1].reason, now)
+        return self._ending is not None and now - self._ending.at >= TAIL
+
     def _start(self, instruction: str) -> None:
-        """Up to RUNNING; the servo loop is there already."""
+        """Up to READY, and to RUNNING with a policy that does not judge the instruction first."""
         self._send_mode(Mode.READY)
         self._policy.check(instruction)
         self._session.accept(instruction, self._clock())
-        for mode in (Mode.READY, Mode.RUNNING):
-            self._session.on_mode(mode, '', self._servo.wall_ns, self._clock())
-            self._session.wants_start()
+        self._session.on_mode(Mode.READY, '', self._servo.wall_ns, self._clock())
+        self._grant_start()
+
+    def _grant_start(self) -> None:
+        if self._session.wants_start() is not None:
+            self._session.on_mode(Mode.RUNNING, '', self._servo.wall_ns, self._clock())
 
     def _send_mode(self, mode: Mode) -> None:
         self._sequence += 1
@@ -174,6 +208,7 @@ class Rollout:
 
     def _supervise(self) -> None:
         """RUNNING until the instruction has ended."""
+        self._grant_start()
         mode = Mode.RUNNING if self._session.phase is Phase.RUNNING else Mode.READY
         if mode is not self._servo.mode:
             self._servo.request(mode, Behaviour.HOLD)
@@ -228,6 +263,8 @@ class Rollout:
     def _tick_filter(self) -> None:
         report, last = self.filter.tick(self._clock()), self._output
         output = report.command
+        counts = [self.filter.counts[kind] for kind in KINDS]
+        self._holds.update(self._servo.wall_ns, KIND_NAMES, counts)
         self._output = None if report.state is FilterState.GATED else output
         if last is not None and self._output is not None:
             self._violations += breaks_limits(self._robot, last, output)

@@ -2,16 +2,19 @@
 """Evaluation scenarios: scenes and phrasings that are not in the training data."""
 
 import random
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vla_models.goals import Goals
-from vla_models.language import phrase
-from vla_models.scenes import sample_task
-from vla_models.tasks import ALL_TASKS, Task, TaskKind
+from vla_models.language import Step, phrase
+from vla_models.references import natural_hand, relations_to
+from vla_models.scenes import named_colours, possible, sample_task
+from vla_models.tasks import ALL_TASKS, REASONS, Task, TaskKind
+from vla_models.tokenizer import fitting_instruction
 from vla_robot import RobotModel
-from vla_sim import Scene
+from vla_sim import Scene, World
 
 IMAGE_TASKS = (TaskKind.REACH, TaskKind.POINT, TaskKind.LOOK)  # impossible without an image
 # Four of five scenes are about a cube.
@@ -29,7 +32,8 @@ _POSES = {TaskKind.REST, TaskKind.READY}
 class Scenario:
     """One episode of an evaluation; it follows from a seed and its number.
 
-    swapped_instruction: that of another task. start: name of a pose.
+    swapped_instruction: that of another task. start: name of a pose. second: of two steps. reason:
+    why it is not possible, empty where it is.
     """
 
     number: int
@@ -39,6 +43,8 @@ class Scenario:
     swapped_instruction: str
     start: str
     seed: int
+    second: Task | None = None
+    reason: str = ''
 
 
 def make_scenario(robot: RobotModel, goals: Goals, seed: int, number: int) -> Scenario:
@@ -67,3 +73,120 @@ def _contradicts(other: Task, task: Task) -> bool:
     if other == task:
         return False
     return not (TaskKind.STAND in (other.kind, task.kind) and {other.kind, task.kind} & _POSES)
+
+
+class _Table:
+    """A scene with the places of its cubes, and which tasks are possible in it."""
+
+    def __init__(self, robot: RobotModel, goals: Goals, scene: Scene) -> None:
+        self.world = World(robot, scene)
+        self.world.reset('standing')
+        self._goals = goals
+        rotation, position = self.world.frame_pose('base')
+        self.cubes = {
+            colour: tuple((rotation.T @ (self.world.cube_position(name) - position))[:2])
+            for colour, name in named_colours(scene).items()
+        }
+
+    def allows(self, task: Task) -> bool:
+        return bool(list(possible(self.world, self._goals, (task,))))
+
+    def step(self, task: Task, words: random.Random) -> Step:
+        """The task by colour; in half of the cases without its hand, where that is clear."""
+        step = Step.plain(task)
+        if task.hand and task.hand == natural_hand(self.cubes[task.colour][1]):
+            return replace(step, named=words.random() < 0.5)
+        return step
+
+
+def _kind_of(number: int) -> TaskKind:
+    return IMAGE_TASKS[number % len(IMAGE_TASKS)]
+
+
+def make_relation(robot: RobotModel, goals: Goals, seed: int, number: int) -> Scenario:
+    """A cube named by its place among the others."""
+    rng = np.random.default_rng((7_000_033, seed, number))
+    words = random.Random(int(rng.integers(2**31)))
+    while True:
+        scene, task = sample_task(robot, goals, rng, _kind_of(number))
+        table = _Table(robot, goals, scene)
+        found = relations_to(task.colour, table.cubes)
+        kinds = sorted({reference.kind for reference in found})
+        if kinds:  # every kind as often
+            kind = words.choice(kinds)
+            reference = words.choice([r for r in found if r.kind == kind])
+            step = replace(table.step(task, words), reference=reference)
+            return _told((step,), scene, number, rng, words)
+
+
+def make_two_steps(robot: RobotModel, goals: Goals, seed: int, number: int) -> Scenario:
+    """Two cubes, one after the other."""
+    rng = np.random.default_rng((7_000_037, seed, number))
+    words = random.Random(int(rng.integers(2**31)))
+    while True:
+        scene, task = sample_task(robot, goals, rng, _kind_of(number))
+        table = _Table(robot, goals, scene)
+        first = table.step(task, words)
+        others = [
+            other
+            for other in ALL_TASKS
+            if other.has_target and other.colour != task.colour and other.colour in table.cubes
+        ]
+        same = [other for other in others if replace(other, colour=task.colour) == task]
+        chosen = same if words.random() < 0.5 else others
+        words.shuffle(chosen)
+        second = next((other for other in chosen if table.allows(other)), None)
+        if second is not None:
+            step = table.step(second, words)
+            # The hand is said for both or for none.
+            named = first.named or step.named
+            steps = (replace(first, named=named), replace(step, named=named))
+            return replace(_told(steps, scene, number, rng, words), second=second)
+
+
+def make_impossible(robot: RobotModel, goals: Goals, seed: int, number: int) -> Scenario:
+    """A colour that is not on the table (even numbers), or a cube out of reach of the hand."""
+    rng = np.random.default_rng((7_000_043, seed, number))
+    words = random.Random(int(rng.integers(2**31)))
+    out_of_reach = bool(number % 2)
+    while True:
+        kind = TaskKind.REACH if out_of_reach else _kind_of(number // 2)
+        scene, _ = sample_task(robot, goals, rng, kind)
+        table = _Table(robot, goals, scene)
+        tasks = [
+            task
+            for task in ALL_TASKS
+            if task.kind is kind and (task.colour in table.cubes) is out_of_reach
+        ]
+        words.shuffle(tasks)
+        for task in tasks:
+            if not out_of_reach or not table.allows(task):
+                told = _told((Step.plain(task),), scene, number, rng, words)
+                return replace(told, reason=REASONS[1 if out_of_reach else 0])
+
+
+def _told(
+    steps: tuple[Step, ...],
+    scene: Scene,
+    number: int,
+    rng: np.random.Generator,
+    words: random.Random,
+) -> Scenario:
+    return Scenario(
+        number,
+        scene,
+        steps[0].task,
+        fitting_instruction(steps, words, held_out=True, typos=TYPOS),
+        '',
+        'standing' if rng.random() < 0.5 else 'ready',
+        int(rng.integers(2**31)),
+    )
+
+
+Maker = Callable[[RobotModel, Goals, int, int], Scenario]
+SUITES: dict[str, Maker] = {
+    'relations': make_relation,
+    'two_steps': make_two_steps,
+    'impossible': make_impossible,
+}
+"""Further scenarios for the policy alone."""

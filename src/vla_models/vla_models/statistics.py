@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vla_models.refusals import WordsOutcome
 from vla_models.scenarios import IMAGE_TASKS
 from vla_models.tasks import TaskKind
 
@@ -21,7 +22,9 @@ class EpisodeOutcome:
     error: m (reach) or rad, the worst of the last half second; infinite where another cube was
     nearer. seconds: time to lasting success, None without. path: m, of the finger tips.
     violations: commands of the filter outside of the robot's limits. interventions: filter periods
-    with an objection.
+    with an objection. reported: whether the instruction was reported done; ended: s at which it
+    ended, None if it did not; held: s at which success had been held for half a second, None if it
+    was not.
     """
 
     task: str
@@ -33,6 +36,9 @@ class EpisodeOutcome:
     fallen: bool
     violations: int
     interventions: int
+    reported: bool = False
+    ended: float | None = None
+    held: float | None = None
 
 
 def wilson(successes: int, count: int) -> tuple[float, float]:
@@ -107,6 +113,71 @@ def summarise(
     }
 
 
+# --- the policy's own answers ---------------------------------------------------------------------
+
+PROMPT = 1.0  # s from held success to the report of it
+REFUSED = ('nonsense', 'sense', 'impossible')
+
+
+def done_report(outcomes: Sequence[EpisodeOutcome], others: Sequence[EpisodeOutcome]) -> dict:
+    """`done` in the JSON, with numbers and intervals.
+
+    true_reported: of the episodes of `outcomes` in which success was held, those reported done
+    within PROMPT of it. false_reported: of all, and of `others` (not to be done), those reported
+    done without success. latency_s: median, of those reported.
+    """
+    held = [o for o in outcomes if o.held is not None]
+    late = [o.ended - o.held for o in held if o.reported and o.ended is not None]
+    prompt = sum(delay <= PROMPT for delay in late)
+    wrong = sum(o.reported and not o.success for o in outcomes)
+    wrong += sum(o.reported for o in others)
+    count = len(outcomes) + len(others)
+    return {
+        'true_reported': ratio(prompt, len(held)),
+        'false_reported': ratio(wrong, count),
+        'latency_s': _median(late),
+        'true': {'n': len(held), 'ci95': _rounded(wilson(prompt, len(held)))},
+        'false': {'n': count, 'ci95': _rounded(wilson(wrong, count))},
+    }
+
+
+def answers_of(
+    outcomes: Sequence[EpisodeOutcome],
+    suites: dict[str, Sequence[EpisodeOutcome]],
+    words: WordsOutcome,
+) -> dict:
+    """The JSON of the policy's own answers: `done`, `refusal`, `language`. suites: by the names in
+    `scenarios.SUITES`."""
+    impossible = suites['impossible']
+    judged = [*outcomes, *suites['relations'], *suites['two_steps']]
+    refused = share(impossible)
+    return {
+        'done': done_report(judged, impossible),
+        'refusal': {
+            'nonsense_refused': ratio(words.nonsense_refused, words.nonsense),
+            'sense_refused': ratio(words.sense_refused, words.sense),
+            'impossible_refused': refused['success'],
+            'nonsense': {
+                'n': words.nonsense,
+                'ci95': _rounded(wilson(words.nonsense_refused, words.nonsense)),
+            },
+            'sense': {'n': words.sense, 'ci95': _rounded(wilson(words.sense_refused, words.sense))},
+            'impossible': {'n': refused['n'], 'ci95': refused['ci95']},
+            'wrong': list(words.wrong),
+        },
+        'language': {name: share(suites[name]) for name in ('relations', 'two_steps')},
+    }
+
+
+def _rounded(interval: tuple[float, float]) -> list[float]:
+    return [round(end, 4) for end in interval]
+
+
+def ratio(part: int, count: int) -> float | None:
+    """A share; None without cases."""
+    return round(part / count, 4) if count else None
+
+
 # --- table ----------------------------------------------------------------------------------------
 
 HEAD = ('task', 'policy', '95 % interval', 'error', 'time', 'path', *CONTROLS.values())
@@ -164,4 +235,27 @@ def markdown_of(result: dict) -> str:
     """The table of the model card."""
     lines = ['| ' + ' | '.join(HEAD) + ' |', '|' + '---|' * len(HEAD)]
     lines += ['| ' + ' | '.join(row) + ' |' for row in rows_of(result)]
-    return '\n'.join([*lines, '', last_line(result)])
+    return '\n'.join([*lines, '', last_line(result), *_answer_lines(result)])
+
+
+def _answer_lines(result: dict) -> list[str]:
+    """The seeds, and the policy's own answers, as tables."""
+    parts = [(f'seed {seed}', part) for seed, part in result.get('by_seed', {}).items()]
+    parts = parts if len(parts) > 1 else []
+    parts += [(name.replace('_', ' '), part) for name, part in result.get('language', {}).items()]
+    for key, names in (('done', ('true', 'false')), ('refusal', REFUSED)):
+        for name in names if key in result else ():
+            suffix = 'reported' if key == 'done' else 'refused'
+            part = {'success': result[key][f'{name}_{suffix}'], **result[key][name]}
+            parts.append((f'{name}: {suffix}', part))
+    if not parts:
+        return []
+    rows = [
+        f'| {name} | {_percent(part)} | {100 * part["ci95"][0]:.0f}–{100 * part["ci95"][1]:.0f} % |'
+        for name, part in parts
+    ]
+    late = result.get('done', {}).get('latency_s')
+    after = (
+        [] if late is None else ['', f'Done is reported {late:.2f} s (median) after 0.5 s of it.']
+    )
+    return ['', '| what | share | 95 % interval |', '|---|---|---|', *rows, *after]

@@ -4,8 +4,10 @@
 from dataclasses import dataclass
 from enum import Enum
 
-COLOURS = ('red', 'green', 'blue', 'yellow')
+COLOURS = ('red', 'green', 'blue', 'yellow', 'orange', 'purple')
 HANDS = ('left', 'right')
+REASONS = ('no such cube in view', 'out of reach of that hand')
+"""Why a task about a cube is not possible, in the order of the policy's output."""
 
 
 class TaskKind(str, Enum):

@@ -38,10 +38,28 @@ def episode_of_noise(layout: DatasetLayout, seed: int) -> Episode:
             rng.normal(0, 0.7, (frames, m, 2)),
             target,
             pixel,
+            **_cubes(layout, rng, target, pixel),
         )
     image = rng.integers(0, 255, (frames, 4, 4, 3), np.uint8)
     image = image.repeat(side // 4, axis=1).repeat(side // 4, axis=2)
     return Episode(ALL_TASKS[seed % len(ALL_TASKS)], image, state, state[:, places], labels)
+
+
+def _cubes(layout: DatasetLayout, rng: np.random.Generator, target, pixel) -> dict:
+    """Where a layout has cubes: four are there, of which two are in view."""
+    if not layout.cubes:
+        return {}
+    shapes = {n.removeprefix('labels.'): (FRAMES, *s) for n, s in layout.label_shapes.items()}
+    cubes = rng.uniform(-0.2, 0.2, shapes['cubes'])
+    pixels = rng.uniform(-1, 1, shapes['cube_pixels'])
+    cubes[:, 4:], pixels[:, 2:] = np.nan, np.nan
+    return {
+        'cubes': cubes,
+        'cube_pixels': pixels,
+        'reason': rng.integers(-1, 3, shapes['reason']),
+        'near': rng.normal(0, 0.3, shapes['near']),
+        'done': rng.integers(0, 2, shapes['done']),
+    }
 
 
 def write_noise(directory, layout: DatasetLayout, episodes: int = 8):

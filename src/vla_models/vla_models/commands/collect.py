@@ -9,7 +9,7 @@ from vla_models.dataset import EpisodeWriter, failures, finalise, finished_attem
 from vla_models.parallel import each
 from vla_robot import load_robot
 
-STATIC_EACH = 2  # episodes of static views for each demonstration
+STATIC_EACH = 3  # episodes of static views for each demonstration
 
 
 class EpisodeMaker:

@@ -4,7 +4,7 @@
 Writing: `EpisodeWriter` in any number of processes, then `finalise`. Reading: `open_dataset`.
 """
 
-from vla_models.dataset.episode import Episode, Labels, canonical
+from vla_models.dataset.episode import Episode, Labels
 from vla_models.dataset.finalising import count_episodes, finalise, finished_attempts
 from vla_models.dataset.frames import Frames, open_dataset
 from vla_models.dataset.layout import DatasetLayout
@@ -16,7 +16,6 @@ __all__ = [
     'EpisodeWriter',
     'Frames',
     'Labels',
-    'canonical',
     'count_episodes',
     'failures',
     'finalise',

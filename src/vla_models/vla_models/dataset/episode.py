@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vla_models.dataset.layout import DatasetLayout
-from vla_models.language import TRAIN
+from vla_models.dataset.layout import MAY_BE_NAN, DatasetLayout
+from vla_models.language import canonical
 from vla_models.tasks import ALL_TASKS, Task
 
 
@@ -17,6 +17,12 @@ class Labels:
     task (F, M) places in `ALL_TASKS`; action (F, M, h, k) joint targets, rad; phase (F, M, 2) sine
     and cosine; target (F, M, 3) the cube in the base frame, m, and pixel (F, M, 2) in the image,
     in [-1, 1], both NaN where there is none in view.
+
+    Where the layout has cubes: cubes (F, C, 3) m in the base frame, by colour, and cube_pixels
+    (F, C, 2), NaN as above; reason (F, M): 0 possible, 1 no such cube, 2 out of reach, -1 not known
+    in this view; near (F, M, k) a posture about the end of the chunk, rad; done (F, M, 7)
+    whether the task is achieved in the posture of the frame, in those of the chunk's steps
+    `layout.judged`, and in `near`.
     """
 
     task: np.ndarray
@@ -24,6 +30,11 @@ class Labels:
     phase: np.ndarray
     target: np.ndarray
     pixel: np.ndarray
+    cubes: np.ndarray | None = None
+    cube_pixels: np.ndarray | None = None
+    reason: np.ndarray | None = None
+    near: np.ndarray | None = None
+    done: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -63,20 +74,13 @@ class Episode:
                 wanted[name] = (frames, *shape)
                 arrays[name] = getattr(self.labels, name.removeprefix('labels.'))
         for name, shape in wanted.items():
-            if arrays[name].shape != shape:
-                raise ValueError(f'{name}: found shape {arrays[name].shape}, wanted {shape}')
-            if (
-                name not in ('labels.target', 'labels.pixel')
-                and not np.isfinite(arrays[name]).all()
-            ):
+            found = np.shape(arrays[name])
+            if found != shape:
+                raise ValueError(f'{name}: found shape {found}, wanted {shape}')
+            if name not in MAY_BE_NAN and not np.isfinite(arrays[name]).all():
                 raise ValueError(f'{name}: found a value that is not finite')
         if self.image.dtype != np.uint8:
             raise ValueError(f'image: found {self.image.dtype}, wanted uint8')
-
-
-def canonical(task: Task) -> str:
-    """The plainest phrasing of a task."""
-    return TRAIN[task.kind][0].format(hand=task.hand, colour=task.colour)
 
 
 def task_named(name: str) -> Task | None:

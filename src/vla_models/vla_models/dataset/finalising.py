@@ -22,7 +22,6 @@ import pyarrow.parquet as pq
 
 from vla_common.errors import ConfigError
 from vla_models.dataset import columns
-from vla_models.dataset.episode import canonical
 from vla_models.dataset.layout import (
     ACTION,
     DATA,
@@ -41,6 +40,7 @@ from vla_models.dataset.layout import (
     write_text,
 )
 from vla_models.dataset.writing import failures, parts
+from vla_models.language import canonical
 from vla_models.tasks import ALL_TASKS
 
 

@@ -43,6 +43,12 @@ class Frames:
     phase: np.ndarray
     target: np.ndarray
     pixel: np.ndarray
+    # Only where the layout has cubes; see `Labels`.
+    cubes: np.ndarray | None = None
+    cube_pixels: np.ndarray | None = None
+    reason: np.ndarray | None = None
+    near: np.ndarray | None = None
+    done: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.state)
@@ -108,7 +114,7 @@ def _shapes(source: DatasetSource) -> dict[str, tuple[tuple[int, ...], type]]:
         len(layout.action_joints),
         layout.image_size,
     )
-    return {
+    shapes: dict[str, tuple[tuple[int, ...], type]] = {
         'image': ((side, side, 3), np.uint8),
         'state': ((len(layout.state_joints),), np.float32),
         'episode': ((), np.int64),
@@ -119,6 +125,8 @@ def _shapes(source: DatasetSource) -> dict[str, tuple[tuple[int, ...], type]]:
         'target': ((m, 3), np.float32),
         'pixel': ((m, 2), np.float32),
     }
+    more = {name.removeprefix('labels.'): shape for name, shape in layout.label_shapes.items()}
+    return shapes | {n: (shape, np.float32) for n, shape in more.items() if n not in shapes}
 
 
 def _build(source: DatasetSource, cache: Path, progress: Callable[[int, int], None]) -> None:

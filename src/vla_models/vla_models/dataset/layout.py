@@ -24,6 +24,8 @@ DATA = 'data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet'
 VIDEO = 'videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4'
 FILES_PER_CHUNK = 1000
 FILE_MEGABYTES = 100
+MAY_BE_NAN = frozenset({'labels.target', 'labels.pixel', 'labels.cubes', 'labels.cube_pixels'})
+"""Columns in which NaN means: not there, or not in view."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class DatasetLayout:
     """What all episodes of a dataset have in common.
 
     With `labels` > 0 each frame has that many instructions, each with the chunk of the expert from
-    this frame: `horizon` targets, `step` s apart.
+    this frame: `horizon` targets, `step` s apart. With `cubes` > 0 (then that many colours) it also
+    has where the cubes are, and what the policy's other answers should be (see `Labels`).
     """
 
     robot: str
@@ -44,6 +47,7 @@ class DatasetLayout:
     period: float = 2.0  # s, of the phase
     labels: int = 0
     seed: int = 0
+    cubes: int = 0
 
     def to_dict(self) -> dict:
         """As plain values, for JSON."""
@@ -61,18 +65,32 @@ class DatasetLayout:
         return cls(**given)
 
     @property
+    def judged(self) -> tuple[int, ...]:
+        """Steps of a chunk whose postures have a label in `done`: five, the last among them."""
+        return tuple(round((i + 1) * self.horizon / 5) - 1 for i in range(5))
+
+    @property
     def label_shapes(self) -> dict[str, tuple[int, ...]]:
         """Column name of each label to the shape of one frame's value."""
         m, h, k = self.labels, self.horizon, len(self.action_joints)
         if not m:
             return {}
-        return {
+        shapes: dict[str, tuple[int, ...]] = {
             'labels.task': (m,),
             'labels.action': (m, h, k),
             'labels.phase': (m, 2),
             'labels.target': (m, 3),
             'labels.pixel': (m, 2),
         }
+        if self.cubes:
+            shapes |= {
+                'labels.cubes': (self.cubes, 3),
+                'labels.cube_pixels': (self.cubes, 2),
+                'labels.reason': (m,),
+                'labels.near': (m, k),
+                'labels.done': (m, len(self.judged) + 2),
+            }
+        return shapes
 
     def features(self) -> dict[str, dict]:
         """The table of columns as `info.json` has it. Labels are stored flat."""

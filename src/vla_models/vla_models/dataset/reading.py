@@ -23,6 +23,7 @@ from vla_models.dataset.layout import (
     DATA,
     IMAGE,
     INFO,
+    MAY_BE_NAN,
     OURS,
     STATE,
     TASKS,
@@ -227,7 +228,7 @@ class DatasetSource:
                 found = f'{values.size // max(1, length)} values'
                 raise bad(0, name, found, f'{width}, one for each joint')
             arrays[name] = values.reshape(length, *shape)
-            if name in ('labels.target', 'labels.pixel'):
+            if name in MAY_BE_NAN:
                 continue  # NaN: not in view
             finite = np.isfinite(arrays[name]).reshape(length, -1).all(axis=1)
             if not finite.all():

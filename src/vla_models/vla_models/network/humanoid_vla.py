@@ -114,7 +114,7 @@ class HumanoidVLAConfig:
     joints: int = 32  # proprioception
     action_dim: int = 32
     horizon: int = 16
-    history: int = 1  # states, the newest first
+    history: int = 1  # states, the newest first (AnsweringVLA: the oldest first)
     moved: tuple[int, ...] = ()
     camera: tuple[int, ...] = ()
     vision: str = 'transformer'
@@ -127,6 +127,7 @@ class HumanoidVLAConfig:
     fusion_layers: int = 4
     keypoints: int = 4
     landmarks: int = 8
+    objects: int = 0  # that the image is searched for; with some it is an AnsweringVLA
     head: str = 'flow'
     head_width: int = 512
     head_layers: int = 3

@@ -12,7 +12,8 @@ from torch import Tensor
 from vla_common.errors import ConfigError
 from vla_models.dataset.frames import Frames
 from vla_models.dataset.layout import DatasetLayout
-from vla_models.language import TOKENS, encode, misspell, phrase
+from vla_models.language import misspell, phrase
+from vla_models.tokenizer import TOKENS, encode
 from vla_models.training.options import TrainingOptions
 from vla_robot import load_robot
 
@@ -95,7 +96,7 @@ class Batcher:
         pixels = augment(images, rng) if vary else images.astype(np.float32) / 255.0
         ids, phrase_of = self._phrases(np.concatenate([samples, imagined]), rng, vary)
         content = {
-            'image': _tensor((pixels - IMAGE_MEAN) / IMAGE_STD).permute(0, 3, 1, 2),
+            'image': tensor_of((pixels - IMAGE_MEAN) / IMAGE_STD).permute(0, 3, 1, 2),
             'ids': ids,
             'phrase': phrase_of[: len(samples)],
             **self._samples(samples, rng, vary, 0.0),
@@ -120,12 +121,16 @@ class Batcher:
             target = target + rng.normal(0.0, 1.0, target.shape) * doubt
         mean, std = by.mean[by.moved], by.std[by.moved]
         return {
-            'state': _tensor((state - by.mean) / by.std).flatten(1),
-            'phase': _tensor(frames.phase[frame, label]),
-            'action': _tensor((frames.action[frame, label] - mean) / std),
-            'target': _tensor(target),
-            'pixel': _tensor(frames.pixel[frame, label]),
+            'state': tensor_of((state - by.mean) / by.std).flatten(1),
+            'phase': tensor_of(frames.phase[frame, label]),
+            'action': tensor_of((frames.action[frame, label] - mean) / std),
+            'target': tensor_of(target),
+            'pixel': tensor_of(frames.pixel[frame, label]),
         }
+
+    def encoded(self, texts: list[str]) -> np.ndarray:
+        """Token ids (P, L)."""
+        return encode(self.tokenizer, texts)
 
     def _phrases(
         self, samples: np.ndarray, rng: np.random.Generator, vary: bool
@@ -151,5 +156,5 @@ class Batcher:
         return misspelt if fits else instruction.text
 
 
-def _tensor(array: np.ndarray) -> Tensor:
+def tensor_of(array: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))

@@ -17,7 +17,7 @@ HEAT_SIGMA = 1.0  # cells
 FIRST, LAST = 0.6, 1.4  # weights of the first and the last step of a chunk
 
 
-def _mean_where(values: Tensor, known: Tensor) -> Tensor:
+def mean_where(values: Tensor, known: Tensor) -> Tensor:
     """Mean over the known values; 0 without any."""
     return torch.where(known, values, 0.0).sum() / known.sum().clamp(min=1)
 
@@ -62,6 +62,23 @@ class Learner(nn.Module):
                 parts['error'] = ((acted - batch['action']).abs() * self.std).mean()
         return {**parts, 'total': total}
 
+    @torch.no_grad()
+    def chunks(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The network's own chunks, by the names that the demonstrated ones have in a batch."""
+        model = self.model
+        text, seen = model.text(batch['ids']), model.vision(batch['image'])
+        known = model.understand(seen, text[batch['phrase']], batch['state'], batch['phase'])
+        found = {'action': model.act(known)}
+        if 'imagined_state' in batch:
+            known = model.imagine(
+                text[batch['imagined_phrase']],
+                batch['imagined_state'],
+                batch['imagined_phase'],
+                batch['imagined_target'],
+            )
+            found['imagined_action'] = model.act(known)
+        return found
+
     def _chunk(self, known, action: Tensor) -> Tensor:
         head = self.model.head
         loss = head.loss(known.context, known.text, known.current, known.phase, action, self.scale)
@@ -79,9 +96,9 @@ class Learner(nn.Module):
         placed = torch.isfinite(target).all(-1)
         target = torch.where(placed[:, None], target, 0.0)
         return {
-            'heat': _mean_where(heat, known_pixel),
-            'place': _mean_where((points.place[:, 0] - pixel).abs().mean(-1), known_pixel),
-            'target': _mean_where((known.target - target).abs().mean(-1), placed),
+            'heat': mean_where(heat, known_pixel),
+            'place': mean_where((points.place[:, 0] - pixel).abs().mean(-1), known_pixel),
+            'target': mean_where((known.target - target).abs().mean(-1), placed),
             'seen': nn.functional.binary_cross_entropy_with_logits(
                 known.seen, placed.to(known.seen.dtype)
             ),

@@ -3,7 +3,10 @@
 
 from dataclasses import asdict, dataclass, field
 
-PARTS = ('vision', 'text', 'looking', 'landmarks', 'locator', 'fusion', 'head')
+PARTS = (
+    *('vision', 'text', 'looking', 'landmarks', 'locator', 'fusion', 'head'),
+    *('words', 'finder', 'pointer', 'possible', 'done'),  # of AnsweringVLA
+)
 PRECISIONS = ('no', 'bf16', 'fp16')
 
 

@@ -16,21 +16,25 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
-from matplotlib.figure import Figure
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from vla_common.errors import ConfigError
 from vla_models.dataset.frames import Frames, open_dataset
-from vla_models.language import TOKENS, build_tokenizer
-from vla_models.network.humanoid_vla import HumanoidVLA, HumanoidVLAConfig
+from vla_models.network.answering import AnsweringVLA, build_network
+from vla_models.network.humanoid_vla import HumanoidVLAConfig
 from vla_models.network.layers import checkpoint_activations
+from vla_models.tokenizer import TOKENS, build_tokenizer
 from vla_models.training import checkpoint
+from vla_models.training.answer_batches import AnswerBatcher
+from vla_models.training.answer_losses import learner_of
 from vla_models.training.batches import Batcher, Normalisation, camera_joints, chosen_joints
+from vla_models.training.calibration import calibrate_checkpoint
+from vla_models.training.curves import draw_losses
 from vla_models.training.interrupt import deferred_interrupt
-from vla_models.training.losses import Learner
 from vla_models.training.options import TrainingOptions
 
+HISTORY_FRAMES = 26  # 5 s of past states, 0.2 s apart
 NO_PROGRESS = lambda done, total: None  # noqa: E731
 
 
@@ -73,26 +77,30 @@ class Trainer:
         self.tokenizer = Tokenizer.from_file(str(own)) if own.is_file() else build_tokenizer()
         self.by = self._normalisation(about)
         self.config = self._configuration()
-        self.model = HumanoidVLA(self.config)
+        self.model = build_network(self.config)
         self._place_targets()
         self.model.settling.unit.copy_(torch.from_numpy(self.by.std[self.by.moved]))
         self.initialised = self._take_over(given)
         for part in options.freeze:
+            if not hasattr(self.model, part):
+                raise ConfigError('train', 'freeze', part, 'a part of the network of these data')
             getattr(self.model, part).requires_grad_(False)
         self.average = copy.deepcopy(self.model).eval()
         if options.recompute:
             checkpoint_activations(self.model)
-        self.batcher = Batcher(self.frames, self.by, self.tokenizer, options)
+        batcher = AnswerBatcher if isinstance(self.model, AnsweringVLA) else Batcher
+        self.batcher = batcher(self.frames, self.by, self.tokenizer, options)
         std = torch.from_numpy(self.by.std[self.by.moved])
         optimiser = self._optimiser()
         self.learner, self.optimiser = self.accelerator.prepare(
-            Learner(self.model, std, options).to(memory_format=torch.channels_last), optimiser
+            learner_of(self.model, std, options).to(memory_format=torch.channels_last), optimiser
         )
         self.validation_learner = (
-            Learner(self.average, std, options).to(self.accelerator.device).eval()
+            learner_of(self.average, std, options).to(self.accelerator.device).eval()
         )
         self.curves: dict[str, list[float]] = {'train': [], 'validation': []}
         self.figures: dict[str, float] = {}
+        self.calibration: dict[str, dict[str, float]] = {}
         self.step, self.seconds = 0, 0.0
         self.best, self.since_best = float('inf'), 0
         self.resumed = self._resume()
@@ -125,15 +133,21 @@ class Trainer:
             'horizon': layout.horizon,
             'moved': tuple(int(i) for i in self.by.moved),
             'camera': camera_joints(layout, names),
+            'objects': layout.cubes,
         }
+        if layout.cubes:  # two steps and 'again' take a memory, and their words two layers
+            memory = {'history': HISTORY_FRAMES, 'text_layers': 2, 'head_width': 320}
+            return HumanoidVLAConfig.small(**{**memory, **self.options.network, **data})
         return HumanoidVLAConfig.small(**{**self.options.network, **data})
 
     def _place_targets(self) -> None:
         target = self.frames.target[self.train_frames].reshape(-1, 3)
         target = target[np.isfinite(target).all(-1)]
+        answering = isinstance(self.model, AnsweringVLA)
+        locator = self.model.finder if answering else self.model.locator
         if len(target) > 1:
-            self.model.locator.mean.copy_(torch.from_numpy(target.mean(0)))
-            self.model.locator.scale.copy_(torch.from_numpy(np.maximum(target.std(0), 0.01)))
+            locator.mean.copy_(torch.from_numpy(target.mean(0)))
+            locator.scale.copy_(torch.from_numpy(np.maximum(target.std(0), 0.01)))
 
     def _take_over(self, given: dict[str, Tensor]) -> int:
         """Take over the weights that fit by name and shape. Returns the number of tensors."""
@@ -283,6 +297,13 @@ class Trainer:
             self._validate_and_save(float(np.mean(losses)), time.monotonic())
             validated(self.figures)
         if self.accelerator.is_main_process:
+            if isinstance(self.model, AnsweringVLA):
+                self.calibration = calibrate_checkpoint(
+                    self.out / checkpoint.BEST,
+                    self.batcher,
+                    self.validation_frames,
+                    self.options.seed,
+                )
             self._describe()
         return self.best
 
@@ -369,19 +390,7 @@ class Trainer:
             'best_validation_rad': round(self.best, 5),
             'last_validation': {k: round(v, 5) for k, v in self.figures.items()},
             'initialised_tensors': self.initialised,
+            'calibration': self.calibration,
             'options': self.options.to_dict(),
         }
         (self.out / 'training.json').write_text(json.dumps(summary, indent=1) + '\n')
-
-
-def draw_losses(path: Path, curves: dict[str, list[float]]) -> None:
-    """A PNG of `curves`: name to one loss for each validation, on a logarithmic axis."""
-    figure = Figure(figsize=(7.2, 4.8), layout='constrained')  # without pyplot: no global state
-    axes = figure.subplots()
-    for name, curve in curves.items():
-        label = f'{name} {curve[-1]:.4f}' if curve else name
-        axes.semilogy(range(1, len(curve) + 1), curve, label=label)
-    axes.set(xlabel='validation', ylabel='loss')
-    axes.grid(which='both', alpha=0.3)
-    axes.legend()
-    figure.savefig(path, dpi=100)
