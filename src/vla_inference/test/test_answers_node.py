@@ -126,18 +126,39 @@ def test_stop_stops_whatever_the_policy_knows(world, goals, word):
     assert len(world.chunks) == count
 
 
+class FilterDouble:
+    """Publishes /safety/status with a collision in every tick."""
+
+    def __init__(self, world) -> None:
+        self._publisher = world.probe.publisher(SafetyStatus, '/safety/status', qos.STATE)
+        self._clock = world.probe.node.get_clock()
+        self._holds = 0
+        self.motion_ended = ''
+        world.probe.node.create_timer(0.02, self._publish)
+
+    def _publish(self) -> None:
+        self._holds += 1
+        message = SafetyStatus(
+            speed_scale=1.0, interpolation='linear', motion_ended=self.motion_ended
+        )
+        message.header.stamp = self._clock.now().to_msg()
+        message.counter_names, message.counter_values = ['jerk', 'collision'], [0, self._holds]
+        self._publisher.publish(message)
+
+
+def test_a_motion_that_the_filter_ended_aborts_the_instruction_with_its_reason(world, goals):
+    safety = FilterDouble(world)
+    pending = goals.send('wave', time_limit=20.0)
+    world.chunks.wait(2)
+    safety.motion_ended = 'held for 5.0 s by collision left_palm-table'
+    status, result = goals.result(pending)
+    assert (status, result.success) == (ABORTED, False)
+    assert result.reason == 'held for 5.0 s by collision left_palm-table'
+    assert list(result.held_by) == ['collision']
+
+
 def test_done_is_not_said_while_the_filter_holds_a_joint(world, goals, robot):
-    safety = world.probe.publisher(SafetyStatus, '/safety/status', qos.STATE)
-    holds = [0]
-
-    def publish() -> None:
-        holds[0] += 1
-        message = SafetyStatus(speed_scale=1.0, interpolation='linear')
-        message.header.stamp = world.probe.node.get_clock().now().to_msg()
-        message.counter_names, message.counter_values = ['jerk', 'collision'], [0, holds[0]]
-        safety.publish(message)
-
-    world.probe.node.create_timer(0.02, publish)
+    FilterDouble(world)
     world.colour = BLUE
     world.position[robot.index['left_shoulder_pitch']] = ACHIEVED
     status, result = goals.result(goals.send('wave', time_limit=3.0))

@@ -452,6 +452,22 @@ def test_time_limit_ends_it_as_the_report_says():
     assert s.report == TaskReport()
 
 
+def test_a_motion_that_the_filter_ended_ends_the_instruction_an_older_status_does_not():
+    s = session()
+    s.on_filter('held for 5.0 s by power', 50, 0.0)
+    begin(s)
+    s.on_filter('', 130, 0.5)
+    s.on_filter('held for 5.0 s by power', 123, 0.5)
+    assert s.phase is Phase.RUNNING and not s.results
+    s.on_filter('held for 5.0 s by power', 131, 6.0)
+    result = only_result(s)
+    assert (result.outcome, result.reason) == (
+        InstructionOutcome.ABORTED,
+        'held for 5.0 s by power',
+    )
+    assert s.phase is Phase.IDLE
+
+
 def test_stop_ends_the_current_one_at_once_and_succeeds():
     s = session()
     first = begin(s)

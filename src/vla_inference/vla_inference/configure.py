@@ -81,6 +81,11 @@ def common_history(bundles: Sequence[Bundle]) -> History:
     return wanted[0] if wanted else SINGLE
 
 
+def each_once(names: Iterable[str]) -> tuple[str, ...]:
+    """The names in their order, without repetitions."""
+    return tuple(dict.fromkeys(names))
+
+
 def check_instruction(policy: Policy, text: str) -> str:
     """The parameter `instruction` on one line. Raises ConfigError when it is invalid, or refused by
     the policy."""

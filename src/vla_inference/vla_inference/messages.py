@@ -1,18 +1,47 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Messages of inference steps."""
+"""Messages of inference steps, and what they need of the safety filter's."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from rclpy.serialization import serialize_message
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vla_common.cdr import Writer
+from vla_common.chunk_curve import Interpolation
 from vla_common.messages import ns_to_stamp, seconds_to_duration
+from vla_inference.blender import UNKNOWN, Playback
 from vla_inference.inference_step import InferenceStep, StepResult
 from vla_inference.session import Session, TaskReport
 from vla_interfaces.msg import ChunkReport, InferenceStatus
 from vla_policy.types import ActionChunk
+
+FILTER_FIELDS = (
+    *('header.stamp', 'speed_scale', 'interpolation', 'chunk_stamp', 'playback_time'),
+    *('motion_ended', 'counter_names', 'counter_values'),
+)
+"""Of SafetyStatus, in the order of FilterStatus."""
+
+
+class FilterStatus(NamedTuple):
+    """stamp_ns, chunk_ns: ns on the ROS clock. time: s into that chunk, -1 without one. The rest as
+    in SafetyStatus."""
+
+    stamp_ns: int
+    speed_scale: float
+    interpolation: str
+    chunk_ns: int
+    time: float
+    motion_ended: str
+    counter_names: Sequence[str]
+    counter_values: Sequence[int]
+
+    @property
+    def playback(self) -> Playback:
+        name = self.interpolation
+        curve = Interpolation(name) if name else UNKNOWN.interpolation
+        return Playback.of_status(self.speed_scale, curve, self.chunk_ns, self.stamp_ns, self.time)
 
 
 class ChunkWriter:

@@ -3,7 +3,7 @@
 
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from ament_index_python.packages import PackageNotFoundError
 from sensor_msgs.msg import Image
 
 from vla_common import qos, topics
-from vla_common.chunk_curve import Interpolation
 from vla_common.clock import RateMeter, first_sequence, steady_now
 from vla_common.errors import ConfigError
 from vla_common.image_cdr import WireImage, read_image
@@ -23,7 +22,7 @@ from vla_common.scheduling import NormalPriority, Priority
 from vla_common.states import InferenceState, Level
 from vla_inference.action_server import InstructionServer
 from vla_inference.admission import AdmissionLimits
-from vla_inference.blender import UNKNOWN, BlendingParameters, Playback, chosen
+from vla_inference.blender import UNKNOWN, BlendingParameters, chosen
 from vla_inference.camera_pose import CameraMount
 from vla_inference.completion import CompletionLimits
 from vla_inference.confidence import ConfidenceLimits
@@ -33,6 +32,7 @@ from vla_inference.configure import (
     check_cameras,
     check_instruction,
     common_history,
+    each_once,
     load_named,
     read_cameras,
     warmed_up,
@@ -40,7 +40,13 @@ from vla_inference.configure import (
 from vla_inference.fallback import FallbackChain, PolicySlot
 from vla_inference.filter_holds import FilterHolds
 from vla_inference.inference_step import InferenceStep, StepLimits, StepResult
-from vla_inference.messages import ChunkWriter, chunk_report, status_message
+from vla_inference.messages import (
+    FILTER_FIELDS,
+    ChunkWriter,
+    FilterStatus,
+    chunk_report,
+    status_message,
+)
 from vla_inference.observation import JOINTS_KEPT, ObservationAssembler, ObservationBounds
 from vla_inference.policy_worker import ThreadWorker
 from vla_inference.scheduler import Scheduler
@@ -93,8 +99,8 @@ class InferenceNode(VlaLifecycleNode):
         self._session = Session(p.time_limit, p.start_timeout, judges)
         bounds = p.observation.select(ObservationBounds, frozen_after=p.frozen_after)
         names = self._robot.joint_names
-        self._cameras = _each_once(c for policy in policies for c in policy.bundle.cameras)
-        self._depths = _each_once(c for policy in policies for c in policy.bundle.depth_cameras)
+        self._cameras = each_once(c for policy in policies for c in policy.bundle.cameras)
+        self._depths = each_once(c for policy in policies for c in policy.bundle.depth_cameras)
         history = common_history([policy.bundle for policy in policies])
         self._assembler = ObservationAssembler(
             names,
@@ -202,9 +208,7 @@ class InferenceNode(VlaLifecycleNode):
         self._joints_in = self.poll(topics.JOINT_STATES, joints, depth=JOINTS_KEPT)
         imu = ('header.stamp', 'orientation', 'orientation_covariance')
         self._imu_in = self.poll(topics.IMU, imu, depth=JOINTS_KEPT)
-        status = ('header.stamp', 'speed_scale', 'interpolation', 'chunk_stamp', 'playback_time')
-        status += ('counter_names', 'counter_values')
-        self._safety_in = self.poll(topics.SAFETY_STATUS, status)
+        self._safety_in = self.poll(topics.SAFETY_STATUS, FILTER_FIELDS)
         self._instructions = InstructionServer(
             self, self._session, self._lock, self._policy.check, self._startup, self._instruction
         )
@@ -328,23 +332,14 @@ class InferenceNode(VlaLifecycleNode):
                 self._assembler.add_imu(stamp_ns, self._imu_in.arrived, wxyz)
             status = self._safety_in.newest()
             if status is not None:
-                self._on_safety(*status)
+                self._on_filter(FilterStatus(*status))
         return self._step.run(may_call)
 
-    def _on_safety(
-        self,
-        stamp_ns: int,
-        scale: float,
-        interpolation: str,
-        chunk_ns: int,
-        time: float,
-        names: Sequence[str],
-        counts: Sequence[int],
-    ) -> None:
-        self._speed_scale = scale
-        curve = Interpolation(interpolation) if interpolation else UNKNOWN.interpolation
-        self._playback = Playback.of_status(scale, curve, chunk_ns, stamp_ns, time)
-        self._holds.update(stamp_ns, names, counts)
+    def _on_filter(self, status: FilterStatus) -> None:
+        self._speed_scale = status.speed_scale
+        self._playback = status.playback
+        self._holds.update(status.stamp_ns, status.counter_names, status.counter_values)
+        self._session.on_filter(status.motion_ended, status.stamp_ns, steady_now())
 
     def _on_answer(self) -> None:
         """In the policy's thread."""
@@ -384,10 +379,6 @@ class InferenceNode(VlaLifecycleNode):
         bundle = (self._chain.slot or self._chain.slots[0]).policy.bundle
         message.policy, message.runtime = bundle.title, bundle.runtime
         return message
-
-
-def _each_once(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))
 
 
 def main(make_node: Callable[[], InferenceNode] = InferenceNode) -> None:

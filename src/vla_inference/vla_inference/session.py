@@ -283,6 +283,12 @@ class Session:
         outcome, reason = self._ending or (InstructionOutcome.ABORTED, f'start refused: {message}')
         self._end(outcome, reason, now)
 
+    def on_filter(self, motion_ended: str, stamp_ns: int, now: float) -> None:
+        """One status of the safety filter: why it ended the motion, if it did. An older one is of
+        another motion."""
+        if motion_ended and self._phase is Phase.RUNNING and stamp_ns > (self._began_ns or 0):
+            self._end(InstructionOutcome.ABORTED, motion_ended, now)
+
     def tick(self, now: float) -> None:
         """Apply the time limits."""
         if self._phase is Phase.RUNNING and now - self._since >= self._limit:

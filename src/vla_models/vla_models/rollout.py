@@ -265,6 +265,7 @@ class Rollout:
         output = report.command
         counts = [self.filter.counts[kind] for kind in KINDS]
         self._holds.update(self._servo.wall_ns, KIND_NAMES, counts)
+        self._session.on_filter(self.filter.motion_ended, self._servo.wall_ns, self._clock())
         self._output = None if report.state is FilterState.GATED else output
         if last is not None and self._output is not None:
             self._violations += breaks_limits(self._robot, last, output)

@@ -184,12 +184,14 @@ def test_a_motion_that_is_held_ends_with_its_reason_and_the_next_running_moves_a
     report = plant.step()
     assert report.state is FilterState.NO_CHUNK
     assert report.reason == 'held for 0.5 s by collision palm-table'
+    assert plant.subject.motion_ended == report.reason
     accepted = plant.subject.chunks_accepted
     assert plant.send() == []
     assert plant.subject.chunks_accepted == accepted
     gate.share = 1.0
     plant.mode = Mode.READY
     plant.run(0.05)
+    assert plant.subject.motion_ended == ''
     plant.mode, plant.epoch = Mode.RUNNING, 2
     plant.run(0.02)
     plant.send()

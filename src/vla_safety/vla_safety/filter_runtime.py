@@ -27,6 +27,7 @@ from vla_common.states import FilterState, Hysteresis, Level
 from vla_common.watchdog import Watchdog
 from vla_safety.chunk import Chunk
 from vla_safety.filter import REST_SPEED, Output, SafetyFilter
+from vla_safety.joint_readings import JointReadings
 from vla_safety.supervisor_command import MotionGate, SupervisorCommand
 from vla_safety.validation import joint_indices
 from vla_safety.violations import LEVELS, Violation, ViolationKind, violation
@@ -71,71 +72,6 @@ class SensedRange:
     arrived: float = -np.inf
 
 
-BEYOND = 0.5
-"""rad (m) beyond the limits, up to which a reading can be one of this robot."""
-
-
-class JointReadings:
-    """Newest positions and velocities of one source, with their age.
-
-    Args:
-        name: of the source.
-        lower, upper: (n,) rad, limits of the joints.
-        timeout: s.
-    """
-
-    def __init__(self, name: str, lower: np.ndarray, upper: np.ndarray, timeout: float) -> None:
-        n = len(lower)
-        self._watchdog = Watchdog(name, timeout)
-        self._lowest, self._highest = lower - BEYOND, upper + BEYOND
-        self.position = np.zeros(n)
-        self.velocity = np.zeros(n)
-        self.rejected = 0
-
-    def update(
-        self,
-        position: np.ndarray,
-        velocity: np.ndarray,
-        sequence: int,
-        now: float,
-        wall_ns: int | None = None,
-    ) -> bool:
-        """Take a reading; return False where it is rejected: not finite, far outside of the limits
-        (a motion would begin there), not new, or (by wall_ns, the ROS clock) stamped in the
-        future."""
-        inside = (position >= self._lowest) & (position <= self._highest)
-        if not (inside.all() and np.isfinite(velocity).all()):
-            self.rejected += 1
-            return False
-        if not self._watchdog.beat(now, sequence, wall_ns):
-            return False
-        self.position[:] = position
-        self.velocity[:] = velocity
-        return True
-
-    @property
-    def timeout(self) -> float:
-        """s."""
-        return self._watchdog.timeout
-
-    def extrapolate(self, now: float, out: np.ndarray) -> np.ndarray:
-        """Write position + velocity·age into `out` (n,): transport makes a reading old."""
-        np.multiply(self.velocity, min(max(self.age(now), 0.0), self.timeout), out)
-        out += self.position
-        return out
-
-    @property
-    def replayed(self) -> int:
-        """Readings dropped because they were not new, or of the future."""
-        return self._watchdog.replayed
-
-    def fresh(self, now: float) -> bool:
-        return not self._watchdog.expired(now)
-
-    def age(self, now: float) -> float:
-        return self._watchdog.age(now)
-
-
 class FilterRuntime:
     """See the module.
 
@@ -170,7 +106,7 @@ class FilterRuntime:
         self._pending: list[Violation] = []
         self._last_tick: float | None = None
         self._last_rejection = ''
-        self.ended = ''
+        self._ended = ''
         self.ticks = 0
         self.chunks_accepted = 0
         self.chunks_rejected = 0
@@ -198,6 +134,11 @@ class FilterRuntime:
             'balance': self._balance.replayed,
             'supervisor': self.gate.replayed,
         }
+
+    @property
+    def motion_ended(self) -> str:
+        """Why no chunk is followed until the next RUNNING; empty while chunks are."""
+        return self._ended if self._moving else ''
 
     # --- inputs ----------------------------------------------------------------------------
 
@@ -307,7 +248,7 @@ class FilterRuntime:
         if not self._moving:
             self._begin(now)
         # Not by the next chunk: the policy would press against the same limit again.
-        return not self.ended
+        return not self._ended
 
     def _note_rejected(self, found: Sequence[Violation]) -> None:
         self.chunks_rejected += 1
@@ -351,9 +292,9 @@ class FilterRuntime:
         if silent and not (np.abs(output.velocity) > REST_SPEED).any():
             self._moving = False
         hold = self.core.hold
-        if hold.expired and not self.ended:
-            self.ended = f'held for {hold.held_for:.1f} s by {hold.limited_by}'
-            self.core.flush(self.ended)
+        if hold.expired and not self._ended:
+            self._ended = f'held for {hold.held_for:.1f} s by {hold.limited_by}'
+            self.core.flush(self._ended)
         reason = output.reason
         if output.state is not FilterState.TRACKING and stop is None and self._last_rejection:
             reason = self._last_rejection
@@ -368,7 +309,7 @@ class FilterRuntime:
             return
         self.core.reset(source.position, source.velocity, self.gate.command.speed_scale)
         self.core.hold.reset()
-        self.ended = ''
+        self._ended = ''
         self._moving = True
 
     def _start(self, now: float) -> JointReadings | None:

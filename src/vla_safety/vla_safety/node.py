@@ -25,7 +25,8 @@ from vla_safety.compiled import not_compiled
 from vla_safety.coupled.build import braking_barriers
 from vla_safety.coupled.proximity import sensed_distance
 from vla_safety.filter import SafetyFilter
-from vla_safety.filter_runtime import FilterRuntime, JointReadings, Report, Timeouts
+from vla_safety.filter_runtime import FilterRuntime, Report, Timeouts
+from vla_safety.joint_readings import JointReadings
 from vla_safety.parameters import FilterParameters
 from vla_safety.supervisor_command import SupervisorCommand
 from vla_safety.tick_cost import check_tick
@@ -289,7 +290,8 @@ class SafetyFilterNode(VlaLifecycleNode):
         for item in listed:
             values += (item.value, item.limit, int(item.level))
         limited_by = hold.limited_by
-        texts = report.reason, limited_by, *((item.kind, item.subject) for item in listed)
+        ended = core.motion_ended
+        texts = report.reason, limited_by, ended, *((item.kind, item.subject) for item in listed)
         if texts != self._texts:
             # Mostly only the numbers change from one tick to the next.
             self._texts = texts
@@ -303,6 +305,7 @@ class SafetyFilterNode(VlaLifecycleNode):
                 counter_names=[kind.value for kind in self._kinds],
                 counter_values=[0] * len(self._kinds),
                 limited_by=limited_by,
+                motion_ended=ended,
             )
             self._status = Writer(template, *fields)
         return self._status.write(*values)

@@ -177,8 +177,8 @@ class CostEpisodes(Episodes):
             'beyond_limits': made.violations,
             'slowed_s': round(hold.slowed, 3),
             'held_s': round(hold.held, 3),
-            'ended': runtime.ended,
-            'deadlock': not runtime.ended and hold.held_for > hold.limit + 0.1,
+            'ended': runtime.motion_ended,
+            'deadlock': not runtime.motion_ended and hold.held_for > hold.limit + 0.1,
             **observer.record(),
         }
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from vla_common.states import FilterState, Mode
 from vla_safety.filter import SafetyFilter
-from vla_safety.filter_runtime import FilterRuntime, JointReadings, Report, Timeouts
+from vla_safety.filter_runtime import FilterRuntime, Report, Timeouts
+from vla_safety.joint_readings import JointReadings
 from vla_safety.parameters import load_parameters
 from vla_safety.supervisor_command import SupervisorCommand
 from vla_safety.testing.box_oracle import BoxOracle
