@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The node `camera`: one source, one grabbing thread that publishes, and diagnostics."""
+"""The node of one camera: its source, the grabbing thread that publishes, and diagnostics."""
 
 import sys
 from typing import Any
@@ -10,6 +10,7 @@ from vla_camera.image_messages import color_message, depth_message, info_message
 from vla_camera.source import Calibration, CameraError, CameraFacts, DeviceLostError, Frame, Source
 from vla_camera.sources import SOURCES
 from vla_common import topics
+from vla_common.cameras import CAMERA, camera_node, camera_topic, check_camera_name
 from vla_common.errors import ConfigError
 from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.messages import ns_to_stamp
@@ -24,18 +25,26 @@ def make_source(params: Any, robot: RobotModel) -> Source:
     return SOURCES.load(params.source, 'parameters', 'source').from_parameters(params, robot)
 
 
+def _frame_of(name: str, robot: RobotModel) -> str:
+    """Optical frame of a camera: a link of the robot, where robot.yaml has the camera."""
+    camera = robot.cameras.get(name) if name else robot.camera
+    return f'{name}_camera' if camera is None else camera.link
+
+
 class CameraNode(VlaLifecycleNode):
     """make_source: creates the source; tests pass one that fails."""
 
     def __init__(self, make_source: Any = make_source, **node_options: Any) -> None:
-        super().__init__('camera', 'vla_camera', **node_options)
+        super().__init__(CAMERA, 'vla_camera', **node_options)
         self._make_source = make_source
         self._grabber: Grabber | None = None
 
     def setup(self) -> None:
         p = self.params
+        place = f'parameters of {self.get_fully_qualified_name()}'
+        self._check_name(place)
         robot = load_robot(p.robot)
-        self._frame_id = p.frame_id or robot.frames['head_camera']
+        self._frame_id = p.frame_id or _frame_of(p.name, robot)
         self._source = self._make_source(p, robot)
         grabber = Grabber(
             self._source,
@@ -50,23 +59,31 @@ class CameraNode(VlaLifecycleNode):
             facts = grabber.open(p.open_timeout)
         except (CameraError, TimeoutError) as error:
             key, wanted = self._source.device_parameter(p)
-            place = f'parameters of {self.get_fully_qualified_name()}'
             raise ConfigError(place, key, str(error), wanted) from error
         self._size = (facts.width, facts.height)
         self._check_facts(facts)
         self._calibration: Calibration | None = None
         if p.calibration:
             self._calibration = read_calibration(p.calibration, facts.width, facts.height)
-        self._color_out = self.add_publisher(topics.COLOR_IMAGE)
-        self._info_out = self.add_publisher(topics.CAMERA_INFO)
+        self._color_out = self.add_publisher(camera_topic(topics.COLOR_IMAGE, p.name))
+        self._info_out = self.add_publisher(camera_topic(topics.CAMERA_INFO, p.name))
         self._depth_out = None
         if facts.depth:
-            self._depth_out = self.add_publisher(topics.DEPTH_IMAGE)
+            self._depth_out = self.add_publisher(camera_topic(topics.DEPTH_IMAGE, p.name))
         self._source.connect(self)
         self.get_logger().info(
             f'{facts.device}: {facts.width} x {facts.height} at {facts.rate:g} Hz'
             + (', with depth' if facts.depth else '')
         )
+
+    def _check_name(self, place: str) -> None:
+        """The supervisor and the subscribers know a camera by its node's name."""
+        name, node = self.params.name, self.get_name()
+        if name:
+            check_camera_name(name, place, 'name')
+        if node != camera_node(name):
+            wanted = f'the name of the node {node}, which is {CAMERA} or {CAMERA}_NAME'
+            raise ConfigError(place, 'name', name, wanted)
 
     def _check_facts(self, facts: CameraFacts) -> None:
         """Warn where the device did not take a requested setting."""
