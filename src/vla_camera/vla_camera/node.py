@@ -46,6 +46,7 @@ class CameraNode(VlaLifecycleNode):
         robot = load_robot(p.robot)
         self._frame_id = p.frame_id or _frame_of(p.name, robot)
         self._source = self._make_source(p, robot)
+        self._source.connect(self)
         grabber = Grabber(
             self._source,
             self._publish,
@@ -70,7 +71,6 @@ class CameraNode(VlaLifecycleNode):
         self._depth_out = None
         if facts.depth:
             self._depth_out = self.add_publisher(camera_topic(topics.DEPTH_IMAGE, p.name))
-        self._source.connect(self)
         self.get_logger().info(
             f'{facts.device}: {facts.width} x {facts.height} at {facts.rate:g} Hz'
             + (', with depth' if facts.depth else '')

@@ -81,7 +81,7 @@ class Source(Protocol):
         return 'source', 'a camera that opens'
 
     def connect(self, node: Any) -> None:
-        """Subscribe to what the source needs, at configure."""
+        """Subscribe to what the source needs, at configure, before `open`."""
 
     def open(self) -> CameraFacts:
         """Raise DeviceMissingError, or DeviceLostError, naming what was found."""

@@ -13,5 +13,6 @@ SOURCES = Registry(
         'replay': 'vla_camera.sources.replay:ReplaySource',
         'usb': 'vla_camera.sources.usb:UsbSource',
         'realsense': 'vla_camera.sources.realsense:RealSenseSource',
+        'topic': 'vla_camera.sources.topic:TopicSource',
     },
 )
