@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from vla_camera.calibration_file import read_calibration
-from vla_camera.grabber import Grabber
+from vla_camera.grabber import Grabber, Health
 from vla_camera.image_messages import color_message, depth_message, info_message
 from vla_camera.source import Calibration, CameraError, CameraFacts, DeviceLostError, Frame, Source
 from vla_camera.sources import SOURCES
@@ -18,6 +18,9 @@ from vla_common.node_main import run
 from vla_common.scheduling import Priority
 from vla_common.states import Level
 from vla_robot import RobotModel, load_robot
+
+SLOW = 0.8
+"""Share of the set rate below which a camera is reported as slow."""
 
 
 def make_source(params: Any, robot: RobotModel) -> Source:
@@ -96,6 +99,7 @@ class CameraNode(VlaLifecycleNode):
             if requested and actual and abs(requested - actual) > 0.5:
                 self.get_logger().warning(
                     f'{name} {requested:g} was requested, the camera has {actual:g}'
+                    + (f'; {facts.advice}' if facts.advice else '')
                 )
 
     def start(self) -> None:
@@ -136,7 +140,16 @@ class CameraNode(VlaLifecycleNode):
             return Level.DANGER, health.problem, values
         if health.frozen:
             return Level.DANGER, f'frozen: the same image for {health.same_for:.1f} s', values
+        if slow := self._slow(health, facts):
+            return Level.WARNING, slow, values
         return Level.SAFE, f'{health.rate:.1f} Hz', values
+
+    def _slow(self, health: Health, facts: CameraFacts) -> str:
+        """What is wrong with the rate, and what helps; '' for nothing."""
+        remedy = self._source.slow_remedy
+        if not remedy or health.rate >= SLOW * facts.rate or health.frames < 2.0 * facts.rate:
+            return ''
+        return f'{health.rate:.1f} Hz, {facts.rate:g} Hz are set: {remedy}'
 
     def _calibration_now(self, facts: CameraFacts) -> Calibration:
         return self._calibration or facts.calibration
