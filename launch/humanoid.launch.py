@@ -80,7 +80,7 @@ ARGUMENTS = [
         'camera_device',
         'none',
         None,
-        'camera:=usb: index or path of the device; realsense: serial number. none: the first.',
+        'camera:=v4l2: by-id/NAME; topic: its name; realsense: serial number. none: the first.',
     ),
     (
         'policy',
@@ -298,7 +298,7 @@ def read_parameters(
     for node in filter(is_camera_node, parameters):
         if parameters[node]['source'].value == 'mujoco' and driver.value != 'mujoco':
             found = f'mujoco, with driver:={driver.value}, which simulates no scene'
-            raise ConfigError('launch arguments', node, found, 'replay, usb or realsense')
+            raise ConfigError('launch arguments', node, found, 'replay, v4l2, realsense or topic')
     instruction = parameters['inference']['instruction']
     if instruction.place == DEFAULT or instruction.value == 'auto':
         armed = parameters['supervisor']['auto_arm'].value
