@@ -12,5 +12,7 @@ DOUBLES = Registry(
     {
         'mujoco': 'vla_hardware.doubles.in_process:InProcess',
         'mock': 'vla_hardware.doubles.in_process:InProcess',
+        'so101': 'vla_hardware.doubles.feetech_bus:FeetechBus',
+        'topics': 'vla_hardware.doubles.topics:TopicsDouble',
     },
 )

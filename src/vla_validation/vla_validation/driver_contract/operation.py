@@ -70,6 +70,8 @@ def joints(rig: Rig) -> str:
     order = _other_order(rig, dict(zip(rig.robot.joint_names, reading.position, strict=True)))
     if not rig.double.has_wire:
         return f'another order in robot.yaml is {order}'
+    if not np.isfinite(device.upper - device.lower).any():
+        return f'another order in robot.yaml is {order}; the protocol has no limits'
     limits = rig.robot.limits
     degrees = replace(limits, lower=limits.lower * DEGREES, upper=limits.upper * DEGREES)
     robot = replace(rig.robot, limits=degrees)
