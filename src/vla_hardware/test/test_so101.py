@@ -342,3 +342,42 @@ def test_a_servo_that_turns_without_end_is_refused(bus, driver):
     bus.servos[2].registers[feetech.OPERATING_MODE] = 1
     with pytest.raises(DriverError, match='operating mode 1'):
         driver.connect()
+
+
+class ScriptedPort:
+    """A port whose answers a test puts in."""
+
+    def __init__(self):
+        self.requests, self.answers = [], []
+
+    def drop_input(self):
+        pass
+
+    def write(self, data):
+        self.requests += PacketReader().feed(data)
+
+    def read(self, timeout):
+        return self.answers.pop(0) if self.answers else b''
+
+    def answer(self, request):
+        """What all servos answer to it."""
+        size = request.data[1]
+        self.answers += [Packet(i, 0, bytes(size)).encode() for i in request.data[2:]]
+
+
+def test_an_answer_to_an_older_request_is_not_taken_for_that_of_the_newest(tmp_path):
+    driver = So101Driver(ROBOT, arm(tmp_path), lambda: 1.0, answer=0.0)
+    port = ScriptedPort()
+    driver._exchange(port)  # answered too late:
+    port.answer(port.requests[0])
+    driver._exchange(port)
+    assert driver._newest is None
+    read = port.write
+
+    def answered(data):
+        read(data)
+        port.answer(port.requests[-1])
+
+    port.write = answered
+    driver._exchange(port)
+    assert driver._newest is not None

@@ -25,10 +25,12 @@ from vla_robot import Reading, RobotModel
 OLDEST = 0.06  # s; an older reading is an error, and an older target is not sent
 ANSWER = 0.012  # s in which all servos have answered; about 4 ms of six at 1 Mbit/s
 PERIOD = 0.005  # s of a bus cycle
+TORQUE_OFF = 3  # cycles; one may be the answer to a request from before
 REOPEN = 0.1  # s between two attempts to open a port that has gone
 CONNECT = 2.0  # s in which every servo has answered
 FIRST = feetech.TORQUE_ENABLE
 COUNT = feetech.PRESENT_POSITION + 11 - FIRST  # of the registers that are read: up to `Moving`
+LENGTHS = 4  # lengths of the answers, one after the other
 AT = feetech.PRESENT_POSITION - FIRST
 IMU_AT_REST = np.array([1.0, 0.0, 0.0, 0.0]), np.zeros(3), np.array([0.0, 0.0, 9.81])
 
@@ -64,6 +66,8 @@ class So101Driver:
         self._relax = False  # whether the servos are to be free; at first they stay as they are
         self._powered = False
         self._stiff = False  # of the bus thread: torque was switched on
+        self._cycle = 0
+        self._torque_off = 0  # cycles in which a servo had no torque nevertheless
 
     @classmethod
     def from_parameters(
@@ -198,8 +202,12 @@ class So101Driver:
         ids = set(self._by_id)
         self._reader.clear()
         port.drop_input()
-        port.write(feetech.sync_read_request(sorted(ids), FIRST, COUNT))
-        answers = self._receive(port, ids, COUNT, self._answer)
+        # An answer has no number. So that a late one is not taken for that of the next request, its
+        # length differs from cycle to cycle, and after a lost one the bus has to be quiet.
+        self._cycle += 1
+        count = COUNT + self._cycle % LENGTHS
+        port.write(feetech.sync_read_request(sorted(ids), FIRST, count))
+        answers = self._receive(port, ids, count, self._answer)
         missing = [servo for servo in self._servos if servo.id not in answers]
         if missing:
             names = ', '.join(f'{servo.name} (servo {servo.id})' for servo in missing)
@@ -207,6 +215,9 @@ class So101Driver:
             with self._lock:  # one lost answer is no reason to stop: the reading grows old
                 if self._error is None or not self._error.stopped:
                     self._error = DriverError(f'no answer from {names}', action)
+            end = time.monotonic() + 3 * self._answer
+            while time.monotonic() < end and port.read(self._answer):
+                pass
         else:
             self._take(answers)
         self._command(port)
@@ -215,13 +226,15 @@ class So101Driver:
         n = len(self._servos)
         position, velocity, effort = np.empty(n), np.empty(n), np.empty(n)
         error: DriverError | None = None
+        torque_off = False
         for i, servo in enumerate(self._servos):
             packet = answers[servo.id]
             data = packet.data
             bits = packet.code | data[feetech.STATUS - FIRST]
             if bits:
                 error = error or servo.error(bits)
-            elif self._stiff and not data[0]:
+            torque_off |= self._stiff and not bits and not data[0]
+            if self._torque_off + torque_off >= TORQUE_OFF and not data[0]:
                 error = error or DriverError(
                     f'{servo.name} (servo {servo.id}) has switched its torque off',
                     'it restarted: look at its power supply, then reset',
@@ -231,6 +244,7 @@ class So101Driver:
             velocity[i] = servo.sign * feetech.number(data, AT + 2, 15) * STEP
             effort[i] = servo.sign * feetech.number(data, AT + 4, 10) * 1e-3
         effort *= self._robot.limits.effort
+        self._torque_off = self._torque_off + 1 if torque_off else 0
         now = self._clock()
         if error is not None:
             self._failed(error)
