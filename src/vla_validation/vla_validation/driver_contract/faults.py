@@ -183,6 +183,8 @@ def errors(rig: Rig) -> str:
         with rig.servo() as servo:
             servo.start()
             servo.move(0.1, *rig.moved_joint(servo.reading.position))
+            if servo.loop.fault:
+                raise Broken(f'a fault before the robot had one: {servo.loop.fault}')
             servo.driver.errors.clear()
             rig.double.enter(state)
             try:
