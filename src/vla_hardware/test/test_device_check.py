@@ -2,6 +2,7 @@
 """The connected robot against its directory: each difference is one error, and nothing moves."""
 
 import re
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from simulated import LIMITS, ROBOT
 
 from vla_common.errors import ConfigError
 from vla_common.testing_refusals import documented
-from vla_hardware.device_check import check_device
+from vla_hardware.device_check import check_at_rest, check_device
 from vla_hardware.drivers.base import DeviceJoints
 from vla_hardware.drivers.mock import MockDriver
 from vla_hardware.servo_loop import ServoLoop
@@ -63,10 +64,7 @@ DEVICES = {
 READINGS = {
     'a joint beyond its limits': elbow_at(UPPER + 0.5),
     'positions in degrees': replace(READING, position=np.full(ROBOT.n, 0.1) * DEGREES),
-    'a joint that somebody else moves': replace(
-        READING, velocity=np.eye(ROBOT.n)[ELBOW] * 0.8
-    ),
-}  # fmt: skip
+}
 
 
 def test_the_robot_of_the_directory_is_accepted_and_so_is_one_that_does_not_say():
@@ -94,6 +92,47 @@ def test_a_first_reading_that_cannot_be_this_robot_at_rest_is_refused(case):
     with pytest.raises(ConfigError) as error:
         check_device(ROBOT, None, READINGS[case])
     documented('Robots that are connected', case, error.value, re.compile(r'/\S*/robots'))
+
+
+def test_a_joint_that_somebody_else_moves_is_refused_and_a_wrong_velocity_is_not():
+    moved = elbow_at(READING.position[ELBOW] + 0.04)
+    with pytest.raises(ConfigError) as error:
+        check_at_rest(ROBOT, READING, moved, 0.05)
+    name = 'a joint that somebody else moves'
+    documented('Robots that are connected', name, error.value, re.compile(r'/\S*/robots'))
+    fast = replace(READING, velocity=np.eye(ROBOT.n)[ELBOW] * 50.0)
+    check_device(ROBOT, None, fast)
+    check_at_rest(ROBOT, fast, fast, 0.05)
+
+
+class MovedDriver(MockDriver):
+    """Somebody else moves the elbow."""
+
+    speed = 0.0
+
+    def read(self):
+        velocity = np.eye(ROBOT.n)[ELBOW] * 1.0
+        position = READING.position + velocity * self.speed * (time.monotonic() % 1.0)
+        return replace(READING, position=position, velocity=velocity)
+
+
+@pytest.mark.parametrize('speed', [0.0, 1.0])
+def test_the_servo_loop_looks_again_at_a_robot_that_says_it_moves(speed):
+    driver = MovedDriver(STANDING, ROBOT.limits.velocity)
+    driver.speed = speed
+    loop = ServoLoop(
+        ROBOT,
+        period=0.005,
+        limits=LIMITS,
+        driver=driver,
+        balance=NoBalance(ROBOT.n),
+        clock=time.monotonic,
+    )
+    if speed:
+        with pytest.raises(ConfigError, match='nobody else may move it'):
+            loop.connect()
+    else:
+        loop.connect()
 
 
 def test_the_servo_loop_compares_when_it_connects():

@@ -100,12 +100,23 @@ def _check_reading(robot: RobotModel, reading: Reading) -> None:
             f'{limits.lower[worst]:.3g} to {limits.upper[worst]:.3g} rad: units, sign and zero as '
             'in the URDF, and the joint within its limits',
         )
-    speed = np.abs(reading.velocity)
+
+
+def fastest_joint(robot: RobotModel, velocity: np.ndarray) -> str:
+    """The joint that turns at more than MOVING; '' where none does."""
+    speed = np.abs(velocity)
     fastest = int(speed.argmax())
-    if not speed[fastest] <= MOVING:
+    return '' if speed[fastest] <= MOVING else robot.joint_names[fastest]
+
+
+def check_at_rest(robot: RobotModel, first: Reading, second: Reading, elapsed: float) -> None:
+    """Raise ConfigError where the positions moved between two readings, `elapsed` s apart: the
+    reported velocity may be wrong, which the cross-check names."""
+    moved = (second.position - first.position) / elapsed
+    if name := fastest_joint(robot, moved):
         raise ConfigError(
             f'reading of {robot.name}',
-            robot.joint_names[fastest],
-            f'{speed[fastest]:.3g} rad/s',
+            name,
+            f'{np.abs(moved).max():.3g} rad/s',
             f'a robot at rest (at most {MOVING:g} rad/s): nobody else may move it',
         )

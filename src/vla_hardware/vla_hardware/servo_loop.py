@@ -6,6 +6,7 @@ values and publishes what is reported.
 """
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 from vla_common.states import Behaviour, Mode
 from vla_hardware.command_gate import CommandGate, Rejection
 from vla_hardware.cross_check import CrossCheck, Disagreement
-from vla_hardware.device_check import check_device
+from vla_hardware.device_check import check_at_rest, check_device, fastest_joint
 from vla_hardware.drivers.base import Driver, DriverError
 from vla_hardware.faults import ErrorCounter, FaultLatch
 from vla_hardware.limits import ServoLimits
@@ -25,6 +26,9 @@ from vla_hardware.sensor_check import SensorCheck, SensorReader
 from vla_hardware.servo_output import Balance, ServoOutput
 from vla_hardware.supervisor_watch import SupervisorWatch
 from vla_robot import Reading, RobotModel
+
+LOOK_AGAIN = 0.05
+"""s between two readings of a robot whose velocity says that it moves, before configure ends."""
 
 
 class ServoLoop:
@@ -89,6 +93,19 @@ class ServoLoop:
             raise DriverError(self.faults.last_error)
         describe = getattr(self.driver, 'device_joints', None)
         check_device(self._robot, describe() if describe is not None else None, self.reading)
+        self._check_at_rest(self.reading)
+
+    def _check_at_rest(self, first: Reading) -> None:
+        if not fastest_joint(self._robot, first.velocity):
+            return
+        begin = self._clock()
+        time.sleep(LOOK_AGAIN)
+        elapsed = self._clock() - begin
+        if elapsed < 0.5 * LOOK_AGAIN:
+            return  # a simulated clock: nothing moves meanwhile
+        again = self._reader.read(self._clock())
+        if again is not None:
+            check_at_rest(self._robot, first, again, elapsed)
 
     def begin(self) -> None:
         """Activation: hold, in the standing pose if a robot that can fall is there, else where it
