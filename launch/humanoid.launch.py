@@ -118,6 +118,12 @@ ARGUMENTS = [
         TRUTH,
         'true: also start the recorder; a session in ~/vla_sessions (config/recorder.yaml).',
     ),
+    (
+        'dashboard',
+        'false',
+        TRUTH,
+        "true: also serve the operator's page, http://127.0.0.1:8600/ (config/dashboard.yaml).",
+    ),
     ('headless', 'true', TRUTH, 'false: also start rviz2 with config/humanoid.rviz.'),
     ('params_file', 'none', None, 'A ROS parameter file whose values override those in config/.'),
     ('log_level', 'info', ['debug', 'info', 'warn', 'error'], 'Log level of all nodes.'),
@@ -146,7 +152,7 @@ PARAMETERS = {
 }
 
 # Nodes with images use shared memory; the control path uses UDP only (see config/fastdds.xml).
-WITH_IMAGES = ('camera', 'inference', 'recorder')
+WITH_IMAGES = ('camera', 'inference', 'recorder', 'dashboard')
 
 # Return codes of a node that an operator ended: after a signal a node ends in order, with 0; before
 # it handles signals, while it still imports, by the signal itself.
@@ -196,6 +202,8 @@ def bring_up(context: LaunchContext, given: set[str]) -> list:
         note_for_recorder(parameters, folder)
     else:
         del parameters['recorder']
+    if arguments['dashboard'] != 'true':
+        del parameters['dashboard']
     if parameters['inference']['instruction'].place == NO_HAND:
         warnings.append(LogInfo(msg=f'{robot} has no left_hand: it waits for an instruction'))
     if arguments['show_config'] == 'true':
@@ -263,7 +271,7 @@ def read_parameters(
     arguments: Mapping[str, str], given: Iterable[str], config: str
 ) -> dict[str, dict[str, Setting]]:
     """The parameters of all nodes: defaults < config/ < params_file < given arguments."""
-    schemas = {node: ParameterSchema.load(package) for node, package in NODES.items()}
+    schemas = {node: ParameterSchema.load(package, node) for node, package in NODES.items()}
     from_arguments: dict[str, dict[str, Setting]] = {node: {} for node in NODES}
     for name in given:
         if name == 'robot':
