@@ -8,12 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rclpy.action import ActionServer, GoalResponse
 from sensor_msgs.msg import Image
+from std_msgs.msg import String
 from websockets.sync.client import connect
 
 from vla_common import qos
 from vla_common.testing import wait_until
 from vla_common.testing_refusals import documented
+from vla_interfaces.action import RunInstruction
 from vla_monitor.dashboard.node import Dashboard
 from vla_supervisor.endpoints import answer_to
 from vla_supervisor.node import SupervisorNode
@@ -128,6 +131,51 @@ def test_the_page_is_an_endpoint_of_the_supervisor(ros, dashboard, supervisor):
             )  # fmt: skip
             assert answer['accepted'], answer
         wait_until(lambda: supervisor._core.mode.name == 'ESTOP')
+
+
+class InferenceNode:
+    """Its action server: rejects 'no', and ends everything else as done."""
+
+    def __init__(self, probe):
+        self.goals, self.texts = [], []
+        self._server = ActionServer(
+            probe.node, RunInstruction, '/vla/run_instruction', self._execute,
+            goal_callback=self._goal,
+        )  # fmt: skip
+        probe.node.create_subscription(
+            String, '/vla/instruction', lambda m: self.texts.append(m.data), qos.COMMAND
+        )
+
+    def _goal(self, goal):
+        self.goals.append((goal.instruction, goal.time_limit))
+        return GoalResponse.REJECT if goal.instruction == 'no' else GoalResponse.ACCEPT
+
+    def _execute(self, goal):
+        goal.succeed()
+        return RunInstruction.Result(success=True, reason='done', duration=2.0)
+
+
+def test_an_instruction_is_a_goal_whose_end_is_in_the_log_and_whose_client_goes(ros, dashboard):
+    probe = ros.probe()
+    inference = InferenceNode(probe)
+    browser = Browser(dashboard)
+    with browser.socket('/ws/view') as view, browser.socket('/ws/operator') as operator:
+        ask(operator, 'lease', op='hello', page='0' * 32)
+        ask(operator, 'lease', op='release')
+        run = {'op': 'run', 'id': 1, 'time_limit': 3.0}
+        assert not ask(operator, 'answer', **run, text='wave')['success'], 'without the lease'
+        # No supervisor is received here, and a page that is alone gets the lease all the same.
+        assert ask(operator, 'lease', op='take', name='Ann')['mine']
+        answer = ask(operator, 'answer', **run, text='wave')
+        assert answer['success'], answer
+        assert inference.goals == [('wave', 3.0)]
+        receive(view, 'log', lambda lines: '"wave": done after 2.0 s' in [x['text'] for x in lines])
+        refused = ask(operator, 'answer', **run, text='no')
+        assert refused['success'] is False
+        assert ask(operator, 'answer', op='cancel', id=2)['success']
+        wait_until(lambda: inference.texts == [''])
+        # A client that stays would hide from the inference node that another one died.
+        wait_until(lambda: probe.node.count_clients('/vla/run_instruction/_action/send_goal') == 0)
 
 
 def test_a_stop_without_a_supervisor_is_not_confirmed_and_shown_to_all(ros, dashboard):

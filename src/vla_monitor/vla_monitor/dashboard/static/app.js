@@ -246,7 +246,7 @@ function showState(state) {
   if (balance) add('balance', `${balance.level}${balance.cause ? `: ${balance.cause}` : ''}, tilt ${balance.tilt} rad${old('balance') ? ' (old)' : ''}`);
   byId('task').replaceChildren(...facts);
   if (state.pending.length) show('link', `${state.pending.join(', ')} requested, not granted yet`, 'bad');
-  else show('link', `${state.viewers} viewers, ${state.operator ? `operator ${state.operator}` : 'no operator'}`);
+  else show('link', `${state.viewers} ${state.viewers === 1 ? 'viewer' : 'viewers'}, ${state.operator ? `operator ${state.operator}` : 'no operator'}`);
 
   const now = performance.now() / 1000;
   margin.add(now, [old('balance') ? null : balance?.margin ?? null]);
@@ -265,6 +265,7 @@ function showPicture(data) {
     figure.id = `camera-${data[0]}`;
     figure.append(new Image(), element('figcaption', name));
     byId('cameras').append(figure);
+    byId('cameras').hidden = false;
   }
   const image = figure.firstChild, url = URL.createObjectURL(new Blob([data.subarray(1)], { type: 'image/jpeg' }));
   image.alt = name;

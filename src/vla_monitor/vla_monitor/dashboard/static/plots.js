@@ -43,7 +43,8 @@ export class Strip {
     const paint = colors();
     const shown = this.samples.flatMap(([, ...values]) => values.filter((v) => v !== null));
     const top = Math.max(0, ...shown) * this.factor || 1, low = Math.min(0, ...shown) * this.factor;
-    const left = 44, bottom = height - 22;
+    const rows = Math.ceil(this.series.length / 2);
+    const left = 44, bottom = height - 8 - 14 * rows;
     const x = (t) => left + (width - left - 4) * (1 - (time - t) / SPAN);
     const y = (v) => bottom - (bottom - 8) * (v - low) / (top - low);
     context.strokeStyle = paint.line;
@@ -71,7 +72,7 @@ export class Strip {
       context.setLineDash([]);
       const last = this.samples.at(-1)?.[i + 1];
       const text = `${name} ${last == null ? '–' : (last * this.factor).toPrecision(3)} ${this.unit}`;
-      context.fillText(text, left + i * (width - left) / this.series.length, height - 4);
+      context.fillText(text, left + (i % 2) * (width - left) / 2, height - 4 - 14 * (rows - 1 - Math.floor(i / 2)));
     });
   }
 }
