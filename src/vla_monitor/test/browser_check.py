@@ -269,6 +269,12 @@ def check_all(check: Checks, page: Page, stage: Stage, hidden_for: float) -> Non
     check('and is the same button', button_is_the_e_stop(page))
     stage.server = WebServer(stage.application.asgi, stage.listening.dup())
     check.soon('and the press arrives when the server is back', lambda: 'estop' in robot.calls)
+    log_in(page, stage)  # it takes back the lease that it held
+    check.soon('logged in again, it is the endpoint again', lambda: alive(robot))
+    robot.now = Situation('ESTOP', 9, ())
+    page.wait_for_timeout(1000)
+    page.goto('about:blank')
+    check.soon('closed, it leaves where nothing may move', lambda: robot.endpoints.names == ())
     check('no script failed and the policy refused nothing', not errors)
     if errors:
         print('     ' + '\n     '.join(errors))

@@ -385,6 +385,29 @@ def test_the_page_of_the_next_operator_replaces_the_endpoint(client, operator, r
         assert second.check_in(fresh)['accepted']
 
 
+def test_a_page_that_is_closed_leaves_where_the_robot_may_not_move(client, operator, robot):
+    def leave(challenge, page=1):
+        response = str(answer_to(int(challenge)))
+        body = {'op': 'leave', 'page': f'{page:032x}', 'response': response}
+        return client.post('/leave', content=json.dumps(body)).json()['accepted']
+
+    operator.take()
+    challenge = operator.check_in(operator.endpoint(op='register')['challenge'])['challenge']
+    assert not leave(challenge, page=2), 'another page cannot'
+    assert not leave(0), 'nor one that does not know the challenge'
+    robot.now = robot.now.__class__('READY', 7, ())
+    assert not leave(challenge)
+    assert robot.endpoints.names == ('dashboard',)
+    # That was a check-in: the challenge is another one.
+    refused = operator.endpoint(op='checkin', response='0', pressed=False, leaving=False)
+    robot.now = robot.now.__class__('ESTOP', 7, ())
+    assert leave(refused['challenge'])
+    assert robot.endpoints.names == ()
+    assert client.post('/leave', content='{}').status_code == 400
+    client.post('/logout')
+    assert client.post('/leave', content='{}').status_code == 403
+
+
 # -- over a real socket ----------------------------------------------------------------------------
 
 

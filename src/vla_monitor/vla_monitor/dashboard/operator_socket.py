@@ -21,6 +21,7 @@ from vla_monitor.dashboard.requests import (
     Cancel,
     CheckIn,
     Hello,
+    Leave,
     Register,
     Release,
     Request,
@@ -94,10 +95,21 @@ class Operators:
         elif isinstance(request, Release):
             self.lease.release(page.id)
             self._announce()
+        elif isinstance(request, Leave):
+            raise ValueError('leave is a request without a socket')
         elif isinstance(request, (Register, CheckIn)):
             page.start(self._endpoint(page, request))
         else:
             page.start(self._command(page, request))
+
+    async def leave(self, request: Leave) -> bool:
+        """The endpoint's page is being closed; whether the supervisor lets it go."""
+        if self.endpoint != request.page:
+            return False
+        answer = await self._robot.check_in(int(request.response), False, True)
+        if answer.accepted:
+            self.endpoint = ''
+        return answer.accepted
 
     async def _hello(self, page: _Page, request: Hello) -> None:
         if page.id:
@@ -186,9 +198,16 @@ class _Page:
         if len(self._tasks) >= 4 * REQUESTS_AT_ONCE:
             work.close()  # type: ignore[attr-defined]
             raise ValueError(f'more than {4 * REQUESTS_AT_ONCE} requests at once')
-        task = asyncio.ensure_future(_quietly(work))
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        # A page that has gone is noticed by its receiving loop.
+        if error is not None and not isinstance(error, (RuntimeError, WebSocketDisconnect)):
+            raise error
 
     async def send(self, **message: Any) -> None:
         await self.socket.send_text(json.dumps(message))
@@ -197,9 +216,3 @@ class _Page:
         """The page has gone; what it requested is not waited for."""
         for task in self._tasks:
             task.cancel()
-
-
-async def _quietly(work: Awaitable[None]) -> None:
-    """A page that has gone is noticed by its receiving loop."""
-    with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-        await work

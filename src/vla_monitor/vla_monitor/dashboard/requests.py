@@ -53,6 +53,14 @@ class CheckIn(_Request):
     leaving: bool
 
 
+class Leave(_Request):
+    """Of a page that is being closed; without its socket."""
+
+    op: Literal['leave']
+    page: str = Field(pattern=r'^[0-9a-f]{32}$')
+    response: str = Field(pattern=r'^[0-9]{1,20}$')
+
+
 class Seen(_Request):
     """What an operator saw when requesting a step."""
 
@@ -86,7 +94,7 @@ class Cancel(_Request):
     id: int
 
 
-Request = Hello | Take | Release | Register | CheckIn | Step | Run | Cancel
+Request = Hello | Take | Release | Register | CheckIn | Leave | Step | Run | Cancel
 _ADAPTER: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator='op')])
 
 

@@ -27,14 +27,14 @@ from vla_monitor.dashboard.access import GRACE, SESSION_TIME, Access
 from vla_monitor.dashboard.feed import Feed
 from vla_monitor.dashboard.guard import FORBIDDEN, Guard
 from vla_monitor.dashboard.operator_socket import SESSION_ENDED, Operators
-from vla_monitor.dashboard.requests import RobotPort
+from vla_monitor.dashboard.requests import Leave, RobotPort, read_request
 
 STATIC = Path(__file__).parent / 'static'
 COOKIE = 'vla_dashboard'
 MAX_VIEWERS = 32
 STOP_ANSWER_WITHIN = 0.8
 """s in which a stop is answered; one that is not granted by then is repeated all the same."""
-NOT_CONFIRMED = 504
+MALFORMED, NOT_CONFIRMED = 400, 504
 NOTE_AGAIN_AFTER = 1.0  # s
 
 TRY_LATER, TOO_SLOW = 1013, 4408
@@ -81,6 +81,7 @@ class WebApplication:
                 Route('/session', self._session),
                 Route('/login', self._login, methods=['POST']),
                 Route('/logout', self._logout, methods=['POST']),
+                Route('/leave', self._leave, methods=['POST']),
                 Route('/estop', self._stop('estop'), methods=['POST']),
                 Route('/safe_stop', self._stop('safe_stop'), methods=['POST']),
                 WebSocketRoute('/ws/view', self._view),
@@ -119,6 +120,16 @@ class WebApplication:
         response = JSONResponse({'operator': False})
         response.delete_cookie(COOKIE, secure=self._secure, httponly=True, samesite='strict')
         return response
+
+    async def _leave(self, request: Request) -> Response:
+        if not self._access.is_operator(request.cookies.get(COOKIE), self._now()):
+            return JSONResponse({'accepted': False}, FORBIDDEN)
+        try:
+            message = read_request((await request.body()).decode('utf-8', 'replace'))
+        except ValueError as error:
+            return JSONResponse({'accepted': False, 'reason': str(error)}, MALFORMED)
+        accepted = isinstance(message, Leave) and await self.operators.leave(message)
+        return JSONResponse({'accepted': accepted})
 
     async def _operator(self, socket: WebSocket) -> None:
         cookie = socket.cookies.get(COOKIE)

@@ -71,6 +71,7 @@ let lease = { mine: false, holder: '' };
 let latest = null;
 let waiting = new Map(); // id of a request: its words
 let nextId = 1;
+let response = null; // to the last challenge, while this page is the endpoint
 
 function pageNumber() {
   let number = sessionStorage.getItem('page');
@@ -108,6 +109,7 @@ worker.onmessage = ({ data }) => {
   } else if (data.op === 'endpoint') {
     const text = data.live ? 'This page is an e-stop endpoint: if it falls silent, the robot stops.'
       : `This page is no e-stop endpoint${data.reason ? `: ${data.reason}` : '.'}`;
+    response = data.live ? data.response : null;
     show('endpoint', text, data.live ? 'ok' : lease.mine ? 'bad' : '');
   } else if (data.op === 'answer') {
     const words = waiting.get(data.id) ?? '';
@@ -115,6 +117,12 @@ worker.onmessage = ({ data }) => {
     show('answer', `${words}: ${data.message}`, data.success ? '' : 'bad');
   }
 };
+
+// A page that is closed leaves as an endpoint, which the supervisor grants where nothing may move. The
+// worker ends with the page, before it could.
+window.addEventListener('pagehide', () => {
+  if (response !== null) navigator.sendBeacon('/leave', JSON.stringify({ op: 'leave', page: pageNumber(), response }));
+});
 
 const operatorName = () => byId('name').value.trim() || 'operator';
 
@@ -282,10 +290,12 @@ function showLog(lines) {
 }
 
 function draw() {
-  if (performance.now() - receivedAt > SILENT) {
+  const silent = performance.now() - receivedAt > SILENT;
+  document.body.classList.toggle('old', silent);
+  if (silent) {
     show('mode', '? no data', 'bad');
     show('level', '–');
-    show('link', 'No connection: what is shown is old. The e-stop is sent by itself.', 'bad');
+    show('link', 'No connection: what is shown is old. The e-stop does not need it.', 'bad');
   }
   if (robot !== null && latest !== null) {
     const now = performance.now() / 1000;

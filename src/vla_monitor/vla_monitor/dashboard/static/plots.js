@@ -2,6 +2,7 @@
 // Plots on a canvas: values over time, and joints between their limits.
 
 const SPAN = 30; // s
+const GAP = 1; // s without a value that is a gap
 
 // The canvas's context at the screen's resolution, cleared, with its size in CSS pixels.
 export function prepared(canvas) {
@@ -61,10 +62,12 @@ export class Strip {
       context.strokeStyle = context.fillStyle = inks[i];
       context.setLineDash(DASHES[i]);
       context.beginPath();
-      let pen = false;
+      let pen = false, before = -Infinity;
       for (const sample of this.samples) {
         const value = sample[i + 1];
         if (value === null) { pen = false; continue; }
+        if (sample[0] - before > GAP) pen = false;
+        before = sample[0];
         context[pen ? 'lineTo' : 'moveTo'](x(sample[0]), y(value * this.factor));
         pen = true;
       }

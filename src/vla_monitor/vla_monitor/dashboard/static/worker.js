@@ -70,15 +70,17 @@ function receive(message) {
       if (sent.pressed) pressed = false; // a touch has no position to release
     }
     if (challenge === null && !mine) endpoint = false;
-    report({ op: 'endpoint', live: endpoint && message.accepted, reason: message.reason });
+    const live = endpoint && message.accepted;
+    report({ op: 'endpoint', live, reason: message.reason, response: live ? answerTo(challenge) : null });
     if (message.registered || pressed) tick();
   } else report(message);
 }
 
+const answerTo = (number) => BigInt.asUintN(64, number + 1n).toString();
+
 function checkIn() {
   sent = { pressed, leaving: !mine };
-  const response = BigInt.asUintN(64, challenge + 1n).toString();
-  if (send({ op: 'checkin', response, ...sent })) sentAt = performance.now();
+  if (send({ op: 'checkin', response: answerTo(challenge), ...sent })) sentAt = performance.now();
 }
 
 function tick() {
