@@ -10,7 +10,6 @@ activates itself, configures and activates the others, and decides when the robo
 
 import difflib
 import json
-import math
 import os
 import re
 import shutil
@@ -34,12 +33,14 @@ from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription
 from launch import logging as launch_logging
+from vla_camera.launch_argument import Cameras
 from vla_camera.sources import SOURCES
+from vla_common.cameras import CAMERA, is_camera_node
 from vla_common.domains import domain_of_this_process, take_domain
 from vla_common.environment import check_environment
 from vla_common.errors import ConfigError
 from vla_common.parameter_files import DEFAULT, NODES, Setting, effective, write_node_file
-from vla_common.parameters import ParameterSchema
+from vla_common.parameters import ParameterSchema, argument_value
 from vla_common.process import LAUNCH, launch_id
 from vla_hardware.drivers import DRIVERS
 from vla_robot.directory import has_feet, names_frame
@@ -66,6 +67,13 @@ ARGUMENTS = [
         'mujoco',
         list(SOURCES.names()),
         'Camera source: mujoco is the simulated camera, replay a recording.',
+    ),
+    (
+        'cameras',
+        'none',
+        None,
+        'Several cameras, each a process: NAME:SOURCE:DEVICE, … with SOURCE as camera:=; NAME '
+        'alone takes its source from robot.yaml. robot: all of robot.yaml. none: one, camera:=.',
     ),
     ('camera_path', 'none', None, 'camera:=replay: a folder of images, or a video file.'),
     (
@@ -152,7 +160,7 @@ PARAMETERS = {
 }
 
 # Nodes with images use shared memory; the control path uses UDP only (see config/fastdds.xml).
-WITH_IMAGES = ('camera', 'inference', 'recorder', 'dashboard')
+WITH_IMAGES = (CAMERA, 'inference', 'recorder', 'dashboard')
 
 # Return codes of a node that an operator ended: after a signal a node ends in order, with 0; before
 # it handles signals, while it still imports, by the signal itself.
@@ -215,10 +223,11 @@ def bring_up(context: LaunchContext, given: set[str]) -> list:
     nodes = []
     for name, settings in parameters.items():
         write_node_file(folder / f'{name}.yaml', name, settings)
+        executable = CAMERA if is_camera_node(name) else name
         nodes.append(
             LifecycleNode(
-                package=NODES[name],
-                executable=name,
+                package=NODES[executable],
+                executable=executable,
                 name=name,
                 namespace='',
                 output='both',
@@ -230,7 +239,7 @@ def bring_up(context: LaunchContext, given: set[str]) -> list:
                     '--disable-external-lib-logs',
                 ],
                 on_exit=start_again(name) if arguments['respawn'] == 'true' else None,
-                additional_env=launched | (transport(share) if name in WITH_IMAGES else {}),
+                additional_env=launched | (transport(share) if executable in WITH_IMAGES else {}),
                 sigterm_timeout=SECONDS_TO_STOP,
             )
         )
@@ -271,28 +280,35 @@ def read_parameters(
     arguments: Mapping[str, str], given: Iterable[str], config: str
 ) -> dict[str, dict[str, Setting]]:
     """The parameters of all nodes: defaults < config/ < params_file < given arguments."""
-    schemas = {node: ParameterSchema.load(package, node) for node, package in NODES.items()}
-    from_arguments: dict[str, dict[str, Setting]] = {node: {} for node in NODES}
+    users = os.path.abspath(arguments['params_file']) if arguments['params_file'] else None
+    cameras = Cameras(arguments, set(given), users)
+    schemas = {
+        node: ParameterSchema.load(package, node) for node, package in cameras.packages.items()
+    }
+    from_arguments: dict[str, dict[str, Setting]] = {node: {} for node in schemas}
+    for node, settings in cameras.arguments.items():
+        from_arguments[node] |= settings
     for name in given:
         if name == 'robot':
-            for node in NODES:
+            for node in schemas:
                 from_arguments[node]['robot'] = Setting(arguments[name], 'argument robot:=')
-        elif name in PARAMETERS:
+        elif name in PARAMETERS and PARAMETERS[name][0] in schemas:
             node, parameter = PARAMETERS[name]
             kind = next(e.type for e in schemas[node].entries if e.name == parameter)
             value = argument_value(name, arguments[name], kind)
             from_arguments[node][parameter] = Setting(value, f'argument {name}:=')
-    users = os.path.abspath(arguments['params_file']) if arguments['params_file'] else None
-    parameters = effective(schemas, config, users, from_arguments)
+    parameters = effective(schemas, config, users, from_arguments, cameras.shipped_as)
+    cameras.add_sources_of_robot(parameters, config)
 
     robots = {values['robot'].value: values['robot'].place for values in parameters.values()}
     if len(robots) > 1:
         found = ', '.join(f'{robot} ({place})' for robot, place in robots.items())
         raise ConfigError('parameters', 'robot', found, 'one robot for all nodes, under /**:')
-    camera, driver = parameters['camera']['source'], parameters['hardware_driver']['driver']
-    if camera.value == 'mujoco' and driver.value != 'mujoco':
-        found = f'mujoco, with driver:={driver.value}, which simulates no scene'
-        raise ConfigError('launch arguments', 'camera', found, 'replay, usb or realsense')
+    driver = parameters['hardware_driver']['driver']
+    for node in filter(is_camera_node, parameters):
+        if parameters[node]['source'].value == 'mujoco' and driver.value != 'mujoco':
+            found = f'mujoco, with driver:={driver.value}, which simulates no scene'
+            raise ConfigError('launch arguments', node, found, 'replay, usb or realsense')
     instruction = parameters['inference']['instruction']
     if instruction.place == DEFAULT or instruction.value == 'auto':
         armed = parameters['supervisor']['auto_arm'].value
@@ -321,21 +337,6 @@ def looked_up(question: Callable[..., bool], robot: str, *frames: str) -> bool:
         return question(robot, *frames)
     except ConfigError:
         return True
-
-
-def argument_value(name: str, text: str, kind: str) -> Any:
-    """The value of an argument, as its parameter's type."""
-    if kind == 'bool':
-        return text == 'true'
-    if kind != 'double':
-        return text
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise ConfigError('launch arguments', name, text, 'a number')
-    return number
 
 
 def description(

@@ -43,7 +43,13 @@ ROS_MODULES = {
         'cdr',
         'image_cdr',
     },
-    'vla_hardware': {'node', 'state_publisher', 'telemetry'},
+    'vla_hardware': {
+        'node',
+        'state_publisher',
+        'telemetry',
+        'drivers.topics',
+        'doubles.topic_robot',
+    },
     'vla_inference': {'node', 'action_server', 'messages', 'configure'},
     'vla_monitor': {
         'node',

@@ -192,3 +192,76 @@ def test_what_would_be_ignored_ends_the_launch_in_one_line(tmp_path, case, argum
     documented('Launch arguments', case, line.partition('traceback): ')[2], tmp_path)
     assert 'process started' not in printed
     assert 'Traceback' not in printed
+
+
+def test_named_cameras_are_one_node_each_and_their_subscribers_know_them(tmp_path):
+    path = tmp_path / 'params.yaml'
+    path.write_text('camera_head: {ros__parameters: {width: 64}}')
+    found = values(path, cameras='head, left_wrist:replay:/data/a:b')
+    assert 'camera' not in found
+    assert list(found).index('camera_left_wrist') == list(found).index('safety_filter') - 1
+    head, wrist = found['camera_head'], found['camera_left_wrist']
+    assert [head[key].value for key in ('name', 'source', 'width')] == ['head', 'mujoco', 64]
+    assert [wrist[key].value for key in ('name', 'source', 'device', 'width')] == [
+        'left_wrist', 'replay', '/data/a:b', 0,
+    ]  # fmt: skip
+    assert wrist['open_timeout'].value == 30.0, 'that of config/camera.yaml'
+    assert found['supervisor']['cameras'].value == ['head', 'left_wrist']
+    seen = found['inference']
+    assert seen['cameras.names'].value == ['head', 'left_wrist']
+    assert seen['cameras.color'].value[1] == '/camera/left_wrist/color/image_raw'
+    assert seen['cameras.depth'].value[0] == '/camera/head/depth/image_raw'
+    assert {node['robot'].value for node in found.values()} == {'humanoid32'}
+
+
+def test_without_names_there_is_the_one_camera(tmp_path):
+    found = values(camera='usb', camera_device='/dev/video2')
+    assert [node for node in found if 'camera' in node] == ['camera']
+    assert found['camera']['device'].value == '/dev/video2'
+    assert found['supervisor']['cameras'].value == ['']
+    assert found['inference']['cameras.color'].value == ['/camera/color/image_raw']
+
+
+def test_the_robot_names_cameras_and_their_sources(tmp_path):
+    assert values(cameras='robot')['supervisor']['cameras'].value == [
+        'head', 'left_wrist', 'right_wrist',
+    ]  # fmt: skip
+    robot = tmp_path / 'arm'
+    shutil.copytree(TESTBOT, robot)
+    file = robot / 'robot.yaml'
+    text = file.read_text().replace('fovy: 1.0}', "fovy: 1.0, source: 'usb:/dev/video3'}")
+    file.write_text(text)
+    path = tmp_path / 'params.yaml'
+    path.write_text(f'/**: {{ros__parameters: {{robot: {robot}}}}}')
+    head = values(path, cameras='robot')['camera_head']
+    assert [head[key].value for key in ('source', 'device')] == ['usb', '/dev/video3']
+    # A file, an argument for all cameras and one for this camera override robot.yaml, in turn.
+    path.write_text(path.read_text() + '\ncamera_head: {ros__parameters: {source: realsense}}')
+    assert values(path, cameras='robot')['camera_head']['source'].value == 'realsense'
+    assert values(path, cameras='robot', camera='usb')['camera_head']['source'].value == 'usb'
+    head = values(path, cameras='head:replay:/x', camera='usb')['camera_head']
+    assert [head[key].value for key in ('source', 'device')] == ['replay', '/x']
+    file.write_text(text.replace('usb:', 'usv:'))
+    path.write_text(f'/**: {{ros__parameters: {{robot: {robot}}}}}')
+    with pytest.raises(ConfigError, match=r'cameras.head.source: found head:usv:/dev/video3') as e:
+        values(path, cameras='robot')
+    documented('Launch arguments', 'an unknown camera source in robot.yaml', e.value)
+
+
+@pytest.mark.parametrize(
+    ('case', 'text', 'more', 'message'),
+    [
+        ('a camera without a name', ':usb', {}, 'cameras: found :usb, wanted NAME'),
+        ('a camera name with a dash', 'left-wrist', {}, 'found left-wrist, wanted a lower-case'),
+        ('a camera twice', 'head,head:usb', {}, 'found head twice, wanted each camera once'),
+        ('a misspelt camera source', 'head:mujco', {}, 'found head:mujco, wanted mujoco'),
+        ('a camera source without a device', 'head:usb:', {}, 'found head:usb:, wanted NAME'),
+        ('a device of no camera', 'head', {'camera_device': '3'}, 'camera_device: found 3, with'),
+        ('a simulated wrist without the simulation', 'left_wrist', {'driver': 'mock'},
+         'camera_left_wrist: found mujoco, with driver:=mock'),
+    ],
+)  # fmt: skip
+def test_a_wrong_list_of_cameras_is_refused(case, text, more, message):
+    with pytest.raises(ConfigError, match=re.escape(message)) as error:
+        values(cameras=text, **more)
+    documented('Launch arguments', case, error.value)

@@ -24,8 +24,10 @@ _DEPTHS = {
     '64F': 'float64',
 }
 _ORDERS = {'mono': 1, 'rgb': 3, 'bgr': 3, 'rgba': 4, 'bgra': 4}
-#: Read as they are, but converting them is outside the stand-in.
-_RAW_ONLY = {'yuv422': 2, 'yuv422_yuy2': 2, 'uyvy': 2, 'yuyv': 2}
+#: Two channels of 8 bits; OpenCV's name of the order of their bytes.
+_YUV = {'yuv422': 'UYVY', 'uyvy': 'UYVY', 'yuv422_yuy2': 'YUY2', 'yuyv': 'YUY2'}
+#: OpenCV names a Bayer pattern by the second and third pixel of the second row.
+_BAYER = {'rggb': 'BayerBG', 'bggr': 'BayerRG', 'gbrg': 'BayerGR', 'grbg': 'BayerGB'}
 
 
 class CvBridgeError(TypeError):
@@ -37,7 +39,7 @@ class _Encoding:
     """One image encoding.
 
     `color` is None for OpenCV's bare types (`16UC1`), whose meaning is unknown, a key of
-    `_ORDERS`, or `raw` for Bayer and YUV images.
+    `_ORDERS`, or `raw` for Bayer and YUV images, from which is converted but never to them.
     """
 
     name: str
@@ -60,8 +62,8 @@ class _Encoding:
         match = re.fullmatch(r'bayer_(?:rggb|bggr|gbrg|grbg)(8|16)', name)
         if match:
             return cls(name, f'{match[1]}U', 1, 'raw')
-        if name in _RAW_ONLY:
-            return cls(name, '8U', _RAW_ONLY[name], 'raw')
+        if name in _YUV:
+            return cls(name, '8U', 2, 'raw')
         raise CvBridgeError(f'Unrecognized image encoding [{name}]')
 
 
@@ -71,6 +73,9 @@ def _convert(image: np.ndarray, source_name: str, wanted_name: str) -> np.ndarra
     what = f'conversion from [{source_name}] to [{wanted_name}]'
     if source_name == wanted_name:
         return image.copy()
+    if source.color == 'raw' and wanted.color in _raw_targets(source_name):
+        image = _develop(image, source_name, wanted.color)
+        return _change_depth(image, source.dtype, wanted.dtype)
     if 'raw' in (source.color, wanted.color):
         raise CvBridgeError(
             f'{what} is not part of the stand-in in compat/; install the real package'
@@ -85,6 +90,22 @@ def _convert(image: np.ndarray, source_name: str, wanted_name: str) -> np.ndarra
         names = (color.upper().replace('MONO', 'GRAY') for color in (source.color, wanted.color))
         image = cv2.cvtColor(image, getattr(cv2, 'COLOR_' + '2'.join(names)))
     return _change_depth(image, source.dtype, wanted.dtype)
+
+
+def _raw_targets(source: str) -> tuple[str, ...]:
+    """Orders of channels that the real package converts a Bayer or YUV image to."""
+    return ('mono', 'rgb', 'bgr') + (('rgba', 'bgra') if source in _YUV else ())
+
+
+def _develop(image: np.ndarray, source: str, color: str) -> np.ndarray:
+    """The colors of a Bayer or YUV image."""
+    import cv2
+
+    wanted = color.upper().replace('MONO', 'GRAY')
+    if source in _YUV:
+        return cv2.cvtColor(image, getattr(cv2, f'COLOR_YUV2{wanted}_{_YUV[source]}'))
+    pattern = _BAYER[source.removeprefix('bayer_').rstrip('0123456789')]
+    return cv2.cvtColor(image, getattr(cv2, f'COLOR_{pattern}2{wanted}'))
 
 
 def _change_depth(image: np.ndarray, source: np.dtype, wanted: np.dtype) -> np.ndarray:

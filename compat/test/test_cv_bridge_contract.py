@@ -218,9 +218,45 @@ def test_what_is_left_out_says_so_and_names_it() -> None:
     message.encoding = 'bayer_rggb8'
     assert CvBridge().imgmsg_to_cv2(message).tolist() == [[1]]
     with pytest.raises(CvBridgeError, match='bayer_rggb8.*is not part of the stand-in in compat/'):
-        CvBridge().imgmsg_to_cv2(message, 'rgb8')
+        CvBridge().imgmsg_to_cv2(message, 'rgba8')
     with pytest.raises(AttributeError, match='cvtColorForDisplay is not part of the stand-in'):
         cv_bridge.cvtColorForDisplay  # noqa: B018
+
+
+BAYER = {'rggb': 'RGGB', 'bggr': 'BGGR', 'gbrg': 'GBRG', 'grbg': 'GRBG'}
+
+
+@pytest.mark.parametrize('bits', [8, 16])
+@pytest.mark.parametrize('pattern', BAYER)
+@pytest.mark.parametrize('channel', range(3))
+def test_one_color_behind_a_bayer_filter_is_that_color(pattern, bits, channel) -> None:
+    dtype, full = (np.uint8, 255) if bits == 8 else (np.uint16, 65535)
+    image = np.zeros((8, 8), dtype)
+    for i, letter in enumerate(BAYER[pattern]):
+        if letter == 'RGB'[channel]:
+            image[i // 2 :: 2, i % 2 :: 2] = full
+    message = CvBridge().cv2_to_imgmsg(image, '8UC1' if bits == 8 else '16UC1')
+    message.encoding = f'bayer_{pattern}{bits}'
+    inner = CvBridge().imgmsg_to_cv2(message, 'rgb8')[2:6, 2:6].reshape(-1, 3)
+    expected = np.zeros(3)
+    expected[channel] = 255
+    np.testing.assert_array_equal(inner, np.tile(expected, (16, 1)))
+    bgr = CvBridge().imgmsg_to_cv2(message, 'bgr8')[2:6, 2:6].reshape(-1, 3)
+    np.testing.assert_array_equal(bgr, inner[:, ::-1])
+
+
+@pytest.mark.parametrize('encoding', ['yuv422', 'yuv422_yuy2'])
+@pytest.mark.parametrize(
+    ('rgb', 'yuv'), [((255, 0, 0), (82, 90, 240)), ((0, 0, 255), (41, 240, 110))]
+)
+def test_yuv_of_a_color_is_that_color(encoding, rgb, yuv) -> None:
+    y, u, v = yuv  # ITU-R BT.601, video range
+    pair = [u, y, v, y] if encoding == 'yuv422' else [y, u, y, v]
+    message = Image(height=2, width=4, step=8, encoding=encoding, data=bytes(pair * 4))
+    found = CvBridge().imgmsg_to_cv2(message, 'rgb8')
+    assert found.shape == (2, 4, 3)
+    assert np.abs(found.astype(int) - rgb).max() <= 3
+    np.testing.assert_array_equal(CvBridge().imgmsg_to_cv2(message, 'bgr8'), found[..., ::-1])
 
 
 def test_encodings_are_known_by_type_and_channels() -> None:

@@ -17,7 +17,9 @@ from vla_common import qos
 from vla_common.messages import stamp_to_ns
 from vla_common.states import Level
 from vla_common.testing import wait_until
+from vla_common.testing_refusals import documented
 from vla_interfaces.msg import WorldState
+from vla_robot.directory import robot_directory
 from vla_sim import Scene, World
 
 
@@ -355,3 +357,68 @@ def test_a_hung_driver_does_not_keep_the_node_from_being_configured_again(ros, c
     assert new.opened == 1
     assert new.closed == new.touched_after_close == 0
     assert new.threads.isdisjoint(old.threads)
+
+
+# -- several cameras -------------------------------------------------------------------------------
+
+
+def named(ros, name, node_name=None, **parameters):
+    class Node(CameraNode):
+        def __init__(self, **options):
+            remap = ['--ros-args', '-r', f'__node:={node_name or "camera_" + name}']
+            super().__init__(cli_args=remap, **options)
+
+    return ros.node(Node, name=name, **parameters)
+
+
+def test_two_cameras_publish_on_topics_of_their_own_with_frames_of_their_own(ros, robot, folder):
+    probe = ros.probe()
+    simulation = Simulation(ros, robot)
+    simulation.scenes.publish(String(data=simulation.scene.to_json()))
+    cameras = {
+        'left_wrist': {'source': 'mujoco', 'width': 32, 'height': 24, 'backend': 'raycast'},
+        'outside': {'source': 'replay', 'device': str(folder), 'rate': 30.0},
+    }
+    infos, images = {}, {}
+    for name, parameters in cameras.items():
+        images[name] = probe.subscribe(Image, f'/camera/{name}/color/image_raw', qos.IMAGE)
+        infos[name] = probe.subscribe(CameraInfo, f'/camera/{name}/color/camera_info', qos.IMAGE)
+        node = named(ros, name, **parameters)
+        ros.configure(node)
+        ros.activate(node)
+    unnamed = probe.subscribe(CameraInfo, '/camera/color/camera_info', qos.IMAGE)
+    for name, frame, size in (
+        ('left_wrist', 'left_wrist_camera', (32, 24)),
+        ('outside', 'outside_camera', (48, 32)),
+    ):
+        infos[name].wait(3)
+        images[name].wait(1)
+        for last in (infos[name].last, images[name].last):
+            assert (last.width, last.height) == size
+            assert last.header.frame_id == frame
+    wrist = robot.cameras['left_wrist']
+    assert infos['left_wrist'].last.k[0] == pytest.approx(12 / np.tan(wrist.fovy / 2))
+    assert not unnamed.messages
+
+
+def test_a_simulated_camera_that_the_robot_has_not_is_refused_with_those_it_has(ros):
+    node = named(ros, 'tail', source='mujoco')
+    assert not ros.change(node, Transition.TRANSITION_CONFIGURE)
+    message = node._lifecycle_message[1]
+    wanted = 'wanted a simulated camera of humanoid32: head, left_wrist, right_wrist'
+    assert message.endswith(f'robot.yaml: cameras: found no tail, {wanted}')
+    documented(
+        'Cameras',
+        'a simulated camera that the robot has not',
+        message,
+        robot_directory('humanoid32'),
+    )
+
+
+def test_a_camera_whose_node_has_another_name_is_refused(ros, folder):
+    # The supervisor would bring up a node that does not exist, and miss this one's images.
+    node = named(ros, 'left', node_name='my_camera', source='replay', path=str(folder))
+    assert not ros.change(node, Transition.TRANSITION_CONFIGURE)
+    message = node._lifecycle_message[1]
+    assert 'name: found left, wanted the name of the node my_camera' in message
+    documented('Cameras', 'a node of another name', message)

@@ -1,15 +1,16 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""The node `camera`: one source, one grabbing thread that publishes, and diagnostics."""
+"""The node of one camera: its source, the grabbing thread that publishes, and diagnostics."""
 
 import sys
 from typing import Any
 
 from vla_camera.calibration_file import read_calibration
-from vla_camera.grabber import Grabber
+from vla_camera.grabber import Grabber, Health
 from vla_camera.image_messages import color_message, depth_message, info_message
 from vla_camera.source import Calibration, CameraError, CameraFacts, DeviceLostError, Frame, Source
 from vla_camera.sources import SOURCES
 from vla_common import topics
+from vla_common.cameras import CAMERA, camera_node, camera_topic, check_camera_name
 from vla_common.errors import ConfigError
 from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.messages import ns_to_stamp
@@ -18,25 +19,37 @@ from vla_common.scheduling import Priority
 from vla_common.states import Level
 from vla_robot import RobotModel, load_robot
 
+SLOW = 0.8
+"""Share of the set rate below which a camera is reported as slow."""
+
 
 def make_source(params: Any, robot: RobotModel) -> Source:
     """The source named by the parameters; its module, with its libraries, is imported only now."""
     return SOURCES.load(params.source, 'parameters', 'source').from_parameters(params, robot)
 
 
+def _frame_of(name: str, robot: RobotModel) -> str:
+    """Optical frame of a camera: a link of the robot, where robot.yaml has the camera."""
+    camera = robot.cameras.get(name) if name else robot.camera
+    return f'{name}_camera' if camera is None else camera.link
+
+
 class CameraNode(VlaLifecycleNode):
     """make_source: creates the source; tests pass one that fails."""
 
     def __init__(self, make_source: Any = make_source, **node_options: Any) -> None:
-        super().__init__('camera', 'vla_camera', **node_options)
+        super().__init__(CAMERA, 'vla_camera', **node_options)
         self._make_source = make_source
         self._grabber: Grabber | None = None
 
     def setup(self) -> None:
         p = self.params
+        place = f'parameters of {self.get_fully_qualified_name()}'
+        self._check_name(place)
         robot = load_robot(p.robot)
-        self._frame_id = p.frame_id or robot.frames['head_camera']
+        self._frame_id = p.frame_id or _frame_of(p.name, robot)
         self._source = self._make_source(p, robot)
+        self._source.connect(self)
         grabber = Grabber(
             self._source,
             self._publish,
@@ -50,23 +63,30 @@ class CameraNode(VlaLifecycleNode):
             facts = grabber.open(p.open_timeout)
         except (CameraError, TimeoutError) as error:
             key, wanted = self._source.device_parameter(p)
-            place = f'parameters of {self.get_fully_qualified_name()}'
             raise ConfigError(place, key, str(error), wanted) from error
         self._size = (facts.width, facts.height)
         self._check_facts(facts)
         self._calibration: Calibration | None = None
         if p.calibration:
             self._calibration = read_calibration(p.calibration, facts.width, facts.height)
-        self._color_out = self.add_publisher(topics.COLOR_IMAGE)
-        self._info_out = self.add_publisher(topics.CAMERA_INFO)
+        self._color_out = self.add_publisher(camera_topic(topics.COLOR_IMAGE, p.name))
+        self._info_out = self.add_publisher(camera_topic(topics.CAMERA_INFO, p.name))
         self._depth_out = None
         if facts.depth:
-            self._depth_out = self.add_publisher(topics.DEPTH_IMAGE)
-        self._source.connect(self)
+            self._depth_out = self.add_publisher(camera_topic(topics.DEPTH_IMAGE, p.name))
         self.get_logger().info(
             f'{facts.device}: {facts.width} x {facts.height} at {facts.rate:g} Hz'
             + (', with depth' if facts.depth else '')
         )
+
+    def _check_name(self, place: str) -> None:
+        """The supervisor and the subscribers know a camera by its node's name."""
+        name, node = self.params.name, self.get_name()
+        if name:
+            check_camera_name(name, place, 'name')
+        if node != camera_node(name):
+            wanted = f'the name of the node {node}, which is {CAMERA} or {CAMERA}_NAME'
+            raise ConfigError(place, 'name', name, wanted)
 
     def _check_facts(self, facts: CameraFacts) -> None:
         """Warn where the device did not take a requested setting."""
@@ -79,6 +99,7 @@ class CameraNode(VlaLifecycleNode):
             if requested and actual and abs(requested - actual) > 0.5:
                 self.get_logger().warning(
                     f'{name} {requested:g} was requested, the camera has {actual:g}'
+                    + (f'; {facts.advice}' if facts.advice else '')
                 )
 
     def start(self) -> None:
@@ -119,7 +140,16 @@ class CameraNode(VlaLifecycleNode):
             return Level.DANGER, health.problem, values
         if health.frozen:
             return Level.DANGER, f'frozen: the same image for {health.same_for:.1f} s', values
+        if slow := self._slow(health, facts):
+            return Level.WARNING, slow, values
         return Level.SAFE, f'{health.rate:.1f} Hz', values
+
+    def _slow(self, health: Health, facts: CameraFacts) -> str:
+        """What is wrong with the rate, and what helps; '' for nothing."""
+        remedy = self._source.slow_remedy
+        if not remedy or health.rate >= SLOW * facts.rate or health.frames < 2.0 * facts.rate:
+            return ''
+        return f'{health.rate:.1f} Hz, {facts.rate:g} Hz are set: {remedy}'
 
     def _calibration_now(self, facts: CameraFacts) -> Calibration:
         return self._calibration or facts.calibration

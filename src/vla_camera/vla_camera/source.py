@@ -37,7 +37,8 @@ class Calibration:
 
 @dataclass(frozen=True)
 class CameraFacts:
-    """The actual settings of the device, read back after opening. rate: Hz, 0 unknown."""
+    """The actual settings of the device, read back after opening. rate: Hz, 0 unknown. advice: what
+    else it offers, for the operator who requested something else."""
 
     device: str
     width: int
@@ -45,6 +46,7 @@ class CameraFacts:
     rate: float
     calibration: Calibration
     depth: bool = False
+    advice: str = ''
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,12 @@ class Source(Protocol):
     Attributes:
         reopen_silent: close and open the device again when it is silent; False where silence shows
             nothing about the device.
+        slow_remedy: what helps against a rate below that of the facts; '' where that is no fault.
         waiting_for: input without which there is no image, for diagnostics; empty for none.
     """
 
     reopen_silent: bool = True
+    slow_remedy: str = ''
     waiting_for: str = ''
 
     @classmethod
@@ -81,7 +85,7 @@ class Source(Protocol):
         return 'source', 'a camera that opens'
 
     def connect(self, node: Any) -> None:
-        """Subscribe to what the source needs, at configure."""
+        """Subscribe to what the source needs, at configure, before `open`."""
 
     def open(self) -> CameraFacts:
         """Raise DeviceMissingError, or DeviceLostError, naming what was found."""

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rclpy.serialization import serialize_message
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 
-from vla_common.image_cdr import _through_rclpy, read_image
+from vla_common.image_cdr import _through_rclpy, read_compressed_image, read_image
 
 
 @given(
@@ -45,3 +45,18 @@ def test_cut_message_is_refused():
     for length in range(4, len(serialized) - 4, 3):
         with pytest.raises(ValueError, match='not a sensor_msgs/Image'):
             read_image(serialized[:length])
+
+
+@given(st.text('abcä/_', max_size=9), st.text('a; b', max_size=30), st.binary(max_size=64))
+@settings(deadline=None, max_examples=100)
+def test_a_compressed_image_is_read_and_a_cut_one_is_refused(frame, form, content):
+    image = CompressedImage(format=form, data=content)
+    image.header.frame_id = frame
+    image.header.stamp.sec, image.header.stamp.nanosec = 3, 7
+    serialized = serialize_message(image)
+    read = read_compressed_image(serialized)
+    assert (read.stamp_ns, read.frame_id, read.format) == (3_000_000_007, frame, form)
+    assert bytes(read.content) == content
+    for length in range(4, len(serialized) - 4, 5):
+        with pytest.raises(ValueError, match='not a sensor_msgs/CompressedImage'):
+            read_compressed_image(serialized[:length])

@@ -58,7 +58,7 @@ class VlaLifecycleNode(GuardedNode):
         self._lifecycle_message = (Level.WARNING, 'unconfigured')
         reject_impossible_transitions(self, self.transition_veto)
         self._updater = Updater(self)
-        self._updater.setHardwareID(name)
+        self._updater.setHardwareID(self.get_name())
         self._updater.add('lifecycle', self._diagnose_lifecycle)
         self._updater.add('status', self._diagnose_status)
 

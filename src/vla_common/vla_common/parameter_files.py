@@ -195,10 +195,12 @@ def effective(
     config: str | os.PathLike[str],
     params_file: str | os.PathLike[str] | None = None,
     given: Mapping[str, Mapping[str, Setting]] | None = None,
+    shipped_as: Mapping[str, str] | None = None,
 ) -> dict[str, dict[str, Setting]]:
     """Each parameter of each node, with its place, in the order of precedence.
 
     config: folder of one <node>.yaml each. given: arguments of the launch, by node and parameter.
+    shipped_as: nodes that take the values that config has for another one.
 
     Raises ConfigError: see `read_sections`, `values_of` and `check_sections`.
     """
@@ -208,9 +210,10 @@ def effective(
         check_sections(users, schemas)
     result: dict[str, dict[str, Setting]] = {}
     for node, schema in schemas.items():
-        shipped = read_sections(Path(config) / f'{node}.yaml')
-        check_sections(shipped, {node: schema})
-        files = values_of(shipped, node) | values_of(users, node)
+        known = (shipped_as or {}).get(node, node)
+        shipped = read_sections(Path(config) / f'{known}.yaml')
+        check_sections(shipped, {known: schema})
+        files = values_of(shipped, known) | values_of(users, node)
         files |= (given or {}).get(node, {})
         result[node] = {}
         for entry in (*schema.entries, *BUILT_IN):

@@ -108,6 +108,21 @@ class Parameter:
         return lo <= item <= (math.inf if self.hi is None else self.hi)
 
 
+def argument_value(name: str, text: str, kind: str) -> Any:
+    """The value of a launch argument, as its parameter's type. Raises ConfigError."""
+    if kind == 'bool':
+        return text == 'true'
+    if kind != 'double':
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ConfigError('launch arguments', name, text, 'a number')
+    return number
+
+
 class Parameters(SimpleNamespace):
     """The values read, as attributes; a dot in a name nests."""
 

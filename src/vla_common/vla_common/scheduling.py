@@ -17,7 +17,6 @@ session): a desktop or a plotter that wants a whole core must not starve the mod
 import os
 from contextlib import suppress
 from enum import IntEnum
-from pathlib import Path
 
 
 class Priority(IntEnum):
@@ -55,7 +54,8 @@ def request_realtime(priority: Priority) -> str:
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, min(NICE, os.getpriority(os.PRIO_PROCESS, 0)))
         # Where Linux groups the processes of a session (autogroup), nice counts within it only.
-        Path('/proc/self/autogroup').write_text(str(NICE), 'ascii')
+        with open('/proc/self/autogroup', 'w', encoding='ascii') as autogroup:
+            autogroup.write(str(NICE))
     if priority == Priority.NORMAL:
         return 'default scheduling'
     try:

@@ -51,6 +51,11 @@ class SchedulingDelay:
             text += f'; the host took {1e3 * stolen:.0f} ms of this virtual machine'
         return text
 
+    def waited(self) -> float:
+        """s that the thread was ready to run without a processor, in all; 0 if unknown."""
+        account = self._read()
+        return account.waited if account else 0.0
+
     def close(self) -> None:
         """Close the files."""
         for file in (self._scheduler, self._machine):

@@ -107,7 +107,7 @@ class SensorReader:
         try:
             reading = self._driver.read()
         except DriverError as error:
-            return self._errors.add(str(error))
+            return self._errors.add(str(error), fatal=error.stopped)
         except Exception as error:  # a vendor's library may raise anything
             return self._errors.add(f'{type(error).__name__}: {error}')
         took = self._clock() - now

@@ -15,6 +15,7 @@ import numpy as np
 from vla_common.states import Behaviour, Mode
 from vla_hardware.command_gate import CommandGate, Rejection
 from vla_hardware.cross_check import CrossCheck, Disagreement
+from vla_hardware.device_check import check_device
 from vla_hardware.drivers.base import Driver, DriverError
 from vla_hardware.faults import ErrorCounter, FaultLatch
 from vla_hardware.limits import ServoLimits
@@ -43,7 +44,7 @@ class ServoLoop:
         balance: Balance,
         clock: Callable[[], float],
     ) -> None:
-        self.driver = driver
+        self.driver, self._robot = driver, robot
         self.motion = ReferenceMotion.of(robot)
         self.gate = CommandGate(robot.joint_names, limits.command_timeout, limits.max_command_step)
         self.watch = SupervisorWatch(limits.supervisor_timeout)
@@ -78,18 +79,25 @@ class ServoLoop:
     # -- inputs ----------------------------------------------------------------------------
 
     def connect(self) -> None:
-        """Connect to the robot and read it once; nothing moves. Raises DriverError."""
+        """Connect to the robot, read it once and compare it with its directory; nothing moves.
+
+        Raises DriverError: it cannot be read; ConfigError: it is another robot than robot.yaml's.
+        """
         self.driver.connect()
         self.reading = self._usable = self._reader.read(self._clock())
         if self.reading is None:
             raise DriverError(self.faults.last_error)
+        describe = getattr(self.driver, 'device_joints', None)
+        check_device(self._robot, describe() if describe is not None else None, self.reading)
 
     def begin(self) -> None:
-        """Activation: hold, in the standing pose if the robot is there, else where it is."""
+        """Activation: hold, in the standing pose if a robot that can fall is there, else where it
+        is."""
         assert self.reading is not None
         pose = self.reading.position
         near = np.abs(pose - self.motion.standing_pose) <= self._limits.standing_tolerance
-        self.motion.restart(self.motion.standing_pose if near.all() else pose)
+        stands = self.driver.can_fall and near.all()
+        self.motion.restart(self.motion.standing_pose if stands else pose)
         self.motion.behaviour = Behaviour.HOLD
         self.ending = ''
         # Deactivated and activated again within one RUNNING: that motion is over.

@@ -15,6 +15,9 @@ from vla_hardware.limits import ServoLimits
 from vla_hardware.reference_motion import ReferenceMotion, clamp
 from vla_robot import Reading, RobotModel
 
+STIFFEN_TIME = 0.5
+"""s, for a driver that does not say."""
+
 
 class Balance(Protocol):
     """The part of `vla_balance.correction.BalanceCorrection` that the servo loop uses."""
@@ -51,7 +54,8 @@ class ServoOutput:
     """Writes the servo targets of one cycle.
 
     target = reference + bounded balance offset, inside the URDF's position limits and, from one
-    cycle to the next, inside its velocity limits.
+    cycle to the next, inside its velocity limits. It begins at the measured position when the
+    motors become stiff; stiffness and feed-forward rise from zero in `Driver.stiffen_time`.
     """
 
     def __init__(
@@ -69,6 +73,8 @@ class ServoOutput:
         self._lower, self._upper, self._velocity_limit = bounds.lower, bounds.upper, bounds.velocity
         self._effort_limit = bounds.effort
         self._servo_gains = Gains(kp, kv)
+        self._stiffen_time = float(getattr(driver, 'stiffen_time', STIFFEN_TIME))
+        self._stiffness = 0.0  # share of kp and of the feed-forward in force
         self._passive_gains = {
             Behaviour.DAMP: Gains(np.zeros(n), kv * limits.damp_factor),
             Behaviour.OFF: Gains(np.zeros(n), np.zeros(n)),
@@ -87,6 +93,7 @@ class ServoOutput:
         """The robot was moved by something else: forget filters and the last target."""
         self.balance.reset()
         self.last_target = None
+        self._stiffness = 0.0
 
     def write(
         self,
@@ -116,15 +123,27 @@ class ServoOutput:
                 else:
                     effort = self._gravity(reading.position, reading.orientation)
                 clamp(effort, -self._effort_limit, self._effort_limit, self._effort)
+                gains = self._stiffen(dt)
                 # A sum of squares is finite only if every term is. `clamp` lets NaN through.
                 target, velocity, effort = self._target, motion.velocity, self._effort
                 if not math.isfinite(target @ target + velocity @ velocity + effort @ effort):
                     raise DriverError('the servo target is not finite')
-                self._driver.write(target, velocity, effort, self._servo_gains)
+                self._driver.write(target, velocity, effort, gains)
         except Exception as error:
             self._errors.add(str(error))
         else:
             self._errors.in_row = 0
+
+    def _stiffen(self, dt: float) -> Gains:
+        """The gains of this cycle; scales `_effort` alike."""
+        if self._stiffness >= 1.0:
+            return self._servo_gains
+        step = dt / self._stiffen_time if self._stiffen_time > 0.0 else 1.0
+        share = self._stiffness = min(self._stiffness + step, 1.0)
+        if share >= 1.0:
+            return self._servo_gains
+        self._effort *= share
+        return Gains(self._servo_gains.kp * share, self._servo_gains.kv)
 
     def _gravity(self, position: np.ndarray, orientation: np.ndarray) -> np.ndarray:
         """Gravity torque of the upper body (n,) Nm; orientation: (4,) wxyz of the base."""
@@ -160,7 +179,10 @@ class ServoOutput:
             target[arms] = np.clip(target[arms], at - lead, at + lead)
         clamp(target, self._lower, self._upper, target)
         if self.last_target is None:
-            self.last_target = motion.position.copy()
+            # The robot does not leap to a reference that it is not at.
+            clamp(reading.position, self._lower, self._upper, target)
+            self.last_target = target.copy()
+            return
         step = self._velocity_limit * dt
         clamp(target, self.last_target - step, self.last_target + step, target)
         self.last_target[:] = target

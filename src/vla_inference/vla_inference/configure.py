@@ -60,9 +60,8 @@ def check_cameras(bundle: Bundle, known: Mapping[str, CameraTopics]) -> None:
         there = sorted(name for name, topics in known.items() if getattr(topics, kind))
         for camera in cameras:
             if camera not in there:
-                wanted = (
-                    f'one with a topic in cameras.{kind}: {", ".join(there) or "there is none"}'
-                )
+                known = ', '.join(there) or 'there is none'
+                wanted = f'one with a topic in cameras.{kind}: {known} (launch: cameras:=)'
                 raise ConfigError(str(bundle.file), key, camera, wanted)
 
 

@@ -1,16 +1,20 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Episodes take the path of the robot: blending, chunk check, filter, gate, servo loop."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from vla_inference.blender import Blending
+from vla_inference.session import InstructionOutcome
 from vla_models.agents import TIMES, ExpertBundle
 from vla_models.robot_stack import USUAL, RobotStack, Timing
 from vla_models.rollout import TIMESTEP, Rollout, rms_jerk
 from vla_models.success import SuccessCriterion
 from vla_models.tasks import Task, TaskKind
-from vla_policy.types import ActionChunk, Policy, PolicyError
+from vla_policy.bundle.judged_outputs import Acceptance
+from vla_policy.types import ActionChunk, Assessment, Policy, PolicyError
 from vla_robot import load_robot
 from vla_sim import Renderer, Scene, SensorNoise, World
 
@@ -31,6 +35,22 @@ class FlatPolicy(Policy):
         self.calls += 1
         positions = np.tile(self.ready + self.offset(self.calls), (len(TIMES), 1))
         return ActionChunk(JOINTS, positions, TIMES, done=self.done)
+
+
+class JudgingPolicy(FlatPolicy):
+    """Says what it understood, and done once the head is where it sends it."""
+
+    bundle = ExpertBundle(blending='', acceptance=Acceptance(understood=0.5, done=0.5))
+
+    def __init__(self, understood: float) -> None:
+        super().__init__(lambda call: 0.2)
+        self.understood = understood
+
+    def predict(self, observation):
+        chunk = super().predict(observation)
+        yaw = chunk.positions[0, 0] - observation.position[ROBOT.index['head_yaw']]
+        found = Assessment(understood=self.understood, done=float(abs(yaw) < 0.05))
+        return replace(chunk, assessment=found)
 
 
 class FailingPolicy(FlatPolicy):
@@ -106,6 +126,22 @@ def test_an_instruction_that_is_done_ends_and_the_robot_holds(stack):
     assert policy.calls == 1 and not chunks
     assert rollout.loop.decision.reason == 'mode READY'
     assert not found.fallen
+
+
+def test_an_instruction_that_is_admitted_moves_the_robot_and_is_done(stack):
+    found, _, rollout = run(stack, JudgingPolicy(1.0), 3.0)
+    assert found.ending.outcome is InstructionOutcome.DONE
+    assert 0.5 < found.ending.at < 2.5
+    yaw = ROBOT.index['head_yaw']
+    assert rollout.loop.reading.position[yaw] == pytest.approx(
+        ROBOT.poses['ready'][yaw] + 0.2, abs=0.03
+    )
+
+
+def test_an_instruction_that_is_refused_moves_nothing(stack):
+    found, chunks, _ = run(stack, JudgingPolicy(0.2), 3.0)
+    assert found.ending.outcome is InstructionOutcome.REFUSED
+    assert found.ending.at < 0.5 and not chunks
 
 
 def test_a_policy_that_fails_ends_in_the_scripted_hold(stack):

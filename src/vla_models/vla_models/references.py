@@ -75,7 +75,7 @@ def sample_relation(rng: random.Random) -> Reference:
     """Any reference that is not by colour alone."""
     kind = rng.choice(RELATIONS)
     count = {'left_of': 1, 'right_of': 1, 'between': 2}.get(kind, 0)
-    number = rng.randint(1, LARGEST - 1) if kind in ('from_left', 'from_right') else 0
+    number = rng.randint(1, LARGEST) if kind in ('from_left', 'from_right') else 0
     return Reference(kind, tuple(rng.sample(COLOURS, count)), number)
 
 
@@ -86,7 +86,9 @@ def relations_to(colour: str, cubes: Mapping[str, tuple[float, float]]) -> list[
     ]
     found = [r for r in found if not r.kind.startswith('from_')]
     found += [
-        Reference(kind, (), n) for kind in ('from_left', 'from_right') for n in range(1, LARGEST)
+        Reference(kind, (), n)
+        for kind in ('from_left', 'from_right')
+        for n in range(1, LARGEST + 1)
     ]
     others = [other for other in cubes if other != colour]
     found += [Reference(kind, (other,)) for kind in ('left_of', 'right_of') for other in others]

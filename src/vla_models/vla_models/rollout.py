@@ -211,7 +211,8 @@ class Rollout:
         self._grant_start()
         mode = Mode.RUNNING if self._session.phase is Phase.RUNNING else Mode.READY
         if mode is not self._servo.mode:
-            self._servo.request(mode, Behaviour.HOLD)
+            moving = mode is Mode.RUNNING
+            self._servo.request(mode, Behaviour.TRACK if moving else Behaviour.HOLD)
             self._servo.publish_state()
         self._send_mode(mode)
 

@@ -203,6 +203,15 @@ def arm(w: Writer, side: str, s: int) -> None:
     )
     # The finger tips.
     w.fixed(f'{side}_hand_mount', f'{side}_palm', f'{side}_hand', (0, 0, -0.19))
+    # Optical, on the thumb's side of the palm: it looks along the fingers and past their tips.
+    w.link(f'{side}_wrist_camera')
+    w.fixed(
+        f'{side}_wrist_camera_mount',
+        f'{side}_palm',
+        f'{side}_wrist_camera',
+        (0.13, 0, -0.02),
+        (pi - 0.6, 0, -pi / 2),
+    )
 
 
 def leg(w: Writer, side: str, s: int) -> None:

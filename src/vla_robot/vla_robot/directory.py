@@ -14,6 +14,8 @@ from vla_common.errors import ConfigError
 from vla_common.yaml_file import ConfigReader, load_yaml
 
 FEET = ('left_foot', 'right_foot')
+HEAD_CAMERA = 'head'
+"""Name of the camera that robot.yaml has under `camera`; the others are under `cameras`."""
 
 
 def has_feet(name_or_path: str | os.PathLike[str]) -> bool:
@@ -30,6 +32,15 @@ def names_frame(name_or_path: str | os.PathLike[str], *wanted: str) -> bool:
     file = robot_directory(name_or_path) / 'robot.yaml'
     frames = ConfigReader(file, load_yaml(file)).section('frames')
     return any(frames.has(frame) for frame in wanted)
+
+
+def camera_sources(name_or_path: str | os.PathLike[str]) -> dict[str, str]:
+    """The cameras of a robot by name, each with the source in robot.yaml, or ''. Raises ConfigError
+    as `names_frame`."""
+    file = robot_directory(name_or_path) / 'robot.yaml'
+    fields = ConfigReader(file, load_yaml(file))
+    cameras = {HEAD_CAMERA: fields.section('camera'), **fields.sections('cameras', {})}
+    return {name: section.text('source', '') for name, section in cameras.items()}
 
 
 def robot_directory(name_or_path: str | os.PathLike[str]) -> Path:

@@ -10,10 +10,11 @@ from types import MappingProxyType
 import numpy as np
 import pinocchio
 
+from vla_common.cameras import check_camera_name
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import REQUIRED, ConfigReader, load_yaml
 from vla_robot.collision import box_corners
-from vla_robot.directory import FEET, robot_directory
+from vla_robot.directory import FEET, HEAD_CAMERA, robot_directory
 from vla_robot.pinocchio_model import build_models, check_inertia, link_id
 from vla_robot.robot_model import (
     Camera,
@@ -67,6 +68,7 @@ def load_robot(name_or_path: str | os.PathLike[str]) -> RobotModel:
         )
     poses = _poses(fields, index, limits)
     frames = _frames(fields, urdf)
+    head = _camera(fields.section('camera'), frames)
     model, geometry = build_models(urdf)
     check_inertia(urdf, model, floating=any(foot in frames for foot in FEET))
     pairs = _collision_pairs(fields, urdf)
@@ -87,7 +89,8 @@ def load_robot(name_or_path: str | os.PathLike[str]) -> RobotModel:
         foot_boxes=MappingProxyType(_foot_boxes(urdf, frames, model, geometry)),
         total_mass=float(pinocchio.computeTotalMass(model)),
         stops=_stops(fields.section('stops')),
-        camera=_camera(fields.section('camera'), frames),
+        camera=head,
+        cameras=MappingProxyType({HEAD_CAMERA: head, **_more_cameras(fields, frames, urdf)}),
         simulation=_simulation(fields.section('simulation'), classes, described),
         collision_pairs=pairs,
         pinocchio_model=model,
@@ -273,12 +276,30 @@ def _camera(section: ConfigReader, frames: dict[str, str]) -> Camera:
     frame = section.text('frame')
     if frame not in frames:
         raise section.error('frame', frame, _near(frame, frames, 'frame'))
+    return _camera_of(section, name=frame, frame=frame, link=frames[frame])
+
+
+def _more_cameras(fields: ConfigReader, frames: dict[str, str], urdf: Urdf) -> dict[str, Camera]:
+    cameras: dict[str, Camera] = {}
+    for name, section in fields.sections('cameras', {}).items():
+        if name == HEAD_CAMERA:
+            raise fields.error(f'cameras.{name}', name, 'another name: the head has `camera`')
+        check_camera_name(name, fields.file, f'cameras.{name}')
+        link = section.text('link')
+        if link not in urdf.links:
+            wanted = _near(link, urdf.links, f'link of {urdf.path.name}')
+            raise section.error('link', link, wanted)
+        cameras[name] = _camera_of(section, name=f'{name}_camera', frame=link, link=link)
+    return cameras
+
+
+def _camera_of(section: ConfigReader, **given: str) -> Camera:
     camera = Camera(
-        name=frame,
-        frame=frame,
+        **given,
         width=section.integer('width', lo=16, hi=4096),
         height=section.integer('height', lo=16, hi=4096),
         fovy=section.number('fovy', lo=0.1, hi=3.0),
+        source=section.text('source', ''),
     )
     section.close()
     return camera

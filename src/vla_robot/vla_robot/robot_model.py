@@ -60,13 +60,20 @@ class Stops:
 
 @dataclass(frozen=True)
 class Camera:
-    """The head camera: the frame it looks along (+z), default size in pixels, vertical fov rad."""
+    """A camera of the robot: its URDF link, an optical frame (z forward, x right, y down), default
+    size in pixels, vertical field of view rad.
+
+    name: in the simulated world. frame: robot.yaml's name of the link, or the link. source: the
+    device, as in the launch argument `cameras`; empty where robot.yaml names none.
+    """
 
     name: str
     frame: str
+    link: str
     width: int
     height: int
     fovy: float
+    source: str = ''
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,8 @@ class RobotModel:
     `frames` maps the workspace's names (base, imu, head_camera, left_hand, ...) to URDF links;
     `paths` maps a pose to the poses that lead to it from the first one (straight lines in joint
     space between them are free of collisions); `collision_pairs` are the pairs of URDF links
-    whose distance matters (neighbours in the tree and allowed pairs are left out).
+    whose distance matters (neighbours in the tree and allowed pairs are left out); `cameras` are
+    all by name, `camera` among them as `head`.
     """
 
     name: str
@@ -107,6 +115,7 @@ class RobotModel:
     total_mass: float
     stops: Stops
     camera: Camera
+    cameras: Mapping[str, Camera]
     simulation: Simulation
     collision_pairs: tuple[tuple[str, str], ...]
     pinocchio_model: pinocchio.Model = field(repr=False)

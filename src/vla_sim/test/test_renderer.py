@@ -53,6 +53,31 @@ def test_every_cube_of_the_default_scene_is_seen_in_the_ready_pose(world):
             assert depth[int(v), int(u)] == pytest.approx(z, abs=0.01)
 
 
+@pytest.mark.parametrize('side', ['left', 'right'])
+def test_a_wrist_camera_sees_the_table_and_its_own_hand_where_they_are(world, side):
+    camera = world.robot.cameras[f'{side}_wrist']
+    with raycast(world, 320, 240, camera=camera.name) as renderer:
+        rgb, depth = renderer.render(world.qpos)
+        body = world.data.body(camera.link)
+        rotation, place = body.xmat.reshape(3, 3), body.xpos
+        fx, fy, cx, cy = renderer.intrinsics
+        assert fy == pytest.approx(120 / np.tan(camera.fovy / 2))
+        near = 0
+        for cube in world.scene.cubes:
+            top = np.array(cube.position) + [0, 0, cube.size / 2]
+            x, y, z = rotation.T @ (top - place)
+            u, v = round(cx + fx * x / z - 0.5), round(cy + fy * y / z - 0.5)
+            if z > 0 and 2 < u < 317 and 2 < v < 237 and abs(depth[v, u] - z) < 0.01:
+                near += 1
+                seen, expected = rgb[v, u] / 255, np.array(cube.rgb)
+                cosine = seen @ expected / np.linalg.norm(seen) / np.linalg.norm(expected)
+                assert cosine > 0.98, cube.name
+        assert near >= 2
+        x, y, z = rotation.T @ (world.frame_pose(f'{side}_hand')[1] - place)
+        seen = depth[int(cy + fy * y / z), int(cx + fx * x / z)]
+        assert 0.05 < seen <= z + 0.005, 'the fingers, seen from above, before their tips'
+
+
 def test_the_whole_table_in_front_is_seen_in_the_ready_pose(world):
     with raycast(world, 320, 240) as renderer:
         table = world.scene.table
@@ -105,7 +130,7 @@ def test_what_is_two_pixels_wide_is_not_missed_by_the_two_passes_of_the_ray_cast
 
 
 @pytest.mark.parametrize('backend', opengl.BACKENDS)
-@pytest.mark.parametrize('camera', ['head_camera', 'overview'])
+@pytest.mark.parametrize('camera', ['head_camera', 'left_wrist_camera', 'overview'])
 def test_opengl_and_the_ray_caster_draw_the_same(robot, backend, camera):
     if not opengl.available(backend):
         pytest.skip(f'{backend} is not on this machine')

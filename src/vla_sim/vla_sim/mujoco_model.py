@@ -215,21 +215,20 @@ def _surroundings(spec: mujoco.MjSpec, scene: Scene) -> None:
 
 
 def _cameras(spec: mujoco.MjSpec, robot: RobotModel, scene: Scene) -> None:
-    link = robot.frames[robot.camera.frame]
     rotation = np.asarray(scene.camera.rotation, dtype=float)
     angle = float(np.linalg.norm(rotation))
     offset = np.array([1.0, 0.0, 0.0, 0.0])
     if angle > 0:
         mujoco.mju_axisAngle2Quat(offset, rotation / angle, angle)
     # A MuJoCo camera points along -z with y up: half a turn about x from the optical frame.
-    quat = np.empty(4)
-    mujoco.mju_mulQuat(quat, offset, np.array([0.0, 1.0, 0.0, 0.0]))
-    spec.body(link).add_camera(
-        name=robot.camera.name,
-        pos=scene.camera.position,
-        quat=quat,
-        fovy=np.degrees(robot.camera.fovy),
-    )
+    half_turn, quat = np.array([0.0, 1.0, 0.0, 0.0]), np.empty(4)
+    mujoco.mju_mulQuat(quat, offset, half_turn)
+    for camera in robot.cameras.values():
+        placed = {'quat': half_turn}
+        if camera is robot.camera:  # the scene's offset is the head's
+            placed = {'pos': scene.camera.position, 'quat': quat}
+        fovy = np.degrees(camera.fovy)
+        spec.body(camera.link).add_camera(name=camera.name, fovy=fovy, **placed)
     eye, target = np.array([1.7, -1.55, 1.7]), np.array([0.25, 0.0, 0.82])
     back = (eye - target) / np.linalg.norm(eye - target)
     right = np.cross([0, 0, 1], back)

@@ -28,7 +28,7 @@ class Renderer:
             follows from the aspect ratio.
         backend: `auto` takes the first of egl, osmesa and raycast that works on this machine. All
             give the same image within a few levels, except for single pixels at edges.
-        camera: the robot's camera name, or `overview`.
+        camera: the name of one of the robot's cameras, or `overview`.
         noise: ±1 level on every pixel, as a real sensor has. Two equal images then mean that the
             camera is frozen, not that the scene is at rest.
 
@@ -47,7 +47,7 @@ class Renderer:
         seed: int | None = None,
     ) -> None:
         scene = scene if scene is not None else Scene.default()
-        cameras = (robot.camera.name, OVERVIEW)
+        cameras = (*(one.name for one in robot.cameras.values()), OVERVIEW)
         if camera not in cameras:
             raise ConfigError('renderer', 'camera', camera, 'one of ' + ', '.join(cameras))
         if width < 1 or height < 1:
@@ -68,10 +68,13 @@ class Renderer:
         self.backend, self._eye = self._open(backend)
 
     def _hide_housing(self) -> None:
-        """Hide the link that holds the camera, also when the scene offsets the camera.
+        """Hide the link that holds the head's camera, also when the scene offsets the camera.
 
-        OpenGL would omit the faces seen from behind, the ray caster would not.
+        OpenGL would omit the faces seen from behind, the ray caster would not. The other cameras
+        are mounted outside of their links, and a wrist's shall see the hand.
         """
+        if self.camera != self.robot.camera.name:
+            return
         model = self._model
         holder = model.body_weldid[model.cam_bodyid[model.camera(self.camera).id]]
         if holder != 0:  # 0: fixed in the world

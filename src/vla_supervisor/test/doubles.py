@@ -22,8 +22,8 @@ from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo
 
 from vla_common import qos
+from vla_common.cameras import heartbeat_topic, is_camera_node, with_cameras
 from vla_common.clock import first_sequence
-from vla_common.topics import HEARTBEAT_TOPIC
 from vla_interfaces.msg import (
     BalanceState,
     DriverStatus,
@@ -53,7 +53,7 @@ class Double(LifecycleNode):
 
     def __init__(self, name, context, **options):
         super().__init__(name, context=context, start_parameter_services=False)
-        kind, period = KIND[name]
+        kind, period = KIND['camera' if is_camera_node(name) else name]
         self.configure_error = options.get('configure_error', '')
         self.configures = 0
         self.beating = True
@@ -64,7 +64,7 @@ class Double(LifecycleNode):
         self.active = False
         self._sequence = first_sequence()
         self._publisher = self.create_publisher(
-            kind, HEARTBEAT_TOPIC[name], qos.IMAGE if name == 'camera' else qos.STATE
+            kind, heartbeat_topic(name), qos.IMAGE if kind is CameraInfo else qos.STATE
         )
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self.create_timer(period, self.beat, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -128,12 +128,12 @@ def make(name, context, **options):
 class Robot:
     """All five doubles: threads of this process, or (to be killed for real) one of their own."""
 
-    def __init__(self, ros, in_process=(), **options):
+    def __init__(self, ros, in_process=(), cameras=('',), **options):
         self.ros = ros
         self.nodes = {}
         self._threads = {}
         self._processes = {}
-        for name in KIND:
+        for name in with_cameras(KIND, cameras):
             if name in in_process:
                 self.start_process(name)
             else:

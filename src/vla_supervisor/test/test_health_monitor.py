@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scenes import CONFIG, STANDING, TIMING, OperatorStep
 
+from vla_common.cameras import is_camera_node, with_cameras
 from vla_common.states import Behaviour, InferenceState, Level, Mode
 from vla_common.topics import HEARTBEAT_TOPIC
 from vla_supervisor.core import Supervisor
@@ -33,7 +34,7 @@ class Stack:
     def __init__(self, processes=None, nodes=tuple(HEARTBEAT_TOPIC)):
         self.now = 100.0
         self.plan = LifecycleManager(nodes, TIMING, self.now)
-        limits = replace(LIMITS, timeouts={name: TIMEOUTS[name] for name in nodes})
+        limits = replace(LIMITS, timeouts={n: TIMEOUTS.get(n, TIMEOUTS['camera']) for n in nodes})
         self.watch = HealthMonitor(limits, Endpoints(False, 10.0), self.plan, processes)
         self.core = Supervisor(CONFIG)
         self.sequence = 0
@@ -46,8 +47,9 @@ class Stack:
         self.filter = (1, 0, '')
         self.inference = {'state': 0, 'reason': '', 'finished': 0, 'frozen': False}
         self.decision = None
-        self.plan.on_graph(self.now, HEARTBEAT_TOPIC)
-        self.states = dict.fromkeys(HEARTBEAT_TOPIC, LifecycleState.INACTIVE)
+        self.cameras = [name for name in nodes if is_camera_node(name)]
+        self.plan.on_graph(self.now, (*HEARTBEAT_TOPIC, *nodes))
+        self.states = dict.fromkeys((*HEARTBEAT_TOPIC, *nodes), LifecycleState.INACTIVE)
         self.run(0.2)
 
     def step(self, dt=0.02):
@@ -76,8 +78,9 @@ class Stack:
             w.on_filter(now, n, *self.filter)
         if 'inference' not in self.silent:
             w.on_inference(now, n, **self.inference)
-        if 'camera' not in self.silent:
-            w.on_camera(now, n)
+        for camera in self.cameras:
+            if camera not in self.silent:
+                w.on_camera(now, n, node=camera)
 
     def run(self, seconds):
         for _ in range(round(seconds / 0.02)):
@@ -396,3 +399,27 @@ def test_a_robot_without_feet_runs_without_a_balance_monitor():
     assert stack.watch.active(stack.now) == nodes
     assert stack.decision.causes == ()
     assert stack.watch.inputs(stack.now).nodes_active
+
+
+def test_each_of_several_cameras_is_missed_by_its_own_name():
+    nodes = with_cameras(HEARTBEAT_TOPIC, ('head', 'left_wrist'))
+    stack = Stack(nodes=nodes).running()
+    assert stack.watch.active(stack.now) == list(nodes)
+    stack.silent.add('camera_left_wrist')
+    assert stack.run(0.36).mode is Mode.RUNNING
+    assert stack.run(0.08).mode is Mode.SAFE_STOP
+    assert stack.present() == {'node_stale:camera_left_wrist'}
+    (missing,) = stack.watch.missing(stack.now)
+    assert missing.startswith('camera_left_wrist: /camera/left_wrist/color/camera_info silent for')
+    stack.silent.clear()
+    assert stack.run(0.5).mode is Mode.SAFE_STOP, 'the operator decides'
+    assert stack.ask(OperatorStep.RESUME).success
+
+
+def test_a_camera_that_is_not_on_the_list_counts_for_nothing():
+    stack = Stack(nodes=with_cameras(HEARTBEAT_TOPIC, ('head',))).running()
+    stack.silent.add('camera_head')
+    for _ in range(30):
+        stack.watch.on_camera(stack.now, stack.sequence, node='camera')
+        stack.step()
+    assert stack.present() == {'node_stale:camera_head'}

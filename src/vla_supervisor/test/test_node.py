@@ -14,7 +14,7 @@ from doubles import KIND, Robot
 from rclpy.clock import ClockType
 from rclpy.serialization import deserialize_message
 from rclpy.time import Time
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import CameraInfo, JointState
 from std_srvs.srv import Trigger
 
 from vla_common import qos
@@ -186,6 +186,23 @@ def test_frozen_camera_stamps_do_not_feed_its_heartbeat(running):
     s = running
     s.robot.nodes['camera'].frozen = True
     s.stopped_by('node_stale:camera', S.SAFE_STOP)
+
+
+def test_several_cameras_are_brought_up_and_the_loss_of_any_one_is_named(scene):
+    s = scene(cameras=['head', 'wrist'], robot_options={'cameras': ['head', 'wrist']})
+    state = s.running()
+    assert {'camera_head', 'camera_wrist'} < set(state.nodes_active)
+    s.robot.nodes['camera_wrist'].beating = False
+    state = s.stopped_by('node_stale:camera_wrist', S.SAFE_STOP)
+    assert 'node_stale:camera_head' not in causes(state)
+    assert (
+        '/camera/wrist/color/camera_info silent' in causes(state)['node_stale:camera_wrist'].detail
+    )
+    s.robot.nodes['camera_wrist'].beating = True
+    s.until(lambda m: not any(c.present for c in m.causes))
+    topic = '/camera/wrist/color/camera_info'
+    s.probe.publisher(CameraInfo, topic, qos.IMAGE)
+    s.until(lambda m: f'duplicate_publisher:{topic}' in causes(m))
 
 
 def test_a_killed_node_is_brought_up_again_and_the_robot_waits_for_the_operator(scene):

@@ -10,7 +10,7 @@ import yaml
 from vla_common.errors import ConfigError
 from vla_common.parameters import ParameterSchema, flatten
 from vla_common.testing_refusals import documented
-from vla_supervisor.settings import settings, supervised_nodes
+from vla_supervisor.settings import check_cameras, settings, supervised_nodes
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = ParameterSchema.from_file(Path(__file__).parents[1] / 'parameters.yaml')
@@ -92,3 +92,32 @@ def test_a_robot_without_feet_is_supervised_without_a_balance_monitor(feet):
         'inference',
     }
     assert tuple(settings(SCHEMA.defaults(**SHIPPED), STOPS, '', nodes).limits.timeouts) == nodes
+
+
+def test_each_named_camera_is_supervised_with_the_timeout_of_cameras():
+    nodes = supervised_nodes(SimpleNamespace(foot_boxes={}), ['head', 'left_wrist'])
+    assert nodes == (
+        'hardware_driver',
+        'camera_head',
+        'camera_left_wrist',
+        'safety_filter',
+        'inference',
+    )
+    timeouts = settings(SCHEMA.defaults(**SHIPPED), STOPS, '', nodes).limits.timeouts
+    assert tuple(timeouts) == nodes
+    assert timeouts['camera_left_wrist'] == timeouts['camera_head'] == SHIPPED['timeouts__camera']
+
+
+@pytest.mark.parametrize(
+    ('names', 'message'),
+    [
+        (['head', 'head'], 'cameras: found head, head, wanted each once'),
+        (['head', ''], "cameras: found '', wanted a lower-case letter"),
+        (['Head'], 'cameras: found Head, wanted a lower-case letter'),
+    ],
+)
+def test_cameras_that_cannot_be_nodes_are_refused(names, message):
+    with pytest.raises(ConfigError, match=message):
+        check_cameras(names, 'parameters')
+    check_cameras([''], 'parameters')
+    check_cameras(['head', 'left_wrist'], 'parameters')

@@ -10,14 +10,13 @@ mode; 2: no supervisor answered, or wrong arguments. With `--json` the last line
 object.
 """
 
-import argparse
-import json
+# Only what a stop needs before its request: argparse and json take as long as all the rest.
 import math
 import os
 import signal
 import sys
 import time
-from typing import Any, NoReturn
+from types import SimpleNamespace
 
 from vla_common.scheduling import Priority, Scheduled
 from vla_supervisor.local_stops import STOPS, LocalStopClient, domain_id
@@ -43,8 +42,14 @@ _PROGRESS = 3.0  # s between two lines about what is waited for
 _MIDDLEWARE_RETRY = 3.0  # s until a middleware process that failed is started again
 
 
-def arguments_of(words: list[str] | None = None) -> argparse.Namespace:
+def arguments_of(words: list[str] | None = None) -> SimpleNamespace:
     """The command line, checked. Exits with one line and status 2 where it is wrong."""
+    words = sys.argv[1:] if words is None else words
+    if len(words) == 1 and words[0] in STOPS:
+        plain = {'any_mode': False, 'endpoint': None, 'timeout': None, 'json': False}
+        return SimpleNamespace(what=words[0], **plain)
+    import argparse
+
     parser = argparse.ArgumentParser(
         prog='ros2 run vla_supervisor command',
         usage='%(prog)s STEP [options]',  # a wrong option is one line
@@ -63,16 +68,17 @@ def arguments_of(words: list[str] | None = None) -> argparse.Namespace:
         help=f'give up after S seconds (default: {DEFAULT_TIMEOUT:g}; a stop: never)',
     )
     parser.add_argument('--json', action='store_true', help='one object as the last line')
-    words = sys.argv[1:] if words is None else words
     if '--ros-args' in words:  # for nodes
         words = words[: words.index('--ros-args')]
-    arguments = parser.parse_args(words)
+    arguments = parser.parse_args(words, SimpleNamespace())
     if arguments.what == 'forget' and not arguments.endpoint:
         parser.error('forget needs --endpoint NAME')
     return arguments
 
 
 def _seconds(word: str) -> float:
+    import argparse
+
     try:
         seconds = float(word)
     except ValueError:
@@ -82,9 +88,11 @@ def _seconds(word: str) -> float:
     return seconds
 
 
-def show(step: str, result: dict[str, Any], as_json: bool) -> None:
+def show(step: str, result: dict, as_json: bool) -> None:
     """Print the result of a step."""
     if as_json:
+        import json
+
         print(json.dumps(result), flush=True)
         return
     if result.get('message'):
@@ -101,7 +109,7 @@ class _Middleware:
 
     def __init__(self, words: list[str]) -> None:
         self._command = [sys.executable, '-m', 'vla_supervisor.operator_command', *words]
-        self._process: Any = None
+        self._process = None
         self._start_at = -math.inf
 
     def step(self) -> tuple[int, str] | None:
@@ -135,7 +143,7 @@ class _Middleware:
             self._process.wait()
 
 
-def _stop(arguments: argparse.Namespace, words: list[str]) -> int:
+def _stop(arguments: SimpleNamespace, words: list[str]) -> int:
     """Request a stop until it is granted; the exit status."""
     step, begin = arguments.what, time.monotonic()
     local = LocalStopClient(domain_id(), step)
@@ -179,7 +187,7 @@ def _stop(arguments: argparse.Namespace, words: list[str]) -> int:
         middleware.close()
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Run one command and exit."""
     words = sys.argv[1:]
     arguments = arguments_of(words)

@@ -80,9 +80,11 @@ class HealthMonitor:
             now, self._mode, state, level, reason
         )
 
-    def on_camera(self, now: float, stamp_ns: int, wall_ns: int | None = None) -> bool:
-        """A CameraInfo; its stamp is the sequence. wall_ns: the ROS clock."""
-        self._beat(CAMERA, now, stamp_ns, wall_ns)
+    def on_camera(
+        self, now: float, stamp_ns: int, wall_ns: int | None = None, node: str = CAMERA
+    ) -> bool:
+        """A CameraInfo; its stamp is the sequence. wall_ns: the ROS clock. node: whose it is."""
+        self._beat(node, now, stamp_ns, wall_ns)
         return False
 
     def on_inference(

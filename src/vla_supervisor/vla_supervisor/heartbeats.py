@@ -8,7 +8,7 @@ or stamp is a frozen source that still publishes, and does not count.
 import math
 from collections.abc import Mapping
 
-from vla_common.topics import HEARTBEAT_TOPIC
+from vla_common.cameras import heartbeat_topic
 from vla_common.watchdog import Watchdog
 
 _STALL_CREDIT = 0.5
@@ -88,7 +88,7 @@ class Heartbeats:
         """
         watchdog = self._watchdogs[source]
         gap = self._gap.pop(source, None)
-        topic = HEARTBEAT_TOPIC.get(source, source)
+        topic = heartbeat_topic(source) or source
         if self.fresh(source, now):
             return None if gap is None else f'{topic} was silent for {1e3 * gap:.0f} ms'
         if not watchdog.alive_once:

@@ -10,12 +10,10 @@ discovery on localhost, exists exactly as long as its supervisor, and a datagram
 is not lost. Like the services it is open to every user of the machine, and it only stops.
 """
 
-import json
 import os
 import select
 import socket
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 STOPS = ('estop', 'safe_stop')
 
@@ -39,6 +37,9 @@ class LocalStops:
     """
 
     def __init__(self, domain: int) -> None:
+        import json
+
+        self._to_json = json.dumps  # the first stop does not wait for the import
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         try:
@@ -51,7 +52,7 @@ class LocalStops:
         """Release the address."""
         self._socket.close()
 
-    def requests(self) -> Iterator[tuple[str, Any]]:
+    def requests(self) -> Iterator[tuple[str, str]]:
         """The stops (of `STOPS`) requested since the last call, each with the sender's address."""
         for _ in range(_REQUESTS_AT_ONCE):
             try:
@@ -62,12 +63,12 @@ class LocalStops:
             if step in STOPS:
                 yield step, sender
 
-    def answer(self, sender: Any, values: Mapping[str, Any]) -> None:
+    def answer(self, sender: str, values: Mapping[str, object]) -> None:
         """Send an answer, where the sender has an address and is still there."""
         if not sender:
             return
         try:
-            self._socket.sendto(json.dumps(values).encode(), sender)
+            self._socket.sendto(self._to_json(values).encode(), sender)
         except OSError:
             pass
 
@@ -93,7 +94,7 @@ class LocalStopClient:
             self._socket.close()
             self._socket = None
 
-    def attempt(self, within: float) -> dict[str, Any] | None:
+    def attempt(self, within: float) -> dict | None:
         """The answer to one request; None: none within so many s, or at once: no supervisor.
 
         May be repeated: the second of two equal stops is granted too.
@@ -106,6 +107,9 @@ class LocalStopClient:
             except BlockingIOError:
                 pass  # its queue is full: of this request, or of others' stops
             if select.select([self._socket], [], [], within)[0]:
+                # Here and not above: the request comes before the time that an import takes.
+                import json
+
                 return json.loads(self._socket.recv(1 << 20))
         except OSError:
             self.close()

@@ -8,6 +8,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.serialization import deserialize_message
 
+from vla_common import topics
 from vla_common.cdr import Writer
 from vla_common.clock import first_sequence
 from vla_common.messages import ns_to_stamp
@@ -19,6 +20,21 @@ from vla_supervisor.decision import Decision
 _STATE_NUMBERS = (
     'sequence', 'mode', 'behaviour', 'motion_epoch', 'speed_scale', 'level', 'armed',
 )  # fmt: skip
+
+REPORT_FIELDS = {
+    topics.HARDWARE_STATUS: (
+        'sequence', 'behaviour', 'behaviour_done', 'standing', 'at_rest', 'max_joint_speed',
+        'behaviour_reason', 'fault', 'fault_detail', 'sensor_disagreement', 'sensor_detail',
+        'sensors_unconfirmed',
+    ),
+    topics.BALANCE_STATE: ('sequence', 'level', 'cause', 'fallen'),
+    topics.CAMERA_INFO: ('header.stamp',),
+    topics.SAFETY_STATUS: ('sequence', 'state', 'level', 'reason'),
+    topics.INFERENCE_STATUS: (
+        'sequence', 'state', 'reason', 'instructions_finished', 'camera_frozen',
+    ),
+}  # fmt: skip
+"""Fields read of each report, in the order of the arguments of `HealthMonitor`."""
 
 _MAX_DIAGNOSTICS = 32_768  # bytes
 

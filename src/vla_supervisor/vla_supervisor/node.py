@@ -11,6 +11,7 @@ from rclpy.serialization import deserialize_message
 from std_srvs.srv import Trigger
 
 from vla_common import topics
+from vla_common.cameras import camera_topic, single_publisher_topics
 from vla_common.clock import steady_now
 from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.node_main import run
@@ -18,7 +19,6 @@ from vla_common.process import LAUNCH, first_start
 from vla_common.scheduling import Priority
 from vla_common.scheduling_delay import SchedulingDelay
 from vla_common.states import Level, Mode
-from vla_common.topics import SINGLE_PUBLISHER
 from vla_interfaces.msg import SupervisorState
 from vla_interfaces.srv import EndpointCheckin, RegisterEndpoint
 from vla_robot import load_robot
@@ -30,25 +30,13 @@ from vla_supervisor.health_monitor import HealthMonitor
 from vla_supervisor.lifecycle_calls import LifecycleCalls
 from vla_supervisor.lifecycle_manager import LifecycleManager
 from vla_supervisor.local_stops import STOPS, LocalStops
-from vla_supervisor.messages import StateMessages, lifecycle_reports
+from vla_supervisor.messages import REPORT_FIELDS, StateMessages, lifecycle_reports
 from vla_supervisor.processes import StalePublishers
-from vla_supervisor.settings import settings, supervised_nodes
+from vla_supervisor.settings import check_cameras, settings, supervised_nodes
 from vla_supervisor.state_summary import summary
 
 _RECOVERY_STEP = {Mode.SAFE_STOP: OperatorStep.RESUME, Mode.ESTOP: OperatorStep.RESET}
 """The operator's next step after a stop."""
-
-# Fields read of each report, in the order of the arguments of `HealthMonitor`.
-_DRIVER_FIELDS = (
-    'sequence', 'behaviour', 'behaviour_done', 'standing', 'at_rest', 'max_joint_speed',
-    'behaviour_reason', 'fault', 'fault_detail', 'sensor_disagreement', 'sensor_detail',
-    'sensors_unconfirmed',
-)  # fmt: skip
-_BALANCE_FIELDS = ('sequence', 'level', 'cause', 'fallen')
-_FILTER_FIELDS = ('sequence', 'state', 'level', 'reason')
-_INFERENCE_FIELDS = (
-    'sequence', 'state', 'reason', 'instructions_finished', 'camera_frozen',
-)  # fmt: skip
 
 _FINISH_LATEST = 4.3  # s; the base ends the process at 4.5, launch kills at 5
 _FINISH_EARLIEST = 0.2  # s; until then the driver's status may be from before the stop
@@ -75,7 +63,10 @@ class SupervisorNode(VlaLifecycleNode):
     def setup(self) -> None:
         robot = load_robot(self.params.robot)
         place = f'parameters of {self.get_fully_qualified_name()}'
-        self._names = supervised_nodes(robot)
+        cameras = self.params.cameras
+        check_cameras(cameras, place)
+        self._names = supervised_nodes(robot, cameras)
+        self._single_publisher = single_publisher_topics(cameras)
         all_settings = settings(self.params, robot.stops, place, self._names)
         now = self._awake = steady_now()
         self._scheduling_delay = SchedulingDelay()
@@ -96,14 +87,18 @@ class SupervisorNode(VlaLifecycleNode):
 
         # While this node is not active it publishes nothing but an e-stop; see _tick.
         self._state = self.add_publisher(topics.SUPERVISOR_STATE, always=True)
-        for topic, fields, callback in (
-            (topics.HARDWARE_STATUS, _DRIVER_FIELDS, self._on_driver),
-            (topics.BALANCE_STATE, _BALANCE_FIELDS, self._receive(self._health.on_balance)),
-            (topics.SAFETY_STATUS, _FILTER_FIELDS, self._receive(self._health.on_filter)),
-            (topics.INFERENCE_STATUS, _INFERENCE_FIELDS, self._receive(self._health.on_inference)),
-            (topics.CAMERA_INFO, ('header.stamp',), self._on_camera),
+        for topic, callback in (
+            (topics.HARDWARE_STATUS, self._on_driver),
+            (topics.BALANCE_STATE, self._receive(self._health.on_balance)),
+            (topics.SAFETY_STATUS, self._receive(self._health.on_filter)),
+            (topics.INFERENCE_STATUS, self._receive(self._health.on_inference)),
         ):
-            self.subscribe_fields(topic, fields, callback)
+            self.subscribe_fields(topic, REPORT_FIELDS[topic], callback)
+        for name in cameras:
+            info = camera_topic(topics.CAMERA_INFO, name)
+            self.subscribe_fields(
+                info, REPORT_FIELDS[topics.CAMERA_INFO], self._on_camera(info.publisher)
+            )
         self.subscribe(topics.DIAGNOSTICS, self._on_diagnostics, raw=True)
         self._serve_step = {}
         for step in OperatorStep:
@@ -262,7 +257,7 @@ class SupervisorNode(VlaLifecycleNode):
         self._nodes.on_graph(
             now, self._calls.present(lambda name: self._health.received(name, now))
         )
-        counts = {topic: self._count_publishers(topic) for topic in SINGLE_PUBLISHER}
+        counts = {topic: self._count_publishers(topic) for topic in self._single_publisher}
         if self._health.on_publishers(counts):
             self._decide()
         for line in self._bring_up_log.new_lines(self._decision.mode is Mode.INACTIVE):
@@ -281,7 +276,7 @@ class SupervisorNode(VlaLifecycleNode):
 
     def _mark_dead(self, name: str) -> None:
         """The process of a node is gone; discovery lists its publishers until their lease ends."""
-        for topic in SINGLE_PUBLISHER:
+        for topic in self._single_publisher:
             self._stale_publishers.mark_dead(
                 gid for node, gid in self._listed(topic) if node == name
             )
@@ -306,8 +301,11 @@ class SupervisorNode(VlaLifecycleNode):
         if self._health.on_driver(self._now(), sequence, report, behaviour_reason, detail, sensors):
             self._decide()
 
-    def _on_camera(self, stamp_ns: int) -> None:
-        self._health.on_camera(self._now(), stamp_ns, self.get_clock().now().nanoseconds)
+    def _on_camera(self, node: str) -> Callable[[int], None]:
+        clock = self.get_clock()
+        return lambda stamp_ns: self._health.on_camera(
+            self._now(), stamp_ns, clock.now().nanoseconds, node
+        )
 
     def _receive(self, update: Callable[..., bool]) -> Callable[..., None]:
         """A subscription's callback: pass its fields on, and decide at once if it is urgent."""

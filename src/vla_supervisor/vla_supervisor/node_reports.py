@@ -6,6 +6,7 @@ returns whether to decide at once. `conditions` lists what is true at one instan
 the node is alive.
 """
 
+from vla_common.cameras import CAMERA
 from vla_common.states import Behaviour, FilterState, InferenceState, Level, Mode
 from vla_supervisor.conditions import Condition, Reaction, hard, refuse, soft
 from vla_supervisor.decision import DriverReport
@@ -15,7 +16,6 @@ DRIVER = 'hardware_driver'
 FILTER = 'safety_filter'
 BALANCE = 'balance_monitor'
 INFERENCE = 'inference'
-CAMERA = 'camera'
 
 _NO_POLICY = {InferenceState.UNLOADED: 'policy_unloaded', InferenceState.BLOCKED: 'policy_blocked'}
 

@@ -1,10 +1,11 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Settings of the supervisor, from the parameters and robot.yaml."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vla_common.cameras import CAMERA, check_camera_name, is_camera_node, with_cameras
 from vla_common.errors import ConfigError
 from vla_common.parameters import Parameters
 from vla_common.states import EstopBehaviour
@@ -37,9 +38,20 @@ def _stop_limits(place: str, prefix: str, section: Parameters) -> StopLimits:
     return limits
 
 
-def supervised_nodes(robot: Any) -> tuple[str, ...]:
-    """Nodes of a robot (`RobotModel`) in bring-up order: one without feet has no balance."""
-    return tuple(name for name in HEARTBEAT_TOPIC if name != BALANCE or robot.foot_boxes)
+def check_cameras(names: Sequence[str], place: str) -> None:
+    """Raise ConfigError unless these are the names of one camera or of several."""
+    for name in names:
+        if name or len(names) > 1:
+            check_camera_name(name, place, 'cameras')
+    if len(set(names)) != len(names):
+        raise ConfigError(place, 'cameras', ', '.join(names), 'each once')
+
+
+def supervised_nodes(robot: Any, cameras: Iterable[str] = ('',)) -> tuple[str, ...]:
+    """Nodes of a robot (`RobotModel`) in bring-up order: one without feet has no balance. cameras:
+    their names."""
+    nodes = with_cameras(HEARTBEAT_TOPIC, cameras)
+    return tuple(name for name in nodes if name != BALANCE or robot.foot_boxes)
 
 
 def settings(
@@ -67,6 +79,7 @@ def settings(
             f'more than {duration:g} s, which the robot takes to stand '
             '(robot.yaml: stops.safe_stop_duration)',
         )
+    kinds = {name: CAMERA if is_camera_node(name) else name for name in nodes}
     return Settings(
         core=params.select(
             SupervisorConfig,
@@ -75,7 +88,8 @@ def settings(
             estop_behaviour=EstopBehaviour(stops.estop),
         ),
         limits=params.select(
-            HealthLimits, timeouts={name: getattr(params.timeouts, name) for name in nodes}
+            HealthLimits,
+            timeouts={name: getattr(params.timeouts, kind) for name, kind in kinds.items()},
         ),
         timing=params.bringup.to(Timing),
     )

@@ -17,6 +17,8 @@ from vla_common import topics
 from vla_common.clock import steady_now
 from vla_common.errors import ConfigError
 from vla_common.stamps import StampSequence
+from vla_robot import Camera
+from vla_robot.directory import HEAD_CAMERA
 from vla_sim import Renderer, Scene
 
 RATE = 16.0
@@ -24,8 +26,8 @@ RATE = 16.0
 
 
 class MujocoSource(Source):
-    """width, height: pixels. rate: Hz at most. on_scene and on_state are called in another
-    thread."""
+    """width, height: pixels. rate: Hz at most. camera: of the robot, by default its head's.
+    on_scene and on_state are called in another thread."""
 
     reopen_silent = False
 
@@ -38,8 +40,10 @@ class MujocoSource(Source):
         backend: str = 'auto',
         depth: bool = True,
         now: Callable[[], float] = steady_now,
+        camera: Camera | None = None,
     ) -> None:
         self._robot = robot
+        self._camera = (camera or robot.camera).name
         self._size = (width, height)
         self._period = 1.0 / rate
         self._rate = rate
@@ -62,9 +66,14 @@ class MujocoSource(Source):
 
     @classmethod
     def from_parameters(cls, params: Any, robot: Any) -> Self:
-        p, camera = params, robot.camera
+        p, name = params, params.name or HEAD_CAMERA
+        if name not in robot.cameras:
+            known = ', '.join(robot.cameras)
+            wanted = f'a simulated camera of {robot.name}: {known}'
+            raise ConfigError(robot.directory / 'robot.yaml', 'cameras', f'no {name}', wanted)
+        camera = robot.cameras[name]
         width, height = p.width or camera.width, p.height or camera.height
-        return cls(robot, width, height, p.rate or RATE, backend=p.backend, depth=p.depth)
+        return cls(robot, width, height, p.rate or RATE, p.backend, p.depth, camera=camera)
 
     @classmethod
     def device_parameter(cls, params: Any) -> tuple[str, str]:
@@ -122,17 +131,12 @@ class MujocoSource(Source):
         # Renders once the scene is known; created now, so that a backend that does not work is
         # reported at configure.
         width, height = self._size
-        with Renderer(self._robot, Scene.default(), width, height, backend=self._backend) as trial:
+        with self._renderer_of(Scene.default()) as trial:
             fx, fy, cx, cy = trial.intrinsics
         # The renderer counts from the edge of the first pixel, CameraInfo from its centre.
         calibration = Calibration(fx, fy, cx - 0.5, cy - 0.5)
         return CameraFacts(
-            f'mujoco {self._robot.camera.name}',
-            width,
-            height,
-            self._rate,
-            calibration,
-            depth=self._depth,
+            f'mujoco {self._camera}', width, height, self._rate, calibration, depth=self._depth
         )
 
     def grab(self, timeout: float) -> Frame | None:
@@ -193,7 +197,9 @@ class MujocoSource(Source):
         """Created here, because an OpenGL context belongs to the thread that created it."""
         if self._renderer is None or self._drawn_scene is not scene:
             self.close()
-            width, height = self._size
-            self._renderer = Renderer(self._robot, scene, width, height, backend=self._backend)
+            self._renderer = self._renderer_of(scene)
             self._drawn_scene = scene
         return self._renderer
+
+    def _renderer_of(self, scene: Scene) -> Renderer:
+        return Renderer(self._robot, scene, *self._size, self._backend, self._camera)

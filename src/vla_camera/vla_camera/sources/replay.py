@@ -30,7 +30,7 @@ class ReplaySource(Source):
 
     @classmethod
     def from_parameters(cls, params: Any, robot: Any) -> Self:
-        return cls(params.path, params.rate, params.loop)
+        return cls(params.path or params.device, params.rate, params.loop)
 
     @classmethod
     def device_parameter(cls, params: Any) -> tuple[str, str]:

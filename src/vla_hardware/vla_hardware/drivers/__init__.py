@@ -11,5 +11,7 @@ DRIVERS = Registry(
     {
         'mujoco': 'vla_hardware.drivers.mujoco:MujocoDriver',
         'mock': 'vla_hardware.drivers.mock:MockDriver',
+        'so101': 'vla_hardware.drivers.so101:So101Driver',
+        'topics': 'vla_hardware.drivers.topics:TopicsDriver',
     },
 )

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 
 from vla_common.parameters import Parameters
-from vla_hardware.drivers.base import DriverError, Gains
+from vla_hardware.drivers.base import DeviceJoints, DriverError, Gains, require_finite
 from vla_robot import Reading, RobotModel
 
 GRAVITY = 9.81
@@ -27,6 +27,8 @@ class MockDriver:
     """
 
     can_fall = False  # the base never tilts: a correction would only follow the lag of the joints
+    stiffen_time = 0.3
+    when_killed = 'it ends with the process'
 
     def __init__(
         self,
@@ -35,8 +37,10 @@ class MockDriver:
         mass: float = 50.0,
         lag: float = 0.02,
         clock: Callable[[], float] = time.monotonic,
+        joints: DeviceJoints | None = None,
     ) -> None:
         n = len(start)
+        self._joints = joints
         self._position = start.copy()
         self._velocity = np.zeros(n)
         self.target = start.copy()  # rad, last written
@@ -60,7 +64,13 @@ class MockDriver:
     def from_parameters(
         cls, robot: RobotModel, params: Parameters, clock: Callable[[], float]
     ) -> Self:
-        return cls(robot.poses['standing'], robot.limits.velocity, robot.total_mass, clock=clock)
+        return cls(
+            robot.poses['standing'],
+            robot.limits.velocity,
+            robot.total_mass,
+            clock=clock,
+            joints=DeviceJoints.of(robot),
+        )
 
     @property
     def real_time_factor(self) -> float:
@@ -69,6 +79,9 @@ class MockDriver:
     def connect(self) -> None:
         self.connected = True
         self._time = self._clock()
+
+    def device_joints(self) -> DeviceJoints | None:
+        return self._joints
 
     def power(self, on: bool) -> None:
         self.powered = on
@@ -109,6 +122,7 @@ class MockDriver:
     ) -> None:
         if self.write_fault:
             raise DriverError('mock: injected write error')
+        require_finite(position, velocity, effort)
         self.writes += 1
         self.target[:] = position
         self._effort[:] = effort

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from vla_common.parameters import Parameters
-from vla_hardware.drivers.base import Gains
+from vla_hardware.drivers.base import DeviceJoints, Gains, require_finite
 from vla_robot import Reading, RobotModel
 from vla_sim import Scene, SensorNoise, World
 
@@ -21,6 +21,9 @@ class MujocoDriver:
     seconds: after a stall the rest is dropped (and shows in `real_time_factor`), else a stall
     would cause the next one.
     """
+
+    stiffen_time = 0.0
+    when_killed = 'the simulation ends with the process'
 
     def __init__(
         self,
@@ -64,6 +67,9 @@ class MujocoDriver:
     def connect(self) -> None:
         self._last = None
 
+    def device_joints(self) -> DeviceJoints:
+        return DeviceJoints.of(self.world.robot)
+
     def power(self, on: bool) -> None:
         if on:
             self._gains = None  # sent again with the next write
@@ -87,6 +93,7 @@ class MujocoDriver:
     def write(
         self, position: np.ndarray, velocity: np.ndarray, effort: np.ndarray, gains: Gains
     ) -> None:
+        require_finite(position, velocity, effort)
         if self._suspended and not gains.kp.any():
             return
         self._suspended = False
