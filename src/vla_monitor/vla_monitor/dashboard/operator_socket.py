@@ -113,7 +113,7 @@ class Operators:
 
     async def _hello(self, page: _Page, request: Hello) -> None:
         if page.id:
-            raise ValueError('hello was said already')
+            raise ValueError('hello was received already')
         before = self._pages.get(request.page)
         page.id = request.page
         self._pages[page.id] = page

@@ -223,8 +223,8 @@ class RobotLink:
     # -- the action ----------------------------------------------------------------------------
 
     def _action_client(self) -> ActionClient:
-        """For one goal. A client that stays would let the inference node believe, after a command
-        line's client died, that somebody still waits for its goal."""
+        """For one goal. A client that stays would hide from the inference node, after a command
+        line's client died, that nobody waits for its goal any more."""
         client = ActionClient(self._node, RunInstruction, ACTION)
         self._goals.add(client)
         return client
