@@ -126,6 +126,12 @@ ARGUMENTS = [
         TRUTH,
         'true: also start the recorder; a session in ~/vla_sessions (config/recorder.yaml).',
     ),
+    (
+        'dashboard',
+        'false',
+        TRUTH,
+        "true: also serve the operator's page, http://127.0.0.1:8600/ (config/dashboard.yaml).",
+    ),
     ('headless', 'true', TRUTH, 'false: also start rviz2 with config/humanoid.rviz.'),
     ('params_file', 'none', None, 'A ROS parameter file whose values override those in config/.'),
     ('log_level', 'info', ['debug', 'info', 'warn', 'error'], 'Log level of all nodes.'),
@@ -154,7 +160,7 @@ PARAMETERS = {
 }
 
 # Nodes with images use shared memory; the control path uses UDP only (see config/fastdds.xml).
-WITH_IMAGES = (CAMERA, 'inference', 'recorder')
+WITH_IMAGES = (CAMERA, 'inference', 'recorder', 'dashboard')
 
 # Return codes of a node that an operator ended: after a signal a node ends in order, with 0; before
 # it handles signals, while it still imports, by the signal itself.
@@ -204,6 +210,8 @@ def bring_up(context: LaunchContext, given: set[str]) -> list:
         note_for_recorder(parameters, folder)
     else:
         del parameters['recorder']
+    if arguments['dashboard'] != 'true':
+        del parameters['dashboard']
     if parameters['inference']['instruction'].place == NO_HAND:
         warnings.append(LogInfo(msg=f'{robot} has no left_hand: it waits for an instruction'))
     if arguments['show_config'] == 'true':
@@ -274,7 +282,9 @@ def read_parameters(
     """The parameters of all nodes: defaults < config/ < params_file < given arguments."""
     users = os.path.abspath(arguments['params_file']) if arguments['params_file'] else None
     cameras = Cameras(arguments, set(given), users)
-    schemas = {node: ParameterSchema.load(package) for node, package in cameras.packages.items()}
+    schemas = {
+        node: ParameterSchema.load(package, node) for node, package in cameras.packages.items()
+    }
     from_arguments: dict[str, dict[str, Setting]] = {node: {} for node in schemas}
     for node, settings in cameras.arguments.items():
         from_arguments[node] |= settings

@@ -53,7 +53,7 @@ def ignored_once(tmp_path):
 
 
 def test_the_defaults_of_the_arguments_are_the_values_of_config():
-    schemas = {node: ParameterSchema.load(package) for node, package in LAUNCH.NODES.items()}
+    schemas = {node: ParameterSchema.load(package, node) for node, package in LAUNCH.NODES.items()}
     shipped = effective(schemas, SHARE / 'config')
     for name, (node, parameter) in LAUNCH.PARAMETERS.items():
         if name != 'instruction':  # `auto` is no value of the parameter

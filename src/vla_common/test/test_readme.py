@@ -45,7 +45,6 @@ def test_a_readme_without_a_place_for_the_parameters_is_an_error(tmp_path):
 
 @pytest.mark.parametrize('package', sorted(p.parent.name for p in SOURCES.glob('*/README.md')))
 def test_the_tables_of_every_readme_are_up_to_date(package, tmp_path):
-    for name in ('README.md', 'parameters.yaml'):
-        if (SOURCES / package / name).is_file():
-            shutil.copy(SOURCES / package / name, tmp_path)
+    for path in (SOURCES / package / 'README.md', *(SOURCES / package).glob('*parameters.yaml')):
+        shutil.copy(path, tmp_path)
     assert not write_tables(tmp_path), f'run: python -m vla_common.readme src/{package}'

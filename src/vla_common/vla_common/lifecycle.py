@@ -44,14 +44,14 @@ class VlaLifecycleNode(GuardedNode):
 
     Args:
         name: of the node.
-        package: whose `parameters.yaml` is the parameter schema.
+        package: whose `<name>_parameters.yaml` or `parameters.yaml` is the parameter schema.
     """
 
     params: Parameters
 
     def __init__(self, name: str, package: str, **node_options: Any) -> None:
         super().__init__(name, **node_options)
-        self._schema = ParameterSchema.load(package)
+        self._schema = ParameterSchema.load(package, name)
         self._schema.declare(self)
         self.add_on_set_parameters_callback(self._reject_late_change)
         self._configured = False

@@ -49,7 +49,7 @@ def help_text(module: str, program: str) -> str:
         '',
         'parameters:',
     ]
-    for entry in ParameterSchema.load(package).entries:
+    for entry in ParameterSchema.load(package, program).entries:
         default = 'required' if entry.required else f'default {entry.default!r}'
         lines.append(f'  {entry.name}: {entry.wanted}; {default}')
         lines.append(f'      {" ".join(entry.description.split())}')

@@ -33,6 +33,7 @@ NODES = {
     'safety_filter': 'vla_safety',
     'inference': 'vla_inference',
     'recorder': 'vla_monitor',
+    'dashboard': 'vla_monitor',
     'supervisor': 'vla_supervisor',
 }
 """Nodes (and executables) of the launch, and their packages, which have the schemas."""
@@ -243,7 +244,7 @@ def load_node_parameters(
         raise ConfigError(path, node, 'nothing', f'{VALUES}: and the values under it')
     settings = values_of(sections, node)
     values = {name: setting.value for name, setting in settings.items()}
-    return ParameterSchema.load(package).check(values, os.fspath(path))
+    return ParameterSchema.load(package, node).check(values, os.fspath(path))
 
 
 def write_node_file(path: Path, node: str, settings: Mapping[str, Setting]) -> None:

@@ -1,7 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Node parameters from a schema: the one home of types, units, ranges and descriptions.
 
-Each node package has a `parameters.yaml`:
+Each node package has a `parameters.yaml`; a second node of a package has a
+`<node>_parameters.yaml`:
 
     command_timeout:
       type: double            # bool, int, double, string; double_array, int_array, string_array
@@ -190,11 +191,14 @@ class ParameterSchema:
         return cls(entries)
 
     @classmethod
-    def load(cls, package: str) -> ParameterSchema:
-        """Read the schema that `package` installed."""
+    def load(cls, package: str, node: str = '') -> ParameterSchema:
+        """Read the schema that `package` installed: `<node>_parameters.yaml` for a node that has
+        its own, else `parameters.yaml`."""
         from ament_index_python.packages import get_package_share_directory
 
-        return cls.from_file(pathlib.Path(get_package_share_directory(package)) / 'parameters.yaml')
+        share = pathlib.Path(get_package_share_directory(package))
+        own = share / f'{node}_parameters.yaml'
+        return cls.from_file(own if node and own.is_file() else share / 'parameters.yaml')
 
     def declare(self, node: Node) -> None:
         """Declare every parameter on `node`; required ones without a value stay unset."""

@@ -4,7 +4,8 @@
     python -m vla_common.readme src/<package> ...
 
 A table stands between two comments, `<!-- parameters: begin -->` and `<!-- parameters: end -->`;
-the same with `inputs of <node>` and `outputs of <node>`, the topics of a node.
+the same with `parameters of <node>`, for a node with a schema of its own, and with `inputs of
+<node>` and `outputs of <node>`, the topics of a node.
 """
 
 import pathlib
@@ -35,6 +36,9 @@ def write_tables(package: pathlib.Path) -> bool:
         name = match[2]
         if name == 'parameters':
             content = ParameterSchema.from_file(schema).table()
+        elif name.startswith('parameters of '):
+            own = f'{name.removeprefix("parameters of ")}_parameters.yaml'
+            content = ParameterSchema.from_file(package / own).table()
         elif name.startswith('inputs of '):
             content = topics.inputs_table(name.removeprefix('inputs of '))
         elif name.startswith('outputs of '):

@@ -23,7 +23,9 @@ class ParametersSubject:
     """See the module."""
 
     def __init__(self) -> None:
-        self._schemas = {node: ParameterSchema.load(package) for node, package in NODES.items()}
+        self._schemas = {
+            node: ParameterSchema.load(package, node) for node, package in NODES.items()
+        }
         self._config = Path(get_package_share_directory('vla_bringup')) / 'config'
         self._robot = load_robot('humanoid32')
 
