@@ -182,10 +182,10 @@ def test_a_stop_without_a_supervisor_is_not_confirmed_and_shown_to_all(ros, dash
     browser = Browser(dashboard)
     with browser.socket('/ws/view') as view:
         assert browser.post('/estop')['granted'] is False
+        text = 'estop requested from 127.0.0.1'
+        receive(view, 'log', lambda log: text in [line['text'] for line in log])
         # The first state may be from before the request.
         receive(view, 'state', lambda state: state['pending'] == ['estop'])
-        lines = receive(view, 'log')['log']
-        assert 'estop requested from 127.0.0.1' in [line['text'] for line in lines]
 
 
 def test_pictures_of_each_color_camera_are_small_jpegs(ros, dashboard):
