@@ -35,7 +35,7 @@ period:
 def schema(tmp_path, monkeypatch):
     path = tmp_path / 'parameters.yaml'
     path.write_text(SCHEMA)
-    monkeypatch.setattr(ParameterSchema, 'load', lambda package: ParameterSchema.from_file(path))
+    monkeypatch.setattr(ParameterSchema, 'load', lambda *names: ParameterSchema.from_file(path))
 
 
 class Counter(VlaLifecycleNode):
@@ -195,7 +195,7 @@ from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.node_main import shutdown_signals
 from vla_common.node_main import run
 from vla_common.parameters import ParameterSchema
-ParameterSchema.load = classmethod(lambda cls, package: cls.from_file(sys.argv[1]))
+ParameterSchema.load = classmethod(lambda cls, *names: cls.from_file(sys.argv[1]))
 
 class Leaving(VlaLifecycleNode):
     def __init__(self):

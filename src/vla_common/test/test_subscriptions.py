@@ -24,7 +24,7 @@ TAKEN = Topic('/taken', 'sensor_msgs/msg/JointState', '', '', qos='EVENT')
 def schema(tmp_path, monkeypatch):
     path = tmp_path / 'parameters.yaml'
     path.write_text('{}\n')
-    monkeypatch.setattr(ParameterSchema, 'load', lambda package: ParameterSchema.from_file(path))
+    monkeypatch.setattr(ParameterSchema, 'load', lambda *names: ParameterSchema.from_file(path))
 
 
 class Listener(VlaLifecycleNode):

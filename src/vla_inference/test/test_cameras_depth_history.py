@@ -12,6 +12,7 @@ from test_node import World
 
 from vla_common import qos
 from vla_common.errors import ConfigError
+from vla_common.testing import wait_until
 from vla_common.testing_refusals import documented
 from vla_inference.configure import check_cameras, common_history, read_cameras
 from vla_inference.node import InferenceNode
@@ -334,4 +335,5 @@ def test_node_gives_the_policy_all_that_its_bundle_names(ros, robot, tmp_path):
     found = runtime.inputs
     assert found['image'].shape == (1, 3, 3, SIZE, SIZE)
     np.testing.assert_allclose(found['depth'], 0.0, atol=1e-6)
-    assert len(np.unique(found['wrist'][0, :, 0, 0, 0])) > 1
+    # The history begins with copies of the first image of the instruction.
+    wait_until(lambda: len(np.unique(runtime.inputs['wrist'][0, :, 0, 0, 0])) > 1)

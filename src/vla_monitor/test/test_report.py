@@ -12,6 +12,7 @@ from synthetic import MARKUP, recording, run_of
 
 from vla_common.errors import ConfigError
 from vla_common.states import Level
+from vla_monitor.recording import video
 from vla_monitor.report import command
 from vla_monitor.report.findings import findings_of
 from vla_monitor.report.load import load_session
@@ -19,13 +20,16 @@ from vla_monitor.report.load import load_session
 
 @pytest.fixture(scope='module')
 def session(tmp_path_factory):
-    made = recording(tmp_path_factory.mktemp('sessions'))
-    messages = list(run_of(made.start_ns))
-    for i in range(0, len(messages), 200):
-        made.put(messages[i : i + 200])
-    made.note('machine', cpu_percent=50.0, recorder_cpu_s=0.1)
-    made.end()
-    assert made.finished(60.0)
+    # 20 s come at once here: what a slow encoder drops then is no matter of the report.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(video, 'WAITING', 10_000)
+        made = recording(tmp_path_factory.mktemp('sessions'))
+        messages = list(run_of(made.start_ns))
+        for i in range(0, len(messages), 200):
+            made.put(messages[i : i + 200])
+        made.note('machine', cpu_percent=50.0, recorder_cpu_s=0.1)
+        made.end()
+        assert made.finished(60.0)
     return made.folder
 
 

@@ -166,7 +166,11 @@ class ObservedRuntime:
         self.runtime, self._observer, self._scale = runtime, observer, speed_scale
         self._index = {name: i for i, name in enumerate(runtime.core.names)}
         self.measured, self.reference = runtime.measured, runtime.reference
-        self.on_imu = runtime.on_imu
+        self.on_imu, self.counts = runtime.on_imu, runtime.counts
+
+    @property
+    def motion_ended(self) -> str:
+        return self.runtime.motion_ended
 
     def on_supervisor(self, command: SupervisorCommand, now: float) -> None:
         self.runtime.on_supervisor(replace(command, speed_scale=self._scale), now)
