@@ -108,11 +108,15 @@ def test_a_joint_that_somebody_else_moves_is_refused_and_a_wrong_velocity_is_not
 class MovedDriver(MockDriver):
     """Somebody else moves the elbow."""
 
-    speed = 0.0
+    speed, begin = 0.0, 0.0
+
+    def connect(self):
+        super().connect()
+        self.begin = time.monotonic()
 
     def read(self):
-        velocity = np.eye(ROBOT.n)[ELBOW] * 1.0
-        position = READING.position + velocity * self.speed * (time.monotonic() % 1.0)
+        velocity = np.eye(ROBOT.n)[ELBOW]
+        position = READING.position + velocity * self.speed * (time.monotonic() - self.begin)
         return replace(READING, position=position, velocity=velocity)
 
 
