@@ -35,7 +35,7 @@ from launch import LaunchContext, LaunchDescription
 from launch import logging as launch_logging
 from vla_camera.launch_argument import Cameras
 from vla_camera.sources import SOURCES
-from vla_common.cameras import CAMERA, is_camera_node
+from vla_common.cameras import CAMERA, executable_of, is_camera_node
 from vla_common.domains import domain_of_this_process, take_domain
 from vla_common.environment import check_environment
 from vla_common.errors import ConfigError
@@ -223,7 +223,7 @@ def bring_up(context: LaunchContext, given: set[str]) -> list:
     nodes = []
     for name, settings in parameters.items():
         write_node_file(folder / f'{name}.yaml', name, settings)
-        executable = CAMERA if is_camera_node(name) else name
+        executable = executable_of(name)
         nodes.append(
             LifecycleNode(
                 package=NODES[executable],

@@ -35,6 +35,11 @@ def is_camera_node(node: str) -> bool:
     return node == CAMERA or node.startswith(PREFIX)
 
 
+def executable_of(node: str) -> str:
+    """Executable of a node of the robot: all cameras have one."""
+    return CAMERA if is_camera_node(node) else node
+
+
 def camera_topic(topic: Topic, name: str) -> Topic:
     """A topic of the node `camera`, as the camera `name` has it."""
     if not name:

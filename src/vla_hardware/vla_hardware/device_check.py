@@ -59,9 +59,8 @@ def _check_limits(robot: RobotModel, device: DeviceJoints) -> None:
     for i, name in enumerate(robot.joint_names):
         own = (float(lower[i]), float(upper[i]))
         ours = (float(limits.lower[i]), float(limits.upper[i]))
-        inside = own[0] - LIMIT_TOLERANCE <= ours[0] and ours[1] <= own[1] + LIMIT_TOLERANCE
         hint = _hint(ours, own)
-        if inside and not hint:
+        if _inside(ours, own) and not hint:
             continue
         raise ConfigError(
             robot.urdf_path,
@@ -80,9 +79,12 @@ def _hint(ours: tuple[float, float], own: tuple[float, float]) -> str:
         return 'which looks like degrees in the URDF'
     if own_span > WIDEST and 0.5 <= own_span / span / DEGREES <= 1.5:
         return "which looks like degrees in the driver's limits"
-    inside = own[0] - LIMIT_TOLERANCE <= ours[0] and ours[1] <= own[1] + LIMIT_TOLERANCE
-    mirrored = own[0] - LIMIT_TOLERANCE <= -ours[1] and -ours[0] <= own[1] + LIMIT_TOLERANCE
-    return 'which looks like the opposite sign' if mirrored and not inside else ''
+    mirrored = _inside((-ours[1], -ours[0]), own)
+    return 'which looks like the opposite sign' if mirrored and not _inside(ours, own) else ''
+
+
+def _inside(ours: tuple[float, float], own: tuple[float, float]) -> bool:
+    return own[0] - LIMIT_TOLERANCE <= ours[0] and ours[1] <= own[1] + LIMIT_TOLERANCE
 
 
 def _check_reading(robot: RobotModel, reading: Reading) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from vla_common.rotation import rotation_matrix
 from vla_common.states import Behaviour
 from vla_hardware.command_gate import CommandGate
-from vla_hardware.drivers.base import Driver, DriverError, Gains
+from vla_hardware.drivers.base import Driver, Gains, require_finite
 from vla_hardware.faults import ErrorCounter
 from vla_hardware.limits import ServoLimits
 from vla_hardware.reference_motion import ReferenceMotion, clamp
@@ -124,11 +124,9 @@ class ServoOutput:
                     effort = self._gravity(reading.position, reading.orientation)
                 clamp(effort, -self._effort_limit, self._effort_limit, self._effort)
                 gains = self._stiffen(dt)
-                # A sum of squares is finite only if every term is. `clamp` lets NaN through.
-                target, velocity, effort = self._target, motion.velocity, self._effort
-                if not math.isfinite(target @ target + velocity @ velocity + effort @ effort):
-                    raise DriverError('the servo target is not finite')
-                self._driver.write(target, velocity, effort, gains)
+                target = self._target, motion.velocity, self._effort
+                require_finite(*target)  # `clamp` lets NaN through
+                self._driver.write(*target, gains)
         except Exception as error:
             self._errors.add(str(error))
         else:

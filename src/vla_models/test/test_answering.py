@@ -7,6 +7,7 @@ import torch
 from vla_models.network.answering import OUTPUTS, AnsweringVLA, build_network
 from vla_models.network.humanoid_vla import HumanoidVLA, HumanoidVLAConfig
 from vla_models.network.objects import Pointer
+from vla_models.testing import SMALL_NETWORK
 
 HISTORY = 4
 
@@ -15,12 +16,6 @@ def tiny(**given) -> AnsweringVLA:
     torch.manual_seed(1)
     sizes = {
         'image_size': 32,
-        'vision_width': 8,
-        'hidden_size': 16,
-        'heads': 2,
-        'fusion_layers': 1,
-        'head_width': 32,
-        'head_layers': 1,
         'text_layers': 1,
         'joints': 6,
         'action_dim': 4,
@@ -32,7 +27,7 @@ def tiny(**given) -> AnsweringVLA:
         'objects': 6,
         'history': HISTORY,
     }
-    network = build_network(HumanoidVLAConfig.small(**{**sizes, **given}))
+    network = build_network(HumanoidVLAConfig.small(**{**SMALL_NETWORK, **sizes, **given}))
     assert isinstance(network, AnsweringVLA)
     return network.eval()
 
@@ -96,7 +91,7 @@ class Memory:
         self.network = tiny()
         words, encode = self.network.words, self.network.words.forward
 
-        def told(ids):
+        def read(ids):
             found = encode(ids)
             steps = torch.zeros_like(found.steps)
             steps[:, 1] = 1.0
@@ -109,7 +104,7 @@ class Memory:
             second = text[:, :1] > 0.5
             return torch.where(second, state[..., 1], state[..., 0]) * 9
 
-        monkeypatch.setattr(words, 'forward', told)
+        monkeypatch.setattr(words, 'forward', read)
         monkeypatch.setattr(self.network, 'done_logit', done)
         self._acted = []
         known = self.network.known

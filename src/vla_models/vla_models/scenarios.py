@@ -116,7 +116,7 @@ def make_relation(robot: RobotModel, goals: Goals, seed: int, number: int) -> Sc
             kind = words.choice(kinds)
             reference = words.choice([r for r in found if r.kind == kind])
             step = replace(table.step(task, words), reference=reference)
-            return _told((step,), scene, number, rng, words)
+            return _instructed((step,), scene, number, rng, words)
 
 
 def make_two_steps(robot: RobotModel, goals: Goals, seed: int, number: int) -> Scenario:
@@ -141,7 +141,7 @@ def make_two_steps(robot: RobotModel, goals: Goals, seed: int, number: int) -> S
             # The hand is said for both or for none.
             named = first.named or step.named
             steps = (replace(first, named=named), replace(step, named=named))
-            return replace(_told(steps, scene, number, rng, words), second=second)
+            return replace(_instructed(steps, scene, number, rng, words), second=second)
 
 
 def make_impossible(robot: RobotModel, goals: Goals, seed: int, number: int) -> Scenario:
@@ -161,11 +161,11 @@ def make_impossible(robot: RobotModel, goals: Goals, seed: int, number: int) -> 
         words.shuffle(tasks)
         for task in tasks:
             if not out_of_reach or not table.allows(task):
-                told = _told((Step.plain(task),), scene, number, rng, words)
-                return replace(told, reason=REASONS[1 if out_of_reach else 0])
+                made = _instructed((Step.plain(task),), scene, number, rng, words)
+                return replace(made, reason=REASONS[1 if out_of_reach else 0])
 
 
-def _told(
+def _instructed(
     steps: tuple[Step, ...],
     scene: Scene,
     number: int,

@@ -17,6 +17,7 @@ from vla_safety.coupled import Infeasible, MotionState
 from vla_safety.coupled.brake_path import BrakePath
 from vla_safety.coupled.braking_barriers import BrakingBarriers
 from vla_safety.coupled.build import braking_barriers, with_hands
+from vla_safety.coupled.limits import CoupledMode
 from vla_safety.coupled.power import PowerLimit
 from vla_safety.coupled.qp import DaqpSolver, nearest
 from vla_safety.filter import SafetyFilter
@@ -103,11 +104,12 @@ def test_where_nothing_is_near_the_wanted_velocity_is_sent_unchanged():
     assert arm.barriers.solved == 0
 
 
+@pytest.mark.parametrize('mode', CoupledMode)
 @settings(max_examples=4)
-@given(st.integers(0, 2**32 - 1))
-def test_from_free_postures_no_sequence_of_wishes_leads_into_the_robot(seed):
+@given(seed=st.integers(0, 2**32 - 1))
+def test_from_free_postures_no_sequence_of_wishes_leads_into_the_robot(mode, seed):
     rng = np.random.default_rng(seed)
-    arm = Arm(str(rng.choice(['standing', 'tucked', 'ready'])))
+    arm = Arm(str(rng.choice(['standing', 'tucked', 'ready'])), mode=mode)
     arm.barriers.set_contacts(False, False)
     for _ in range(3):
         goal = rng.uniform(ROBOT.limits.lower, ROBOT.limits.upper)

@@ -104,19 +104,6 @@ def test_on_the_path_the_velocity_keeps_its_direction_and_off_it_the_qp_answers(
     assert left > 0
 
 
-@settings(max_examples=4)
-@given(st.integers(0, 2**32 - 1))
-def test_on_the_path_no_sequence_of_wishes_leads_into_the_robot(seed):
-    rng = np.random.default_rng(seed)
-    arm = Arm(str(rng.choice(['standing', 'tucked', 'ready'])), mode=CoupledMode.PATH)
-    arm.barriers.set_contacts(False, False)
-    for _ in range(3):
-        goal = rng.uniform(ROBOT.limits.lower, ROBOT.limits.upper)
-        for _ in range(30):
-            arm.step(20.0 * (goal - arm.box.position) + rng.normal(0.0, 2.0, ROBOT.n))
-            assert arm.nearest() >= arm.settings.floor - 2e-3
-
-
 def test_power_is_kept_by_slowing_down_on_the_path():
     arm = Arm('standing', power=40.0, mode=CoupledMode.PATH)
     wanted = np.zeros(ROBOT.n)

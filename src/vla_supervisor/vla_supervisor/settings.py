@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vla_common.cameras import CAMERA, check_camera_name, is_camera_node, with_cameras
+from vla_common.cameras import check_camera_name, executable_of, with_cameras
 from vla_common.errors import ConfigError
 from vla_common.parameters import Parameters
 from vla_common.states import EstopBehaviour
@@ -79,7 +79,6 @@ def settings(
             f'more than {duration:g} s, which the robot takes to stand '
             '(robot.yaml: stops.safe_stop_duration)',
         )
-    kinds = {name: CAMERA if is_camera_node(name) else name for name in nodes}
     return Settings(
         core=params.select(
             SupervisorConfig,
@@ -89,7 +88,7 @@ def settings(
         ),
         limits=params.select(
             HealthLimits,
-            timeouts={name: getattr(params.timeouts, kind) for name, kind in kinds.items()},
+            timeouts={name: getattr(params.timeouts, executable_of(name)) for name in nodes},
         ),
         timing=params.bringup.to(Timing),
     )

@@ -63,7 +63,7 @@ def require_finite(*arrays: np.ndarray) -> None:
     """Raise DriverError where a value is not finite: the last line before the robot."""
     # A sum of squares is finite only if every term is.
     if not math.isfinite(sum(float(array @ array) for array in arrays)):
-        raise DriverError('a servo target is not finite and was not sent')
+        raise DriverError('the servo target is not finite')
 
 
 class Driver(Protocol):

@@ -11,14 +11,18 @@ from typing import Self
 
 import numpy as np
 
+from vla_common import topics
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import ConfigReader, load_yaml
 from vla_hardware.drivers.base import DriverError
 from vla_robot import Reading, RobotModel
 
-OURS = (
-    *('/joint_states', '/imu/data', '/joint_command', '/foot_wrenches/left'),
-    *('/foot_wrenches/right', '/hardware/joint_reference'),
+OURS = tuple(
+    topic.name
+    for topic in (
+        *(topics.JOINT_STATES, topics.IMU, topics.JOINT_COMMAND, topics.JOINT_REFERENCE),
+        *(topics.LEFT_FOOT_WRENCH, topics.RIGHT_FOOT_WRENCH),
+    )
 )
 """Topics that this workspace publishes: a robot in the same domain uses others."""
 SET_BACK = 500_000_000  # ns; a stamp this much older is a clock that was set, not an old message

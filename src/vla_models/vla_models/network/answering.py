@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vla_models.network.encoders import VISION
-from vla_models.network.heads import HEADS, HeadShape, Modulated
+from vla_models.network.heads import Modulated
 from vla_models.network.humanoid_vla import GoalSnap, HumanoidVLA, HumanoidVLAConfig
 from vla_models.network.layers import TransformerLayer, perceptron
 from vla_models.network.objects import ObjectFinder, Objects, Pointer
@@ -175,17 +175,7 @@ class AnsweringVLA(nn.Module):
             vision, side, config.objects, self.landmarks.width, carried, hidden
         )
         self.pointer = Pointer(config.objects, hidden)
-        shape = HeadShape(
-            context=hidden + config.joints + 2 + PLACE,
-            text=hidden,
-            joints=config.action_dim,
-            horizon=config.horizon,
-            width=config.head_width,
-            layers=config.head_layers,
-            heads=config.heads,
-            steps=config.head_steps,
-        )
-        self.head = HEADS[config.head](shape)
+        self.head = config.make_head(hidden + config.joints + 2 + PLACE)
         self.settling = GoalSnap(config.action_dim, config.settle)
         joints = config.joints
         self.possible = perceptron(PLACE + joints + hidden, hidden, hidden, 1 + len(REASONS))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vla_models.network.encoders import VISION, TextEncoder
-from vla_models.network.heads import HEADS, HeadShape
+from vla_models.network.heads import HEADS, ActionHead, HeadShape
 from vla_models.network.layers import TransformerLayer, perceptron
 from vla_models.network.sizes import Sizes, resize
 from vla_models.network.spatial_attention import (
@@ -163,6 +163,20 @@ class HumanoidVLAConfig:
         }
         return cls(**{**sizes, **given})
 
+    def make_head(self, context: int) -> ActionHead:
+        """The head that `head` names, for a context vector of this width."""
+        shape = HeadShape(
+            context=context,
+            text=self.hidden_size,
+            joints=self.action_dim,
+            horizon=self.horizon,
+            width=self.head_width,
+            layers=self.head_layers,
+            heads=self.heads,
+            steps=self.head_steps,
+        )
+        return HEADS[self.head](shape)
+
     def to_dict(self) -> dict:
         """As plain values, for JSON and checkpoints."""
         content = asdict(self)
@@ -216,17 +230,7 @@ class HumanoidVLA(nn.Module):
             config.heads,
             config.fusion_layers,
         )
-        shape = HeadShape(
-            context=2 * hidden + config.joints + 2 + 4 * 5,
-            text=hidden,
-            joints=config.action_dim,
-            horizon=config.horizon,
-            width=config.head_width,
-            layers=config.head_layers,
-            heads=config.heads,
-            steps=config.head_steps,
-        )
-        self.head = HEADS[config.head](shape)
+        self.head = config.make_head(2 * hidden + config.joints + 2 + 4 * 5)
         self.settling = GoalSnap(config.action_dim, config.settle)
         self.register_buffer('moved', torch.tensor(config.moved), persistent=False)
         self.register_buffer('camera', torch.tensor(config.camera), persistent=False)

@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Who may do what on the dashboard: the operator's token, sessions, Host and Origin, the lease.
 
-Anybody who reaches the page may look and may stop the robot. Whoever moves it needs the token, and
-the lease, which one page holds at a time.
+Anybody who reaches the page may look and may stop the robot. An operator who moves it needs the
+token, and the lease, which one page holds at a time.
 """
 
 from __future__ import annotations

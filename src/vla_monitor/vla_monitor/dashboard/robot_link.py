@@ -138,7 +138,7 @@ class RobotLink:
         return Answer(True, 'accepted')
 
     async def cancel(self) -> Answer:
-        # Whoever began it: the action would cancel goals of its own client only.
+        # Of any client: the action would cancel goals of its own client only.
         await self._in_executor(lambda: self._instruction.publish(String()))
         return Answer(True, 'requested')
 

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""A driver under test: created anew for each clause, recorded, and run by the real servo loop."""
+"""A driver under test: created for each clause, recorded, and run by the real servo loop."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def _frozen() -> Corruption:
 
 
 def _frozen_behind_codec() -> Corruption:
-    """The first image under stamps that advance, each time with new noise and compressed anew: no
+    """The first image under stamps that advance, each time with new noise and compressed again: no
     two are equal."""
     random = np.random.default_rng()
     first: list[np.ndarray] = []  # the image, and noise from which each message takes a part

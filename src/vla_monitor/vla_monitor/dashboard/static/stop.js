@@ -4,7 +4,7 @@
 
 const ANSWER_WITHIN = 1500; // ms; the server answers within 800
 const REPEAT = 150; // ms
-const NO_ANSWER_AFTER = 1000; // ms after which the operator is told
+const NO_ANSWER_AFTER = 1000; // ms after which the page reports it
 
 // step: 'estop' or 'safe_stop'. report({step, state, message}): requested, unanswered, granted.
 export async function requestStop(step, report) {
