@@ -73,6 +73,22 @@ def test_batches_are_the_same_every_time_and_sentences_have_their_labels(trainer
     assert (first['step'] <= first['two'][first['phrase']]).all()
 
 
+def test_a_reason_is_learned_of_every_sentence_that_means_the_cube_of_the_label(
+    trainer, monkeypatch
+):
+    plain = trainer._batch_of(3)['reason'] != IGNORED
+    monkeypatch.setattr('vla_models.training.answer_batches.RELATIONS', 1.0)
+    trainer.frames.reason[:] = 0
+    batches = [trainer._batch_of(step) for step in range(6)]
+    known, meant, wanted = (
+        torch.cat([batch[name] for batch in batches]) for name in ('reason', 'meant', 'referent')
+    )
+    known = known != IGNORED
+    assert plain.any() and known[meant == wanted].all()
+    # By its place, a sentence may mean another cube: nothing is known of that one.
+    assert (~known).any() and (meant != wanted)[~known].all()
+
+
 def test_the_pointer_learns_the_cube_in_view_or_none(trainer):
     batch = trainer._batch_of(0)
     frames = trainer.frames

@@ -84,6 +84,20 @@ def test_padding_fits_and_the_words_alone_decide_what_is_understood():
     assert not torch.allclose(first[:, 0], other[:, 0])
 
 
+def test_where_the_arms_are_changes_nothing_of_what_is_possible():
+    network = tiny(history=1)
+    _, ids, state, _ = inputs(2, network)
+    raised, turned = state.clone(), state.clone()
+    raised[:, 1:] += 0.7  # joint 0 carries the camera
+    turned[:, 0] += 0.7
+    with torch.no_grad():
+        text = network.words(ids).steps[:, 0]
+        where = network.where(torch.randn(2, 3), torch.ones(2))
+        before = network.possible_logits(text, state, where)
+        torch.testing.assert_close(network.possible_logits(text, raised, where), before)
+        assert not torch.allclose(network.possible_logits(text, turned, where), before)
+
+
 class Memory:
     """A network whose step i counts as done in the states whose joint i is above 0."""
 

@@ -178,7 +178,9 @@ class AnsweringVLA(nn.Module):
         self.head = config.make_head(hidden + config.joints + 2 + PLACE)
         self.settling = GoalSnap(config.action_dim, config.settle)
         joints = config.joints
-        self.possible = perceptron(PLACE + joints + hidden, hidden, hidden, 1 + len(REASONS))
+        # Where the arms are changes nothing of what can be reached, but where the camera looks does
+        # of what can be seen.
+        self.possible = perceptron(PLACE + carried + hidden, hidden, hidden, 1 + len(REASONS))
         self.done = Answer(PLACE, joints, hidden, DONE_WIDTH, 1)
         self.register_buffer(
             'frequencies', torch.tensor(FREQUENCIES).unsqueeze(-1), persistent=False
@@ -227,7 +229,8 @@ class AnsweringVLA(nn.Module):
 
     def possible_logits(self, text: Tensor, state: Tensor, where: Tensor) -> Tensor:
         """(B, 1 + reasons)."""
-        return self.possible(torch.cat([where, state, text], dim=-1))
+        carried = state.index_select(1, self.camera)
+        return self.possible(torch.cat([where, carried, text], dim=-1))
 
     def done_logit(self, text: Tensor, state: Tensor, where: Tensor) -> Tensor:
         """Whether the step is achieved in this state: (B,), or (B, T) for states (B, T, k)."""

@@ -139,7 +139,7 @@ class AnswerBatcher(Batcher):
         known = np.isfinite(frames.target[frame, label]).all(-1)
         rows = frames.task[frame, label]
         out: dict[str, list] = {key: [] for key in ('phrase', 'step', 'referent', 'meant')}
-        plain = np.zeros(len(samples), bool)
+        sure = np.zeros(len(samples), bool)  # that the sentence means the cube of the label
         for i, row in enumerate(rows):
             task = self.frames.instructions[row].task
             colour = COLOURS.index(task.colour) if task.has_target else NONE
@@ -149,16 +149,17 @@ class AnswerBatcher(Batcher):
             number, phrase = book.choose(row, task, natural_hand(y) if there[i].any() else None)
             whole = bool(doubt) or bool((in_view[i] == there[i]).all())
             meant = _meant(phrase.step, place[i], given[i], whole)
-            plain[i] = phrase.step.reference is None or phrase.step.reference.kind == 'colour'
+            reference = phrase.step.reference
+            sure[i] = reference is None or reference.kind == 'colour' or meant == colour
             for key, value in zip(out, (number, phrase.place, colour, meant), strict=True):
                 out[key].append(value)
         content |= {key: torch.tensor(values) for key, values in out.items()}
         reason = frames.reason[frame, label].astype(np.int64)
-        content['reason'] = torch.from_numpy(np.where(plain & (reason >= 0), reason, IGNORED))
+        content['reason'] = torch.from_numpy(np.where(sure & (reason >= 0), reason, IGNORED))
         content['acted'] = torch.from_numpy(reason != 2)
         # What is out of view cannot be known to be done.
-        sure = known | np.array([not frames.instructions[row].task.has_target for row in rows])
-        content['done'] = tensor_of(frames.done[frame, label, 0] * sure)
+        visible = known | np.array([not frames.instructions[row].task.has_target for row in rows])
+        content['done'] = tensor_of(frames.done[frame, label, 0] * visible)
         if doubt:
             noise = rng.normal(0.0, 0.01, place.shape) * rng.choice((0.0, 1.0), (len(place), 1, 1))
             content['cubes'] = tensor_of(np.where(given[..., None], place + noise, 0.0))
@@ -170,7 +171,7 @@ class AnswerBatcher(Batcher):
             state = frames.state[frame][:, by.chosen].copy()
             state[:, by.moved] = posture
             content['near_state'] = tensor_of((state - by.mean) / by.std)
-            content['near_done'] = tensor_of(frames.done[frame, label, step] * sure)
+            content['near_done'] = tensor_of(frames.done[frame, label, step] * visible)
         return content
 
     def _orders(self, rng: np.random.Generator, book: '_Book') -> dict[str, Tensor]:
