@@ -139,9 +139,9 @@ def test_a_tokenizer_without_a_token_for_unknown_words_is_rejected_at_configure(
 
 def test_the_shipped_policy_does_not_take_left_for_right(robot, observe):
     policy = load_policy(MODELS / 'humanoid_vla', robot)
-    long = 'kindly move slowly and touch the smallest red cube with your {} hand'
+    long = 'please ' * 30 + 'touch the red cube with your {} hand'
     for hand in ('left', 'right'):
-        with pytest.raises(InstructionRefused, match=rf'takes 24: ".*{hand} hand" would be lost'):
+        with pytest.raises(InstructionRefused, match=rf'takes 36: ".*{hand} hand" would be lost'):
             policy.check(long.format(hand))
         with pytest.raises(PolicyError, match=f'{hand} hand" would be lost'):
             policy.predict(observe(instruction=long.format(hand)))
