@@ -25,6 +25,7 @@ def reproduce(
     robot: str = 'humanoid32',
     parameters: str | None = None,
     duration: float | None = None,
+    seeds: int = 1,
 ) -> dict:
     """Collect, train, export and evaluate in `out`/{data,run,bundle}; returns the evaluation."""
     collect(robot, episodes, out / 'data', seed, jobs, parameters)
@@ -32,7 +33,14 @@ def reproduce(
     export_run(out / 'run', out / 'bundle')
     how = {} if duration is None else {'duration': duration}
     result = evaluate(
-        out / 'bundle', scenes, seed + 1, jobs=jobs, robot=robot, parameters=parameters, **how
+        out / 'bundle',
+        scenes,
+        seed + 1,
+        jobs=jobs,
+        robot=robot,
+        parameters=parameters,
+        seeds=seeds,
+        **how,
     )
     (out / 'evaluation.json').write_text(json.dumps(result, indent=1) + '\n')
     (out / 'evaluation.md').write_text(markdown_of(result) + '\n')
@@ -52,18 +60,21 @@ def main(arguments: list[str] | None = None) -> int:
         '--episodes', type=positive, default=1200, help='demonstrations to collect (default 1200)'
     )
     p.add_argument(
-        '--minutes', type=float, default=40.0, help='longest training, in minutes (default 40)'
+        '--minutes', type=float, default=142.0, help='longest training, in minutes (default 142)'
     )
     p.add_argument(
         '--epochs', type=positive, default=40, help='longest training, in epochs (default 40)'
     )
     p.add_argument(
-        '--scenes', type=positive, default=250, help='scenes to evaluate in (default 250)'
+        '--scenes', type=positive, default=100, help='scenes to evaluate in (default 100)'
+    )
+    p.add_argument(
+        '--seeds', type=positive, default=5, help='so many times other scenes (default 5)'
     )
     verb.add_options(p, 'seed', 'jobs', 'robot', threads=2)
     a = p.parse_args(arguments)
     options = TrainingOptions(epochs=a.epochs, minutes=a.minutes, threads=a.threads, seed=a.seed)
     how = {'episodes': a.episodes, 'options': options, 'scenes': a.scenes, 'seed': a.seed}
-    result = reproduce(a.out, **how, jobs=a.jobs, robot=a.robot)
+    result = reproduce(a.out, **how, jobs=a.jobs, robot=a.robot, seeds=a.seeds)
     console.print(markdown_of(result))
     return 0
