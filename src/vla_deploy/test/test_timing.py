@@ -145,7 +145,7 @@ def test_the_best_is_the_fastest_that_is_the_same_policy(bundles, options):
     assert best_of([], ['act']) is None
 
 
-def test_a_bundle_of_another_robot_is_refused_by_its_joints(bundles, observed, capsys):
+def test_a_bundle_of_another_robot_is_refused(bundles, observed, capsys):
     """It ended in a traceback."""
     testbot = Path(__file__).parents[2] / 'vla_robot' / 'test' / 'testbot'
     arguments = [str(bundles['act']), '--robot', str(testbot), '--rounds', '1']

@@ -94,6 +94,11 @@ MALFORMED = {
         'inputs.state.joints: found left_elbo, wanted joints of the robot humanoid32 '
         '(nearest to left_elbo: left_elbow)',
     ),
+    'another robot of that maker': (
+        put('robot', 'humanoid31'),
+        'robot: found humanoid31, wanted humanoid32, or none here if the policy is meant for robots '
+        'of several names',
+    ),
     'joint twice': (
         put('outputs', 'action', 'joints', ['head_yaw', 'head_yaw', 'left_elbow']),
         'outputs.action.joints: found head_yaw twice, wanted each once',

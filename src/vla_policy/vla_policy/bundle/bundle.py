@@ -172,8 +172,9 @@ def load_bundle(
 ) -> Bundle:
     """Read and check `path`/policy.yaml, including the hash of each listed file.
 
-    With a robot, every joint that the bundle names must be one of its joints. A bundle that failed
-    its verification is rejected, unless `accept_failed`. Raises ConfigError.
+    With a robot, it must be the one that the bundle is for, and every joint that the bundle names
+    must be one of its joints. A bundle that failed its verification is rejected, unless
+    `accept_failed`. Raises ConfigError.
     """
     directory = Path(path).expanduser()
     file = directory / 'policy.yaml'
@@ -190,7 +191,7 @@ def load_bundle(
     for name in bundle.files:
         bundle.read(name)
     if robot is not None:
-        check_joints(bundle, robot)
+        check_robot(bundle, robot)
     return bundle
 
 
@@ -243,8 +244,13 @@ def with_precision(bundle: Bundle, precision: str) -> Bundle:
     return replace(bundle, spec=replace(bundle.model, precision=precision))
 
 
-def check_joints(bundle: Bundle, robot: NamedJoints) -> None:
-    """Raise ConfigError unless every joint that the bundle names is one of the robot's."""
+def check_robot(bundle: Bundle, robot: NamedJoints) -> None:
+    """Raise ConfigError unless the bundle is for this robot (or for none by name) and every joint
+    that it names is one of the robot's."""
+    # Robots of one maker share joint names, and differ in size.
+    if bundle.robot not in ('', robot.name):
+        wanted = f'{robot.name}, or none here if the policy is meant for robots of several names'
+        raise ConfigError(str(bundle.file), 'robot', bundle.robot, wanted)
     known = set(robot.joint_names)
     for key, joints in bundle.spec.named_joints.items():
         unknown = [joint for joint in joints if joint not in known]

@@ -7,7 +7,7 @@ from typing import Any
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import ConfigReader
 from vla_policy.bundle.address import VARIABLE, TokenSource, check_public
-from vla_policy.bundle.bundle import Bundle, check_joints
+from vla_policy.bundle.bundle import Bundle, check_robot
 from vla_policy.bundle.remote_spec import RemoteSpec, read_described, read_remote
 from vla_policy.runtimes import require
 from vla_policy.types import Policy, Robot
@@ -75,7 +75,7 @@ def load_address(url: str, robot: Robot, timeout: float = CALL_TIMEOUT) -> Polic
         raise ConfigError('parameters', 'policy', str(error), 'a policy server there') from error
     try:
         bundle = _described(url, metadata)
-        check_joints(bundle, robot)
+        check_robot(bundle, robot)
     except ConfigError:
         client.drop()
         raise
