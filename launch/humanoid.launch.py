@@ -47,7 +47,8 @@ from vla_robot.directory import has_feet, names_frame
 
 TRUTH = ['true', 'false']
 FIRST = 'wave with your left hand'
-NO_HAND = 'argument instruction:=auto, for a robot without left_hand'
+FIRST_OF_ARM = 'wave with the hand'
+NO_HAND = 'argument instruction:=auto, for a robot without left_hand or hand'
 # name, default, choices, description
 ARGUMENTS = [
     (
@@ -94,8 +95,8 @@ ARGUMENTS = [
         'auto',
         None,
         'Executed once, when the robot is first READY. none: wait for /vla/run_instruction. '
-        f'auto: "{FIRST}"; none for a robot without a left_hand, and with auto_arm:=false, so that '
-        'arming does not start motion.',
+        f'auto: "{FIRST}", of an arm "{FIRST_OF_ARM}"; none for a robot without left_hand or hand, '
+        'and with auto_arm:=false, so that arming does not start motion.',
     ),
     ('time_limit', '20.0', None, 'Time limit (s) of an instruction without its own.'),
     (
@@ -171,7 +172,9 @@ RESPAWN_DELAY = 1.0
 SECONDS_TO_STOP = '6.0'
 
 
-def generate_launch_description() -> LaunchDescription:
+def generate_launch_description(own: Mapping[str, str] | None = None) -> LaunchDescription:
+    """own: defaults of another launch file, by argument, instead of those of ARGUMENTS."""
+    own = own or {}
     given: set[str] = set()
 
     def note_given(context: LaunchContext) -> None:
@@ -179,19 +182,21 @@ def generate_launch_description() -> LaunchDescription:
         given.update(context.launch_configurations)
 
     declared = [
-        DeclareLaunchArgument(name, default_value=default, description=description, choices=choices)
+        DeclareLaunchArgument(
+            name, default_value=own.get(name, default), description=description, choices=choices
+        )
         for name, default, choices, description in ARGUMENTS
     ]
     return LaunchDescription(
         [
             OpaqueFunction(function=note_given),
             *declared,
-            OpaqueFunction(function=bring_up, args=[given]),
+            OpaqueFunction(function=bring_up, args=[given, own]),
         ]
     )
 
 
-def bring_up(context: LaunchContext, given: set[str]) -> list:
+def bring_up(context: LaunchContext, given: set[str], own: Mapping[str, str]) -> list:
     """Return the actions for the arguments, of which `given` are not defaults."""
     arguments = {name: LaunchConfiguration(name).perform(context) for name, *_ in ARGUMENTS}
     # ros2 launch refuses an empty value on its command line: 'none' stands for it.
@@ -199,7 +204,7 @@ def bring_up(context: LaunchContext, given: set[str]) -> list:
     check_environment(os.environ)
     warnings = misspelt(context, given)
     share = FindPackageShare('vla_bringup').perform(context)
-    parameters = read_parameters(arguments, given, os.path.join(share, 'config'))
+    parameters = read_parameters(arguments, given, os.path.join(share, 'config'), own)
     robot = parameters['hardware_driver']['robot'].value
     if not looked_up(has_feet, robot):
         del parameters['balance_monitor']
@@ -213,7 +218,9 @@ def bring_up(context: LaunchContext, given: set[str]) -> list:
     if arguments['dashboard'] != 'true':
         del parameters['dashboard']
     if parameters['inference']['instruction'].place == NO_HAND:
-        warnings.append(LogInfo(msg=f'{robot} has no left_hand: it waits for an instruction'))
+        warnings.append(
+            LogInfo(msg=f'{robot} has no left_hand or hand: it waits for an instruction')
+        )
     if arguments['show_config'] == 'true':
         print('\n'.join(description(arguments, given, share, parameters)), flush=True)
         return warnings
@@ -277,9 +284,15 @@ def start_again(name: str) -> Callable[[ProcessExited, LaunchContext], list | No
 
 
 def read_parameters(
-    arguments: Mapping[str, str], given: Iterable[str], config: str
+    arguments: Mapping[str, str],
+    given: Iterable[str],
+    config: str,
+    own: Mapping[str, str] | None = None,
 ) -> dict[str, dict[str, Setting]]:
-    """The parameters of all nodes: defaults < config/ < params_file < given arguments."""
+    """The parameters of all nodes: defaults < config/ < `own` < params_file < given arguments.
+
+    own: defaults of another launch file, by argument.
+    """
     users = os.path.abspath(arguments['params_file']) if arguments['params_file'] else None
     cameras = Cameras(arguments, set(given), users)
     schemas = {
@@ -288,16 +301,10 @@ def read_parameters(
     from_arguments: dict[str, dict[str, Setting]] = {node: {} for node in schemas}
     for node, settings in cameras.arguments.items():
         from_arguments[node] |= settings
-    for name in given:
-        if name == 'robot':
-            for node in schemas:
-                from_arguments[node]['robot'] = Setting(arguments[name], 'argument robot:=')
-        elif name in PARAMETERS and PARAMETERS[name][0] in schemas:
-            node, parameter = PARAMETERS[name]
-            kind = next(e.type for e in schemas[node].entries if e.name == parameter)
-            value = argument_value(name, arguments[name], kind)
-            from_arguments[node][parameter] = Setting(value, f'argument {name}:=')
-    parameters = effective(schemas, config, users, from_arguments, cameras.shipped_as)
+    for node, settings in as_parameters(schemas, arguments, given, 'argument').items():
+        from_arguments[node] |= settings
+    of_launch = as_parameters(schemas, own or {}, own or {}, 'default')
+    parameters = effective(schemas, config, users, from_arguments, cameras.shipped_as, of_launch)
     cameras.add_sources_of_robot(parameters, config)
 
     robots = {values['robot'].value: values['robot'].place for values in parameters.values()}
@@ -316,9 +323,30 @@ def read_parameters(
         place = f'argument instruction:=auto, with auto_arm {str(armed).lower()}'
         robot = parameters['inference']['robot'].value
         if first and not looked_up(names_frame, robot, 'left_hand'):
-            first, place = '', NO_HAND
+            one_hand = looked_up(names_frame, robot, 'hand')
+            first, place = (FIRST_OF_ARM, place) if one_hand else ('', NO_HAND)
         parameters['inference']['instruction'] = Setting(first, place)
     return parameters
+
+
+def as_parameters(
+    schemas: Mapping[str, ParameterSchema],
+    arguments: Mapping[str, str],
+    names: Iterable[str],
+    place: str,
+) -> dict[str, dict[str, Setting]]:
+    """The parameters, by node, that the named arguments set."""
+    found: dict[str, dict[str, Setting]] = {node: {} for node in schemas}
+    for name in names:
+        if name == 'robot':
+            for settings in found.values():
+                settings['robot'] = Setting(arguments[name], f'{place} robot:=')
+        elif name in PARAMETERS and PARAMETERS[name][0] in schemas:
+            node, parameter = PARAMETERS[name]
+            kind = next(e.type for e in schemas[node].entries if e.name == parameter)
+            value = argument_value(name, arguments[name], kind)
+            found[node][parameter] = Setting(value, f'{place} {name}:=')
+    return found
 
 
 def note_for_recorder(parameters: dict[str, dict[str, Setting]], folder: Path) -> None:

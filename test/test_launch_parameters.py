@@ -21,9 +21,9 @@ TESTBOT = pathlib.Path(__file__).parents[1] / 'src' / 'vla_robot' / 'test' / 'te
 SHARE = pathlib.Path(get_package_share_directory('vla_bringup'))
 
 
-def load_launch_file():
-    path = SHARE / 'launch' / 'humanoid.launch.py'
-    spec = importlib.util.spec_from_file_location('humanoid_launch', path)
+def load_launch_file(name: str = 'humanoid'):
+    path = SHARE / 'launch' / f'{name}.launch.py'
+    spec = importlib.util.spec_from_file_location(f'{name}_launch', path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -97,6 +97,43 @@ def test_a_robot_without_a_left_hand_has_no_first_instruction(tmp_path):
     assert values(robot=robot, instruction='move')['inference']['instruction'].value == 'move'
     file.unlink()  # the nodes report it
     assert values(robot=robot)['inference']['instruction'].value == LAUNCH.FIRST
+
+
+def arm_values(params_file: pathlib.Path | str = '', **given: object) -> dict:
+    own = load_launch_file('arm').DEFAULTS
+    given = {name: str(value) for name, value in given.items()}
+    arguments = {**DEFAULTS, **own, 'params_file': str(params_file), **given}
+    return LAUNCH.read_parameters(arguments, given, str(SHARE / 'config'), own)
+
+
+def test_the_launch_of_arms_is_that_of_the_humanoid_with_an_arm_and_the_scripted_policy(tmp_path):
+    humanoid, arm = values(), arm_values()
+    changed = {
+        (node, name)
+        for node, settings in arm.items()
+        for name, setting in settings.items()
+        if setting.value != humanoid[node][name].value
+    }
+    robots = {(node, 'robot') for node in arm}
+    assert changed == {*robots, ('inference', 'policy'), ('inference', 'instruction')}
+    assert {node['robot'].value for node in arm.values()} == {'ur5e'}
+    assert arm['inference']['policy'].value == 'scripted'
+    assert arm['inference']['policy'].place == 'default policy:='
+    assert arm['inference']['instruction'].value == LAUNCH.FIRST_OF_ARM
+    assert arm_values(auto_arm='false')['inference']['instruction'].value == ''
+
+
+def test_a_users_file_and_a_given_argument_override_the_defaults_of_the_launch_of_arms(tmp_path):
+    path = tmp_path / 'params.yaml'
+    path.write_text(
+        '/**: {ros__parameters: {robot: panda}}\ninference: {ros__parameters: {policy: mine}}'
+    )
+    found = arm_values(path)
+    assert {node['robot'].value for node in found.values()} == {'panda'}
+    assert found['inference']['policy'].value == 'mine'
+    found = arm_values(path, robot='xarm7', policy='scripted')
+    assert {node['robot'].value for node in found.values()} == {'xarm7'}
+    assert found['inference']['policy'].value == 'scripted'
 
 
 def test_a_robot_is_that_of_all_nodes(tmp_path):

@@ -41,16 +41,21 @@ supervisor_stalls: list[tuple[float, str]] = []
 
 
 class WholeRobot(LaunchedRobot):
-    """One `ros2 launch vla_bringup humanoid.launch.py`, and what tests check on it."""
+    """One `ros2 launch vla_bringup` of a launch file, and what tests check on it."""
 
     def __init__(
-        self, folder: pathlib.Path, relayed: Sequence[topics.Topic] = (), **arguments: object
+        self,
+        folder: pathlib.Path,
+        relayed: Sequence[topics.Topic] = (),
+        launch_file: str = 'humanoid.launch.py',
+        **arguments: object,
     ) -> None:
         own_domain()
         patient = folder / 'patient.yaml'
         patient.write_text(PATIENT)
         arguments = {'params_file': patient, **arguments}
-        super().__init__(arguments, folder / 'launch.log', relayed=relayed)
+        log = folder / 'launch.log'
+        super().__init__(arguments, log, relayed=relayed, launch_file=launch_file)
         self.safety, self.balance = Collected('/safety/status'), Collected('/balance/state')
         for topic, collected in (
             (topics.SAFETY_STATUS, self.safety),

@@ -1,7 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """ROS parameter files, and the one order of precedence of a launch's parameters.
 
-    default of the schema < config/<node>.yaml < params_file < an argument given to the launch
+    default of the schema < config/<node>.yaml < default of a launch file < params_file
+    < an argument given to the launch
 
 rcl is not left to merge: it keeps `/node:` and `node:` as two sections, takes the one with the
 slash whatever the order of the files, and ignores what no node declares. Here every value has one
@@ -196,11 +197,13 @@ def effective(
     params_file: str | os.PathLike[str] | None = None,
     given: Mapping[str, Mapping[str, Setting]] | None = None,
     shipped_as: Mapping[str, str] | None = None,
+    of_launch: Mapping[str, Mapping[str, Setting]] | None = None,
 ) -> dict[str, dict[str, Setting]]:
     """Each parameter of each node, with its place, in the order of precedence.
 
     config: folder of one <node>.yaml each. given: arguments of the launch, by node and parameter.
-    shipped_as: nodes that take the values that config has for another one.
+    shipped_as: nodes that take the values that config has for another one. of_launch: what a launch
+    file has instead of the values in config, as `given`.
 
     Raises ConfigError: see `read_sections`, `values_of` and `check_sections`.
     """
@@ -213,7 +216,9 @@ def effective(
         known = (shipped_as or {}).get(node, node)
         shipped = read_sections(Path(config) / f'{known}.yaml')
         check_sections(shipped, {known: schema})
-        files = values_of(shipped, known) | values_of(users, node)
+        files = values_of(shipped, known)
+        for later in ((of_launch or {}).get(node, {}), values_of(users, node)):
+            files |= later
         files |= (given or {}).get(node, {})
         result[node] = {}
         for entry in (*schema.entries, *BUILT_IN):

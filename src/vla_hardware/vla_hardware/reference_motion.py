@@ -210,7 +210,7 @@ class HandPositions:
 
     def __init__(self, robot: RobotModel) -> None:
         self._kinematics = robot.kinematics()
-        self._hands = [hand for hand in ('left_hand', 'right_hand') if hand in robot.frames]
+        self._hands = robot.hands
 
     def __call__(self, position: np.ndarray) -> np.ndarray:
         """position: (n,) rad."""

@@ -161,6 +161,20 @@ def test_a_motion_that_the_robot_lacks_is_refused_not_replaced(testbot):
         assert 'wave_right' not in str(refused.value)
 
 
+def test_an_arm_waves_with_its_one_hand_and_has_no_left_one(observe):
+    arm = load_robot('ur5e')
+    policy = load_policy(SCRIPTED, arm)
+    assert policy.bundle.tasks == (
+        'hold still', 'wave with the hand', 'move arm', 'move upper body', 'go to standing',
+        'go to ready',
+    )  # fmt: skip
+    chunk, path = carry_out(policy, arm, observe, 'wave with the hand')
+    assert set(chunk.joints) == set(arm.joint_names)
+    assert (np.abs(path - path[0]).max(axis=0) > 0.05).all() and chunk.done
+    with pytest.raises(InstructionRefused):
+        policy.check('wave with your left hand')
+
+
 def test_the_tasks_of_the_bundle_are_those_that_the_robot_can_do(policy, testbot):
     other = load_policy(SCRIPTED, testbot)
     assert other.bundle.tasks == (

@@ -28,8 +28,8 @@ def fit_to_robot(
 ) -> tuple[ScriptedSpec, tuple[str, ...]]:
     """The motions that the robot has the joints for and its own, and the tasks of both.
 
-    Its own: hold, `wave with the … hand` where the spec has none that fits, `move GROUP` for each
-    group of the upper body, `go to POSE` for each pose.
+    Its own: hold, `wave with the (left, right) hand` where the spec has none that fits, `move
+    GROUP` for each group of the upper body, `go to POSE` for each pose.
 
     Raises ConfigError: the robot has no joint in its upper body.
     """
@@ -58,16 +58,17 @@ def _hold(robot: Robot) -> Iterator[Named]:
 def _waves(robot: Robot) -> Iterator[Named]:
     """Each hand swings by the joints that carry no other frame (all that carry it, if none)."""
     upper = {int(i) for i in robot.groups['upper_body']}
-    for side in ('left', 'right'):
-        hand = f'{side}_hand'
-        if hand not in robot.frames:
+    for hand in robot.frames:
+        *side, last = words_of(hand)  # left, right, or nothing: a single arm
+        if last != 'hand':
             continue
         carrying = upper.intersection(robot.chain(hand))
         shared = [robot.chain(frame) for frame in robot.frames if frame != hand]
         members = sorted(carrying.difference(*shared) or carrying)
         if members:
-            words = ('wave|greet|hello|hi', side)
-            yield f'wave with the {side} hand', _swing(robot, f'wave_{side}', words, members)
+            words = ('wave|greet|hello|hi', *side)
+            name = '_'.join(('wave', *side))
+            yield ' '.join(('wave with the', *side, last)), _swing(robot, name, words, members)
 
 
 def _groups(robot: Robot) -> Iterator[Named]:

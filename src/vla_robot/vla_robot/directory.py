@@ -14,6 +14,8 @@ from vla_common.errors import ConfigError
 from vla_common.yaml_file import ConfigReader, load_yaml
 
 FEET = ('left_foot', 'right_foot')
+HANDS = ('left_hand', 'right_hand', 'hand')
+"""Frames of the hands; `hand` is that of a single arm."""
 HEAD_CAMERA = 'head'
 """Name of the camera that robot.yaml has under `camera`; the others are under `cameras`."""
 

@@ -14,7 +14,7 @@ from vla_common.cameras import check_camera_name
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import REQUIRED, ConfigReader, load_yaml
 from vla_robot.collision import box_corners
-from vla_robot.directory import FEET, HEAD_CAMERA, robot_directory
+from vla_robot.directory import FEET, HANDS, HEAD_CAMERA, robot_directory
 from vla_robot.pinocchio_model import build_models, check_inertia, link_id
 from vla_robot.robot_model import (
     Camera,
@@ -29,7 +29,7 @@ from vla_robot.urdf import Urdf, UrdfJoint, read_urdf
 
 FORMAT = 1
 REQUIRED_FRAMES = ('base', 'imu')
-OPTIONAL_FRAMES = ('torso', 'head_camera', 'left_hand', 'right_hand', *FEET)
+OPTIONAL_FRAMES = ('torso', 'head_camera', *HANDS, *FEET)
 
 
 def load_robot(name_or_path: str | os.PathLike[str]) -> RobotModel:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pinocchio
 
+from vla_robot.directory import HANDS
 from vla_robot.kinematics import Kinematics
 from vla_robot.pinocchio_model import link_id
 
@@ -125,6 +126,11 @@ class RobotModel:
     def n(self) -> int:
         """Number of joints."""
         return len(self.joint_names)
+
+    @property
+    def hands(self) -> tuple[str, ...]:
+        """The hands that robot.yaml names under `frames`; it may name none."""
+        return tuple(hand for hand in HANDS if hand in self.frames)
 
     def has_link(self, name: str) -> bool:
         """Whether it is a frame of robot.yaml or a URDF link."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from vla_common.errors import ConfigError
 from vla_robot import RobotModel
+from vla_robot.collision import box_corners
 from vla_sim.robot_spec import check_agreement, read_robot, refused
 from vla_sim.scene import Scene
 
@@ -34,7 +35,8 @@ def build(
     URDF's effort. `ctrl` is a torque, so that stiffness, feed-forward and their common limit
     hold for every gain, zero included.
 
-    A robot with feet gets a free base; one without is bolted to the world's origin.
+    A robot with feet gets a free base; one without is bolted to the ground above the world's
+    origin.
 
     Raises ConfigError: MuJoCo refuses the robot, reads it otherwise than Pinocchio, or one of its
         names is the scene's.
@@ -88,10 +90,22 @@ def _physics(spec: mujoco.MjSpec, timestep: float) -> None:
     spec.compiler.inertiafromgeom = mujoco.mjtInertiaFromGeom.mjINERTIAFROMGEOM_FALSE
 
 
+def stand_height(robot: RobotModel) -> float:
+    """m from the ground to the base of a robot without feet: as far as shapes that are fixed to the
+    base reach below it (a stand), 0 where none does."""
+    lowest = 0.0
+    for shape in robot.pinocchio_geometry.geometryObjects:
+        if shape.parentJoint <= 1:  # the base: the free joint of this model
+            lowest = min(lowest, *(float(corner[2]) for corner in box_corners(shape)))
+    return -lowest
+
+
 def _robot(spec: mujoco.MjSpec, robot: RobotModel, visual: bool) -> None:
     base = spec.body(robot.frames['base'])
     if robot.foot_boxes:
         base.add_freejoint(name=FREE_JOINT)
+    else:
+        base.pos = (0.0, 0.0, stand_height(robot))
     for body in spec.bodies:
         shown = [g for g in body.geoms if g.contype == 0 and g.conaffinity == 0]
         for geom in body.geoms:

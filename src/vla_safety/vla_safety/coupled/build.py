@@ -58,8 +58,7 @@ def braking_barriers(
 
 def with_hands(settings: CoupledSettings, robot: RobotModel) -> CoupledSettings:
     """`settings` with HANDS replaced by the hands in robot.yaml: a robot may have one, or none."""
-    hands = [name for name in ('left_hand', 'right_hand') if name in robot.frames]
-    frames = [hands if name == HANDS else [name] for name in settings.frames]
+    frames = [robot.hands if name == HANDS else [name] for name in settings.frames]
     return replace(settings, frames=tuple(chain.from_iterable(frames)))
 
 

@@ -278,6 +278,7 @@ class LaunchedRobot(RobotClient):
         relayed: topics that pass through a relay, for `message_fault`. A relay of all of them
             takes a large part of a core.
         executor: see RobotClient.
+        launch_file: of vla_bringup; without effect on a robot with relayed topics.
     """
 
     def __init__(
@@ -287,12 +288,13 @@ class LaunchedRobot(RobotClient):
         priority: Priority = Priority.NORMAL,
         relayed: Sequence[topics.Topic] = (),
         executor: Any = SingleThreadedExecutor,
+        launch_file: str = 'humanoid.launch.py',
     ) -> None:
         self.log = log or pathlib.Path(tempfile.mkdtemp(prefix='vla_validation_')) / 'launch.log'
         self._output = open(self.log, 'ab')  # noqa: SIM115  closed in close()
         self._relay: subprocess.Popen[bytes] | None = None
         self._relayed = tuple(relayed)
-        launch = ('vla_bringup', 'humanoid.launch.py')
+        launch = ('vla_bringup', launch_file)
         if relayed:
             names = [topic.name for topic in relayed]
             launch = ('vla_validation', 'faults.launch.py', f'relayed_topics:={",".join(names)}')
