@@ -48,7 +48,9 @@ ROS_MODULES = {
         'state_publisher',
         'telemetry',
         'drivers.topics',
+        'drivers.unitree.link',
         'doubles.topic_robot',
+        'doubles.g1_robot',
     },
     'vla_inference': {'node', 'action_server', 'messages', 'configure'},
     'vla_monitor': {

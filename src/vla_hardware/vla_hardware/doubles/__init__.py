@@ -14,5 +14,6 @@ DOUBLES = Registry(
         'mock': 'vla_hardware.doubles.in_process:InProcess',
         'so101': 'vla_hardware.doubles.feetech_bus:FeetechBus',
         'topics': 'vla_hardware.doubles.topics:TopicsDouble',
+        'unitree': 'vla_hardware.doubles.g1:G1Double',
     },
 )

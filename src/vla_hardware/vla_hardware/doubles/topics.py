@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import yaml
 
+from vla_hardware.doubles.node_process import NodeProcess
 from vla_hardware.drivers.base import Driver
 from vla_robot import RobotModel
 
@@ -42,55 +40,37 @@ class TopicsDouble:
             )
         )
         self.params = {'driver_config': str(config)}
-        self._process = subprocess.Popen(
-            [sys.executable, '-m', 'vla_hardware.doubles.topic_robot'],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
         start = [float(robot.poses['standing'][robot.index[name]]) for name in names]
-        self._ask({'names': names, 'start': start, 'domain_id': DOMAIN})
+        given = {'names': names, 'start': start, 'domain_id': DOMAIN}
+        self._robot = NodeProcess('vla_hardware.doubles.topic_robot', given)
 
     @classmethod
     def start(cls, robot: RobotModel, folder: Path) -> Self:
         return cls(robot, folder)
 
-    def _ask(self, what: Any) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(what) + '\n')
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
-
     def attach(self, driver: Driver) -> Driver:
         return driver
 
     def position(self) -> np.ndarray:
-        return np.array(self._ask('')['position'])[self._to_robot]
+        return np.array(self._robot.ask('')['position'])[self._to_robot]
 
     def stiff(self) -> bool:
-        return self._ask('')['stiff']
+        return self._robot.ask('')['stiff']
 
     def commands(self) -> int:
-        return self._ask('')['commands']
+        return self._robot.ask('')['commands']
 
     def pull_cable(self) -> None:
-        self._ask('pull')
+        self._robot.ask('pull')
 
     def plug_cable(self) -> None:
-        self._ask('plug')
+        self._robot.ask('plug')
 
     def freeze(self, frozen: bool) -> None:
-        self._ask('freeze' if frozen else 'thaw')
+        self._robot.ask('freeze' if frozen else 'thaw')
 
     def enter(self, state: str) -> None:
-        self._ask(state or 'end')
+        self._robot.ask(state or 'end')
 
     def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(5.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._robot.close()

@@ -13,5 +13,6 @@ DRIVERS = Registry(
         'mock': 'vla_hardware.drivers.mock:MockDriver',
         'so101': 'vla_hardware.drivers.so101:So101Driver',
         'topics': 'vla_hardware.drivers.topics:TopicsDriver',
+        'unitree': 'vla_hardware.drivers.unitree.driver:UnitreeDriver',
     },
 )
