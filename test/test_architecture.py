@@ -31,7 +31,7 @@ ROS = ('rclpy', 'launch', 'launch_ros', 'diagnostic_updater', 'vla_interfaces')
 
 ROS_MODULES = {
     'vla_balance': {'node'},
-    'vla_camera': {'node', 'image_messages'},
+    'vla_camera': {'node', 'image_messages', 'calibration.live'},
     'vla_common': {
         'guarded_node',
         'lifecycle',

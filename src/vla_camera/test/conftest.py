@@ -1,10 +1,14 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A robot, a ROS domain of its own, and images to show."""
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
+from rendered_board import LENS, SIZE, BoardRenderer, looking_at_the_board
 
+from vla_camera.calibration.board import Board
 from vla_common.testing import ros  # noqa: F401
 from vla_robot import load_robot
 
@@ -47,3 +51,17 @@ def video(tmp_path):
         writer.write(np.full((32, 48, 3), 20 * (k + 1), np.uint8))
     writer.release()
     return path
+
+
+@pytest.fixture(scope='session')
+def board_set(tmp_path_factory):
+    """24 images of a board that is moved about before a camera with the lens LENS, their folder,
+    and the poses (4, 4) of the board in the camera."""
+    board = Board()
+    renderer = BoardRenderer(board, LENS, SIZE, seed=1)
+    poses = looking_at_the_board(board, LENS, SIZE, 24, seed=2)
+    images = [renderer.image(pose) for pose in poses]
+    folder = tmp_path_factory.mktemp('boards')
+    for k, image in enumerate(images):
+        cv2.imwrite(str(folder / f'{k:03}.png'), image)
+    return SimpleNamespace(renderer=renderer, poses=poses, images=images, folder=folder)

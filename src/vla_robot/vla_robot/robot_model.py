@@ -138,9 +138,9 @@ class RobotModel:
         return self.pinocchio_model.existFrame(link, pinocchio.FrameType.BODY)
 
     def chain(self, frame: str) -> tuple[int, ...]:
-        """Joints between the base and a frame of robot.yaml, from the base outwards."""
-        model = self.pinocchio_model
-        above = model.supports[model.frames[link_id(model, self.frames[frame])].parentJoint]
+        """Joints between the base and a frame of robot.yaml or a link, from the base outwards."""
+        model, link = self.pinocchio_model, self.frames.get(frame, frame)
+        above = model.supports[model.frames[link_id(model, link)].parentJoint]
         return tuple(self.index[model.names[j]] for j in above if model.names[j] in self.index)
 
     def kinematics(self) -> Kinematics:
