@@ -84,7 +84,7 @@ class BagWriter:
         self._channels: dict[str, int] = {}
         self._file: McapFile | None = None
         self._number = 0
-        self._begun_ns = 0
+        self._begun_ns = self._repeated = 0
         self.files: list[BagFile] = []
         self.lost = 0
         """Messages that were added and had no room in the file."""
@@ -106,15 +106,15 @@ class BagWriter:
 
     def write(self, name: str, content: bytes, log_ns: int, publish_ns: int) -> None:
         """Add a message of a known topic; a chunk that is full is written."""
-        state, file = self._topics[name], self._current(log_ns)
+        state, file = self._topics[name], self._file or self._current(log_ns)
         state.sequence += 1
+        channel = self._channels.get(name) or self._channel(name)
         if state.topic.latched:
             kept = Message(0, state.sequence, log_ns, publish_ns, content)
             state.latched = [*state.latched, kept][-state.topic.latched :]
-        message = Message(self._channel(name), state.sequence, log_ns, publish_ns, content)
-        if file.pending and file.pending + len(content) > CHUNK_BYTES:
+        if file.pending + len(content) > CHUNK_BYTES and file.pending:
             file.flush()
-        file.add(message)
+        file.add(Message(channel, state.sequence, log_ns, publish_ns, content))
 
     def flush(self, sync: bool = False) -> None:
         """Write the open chunk; end a file that is large or long enough."""
@@ -139,7 +139,7 @@ class BagWriter:
             try:
                 file.finish()
             except OSError:
-                self.lost += file.discard()
+                self._discard(file)
                 file.finish()
         except OSError:
             file.abandon()
@@ -152,7 +152,12 @@ class BagWriter:
     def discard(self) -> None:
         """Drop the messages that are not in the file yet: there is no room for them."""
         if self._file is not None:
-            self.lost += self._file.discard()
+            self._discard(self._file)
+
+    def _discard(self, file: McapFile) -> None:
+        self.lost += file.discard()
+        if not file.contents.messages:  # the repeated ones are in an earlier file
+            self.lost -= self._repeated
 
     def remove(self, file: BagFile) -> None:
         """Remove a finished file, to make room."""
@@ -167,6 +172,7 @@ class BagWriter:
             self._number += 1
             self._begun_ns = now_ns
             self._channels = {}
+            self._repeated = sum(len(state.latched) for state in self._topics.values())
             for topic, state in self._topics.items():
                 channel = self._channel(topic)
                 for kept in state.latched:

@@ -88,7 +88,8 @@ class SessionDigest:
 
     def received(self, now_ns: int) -> None:
         """Note the time of a message, whatever it is."""
-        self._last_ns = max(self._last_ns, now_ns)
+        if now_ns > self._last_ns:
+            self._last_ns = now_ns
 
     # -- messages ------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ from vla_monitor.recording.mcap_read import (
 )
 from vla_monitor.recording.schemas import ENCODING
 
+_INDEX = struct.Struct('<BQHI')
 PROFILE = 'ros2'
 LIBRARY = 'vla_monitor'
 CHUNK_BYTES = 1 << 20
@@ -70,16 +71,13 @@ class Contents:
 class _Chunk:
     """The open chunk: records, and where each channel's messages are in it."""
 
-    content: bytearray = field(default_factory=bytearray)
+    parts: list[bytes] = field(default_factory=list)
+    size: int = 0
     index: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
-    start_ns: int = 0
-    end_ns: int = 0
 
-    def note(self, channel: int, log_ns: int, offset: int) -> None:
-        if not self.index:
-            self.start_ns = self.end_ns = log_ns
-        self.start_ns, self.end_ns = min(self.start_ns, log_ns), max(self.end_ns, log_ns)
-        self.index.setdefault(channel, []).append((log_ns, offset))
+    def append(self, data: bytes) -> None:
+        self.parts.append(data)
+        self.size += len(data)
 
 
 class McapFile:
@@ -142,48 +140,56 @@ class McapFile:
                 id=number, data=schema.encode(), encoding=ENCODING, name=type_name
             )
             self.contents.schemas[number] = made
-            self._chunk.content += serialized(made)
+            self._chunk.append(serialized(made))
         channel = len(self.contents.channels) + 1
         made = records.Channel(
             id=channel, topic=topic, message_encoding='cdr', metadata=metadata, schema_id=number
         )
         self.contents.channels[channel] = made
-        self._chunk.content += serialized(made)
+        self._chunk.append(serialized(made))
         return channel
 
     def add(self, message: Message) -> None:
         """Add a message to the open chunk; the file is not touched."""
-        chunk, content = self._chunk, message.content
-        chunk.note(message.channel, message.log_ns, len(chunk.content))
-        chunk.content += MESSAGE.pack(
-            Opcode.MESSAGE, 22 + len(content), message.channel, message.sequence & 0xFFFFFFFF,
-            message.log_ns, message.publish_ns,
-        )  # fmt: skip
-        chunk.content += content
+        chunk = self._chunk
+        channel, sequence, log_ns, publish_ns, content = message
+        size, place = len(content), (log_ns, chunk.size)
+        if channel in chunk.index:
+            chunk.index[channel].append(place)
+        else:
+            chunk.index[channel] = [place]
+        head = MESSAGE.pack(
+            Opcode.MESSAGE, 22 + size, channel, sequence & 0xFFFFFFFF, log_ns, publish_ns
+        )
+        # Joined when the chunk is written: at a thousand messages a second a copy counts.
+        chunk.parts += (head, content)
+        chunk.size += MESSAGE.size + size
 
     @property
     def pending(self) -> int:
         """Bytes of the open chunk."""
-        return len(self._chunk.content)
+        return self._chunk.size
 
     def flush(self, sync: bool = False) -> None:
         """Write the open chunk, if it has messages; sync: wait until the disk has it."""
         chunk = self._chunk
         if not chunk.index:
             return
-        content = bytes(chunk.content)
+        content = b''.join(chunk.parts)
         compressed = self._compress(content)
+        times = [log_ns for places in chunk.index.values() for log_ns, _ in places]
         record = records.Chunk(
             compression=self._name,
             data=compressed,
-            message_start_time=chunk.start_ns,
-            message_end_time=chunk.end_ns,
+            message_start_time=min(times),
+            message_end_time=max(times),
             uncompressed_crc=zlib.crc32(content),
             uncompressed_size=len(content),
         )
-        data = serialized(record)
-        index = index_of(record, self.size, len(data))
-        self._write(data + _message_indexes(index, chunk.index, self.size + len(data)))
+        head = _chunk_head(record)
+        size = len(head) + len(compressed)
+        index = index_of(record, self.size, size)
+        self._write(head, compressed, _message_indexes(index, chunk.index, self.size + size))
         self.contents.note(ParsedChunk(index, chunk.index))
         self._chunk = _Chunk()
         if sync:
@@ -198,7 +204,7 @@ class McapFile:
             for record in table.values()
         )
         # The registrations in it may be the only ones.
-        self._chunk = _Chunk(bytearray(known))
+        self._chunk = _Chunk([known], len(known))
         return messages
 
     def finish(self) -> None:
@@ -216,17 +222,18 @@ class McapFile:
 
     # -- the file ------------------------------------------------------------------------------
 
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
+    def _write(self, *parts: bytes) -> None:
         try:
-            while view:
-                view = view[os.write(self._file, view) :]
+            for part in parts:
+                view = memoryview(part)
+                while view:
+                    view = view[os.write(self._file, view) :]
         except OSError:
             # Half a record would end what readers of a stream can read.
             os.ftruncate(self._file, self.size)
             os.lseek(self._file, self.size, os.SEEK_SET)
             raise
-        self.size += len(data)
+        self.size += sum(map(len, parts))
 
     def _summary(self) -> bytes:
         contents, start = self.contents, self.size + len(serialized(records.DataEnd(0)))
@@ -263,6 +270,16 @@ class McapFile:
         return bytes(body) + serialized(records.Footer(start, offset_start, checksum)) + MAGIC
 
 
+def _chunk_head(record: records.Chunk) -> bytes:
+    """A chunk's record up to its data, which `records.Chunk` would copy twice."""
+    name = record.compression.encode()
+    inner = struct.pack(
+        '<QQQII', record.message_start_time, record.message_end_time, record.uncompressed_size,
+        record.uncompressed_crc, len(name),
+    ) + name + struct.pack('<Q', len(record.data))  # fmt: skip
+    return HEAD.pack(Opcode.CHUNK, len(inner) + len(record.data)) + inner
+
+
 def _message_indexes(
     index: records.ChunkIndex, messages: dict[int, list[tuple[int, int]]], offset: int
 ) -> bytes:
@@ -270,7 +287,11 @@ def _message_indexes(
     data = bytearray()
     for channel, entries in messages.items():
         index.message_index_offsets[channel] = offset + len(data)
-        data += serialized(records.MessageIndex(channel, entries))
+        numbers = [number for entry in entries for number in entry]
+        # As `records.MessageIndex` writes it, which takes a call for each number.
+        size = 8 * len(numbers)
+        data += _INDEX.pack(Opcode.MESSAGE_INDEX, 6 + size, channel, size)
+        data += struct.pack(f'<{len(numbers)}Q', *numbers)
     index.message_index_length = len(data)
     return bytes(data)
 

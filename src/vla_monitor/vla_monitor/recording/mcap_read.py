@@ -14,7 +14,7 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import lz4.frame
 import zstandard
@@ -50,8 +50,7 @@ class NotMcapError(ValueError):
     """The file does not begin as an MCAP file."""
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """One recorded message. Times in ns since 1970; sequence: see `bag.BagWriter`."""
 
     channel: int

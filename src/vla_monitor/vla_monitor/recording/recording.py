@@ -126,10 +126,14 @@ class Recording:
         return not self._thread.is_alive()
 
     @property
+    def encoder_cpu_s(self) -> float:
+        """Processor time of the videos, s."""
+        return sum(video.cpu_s for video in list(self._videos.values()))
+
+    @property
     def size(self) -> int:
         """Bytes of the bag."""
-        bag = self._bag
-        return 0 if bag is None else bag.size
+        return 0 if (bag := self._bag) is None else bag.size
 
     # -- the thread ----------------------------------------------------------------------------
 
@@ -196,20 +200,20 @@ class Recording:
         self._finish()
 
     def _one(self, message: Received) -> None:
-        topic = message.topic
+        topic, content, log_ns, publish_ns = message
         self.counts.received[topic] += 1
-        self.counts.bytes[topic] += len(message.content)
-        self.observer.observe(topic, message.content, message.log_ns)
+        self.counts.bytes[topic] += len(content)
+        self.observer.observe(topic, content, log_ns)
         if self.problem or self._bag is None:
             self.counts.dropped[topic] += 1
             return
-        images, is_image = self.settings.images, self._known[topic].type == IMAGE_TYPE
-        if is_image and images in ('video', 'both'):
-            self._show(message)
-        if is_image and images not in ('bag', 'both'):
-            return
+        if self._known[topic].type == IMAGE_TYPE:
+            if self.settings.images in ('video', 'both'):
+                self._show(message)
+            if self.settings.images not in ('bag', 'both'):
+                return
         try:
-            self._bag.write(topic, message.content, message.log_ns, message.publish_ns)
+            self._bag.write(topic, content, log_ns, publish_ns)
         except OSError as error:
             self.counts.dropped[topic] += 1
             self._pause(error.strerror or first_line(error))

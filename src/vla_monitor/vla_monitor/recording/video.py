@@ -9,6 +9,7 @@ a gap. The exact stamps are in the `.jsonl` beside it.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,8 +25,8 @@ from vla_monitor.recording.json_lines import LineFile
 FPS = 30
 LONGEST_GAP = 10 * FPS
 """Frames that stand for a pause of the camera; a longer one is shortened to this."""
-WAITING = 4
-"""Frames that wait for the encoder; the oldest is dropped."""
+WAITING = 30
+"""Frames that wait for the encoder, a second or two of them; the oldest is dropped."""
 COLOR = frozenset({'rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8', '8UC3', '8UC1'})
 
 
@@ -85,6 +86,8 @@ class VideoRecorder:
         self.frames = 0
         self.dropped = 0
         self.error = ''
+        self.cpu_s = 0.0
+        """Processor time of the encoder, s."""
         self._thread = threading.Thread(target=self._run, name=path.name, daemon=True)
         self._thread.start()
 
@@ -120,6 +123,7 @@ class VideoRecorder:
                 except (ValueError, OSError, cv2.error) as error:
                     # An image that cannot be encoded: this video ends here, recording goes on.
                     self.error = str(error).strip().splitlines()[0]
+                self.cpu_s = time.thread_time()
         if self._writer is not None:
             self._writer.release()
         self._stamps.close()
