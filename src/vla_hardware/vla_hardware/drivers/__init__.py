@@ -15,3 +15,6 @@ DRIVERS = Registry(
         'topics': 'vla_hardware.drivers.topics:TopicsDriver',
     },
 )
+
+SIMULATED = ('mujoco', 'mock')
+"""Drivers without a robot that could hurt somebody. Any other one counts as a real robot."""
