@@ -15,6 +15,7 @@ import re
 import shutil
 import signal
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,10 @@ from vla_common.environment import check_environment
 from vla_common.errors import ConfigError
 from vla_common.parameter_files import DEFAULT, NODES, Setting, effective, write_node_file
 from vla_common.parameters import ParameterSchema, argument_value
+from vla_common.preflight_record import configuration_digest
 from vla_common.process import LAUNCH, launch_id
 from vla_hardware.drivers import DRIVERS
+from vla_policy.bundle.resolve_bundle import installed_models, is_address, locate_bundle
 from vla_robot.directory import has_feet, names_frame
 
 TRUTH = ['true', 'false']
@@ -206,10 +209,10 @@ def bring_up(context: LaunchContext, given: set[str], own: Mapping[str, str]) ->
     share = FindPackageShare('vla_bringup').perform(context)
     parameters = read_parameters(arguments, given, os.path.join(share, 'config'), own)
     robot = parameters['hardware_driver']['robot'].value
-    if not looked_up(has_feet, robot):
-        del parameters['balance_monitor']
+    if leave_out_unused(parameters):
         text = f'{robot} has no feet (robot.yaml: frames): no balance monitor is started'
         warnings.append(LogInfo(msg=text))
+    note_for_supervisor(parameters)
     folder = Path(launch_logging.launch_config.log_dir) / 'parameters'
     if arguments['record'] == 'true':
         note_for_recorder(parameters, folder)
@@ -347,6 +350,27 @@ def as_parameters(
             value = argument_value(name, arguments[name], kind)
             found[node][parameter] = Setting(value, f'{place} {name}:=')
     return found
+
+
+def leave_out_unused(parameters: dict[str, dict[str, Setting]]) -> bool:
+    """Whether the balance monitor was left out: of a robot without feet."""
+    unused = not looked_up(has_feet, parameters['hardware_driver']['robot'].value)
+    if unused:
+        del parameters['balance_monitor']
+    return unused
+
+
+def note_for_supervisor(parameters: dict[str, dict[str, Setting]]) -> None:
+    """What a preflight must have checked: the place of the bundle and the digest of everything that
+    is configured. A bundle that is not there is reported by inference."""
+    supervisor, policy = parameters['supervisor'], parameters['inference']['policy'].value
+    place = policy
+    if not is_address(policy):
+        with suppress(ConfigError):
+            place = str(locate_bundle(policy, installed_models()))
+    values = {node: {k: s.value for k, s in found.items()} for node, found in parameters.items()}
+    known = {'preflight_bundle': place, 'preflight_configuration': configuration_digest(values)}
+    supervisor |= {name: Setting(value, 'the launch') for name, value in known.items()}
 
 
 def note_for_recorder(parameters: dict[str, dict[str, Setting]], folder: Path) -> None:

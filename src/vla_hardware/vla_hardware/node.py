@@ -20,9 +20,10 @@ from vla_common.scheduling import Priority
 from vla_common.stamps import MAX_AHEAD
 from vla_common.states import Level, Mode
 from vla_hardware import telemetry
-from vla_hardware.drivers import DRIVERS
+from vla_hardware.drivers import DRIVERS, SIMULATED
 from vla_hardware.drivers.base import Driver, DriverError, SimulatedDriver
 from vla_hardware.drivers.faulty import INJECTED, FaultyDriver
+from vla_hardware.graph_check import ROBOTS_OWN, SIMULATION, mixed_robots
 from vla_hardware.limits import ServoLimits
 from vla_hardware.servo_loop import ServoLoop
 from vla_hardware.servo_output import NoBalance
@@ -54,6 +55,9 @@ class HardwareDriver(VlaLifecycleNode):
         self._robot = robot = load_robot(p.robot)
         place = f'parameters of {self.get_fully_qualified_name()}'
         factory = DRIVERS.load(p.driver, place, 'driver')
+        present = {name for name in (SIMULATION, *ROBOTS_OWN) if self.count_publishers(name)}
+        if mixed := mixed_robots(p.driver in SIMULATED, present):
+            raise ConfigError(place, 'driver', mixed, 'one robot: end the other, or another domain')
         self._driver = driver = factory.from_parameters(robot, p, steady_now)
         self._simulated = driver if isinstance(driver, SimulatedDriver) else None
         self._faulty = FaultyDriver(driver, robot.joint_names) if p.sim.faults else None

@@ -100,17 +100,15 @@ def check_instruction(policy: Policy, text: str) -> str:
     return words
 
 
-def warmed_up(policy: Policy, robot: Any, limit: float, first_limit: float) -> tuple[float, float]:
-    """Median and worst time (s) of a call on black images; without it the first real call would be
-    slow. Raises ConfigError beyond `limit` s (for the first call of a policy server `first_limit`),
-    and for an unusable answer."""
+def blank_observation(policy: Policy, robot: Any) -> Observation:
+    """Black images of a standing robot, with an instruction that the policy accepts."""
     bundle = policy.bundle
     camera = robot.camera
     black = np.zeros((camera.height, camera.width, 3), np.uint8)
     far = np.ones((camera.height, camera.width), np.float32)
     spec = bundle.spec
     known = [spec.example] if isinstance(spec, ScriptedSpec) else ['hold still', *bundle.tasks]
-    observation = Observation(
+    return Observation(
         images={name: black for name in bundle.cameras},
         position=robot.poses['standing'].copy(),
         velocity=np.zeros(len(robot.joint_names)),
@@ -120,6 +118,13 @@ def warmed_up(policy: Policy, robot: Any, limit: float, first_limit: float) -> t
         elapsed=0.0,
         depths={name: far for name in bundle.depth_cameras},
     )
+
+
+def warmed_up(policy: Policy, robot: Any, limit: float, first_limit: float) -> tuple[float, float]:
+    """Median and worst time (s) of a call on black images; without it the first real call would be
+    slow. Raises ConfigError beyond `limit` s (for the first call of a policy server `first_limit`),
+    and for an unusable answer."""
+    bundle, observation = policy.bundle, blank_observation(policy, robot)
     try:
         durations = warm_up(policy, observation, first_limit=first_limit)
     except PolicyError as error:

@@ -56,12 +56,16 @@ def robot_directory(name_or_path: str | os.PathLike[str]) -> Path:
         if not directory.is_dir():
             raise ConfigError(text, '', 'no such directory', 'a robot directory')
         return directory
-    robots = _robots_directory()
-    known = sorted(p.name for p in robots.iterdir() if (p / 'robot.yaml').is_file())
+    robots, known = _robots_directory(), robot_names()
     if text not in known:
         near = difflib.get_close_matches(text, known, n=1) or [', '.join(known)]
         raise ConfigError(robots, 'robot', text or 'nothing', f'{near[0]}, or a path with a slash')
     return robots / text
+
+
+def robot_names() -> list[str]:
+    """The robots in `share/vla_robot/robots`."""
+    return sorted(p.name for p in _robots_directory().iterdir() if (p / 'robot.yaml').is_file())
 
 
 def _robots_directory() -> Path:

@@ -20,6 +20,7 @@ from vla_supervisor.node_reports import (
     FilterReports,
     InferenceReports,
 )
+from vla_supervisor.preflight import Preflight
 from vla_supervisor.processes import Processes
 from vla_supervisor.severity import HealthLimits
 
@@ -35,8 +36,10 @@ class HealthMonitor:
         endpoints: Endpoints,
         nodes: LifecycleManager,
         processes: Processes | None = None,
+        preflight: Preflight | None = None,
     ) -> None:
         self._limits = limits
+        self.preflight = preflight or Preflight(required=False)
         self.processes = processes or Processes()
         self.endpoints = endpoints
         self.nodes = nodes
@@ -136,6 +139,7 @@ class HealthMonitor:
         conditions += self._filter.conditions(now, mode, fresh(FILTER, now))
         conditions += self._inference.conditions(self.nodes.was_up(INFERENCE))
         conditions += self.endpoints.conditions(now)
+        conditions += self.preflight.conditions(now)
         for topic, n in sorted(self._duplicates.items()):
             conditions.append(
                 soft(

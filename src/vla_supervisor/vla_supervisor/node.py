@@ -31,6 +31,7 @@ from vla_supervisor.lifecycle_calls import LifecycleCalls
 from vla_supervisor.lifecycle_manager import LifecycleManager
 from vla_supervisor.local_stops import STOPS, LocalStops
 from vla_supervisor.messages import REPORT_FIELDS, StateMessages, lifecycle_reports
+from vla_supervisor.preflight import watch_preflight
 from vla_supervisor.processes import StalePublishers
 from vla_supervisor.settings import check_cameras, settings, supervised_nodes
 from vla_supervisor.state_summary import summary
@@ -73,7 +74,9 @@ class SupervisorNode(VlaLifecycleNode):
         self.track(self._scheduling_delay.close)
         self._nodes = LifecycleManager(self._names, all_settings.timing, now)
         endpoints = Endpoints(self.params.require_endpoint, self.params.longest_endpoint_timeout)
-        self._health = HealthMonitor(all_settings.limits, endpoints, self._nodes)
+        preflight = watch_preflight(self.params, robot.directory, self.track)
+        limits = all_settings.limits
+        self._health = HealthMonitor(limits, endpoints, self._nodes, preflight=preflight)
         self._stale_publishers = StalePublishers()
         self._core = Supervisor(all_settings.core)
         if self._started_again:
@@ -143,7 +146,6 @@ class SupervisorNode(VlaLifecycleNode):
 
     def diagnose(self) -> tuple[Level, str, dict[str, str]]:
         d, health, now = self._decision, self._health, steady_now()
-        present = [c for c in d.causes if c.present]
         values = {
             'mode': d.mode.name,
             'behaviour': d.behaviour.name,
@@ -151,16 +153,16 @@ class SupervisorNode(VlaLifecycleNode):
             'speed_scale': f'{d.speed_scale:.2f}',
             'nodes_active': ', '.join(self._health.active(now)),
             'nodes_missing': '; '.join(self._health.missing(now)),
+            'configuration': self.params.preflight_configuration,
             'endpoints': ', '.join(self._health.endpoints.names),
             'stalls': f'{health.stalls}, the last {health.last_stall}' if health.stalls else '0',
             **{f'not_new.{node}': str(n) for node, n in health.heartbeats.replayed.items() if n},
         }
         for c in d.causes:
             values[c.condition.name] = c.condition.detail + ('' if c.present else ' (gone)')
-        names = ', '.join(c.condition.name for c in present)
+        names = ', '.join(c.condition.name for c in d.causes if c.present)
         line = f'{d.mode.name}: {names}' if names else d.mode.name
-        stopped = d.mode in (Mode.SAFE_STOP, Mode.ESTOP)
-        return max(d.level, Level.WARNING if stopped else Level.SAFE), line, values
+        return max(d.level, Level.WARNING if d.mode in _RECOVERY_STEP else Level.SAFE), line, values
 
     # -- deciding -----------------------------------------------------------------------------
 

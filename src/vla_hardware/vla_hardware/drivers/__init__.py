@@ -16,3 +16,6 @@ DRIVERS = Registry(
         'unitree': 'vla_hardware.drivers.unitree.driver:UnitreeDriver',
     },
 )
+
+SIMULATED = ('mujoco', 'mock')
+"""Drivers without a robot that could hurt somebody. Any other one counts as a real robot."""

@@ -3,39 +3,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import pkgutil
 import subprocess
-from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from vla_common.digests import tree_digest
 from vla_common.errors import ConfigError
 from vla_policy.bundle.address import redacted
 from vla_policy.bundle.resolve_bundle import installed_models, is_address, locate_bundle
 from vla_robot.directory import robot_directory
 
 _GIT_PATIENCE = 5.0  # s
-
-
-def digest_of(files: Iterable[tuple[str, Path]]) -> str:
-    """SHA-256 over names and contents, in the order of the names. Raises OSError."""
-    total = hashlib.sha256()
-    for name, path in sorted(files):
-        with open(path, 'rb') as file:
-            content = hashlib.file_digest(file, 'sha256').hexdigest()
-        total.update(f'{name} {content}\n'.encode())
-    return total.hexdigest()
-
-
-def tree_digest(folder: Path, pattern: str = '*') -> str:
-    """SHA-256 of the files below a folder whose names match `pattern`. Raises OSError."""
-    return digest_of(
-        (path.relative_to(folder).as_posix(), path)
-        for path in folder.rglob(pattern)
-        if path.is_file() and '__pycache__' not in path.parts
-    )
 
 
 def code_digests() -> dict[str, str]:
