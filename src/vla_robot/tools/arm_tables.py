@@ -9,91 +9,11 @@ Shapes (in the link's frame) are ours: a `Rod` is a housing or a tube from one f
 other. It is drawn as a cylinder and collides as a capsule; a `Block` is a box in both.
 """
 
-from dataclasses import dataclass
 from math import pi, radians
 
-import numpy as np
+from arm_parts import ACCENT, DARK, SHELL, Arm, Block, Frame, Joint, Link, Rod, principal
 
 HALF = pi / 2
-DARK, SHELL, ACCENT = 'dark', 'shell', 'accent'
-
-
-@dataclass(frozen=True)
-class Rod:
-    """From `start` to `end` with `radius`, m."""
-
-    start: tuple[float, float, float]
-    end: tuple[float, float, float]
-    radius: float
-    colour: str = SHELL
-
-
-@dataclass(frozen=True)
-class Block:
-    """A box: lowest and highest corner, m."""
-
-    low: tuple[float, float, float]
-    high: tuple[float, float, float]
-    colour: str = SHELL
-
-
-@dataclass(frozen=True)
-class Link:
-    """Centre of mass `at`; `inertia` about it: xx, yy, zz, xy, xz, yz in axes turned by `rpy`."""
-
-    name: str
-    mass: float
-    at: tuple[float, float, float]
-    inertia: tuple[float, ...]
-    shapes: tuple = ()
-    rpy: tuple[float, float, float] = (0.0, 0.0, 0.0)
-
-
-@dataclass(frozen=True)
-class Joint:
-    """Placement in the parent link, limits of position, velocity, effort; moves the next link."""
-
-    name: str
-    xyz: tuple[float, float, float]
-    rpy: tuple[float, float, float]
-    lower: float
-    upper: float
-    velocity: float
-    effort: float
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A link without mass, fixed to `parent`."""
-
-    name: str
-    parent: str
-    xyz: tuple[float, float, float]
-    rpy: tuple[float, float, float] = (0.0, 0.0, 0.0)
-
-
-@dataclass(frozen=True)
-class Arm:
-    """`links` in series, joined by `joints`; `fixed` are rigidly joined to the last link or to what
-    is named. colours: RGB of the shells and of the accents."""
-
-    links: tuple[Link, ...]
-    joints: tuple[Joint, ...]
-    tool: Frame
-    fixed: tuple[tuple[Link, Frame], ...] = ()
-    colours: dict | None = None
-
-
-def principal(quaternion: tuple[float, ...], moments: tuple[float, ...]) -> tuple[float, ...]:
-    """xx, yy, zz, xy, xz, yz of principal moments in axes turned by a quaternion (w, x, y, z)."""
-    w, *v = np.array(quaternion) / np.linalg.norm(quaternion)
-    x, y, z = v
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    turn = np.eye(3) + 2 * w * cross + 2 * cross @ cross
-    full = turn @ np.diag(moments) @ turn.T
-    return tuple(float(full[i, j]) for i, j in ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)))
-
-
 TURN = radians(180.0)  # rad/s, of every joint of the UR5e
 UR5E = Arm(
     links=(
@@ -365,4 +285,84 @@ XARM7 = Arm(
     colours={SHELL: (0.95, 0.95, 0.95), ACCENT: (0.75, 0.75, 0.75)},
 )  # fmt: skip
 
-ARMS = {'ur5e': UR5E, 'panda': PANDA, 'xarm7': XARM7}
+# The servo STS3215 at 7.4 V: 19.5 kg cm and 0.222 s for 60 degrees.
+SERVO = {'velocity': 4.7, 'effort': 1.91}
+SO101 = Arm(
+    links=(
+        Link(
+            'base_link', 0.147, (0.0137179, -0.0000519711, 0.0334843),
+            (0.000114686, 0.000136117, 0.000130364, -4.59787e-07, 4.97151e-06, 9.75275e-08),
+            (
+                Block((-0.031, -0.03, -0.002), (0.055, 0.03, 0.07)),
+                Block((-0.022, -0.055, -0.002), (0.065, 0.055, 0.02)),
+            ),
+        ),
+        Link(
+            'shoulder_link', 0.100006, (-0.0307604, -0.0000166727, -0.0252713),
+            (8.3759e-05, 8.10403e-05, 2.39783e-05, 7.55525e-08, -1.16342e-06, 1.54663e-07),
+            (
+                Block((-0.051, -0.026, -0.064), (-0.013, 0.029, -0.01), DARK),
+                Block((-0.048, -0.023, -0.038), (0.012, 0.023, -0.008)),
+            ),
+        ),
+        Link(
+            'upper_arm_link', 0.103, (-0.0898471, -0.00838224, 0.0184089),
+            (4.08002e-05, 0.000147318, 0.000142487, -1.97819e-05, -4.03016e-08, 8.97326e-09),
+            (
+                Block((-0.13, -0.013, -0.013), (0.012, 0.012, 0.054)),
+                Block((-0.125, -0.038, -0.002), (-0.1, 0.007, 0.038), DARK),
+            ),
+        ),
+        Link(
+            'lower_arm_link', 0.104, (-0.0980701, 0.00324376, 0.0182831),
+            (2.87438e-05, 0.000159844, 0.00014529, 7.41152e-06, 1.26409e-06, -4.90188e-08),
+            (
+                Block((-0.119, -0.015, -0.012), (0.012, 0.022, 0.052)),
+                Block((-0.145, -0.007, -0.002), (-0.1, 0.018, 0.038), DARK),
+            ),
+        ),
+        Link(
+            'wrist_link', 0.079, (-0.000103312, -0.0386143, 0.0281156),
+            (3.68263e-05, 2.5391e-05, 2.1e-05, 1.7893e-08, -5.28128e-08, 3.6412e-06),
+            (Block((-0.02, -0.066, -0.009), (0.016, 0.012, 0.053)),),
+        ),
+        Link(
+            'gripper_link', 0.087, (0.000213627, 0.000245138, -0.025187),
+            (2.75087e-05, 4.33657e-05, 3.45059e-05, -3.35241e-07, -5.7352e-06, -5.17847e-08),
+            (
+                Block((-0.035, -0.028, -0.039), (0.03, 0.024, 0.001), DARK),
+                Block((-0.035, -0.012, -0.07), (-0.012, 0.012, -0.039)),
+                Block((-0.025, -0.008, -0.104), (-0.009, 0.007, -0.07)),
+            ),
+        ),
+        Link(
+            'moving_jaw_so101_v1_link', 0.012, (-0.00157495, -0.0300244, 0.0192755),
+            (6.61427e-06, 1.89032e-06, 5.28738e-06, -3.19807e-07, -5.90717e-09, -1.09945e-07),
+            (
+                Block((-0.01, -0.025, -0.005), (0.01, 0.01, 0.043), DARK),
+                Block((-0.01, -0.082, 0.011), (0.006, -0.025, 0.028)),
+            ),
+        ),
+    ),
+    joints=(
+        Joint('shoulder_pan', (0.0388353, 0, 0.0624), (pi, 0, -pi), -1.91986, 1.91986, **SERVO),
+        Joint(
+            'shoulder_lift', (-0.0303992, -0.0182778, -0.0542), (-HALF, -HALF, 0),
+            -1.74533, 1.74533, **SERVO,
+        ),
+        Joint('elbow_flex', (-0.11257, -0.028, 0), (0, 0, HALF), -1.69, 1.69, **SERVO),
+        Joint('wrist_flex', (-0.1349, 0.0052, 0), (0, 0, -HALF), -1.65806, 1.65806, **SERVO),
+        Joint(
+            'wrist_roll', (0, -0.0611, 0.0181), (HALF, 0.0486795, pi), -2.74385, 2.84121, **SERVO
+        ),
+        Joint('gripper', (0.0202, 0.0188, -0.0234), (HALF, 0, 0), -0.174533, 1.74533, **SERVO),
+    ),
+    tool=Frame(
+        'gripper_frame_link', 'gripper_link', (-0.0079, -0.000218121, -0.0981274), (0, pi, 0)
+    ),
+    wrist_camera=Frame('wrist_camera', 'gripper_link', (0.0, 0.07, -0.03), (pi - 0.45, 0, 0)),
+    stand=0.06,
+    colours={SHELL: (0.95, 0.78, 0.15), ACCENT: (0.95, 0.78, 0.15)},
+)  # fmt: skip
+
+ARMS = {'ur5e': UR5E, 'panda': PANDA, 'xarm7': XARM7, 'so101': SO101}

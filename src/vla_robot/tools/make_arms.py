@@ -14,10 +14,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from arm_tables import ARMS, DARK, Arm, Block, Frame, Link, Rod
+from arm_parts import DARK, Arm, Block, Frame, Link, Rod
+from arm_tables import ARMS
 from make_humanoid32_urdf import numbers
 
-STAND = Block((-0.12, -0.12, -0.8), (0.12, 0.12, 0.0), DARK)
+STAND = 0.8  # m, its height
 CAMERA, TARGET = (1.25, 0.85, 0.85), (0.25, 0.0, 0.15)  # m, in the base's frame
 CORNER = 1.04
 """Radius of a rod's capsule over that of the rod. Its centres lie half a radius inside the flat
@@ -96,6 +97,8 @@ def camera(base: str) -> Frame:
 
 def wrist_camera(arm: Arm) -> Frame:
     """An optical frame beside the last link that looks along the tool and at its point."""
+    if arm.wrist_camera is not None:
+        return arm.wrist_camera
     holder = arm.fixed[-1][0].name if arm.fixed else arm.links[-1].name
     return Frame('wrist_camera', holder, (0.08, 0.0, 0.0), (0.0, -0.3, 0.0))
 
@@ -109,7 +112,7 @@ def urdf(name: str, arm: Arm) -> str:
     ]
     for colour, rgb in ({DARK: (0.24, 0.25, 0.27)} | (arm.colours or {})).items():
         lines.append(f'  <material name="{colour}"><color rgba="{numbers(rgb)} 1"/></material>')
-    base = arm.links[0].name
+    base, w = arm.links[0].name, arm.stand
     for link in (*arm.links, *(link for link, _ in arm.fixed)):
         write_link(lines, link.name, link.shapes, link)
     for joint, parent, child in zip(arm.joints, arm.links, arm.links[1:], strict=False):
@@ -124,7 +127,7 @@ def urdf(name: str, arm: Arm) -> str:
         )
     for _, frame in arm.fixed:
         write_fixed(lines, frame)
-    write_link(lines, 'stand', (STAND,))
+    write_link(lines, 'stand', (Block((-w, -w, -STAND), (w, w, 0.0), DARK),))
     write_fixed(lines, Frame('stand', base, (0, 0, 0)))
     for frame in (arm.tool, camera(base), wrist_camera(arm)):
         write_link(lines, frame.name, ())

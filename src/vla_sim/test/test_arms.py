@@ -8,7 +8,7 @@ from vla_robot import load_robot
 from vla_sim import World
 
 
-@pytest.fixture(params=['ur5e', 'panda', 'xarm7'], scope='module')
+@pytest.fixture(params=['ur5e', 'panda', 'xarm7', 'so101'], scope='module')
 def world(request):
     return World(load_robot(request.param))
 

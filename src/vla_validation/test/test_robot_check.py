@@ -51,6 +51,13 @@ def test_a_good_robot_has_no_findings_and_a_picture(robot_directory, tmp_path, c
     assert cv2.imread(str(tmp_path / 'robot.png')).shape == (480, 1280, 3)
 
 
+@pytest.mark.parametrize('arm', ['ur5e', 'panda', 'xarm7', 'so101'])
+def test_nothing_needs_attention_at_the_arms_that_ship(arm, capsys):
+    status, result = run(capsys, arm)
+    assert (status, result['findings']) == (0, [])
+    assert result['robot']['frames']['hand'] and not result['robot']['stands_on_feet']
+
+
 def test_pairs_that_are_always_near_are_printed_ready_to_paste(robot_directory, capsys):
     change(robot_directory / 'robot.urdf', '</robot>', COVERS + '</robot>')
     assert main([str(robot_directory)]) == 1
