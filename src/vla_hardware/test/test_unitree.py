@@ -23,7 +23,8 @@ PATIENCE = 30.0  # s, on a busy machine
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
-    monkeypatch.setattr(unitree, 'CONNECT', PATIENCE)
+    for name in ('CONNECT', 'FIRST_STATE', 'MATCHED'):
+        monkeypatch.setattr(unitree, name, PATIENCE)
 
 
 @pytest.fixture

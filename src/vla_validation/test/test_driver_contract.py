@@ -16,6 +16,8 @@ from vla_hardware.drivers import DRIVERS
 from vla_hardware.drivers.mock import MockDriver
 from vla_hardware.drivers.so101 import So101Driver
 from vla_hardware.drivers.topic_state import TopicConfig
+from vla_hardware.drivers.unitree import driver as unitree
+from vla_hardware.drivers.unitree.config import G1Config
 from vla_hardware.limits import ServoLimits
 from vla_robot import load_robot
 from vla_validation.driver_contract import command, faults, operation
@@ -88,6 +90,10 @@ def test_the_simulated_robot_keeps_the_contract(robot, tmp_path):
     assert made.simulated
 
 
+def _older(load, kind, *arguments):
+    return replace(load(kind, *arguments), max_age=0.6)
+
+
 @pytest.fixture
 def patient(monkeypatch):
     """For doubles in processes of their own, on a machine that keeps them from running: what is
@@ -96,12 +102,14 @@ def patient(monkeypatch):
         monkeypatch.setattr(faults, name, value)
     monkeypatch.setattr(operation, 'ERRORS', 1.0)
     monkeypatch.setattr(operation, 'EXCHANGE', 100.0)
-    load = TopicConfig.load.__func__
-    monkeypatch.setattr(
-        TopicConfig,
-        'load',
-        classmethod(lambda kind, path, domain: replace(load(kind, path, domain), max_age=0.6)),
-    )
+    for config in (TopicConfig, G1Config):
+        load = config.load.__func__
+        older = functools.partial(_older, load)
+        monkeypatch.setattr(config, 'load', classmethod(older))
+    for name, seconds in {'CONNECT': 60.0, 'FIRST_STATE': 10.0, 'MATCHED': 10.0}.items():
+        monkeypatch.setattr(unitree, name, seconds)
+    monkeypatch.setattr(operation, 'CONNECT', 60.0)
+    monkeypatch.setattr(command, 'LONGEST', 600.0)
     make = So101Driver.__init__
     patiently = functools.partialmethod(make, oldest=0.6, answer=0.3)
     monkeypatch.setattr(So101Driver, '__init__', patiently)
@@ -113,8 +121,13 @@ def patient(monkeypatch):
     }
 
 
-@pytest.mark.parametrize('name', ['topics', 'so101'])
+OURS = {'topics': '', 'so101': '', 'unitree': 'unitree_g1_upper'}
+"""The robot directory of each; '' for the small one."""
+
+
+@pytest.mark.parametrize('name', OURS)
 def test_a_driver_of_ours_keeps_the_contract_against_its_double(name, robot, tmp_path, patient):
+    robot = load_robot(OURS[name]) if OURS[name] else robot
     kind = DRIVERS.load(name, 'test', 'driver')
     double = DOUBLES.load(name, 'test', 'driver').start(robot, tmp_path)
     try:

@@ -69,7 +69,7 @@ class G1Robot:
         self._q = np.array(given['start'], float)
         self._motors: np.ndarray | None = None  # the command in force
         self._commanded_at = 0.0
-        self._tick = 1000
+        self._tick = 100_000
         self._received = self._rejected = 0
         self._frames = 0  # all commands, damping too
         self._misbehaviour = ''
@@ -150,9 +150,9 @@ class G1Robot:
         if self._pulled:
             return
         if not self._frozen:
-            self._tick += 4
+            self._tick += -1 if self._misbehaviour == 'tick back' else 4
         state = self._state
-        state['tick'] = self._tick - (500 if self._misbehaviour == 'tick back' else 0)
+        state['tick'] = self._tick
         message = bytearray(STATE.write(state))
         if self._misbehaviour == 'wrong crc':
             message[-1] ^= 0x40

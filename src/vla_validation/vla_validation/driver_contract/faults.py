@@ -227,16 +227,19 @@ def cost(rig: Rig) -> str:
     with rig.servo() as servo:
         servo.hold()
         servo.driver.cpu = 0.0
-        others = -_other_threads(rig)
+        others = -_others(rig, servo)
         servo.run(seconds)
-        others += _other_threads(rig)
+        others += _others(rig, servo)
         rig.cpu_percent = round((servo.driver.cpu + max(others, 0.0)) / seconds * 100.0, 1)
     if not rig.simulated and not rig.cpu_percent <= CPU:
         raise Broken(f'{rig.cpu_percent} % of a core (limit {CPU:g} %)')
     return f'{rig.cpu_percent} % of a core' + (' with the physics' if rig.simulated else '')
 
 
-def _other_threads(rig: Rig) -> float:
-    """CPU time of the threads of the driver, s: all others', without the double's."""
+def _others(rig: Rig, servo: Servo) -> float:
+    """CPU time of the driver beside this thread, s: all other threads, without the double's, and
+    the processes of its own (`cpu_seconds`)."""
     double = getattr(rig.double, 'cpu_seconds', None)
-    return time.process_time() - time.thread_time() - (double() if double else 0.0)
+    processes = getattr(servo.driver, 'cpu_seconds', None)
+    used = time.process_time() - time.thread_time()
+    return used - (double() if double else 0.0) + (processes() if processes else 0.0)

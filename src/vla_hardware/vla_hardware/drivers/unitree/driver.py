@@ -32,6 +32,8 @@ from vla_hardware.drivers.unitree.link import CLOSE, REPORT
 from vla_robot import Reading, RobotModel
 
 CONNECT = 4.8  # s
+FIRST_STATE = 2.0  # s of it, for the first state of the robot
+MATCHED = 1.0  # s of it, for the robot to subscribe, and to serve
 CLOSED = 0.95  # s in which the link gives the arms back and ends
 HUNG = 10.0  # s after which it hangs
 QUEUED = 0.01  # s to wait for a newer report than those of before a stall of the servo loop
@@ -86,6 +88,8 @@ class UnitreeDriver:
             'mode': config.mode,
             'mode_machine': config.mode_machine,
             'domain_id': config.domain_id,
+            'first_state': FIRST_STATE,
+            'matched': MATCHED,
             'stop_buttons': [sorted(buttons) for buttons in config.stop_buttons],
         }
         with theirs, tempfile.TemporaryDirectory(prefix='vla_unitree_') as folder:

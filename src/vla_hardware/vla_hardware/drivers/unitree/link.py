@@ -34,11 +34,10 @@ from vla_hardware.drivers.unitree.motors import UPPER, VARIANTS
 from vla_hardware.drivers.unitree.state_guard import StateGuard
 from vla_hardware.drivers.unitree.wire import COMMAND, LOW_STATE
 
+CONNECTED = 5.0  # s in which a command finds the motion service
 POLL = 0.004  # s between two looks at the robot's newest state
 GRAPH = 0.05  # s between two looks at who else commands the robot
 LONGEST_WAIT = 10.0  # s; a longer one is a clock that was set
-FIRST_STATE = 2.0  # s
-MATCHED = 1.0  # s in which the robot subscribes to the commands
 ORPHANED = 1.0  # s of damping after the driver has died
 SHORT = 0.1  # s of damping after the driver has closed the link
 GIVE_BACK = 0.5  # s in which the weight of /arm_sdk falls at the end
@@ -70,7 +69,8 @@ class RefusedError(RuntimeError):
 
 
 class Link:
-    """sock: to the driver. given: mode, mode_machine, domain_id, stop_buttons."""
+    """sock: to the driver. given: mode, mode_machine, domain_id, stop_buttons, and s in which the
+    first state comes (first_state) and the robot subscribes and serves (matched)."""
 
     def __init__(self, sock: socket.socket, given: dict[str, Any]) -> None:
         self._sock, self._given = sock, given
@@ -112,7 +112,7 @@ class Link:
         """Raises RefusedError. Nothing is commanded."""
         self._wait(
             lambda: self._report['at'] > 0.0,
-            FIRST_STATE,
+            self._given['first_state'],
             lambda: (
                 f'no state on {STATE_TOPIC} of domain {self._given["domain_id"]}'
                 + (f' ({self._guard.last_rejection})' if self._guard.last_rejection else '')
@@ -135,7 +135,7 @@ class Link:
             )
         self._wait(
             lambda: self._commands.get_subscription_count() > 0,
-            MATCHED,
+            self._given['matched'],
             lambda: f'{self._topic}: the robot does not subscribe',
             'look whether the robot has started completely',
         )
@@ -160,7 +160,7 @@ class Link:
 
     def _check_motion_service(self) -> None:
         try:
-            name = switcher(self._node).mode()
+            name = switcher(self._node, self._given['matched']).mode()
         except ServiceError as error:
             raise RefusedError(cause=str(error), action='restart the robot') from error
         if self._given['mode'] == ARM_SDK and not name:
@@ -259,13 +259,13 @@ class Link:
         self._context.try_shutdown()
 
 
-def switcher(node: Any) -> MotionSwitcher:
-    """Client of the robot's motion_switcher over the topics of `node`."""
+def switcher(node: Any, matched: float) -> MotionSwitcher:
+    """Client of the robot's motion_switcher over the topics of `node`, found in `matched` s."""
     from unitree_api.msg import Request, Response
 
     requests = node.create_publisher(Request, REQUEST, qos.EVENT)
     responses = node.create_subscription(Response, RESPONSE, lambda message: None, qos.EVENT)
-    end = steady_now() + MATCHED
+    end = steady_now() + matched
     while not (requests.get_subscription_count() and node.count_publishers(RESPONSE)):
         if steady_now() > end:
             raise ServiceError('the robot has no motion_switcher')
@@ -296,7 +296,7 @@ def connected_switcher(domain_id: int) -> Iterator[MotionSwitcher]:
     rclpy.init(context=context, domain_id=domain_id)
     node = rclpy.create_node('vla_unitree_release', context=context, enable_rosout=False)
     try:
-        yield switcher(node)
+        yield switcher(node, CONNECTED)
     finally:
         node.destroy_node()
         context.try_shutdown()

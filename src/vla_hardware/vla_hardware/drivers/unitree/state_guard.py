@@ -11,7 +11,7 @@ import numpy as np
 from vla_hardware.drivers.unitree.motors import MOTORS
 from vla_hardware.drivers.unitree.wire import STATE, crc_is_right, pressed
 
-RESTARTED = 20
+RESTARTED = 5
 """States with rising ticks, all below the newest accepted one, after which the robot restarted."""
 
 
