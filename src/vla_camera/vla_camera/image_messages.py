@@ -22,10 +22,16 @@ def color_message(color: np.ndarray, stamp: Time, frame_id: str) -> Image:
     return _image(color, 'rgb8', stamp, frame_id)
 
 
-def depth_message(depth: np.ndarray, stamp: Time, frame_id: str) -> Image:
-    """float32 (h, w) m -> 32FC1. Raises ValueError for anything else."""
+def depth_message(depth: np.ndarray, stamp: Time, frame_id: str, unit: str = 'm') -> Image:
+    """float32 (h, w) m -> 32FC1 in m, or 16UC1 in mm (REP-118), where 0 is every distance that it
+    cannot hold: not measured, nothing there, beyond 65.535 m. Raises ValueError for anything
+    else."""
     if depth.dtype != np.float32 or depth.ndim != 2:
         raise ValueError(f'depth is {depth.dtype} {depth.shape}, wanted float32 (h, w)')
+    if unit == 'mm':
+        counts = np.rint(depth * np.float32(1e3))
+        held = (counts >= 0.0) & (counts <= 65535.0)
+        return _image(np.where(held, counts, 0.0).astype(np.uint16), '16UC1', stamp, frame_id)
     return _image(depth, '32FC1', stamp, frame_id)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from vla_camera.calibration_file import read_calibration
 from vla_camera.grabber import Grabber, Health
+from vla_camera.image_geometry import ImageGeometry
 from vla_camera.image_messages import color_message, depth_message, info_message
 from vla_camera.source import Calibration, CameraError, CameraFacts, DeviceLostError, Frame, Source
 from vla_camera.sources import SOURCES
@@ -69,6 +70,10 @@ class CameraNode(VlaLifecycleNode):
         self._calibration: Calibration | None = None
         if p.calibration:
             self._calibration = read_calibration(p.calibration, facts.width, facts.height)
+        try:
+            self._set_geometry(self._calibration_now(facts))
+        except ValueError as error:
+            raise ConfigError(place, *error.args) from error
         self._color_out = self.add_publisher(camera_topic(topics.COLOR_IMAGE, p.name))
         self._info_out = self.add_publisher(camera_topic(topics.CAMERA_INFO, p.name))
         self._depth_out = None
@@ -151,6 +156,10 @@ class CameraNode(VlaLifecycleNode):
             return ''
         return f'{health.rate:.1f} Hz, {facts.rate:g} Hz are set: {remedy}'
 
+    def _set_geometry(self, lens: Calibration) -> None:
+        self._lens, p = lens, self.params
+        self._geometry = ImageGeometry(lens, *self._size, p.rectify, p.crop)
+
     def _calibration_now(self, facts: CameraFacts) -> Calibration:
         return self._calibration or facts.calibration
 
@@ -163,12 +172,20 @@ class CameraNode(VlaLifecycleNode):
                 f'{facts.device} came back with {width} x {height} px, '
                 f'it was configured with {self._size[0]} x {self._size[1]}'
             )
-        self._color_out.publish(color_message(frame.color, stamp, self._frame_id))
+        # A source may have another calibration, or none, after it was opened again.
+        if (lens := self._calibration_now(facts)) != self._lens:
+            try:
+                self._set_geometry(lens)
+            except ValueError as error:
+                raise DeviceLostError(f'{error.args[0]}: {error.args[1]}') from error
+        geometry, frame_id = self._geometry, self._frame_id
+        self._color_out.publish(color_message(geometry.color(frame.color), stamp, frame_id))
         out = self._depth_out
         if frame.depth is not None and out is not None and out.get_subscription_count():
-            out.publish(depth_message(frame.depth, stamp, self._frame_id))
-        calibration = self._calibration_now(facts)
-        self._info_out.publish(info_message(calibration, width, height, stamp, self._frame_id))
+            depth = geometry.depth(frame.depth)
+            out.publish(depth_message(depth, stamp, frame_id, self.params.depth_unit))
+        size = geometry.width, geometry.height
+        self._info_out.publish(info_message(geometry.calibration, *size, stamp, frame_id))
 
 
 def main() -> None:
