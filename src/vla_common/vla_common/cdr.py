@@ -360,6 +360,16 @@ def _put_numbers(buffer: bytearray, slot: Slot) -> Any:
     return put_array
 
 
+def uint8_array(data: bytes) -> bytes:
+    """A serialized std_msgs/UInt8MultiArray of one unnamed dimension, as `publish` takes it."""
+    return LITTLE_ENDIAN + b'\0\0' + struct.pack('<III', 0, 0, len(data)) + data
+
+
+def uint8_array_data(serialized: bytes) -> bytes:
+    """The data of a serialized UInt8MultiArray that `uint8_array` made."""
+    return serialized[HEADER + 12 :]
+
+
 def _get(message: Any, path: str) -> Any:
     for name in path.split('.'):
         message = getattr(message, name)
