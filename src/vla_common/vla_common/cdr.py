@@ -366,8 +366,13 @@ def uint8_array(data: bytes) -> bytes:
 
 
 def uint8_array_data(serialized: bytes) -> bytes:
-    """The data of a serialized UInt8MultiArray that `uint8_array` made."""
-    return serialized[HEADER + 12 :]
+    """The data of a serialized UInt8MultiArray that `uint8_array` made.
+
+    By its length: the middleware pads a message to a multiple of four bytes.
+    """
+    begin = HEADER + 12
+    (count,) = struct.unpack_from('<I', serialized, begin - 4)
+    return serialized[begin : begin + count]
 
 
 def _get(message: Any, path: str) -> Any:

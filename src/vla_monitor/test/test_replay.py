@@ -32,6 +32,7 @@ from vla_supervisor.settings import settings
 
 CONFIG = Path(__file__).resolve().parents[3] / 'config'
 S = 10**9
+PADDING = b'', b'\0', b'\0\0', b'\0\0\0'
 TICKS, RUNS_AT, STOPS_AT = 400, 120, 330
 STANDING = DriverReport(Behaviour.HOLD, True, True, True, 0.01)
 MOVING = DriverReport(Behaviour.STAND, False, False, False, 0.5)
@@ -104,7 +105,9 @@ def recorded(tmp_path_factory):
         message.header.stamp = stamp(now_ns)
         messages.append((topics.JOINT_COMMAND, serialize_message(message), now_ns))
         if log.due:
-            messages.append((topics.TICK_LOG, uint8_array(log.take()), now_ns))
+            messages.append(
+                (topics.TICK_LOG, uint8_array(log.take()) + PADDING[i // 10 % 4], now_ns)
+            )
         if i % 50 == 49:
             text = String(data=decisions.take(core, enabled=True))
             messages.append((topics.DECISION_LOG, serialize_message(text), now_ns))
