@@ -23,7 +23,8 @@ LAYERS = (
     ('vla_inference', 'vla_serving'),
     ('vla_models',),
     ('vla_deploy',),
-    ('vla_validation', 'vla_monitor'),
+    ('vla_monitor',),
+    ('vla_validation',),
 )
 """From the ground up. A package imports packages of lower layers only."""
 
@@ -57,6 +58,7 @@ ROS_MODULES = {
         'node',
         'recording.observer',
         'report.load',
+        'replay.session',
         'dashboard.node',
         'dashboard.robot_link',
     },

@@ -360,6 +360,21 @@ def _put_numbers(buffer: bytearray, slot: Slot) -> Any:
     return put_array
 
 
+def uint8_array(data: bytes) -> bytes:
+    """A serialized std_msgs/UInt8MultiArray of one unnamed dimension, as `publish` takes it."""
+    return LITTLE_ENDIAN + b'\0\0' + struct.pack('<III', 0, 0, len(data)) + data
+
+
+def uint8_array_data(serialized: bytes) -> bytes:
+    """The data of a serialized UInt8MultiArray that `uint8_array` made.
+
+    By its length: the middleware pads a message to a multiple of four bytes.
+    """
+    begin = HEADER + 12
+    (count,) = struct.unpack_from('<I', serialized, begin - 4)
+    return serialized[begin : begin + count]
+
+
 def _get(message: Any, path: str) -> Any:
     for name in path.split('.'):
         message = getattr(message, name)

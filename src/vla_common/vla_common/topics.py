@@ -92,6 +92,12 @@ DEPTH_IMAGE = Topic('/camera/depth/image_raw', 'sensor_msgs/msg/Image',
     single_publisher=False)
 SAFETY_STATUS = Topic('/safety/status', 'vla_interfaces/msg/SafetyStatus',
     'state, violations, speed scale, counters', 'safety_filter', ('supervisor', 'inference'))
+TICK_LOG = Topic('/safety/tick_log', 'std_msgs/msg/UInt8MultiArray',
+    'what each tick consumed, for replay; only while it is subscribed to', 'safety_filter',
+    qos='EVENT', single_publisher=False)
+DECISION_LOG = Topic('/supervisor/decision_log', 'std_msgs/msg/String',
+    'what each decision was made from, JSON, for replay; only while it is subscribed to',
+    'supervisor', qos='EVENT', single_publisher=False)
 PROXIMITY = Topic('/proximity', 'sensor_msgs/msg/Range',
     'distance sensors', '', ('safety_filter',), single_publisher=False)
 INSTRUCTION = Topic('/vla/instruction', 'std_msgs/msg/String',

@@ -28,7 +28,7 @@ from vla_common.node_main import run
 from vla_common.polled_topic import PolledTopic
 from vla_common.states import Level
 from vla_common.topics import Topic
-from vla_monitor.recording.background import step_back
+from vla_monitor.recording.background import keep_memory, step_back
 from vla_monitor.recording.bag import BagTopic
 from vla_monitor.recording.digest import SessionDigest
 from vla_monitor.recording.fingerprints import fingerprints
@@ -283,4 +283,5 @@ def _type_hash(publisher: Any) -> str:
 
 
 def main() -> None:
+    keep_memory()
     sys.exit(run(Recorder, autostart=True))

@@ -15,19 +15,23 @@ publish. The motion gate, the age of the measured state and the filter decide:
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
+from vla_common.parameters import Parameters
 from vla_common.rotation import rotation_matrix
 from vla_common.stamps import StampSequence
 from vla_common.states import FilterState, Hysteresis, Level
 from vla_common.watchdog import Watchdog
+from vla_robot import RobotModel
 from vla_safety.chunk import Chunk
+from vla_safety.coupled.build import braking_barriers
 from vla_safety.filter import REST_SPEED, Output, SafetyFilter
 from vla_safety.joint_readings import JointReadings
+from vla_safety.parameters import FilterParameters
 from vla_safety.supervisor_command import MotionGate, SupervisorCommand
 from vla_safety.validation import joint_indices
 from vla_safety.violations import LEVELS, Violation, ViolationKind, violation
@@ -73,7 +77,7 @@ class SensedRange:
 
 
 class FilterRuntime:
-    """See the module.
+    """See the module. `create_runtime` makes one from the node's parameters.
 
     Args:
         core: the filter.
@@ -348,3 +352,19 @@ class FilterRuntime:
         violations = (*self._pending, *violations)
         self._pending.clear()
         return Report(command, state, reason, self._level.update(level, now), violations)
+
+
+def create_runtime(robot: RobotModel, p: Parameters, clock: Callable[[], float]) -> FilterRuntime:
+    """The filter of a robot.
+
+    Args:
+        p: of the node (parameters.yaml).
+        clock: s, of the coupled limits' time budget.
+
+    Raises:
+        ConfigError: parameters contradict each other or the robot.
+    """
+    parameters = FilterParameters.from_node(p)
+    barriers = braking_barriers(robot, parameters, clock)
+    core = SafetyFilter(robot, parameters, (barriers,))
+    return FilterRuntime(core, p.timeouts.to(Timeouts), p.level_hold, barriers)

@@ -11,7 +11,7 @@ from sensor_msgs.msg import JointState, Range
 from trajectory_msgs.msg import JointTrajectory
 
 from vla_common import topics
-from vla_common.cdr import Writer
+from vla_common.cdr import Writer, uint8_array
 from vla_common.clock import Pacer, RateMeter, first_sequence, steady_now
 from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.messages import JointOrder, duration_to_seconds, has_orientation, stamp_to_ns
@@ -22,11 +22,9 @@ from vla_interfaces.msg import SafetyStatus
 from vla_interfaces.msg import Violation as ViolationMessage
 from vla_robot import load_robot
 from vla_safety.compiled import not_compiled
-from vla_safety.coupled.build import braking_barriers
 from vla_safety.coupled.proximity import sensed_distance
-from vla_safety.filter import SafetyFilter
-from vla_safety.filter_runtime import FilterRuntime, Report, Timeouts
-from vla_safety.joint_readings import JointReadings
+from vla_safety.filter_runtime import Report, create_runtime
+from vla_safety.input_log import InputLog
 from vla_safety.parameters import FilterParameters
 from vla_safety.supervisor_command import SupervisorCommand
 from vla_safety.tick_cost import check_tick
@@ -45,6 +43,8 @@ _STATUS_FIELDS = (
 
 LISTED = 8
 """Violations in one status message; all are counted."""
+LOOK = 50
+"""Ticks between two looks for a recorder."""
 STATUS_RATE = 50.0
 """Hz, of the status while nothing in it changes but numbers."""
 
@@ -59,15 +59,13 @@ class SafetyFilterNode(VlaLifecycleNode):
         p = self.params
         robot = load_robot(p.robot)
         parameters = FilterParameters.from_node(p)
-        barriers = braking_barriers(robot, parameters)
-        core = SafetyFilter(robot, parameters, (barriers,))
+        self._log = InputLog(robot.n)
         if not_compiled():
             self.get_logger().warning(
                 'not compiled, ticks take many times as long: ' + ', '.join(not_compiled())
             )
         check_tick(robot, parameters, p.control_frequency)
-        timeouts = p.timeouts.to(Timeouts)
-        self._filter = runtime = FilterRuntime(core, timeouts, p.level_hold, barriers)
+        self._filter = create_runtime(robot, p, self._log.clock)
         self._interpolation = parameters.interpolation.value
         self._order = JointOrder(robot.joint_names)
         self._position, self._velocity = np.zeros(robot.n), np.zeros(robot.n)
@@ -91,6 +89,7 @@ class SafetyFilterNode(VlaLifecycleNode):
         self._kinds = list(ViolationKind)
         self._command_publisher = self.add_publisher(topics.JOINT_COMMAND)
         self._status_publisher = self.add_publisher(topics.SAFETY_STATUS)
+        self._log_publisher = self.add_publisher(topics.TICK_LOG)
         # Supervisor and sensors are received while inactive too, so that the first tick after
         # activation knows them.
         points, n = parameters.rules.max_points, robot.n
@@ -103,12 +102,8 @@ class SafetyFilterNode(VlaLifecycleNode):
         self._inputs = tuple(
             (self.poll(topic, fields, always=True), callback)
             for topic, fields, callback in (
-                (topics.JOINT_STATES, _JOINT_FIELDS, partial(self._on_joints, runtime.measured)),
-                (
-                    topics.JOINT_REFERENCE,
-                    _JOINT_FIELDS,
-                    partial(self._on_joints, runtime.reference),
-                ),
+                (topics.JOINT_STATES, _JOINT_FIELDS, partial(self._on_joints, False)),
+                (topics.JOINT_REFERENCE, _JOINT_FIELDS, partial(self._on_joints, True)),
                 (topics.IMU, _IMU_FIELDS, self._on_imu),
                 (topics.BALANCE_STATE, _CONTACT_FIELDS, self._on_contacts),
             )
@@ -119,13 +114,16 @@ class SafetyFilterNode(VlaLifecycleNode):
         self.add_timer(1.0 / p.control_frequency, self._tick)
 
     def start(self) -> None:
+        self._log.enabled = self._log_publisher.get_subscription_count() > 0
         self._filter.restart()
+        self._log.restart()
 
     def secure(self) -> None:
         # The driver holds and the supervisor notices the silence. The motion must not continue when
         # the filter is activated again.
         if hasattr(self, '_filter'):
             self._filter.core.flush('deactivated')
+            self._log.flush()
 
     # --- inputs ----------------------------------------------------------------------------
 
@@ -140,7 +138,9 @@ class SafetyFilterNode(VlaLifecycleNode):
         # RUNNING of the future would reject the chunks of all observations until then.
         stamp = min(stamp, self._wall_ns())
         command = SupervisorCommand(known, motion_epoch, speed_scale, stamp, sequence)
-        self._filter.on_supervisor(command, steady_now())
+        now = steady_now()
+        self._log.supervisor(command, now)
+        self._filter.on_supervisor(command, now)
 
     def _wall_ns(self) -> int:
         return self.get_clock().now().nanoseconds
@@ -154,7 +154,7 @@ class SafetyFilterNode(VlaLifecycleNode):
 
     def _on_joints(
         self,
-        readings: JointReadings,
+        is_reference: bool,
         arrived: float,
         stamp: int,
         names: list[str],
@@ -168,7 +168,10 @@ class SafetyFilterNode(VlaLifecycleNode):
             # If no readable one follows, the age of the last stops the motion.
             self._reject(str(error))
             return
-        readings.update(self._position, self._velocity, stamp, arrived, self._wall_ns())
+        readings = self._filter.reference if is_reference else self._filter.measured
+        given = self._position, self._velocity, stamp, arrived, self._wall_ns()
+        self._log.joints(is_reference, *given)
+        readings.update(*given)
 
     def _on_imu(
         self, arrived: float, stamp: int, orientation: np.ndarray, covariance: np.ndarray
@@ -176,9 +179,12 @@ class SafetyFilterNode(VlaLifecycleNode):
         # Without an orientation the filter takes the base to be upright.
         if has_orientation(covariance):
             x, y, z, w = orientation.tolist()
-            self._filter.on_imu((w, x, y, z), stamp, arrived, self._wall_ns())
+            given = (w, x, y, z), stamp, arrived, self._wall_ns()
+            self._log.imu(*given)
+            self._filter.on_imu(*given)
 
     def _on_contacts(self, arrived: float, sequence: int, left: bool, right: bool) -> None:
+        self._log.contacts(left, right, sequence, arrived)
         self._filter.on_contacts(left, right, sequence, arrived)
 
     def _on_range(self, message: Range) -> None:
@@ -186,13 +192,11 @@ class SafetyFilterNode(VlaLifecycleNode):
         if frame not in self._sensors:
             self._reject(f'/proximity: frame {frame}')
             return
-        self._filter.on_range(
-            frame,
-            sensed_distance(message.range, message.min_range, message.max_range),
-            stamp_to_ns(message.header.stamp),
-            steady_now(),
-            self._wall_ns(),
-        )
+        distance = sensed_distance(message.range, message.min_range, message.max_range)
+        stamp = stamp_to_ns(message.header.stamp)
+        given = frame, distance, stamp, steady_now(), self._wall_ns()
+        self._log.range(*given)
+        self._filter.on_range(*given)
 
     def _reject(self, what: str) -> None:
         """Count a message that cannot be used."""
@@ -213,12 +217,12 @@ class SafetyFilterNode(VlaLifecycleNode):
         if size > limit:
             # Reading 100 000 points takes 2 s, in which no command would be published.
             why = violation(ViolationKind.TOO_LONG, 'bytes', size, limit)
-            return self._filter.reject_chunk(why, steady_now())
+            return self._reject_chunk(why)
         try:
             message = deserialize_message(serialized, JointTrajectory)
         except Exception:
             why = violation(ViolationKind.WRONG_SHAPE, 'message', size, limit)
-            return self._filter.reject_chunk(why, steady_now())
+            return self._reject_chunk(why)
         self._update_inputs()  # a chunk is validated against the present joint positions
         stamp = stamp_to_ns(message.header.stamp)
         age = (self.get_clock().now().nanoseconds - stamp) * 1e-9
@@ -230,9 +234,14 @@ class SafetyFilterNode(VlaLifecycleNode):
             velocities = _table([point.velocities for point in points], len(message.joint_names))
             if velocities is None:
                 positions = None
-        return self._filter.on_chunk(
-            message.joint_names, times, positions, velocities, stamp, age, steady_now()
-        )
+        given = message.joint_names, times, positions, velocities, stamp, age, steady_now()
+        self._log.chunk(*given)
+        return self._filter.on_chunk(*given)
+
+    def _reject_chunk(self, why: Violation) -> list[Violation]:
+        now = steady_now()
+        self._log.rejected(why, now)
+        return self._filter.reject_chunk(why, now)
 
     # --- outputs ---------------------------------------------------------------------------
 
@@ -248,6 +257,7 @@ class SafetyFilterNode(VlaLifecycleNode):
                 self._command.write(stamp, command.position, command.velocity, command.effort)
             )
         self._rate.tick(now)
+        self._log.tick(now, stamp, report)
         self._report = report
         self._tick_ms = (time.perf_counter() - begin) * 1e3
         state = (
@@ -259,6 +269,13 @@ class SafetyFilterNode(VlaLifecycleNode):
         )
         if self._status_pacer.due(now, state):
             self._status_publisher.publish(self._serialized(report, stamp))
+        if self._log.due:
+            self._log_publisher.publish(uint8_array(self._log.take()))
+        if self._filter.ticks % LOOK == 0:
+            # Without a recorder nothing is logged.
+            self._log.enabled = self._log_publisher.get_subscription_count() > 0
+            if not self._log.enabled:
+                self._log.drop()
 
     def _serialized(self, report: Report, stamp: int) -> bytes:
         """The tick's SafetyStatus."""

@@ -10,7 +10,9 @@ forgotten, never served later; time that jumps or is not a number stops the robo
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, Protocol, Self
 
 from vla_common.states import Behaviour, Level, Mode
 from vla_supervisor.conditions import CauseList, Condition, Reaction, hard, soft
@@ -51,11 +53,25 @@ _NEXT_STEP = {
 }
 
 
-class Supervisor:
-    """Latching interpreter of the transition table."""
+class Log(Protocol):
+    """Takes what the decisions are made from; see `decision_log`."""
 
-    def __init__(self, config: SupervisorConfig) -> None:
-        self._config = config
+    def decided(
+        self, now: float, inputs: SupervisorInputs, new: frozenset[OperatorStep], decision: Decision
+    ) -> None: ...
+
+    def called(self, name: str) -> None: ...
+
+
+class Supervisor:
+    """Latching interpreter of the transition table.
+
+    Args:
+        log: takes the inputs of each decision, for a replay.
+    """
+
+    def __init__(self, config: SupervisorConfig, log: Log | None = None) -> None:
+        self._config, self._log = config, log
         self._mode = Mode.INACTIVE
         self._epoch = 0
         self._now: float | None = None
@@ -79,6 +95,8 @@ class Supervisor:
         launch file's instruction by itself: no longer from here on. Returns whether arming was
         still to come.
         """
+        if self._log is not None:
+            self._log.called('forbid_auto_arm')
         was_to_come, self._auto_arm = self._auto_arm, False
         self._epoch = max(self._epoch, 1)
         return was_to_come
@@ -93,15 +111,47 @@ class Supervisor:
 
     def close(self) -> None:
         """The supervisor is shutting down: stops still work, nothing else is granted."""
+        if self._log is not None:
+            self._log.called('close')
         self._closed = True
+
+    def keyframe(self) -> dict[str, Any] | None:
+        """What `resume` takes; None during a stop, whose history is more than that."""
+        if self._mode in (Mode.SAFE_STOP, Mode.ESTOP) or self._stop_monitor.monitoring:
+            return None
+        return {
+            'mode': int(self._mode),
+            'motion_epoch': self._epoch,
+            'now': self._now,
+            'auto_arm': self._auto_arm,
+            'steps': [step.value for step in self._steps],
+            'closed': self._closed,
+        }
+
+    @classmethod
+    def resume(cls, config: SupervisorConfig, keyframe: Mapping[str, Any]) -> Self:
+        """A supervisor for a replay, in the state of a keyframe."""
+        made = cls(config)
+        made._mode, made._epoch = Mode(keyframe['mode']), keyframe['motion_epoch']
+        made._now, made._auto_arm = keyframe['now'], keyframe['auto_arm']
+        made._steps = frozenset(map(OperatorStep, keyframe['steps']))
+        made._closed = keyframe['closed']
+        return made
 
     def update(self, now: float, inputs: SupervisorInputs) -> Decision:
         """Decide at ``now``. Call it at a steady rate and at once on anything urgent."""
-        return self._update(now, inputs, inputs.steps - self._steps)[0]
+        return self.decide(now, inputs, inputs.steps - self._steps)
+
+    def decide(
+        self, now: float, inputs: SupervisorInputs, new: frozenset[OperatorStep]
+    ) -> Decision:
+        """As `update`, with the steps that are new at this instant."""
+        return self._update(now, inputs, new)[0]
 
     def _update(
         self, now: float, inputs: SupervisorInputs, new: frozenset[OperatorStep]
     ) -> tuple[Decision, dict[OperatorStep, OperatorAnswer]]:
+        given = now
         now, clock_ok = self._checked(now)
         self._steps = inputs.steps
         conditions = list(inputs.conditions)
@@ -138,7 +188,10 @@ class Supervisor:
         if self._mode not in (Mode.SAFE_STOP, Mode.ESTOP):
             # Only a stop keeps its causes listed; elsewhere the list is what is present now.
             self._causes.drop_gone()
-        return self._decide(now, conditions, inputs), answers
+        decision = self._decide(now, conditions, inputs)
+        if self._log is not None:
+            self._log.decided(given, inputs, new, decision)
+        return decision, answers
 
     def _checked(self, now: float) -> tuple[float, bool]:
         """Time that never runs back, and whether the given one was valid."""

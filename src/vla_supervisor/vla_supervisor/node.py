@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from rclpy.serialization import deserialize_message
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from vla_common import topics
@@ -25,6 +26,7 @@ from vla_robot import load_robot
 from vla_supervisor.bring_up_log import BringUpLog
 from vla_supervisor.conditions import Reaction
 from vla_supervisor.core import Decision, DriverReport, OperatorStep, Supervisor, SupervisorInputs
+from vla_supervisor.decision_log import DecisionLog
 from vla_supervisor.endpoints import Endpoints
 from vla_supervisor.health_monitor import HealthMonitor
 from vla_supervisor.lifecycle_calls import LifecycleCalls
@@ -78,7 +80,8 @@ class SupervisorNode(VlaLifecycleNode):
         limits = all_settings.limits
         self._health = HealthMonitor(limits, endpoints, self._nodes, preflight=preflight)
         self._stale_publishers = StalePublishers()
-        self._core = Supervisor(all_settings.core)
+        self._decision_log = DecisionLog()
+        self._core = Supervisor(all_settings.core, self._decision_log)
         if self._started_again:
             self._forbid_auto_arm(self._started_again)
         self._decision = self._core.update(now, self._health.inputs(now))
@@ -90,6 +93,7 @@ class SupervisorNode(VlaLifecycleNode):
 
         # While this node is not active it publishes nothing but an e-stop; see _tick.
         self._state = self.add_publisher(topics.SUPERVISOR_STATE, always=True)
+        self._log_publisher = self.add_publisher(topics.DECISION_LOG)
         for topic, callback in (
             (topics.HARDWARE_STATUS, self._on_driver),
             (topics.BALANCE_STATE, self._receive(self._health.on_balance)),
@@ -116,6 +120,7 @@ class SupervisorNode(VlaLifecycleNode):
         self.add_service(EndpointCheckin, '/supervisor/checkin', self._check_in, always=True)
         self.add_timer(1.0 / self.params.publish_rate, self._tick, always=True)
         self.add_timer(self.params.graph_period, self._check_graph)
+        self.add_timer(1.0, self._publish_log)
 
     def secure(self) -> None:
         if self._core is None:
@@ -254,6 +259,11 @@ class SupervisorNode(VlaLifecycleNode):
         wall_ns = self.get_clock().now().nanoseconds
         return self._messages.create(self._decision, active, missing, wall_ns, now)
 
+    def _publish_log(self) -> None:
+        wanted = self._log_publisher.get_subscription_count() > 0
+        if (text := self._decision_log.take(self._core, wanted)) is not None:
+            self._log_publisher.publish(String(data=text))
+
     def _check_graph(self) -> None:
         now = self._now()
         self._nodes.on_graph(
@@ -286,18 +296,10 @@ class SupervisorNode(VlaLifecycleNode):
     # -- reports ------------------------------------------------------------------------------
 
     def _on_driver(
-        self,
-        sequence: int,
-        behaviour: int,
-        behaviour_done: bool,
-        standing: bool,
-        at_rest: bool,
-        max_joint_speed: float,
-        behaviour_reason: str,
-        fault: bool,
-        fault_detail: str,
+        self, sequence: int, behaviour: int, behaviour_done: bool, standing: bool, at_rest: bool,
+        max_joint_speed: float, behaviour_reason: str, fault: bool, fault_detail: str,
         *sensors: Any,
-    ) -> None:
+    ) -> None:  # fmt: skip
         report = DriverReport(behaviour, behaviour_done, standing, at_rest, max_joint_speed)
         detail = fault_detail if fault else None
         if self._health.on_driver(self._now(), sequence, report, behaviour_reason, detail, sensors):

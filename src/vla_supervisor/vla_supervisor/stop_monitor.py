@@ -25,6 +25,11 @@ class StopMonitor:
         self._hold = mode is Mode.READY and from_running
         self._slowed = self._rested = False
 
+    @property
+    def monitoring(self) -> bool:
+        """Whether there is a stop."""
+        return self._hold or self._mode in (Mode.SAFE_STOP, Mode.ESTOP)
+
     def elapsed(self, now: float) -> float:
         """s since the mode was entered."""
         return now - self._since
@@ -34,7 +39,7 @@ class StopMonitor:
 
         driver: None if its status is missing, which is a harder condition of its own.
         """
-        if not (self._hold or self._mode in (Mode.SAFE_STOP, Mode.ESTOP)) or driver is None:
+        if not self.monitoring or driver is None:
             return []
         config = self._config
         limits: StopLimits = config.estop if self._mode is Mode.ESTOP else config.safe_stop
