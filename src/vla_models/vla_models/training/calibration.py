@@ -29,7 +29,7 @@ BATCH = 64  # frames
 STEEPEST = 20.0
 # Of the false cases, the share that may be accepted: nonsense; an impossible task; not yet done.
 ALLOWED = {'understood': 0.02, 'possible': 0.05, 'done': 0.01}
-LOWEST, HIGHEST = 0.3, 0.95  # of a threshold
+LOWEST, HIGHEST = 0.1, 0.95  # of a threshold
 
 
 def platt(logits: Tensor, true: Tensor) -> tuple[float, float]:
