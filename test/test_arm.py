@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from whole_robot import BRING_UP, STOP, WholeRobot
 
 from vla_common import topics
@@ -11,11 +12,15 @@ from vla_common.states import Behaviour, Level, Mode
 from vla_robot import load_robot
 
 
-def test_an_arm_waves_and_goes_to_its_pose_without_a_violation_and_is_damped_by_an_e_stop(tmp_path):
-    arm = load_robot('ur5e')
-    with WholeRobot(tmp_path, launch_file='arm.launch.py') as robot:
+@pytest.mark.parametrize('given', [{}, {'robot': 'so101'}], ids=['ur5e', 'so101'])
+def test_an_arm_waves_goes_to_a_pose_without_a_violation_and_is_damped_by_an_e_stop(
+    tmp_path, given
+):
+    arm = load_robot(given.get('robot', 'ur5e'))
+    with WholeRobot(tmp_path, launch_file='arm.launch.py', **given) as robot:
         robot.wait_mode(Mode.RUNNING, BRING_UP)  # its first instruction
-        assert 'ur5e has no feet (robot.yaml: frames): no balance monitor' in robot.output()
+        text = f'{arm.name} has no feet (robot.yaml: frames): no balance monitor'
+        assert text in robot.output()
         robot.wait(lambda: robot.moves, 30.0, 'the arm in motion')
         robot.wait_mode(Mode.READY, 60.0)
         robot.wait_rest()
