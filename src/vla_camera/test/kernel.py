@@ -48,6 +48,14 @@ class Kernel:
         self.late_ns = 0
         self.opened = self.closed = 0
         self.red = 0
+        self.controls = {
+            0x0098_0900: ('Brightness', 1, 0, 255, 1, 128),
+            0x009A_0901: ('Auto Exposure', 3, 0, 3, 1, 3),
+            0x009A_0902: ('Exposure Time, Absolute', 1, 50, 10000, 50, 150),
+            0x009A_0999: ('Camera Controls', 6, 0, 0, 0, 0),
+        }
+        self.values = {number: control[5] for number, control in self.controls.items()}
+        self.stubborn = False
         self.gap = 1
         (dev / 'v4l' / 'by-id').mkdir(parents=True, exist_ok=True)
         self.plug(0)
@@ -112,6 +120,9 @@ class Kernel:
             abi.ENUM_FMT: self._enum_fmt,
             abi.ENUM_FRAMESIZES: self._enum_sizes,
             abi.ENUM_FRAMEINTERVALS: self._enum_intervals,
+            abi.QUERYCTRL: self._query_control,
+            abi.G_CTRL: self._get_control,
+            abi.S_CTRL: self._set_control,
             abi.G_FMT: self._get_format,
             abi.S_FMT: self._set_format,
             abi.G_PARM: self._get_parameters,
@@ -156,6 +167,22 @@ class Kernel:
     def _enum_intervals(self, a) -> None:
         rates = self.modes[abi.fourcc_text(a.pixelformat)].get((a.width, a.height), [])
         a.type, (a.values[0], a.values[1]) = abi.DISCRETE, (1, self._nth(rates, a.index))
+
+    def _query_control(self, a) -> None:
+        assert a.id & abi.NEXT_CONTROL
+        after = [n for n in sorted(self.controls) if n > a.id & ~abi.NEXT_CONTROL]
+        a.id = self._nth(after, 0)
+        name, a.type, a.minimum, a.maximum, a.step, a.default_value = self.controls[a.id]
+        a.name = name.encode()
+        automatic = self.values[0x009A_0901] == 3
+        a.flags = abi.CONTROL_INACTIVE if a.id == 0x009A_0902 and automatic else 0
+
+    def _get_control(self, a) -> None:
+        a.value = self.values[a.id]
+
+    def _set_control(self, a) -> None:
+        if not self.stubborn:
+            self.values[a.id] = a.value
 
     def _get_format(self, a) -> None:
         pix = a.fmt.pix

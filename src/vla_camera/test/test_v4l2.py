@@ -21,6 +21,7 @@ from vla_camera.stream_monitor import Backoff
 from vla_camera.v4l2 import abi
 from vla_camera.v4l2.device import Mode
 from vla_camera.v4l2.discovery import NoDeviceError, choose, resolve
+from vla_common.errors import ConfigError
 from vla_common.states import Level
 from vla_common.testing import wait_until
 from vla_common.testing_refusals import documented
@@ -57,6 +58,8 @@ C_NAMES = {
     abi.StreamParameters: 'v4l2_streamparm',
     abi.FrameSize: 'v4l2_frmsizeenum',
     abi.FrameInterval: 'v4l2_frmivalenum',
+    abi.QueryControl: 'v4l2_queryctrl',
+    abi.Control: 'v4l2_control',
 }
 FIELDS = {
     'seconds': 'timestamp.tv_sec',
@@ -70,6 +73,7 @@ OURS = ('rest', 'reserved', 'values', 'mbus_code', 'flags', 'pointer', 'capabili
 REQUESTS = (
     'QUERYCAP', 'ENUM_FMT', 'G_FMT', 'S_FMT', 'REQBUFS', 'QUERYBUF', 'QBUF', 'DQBUF', 'STREAMON',
     'STREAMOFF', 'G_PARM', 'S_PARM', 'ENUM_FRAMESIZES', 'ENUM_FRAMEINTERVALS',
+    'G_CTRL', 'S_CTRL', 'QUERYCTRL',
 )  # fmt: skip
 
 
@@ -354,6 +358,46 @@ def test_a_slow_camera_is_a_warning_with_what_helps(ros, kernel):
     wait_until(lambda: node.diagnose()[0] is Level.SAFE, 30.0)
 
 
+# -- controls --------------------------------------------------------------------------------------
+
+
+def test_controls_are_set_in_their_order_and_again_after_a_reconnection(kernel):
+    exposure = 0x009A_0902
+    source = V4l2Source(
+        'SN1', 64, 48, 100.0, kernel, kernel.dev,
+        controls=['auto_exposure=1', 'exposure_time_absolute=300', '', 'brightness=0'],
+    )  # fmt: skip
+    source.open()
+    assert [kernel.values[n] for n in sorted(kernel.values)][:3] == [0, 1, 300]
+    source.close()
+    kernel.values = {number: control[5] for number, control in kernel.controls.items()}
+    source.open()
+    assert kernel.values[exposure] == 300
+    source.close()
+
+
+@pytest.mark.parametrize(
+    ('case', 'control'),
+    [
+        ('control without a value', 'brightness'),
+        ('control with a fraction', 'brightness=0.5'),
+        ('control that the camera has not', 'brightnes=10'),
+        ('control out of its range', 'brightness=256'),
+        ('control between its steps', 'exposure_time_absolute=120'),
+        ('control in the hand of an automatic', 'exposure_time_absolute=150'),
+        ('control that the camera does not take', 'brightness=5'),
+    ],
+)
+def test_a_control_that_cannot_be_set_is_refused(kernel, case, control):
+    kernel.stubborn = case == 'control that the camera does not take'
+    if case == 'control between its steps':
+        kernel.values[0x009A_0901] = 1
+    with pytest.raises(ConfigError) as error:
+        V4l2Source('SN1', 64, 48, 0.0, kernel, kernel.dev, controls=[control]).open()
+    documented('Cameras', case, error.value)
+    assert kernel.opened == kernel.closed
+
+
 # -- the list --------------------------------------------------------------------------------------
 
 
@@ -366,6 +410,7 @@ def test_the_list_names_each_camera_as_the_launch_does_and_keeps_a_picture(
     assert f'{kernel.dev}/video0: Double, usb-0000:00:14.0-1' in printed
     assert f'cameras:=NAME:v4l2:{BY_ID}' in printed
     assert 'MJPG 128 x 96 at 100 Hz' in printed
+    assert 'control exposure_time_absolute: 50 to 10000 in steps of 50 (usual 150)' in printed
     picture = cv2.imread(str(folder / 'video0.jpg'))
     assert picture.shape == (48, 64, 3)
     assert np.abs(picture[40, 30].astype(int) - [0, 0, 200]).max() < 12

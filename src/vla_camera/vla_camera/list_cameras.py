@@ -32,6 +32,7 @@ def video_lines(pictures: Path | None, dev: Path, system: System | None) -> list
             known = names.get(str(Path(path).resolve()), [path])
             lines += [f'{path}: {video.card}, {video.bus}', f'  offers {offer(video.modes())}']
             lines += [f'  cameras:=NAME:v4l2:{name}' for name in known]
+            lines += [f'  control {name}: {c}' for name, c in video.controls().items()]
         except OSError as error:
             lines.append(f'  {error.strerror}')
             continue

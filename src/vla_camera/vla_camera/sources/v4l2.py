@@ -6,7 +6,7 @@ The device is looked up at each opening: after a reconnection it may have anothe
 
 import errno
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,8 +21,10 @@ from vla_camera.source import (
     Frame,
     Source,
 )
+from vla_camera.v4l2.controls import read_controls, set_controls
 from vla_camera.v4l2.device import Mode, RawFrame, System, VideoDevice
 from vla_camera.v4l2.discovery import DEV, PIXELS, NoDeviceError, choose, offer, resolve
+from vla_common.errors import ConfigError
 
 FIRST_FRAME_WITHIN = 5.0  # s after the stream was started
 OLDEST_NS = 1_000_000_000
@@ -40,7 +42,7 @@ class V4l2Source(Source):
     system, dev: of the machine, for tests."""
 
     slow_remedy = (
-        'more light, or the control exposure_dynamic_framerate=0 (v4l2-ctl); '
+        'more light, or controls: [exposure_dynamic_framerate=0]; '
         'else another USB port or a smaller picture'
     )
 
@@ -53,10 +55,12 @@ class V4l2Source(Source):
         system: System | None = None,
         dev: Path = DEV,
         clocks: Callable[[], tuple[int, int]] = lambda: (time.time_ns(), time.monotonic_ns()),
+        controls: Sequence[str] = (),
     ) -> None:
         self._device = device
         self._requested = (width, height, rate)
         self._system, self._dev, self._clocks = system, dev, clocks
+        self._controls = read_controls(controls)
         self._video: VideoDevice | None = None
         self._mode = Mode('', 0, 0, 0.0)
         self._sequence: int | None = None
@@ -66,7 +70,8 @@ class V4l2Source(Source):
 
     @classmethod
     def from_parameters(cls, params: Any, robot: Any) -> Self:
-        return cls(params.device, params.width, params.height, params.rate)
+        p = params
+        return cls(p.device, p.width, p.height, p.rate, controls=p.controls)
 
     @classmethod
     def device_parameter(cls, params: Any) -> tuple[str, str]:
@@ -84,13 +89,14 @@ class V4l2Source(Source):
         except OSError as error:
             self.close()
             raise DeviceMissingError(f'{path}: {_reason(error)}') from error
-        except DeviceMissingError:
+        except (DeviceMissingError, ConfigError):
             self.close()
             raise
 
     def _start(self, path: str, video: VideoDevice) -> CameraFacts:
         if not video.captures:
             raise DeviceMissingError(f'{path} ({video.card}) gives no pictures: metadata only?')
+        set_controls(video, self._controls)  # again after a reconnection: it has forgotten them
         modes = video.modes()
         wanted = choose(modes, video.present(), *self._requested)
         if wanted is None:

@@ -1,12 +1,15 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Structures and request numbers of <linux/videodev2.h>, as far as streaming needs them."""
 
-from ctypes import Structure, Union, c_char, c_long, c_uint8, c_uint32, c_void_p, sizeof
+from ctypes import Structure, Union, c_char, c_int32, c_long, c_uint8, c_uint32, c_void_p, sizeof
 
 CAPTURE = 1  # V4L2_BUF_TYPE_VIDEO_CAPTURE
 MMAP = 1  # V4L2_MEMORY_MMAP
 CAN_CAPTURE, CAN_STREAM, HAS_DEVICE_CAPS = 0x1, 0x0400_0000, 0x8000_0000
 FLAG_ERROR, TIMESTAMP_MASK, TIMESTAMP_MONOTONIC = 0x40, 0xE000, 0x2000
+NEXT_CONTROL = 0x8000_0000  # with an id: the one after it
+CONTROL_DISABLED, CONTROL_READ_ONLY, CONTROL_INACTIVE = 0x1, 0x4, 0x10
+WHOLE_NUMBERS = (1, 2, 3, 9)  # types of controls: integer, boolean, menu, menu of integers
 DISCRETE = 1  # V4L2_FRMSIZE_TYPE_DISCRETE and V4L2_FRMIVAL_TYPE_DISCRETE
 
 
@@ -124,6 +127,24 @@ class FrameInterval(Structure):
     ]
 
 
+class QueryControl(Structure):
+    _fields_ = [
+        ('id', c_uint32),
+        ('type', c_uint32),
+        ('name', c_char * 32),
+        ('minimum', c_int32),
+        ('maximum', c_int32),
+        ('step', c_int32),
+        ('default_value', c_int32),
+        ('flags', c_uint32),
+        ('reserved', c_uint32 * 2),
+    ]
+
+
+class Control(Structure):
+    _fields_ = [('id', c_uint32), ('value', c_int32)]
+
+
 def _request(direction: int, number: int, kind: type) -> int:
     """As _IOC of <asm-generic/ioctl.h>: direction 1 writes, 2 reads."""
     return direction << 30 | sizeof(kind) << 16 | ord('V') << 8 | number
@@ -141,6 +162,9 @@ STREAMON = _request(1, 18, c_uint32)
 STREAMOFF = _request(1, 19, c_uint32)
 G_PARM = _request(3, 21, StreamParameters)
 S_PARM = _request(3, 22, StreamParameters)
+G_CTRL = _request(3, 27, Control)
+S_CTRL = _request(3, 28, Control)
+QUERYCTRL = _request(3, 36, QueryControl)
 ENUM_FRAMESIZES = _request(3, 74, FrameSize)
 ENUM_FRAMEINTERVALS = _request(3, 75, FrameInterval)
 

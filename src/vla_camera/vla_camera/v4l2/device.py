@@ -5,6 +5,7 @@ import errno
 import fcntl
 import mmap
 import os
+import re
 import select
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any
 from vla_camera.v4l2 import abi
 
 BUFFERS = 4
+CONTROLS_LISTED = 256
 SIZES_LISTED = 64  # a driver that enumerates without end is not followed further
 
 
@@ -48,6 +50,22 @@ class Mode:
 
     def __str__(self) -> str:
         return f'{self.pixels} {self.width} x {self.height} at {self.rate:.3g} Hz'
+
+
+@dataclass(frozen=True)
+class Control:
+    """A setting of the device. inactive: another one, such as an automatic, has it in hand."""
+
+    id: int
+    lowest: int
+    highest: int
+    step: int
+    usual: int
+    inactive: bool
+
+    def __str__(self) -> str:
+        step = f' in steps of {self.step}' if self.step > 1 else ''
+        return f'{self.lowest} to {self.highest}{step} (usual {self.usual})'
 
 
 @dataclass(frozen=True)
@@ -130,6 +148,34 @@ class VideoDevice:
             self._call(abi.QBUF, self._buffer(index))
         self._call(abi.STREAMON, abi.c_uint32(abi.CAPTURE))
         return present
+
+    def controls(self) -> dict[str, Control]:
+        """What can be set, by the names that v4l2-ctl uses."""
+        found: dict[str, Control] = {}
+        entry = abi.QueryControl(id=abi.NEXT_CONTROL)
+        for _ in range(CONTROLS_LISTED):
+            try:
+                self._call(abi.QUERYCTRL, entry)
+            except OSError as error:
+                if error.errno not in (errno.EINVAL, errno.ENOTTY):  # the end; or it has none
+                    raise
+                break
+            blocked = abi.CONTROL_DISABLED | abi.CONTROL_READ_ONLY
+            if entry.type in abi.WHOLE_NUMBERS and not entry.flags & blocked:
+                name = re.sub('[^a-z0-9]+', '_', entry.name.decode('utf-8', 'replace').lower())
+                found[name.strip('_')] = Control(
+                    entry.id, entry.minimum, entry.maximum, max(1, entry.step),
+                    entry.default_value, bool(entry.flags & abi.CONTROL_INACTIVE),
+                )  # fmt: skip
+            entry = abi.QueryControl(id=entry.id | abi.NEXT_CONTROL)
+        return found
+
+    def set_control(self, control: Control, value: int) -> int:
+        """The value that the device then has."""
+        self._call(abi.S_CTRL, abi.Control(control.id, value))
+        now = abi.Control(control.id)
+        self._call(abi.G_CTRL, now)
+        return now.value
 
     def take(self, timeout: float) -> RawFrame | None:
         """The newest frame, None if there is none within timeout s; older ones are dropped."""
