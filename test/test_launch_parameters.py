@@ -302,3 +302,20 @@ def test_a_wrong_list_of_cameras_is_refused(case, text, more, message):
     with pytest.raises(ConfigError, match=re.escape(message)) as error:
         values(cameras=text, **more)
     documented('Launch arguments', case, error.value)
+
+
+@pytest.mark.parametrize(
+    'given', [{}, {'stage': 'slow', 'record': 'true'}, {'robot': str(TESTBOT)}]
+)
+def test_a_preflight_with_the_arguments_of_a_launch_has_its_digest(given):
+    from vla_validation.preflight.subject import read_subject
+
+    found = values(**given)
+    LAUNCH.leave_out_unused(found)
+    LAUNCH.note_for_supervisor(found)
+    supervisor = {name: setting.value for name, setting in found['supervisor'].items()}
+    subject = read_subject(given)
+    assert supervisor['preflight_configuration'] == subject.digests()['configuration']
+    assert supervisor['preflight_bundle'] == str(subject.bundle)
+    other = read_subject({**given, 'control_frequency': '90'})
+    assert other.digests()['configuration'] != supervisor['preflight_configuration']

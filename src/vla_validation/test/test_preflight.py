@@ -148,6 +148,7 @@ def test_a_robot_that_is_wrong_in_one_way_fails_that_check(name, subject, good):
         ('battery', {'battery': (0.1, 20.0)}, '10%'),
         ('temperatures', {'values': {'d': {'temperature': 'hot'}}}, "'hot'"),
         ('recording', {'values': {}}, 'no recorder runs'),
+        ('recording', {'lost': 70}, '70 messages were lost'),
     ],
 )
 def test_the_evidence_names_what_is_wrong(name, change, evidence, subject, good):
@@ -302,17 +303,30 @@ def test_options_that_make_no_sense_are_refused(given, capsys):
 class Robot:
     """A RobotClient whose robot obeys at once, or not."""
 
-    def __init__(self, mode=Mode.INACTIVE, damps=True, notices=True, resets=True):
-        self.mode, self.behaviour, self.called = mode, Behaviour.HOLD, []
+    def __init__(self, mode=Mode.INACTIVE, damps=True, notices=True, resets=True, late=0):
+        self.mode, self.called, self.late = mode, [], late
         self.state = SimpleNamespace(nodes_missing=[])
         self.damps, self.notices, self.resets = damps, notices, resets
         self.frozen = []
+
+    def add_listener(self, listener):
+        self.listener = listener
+
+    def remove_listener(self, listener):
+        assert self.listener == listener
+
+    def report(self, second, **fields):
+        stamp = SimpleNamespace(sec=second, nanosec=0)
+        self.listener(SimpleNamespace(header=SimpleNamespace(stamp=stamp), **fields))
 
     def call(self, service):
         self.called.append(service)
         if service == '/supervisor/estop':
             self.mode = Mode.ESTOP
-            self.behaviour = Behaviour.DAMP if self.damps else Behaviour.HOLD
+            self.report(99, behaviour=Behaviour.HOLD)
+            self.report(100, mode=Mode.ESTOP)
+            if self.damps:
+                self.report(100 + self.late, behaviour=Behaviour.DAMP)
         if service == '/supervisor/reset' and self.resets:
             self.mode = Mode.INACTIVE
         return service != '/supervisor/reset' or self.resets, 'because'
@@ -359,8 +373,9 @@ def test_the_exercise_damps_freezes_every_node_and_resets(subject, processes):
     assert '/supervisor/arm' not in robot.called
 
 
-def test_a_running_robot_is_not_exercised(subject, processes):
-    robot = Robot(Mode.RUNNING)
+@pytest.mark.parametrize('mode', [Mode.RUNNING, Mode.ESTOP])
+def test_a_running_or_stopped_robot_is_not_exercised(subject, processes, mode):
+    robot = Robot(mode)
     assert not any(e.good for e in exercised(robot, subject, processes))
     assert robot.called == []
 
@@ -368,6 +383,11 @@ def test_a_running_robot_is_not_exercised(subject, processes):
 def test_a_robot_that_does_not_damp_fails_and_nothing_is_frozen(subject, processes):
     found = exercised(Robot(damps=False), subject, processes)
     assert [e.good for e in found] == [False]
+
+
+def test_a_robot_that_damps_late_fails(subject, processes):
+    found = exercised(Robot(late=1), subject, processes)
+    assert (found[0].good, str(found[0])) == (False, 'estop: damped after 1000 ms (limit 300)')
 
 
 def test_a_watchdog_that_misses_nothing_fails(subject, processes):

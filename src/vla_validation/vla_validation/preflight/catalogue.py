@@ -109,7 +109,7 @@ CHECKS: tuple[Check, ...] = (
     Check('watchdogs', 'Every node is watched, by a heartbeat of one publisher.', Needs.GRAPH,
           SHIFT, 'end the second robot or program on this ROS domain', (FIRST, SHIFTS),
           online.watchdogs),
-    Check('recording', 'The recorder records.', Needs.GRAPH, SHIFT, 'record:=true',
+    Check('recording', 'The recorder records.', Needs.GRAPH, SHIFT, 'record:=true; a faster disk',
           (FIRST, SHIFTS), online.recording),
     Check('estop', 'The e-stop makes the joints passive, and is reset. A biped sinks: suspend it.',
           Needs.EXERCISE, SHIFT, 'ros2 run vla_bringup preflight --exercise', (FIRST, SHIFTS),

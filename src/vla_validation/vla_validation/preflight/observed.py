@@ -42,7 +42,8 @@ class Observed:
     """The graph over some seconds. absent: why nothing was observed; empty: it was.
 
     values: of /diagnostics, by node and key, with the status line under ''. positions: by joint,
-    rad, in the order received. battery: share and voltage; NaN: not measured.
+    rad, in the order received. lost: messages that the recorder lost meanwhile. battery: share and
+    voltage; NaN: not measured.
     """
 
     absent: str = ''
@@ -52,6 +53,7 @@ class Observed:
     causes: tuple[str, ...] = ()
     fault: str = ''
     errors: int = 0
+    lost: int = 0
     joint_rate: float = 0.0
     joint_age: float = 0.0
     real_time_factor: float = 1.0

@@ -16,6 +16,7 @@ SLOWEST = 0.8
 CAMERA_RATE = 10.0  # Hz, where none is configured
 HOTTEST = 70.0  # °C of a motor or a driver
 EMPTIEST = 0.3  # of the battery
+MOST_LOST = 20  # messages of the some thousands while the robot is observed
 CENTER = 0.2
 """Share of the picture by which the principal point may be off its middle. A calibration of another
 size is off by more."""
@@ -167,6 +168,8 @@ def watchdogs(subject: Subject, seen: Observed) -> Found:
 
 def recording(subject: Subject, seen: Observed) -> Found:
     found = seen.of('recorder')
+    if found.startswith('recording') and seen.lost > MOST_LOST:
+        return FAIL, f'{seen.lost} messages were lost while the robot was observed'
     if found.startswith('recording'):
         return PASS, f'{found}; {seen.of("recorder", "session")}'
     return FAIL, found or 'no recorder runs'
