@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -215,7 +215,7 @@ class FilterReplay:
         n: joints of its robot.
     """
 
-    def __init__(self, create: object, n: int) -> None:
+    def __init__(self, create: Callable[[ReplayClock], FilterRuntime], n: int) -> None:
         self._create, self._n = create, n
         self._number: int | None = None
         self.gaps = 0
@@ -223,7 +223,7 @@ class FilterReplay:
 
     def _begin(self) -> None:
         self._clock = ReplayClock()
-        self._runtime: FilterRuntime = self._create(self._clock)
+        self._runtime = self._create(self._clock)
         self._began: float | None = None
         self._settled = False
 

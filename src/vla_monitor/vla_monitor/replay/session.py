@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from rclpy.serialization import deserialize_message
@@ -15,7 +16,7 @@ from std_msgs.msg import String
 
 from vla_common import topics
 from vla_common.cdr import Reader, uint8_array_data
-from vla_common.errors import ConfigError
+from vla_common.errors import ConfigError, first_line
 from vla_common.parameter_files import check_sections, read_sections, values_of
 from vla_common.parameters import Parameters, ParameterSchema
 from vla_common.topics import Topic
@@ -24,10 +25,11 @@ from vla_monitor.recording.bag_reader import BagReader
 from vla_robot import load_robot
 from vla_safety.filter_runtime import create_runtime
 from vla_safety.input_log import FilterReplay, ReplayedTick
-from vla_supervisor.decision_log import DecisionReplay
+from vla_supervisor.decision_log import DecisionReplay, ReplayedDecision
 from vla_supervisor.settings import settings
 
 PACKAGES = {'safety_filter': 'vla_safety', 'supervisor': 'vla_supervisor'}
+Replayed = TypeVar('Replayed', ReplayedTick, ReplayedDecision)
 QUANTITIES = {'position': 'rad', 'velocity': 'rad/s', 'effort': 'Nm'}
 
 
@@ -58,12 +60,11 @@ def replay_filter(folder: Path, p: Parameters, start_ns: int) -> dict[str, Any]:
     replay = FilterReplay(lambda clock: create_runtime(robot, p, clock), robot.n)
     counts: Counter[str] = Counter()
     first: ReplayedTick | None = None
-    for content in _logs(folder, topics.TICK_LOG):
-        for tick in replay.feed(uint8_array_data(content)):
-            counts['replayed' if tick.settled else 'skipped'] += 1
-            if tick.settled and not tick.same:
-                counts['differences'] += 1
-                first = first or tick
+    for tick in _fed(folder, topics.TICK_LOG, lambda data: replay.feed(uint8_array_data(data))):
+        counts['replayed' if tick.settled else 'skipped'] += 1
+        if tick.settled and not tick.same:
+            counts['differences'] += 1
+            first = first or tick
     found = {'gaps': replay.gaps, 'first_difference': None}
     if first is not None:
         found['first_difference'] = _difference(folder, first, robot.joint_names, start_ns)
@@ -87,21 +88,24 @@ def replay_supervisor(folder: Path, p: Parameters, offset_ns: int) -> dict[str, 
     counts: Counter[str] = Counter()
     first: dict[str, Any] | None = None
     mode = None
-    for content in _logs(folder, topics.DECISION_LOG):
-        for made in replay.feed(deserialize_message(content, String).data):
-            counts['replayed'] += 1
-            counts['mode_changes'] += mode not in (None, made.recorded['mode'])
-            mode = made.recorded['mode']
-            if made.recorded == made.replayed:
-                continue
-            counts['differences'] += 1
-            if first is None:
-                names = [n for n in made.recorded if made.recorded[n] != made.replayed[n]]
-                first = {
-                    't': made.now + 1e-9 * offset_ns,
-                    'recorded': {name: made.recorded[name] for name in names},
-                    'replayed': {name: made.replayed[name] for name in names},
-                }
+
+    def feed(data: bytes) -> Iterator[ReplayedDecision]:
+        return replay.feed(deserialize_message(data, String).data)
+
+    for made in _fed(folder, topics.DECISION_LOG, feed):
+        counts['replayed'] += 1
+        counts['mode_changes'] += mode not in (None, made.recorded['mode'])
+        mode = made.recorded['mode']
+        if made.recorded == made.replayed:
+            continue
+        counts['differences'] += 1
+        if first is None:
+            names = [n for n in made.recorded if made.recorded[n] != made.replayed[n]]
+            first = {
+                't': made.now + 1e-9 * offset_ns,
+                'recorded': {name: made.recorded[name] for name in names},
+                'replayed': {name: made.replayed[name] for name in names},
+            }
     return {
         'decisions_replayed': counts['replayed'],
         'decisions_skipped': replay.skipped,
@@ -110,6 +114,18 @@ def replay_supervisor(folder: Path, p: Parameters, offset_ns: int) -> dict[str, 
         'gaps': replay.gaps,
         'first_difference': first,
     }
+
+
+def _fed(
+    folder: Path, topic: Topic, feed: Callable[[bytes], Iterator[Replayed]]
+) -> Iterator[Replayed]:
+    """What a replay makes of a log. Raises ConfigError: the log cannot be read."""
+    for content in _logs(folder, topic):
+        try:
+            yield from feed(content)
+        except (ValueError, LookupError, TypeError, struct.error) as error:
+            wanted = 'a log of this version and robot'
+            raise ConfigError(folder, topic.name, first_line(error), wanted) from error
 
 
 def _logs(folder: Path, topic: Topic) -> Iterator[bytes]:
