@@ -16,7 +16,7 @@ FEWEST_CORNERS = 8
 """Of one view; a pose from fewer depends on the noise."""
 OTHER_LAYOUT = 0.3
 """Distance of the markers from where the board has them, in sides of a marker: above, it is
-another board. A lens of 120 degrees stays below 0.1."""
+another board."""
 DICTIONARIES = tuple(
     f'{bits}_{count}' for bits in ('4X4', '5X5', '6X6', '7X7') for count in (50, 100, 250, 1000)
 )

@@ -15,5 +15,6 @@ SOURCES = Registry(
         'realsense': 'vla_camera.sources.realsense:RealSenseSource',
         'v4l2': 'vla_camera.sources.v4l2:V4l2Source',
         'topic': 'vla_camera.sources.topic:TopicSource',
+        'rtsp': 'vla_camera.sources.rtsp:RtspSource',
     },
 )
