@@ -96,8 +96,8 @@ MALFORMED = {
     ),
     'another robot of that maker': (
         put('robot', 'humanoid31'),
-        'robot: found humanoid31, wanted humanoid32, or none here if the policy is meant for robots '
-        'of several names',
+        'robot: found humanoid31, wanted humanoid32, or none here if the policy is meant for '
+        'robots of several names',
     ),
     'joint twice': (
         put('outputs', 'action', 'joints', ['head_yaw', 'head_yaw', 'left_elbow']),

@@ -266,9 +266,8 @@ class SupervisorNode(VlaLifecycleNode):
 
     def _check_graph(self) -> None:
         now = self._now()
-        self._nodes.on_graph(
-            now, self._calls.present(lambda name: self._health.received(name, now))
-        )
+        present = self._calls.present(lambda name: self._health.received(name, now))
+        self._nodes.on_graph(now, present)
         counts = {topic: self._count_publishers(topic) for topic in self._single_publisher}
         if self._health.on_publishers(counts):
             self._decide()
@@ -289,9 +288,8 @@ class SupervisorNode(VlaLifecycleNode):
     def _mark_dead(self, name: str) -> None:
         """The process of a node is gone; discovery lists its publishers until their lease ends."""
         for topic in self._single_publisher:
-            self._stale_publishers.mark_dead(
-                gid for node, gid in self._listed(topic) if node == name
-            )
+            dead = [gid for node, gid in self._listed(topic) if node == name]
+            self._stale_publishers.mark_dead(dead)
 
     # -- reports ------------------------------------------------------------------------------
 
