@@ -41,6 +41,7 @@ LONGEST_WAIT = 10.0  # s; a longer one is a clock that was set
 ORPHANED = 1.0  # s of damping after the driver has died
 SHORT = 0.1  # s of damping after the driver has closed the link
 GIVE_BACK = 0.5  # s in which the weight of /arm_sdk falls at the end
+LINGERS = ORPHANED + GIVE_BACK + 1.0  # s in which the link of a driver that has ended is gone
 CLOSE = b'close'
 STATE_TOPIC = '/lowstate'
 COMMAND_TOPICS = {'arm_sdk': '/arm_sdk', 'low_level': '/lowcmd'}
@@ -139,12 +140,17 @@ class Link:
             lambda: f'{self._topic}: the robot does not subscribe',
             'look whether the robot has started completely',
         )
-        self._look_at_graph()
-        if self._report['others'] > 0:
-            raise RefusedError(
-                cause=f'{self._topic}: another program commands the robot', action='end it'
-            )
+        self._wait(
+            self._is_alone,
+            LINGERS,
+            lambda: f'{self._topic}: another program commands the robot',
+            'end it',
+        )
         self._check_motion_service()
+
+    def _is_alone(self) -> bool:
+        self._look_at_graph()
+        return self._report['others'] <= 0
 
     def _wait(
         self, done: Callable[[], bool], seconds: float, cause: Callable[[], str], action: str
