@@ -40,7 +40,14 @@ from vla_common.cameras import CAMERA, executable_of, is_camera_node
 from vla_common.domains import domain_of_this_process, take_domain
 from vla_common.environment import check_environment
 from vla_common.errors import ConfigError
-from vla_common.parameter_files import DEFAULT, NODES, Setting, effective, write_node_file
+from vla_common.parameter_files import (
+    DEFAULT,
+    NODES,
+    Setting,
+    effective,
+    plain_values,
+    write_node_file,
+)
 from vla_common.parameters import ParameterSchema, argument_value
 from vla_common.preflight_record import configuration_digest
 from vla_common.process import LAUNCH, launch_id
@@ -202,8 +209,7 @@ def generate_launch_description(own: Mapping[str, str] | None = None) -> LaunchD
 def bring_up(context: LaunchContext, given: set[str], own: Mapping[str, str]) -> list:
     """Return the actions for the arguments, of which `given` are not defaults."""
     arguments = {name: LaunchConfiguration(name).perform(context) for name, *_ in ARGUMENTS}
-    # ros2 launch refuses an empty value on its command line: 'none' stands for it.
-    arguments = {name: '' if value == 'none' else value for name, value in arguments.items()}
+    arguments = without_none(arguments)
     check_environment(os.environ)
     warnings = misspelt(context, given)
     share = FindPackageShare('vla_bringup').perform(context)
@@ -352,6 +358,11 @@ def as_parameters(
     return found
 
 
+def without_none(arguments: Mapping[str, str]) -> dict[str, str]:
+    """ros2 launch refuses an empty value on its command line: 'none' stands for it."""
+    return {name: '' if value == 'none' else value for name, value in arguments.items()}
+
+
 def leave_out_unused(parameters: dict[str, dict[str, Setting]]) -> bool:
     """Whether the balance monitor was left out: of a robot without feet."""
     unused = not looked_up(has_feet, parameters['hardware_driver']['robot'].value)
@@ -368,8 +379,8 @@ def note_for_supervisor(parameters: dict[str, dict[str, Setting]]) -> None:
     if not is_address(policy):
         with suppress(ConfigError):
             place = str(locate_bundle(policy, installed_models()))
-    values = {node: {k: s.value for k, s in found.items()} for node, found in parameters.items()}
-    known = {'preflight_bundle': place, 'preflight_configuration': configuration_digest(values)}
+    configuration = configuration_digest(plain_values(parameters))
+    known = {'preflight_bundle': place, 'preflight_configuration': configuration}
     supervisor |= {name: Setting(value, 'the launch') for name, value in known.items()}
 
 

@@ -37,10 +37,12 @@ def read_calibration(path: str | Path, width: int, height: int) -> Calibration:
     return Calibration(k[0], k[4], k[2], k[5], model, coefficients)
 
 
-def read_image_size(path: str | Path) -> tuple[int, int]:
-    """Width and height, px, for which the file holds. Raises ConfigError."""
+def read_lens(path: str | Path) -> tuple[Calibration, tuple[int, int]]:
+    """The calibration, and the width and height (px) of the images that it is for. Raises
+    ConfigError."""
     top = ConfigReader(path, load_yaml(path))
-    return top.integer('image_width', lo=1), top.integer('image_height', lo=1)
+    size = top.integer('image_width', lo=1), top.integer('image_height', lo=1)
+    return read_calibration(path, *size), size
 
 
 def write_calibration(

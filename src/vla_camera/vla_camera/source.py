@@ -79,6 +79,11 @@ class Source(Protocol):
         """The source that the node's parameters describe, for a vla_robot RobotModel."""
         ...
 
+    @staticmethod
+    def opening_time(params: Any) -> float:
+        """s that a source may take itself in `open`: the node's own limit is open_timeout."""
+        return max(0.5, params.open_timeout - 1.0)
+
     @classmethod
     def device_parameter(cls, params: Any) -> tuple[str, str]:
         """The parameter that names the device, and its allowed values, for errors."""

@@ -252,6 +252,11 @@ def load_node_parameters(
     return ParameterSchema.load(package, node).check(values, os.fspath(path))
 
 
+def plain_values(parameters: Mapping[str, Mapping[str, Setting]]) -> dict[str, dict[str, Any]]:
+    """The values of each node's parameters, without their places."""
+    return {node: {k: s.value for k, s in found.items()} for node, found in parameters.items()}
+
+
 def write_node_file(path: Path, node: str, settings: Mapping[str, Setting]) -> None:
     """Write the settings of one node for rcl, each with its place; defaults are left to the node.
 

@@ -11,6 +11,17 @@ from vla_common.cdr import Reader
 from vla_common.clock import steady_now
 
 
+def received(subscription: Any, serialized: bool = False) -> Iterator[tuple[Any, dict[str, int]]]:
+    """What a subscription of a bare node, which no executor serves, has received, oldest first:
+    messages, each with the middleware's `received_timestamp` (ns) and more."""
+    while True:
+        with subscription.handle:
+            taken = subscription.handle.take_message(subscription.msg_type, serialized)
+        if taken is None:
+            return
+        yield taken
+
+
 class PolledTopic:
     """Messages that a loop takes itself; created by `GuardedNode.poll`.
 

@@ -10,7 +10,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -208,6 +208,23 @@ def bundle_digest(place: str) -> str:
 def robot_digest(directory: Path) -> str:
     """SHA-256 of a robot directory. Raises OSError."""
     return tree_digest(directory.resolve())
+
+
+def digests_of(robot: Path | None, bundle: str, configuration: str) -> dict[str, str]:
+    """The digests of what runs, or is to run, from its files as they are now; empty where one
+    cannot be read. robot: its directory; bundle: its place; None and empty: not known."""
+    return {
+        'robot': _or_empty(robot_digest, robot),
+        'bundle': _or_empty(bundle_digest, bundle),
+        'configuration': configuration,
+    }
+
+
+def _or_empty(make: Callable[[Any], str], place: Any) -> str:
+    try:
+        return make(place) if place else ''
+    except OSError:
+        return ''
 
 
 def summary(checks: Sequence[CheckReport]) -> dict[str, Any]:

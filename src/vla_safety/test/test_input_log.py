@@ -13,7 +13,7 @@ from vla_common.states import FilterState, Mode
 from vla_safety.coupled.limits import Infeasible
 from vla_safety.filter import SafetyFilter
 from vla_safety.filter_runtime import FilterRuntime, Timeouts
-from vla_safety.input_log import FilterReplay, InputLog, checksum
+from vla_safety.input_log import LONGEST_WAIT, FilterReplay, InputLog, checksum
 from vla_safety.supervisor_command import SupervisorCommand
 from vla_safety.testing.synthetic import SyntheticRobot
 from vla_safety.violations import ViolationKind, violation
@@ -205,6 +205,20 @@ def test_without_a_recorder_nothing_is_kept(parameters):
         made.step(Mode.READY)
     assert made.messages == []
     assert not made.log.due
+
+
+def test_entries_without_a_tick_do_not_pile_up():
+    """Inputs are received while the filter is inactive too, for hours."""
+    log = InputLog(2)
+    log.enabled = True
+    for number in range(200):
+        log.joints(False, np.zeros(2), np.zeros(2), number, 0.01 * number, number)
+    one = len(log.take()) // 200
+    for number in range(3 * LONGEST_WAIT // one):
+        log.joints(False, np.zeros(2), np.zeros(2), number, 0.01 * number, number)
+        assert log._size <= LONGEST_WAIT
+    # What was dropped is missing in the numbers.
+    assert int.from_bytes(log.take()[1:9], 'little') > 1
 
 
 def test_a_log_of_another_version_or_robot_is_refused(parameters):

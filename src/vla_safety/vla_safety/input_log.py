@@ -27,6 +27,9 @@ TICKS = 10
 LARGEST = 32_768
 """Bytes after which a message is due, whatever the number of ticks."""
 
+LONGEST_WAIT = 1 << 20
+"""Bytes of entries that wait for a tick; then they are dropped: the gap shows in the numbers."""
+
 _HEAD = struct.Struct('<BQH')  # version, number of the message, joints
 _SUPERVISOR = struct.Struct('<BIdqQd')
 _JOINTS = struct.Struct('<Bqdq')
@@ -76,6 +79,8 @@ class InputLog:
         self._parts.append(bytes((kind,)))
         self._parts += parts
         self._size += 1 + sum(map(len, parts))
+        if self._size > LONGEST_WAIT:  # no tick takes them: the filter is inactive
+            self.drop()
 
     def restart(self) -> None:
         if self.enabled:

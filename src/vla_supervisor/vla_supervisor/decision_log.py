@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from vla_common.states import Level
@@ -104,9 +104,17 @@ def _changes(entries: list[tuple]) -> Iterator[Any]:
 
 
 def _plain(inputs: SupervisorInputs) -> dict[str, Any]:
-    plain = asdict(inputs)
-    plain['steps'] = [step.value for step in inputs.steps]
-    return plain
+    return _values(inputs) | {
+        'conditions': [_values(condition) for condition in inputs.conditions],
+        'driver': None if inputs.driver is None else _values(inputs.driver),
+        'steps': [step.value for step in inputs.steps],
+    }
+
+
+def _values(given: Any) -> dict[str, Any]:
+    """A dataclass without copies: `asdict` takes three times as long, in the thread that stops
+    the robot."""
+    return {field.name: getattr(given, field.name) for field in fields(given)}
 
 
 def _inputs(plain: dict[str, Any]) -> SupervisorInputs:

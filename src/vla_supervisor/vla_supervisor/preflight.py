@@ -13,13 +13,7 @@ from pathlib import Path
 from vla_common.clock import steady_now
 from vla_common.errors import ConfigError, first_line
 from vla_common.parameters import Parameters
-from vla_common.preflight_record import (
-    Moment,
-    PreflightRecord,
-    bundle_digest,
-    record_file,
-    robot_digest,
-)
+from vla_common.preflight_record import Moment, PreflightRecord, digests_of, record_file
 from vla_common.scheduling import NormalPriority
 from vla_supervisor.conditions import Condition, refuse
 
@@ -40,18 +34,7 @@ class Launched:
 
     def digests(self) -> dict[str, str]:
         """Of the files as they are now; empty where one cannot be read."""
-        return {
-            'robot': _or_empty(lambda: robot_digest(self.robot)),
-            'bundle': _or_empty(lambda: bundle_digest(self.bundle)) if self.bundle else '',
-            'configuration': self.configuration,
-        }
-
-
-def _or_empty(make: Callable[[], str]) -> str:
-    try:
-        return make()
-    except OSError:
-        return ''
+        return digests_of(self.robot, self.bundle, self.configuration)
 
 
 def why_not(path: Path, digests: Mapping[str, str], now: Moment) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from vla_camera.calibration.board import Board, add_board_options
 from vla_camera.calibration.intrinsics import FLAGS, calibrate
 from vla_camera.calibration.report import draw, summary
-from vla_camera.calibration.views import image_files, read_views
+from vla_camera.calibration.views import image_files, lines_of, read_views
 from vla_camera.calibration_file import write_calibration
 from vla_common import terminal
 from vla_common.errors import ConfigError
@@ -56,9 +56,7 @@ def _command(arguments: list[str] | None) -> int:
         }  # fmt: skip
         print(json.dumps(numbers))
         return 0
-    for image, why in found.missed.items():
-        print(f'{image}: not used, {why}')
-    print('\n'.join(summary(name, result)))
+    print('\n'.join([*lines_of(found.missed), *summary(name, result)]))
     print(f'written: {out} (parameter calibration of the camera), {picture}')
     return 0
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from vla_camera.calibration.board import Board, View, add_board_options
 from vla_camera.calibration.intrinsics import refit
-from vla_camera.calibration.views import image_files, read_views
-from vla_camera.calibration_file import read_calibration, read_image_size
+from vla_camera.calibration.views import image_files, lines_of, read_views
+from vla_camera.calibration_file import read_lens
 from vla_camera.lens import board_pose, project, rms
 from vla_camera.source import Calibration
 from vla_common import terminal
@@ -44,8 +44,8 @@ class Check:
 def check(
     lens: Calibration, board: Board, views: Sequence[View], size: tuple[int, int], limit: float
 ) -> Check:
-    """Reproject the board with a calibration, and fit its focal length and principal point anew: a
-    pose hides part of a wrong focal length. limit: px."""
+    """Reproject the board with a calibration, and fit its focal length and principal point again:
+    a pose hides part of a wrong focal length. limit: px."""
     residuals, errors = [], []
     for view in views:
         points = board.points(view)
@@ -68,8 +68,7 @@ def check(
 def _command(arguments: list[str] | None) -> int:
     options = _parser().parse_args(arguments)
     board = Board.from_options(options)
-    size = read_image_size(options.calibration)
-    lens = read_calibration(options.calibration, *size)
+    lens, size = read_lens(options.calibration)
     found = read_views(image_files(options.images), board)
     if found.size != size:
         wanted = f'{size[0]} x {size[1]} px, as {options.calibration}'
@@ -82,15 +81,17 @@ def _command(arguments: list[str] | None) -> int:
         content = dict(vars(result)) | {'images': [view.name for view in found.views]}
         print(json.dumps(content | {'missed': found.missed}))
         return int(bool(result.wrong))
-    for image, why in found.missed.items():
-        print(f'{image}: not used, {why}')
-    for view, residual in zip(found.views, result.residuals, strict=True):
-        print(f'{view.name}: {residual:.3f} px')
-    print(
+    lines = lines_of(found.missed)
+    lines += [
+        f'{view.name}: {residual:.3f} px'
+        for view, residual in zip(found.views, result.residuals, strict=True)
+    ]
+    lines += [
         f'focal length {result.focal:.4f} (deviation {result.focal_deviation:.4f}) times that of '
-        f'the file, principal point {result.shift:.1f} px from it'
-    )
-    print('holds' if not result.wrong else f'does not hold: {"; ".join(result.wrong)}')
+        f'the file, principal point {result.shift:.1f} px from it',
+        'holds' if not result.wrong else f'does not hold: {"; ".join(result.wrong)}',
+    ]
+    print('\n'.join(lines))
     return int(bool(result.wrong))
 
 

@@ -11,7 +11,8 @@ import pinocchio as pin
 from vla_camera.calibration.board import Board, add_board_options
 from vla_camera.calibration.hand_eye import HandEye, hand_eye
 from vla_camera.calibration.pose_pairs import read_pairs, see_boards
-from vla_camera.calibration_file import read_calibration, read_image_size
+from vla_camera.calibration.views import lines_of
+from vla_camera.calibration_file import read_lens
 from vla_common import terminal
 from vla_common.rotation import quaternion_xyzw
 from vla_common.yaml_file import dump_yaml
@@ -32,8 +33,7 @@ PAIRS is a file of images, each with the pose of the link (m, quaternion) or the
 def _command(arguments: list[str] | None) -> int:
     options = _parser().parse_args(arguments)
     board = Board.from_options(options)
-    size = read_image_size(options.calibration)
-    lens = read_calibration(options.calibration, *size)
+    lens, size = read_lens(options.calibration)
     pairs = read_pairs(options.pairs)
     with terminal.working() as show:
         show('looking for the board')
@@ -48,9 +48,7 @@ def _command(arguments: list[str] | None) -> int:
     if options.json:
         print(json.dumps(content | {'missed': missed}))
         return 0
-    for image, why in missed.items():
-        print(f'{image}: not used, {why}')
-    print('\n'.join(_lines(result, content)))
+    print('\n'.join([*lines_of(missed), *_lines(result, content)]))
     return 0
 
 

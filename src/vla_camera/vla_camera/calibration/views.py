@@ -1,7 +1,7 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """Views of a board from image files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,12 +16,13 @@ from vla_common.errors import ConfigError
 @dataclass
 class ViewSet:
     """Views of one board by one camera. size: width and height of all images. missed: images in
-    which the board was not found, with the reason."""
+    which the board was not found, with the reason; other: the reasons of those with another one."""
 
     place: str
     size: tuple[int, int]
     views: list[View] = field(default_factory=list)
     missed: dict[str, str] = field(default_factory=dict)
+    other: list[str] = field(default_factory=list)
 
     def take(self, board: Board, gray: np.ndarray, name: str) -> View | None:
         """Look for the board in a uint8 image (h, w), and keep the view."""
@@ -33,6 +34,7 @@ class ViewSet:
             view = board.find(gray, name)
         except OtherBoardError as error:
             self.missed[name] = str(error)
+            self.other.append(str(error))
             return None
         if view is None:
             self.missed[name] = 'no board, or too little of it'
@@ -42,21 +44,26 @@ class ViewSet:
 
     def refuse_other_boards(self, board: Board) -> None:
         """Raise ConfigError where most images show markers of another board."""
-        other = [why for why in self.missed.values() if why.startswith('marker')]
-        if len(other) > len(self.views):
-            raise ConfigError(self.place, 'board', f'{other[0]} ({len(other)} images)', str(board))
+        if (count := len(self.other)) > len(self.views):
+            raise ConfigError(self.place, 'board', f'{self.other[0]} ({count} images)', str(board))
 
 
 def read_views(images: Sequence[Path], board: Board) -> ViewSet:
     """The views of image files. Raises ConfigError: an image that is none, or of another size than
     the first one; another board."""
     found: ViewSet | None = None
-    for path, gray in _read(images):
+    for path in images:
+        gray = read_gray(path)
         found = found or ViewSet(str(path.parent), gray.shape[::-1])
         found.take(board, gray, path.name)
     assert found is not None, 'at least one image'
     found.refuse_other_boards(board)
     return found
+
+
+def lines_of(missed: Mapping[str, str]) -> list[str]:
+    """`missed` of a set, for the operator."""
+    return [f'{image}: not used, {why}' for image, why in missed.items()]
 
 
 def image_files(given: Sequence[Path]) -> list[Path]:
@@ -81,8 +88,3 @@ def read_gray(path: Path) -> np.ndarray:
     if gray is None:
         raise ConfigError(path, '', 'no image that OpenCV reads', 'an image')
     return gray
-
-
-def _read(images: Sequence[Path]) -> Iterator[tuple[Path, np.ndarray]]:
-    for path in images:
-        yield path, read_gray(path)

@@ -64,7 +64,7 @@ class RtspSource(Source):
 
     @classmethod
     def from_parameters(cls, params: Any, robot: Any) -> Self:
-        return cls(params.device, max(0.5, params.open_timeout - 1.0))
+        return cls(params.device, cls.opening_time(params))
 
     @classmethod
     def device_parameter(cls, params: Any) -> tuple[str, str]:

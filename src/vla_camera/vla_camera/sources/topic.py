@@ -69,8 +69,8 @@ class TopicSource(Source):
     @classmethod
     def from_parameters(cls, params: Any, robot: Any) -> Self:
         own = camera_topic(topics.COLOR_IMAGE, params.name).name
-        timeout = max(0.5, params.open_timeout - 1.0)
-        return cls(params.device, params.depth_topic if params.depth else '', own, timeout)
+        depth = params.depth_topic if params.depth else ''
+        return cls(params.device, depth, own, cls.opening_time(params))
 
     @classmethod
     def device_parameter(cls, params: Any) -> tuple[str, str]:

@@ -13,8 +13,7 @@ from typing import Any, Self
 import numpy as np
 import yaml
 
-from vla_hardware.doubles.node_process import NodeProcess
-from vla_hardware.drivers.base import Driver
+from vla_hardware.doubles.node_process import NodeProcess, ProcessDouble
 from vla_hardware.drivers.unitree.config import environment
 from vla_hardware.drivers.unitree.motors import MOTORS
 from vla_robot import RobotModel
@@ -23,23 +22,22 @@ DOMAIN = 88
 MODE_MACHINE = 5
 
 
-class G1Double:
+class G1Double(ProcessDouble):
     """See the module and `DriverDouble`. options: of `G1Robot`."""
 
     what = 'a G1 at the level of its messages, in a process of its own'
-    has_wire = True
     error_states = ('remote stop', 'mode changed', 'two writers', 'motor error', 'restart')
 
     def __init__(self, robot: RobotModel, folder: Path, **options: Any) -> None:
         slots = {motor.name: motor.slot for motor in MOTORS}
-        self._slots = [slots[name] for name in robot.joint_names]
+        own = [slots[name] for name in robot.joint_names]
         mode = 'low_level' if MOTORS[0].name in robot.index else 'arm_sdk'
         config = folder / 'unitree.yaml'
         content = {'network': '127.0.0.1', 'mode': mode, 'mode_machine': MODE_MACHINE}
         config.write_text(yaml.safe_dump({**content, 'domain_id': DOMAIN}))
         self.params = {'driver_config': str(config)}
         start = np.zeros(len(MOTORS))
-        start[self._slots] = robot.poses['standing']
+        start[own] = robot.poses['standing']
         given = {
             'mode': mode,
             'mode_machine': MODE_MACHINE,
@@ -49,41 +47,11 @@ class G1Double:
             'on_silence': 'keep',
             **options,
         }
-        self._robot = NodeProcess(
+        process = NodeProcess(
             'vla_hardware.doubles.g1_robot', given, environment('127.0.0.1', os.fspath(folder))
         )
+        super().__init__(process, own)
 
     @classmethod
     def start(cls, robot: RobotModel, folder: Path) -> Self:
         return cls(robot, folder)
-
-    def ask(self, what: str) -> dict[str, Any]:
-        """Have it do something; its state."""
-        return self._robot.ask(what)
-
-    def attach(self, driver: Driver) -> Driver:
-        return driver
-
-    def position(self) -> np.ndarray:
-        return np.array(self.ask('')['position'])[self._slots]
-
-    def stiff(self) -> bool:
-        return self.ask('')['stiff']
-
-    def commands(self) -> int:
-        return self.ask('')['commands']
-
-    def pull_cable(self) -> None:
-        self.ask('pull')
-
-    def plug_cable(self) -> None:
-        self.ask('plug')
-
-    def freeze(self, frozen: bool) -> None:
-        self.ask('freeze' if frozen else 'thaw')
-
-    def enter(self, state: str) -> None:
-        self.ask(state or 'end')
-
-    def close(self) -> None:
-        self._robot.close()

@@ -24,6 +24,7 @@ from unitree_hg.msg import LowCmd, LowState
 
 from vla_common import qos
 from vla_common.clock import steady_now
+from vla_common.polled_topic import received
 from vla_hardware.drivers.unitree import motion_service
 from vla_hardware.drivers.unitree.link import COMMAND_TOPICS, STATE_TOPIC
 from vla_hardware.drivers.unitree.motors import MOTORS, UPPER
@@ -78,14 +79,10 @@ class G1Robot:
     # -- the motors ------------------------------------------------------------------------
 
     def _take_commands(self) -> None:
-        while True:
-            with self._commands.handle:
-                taken = self._commands.handle.take_message(LowCmd, True)
-            if taken is None:
-                return
+        for message, _ in received(self._commands, serialized=True):
             if self._pulled:
                 continue
-            record = COMMAND.read(taken[0])
+            record = COMMAND.read(message)
             if not crc_is_right(record) or record['mode_machine'] != self._state['mode_machine']:
                 self._rejected += 1
                 continue
@@ -124,14 +121,9 @@ class G1Robot:
     # -- messages --------------------------------------------------------------------------
 
     def _answer_requests(self) -> None:
-        while True:
-            with self._requests.handle:
-                taken = self._requests.handle.take_message(Request, False)
-            if taken is None:
-                return
+        for request, _ in received(self._requests):
             if self._pulled:
                 continue
-            request = taken[0]
             response, data = Response(), ''
             match request.header.identity.api_id:
                 case motion_service.CHECK_MODE:

@@ -58,8 +58,13 @@ def braking_barriers(
 
 def with_hands(settings: CoupledSettings, robot: RobotModel) -> CoupledSettings:
     """`settings` with HANDS replaced by the hands in robot.yaml: a robot may have one, or none."""
-    frames = [robot.hands if name == HANDS else [name] for name in settings.frames]
-    return replace(settings, frames=tuple(chain.from_iterable(frames)))
+    return replace(settings, frames=named_frames(settings.frames, robot))
+
+
+def named_frames(names: Sequence[str], robot: RobotModel) -> tuple[str, ...]:
+    """The frames that `workspace.frames` names: HANDS stands for the hands in robot.yaml."""
+    frames = [robot.hands if name == HANDS else [name] for name in names]
+    return tuple(chain.from_iterable(frames))
 
 
 def check(settings: CoupledSettings, robot: RobotModel) -> None:

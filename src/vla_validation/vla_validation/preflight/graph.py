@@ -221,8 +221,7 @@ def exercise_stops(
 
 def _freeze(robot: RobotClient, subject: Subject, node: str, pids: dict[str, int]) -> Exercise:
     name = f'watchdog of {node}: missed after'
-    timeout = subject.parameters['supervisor'][f'timeouts.{executable_of(node)}']
-    limit = timeout + NOTICED
+    limit = subject.timeout(node) + NOTICED
     if node not in pids:
         return Exercise(name, None, limit, '(its process is not on this computer)')
     began = time.monotonic()

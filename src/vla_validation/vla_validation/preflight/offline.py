@@ -16,8 +16,7 @@ from vla_inference.configure import blank_observation
 from vla_policy.bundle.bundle import load_bundle
 from vla_policy.types import PolicyError
 from vla_robot.check import check_robot
-from vla_safety.coupled.build import with_hands
-from vla_safety.parameters import load_parameters
+from vla_safety.coupled.build import named_frames
 from vla_validation.host import checks as host
 from vla_validation.host.ping import round_trips
 from vla_validation.preflight.subject import Subject
@@ -112,9 +111,8 @@ def safety_limits(subject: Subject) -> Found:
     lower, upper = (np.array(values[f'workspace.{side}'], float) for side in ('lower', 'upper'))
     if not (lower < upper).all():
         return FAIL, f'workspace.lower {lower.tolist()} is not below upper {upper.tolist()}'
-    frames = with_hands(load_parameters().coupled, robot).frames
-    if list(values['workspace.frames']) != ['hands']:
-        frames = [name for name in values['workspace.frames'] if name in robot.frames]
+    named = named_frames(values['workspace.frames'], robot)
+    frames = [name for name in named if name in robot.frames]
     kinematics = robot.kinematics()
     for pose, q in robot.poses.items():
         outside = (q < robot.limits.lower) | (q > robot.limits.upper)

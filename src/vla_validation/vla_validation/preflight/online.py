@@ -113,13 +113,13 @@ def _not_published(subject: Subject, text: str) -> Found:
 
 def cameras(subject: Subject, seen: Observed) -> Found:
     """Present, at their rate, fresh; calibrated for the size that they send."""
-    oldest = float(subject.parameters['supervisor']['timeouts.camera'])
     texts, uncalibrated = [], []
     for name in subject.cameras:
         node = camera_node(name)
         camera = seen.cameras.get(node)
         if camera is None:
             return FAIL, f'{node}: no image arrived'
+        oldest = subject.timeout(node)
         rate = float(subject.parameters[node]['rate']) or CAMERA_RATE / SLOWEST
         text = (
             f'{node}: {camera.width}x{camera.height}, {camera.rate:.1f} Hz (wanted '
@@ -158,12 +158,7 @@ def watchdogs(subject: Subject, seen: Observed) -> Found:
         topic = heartbeat_topic(node)
         if seen.publishers.get(topic, 0) != 1:
             return FAIL, f'{seen.publishers.get(topic, 0)} publishers on {topic}, wanted 1'
-    times = subject.parameters['supervisor']
-    shown = {
-        node: times[f'timeouts.{"camera" if node.startswith("camera") else node}']
-        for node in subject.nodes
-    }
-    return PASS, ', '.join(f'{node} {1e3 * s:.0f} ms' for node, s in shown.items())
+    return PASS, ', '.join(f'{n} {1e3 * subject.timeout(n):.0f} ms' for n in subject.nodes)
 
 
 def recording(subject: Subject, seen: Observed) -> Found:

@@ -4,6 +4,7 @@
 import importlib.util
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any
 
 from ament_index_python.packages import get_package_share_directory
 
+from vla_common.cameras import executable_of
 from vla_common.errors import ConfigError
-from vla_common.preflight_record import bundle_digest, configuration_digest, robot_digest
+from vla_common.parameter_files import plain_values
+from vla_common.preflight_record import configuration_digest, digests_of
 from vla_hardware.drivers import SIMULATED
 from vla_policy.bundle.resolve_bundle import installed_models, is_address, locate_bundle
 from vla_policy.load import load_policy
@@ -91,20 +94,16 @@ class Subject:
 
     def digests(self) -> dict[str, str]:
         """Of what is checked; empty where it cannot be read, which the checks report."""
-        return {
-            'configuration': configuration_digest(self.parameters),
-            'robot': _or_empty(lambda: robot_digest(robot_directory(self.robot_name))),
-            'bundle': _or_empty(
-                lambda: bundle_digest(self.policy if self.remote else str(self.bundle))
-            ),
-        }
+        robot, bundle = None, self.policy if self.remote else ''
+        with suppress(ConfigError):
+            robot = robot_directory(self.robot_name)
+        with suppress(ConfigError):
+            bundle = bundle or str(self.bundle)
+        return digests_of(robot, bundle, configuration_digest(self.parameters))
 
-
-def _or_empty(make: Any) -> str:
-    try:
-        return make()
-    except (OSError, ConfigError):
-        return ''
+    def timeout(self, node: str) -> float:
+        """s after which the supervisor misses a node."""
+        return float(self.parameters['supervisor'][f'timeouts.{executable_of(node)}'])
 
 
 def launch_file() -> ModuleType:
@@ -131,10 +130,9 @@ def read_subject(given: Mapping[str, str], address: str = '') -> Subject:
             wanted = f'one of {", ".join(choices[name])}'
             raise ConfigError('launch arguments', name, value, wanted)
     arguments = {name: default for name, default, *_ in launch.ARGUMENTS} | dict(given)
-    arguments = {name: '' if value == 'none' else value for name, value in arguments.items()}
+    arguments = launch.without_none(arguments)
     share = get_package_share_directory('vla_bringup')
     settings = launch.read_parameters(arguments, set(given), os.path.join(share, 'config'))
     launch.leave_out_unused(settings)
-    values = {node: {k: s.value for k, s in found.items()} for node, found in settings.items()}
     words = ' '.join(f'{name}:={value}' for name, value in given.items())
-    return Subject(values, words, address)
+    return Subject(plain_values(settings), words, address)

@@ -24,9 +24,14 @@ from vla_validation.recorder.kills import kill
 from vla_validation.report import NotMeasuredError
 from vla_validation.system_harness.robot import own_domain
 
-LIMITS = {'cpu_percent': 10.0, 'dropped': 0, 'lost_chunks_max': 2.0, 'replay_differences': 0}
-"""Largest values. A chunk is written once a second, so a kill at a bad moment costs the open one
-and what the writer is late."""
+LIMITS = {
+    'cpu_percent': (0.0, 10.0),
+    'dropped': (0, 0),
+    'lost_chunks_max': (0.0, 2.0),
+    'replay_differences': (0, 0),
+}
+"""Smallest and largest values. A chunk is written once a second, so a kill at a bad moment costs
+the open one and what the writer is late."""
 RECORDER = 'from vla_monitor.node import main; main()'
 SETTLED = 3.0
 """s of a recording in which the node still looks for topics and hashes the code."""
@@ -128,11 +133,7 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
         result['replay_differences'] += filtered['differences'] + decided['differences']
         result['ticks_replayed'] += filtered['ticks_replayed']
         result['mode_changes_replayed'] += decided['mode_changes']
-    failures = [
-        f'{name}: {report.number(result[name], 1)}, limit {limit:g}'
-        for name, limit in LIMITS.items()
-        if not result[name] <= limit
-    ]
+    failures = report.outside(result, LIMITS)
     rows = [(name, report.number(value, 1)) for name, value in result.items()]
     print(report.table(('', ''), rows), file=sys.stderr)
     for failure in failures:

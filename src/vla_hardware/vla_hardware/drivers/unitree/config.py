@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import ipaddress
 import os
 import socket
-import struct
 from dataclasses import dataclass
 from typing import Self
+
+import psutil
 
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import ConfigReader, load_yaml
@@ -17,7 +16,6 @@ from vla_hardware.drivers.unitree.motors import UPPER, VARIANTS, Motor
 from vla_hardware.drivers.unitree.wire import BUTTONS
 
 ARM_SDK, LOW_LEVEL = 'arm_sdk', 'low_level'
-_SIOCGIFADDR = 0x8915  # Linux, <sys/ioctl.h>
 
 
 @dataclass(frozen=True)
@@ -79,28 +77,18 @@ class G1Config:
         return tuple(m for m in VARIANTS[self.mode_machine].motors if m.slot >= first)
 
 
-def _interfaces() -> list[str]:
-    return [name for _, name in socket.if_nameindex()]
+def _interfaces() -> dict[str, str]:
+    """The interfaces of this computer, each with its first IPv4 address or ''."""
+    return {
+        name: next((a.address for a in found if a.family == socket.AF_INET), '')
+        for name, found in psutil.net_if_addrs().items()
+    }
 
 
 def interface_address(network: str) -> str:
     """IPv4 address of an interface of this computer, by its name or address; '' for none."""
-    addresses = {name: _address(name) for name in _interfaces()}
-    try:
-        given = str(ipaddress.IPv4Address(network))
-    except ValueError:
-        return addresses.get(network, '')
-    return given if given in addresses.values() else ''
-
-
-def _address(interface: str) -> str:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            request = struct.pack('256s', interface.encode()[:15])
-            answer = fcntl.ioctl(probe, _SIOCGIFADDR, request)
-        except OSError:
-            return ''
-    return socket.inet_ntoa(answer[20:24])
+    addresses = _interfaces()
+    return network if network in addresses.values() else addresses.get(network, '')
 
 
 _PROFILE = """\

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import select
 import socket
 import subprocess
@@ -22,6 +21,7 @@ from collections.abc import Callable
 from typing import Self
 
 import numpy as np
+import psutil
 
 from vla_common.errors import ConfigError
 from vla_common.parameters import Parameters
@@ -37,7 +37,6 @@ MATCHED = 1.0  # s of it, for the robot to subscribe, and to serve
 CLOSED = 0.95  # s in which the link gives the arms back and ends
 HUNG = 10.0  # s after which it hangs
 QUEUED = 0.01  # s to wait for a newer report than those of before a stall of the servo loop
-_TICKS = os.sysconf('SC_CLK_TCK')
 
 
 class UnitreeDriver:
@@ -262,9 +261,8 @@ class UnitreeDriver:
         """CPU time of the second process, s."""
         if self._process is None:
             return 0.0
-        with contextlib.suppress(OSError), open(f'/proc/{self._process.pid}/stat') as file:
-            fields = file.read().rsplit(')', 1)[1].split()
-            return (int(fields[11]) + int(fields[12])) / _TICKS
+        with contextlib.suppress(psutil.Error):
+            return sum(psutil.Process(self._process.pid).cpu_times()[:2])
         return 0.0
 
     def close(self) -> None:

@@ -22,6 +22,7 @@ import rclpy
 
 from vla_common import qos
 from vla_common.clock import steady_now
+from vla_common.polled_topic import received
 from vla_hardware.drivers.unitree.command_stream import CommandStream, target_kind
 from vla_hardware.drivers.unitree.config import ARM_SDK
 from vla_hardware.drivers.unitree.motion_service import (
@@ -227,8 +228,7 @@ class Link:
 
     def _take_state(self) -> float:
         """Look at the robot's newest state, report it; return the time (s)."""
-        with self._states.handle:
-            taken = self._states.handle.take_message(self._states.msg_type, True)
+        taken = next(received(self._states, serialized=True), None)
         now = steady_now()
         if taken is None:
             return now
@@ -283,14 +283,10 @@ def switcher(node: Any, matched: float) -> MotionSwitcher:
         requests.publish(request)
 
     def answers() -> list[tuple[int, int, str]]:
-        found = []
-        while True:
-            with responses.handle:
-                taken = responses.handle.take_message(Response, False)
-            if taken is None:
-                return found
-            header = taken[0].header
-            found.append((header.identity.id, header.status.code, taken[0].data))
+        return [
+            (answer.header.identity.id, answer.header.status.code, answer.data)
+            for answer, _ in received(responses)
+        ]
 
     return MotionSwitcher(ask, answers)
 
