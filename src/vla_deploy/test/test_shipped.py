@@ -64,9 +64,12 @@ def optimised(seen, tmp_path_factory):
 
 
 def answers(directory, robot, observations) -> np.ndarray:
-    """Chunks, rad."""
+    """Chunks, rad, each as of a first call."""
     policy = load_policy(directory, robot)
-    chunks = [policy.predict(one).positions.copy() for one in observations]
+    chunks = []
+    for one in observations:
+        policy.reset()
+        chunks.append(policy.predict(one).positions.copy())
     policy.close()
     return np.array(chunks)
 

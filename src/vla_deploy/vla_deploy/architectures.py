@@ -27,7 +27,7 @@ class InBundleOrder(nn.Module):
 
 
 class AnswersInBundleOrder(nn.Module):
-    """AnsweringVLA likewise: the action, then its answers."""
+    """AnsweringVLA likewise: the action, its answers, the next memory."""
 
     output_names = AnsweringVLA.output_names
 
@@ -36,9 +36,9 @@ class AnswersInBundleOrder(nn.Module):
         self.policy = policy
 
     def forward(
-        self, image: Tensor, state: Tensor, words: Tensor, phase: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        return self.policy(image, words, state, phase)
+        self, image: Tensor, state: Tensor, words: Tensor, phase: Tensor, memory: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        return self.policy(image, words, state, phase, memory)
 
 
 def in_bundle_order(policy: nn.Module) -> nn.Module:

@@ -88,6 +88,7 @@ def fine_tune(
             seed=tuning.seed,
             warmup=20,
             averaging=0.99,
+            places=0,
             init=str(init),
             network=config,
         )

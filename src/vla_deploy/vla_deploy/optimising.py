@@ -62,8 +62,9 @@ class ReducedPrecision(nn.Module):
         second: Tensor | None = None,
         third: Tensor | None = None,
         fourth: Tensor | None = None,
+        fifth: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, ...]:
-        given = [x for x in (first, second, third, fourth) if x is not None]
+        given = [x for x in (first, second, third, fourth, fifth) if x is not None]
         inputs = (x.to(self.dtype) if x.is_floating_point() else x for x in given)
         answer = self.module(*inputs)
         if len(self.answered) == 1:

@@ -3,10 +3,10 @@
 
 It is loaded from a training run, from a bundle with a `source`, or from a module of the user
 (`package.module:factory`, a safetensors file, a policy.yaml). `forward` takes the inputs of
-policy.yaml by position (image, state, instruction, phase; absent ones are left out) and returns the
-action alone, a tuple in the order action, gripper, understood, possible, done (those in
-policy.yaml; an attribute `output_names` of the module says the same), or a dictionary by tensor
-name.
+policy.yaml by position (image, state, instruction, phase, memory; absent ones are left out) and
+returns the action alone, a tuple in the order action, gripper, understood, possible, done, next
+memory (those in policy.yaml; an attribute `output_names` of the module says the same), or a
+dictionary by tensor name.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +30,7 @@ from vla_policy.bundle.bundle import MODEL_KEYS, load_bundle
 
 HUMANOID_VLA = 'vla_deploy.architectures:humanoid_vla'
 WEIGHTS = 'source.safetensors'
-INPUTS = ('image', 'state', 'instruction', 'phase')
+INPUTS = ('image', 'state', 'instruction', 'phase', 'memory')
 OUTPUTS = ('action', 'gripper', 'understood', 'possible', 'done')
 
 
@@ -54,15 +54,18 @@ class ReferenceModel:
     @property
     def outputs(self) -> tuple[str, ...]:
         """Tensor names, in the order in which `forward` returns them."""
-        given = self.policy['outputs']
-        return tuple(given[name]['tensor'] for name in OUTPUTS if name in given)
+        return self._returned(OUTPUTS)
 
     @property
     def answered(self) -> tuple[str, ...]:
         """Of these, those that a policy reads: all but the gripper."""
+        return self._returned(tuple(name for name in OUTPUTS if name != 'gripper'))
+
+    def _returned(self, names: tuple[str, ...]) -> tuple[str, ...]:
         given = self.policy['outputs']
-        names = (name for name in OUTPUTS if name in given and name != 'gripper')
-        return tuple(given[name]['tensor'] for name in names)
+        memory = self.policy['inputs'].get('memory')
+        following = (memory['following'],) if memory else ()
+        return (*(given[name]['tensor'] for name in names if name in given), *following)
 
     def frames(self, name: str) -> int:
         """Length of the time axis of the input `name`; 1 without one."""
@@ -88,6 +91,8 @@ class ReferenceModel:
                 ids = torch.randint(0, 6, (batch, part['length']), generator=generator)
                 ids[:, 0] = 2
                 tensors.append(ids)
+            elif name == 'memory':
+                tensors.append(torch.rand(batch, *part['shape'], generator=generator))
             else:
                 tensors.append(torch.randn(batch, 2, generator=generator))
         return tuple(tensors)

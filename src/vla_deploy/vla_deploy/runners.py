@@ -124,11 +124,16 @@ def answers(runner: Runtime, inputs: Sequence[Tensors]) -> np.ndarray:
 
 
 def judged_answers(runner: Runtime, inputs: Sequence[Tensors], spec: ModelSpec) -> Tensors:
-    """The probabilities (N, width) for each of `inputs`, by the name of the output in policy.yaml.
-    Raises ValueError for an output that is no probability."""
+    """The probabilities (N, width) for each of `inputs`, by the name of the output in policy.yaml,
+    and the next `memory`. Raises ValueError for an output that is no probability."""
     rows: dict[str, list[np.ndarray]] = {name: [] for name in spec.judged}
+    memory = spec.inputs.memory
+    if memory is not None:
+        rows['memory'] = []
     for tensors in inputs if rows else ():
         answer = runner.run_all(tensors)
         for name, output in spec.judged.items():
             rows[name].append(output.read(answer[output.tensor]))
+        if memory is not None:
+            rows['memory'].append(np.array(answer[memory.following], np.float32).ravel())
     return {name: np.stack(found) for name, found in rows.items()}

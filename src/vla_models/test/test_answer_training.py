@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 import torch
 
+from vla_models.goals import Goals, Target
 from vla_models.network.answering import AnsweringVLA
 from vla_models.policy_description import describe, load_checkpoint
-from vla_models.tasks import COLOURS
+from vla_models.tasks import COLOURS, Reason
 from vla_models.testing import SMALL_NETWORK, write_noise
 from vla_models.tokenizer import UNKNOWN_ID
 from vla_models.training import BEST, Trainer, TrainingOptions
-from vla_models.training.answer_batches import IGNORED, NONE
+from vla_models.training.answer_batches import IGNORED, NONE, PLACES
 from vla_models.training.calibration import platt, threshold
+from vla_models.training.places import SIZES, label_places
+from vla_robot import load_robot
 
 OPTIONS = TrainingOptions(
     epochs=2,
@@ -23,6 +26,7 @@ OPTIONS = TrainingOptions(
     validation=0.25,
     warmup=0,
     imagined=16,
+    places=12,
     learning_rate=5e-3,
     network={**SMALL_NETWORK, 'history': 3, 'text_layers': 1},
 )
@@ -45,6 +49,40 @@ def test_a_dataset_with_cubes_trains_the_network_with_answers(trainer):
     after = trainer.validate()
     assert after['error'] < before['error'] and after['sense'] < before['sense']
     assert {'done_right', 'order_right', 'reason_right'} <= set(after)
+
+
+def test_labelled_places_teach_what_is_out_of_reach(trainer, data, tmp_path):
+    batch = trainer._batch_of(0)
+    assert batch['place_target'].shape == (PLACES, 3)
+    assert set(batch['place_reason'].tolist()) <= {Reason.POSSIBLE, Reason.OUT_OF_REACH}
+    assert (batch['place_step'] <= 1).all()
+    parts = trainer.learner(batch)
+    assert torch.isfinite(parts['border']) and parts['border'] > 0
+    without = Trainer(data, tmp_path / 'other', replace(OPTIONS, places=0))
+    assert 'place_target' not in without._batch_of(0)
+
+
+def test_places_are_labelled_by_inverse_kinematics(trainer):
+    frames, robot = trainer.frames, load_robot(trainer.frames.layout.robot)
+    options = replace(OPTIONS, places=30)
+    found = label_places(frames, trainer.train_frames, options)
+    again = label_places(frames, trainer.train_frames, options)
+    np.testing.assert_array_equal(found.place, again.place)
+    goals = Goals(robot)
+    columns = [robot.index[name] for name in frames.layout.state_joints]
+    sure = 0
+    for place, frame, task, reason in zip(
+        found.place, found.frame, found.tasks, found.reason, strict=True
+    ):
+        posture = robot.poses['standing'].copy()
+        posture[columns] = frames.state[frame]
+        # A place that both the smallest and the largest cube decide alike.
+        sizes = (goals.upright(posture, Target(place, size)) for size in SIZES)
+        answers = {goals.feasible(task, target) for target in sizes}
+        if len(answers) == 1:
+            sure += 1
+            assert (reason == Reason.POSSIBLE) == answers.pop()
+    assert sure > 15
 
 
 def test_its_checkpoint_has_thresholds_and_describes_the_outputs(trainer, tmp_path):

@@ -4,7 +4,7 @@
 import pytest
 import torch
 
-from vla_models.network.answering import OUTPUTS, AnsweringVLA, build_network
+from vla_models.network.answering import MEMORY, NEXT_MEMORY, OUTPUTS, AnsweringVLA, build_network
 from vla_models.network.humanoid_vla import HumanoidVLA, HumanoidVLAConfig
 from vla_models.network.objects import Pointer
 from vla_models.testing import SMALL_NETWORK
@@ -41,6 +41,7 @@ def inputs(batch: int, network: AnsweringVLA):
         torch.randint(2, config.vocabulary, (batch, config.tokens)),
         torch.randn(*(shape if config.history > 1 else (batch, config.joints))),
         torch.randn(batch, 2),
+        torch.zeros(batch, MEMORY),
     )
 
 
@@ -48,8 +49,9 @@ def inputs(batch: int, network: AnsweringVLA):
 def test_it_returns_a_chunk_and_three_answers(history):
     network = tiny(history=history)
     with torch.no_grad():
-        chunk, understood, possible, done = network(*inputs(3, network))
-    assert network.output_names == OUTPUTS
+        chunk, understood, possible, done, memory = network(*inputs(3, network))
+    assert network.output_names == (*OUTPUTS, NEXT_MEMORY)
+    assert memory.shape == (3, MEMORY)
     assert chunk.shape == (3, 5, 4)
     assert understood.shape == (3, 9) and possible.shape == (3, 3) and done.shape == (3, 1)
     for answer in (understood, possible, done):
@@ -73,12 +75,12 @@ def test_torchscript_compiles_it_and_answers_the_same_for_any_batch():
 
 def test_padding_fits_and_the_words_alone_decide_what_is_understood():
     network = tiny()
-    image, ids, state, phase = inputs(1, network)
+    image, ids, state, phase, memory = inputs(1, network)
     ids[:, 5:] = 0
     with torch.no_grad():
-        first = network(image, ids, state, phase)[1]
-        second = network(image.flip(-1), ids, -state, phase)[1]
-        other = network(image, ids.clone().fill_(3), state, phase)[1]
+        first = network(image, ids, state, phase, memory)[1]
+        second = network(image.flip(-1), ids, -state, phase, 1 - memory)[1]
+        other = network(image, ids.clone().fill_(3), state, phase, memory)[1]
     assert (first[:, 6:] > 0.999).all()
     torch.testing.assert_close(first, second)
     assert not torch.allclose(first[:, 0], other[:, 0])
@@ -86,7 +88,7 @@ def test_padding_fits_and_the_words_alone_decide_what_is_understood():
 
 def test_where_the_arms_are_changes_nothing_of_what_is_possible():
     network = tiny(history=1)
-    _, ids, state, _ = inputs(2, network)
+    _, ids, state, *_ = inputs(2, network)
     raised, turned = state.clone(), state.clone()
     raised[:, 1:] += 0.7  # joint 0 carries the camera
     turned[:, 0] += 0.7
@@ -128,16 +130,22 @@ class Memory:
             return known(text, *rest)
 
         monkeypatch.setattr(self.network, 'known', act)
+        self.kept = torch.zeros(1, MEMORY)
 
-    def __call__(self, first: list[int], second: list[int], still=False) -> tuple[int, bool]:
-        """The step it acts on, and whether it reports done; states the oldest first."""
-        image, ids, state, phase = inputs(1, self.network)
+    def __call__(
+        self, first: list[int], second: list[int], still=False, begin=True
+    ) -> tuple[int, bool]:
+        """The step it acts on, and whether it reports done; states the oldest first. begin: of an
+        instruction."""
+        image, ids, state, phase, nothing = inputs(1, self.network)
+        if begin:
+            self.kept = nothing
         state[0, :, 0] = torch.tensor(first) * 2.0 - 1
         state[0, :, 1] = torch.tensor(second) * 2.0 - 1
         if still:
             state[:] = state[:, :1]
         with torch.no_grad():
-            done = self.network(image, ids, state, phase)[3]
+            *_, done, self.kept = self.network(image, ids, state, phase, self.kept)
         return round(self._acted[-1]), bool(done[0, 0] > 0.5)
 
 
@@ -149,6 +157,48 @@ def test_two_steps_are_done_one_after_the_other(monkeypatch):
     assert run([1, 1, 0, 0], [0, 0, 0, 0]) == (1, False)  # it remembers
     assert run([0, 1, 1, 0], [0, 0, 0, 1]) == (1, True)
     assert run([0, 0, 0, 0], [0, 0, 1, 1]) == (0, False)  # the second alone is not enough
+
+
+def test_a_completed_step_stays_completed_until_the_instruction_ends(monkeypatch):
+    run = Memory(monkeypatch, two=1.0)
+    assert run([0, 0, 1, 1], [0, 0, 0, 0]) == (1, False)
+    assert run([0, 0, 0, 0], [0, 0, 0, 0], begin=False) == (1, False)
+    assert run([0, 0, 0, 0], [0, 0, 1, 1], begin=False) == (1, True)
+    assert run([0, 0, 0, 0], [0, 0, 1, 1]) == (0, False)
+
+
+def test_an_object_that_the_hand_hides_is_where_it_was_seen_last_and_is_forgotten_later(
+    monkeypatch,
+):
+    network = tiny()
+    place, certain = torch.tensor([[0.4, 0.1, 0.1], [0.5, -0.1, 0.1]]), torch.ones(2)
+    elsewhere, nothing = torch.full((2, 3), 9.0), torch.tensor([0.02, 1.0])
+    given = [(place, certain)] + [(torch.stack([elsewhere[0], place[1]]), nothing)] * 60
+    found = iter(given)
+    monkeypatch.setattr(network, 'chosen', lambda *_: next(found))
+    used = []
+    monkeypatch.setattr(network, 'where', lambda p, c: used.append((p, c)) or _where(p, c))
+    _where = AnsweringVLA.where.__get__(network)
+    *start, memory = inputs(1, network)
+    for _ in given:
+        with torch.no_grad():
+            *_, memory = network(*start, memory)
+    torch.testing.assert_close(used[1][0], place)  # hidden: from memory, as certain as before
+    torch.testing.assert_close(used[1][1], certain)
+    torch.testing.assert_close(used[-1][0][0], elsewhere[0])  # not seen for too long
+    assert used[-1][1][0] < 0.1 and used[-1][1][1] == 1.0
+    remembered = sum(bool((p[0] == place[0]).all()) for p, _ in used)
+    assert 20 < remembered < 50
+
+
+def test_a_place_that_was_never_seen_is_not_kept(monkeypatch):
+    network = tiny()
+    monkeypatch.setattr(
+        network, 'chosen', lambda *_: (torch.full((2, 3), 9.0), torch.full((2,), 0.3))
+    )
+    with torch.no_grad():
+        *_, memory = network(*inputs(1, network))
+    assert not memory[:, 1:].any()
 
 
 def test_one_step_needs_no_memory_and_a_lasting_one_all_of_it(monkeypatch):

@@ -89,7 +89,7 @@ def test_another_seed_gives_other_weights(noise_dataset, tmp_path):
 def test_training_ends_when_validation_no_longer_improves(noise_dataset, tmp_path, monkeypatch):
     """The first validation is the best so far, then none is: two more and it is over."""
     trainer = Trainer(noise_dataset, tmp_path / 'run', replace(SMALL, epochs=50, patience=2))
-    monkeypatch.setattr(trainer, 'validate', lambda: {'error': 0.1})
+    monkeypatch.setattr(trainer, 'validate', lambda: {'error': 0.1, 'total': 1.0})
     trainer.run()
     assert trainer.step == 3 * trainer.steps_per_epoch
     again = Trainer(noise_dataset, tmp_path / 'run', replace(SMALL, epochs=50, patience=2))

@@ -8,7 +8,7 @@ from vla_models.agents import ExpertPolicy, ImageAblated
 from vla_models.expert import Expert
 from vla_models.refusals import WordsOutcome, refused_words
 from vla_models.robot_stack import USUAL, RobotStack, Timing
-from vla_models.rollout import TIMESTEP, Rollout, Run
+from vla_models.rollout import Rollout, Run
 from vla_models.scenarios import IMAGE_TASKS, SUITES, Scenario, make_scenario
 from vla_models.scenes import named_colours
 from vla_models.statistics import EpisodeOutcome
@@ -16,7 +16,7 @@ from vla_models.success import SuccessCriterion, TwoStepCriterion
 from vla_policy.load import load_policy
 from vla_policy.types import Policy
 from vla_robot import load_robot
-from vla_sim import Renderer, SensorNoise, World
+from vla_sim import Renderer, World
 
 DURATION = 9.0  # s
 IMAGE_ABLATED, LANGUAGE_ABLATED = 'blind', 'deaf'
@@ -67,9 +67,7 @@ class Episodes:
         blending: str = '',
     ) -> tuple[EpisodeOutcome, Run]:
         """One episode; see Rollout for timing and blending."""
-        task, scene, noise = scenario.task, scenario.scene, SensorNoise.typical()
-        world = World(self.robot, scene, TIMESTEP, seed=scenario.seed, sensor_noise=noise)
-        world.reset(scenario.start)
+        task, scene, world = scenario.task, scenario.scene, scenario.world(self.robot)
         names = named_colours(scene)
         cube = names.get(task.colour) if task.has_target else None
         criterion = SuccessCriterion(world, task, cube, scenario.start)

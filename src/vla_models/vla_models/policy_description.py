@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import nn
 
 from vla_common.errors import ConfigError
-from vla_models.network.answering import OUTPUTS, build_network
+from vla_models.network.answering import MEMORY, NEXT_MEMORY, OUTPUTS, build_network
 from vla_models.network.humanoid_vla import HumanoidVLAConfig
 from vla_models.tasks import REASONS
 from vla_models.tokenizer import TOKENS
@@ -99,6 +99,8 @@ def describe(config: HumanoidVLAConfig, content: dict, version: str) -> dict:
     }
     if config.objects:
         described['outputs'] |= _answers(content.get('accept', {}))
+        memory = {'tensor': 'memory', 'following': NEXT_MEMORY, 'shape': [MEMORY]}
+        described['inputs']['memory'] = memory
     if config.history > 1:
         described['inputs']['history'] = {'frames': config.history, 'step': HISTORY_STEP}
         described['inputs']['image']['frames'] = 1

@@ -4,7 +4,6 @@ policy's other answers should be (possible here, done)."""
 
 from collections import defaultdict
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from vla_models.expert import PERIOD, Expert
 from vla_models.goals import Target
 from vla_models.scenes import named_colours, target_of
 from vla_models.success import momentary_error, tolerance_of
-from vla_models.tasks import ALL_TASKS, COLOURS, HANDS, TASK_INDEX, Task, TaskKind
+from vla_models.tasks import ALL_TASKS, COLOURS, HANDS, TASK_INDEX, Reason, Task, TaskKind
 from vla_robot import RobotModel
 from vla_sim import Renderer, World
 
@@ -32,15 +31,6 @@ LABELLED = {
     TaskKind.READY: 0.6,
     TaskKind.STAND: 0.6,
 }
-
-
-class Reason(IntEnum):
-    """Why a task is not possible, as labels have it."""
-
-    UNKNOWN = -1  # cannot be known from this view
-    POSSIBLE = 0
-    NO_SUCH_CUBE = 1
-    OUT_OF_REACH = 2
 
 
 @dataclass(frozen=True)
@@ -169,6 +159,11 @@ class FrameRecorder:
     def _reason(
         self, task: Task, possible: bool, target: Target | None, position: np.ndarray
     ) -> int:
+        if target is not None:
+            # The scene was judged in another posture; how the torso leans moves the border.
+            goals = self.expert.goals
+            if possible != goals.feasible(task, goals.upright(position, target)):
+                return Reason.UNKNOWN
         if possible:
             return Reason.POSSIBLE
         if target is not None:

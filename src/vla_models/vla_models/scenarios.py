@@ -10,11 +10,12 @@ import numpy as np
 from vla_models.goals import Goals
 from vla_models.language import Step, phrase
 from vla_models.references import natural_hand, relations_to
+from vla_models.rollout import TIMESTEP
 from vla_models.scenes import named_colours, possible, sample_task
 from vla_models.tasks import ALL_TASKS, REASONS, Task, TaskKind
 from vla_models.tokenizer import fitting_instruction
 from vla_robot import RobotModel
-from vla_sim import Scene, World
+from vla_sim import Scene, SensorNoise, World
 
 IMAGE_TASKS = (TaskKind.REACH, TaskKind.POINT, TaskKind.LOOK)  # impossible without an image
 # Four of five scenes are about a cube.
@@ -32,8 +33,8 @@ _POSES = {TaskKind.REST, TaskKind.READY}
 class Scenario:
     """One episode of an evaluation; it follows from a seed and its number.
 
-    swapped_instruction: that of another task. start: name of a pose. second: of two steps. reason:
-    why it is not possible, empty where it is.
+    swapped_instruction: that of another task. start: name of a pose. seed: of the world. second: of
+    two steps. reason: why it is not possible, empty where it is.
     """
 
     number: int
@@ -46,15 +47,38 @@ class Scenario:
     second: Task | None = None
     reason: str = ''
 
+    def world(self, robot: RobotModel) -> World:
+        """The world in which it begins."""
+        return Beginning(self.start, self.seed).world(robot, self.scene)
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """How an episode begins; what is possible in it is decided there. As in Scenario."""
+
+    start: str
+    seed: int
+
+    @classmethod
+    def sample(cls, rng: np.random.Generator) -> 'Beginning':
+        start = 'standing' if rng.random() < 0.5 else 'ready'
+        return cls(start, int(rng.integers(2**31)))
+
+    def world(self, robot: RobotModel, scene: Scene) -> World:
+        world = World(robot, scene, TIMESTEP, seed=self.seed, sensor_noise=SensorNoise.typical())
+        world.reset(self.start)
+        return world
+
 
 def make_scenario(robot: RobotModel, goals: Goals, seed: int, number: int) -> Scenario:
     """The scene, task, held-out phrasing and start pose of one number."""
     # Collection seeds with two numbers, this with three: no scene is in both.
     rng = np.random.default_rng((7_000_003, seed, number))
     kind = CYCLE[number % len(CYCLE)]
-    start = 'standing' if rng.random() < 0.5 else 'ready'
-    start = {TaskKind.READY: 'standing', TaskKind.REST: 'ready'}.get(kind, start)
-    scene, task = sample_task(robot, goals, rng, kind)
+    begin = Beginning.sample(rng)
+    start = {TaskKind.READY: 'standing', TaskKind.REST: 'ready'}.get(kind, begin.start)
+    begin = replace(begin, start=start)
+    scene, task = sample_task(robot, goals, rng, kind, begin.world)
     words = random.Random(int(rng.integers(2**31)))
     others = [other for other in ALL_TASKS if _contradicts(other, task)]
     return Scenario(
@@ -63,8 +87,8 @@ def make_scenario(robot: RobotModel, goals: Goals, seed: int, number: int) -> Sc
         task,
         phrase(task, words, held_out=True, typos=TYPOS),
         phrase(words.choice(others), words, held_out=True),
-        start,
-        int(rng.integers(2**31)),
+        begin.start,
+        begin.seed,
     )
 
 
@@ -76,16 +100,15 @@ def _contradicts(other: Task, task: Task) -> bool:
 
 
 class _Table:
-    """A scene with the places of its cubes, and which tasks are possible in it."""
+    """The places of the cubes of a world, and which tasks are possible in it."""
 
-    def __init__(self, robot: RobotModel, goals: Goals, scene: Scene) -> None:
-        self.world = World(robot, scene)
-        self.world.reset('standing')
+    def __init__(self, goals: Goals, world: World) -> None:
+        self.world = world
         self._goals = goals
         rotation, position = self.world.frame_pose('base')
         self.cubes = {
             colour: tuple((rotation.T @ (self.world.cube_position(name) - position))[:2])
-            for colour, name in named_colours(scene).items()
+            for colour, name in named_colours(world.scene).items()
         }
 
     def allows(self, task: Task) -> bool:
@@ -106,26 +129,28 @@ def _kind_of(number: int) -> TaskKind:
 def make_relation(robot: RobotModel, goals: Goals, seed: int, number: int) -> Scenario:
     """A cube named by its place among the others."""
     rng = np.random.default_rng((7_000_033, seed, number))
+    begin = Beginning.sample(rng)
     words = random.Random(int(rng.integers(2**31)))
     while True:
-        scene, task = sample_task(robot, goals, rng, _kind_of(number))
-        table = _Table(robot, goals, scene)
+        scene, task = sample_task(robot, goals, rng, _kind_of(number), begin.world)
+        table = _Table(goals, begin.world(robot, scene))
         found = relations_to(task.colour, table.cubes)
         kinds = sorted({reference.kind for reference in found})
         if kinds:  # every kind as often
             kind = words.choice(kinds)
             reference = words.choice([r for r in found if r.kind == kind])
             step = replace(table.step(task, words), reference=reference)
-            return _instructed((step,), scene, number, rng, words)
+            return _instructed((step,), scene, number, begin, words)
 
 
 def make_two_steps(robot: RobotModel, goals: Goals, seed: int, number: int) -> Scenario:
     """Two cubes, one after the other."""
     rng = np.random.default_rng((7_000_037, seed, number))
+    begin = Beginning.sample(rng)
     words = random.Random(int(rng.integers(2**31)))
     while True:
-        scene, task = sample_task(robot, goals, rng, _kind_of(number))
-        table = _Table(robot, goals, scene)
+        scene, task = sample_task(robot, goals, rng, _kind_of(number), begin.world)
+        table = _Table(goals, begin.world(robot, scene))
         first = table.step(task, words)
         others = [
             other
@@ -141,18 +166,19 @@ def make_two_steps(robot: RobotModel, goals: Goals, seed: int, number: int) -> S
             # The hand is said for both or for none.
             named = first.named or step.named
             steps = (replace(first, named=named), replace(step, named=named))
-            return replace(_instructed(steps, scene, number, rng, words), second=second)
+            return replace(_instructed(steps, scene, number, begin, words), second=second)
 
 
 def make_impossible(robot: RobotModel, goals: Goals, seed: int, number: int) -> Scenario:
     """A colour that is not on the table (even numbers), or a cube out of reach of the hand."""
     rng = np.random.default_rng((7_000_043, seed, number))
+    begin = Beginning.sample(rng)
     words = random.Random(int(rng.integers(2**31)))
     out_of_reach = bool(number % 2)
     while True:
         kind = TaskKind.REACH if out_of_reach else _kind_of(number // 2)
-        scene, _ = sample_task(robot, goals, rng, kind)
-        table = _Table(robot, goals, scene)
+        scene, _ = sample_task(robot, goals, rng, kind, begin.world)
+        table = _Table(goals, begin.world(robot, scene))
         tasks = [
             task
             for task in ALL_TASKS
@@ -161,16 +187,12 @@ def make_impossible(robot: RobotModel, goals: Goals, seed: int, number: int) -> 
         words.shuffle(tasks)
         for task in tasks:
             if not out_of_reach or not table.allows(task):
-                made = _instructed((Step.plain(task),), scene, number, rng, words)
+                made = _instructed((Step.plain(task),), scene, number, begin, words)
                 return replace(made, reason=REASONS[1 if out_of_reach else 0])
 
 
 def _instructed(
-    steps: tuple[Step, ...],
-    scene: Scene,
-    number: int,
-    rng: np.random.Generator,
-    words: random.Random,
+    steps: tuple[Step, ...], scene: Scene, number: int, begin: Beginning, words: random.Random
 ) -> Scenario:
     return Scenario(
         number,
@@ -178,8 +200,8 @@ def _instructed(
         steps[0].task,
         fitting_instruction(steps, words, held_out=True, typos=TYPOS),
         '',
-        'standing' if rng.random() < 0.5 else 'ready',
-        int(rng.integers(2**31)),
+        begin.start,
+        begin.seed,
     )
 
 

@@ -5,7 +5,7 @@ A task is possible where the named hand reaches the cube without contortion and 
 it. No other task is demonstrated or evaluated.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import cv2
 import numpy as np
@@ -79,15 +79,26 @@ def possible(world: World, goals: Goals, tasks: Iterable[Task]) -> Iterator[Task
             yield task
 
 
+def standing(robot: RobotModel, scene: Scene) -> World:
+    """A world that begins in the standing pose."""
+    world = World(robot, scene)
+    world.reset('standing')
+    return world
+
+
 def sample_task(
-    robot: RobotModel, goals: Goals, rng: np.random.Generator, kind: TaskKind
+    robot: RobotModel,
+    goals: Goals,
+    rng: np.random.Generator,
+    kind: TaskKind,
+    begin: Callable[[RobotModel, Scene], World] = standing,
 ) -> tuple[Scene, Task]:
-    """A scene, and a task of `kind` that is possible in it from the standing pose."""
+    """A scene, and a task of `kind` that is possible in it. begin: the world in which it is: how
+    the torso leans at the start moves the border of what a hand reaches by centimetres."""
     tasks = [task for task in ALL_TASKS if task.kind is kind]
     while True:
         scene = sample_scene(rng)
-        world = World(robot, scene)
-        world.reset('standing')
+        world = begin(robot, scene)
         order = (tasks[i] for i in rng.permutation(len(tasks)))
         for task in possible(world, goals, order):
             return scene, task

@@ -2,12 +2,21 @@
 """The tasks, shared by grammar, expert, training and success criteria."""
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, IntEnum
 
 COLOURS = ('red', 'green', 'blue', 'yellow', 'orange', 'purple')
 HANDS = ('left', 'right')
 REASONS = ('no such cube in view', 'out of reach of that hand')
 """Why a task about a cube is not possible, in the order of the policy's output."""
+
+
+class Reason(IntEnum):
+    """Why a task is not possible, as labels have it."""
+
+    UNKNOWN = -1  # cannot be known from this view
+    POSSIBLE = 0
+    NO_SUCH_CUBE = 1
+    OUT_OF_REACH = 2
 
 
 class TaskKind(str, Enum):

@@ -43,6 +43,8 @@ class ModelPolicy(Policy):
         self._inputs = inputs
         self._judged = spec.judged
         self._said: list[Mapping[str, np.ndarray]] = []
+        self._several = len(spec.answered) > 1
+        self._memory = np.zeros(inputs.memory.shape, np.float32) if inputs.memory else None
         self._runtime = runtime
         self._n = len(names)
         self._images = [ImagePreprocessor(part) for part in inputs.images]
@@ -68,6 +70,10 @@ class ModelPolicy(Policy):
         super().check(instruction)
         if self._tokenizer is not None:
             self._tokenizer.check(instruction)
+
+    def reset(self) -> None:
+        if self._memory is not None:
+            self._memory = np.zeros_like(self._memory)
 
     def inputs(self, observation: Observation) -> dict[str, np.ndarray]:
         """The model's input tensors: reused buffers, valid until the next call."""
@@ -103,6 +109,8 @@ class ModelPolicy(Policy):
             tensors[self._phase.spec.tensor] = self._phase(observation.elapsed)
         if self._inputs.noise is not None:
             tensors[self._inputs.noise.tensor] = self._sampler.noise()
+        if self._memory is not None:
+            tensors[self._inputs.memory.tensor] = self._memory
         tensors.update(self._constants)
         return tensors
 
@@ -121,6 +129,7 @@ class ModelPolicy(Policy):
                 raise PolicyError(f'{action.tensor} has shape {raw.shape}, wanted {action.shape}')
             positions.append(self.targets(raw[0], observation))
             check_positions(positions[-1], action.joints)
+        self._remember()
         chosen, spread = nearest_to_all(positions)
         return ActionChunk(
             action.joints,
@@ -142,8 +151,8 @@ class ModelPolicy(Policy):
             raise self._failed(error) from error
 
     def _run(self, tensors: dict[str, np.ndarray]) -> np.ndarray:
-        """As `run`; keeps what the model says about the instruction."""
-        if not self._judged:
+        """As `run`; keeps what the model says beside the action."""
+        if not self._several:
             return self.run(tensors)
         try:
             with NormalPriority():
@@ -152,6 +161,20 @@ class ModelPolicy(Policy):
             raise self._failed(error) from error
         self._said.append(answer)
         return answer[self._action.tensor]
+
+    def _remember(self) -> None:
+        """Keep the next memory. Raises PolicyError for one that cannot be used; then the last one
+        stays."""
+        memory = self._inputs.memory
+        if memory is None:
+            return
+        found = np.asarray(self._said[-1][memory.following], np.float32)
+        if found.shape != memory.shape:
+            wanted = f'wanted {memory.shape}'
+            raise PolicyError(f'{memory.following} has shape {found.shape}, {wanted}')
+        if not np.isfinite(found).all():
+            raise PolicyError(f'{memory.following} is not finite')
+        self._memory = found.copy()
 
     def _assessment(self) -> Assessment:
         if not self._judged:

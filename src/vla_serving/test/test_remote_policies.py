@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from vla_common.errors import ConfigError
 from vla_common.testing_refusals import documented
 from vla_policy.bundle.bundle import load_bundle
-from vla_policy.bundle.model_inputs import DepthInput, History
+from vla_policy.bundle.model_inputs import DepthInput, History, MemoryInput
 from vla_policy.load import load_policy, warm_up
 from vla_policy.remote.groot_client import GrootClient
 from vla_policy.remote.openpi_client import OpenPiClient, RemoteError
@@ -188,6 +188,7 @@ def test_bundle_that_wants_what_no_request_holds_is_not_served(tiny, robot):
     for changes, expected in (
         ({'depths': (depth,)}, 'inputs.depth: found depth, wanted .* in colour'),
         ({'history': History(3, 0.1)}, 'inputs.history: found 3 frames, wanted .* the present'),
+        ({'memory': MemoryInput('m', 'n', (1, 2))}, 'inputs.memory: found m, wanted .* present'),
         ({'images': (image, image)}, 'inputs.images: found head twice, wanted each camera once'),
     ):
         with pytest.raises(ConfigError, match=expected):

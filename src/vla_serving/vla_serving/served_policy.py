@@ -52,6 +52,8 @@ def check_served(bundle: Bundle) -> None:
         raise ConfigError(file, 'inputs.depth', found, wanted)
     if inputs.history.frames > 1:
         raise ConfigError(file, 'inputs.history', f'{inputs.history.frames} frames', wanted)
+    if inputs.memory is not None:
+        raise ConfigError(file, 'inputs.memory', inputs.memory.tensor, wanted)
     cameras = [image.camera for image in inputs.images]
     twice = sorted({camera for camera in cameras if cameras.count(camera) > 1})
     if twice:

@@ -132,6 +132,8 @@ def compare_recorded(
         observations = observations_of(recording, robot)
         found = []
         for i, observation in enumerate(observations):
+            for policy in policies:  # the observations are not consecutive: no memory
+                policy.reset()
             try:
                 found.append(
                     chunk_difference(*(policy.predict(observation) for policy in policies))

@@ -5,10 +5,11 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from vla_common.errors import ConfigError
-from vla_common.terminal import console, guarded, parser, positive, progress
+from vla_common.terminal import console, guarded, not_negative, parser, positive, progress
 from vla_models.network.encoders import VISION
 from vla_models.network.heads import HEADS
 from vla_models.training import Trainer, TrainingOptions
@@ -35,9 +36,13 @@ def train(data: Path, out: Path, options: TrainingOptions) -> Trainer:
     bar.disable = not first
     with bar:
         reading = bar.add_task('checking the data', total=None)
-        trainer = Trainer(
-            data, out, options, lambda done, total: bar.update(reading, completed=done, total=total)
-        )
+
+        def shown(what: str) -> Callable[[int, int], None]:
+            return lambda done, total: bar.update(
+                reading, completed=done, total=total, description=what
+            )
+
+        trainer = Trainer(data, out, options, shown('checking the data'), shown('labelling places'))
         bar.remove_task(reading)
         if trainer.resumed and first:
             bar.console.print(f'resuming after step {trainer.step} of {trainer.steps}')
@@ -93,6 +98,9 @@ def _run(arguments: list[str] | None) -> int:
                    f'without improvement that end it (default {default.patience})')  # fmt: skip
     p.add_argument('--validate-every', type=positive, default=default.validate_every, help='steps '
                    f'between validations (default {default.validate_every})')  # fmt: skip
+    p.add_argument('--places', type=not_negative, default=default.places, metavar='N',
+                   help='places that inverse kinematics labels as possible or not; 0: none '
+                   f'(default {default.places}; only for data with cubes)')  # fmt: skip
     p.add_argument('--seed', type=int, default=default.seed, help='same seed, same weights '
                    f'(default {default.seed})')  # fmt: skip
     p.add_argument('--threads', type=positive, default=default.threads, help='threads on the CPU')

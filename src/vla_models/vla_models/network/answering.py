@@ -5,8 +5,9 @@ possible here, is it done.
     words -> first and second step, understood     image -> objects, in metres
     step, objects -> which one is meant            place, step, state -> chunk, possible, done
 
-Two steps need a memory: past states (`history`). The first step counts as completed while the
-history has two consecutive states in which it was done; the policy then acts on the second.
+Two steps need a memory. The first step is completed once two consecutive past states (`history`)
+achieved it; the policy then acts on the second. `Memory` keeps that between the calls of an
+instruction, and where the object of each step was seen last: the hand that reaches for it hides it.
 """
 
 # Annotations are not postponed here: TorchScript reads those of a NamedTuple as they are.
@@ -25,10 +26,14 @@ from vla_models.network.spatial_attention import Landmarks
 from vla_models.tasks import REASONS
 
 OUTPUTS = ('joint_targets', 'understood', 'possible', 'done')
+NEXT_MEMORY = 'next_memory'
 STEPS = 2
 FREQUENCIES = (1.5, 3.0, 6.0)
 PLACE = 4 * (1 + 2 * len(FREQUENCIES))  # features of a place
 DONE_WIDTH = 96  # of a network that runs on each state of the history
+MEMORY = 1 + 4 * STEPS  # numbers of a Memory
+COMPLETED = 0.7  # probability that a step was achieved, from which it is completed
+SEEN, FADES = 0.5, 0.98  # certainty from which an object is seen; of a place that is not, per call
 CHANGE, MOSTLY = 0.1, 0.7  # normalised, of a joint that moves; share of the history in motion
 
 
@@ -44,6 +49,19 @@ class Words(NamedTuple):
     lasting: Tensor
     sense: Tensor
     fits: Tensor
+
+
+class Memory(NamedTuple):
+    """What a call keeps for the next one of the instruction; zeros before the first.
+
+    completed (B,): 1 where the first of two steps is. place (STEPS · B, 3) m in the base frame,
+    certain (STEPS · B,): where the object of each step was seen last; certain fades while it is
+    not seen.
+    """
+
+    completed: Tensor
+    place: Tensor
+    certain: Tensor
 
 
 class ReadingLayer(nn.Module):
@@ -150,11 +168,12 @@ class Known(NamedTuple):
 class AnsweringVLA(nn.Module):
     """Image, words, joint positions and phase to a chunk and three answers.
 
-    `forward` is exported and returns OUTPUTS. The names of the parts are those of the tensors in
-    checkpoints and bundles. Biases of calibration are added to the logits; training leaves them 0.
+    `forward` is exported and returns OUTPUTS and NEXT_MEMORY. The names of the parts are those of
+    the tensors in checkpoints and bundles. Biases of calibration are added to the logits; training
+    leaves them 0.
     """
 
-    output_names = OUTPUTS
+    output_names = (*OUTPUTS, NEXT_MEMORY)
 
     def __init__(self, config: HumanoidVLAConfig) -> None:
         super().__init__()
@@ -162,6 +181,7 @@ class AnsweringVLA(nn.Module):
         self.history, self.joints = config.history, config.joints
         # TorchScript sees no globals.
         self.steps, self.change, self.mostly = STEPS, CHANGE, MOSTLY
+        self.seen, self.fades, self.enough = SEEN, FADES, COMPLETED
         hidden, vision, carried = config.hidden_size, config.vision_width, len(config.camera)
         self.vision = VISION[config.vision](
             config.image_size, vision, config.vision_layers, config.vision_heads
@@ -209,13 +229,18 @@ class AnsweringVLA(nn.Module):
         return torch.cat([plain, torch.sin(waves), torch.cos(waves)], dim=-1)
 
     def meant(self, text: Tensor, places: Tensor, seen: Tensor) -> Tensor:
-        """`where` for a step: of what the pointer chooses among objects at `places` (B, C, 3), m,
-        with logits `seen` (B, C)."""
+        """`where` for a step, of what `chosen` chooses."""
+        place, certain = self.chosen(text, places, seen)
+        return self.where(place, certain)
+
+    def chosen(self, text: Tensor, places: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """Place (B, 3) m and certainty (B,) of what the pointer chooses among objects at `places`
+        (B, C, 3), m, with logits `seen` (B, C)."""
         seen = torch.sigmoid(seen)
         share = torch.softmax(self.pointer(text, places, seen), dim=-1)[:, :-1]
         some = share.sum(1, keepdim=True).clamp(min=1e-6)
         place = ((share / some).unsqueeze(-1) * places).sum(1)
-        return self.where(place, (share * seen).sum(1))
+        return place, (share * seen).sum(1)
 
     def known(self, text: Tensor, state: Tensor, phase: Tensor, where: Tensor) -> Known:
         """Text (B, width), state (B, k), phase (B, 2), where (B, PLACE)."""
@@ -239,34 +264,54 @@ class AnsweringVLA(nn.Module):
     # --- the whole -----------------------------------------------------------------------------
 
     def forward(
-        self, image: Tensor, ids: Tensor, state: Tensor, phase: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Image (B, 3, H, W), ids (B, L), phase (B, 2); state (B, T, k), the oldest first, or
-        (B, k). Returns the chunk (B, h, k), understood (B, 1 + L), possible (B, 1 + reasons) and
-        done (B, 1)."""
+        self, image: Tensor, ids: Tensor, state: Tensor, phase: Tensor, memory: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Image (B, 3, H, W), ids (B, L), phase (B, 2), memory (B, MEMORY); state (B, T, k), the
+        oldest first, or (B, k). Returns the chunk (B, h, k), understood (B, 1 + L), possible
+        (B, 1 + reasons), done (B, 1) and the next memory (B, MEMORY)."""
         states = state.reshape(-1, self.history, self.joints)
         newest = states[:, -1]
         words = self.words(ids)
         objects = self.find(self.vision(image), newest)
         # All steps at once, as rows (STEPS · B): a call has few numbers and many operators.
         texts = words.steps.transpose(0, 1).flatten(0, 1)
-        places = self.meant(texts, _for_steps(objects.place), _for_steps(objects.seen))
+        found, certain = self.chosen(texts, _for_steps(objects.place), _for_steps(objects.seen))
+        kept = self._recall(memory)
+        hidden = certain < self.seen
+        remembered = hidden & (kept.certain > self.seen)
+        found = torch.where(remembered.unsqueeze(-1), kept.place, found)
+        places = self.where(found, torch.where(remembered, torch.ones_like(certain), certain))
         achieved = self._achieved(texts, _for_steps(states), places)
         can = _by_step(self._possible(texts, _for_steps(newest), places))
         achieved = _by_step(achieved)
-        completed = self._completed(achieved[0])
-        ends = self._ends(achieved, words.lasting.transpose(0, 1), self._moving(states))
         two = words.two > 0
-        second = two & completed
-        text, place = _choose(second, _by_step(texts)), _choose(second, _by_step(places))
+        completed = two & (self._completed(achieved[0]) | (kept.completed > 0.5))
+        ends = self._ends(achieved, words.lasting.transpose(0, 1), self._moving(states))
+        text, place = _choose(completed, _by_step(texts)), _choose(completed, _by_step(places))
         chunk = self.act(self.known(text, newest, phase, place))
-        # Both steps must be possible; the worse one answers.
-        possible = _choose(two & (can[1, :, 0] < can[0, :, 0]), can)
-        done = torch.where(two, ends[1] * completed.to(ends.dtype), ends[0]).unsqueeze(-1)
+        # Both steps must be possible, or what is left of them: the worse one answers.
+        possible = _choose(completed | (two & (can[1, :, 0] < can[0, :, 0])), can)
+        ended = completed.to(ends.dtype)
+        done = torch.where(two, ends[1] * ended, ends[0]).unsqueeze(-1)
         sense = words.sense * self.slope[0] + self.offset[0]
         fits = torch.sigmoid(words.fits)
         understood = torch.cat([torch.sigmoid(sense).unsqueeze(-1), fits], dim=-1)
-        return chunk, understood, possible, done
+        # A place that is not seen is not kept, unless it was.
+        unknown = (hidden & ~remembered).unsqueeze(-1)
+        found = torch.where(unknown, torch.zeros_like(found), found)
+        faded = torch.where(hidden, kept.certain * self.fades, certain)
+        return chunk, understood, possible, done, self._keep(Memory(ended, found, faded))
+
+    def _recall(self, memory: Tensor) -> Memory:
+        """From (B, MEMORY)."""
+        rows = memory[:, 1:].reshape(-1, self.steps, 4).transpose(0, 1).flatten(0, 1)
+        return Memory(memory[:, 0], rows[:, :3], rows[:, 3])
+
+    def _keep(self, memory: Memory) -> Tensor:
+        """(B, MEMORY)."""
+        rows = torch.cat([memory.place, memory.certain.unsqueeze(-1)], dim=-1)
+        rows = rows.reshape(self.steps, -1, 4).transpose(0, 1).flatten(1)
+        return torch.cat([memory.completed.unsqueeze(-1), rows], dim=-1)
 
     def _possible(self, text: Tensor, state: Tensor, where: Tensor) -> Tensor:
         logits = self.possible_logits(text, state, where)
@@ -282,9 +327,9 @@ class AnsweringVLA(nn.Module):
     def _completed(self, achieved: Tensor) -> Tensor:
         """(B,): two consecutive states of the history, so that the step was held."""
         if self.history < 2:
-            return achieved[:, 0] > 0.5
+            return achieved[:, 0] > self.enough
         pairs = torch.minimum(achieved[:, 1:], achieved[:, :-1])
-        return pairs.amax(1) > 0.5
+        return pairs.amax(1) > self.enough
 
     def _moving(self, states: Tensor) -> Tensor:
         """(B,): 1 where most states of the history differ from the one before, else 0. A history

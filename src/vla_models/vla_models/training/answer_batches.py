@@ -26,12 +26,14 @@ from vla_models.training.batches import (
     tensor_of,
 )
 from vla_models.training.options import TrainingOptions
+from vla_models.training.places import LabelledPlaces
 
 IGNORED = -100  # of a label, as PyTorch's cross entropy has it
 NONE = len(COLOURS)  # the class of no object
 TWO_STEPS, RELATIONS, UNSAID = 0.35, 0.3, 0.4  # shares of the phrasings
 HIDDEN = 0.25  # share of the imagined samples of which some cubes are hidden
 NONSENSE, ORDERS = 36, 48  # sentences in a batch; samples of order among cubes alone
+PLACES = 96  # labelled places in a batch
 _LATER = (TaskKind.LOOK, TaskKind.POINT, TaskKind.REACH)  # kinds that are a step of two
 _STEPS = tuple(task for task in ALL_TASKS if task.kind in _LATER)
 
@@ -87,10 +89,16 @@ class AnswerBatcher(Batcher):
     """
 
     def __init__(
-        self, frames: Frames, by: Normalisation, tokenizer: Tokenizer, options: TrainingOptions
+        self,
+        frames: Frames,
+        by: Normalisation,
+        tokenizer: Tokenizer,
+        options: TrainingOptions,
+        places: LabelledPlaces | None = None,
     ) -> None:
         super().__init__(frames, by, tokenizer, options)
         self._history = 1
+        self._places = places
 
     def batch(
         self, frames: np.ndarray, imagined: np.ndarray, rng: np.random.Generator, *, vary: bool
@@ -101,7 +109,8 @@ class AnswerBatcher(Batcher):
         N = B·M samples: phrase, step, referent and meant (N,), reason (N,), acted (N,) whether
         the chunk is demonstrated, done (N,), state, phase, action, target. The same with the prefix
         `imagined_`, and there cubes and seen for each sample, near_state, near_done. Of samples
-        of order alone: order_phrase, order_cubes, order_seen, order_meant.
+        of order alone: order_phrase, order_cubes, order_seen, order_meant. Of labelled places, if
+        there are some: place_phrase, place_step, place_state, place_target, place_reason.
         """
         labels = self.frames.labels
         samples = (frames[:, None] * labels + np.arange(labels)).ravel()
@@ -119,6 +128,9 @@ class AnswerBatcher(Batcher):
             more = self._answers(imagined, book, rng, vary, self.options.target_noise)
             content |= {f'imagined_{name}': value for name, value in more.items()}
         content |= self._orders(rng, book)
+        if vary and self._places is not None:
+            chosen = rng.integers(0, len(self._places), PLACES)
+            content |= self._labelled(self._places, chosen, rng, book)
         for _ in range(NONSENSE):
             book.add(Phrase(nonsense(words), ()))
         return content | book.tensors(self)
@@ -173,6 +185,38 @@ class AnswerBatcher(Batcher):
             content['near_state'] = tensor_of((state - by.mean) / by.std)
             content['near_done'] = tensor_of(frames.done[frame, label, step] * visible)
         return content
+
+    def of_places(self, places: LabelledPlaces, rng: np.random.Generator) -> dict[str, Tensor]:
+        """All `places` alone: ids, place_phrase, place_step, place_state, place_target,
+        place_reason."""
+        book = _Book(self.frames.instructions, 2, random.Random(int(rng.integers(2**31))))
+        content = self._labelled(places, np.arange(len(places)), rng, book)
+        return content | book.tensors(self)
+
+    def _labelled(
+        self, places: LabelledPlaces, chosen: np.ndarray, rng: np.random.Generator, book: '_Book'
+    ) -> dict[str, Tensor]:
+        by = self.by
+        place = places.place[chosen]
+        numbers, steps = [], []
+        for row, (_, y, _) in zip(chosen, place, strict=True):
+            task = places.tasks[row]
+            phrase = phrases_for(task, 2, book.words)[1]
+            # The hand is left unsaid only where it is the natural one.
+            if task.hand is not None and not phrase.step.named and task.hand != natural_hand(y):
+                phrase = phrases_for(task, 1, book.words)[0]
+            numbers.append(book.add(phrase))
+            steps.append(phrase.place)
+        state = self.frames.state[places.frame[chosen]][:, by.chosen]
+        state = state + rng.normal(0.0, self.options.state_noise, state.shape)
+        noise = rng.normal(0.0, self.options.target_noise, place.shape)
+        return {
+            'place_phrase': torch.tensor(numbers),
+            'place_step': torch.tensor(steps),
+            'place_state': tensor_of((state - by.mean) / by.std),
+            'place_target': tensor_of(place + noise),
+            'place_reason': torch.from_numpy(places.reason[chosen]),
+        }
 
     def _orders(self, rng: np.random.Generator, book: '_Book') -> dict[str, Tensor]:
         """References by place among the cubes of random frames, in random colours."""

@@ -25,6 +25,7 @@ WEIGHTS = {
     'pointer': 0.02,
     'order': 0.02,
     'reason': 0.01,
+    'border': 0.01,
     'done': 0.02,
     'near': 0.02,
     'sense': 0.02,
@@ -59,6 +60,11 @@ class AnswerLearner(Learner):
         if 'imagined_state' in batch:
             parts |= self._imagined(words.steps, batch)
             total = total + parts['imagined']
+        if 'place_state' in batch:
+            text = words.steps[batch['place_phrase'], batch['place_step']]
+            where = self._imagined_where(batch['place_target'])
+            logits = model.possible_logits(text, batch['place_state'], where)
+            parts['border'] = functional.cross_entropy(logits, batch['place_reason'])
         total = total + sum(WEIGHTS[n] * v for n, v in parts.items() if n in WEIGHTS)
         if not self.training:
             parts |= self._figures(text, objects, batch)

@@ -21,6 +21,7 @@ class TrainingOptions:
     minutes: float = 0.0  # time limit, 0: none. The learning rate follows it
     batch: int = 32  # frames over all processes; each carries the labels of its dataset
     imagined: int = 256  # samples of posture and true target, without an image, added to a batch
+    places: int = 20_000  # that inverse kinematics labels as possible or not, for AnsweringVLA
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.01
     warmup: int = 200  # steps

@@ -24,17 +24,18 @@ from vla_models.dataset.frames import Frames, open_dataset
 from vla_models.network.answering import AnsweringVLA, build_network
 from vla_models.network.humanoid_vla import HumanoidVLAConfig
 from vla_models.network.layers import checkpoint_activations
-from vla_models.tokenizer import TOKENS, build_tokenizer
+from vla_models.tokenizer import build_tokenizer
 from vla_models.training import checkpoint
 from vla_models.training.answer_batches import AnswerBatcher
 from vla_models.training.answer_losses import learner_of
-from vla_models.training.batches import Batcher, Normalisation, camera_joints, chosen_joints
+from vla_models.training.batches import Batcher, Normalisation, chosen_joints
 from vla_models.training.calibration import calibrate_checkpoint
+from vla_models.training.configuration import configuration_of
 from vla_models.training.curves import draw_losses
 from vla_models.training.interrupt import deferred_interrupt
 from vla_models.training.options import TrainingOptions
+from vla_models.training.places import label_places
 
-HISTORY_FRAMES = 26  # 5 s of past states, 0.2 s apart
 NO_PROGRESS = lambda done, total: None  # noqa: E731
 
 
@@ -47,10 +48,11 @@ class Trainer:
         out: Path,
         options: TrainingOptions,
         reading: Callable[[int, int], None] = NO_PROGRESS,
+        labelling: Callable[[int, int], None] = NO_PROGRESS,
     ) -> None:
         """Reads and checks the data first. Raises ConfigError.
 
-        reading(done, total): frames while the cache of the dataset is made.
+        reading(done, total): frames while the cache of the dataset is made; labelling: places.
         """
         self.options, self.out = options, Path(out)
         torch.set_num_threads(options.threads)
@@ -76,7 +78,9 @@ class Trainer:
         own = (source or self.out) / checkpoint.TOKENIZER
         self.tokenizer = Tokenizer.from_file(str(own)) if own.is_file() else build_tokenizer()
         self.by = self._normalisation(about)
-        self.config = self._configuration()
+        self.config = configuration_of(
+            self.frames.layout, self.by, self.tokenizer.get_vocab_size(), options.network
+        )
         self.model = build_network(self.config)
         self._place_targets()
         self.model.settling.unit.copy_(torch.from_numpy(self.by.std[self.by.moved]))
@@ -88,8 +92,12 @@ class Trainer:
         self.average = copy.deepcopy(self.model).eval()
         if options.recompute:
             checkpoint_activations(self.model)
-        batcher = AnswerBatcher if isinstance(self.model, AnsweringVLA) else Batcher
-        self.batcher = batcher(self.frames, self.by, self.tokenizer, options)
+        given = self.frames, self.by, self.tokenizer, options
+        if isinstance(self.model, AnsweringVLA):
+            places = label_places(self.frames, self.train_frames, options, labelling)
+            self.batcher = AnswerBatcher(*given, places)
+        else:
+            self.batcher = Batcher(*given)
         std = torch.from_numpy(self.by.std[self.by.moved])
         optimiser = self._optimiser()
         self.learner, self.optimiser = self.accelerator.prepare(
@@ -102,7 +110,7 @@ class Trainer:
         self.figures: dict[str, float] = {}
         self.calibration: dict[str, dict[str, float]] = {}
         self.step, self.seconds = 0, 0.0
-        self.best, self.since_best = float('inf'), 0
+        self.best, self.best_total, self.since_best = float('inf'), float('inf'), 0
         self.resumed = self._resume()
 
     # --- start ---------------------------------------------------------------------------------
@@ -120,25 +128,6 @@ class Trainer:
         if about.get('state_joints') == names:
             mean, std = (np.array(about[key], np.float32) for key in ('mean', 'std'))
         return Normalisation(mean, std, chosen, moved)
-
-    def _configuration(self) -> HumanoidVLAConfig:
-        layout = self.frames.layout
-        names = tuple(layout.state_joints[i] for i in self.by.chosen)
-        data = {
-            'image_size': layout.image_size,
-            'vocabulary': self.tokenizer.get_vocab_size(),
-            'tokens': TOKENS,
-            'joints': len(names),
-            'action_dim': len(layout.action_joints),
-            'horizon': layout.horizon,
-            'moved': tuple(int(i) for i in self.by.moved),
-            'camera': camera_joints(layout, names),
-            'objects': layout.cubes,
-        }
-        if layout.cubes:  # two steps and 'again' take a memory, and their words two layers
-            memory = {'history': HISTORY_FRAMES, 'text_layers': 2, 'head_width': 320}
-            return HumanoidVLAConfig.small(**{**memory, **self.options.network, **data})
-        return HumanoidVLAConfig.small(**{**self.options.network, **data})
 
     def _place_targets(self) -> None:
         target = self.frames.target[self.train_frames].reshape(-1, 3)
@@ -320,8 +309,11 @@ class Trainer:
         self.curves['train'].append(train)
         self.curves['validation'].append(self.figures['error'])
         self.seconds += time.monotonic() - begin
-        better = self.figures['error'] < self.best
-        self.best = min(self.best, self.figures['error'])
+        error, total = self.figures['error'], self.figures['total']
+        # The loss decides between equal chunks: where what makes them is frozen.
+        better = (error, total) < (self.best, self.best_total)
+        if better:
+            self.best, self.best_total = error, total
         self.since_best = 0 if better else self.since_best + 1
         if self.accelerator.is_main_process:
             self._save(better)
@@ -355,6 +347,7 @@ class Trainer:
             'at_step': self.step,
             'seconds': self.seconds,
             'best': self.best,
+            'best_total': self.best_total,
             'since_best': self.since_best,
             'curves': self.curves,
         }
@@ -376,7 +369,8 @@ class Trainer:
         checkpoint.restore_optimiser(self.optimiser, tensors)
         self.step, self.seconds = about['at_step'], about['seconds']
         if about['frames'] == len(self.frames):  # more data means other validation episodes
-            self.best, self.since_best = about['best'], about['since_best']
+            names = ('best', 'best_total', 'since_best')
+            self.best, self.best_total, self.since_best = (about[name] for name in names)
         self.curves = about['curves']
         return True
 

@@ -32,6 +32,7 @@ class History:
 
 
 SINGLE = History()
+LARGEST_MEMORY = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -146,8 +147,26 @@ class NoiseInput:
     shape: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class MemoryInput:
+    """float32 (1, …): what the model's output `following` gave in the call before, zeros in the
+    first call of an instruction. The state of a recurrent model."""
+
+    dtype = np.float32
+    tensor: str
+    following: str
+    shape: tuple[int, ...]
+
+
 Input = (
-    ImageInput | StateInput | InstructionInput | MaskInput | PhaseInput | NoiseInput | ConstantInput
+    ImageInput
+    | StateInput
+    | InstructionInput
+    | MaskInput
+    | PhaseInput
+    | NoiseInput
+    | MemoryInput
+    | ConstantInput
 )
 
 
@@ -164,10 +183,11 @@ class ModelInputs:
     history: History = SINGLE
     mask: MaskInput | None = None
     constants: tuple[ConstantInput, ...] = ()
+    memory: MemoryInput | None = None
 
     def __iter__(self) -> Iterator[Input]:
         yield from (*self.images, *self.depths)
-        others = (self.state, self.instruction, self.mask, self.phase, self.noise)
+        others = (self.state, self.instruction, self.mask, self.phase, self.noise, self.memory)
         yield from (part for part in others if part is not None)
         yield from self.constants
 
@@ -202,6 +222,7 @@ def read_inputs(
         words, mask = _instruction(f.section('instruction'), listed)
     phase = _phase(f.section('phase')) if f.has('phase') else None
     noise = _noise(f.section('noise'), action_shape) if f.has('noise') else None
+    memory = _memory(f.section('memory')) if f.has('memory') else None
     constants = tuple(
         _constant(tensor, section)
         for tensor, section in (f.sections('constants') if f.has('constants') else {}).items()
@@ -211,7 +232,9 @@ def read_inputs(
         raise ConfigError(
             f.file, 'inputs', 'neither image nor state', 'at least one thing that is observed'
         )
-    inputs = ModelInputs(images, depths, state, words, phase, noise, history, mask, constants)
+    inputs = ModelInputs(
+        images, depths, state, words, phase, noise, history, mask, constants, memory
+    )
     for name in inputs.tensors:
         if inputs.tensors.count(name) > 1:
             raise ConfigError(f.file, 'inputs', f'tensor {name} used twice', 'one input per tensor')
@@ -337,6 +360,15 @@ def _noise(f: ConfigReader, shape: tuple[int, ...]) -> NoiseInput:
     noise = NoiseInput(f.text('tensor'), f.integer('samples', default=1, lo=1, hi=64), shape)
     f.close()
     return noise
+
+
+def _memory(f: ConfigReader) -> MemoryInput:
+    shape = tuple(int(n) for n in f.numbers('shape', lo=1, hi=4096))
+    if not shape or int(np.prod(shape)) > LARGEST_MEMORY:
+        raise f.error('shape', list(shape), f'one to {LARGEST_MEMORY} numbers in all')
+    memory = MemoryInput(f.text('tensor'), f.text('following'), (1, *shape))
+    f.close()
+    return memory
 
 
 def _positive(f: ConfigReader, key: str, length: int) -> Sequence[float]:

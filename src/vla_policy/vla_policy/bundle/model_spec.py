@@ -95,13 +95,14 @@ class ModelSpec:
     def outputs(self) -> tuple[str, ...]:
         """Tensors in the order in which a module returns them."""
         gripper = (self.gripper.tensor,) if self.gripper is not None else ()
-        judged = (output.tensor for output in self.judged.values())
-        return (self.action.tensor, *gripper, *judged)
+        return (self.action.tensor, *gripper, *self.answered[1:])
 
     @property
     def answered(self) -> tuple[str, ...]:
-        """Tensors that a policy reads: the action, and those of `judged`."""
-        return (self.action.tensor, *(output.tensor for output in self.judged.values()))
+        """Tensors that a policy reads: the action, those of `judged`, the next memory."""
+        judged = (output.tensor for output in self.judged.values())
+        memory = self.inputs.memory
+        return (self.action.tensor, *judged, *((memory.following,) if memory is not None else ()))
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -164,6 +165,9 @@ def read_model(
         raise ConfigError(top.file, key, 'one', wanted)
     if flow is not None and inputs.noise is not None:
         raise ConfigError(top.file, 'inputs.noise', 'one', 'none: the flow head draws its own')
+    if inputs.memory is not None and (flow is not None or inputs.noise is not None):
+        wanted = 'none beside several samples of one answer, of which each would be another one'
+        raise ConfigError(top.file, 'inputs.memory', 'one', wanted)
     spec = ModelSpec(file, inputs, action, gripper, flow, precision, device_map, engine, judged)
     for name in spec.outputs:
         if spec.outputs.count(name) > 1:

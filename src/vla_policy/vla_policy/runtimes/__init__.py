@@ -104,7 +104,7 @@ def check_repeatable(bundle: Bundle, runtime: Runtime) -> None:
     def answer() -> list[np.ndarray]:
         if spec.flow is not None:
             found = [runtime.sample(inputs, noise, None)[0]]
-        elif spec.judged:
+        elif len(spec.answered) > 1:
             whole = runtime.run_all(inputs)
             found = [whole[name] for name in spec.answered]
         else:
@@ -183,6 +183,9 @@ def check_tensors(
         shape = fitting_shape(declared, output) if declared is not None else None
         wanted = output.shapes if shape is None else (shape,)
         _check_tensor(file, 'output', output.tensor, outputs, floats, *wanted)
+    memory = spec.inputs.memory
+    if memory is not None:
+        _check_tensor(file, 'output', memory.following, outputs, floats, memory.shape)
 
 
 def fitting_shape(declared: TensorInfo, output: JudgedOutput) -> tuple[int, ...] | None:

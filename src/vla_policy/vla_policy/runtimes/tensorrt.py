@@ -121,6 +121,8 @@ class TensorRtEngine(Runtime):
         shapes[spec.action.tensor] = spec.action.shape
         for output in spec.judged.values():
             shapes[output.tensor] = fitting_shape(outputs[output.tensor], output)
+        if spec.inputs.memory is not None:
+            shapes[spec.inputs.memory.following] = spec.inputs.memory.shape
         for name, (kind, shape) in (inputs | outputs).items():
             # An output that is not used still needs a buffer.
             if name not in shapes and (-1 in shape or kind not in TYPES.values()):

@@ -152,6 +152,8 @@ class TorchModule(Runtime):
         shapes = ', '.join(f'{name} {tensor.shape}' for name, tensor in black.items())
         allowed = {spec.action.tensor: (spec.action.shape,)}
         allowed |= {output.tensor: output.shapes for output in spec.judged.values()}
+        if spec.inputs.memory is not None:
+            allowed[spec.inputs.memory.following] = (spec.inputs.memory.shape,)
         texts = {name: ' or '.join(str(shape) for shape in allowed[name]) for name in allowed}
         each = ', '.join(f'output {name} {texts[name]}' for name in allowed)
         wanted = f'{each} for inputs {shapes}'
