@@ -102,7 +102,7 @@ def frames_of(
     """
     first = _begin(streams, instruction)
     span = S / fps
-    count = int((instruction.end_ns - first) / span)
+    count = int((instruction.end_ns - first) / span + 1e-3)
     if count < 2:
         raise LeftOutError(f'it moved for less than two frames ({instruction.result})', False)
     times = first + np.rint(np.arange(count + 1) * span).astype(np.int64)
