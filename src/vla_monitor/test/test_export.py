@@ -197,7 +197,8 @@ def refused(capsys, case, *arguments):
     except ConfigError as error:
         message = str(error)
     folders = [a for a in arguments if not str(a).startswith('--') and '/' in str(a)]
-    documented('Export', case, message, *sorted(map(str, folders), key=len, reverse=True))
+    varying = sorted(map(str, folders), key=len, reverse=True)
+    documented('Export', case, message, *varying, *(f.name for f in folders if f.name[:2] == '20'))
 
 
 def test_what_cannot_be_exported_is_one_line(recorded, dataset, tmp_path, capsys):
