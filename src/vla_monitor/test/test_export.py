@@ -185,7 +185,7 @@ def test_a_clock_that_was_set_back_leaves_out_the_episode(tmp_path, capsys):
         return message._replace(log_ns=message.log_ns - S) if t > 5.0 else message
 
     folder = session_of(tmp_path / 'sessions', 9.0, change=back)
-    assert command.command([str(folder), '--dataset', str(tmp_path / 'made')]) == 1
+    assert command.command([str(folder), '--dataset', str(tmp_path / 'made')]) == 2
     assert 'the clock was set back in it' in capsys.readouterr().out
 
 

@@ -57,11 +57,13 @@ def command(arguments: list[str] | None) -> int:
         exporter.finish()  # also what was exported before an interruption
     for text in (*refused, *result.problems):
         print(text, file=sys.stderr)
-    if refused and not result.episodes and not result.already:
+    if refused and not (result.episodes or result.already or result.left_out):
         return 2
     print(
         json.dumps(_plain(result, dataset, refused)) if options.json else text_of(result, dataset)
     )
+    if not (result.episodes or result.already):
+        return 2
     return int(bool(refused or result.problems or any(left.damaged for left in result.left_out)))
 
 

@@ -24,6 +24,7 @@ from vla_models.dataset import (
 from vla_models.dataset.column_statistics import PixelStatistics
 from vla_models.dataset.images import encode_png
 from vla_models.dataset.layout import INFO, OURS, read_ours
+from vla_models.dataset.writing import parts
 from vla_monitor.export.instructions import (
     FrameTable,
     LeftOutError,
@@ -140,13 +141,10 @@ class Exporter:
             progress(done, total)
 
     def finish(self) -> None:
-        """Finish the dataset's files."""
-        if (self._dataset / OURS).exists():
-            if self._next or any((self._dataset / 'parts').glob('*.parquet')) or self._rows():
-                self.result.total = finalise(self._dataset)
-
-    def _rows(self) -> bool:
-        return (self._dataset / INFO).exists()
+        """Finish the dataset's files, if something was added."""
+        if parts(self._dataset):
+            finalise(self._dataset)
+        self.result.total = len(episode_rows(self._dataset))
 
     def _layout_of(self, streams: Streams) -> DatasetLayout:
         """The layout of this session's episodes. Raises ConfigError: not that of the dataset."""

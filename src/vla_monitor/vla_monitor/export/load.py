@@ -51,14 +51,14 @@ class BagImages:
     """Images of a topic in a bag; see `ImageStream`."""
 
     def __init__(
-        self, folder: Path, topic: str, log_ns: list[int], stamp_ns: list[int], size: tuple
+        self, folder: Path, topic: str, rows: list[tuple[int, int, int]], size: tuple[int, int]
     ) -> None:
+        """rows: place among the topic's messages, log_ns, stamp_ns of each image."""
         self._folder, self._topic = folder, topic
-        order, self.jumps = in_order(np.array(log_ns, np.int64))
+        columns = np.array(rows, np.int64).T
         # Where the clock was set back no episode is made: the order is that of the file elsewhere.
-        self._place = order
-        self.log_ns = np.array(log_ns, np.int64)[order]
-        self.stamp_ns = np.array(stamp_ns, np.int64)[order]
+        order, self.jumps = in_order(columns[1])
+        self._place, self.log_ns, self.stamp_ns = columns[:, order]
         self.height, self.width = size
 
     def read(self, numbers: Sequence[int]) -> Iterator[np.ndarray | None]:
@@ -120,7 +120,9 @@ class _Collected:
         self.events: list[dict[str, Any]] = []
         self.statuses = 0
         self.digest: SessionDigest | None = None
-        self.images: dict[str, tuple[list[int], list[int], list[tuple[int, int]]]] = {}
+        self.images: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
+        self.sizes: dict[str, tuple[int, int]] = {}
+        self._images_seen: dict[str, int] = defaultdict(int)
         self.dropped: dict[str, int] = defaultdict(int)
         self.read: dict[str, Callable[[int, bytes], None]] = {
             topics.SAFETY_STATUS.name: self._filter,
@@ -137,12 +139,10 @@ class _Collected:
         self.joints[topic].append((log_ns, stamp_ns, np.array(position)))
 
     def image(self, topic: str, log_ns: int, content: bytes) -> None:
-        log, stamp, size = self.images.setdefault(topic, ([], [], []))
+        self._images_seen[topic] += 1
         image = read_image(content)
-        if not size:
-            size.append((image.height, image.width))
-        log.append(log_ns)
-        stamp.append(image.stamp_ns)
+        self.sizes.setdefault(topic, (image.height, image.width))
+        self.images[topic].append((self._images_seen[topic] - 1, log_ns, image.stamp_ns))
 
     def _filter(self, log_ns: int, content: bytes) -> None:
         *numbers, self.interpolation = self._status.read(content)
@@ -260,11 +260,11 @@ def _cameras(
 ) -> dict[str, ImageStream]:
     """The cameras by name. Raises ConfigError: none, or not all of `wanted`."""
     found: dict[str, ImageStream] = {}
-    for topic, (log, stamp, size) in made.images.items():
+    for topic, rows in made.images.items():
         name = name_of(topic)
         first = next(BagReader(folder).messages({topic}), None)
         if first is not None and is_color(first.content):
-            found[name] = BagImages(folder, topic, log, stamp, size[0])
+            found[name] = BagImages(folder, topic, rows, made.sizes[topic])
     for path in sorted((folder / session.VIDEOS).glob('*.jsonl')):
         match = re.fullmatch(r'camera_(?:([a-z][a-z0-9_]*)_)?color_image_raw', path.stem)
         if match is None or (name := match[1] or NAMELESS) in found:
