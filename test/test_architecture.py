@@ -57,6 +57,7 @@ ROS_MODULES = {
     'vla_monitor': {
         'node',
         'recording.observer',
+        'export.load',
         'report.load',
         'replay.session',
         'dashboard.node',

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from vla_common.errors import ConfigError
-from vla_models.dataset import DatasetLayout, open_dataset
+from vla_common.testing_refusals import documented
+from vla_models.dataset import DatasetLayout, EpisodeWriter, open_dataset
 from vla_models.dataset.columns import fixed
 from vla_models.dataset.frames import chunks_of
 from vla_models.dataset.images import encode_png, fault_of
@@ -50,7 +51,8 @@ def test_frames_come_back_as_they_were_written(noise_dataset, layout):
     assert (frames.image[inside] == given.image).all()
     assert np.allclose(frames.state[inside], given.state)
     assert np.allclose(frames.action[inside], given.labels.action)
-    assert np.array_equal(frames.target[inside][:, 0], given.labels.target[:, 0].astype(np.float32))
+    target = given.labels.target.astype(np.float32)
+    assert np.array_equal(frames.target[inside], target, equal_nan=True)
     tasks = [frames.instructions[i].task for i in frames.task[inside].ravel()]
     from vla_models.tasks import ALL_TASKS
 
@@ -96,13 +98,30 @@ def test_another_version_of_the_layout_is_rejected(noise_dataset):
         open_dataset(noise_dataset)
 
 
+def test_labels_of_an_older_collect_are_refused(noise_dataset, layout):
+    path = noise_dataset / 'meta' / 'vla.json'
+    content = json.loads(path.read_text())
+    del content['format']
+    path.write_text(json.dumps(content))
+    with pytest.raises(ConfigError) as error:
+        open_dataset(noise_dataset)
+    documented('Datasets', 'labels with NaN, of an older collect', error.value, noise_dataset)
+    with pytest.raises(ConfigError, match='format: found 1: its labels have NaN'):
+        EpisodeWriter(noise_dataset, layout)  # collect, resumed
+    path.write_text(json.dumps({**content, 'labels': 0}))
+    with pytest.raises(ConfigError, match='labels'):  # only the layout differs now
+        EpisodeWriter(noise_dataset, layout)
+
+
 def test_a_missing_column_is_named_with_its_episode(noise_dataset):
     edit(noise_dataset, 'action', None)
     with pytest.raises(ConfigError, match='episode 0, frame 0: action: found no such column'):
         open_dataset(noise_dataset)
 
 
-@pytest.mark.parametrize('column', ['observation.state', 'action', 'labels.action'])
+@pytest.mark.parametrize(
+    'column', ['observation.state', 'action', 'labels.action', 'labels.target']
+)
 def test_a_value_that_is_not_finite_is_named_with_episode_and_frame(noise_dataset, column):
     edit(noise_dataset, column, nan_at(4 * 3 + 2))
     with pytest.raises(

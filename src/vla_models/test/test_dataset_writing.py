@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from vla_common.errors import ConfigError
+from vla_common.testing_refusals import documented
 from vla_models.dataset import (
     EpisodeWriter,
     count_episodes,
@@ -17,7 +18,8 @@ from vla_models.dataset import (
     finished_attempts,
     open_dataset,
 )
-from vla_models.testing import episode_of_noise, write_noise
+from vla_models.dataset.columns import to_numpy
+from vla_models.testing import doctor_passes, episode_of_noise, write_noise
 
 
 def test_episodes_are_numbered_without_gaps_for_any_writer_and_any_failures(tmp_path, layout):
@@ -77,6 +79,42 @@ def test_the_tables_have_the_columns_of_lerobot(noise_dataset):
     tasks = pq.read_table(noise_dataset / 'meta/tasks.parquet')
     assert json.loads(tasks.schema.metadata[b'pandas'])['index_columns'] == ['task']
     assert tasks['task_index'].to_pylist() == list(range(len(tasks)))
+
+
+def test_no_column_has_nan_and_each_has_statistics(tmp_path, layout):
+    data = write_noise(tmp_path / 'data', replace(layout, cubes=6), 3)
+    table = pq.read_table(data / 'data/chunk-000/file-000.parquet')
+    stats = json.loads((data / 'meta/stats.json').read_text())
+    assert set(stats) == set(table.column_names)
+    for name in set(table.column_names) - {'observation.images.head'}:
+        values = to_numpy(table[name])
+        assert np.isfinite(values).all(), name
+        assert np.allclose(stats[name]['mean'], values.mean(0), atol=1e-5), name
+        assert np.allclose(stats[name]['std'], values.std(0), atol=1e-5), name
+    known = to_numpy(table['labels.target_known'])
+    assert known.shape == (12, layout.labels) and set(known.ravel()) == {0, 1}
+
+
+def test_half_of_a_place_is_an_error(tmp_path, layout):
+    good = episode_of_noise(layout, 0)
+    target = good.labels.target.copy()
+    target[0, 0, 1] = np.nan
+    bad = replace(good, labels=replace(good.labels, target=target))
+    with pytest.raises(ValueError, match='labels.target: found a value that is not finite'):
+        EpisodeWriter(tmp_path, layout).write(0, bad)
+
+
+@pytest.mark.parametrize('labels', [0, 3])
+def test_lerobot_doctor_finds_no_fault(tmp_path, layout, labels):
+    doctor_passes(write_noise(tmp_path / 'data', replace(layout, labels=labels), 4))
+
+
+def test_a_dataset_of_somebody_else_is_not_written_into(noise_dataset, layout):
+    (noise_dataset / 'meta/vla.json').unlink()
+    with pytest.raises(ConfigError) as error:
+        EpisodeWriter(noise_dataset, layout)
+    documented('Datasets', 'a dataset of another program as the target', error.value, noise_dataset)
+    assert not (noise_dataset / 'meta/vla.json').exists()
 
 
 def test_another_layout_is_rejected_in_the_same_directory(noise_dataset, layout):

@@ -1,6 +1,11 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """A tiny dataset of noise, without a simulator."""
 
+import json
+import os
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
 
@@ -69,6 +74,23 @@ def write_noise(directory, layout: DatasetLayout, episodes: int = 8):
         writer.write(attempt, episode_of_noise(layout, attempt))
     finalise(directory)
     return directory
+
+
+def doctor_passes(directory) -> None:
+    """Fail where lerobot-doctor finds a fault in a dataset; skip where it is not installed.
+
+    See environment/lerobot_doctor.in: it needs an environment of its own.
+    """
+    program = shutil.which(os.environ.get('VLA_LEROBOT_DOCTOR') or 'lerobot-doctor')
+    if program is None:
+        pytest.skip('lerobot-doctor is not installed (environment/lerobot_doctor.in)')
+    command = [program, 'check', str(directory), '--json']
+    # Not with the packages of this environment.
+    environment = {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    report = json.loads(done.stdout)
+    bad = [check for check in report['checks'] if check['severity'] == 'FAIL']
+    assert report['checks'] and not bad, bad
 
 
 @pytest.fixture(scope='session')

@@ -5,7 +5,7 @@
     meta/info.json                              columns, counts, rate
     meta/tasks.parquet                          instruction to number (and the grammar's name)
     meta/episodes/chunk-000/file-000.parquet    where each episode's frames are
-    meta/stats.json                             of images, state and action, for normalisation
+    meta/stats.json                             of every column, for normalisation
     meta/vla.json                               horizon, labels, joints: see `DatasetLayout`
 
 Episodes are numbered without gaps in the order of finalising; `attempt` in the episodes table is
@@ -22,15 +22,13 @@ import pyarrow.parquet as pq
 
 from vla_common.errors import ConfigError
 from vla_models.dataset import columns
+from vla_models.dataset.column_statistics import KEYS, Statistics, combined, statistics_of
 from vla_models.dataset.layout import (
-    ACTION,
     DATA,
     EPISODES,
     FILE_MEGABYTES,
     FILES_PER_CHUNK,
-    IMAGE,
     INFO,
-    STATE,
     STATS,
     TASKS,
     VERSION,
@@ -48,16 +46,18 @@ def finished_attempts(directory: Path) -> set[int]:
     """Attempts that are complete: finalised, waiting as a part, or skipped."""
     directory = Path(directory)
     done = {int(path.stem) for path in parts(directory)} | set(failures(directory))
-    if (directory / INFO).exists():
-        done |= {row['attempt'] for row in _episode_rows(directory)}
-    return done
+    return done | {row['attempt'] for row in episode_rows(directory)}
 
 
 def count_episodes(directory: Path) -> int:
     """Episodes in the dataset, including those that wait as parts."""
-    taken = _episode_rows(Path(directory)) if (Path(directory) / INFO).exists() else []
-    known = {row['attempt'] for row in taken}
+    known = {row['attempt'] for row in episode_rows(directory)}
     return len(known | {int(path.stem) for path in parts(Path(directory))})
+
+
+def episode_rows(directory: Path) -> list[dict]:
+    """The rows of the table of episodes; none where the dataset has not been finalised."""
+    return _episode_rows(Path(directory)) if (Path(directory) / INFO).exists() else []
 
 
 class _Tasks:
@@ -119,14 +119,15 @@ def finalise(directory: Path) -> int:
     """
     directory = Path(directory)
     layout = read_ours(directory)
-    first = not (directory / INFO).exists()
-    rows = [] if first else _episode_rows(directory)
+    rows = episode_rows(directory)
     known = {row['attempt'] for row in rows}
     waiting = parts(directory)
     if not rows and not waiting:
         raise ConfigError(directory, 'parts', 'no episode', 'at least one')
     tasks = _Tasks(directory)
-    numbers = [tasks.number(canonical(task), task.name) for task in ALL_TASKS]
+    numbers = []
+    if layout.labels:
+        numbers = [tasks.number(canonical(task), task.name) for task in ALL_TASKS]
     metadata = columns.hugging_face(layout.features())
     last = max(
         (r['data/chunk_index'] * FILES_PER_CHUNK + r['data/file_index'] for r in rows), default=-1
@@ -153,6 +154,7 @@ def finalise(directory: Path) -> int:
                 'meta/episodes/file_index': 0,
                 'attempt': int(path.stem),
                 **about['stats'],
+                **about['facts'],
             }
         )
         frames += len(table)
@@ -161,7 +163,7 @@ def finalise(directory: Path) -> int:
             file.close()
     file.close()
     tasks.save(directory)
-    _save_stats(directory, rows)
+    _save_stats(directory, layout, rows)
     _write(pa.Table.from_pylist(rows), directory / EPISODES.format(chunk_index=0, file_index=0))
     _save_info(directory, layout, len(rows), frames, len(tasks.rows))
     for path in waiting:
@@ -213,25 +215,21 @@ def _save_info(
     write_text(directory / INFO, json.dumps(info, indent=1) + '\n')
 
 
-def _save_stats(directory: Path, rows: list[dict]) -> None:
-    """The statistics of all frames from those of the episodes."""
-    result: dict[str, dict] = {}
-    for name in (IMAGE, STATE, ACTION):
-
-        def of(key: str, name: str = name) -> np.ndarray:
-            return np.array([row[f'stats/{name}/{key}'] for row in rows], np.float64)
-
-        mean, std, count = of('mean'), of('std'), of('count').ravel()
-        share = (count / count.sum()).reshape(-1, *[1] * (mean.ndim - 1))
-        middle = (share * mean).sum(0)
-        spread = np.sqrt(np.maximum((share * (std**2 + mean**2)).sum(0) - middle**2, 0.0))
-        result[name] = {
-            'min': of('min').min(0).tolist(),
-            'max': of('max').max(0).tolist(),
-            'mean': middle.tolist(),
-            'std': spread.tolist(),
-            'count': [int(count.sum())],
-        }
+def _save_stats(directory: Path, layout: DatasetLayout, rows: list[dict]) -> None:
+    """The statistics of all frames: of images from those of the episodes, of numbers from the
+    frames. (Of labels each episode would have thousands.)"""
+    parts: dict[str, list[Statistics]] = {name: [] for name in layout.features()}
+    for name in layout.image_columns:
+        parts[name] = [{key: row[f'stats/{name}/{key}'] for key in KEYS} for row in rows]
+    numeric = [name for name in parts if name not in layout.image_columns]
+    for path in sorted(directory.glob('data/*/*.parquet')):
+        table = pq.ParquetFile(path).read(numeric)
+        for name in numeric:
+            parts[name].append(statistics_of(columns.to_numpy(table[name])))
+    result = {
+        name: {key: value.tolist() for key, value in combined(found).items()}
+        for name, found in parts.items()
+    }
     write_text(directory / STATS, json.dumps(result, indent=1) + '\n')
 
 

@@ -23,7 +23,7 @@ from vla_models.dataset.layout import (
     DATA,
     IMAGE,
     INFO,
-    MAY_BE_NAN,
+    KNOWN,
     OURS,
     STATE,
     TASKS,
@@ -49,7 +49,8 @@ class Instruction:
 
 @dataclass(frozen=True)
 class EpisodeArrays:
-    """One checked episode of F frames; `labels` by column name, shaped (F, M, …)."""
+    """One checked episode of F frames; `labels` by column name, shaped (F, M, …), NaN for what is
+    not there or not in view."""
 
     number: int
     image: np.ndarray
@@ -196,7 +197,7 @@ class DatasetSource:
 
     def _check_columns(self, path: Path, table: pa.Table, episode: int) -> None:
         wanted = [STATE, ACTION, 'timestamp', 'frame_index', 'episode_index', 'task_index']
-        wanted += list(self.layout.label_shapes)
+        wanted += [*self.layout.label_shapes, *self.layout.known_shapes]
         wanted += [] if self.is_video else [self.camera]
         for name in wanted:
             if name not in table.column_names:
@@ -216,7 +217,8 @@ class DatasetSource:
             raise bad(len(whole), 'row', f'{len(whole)} rows', f'{length} rows')
         layout = self.layout
         shapes = {STATE: (len(layout.state_joints),), ACTION: (len(layout.action_joints),)}
-        shapes |= {'timestamp': (), 'frame_index': (), 'task_index': (), **layout.label_shapes}
+        shapes |= {'timestamp': (), 'frame_index': (), 'task_index': ()}
+        shapes |= {**layout.label_shapes, **layout.known_shapes}
         arrays: dict[str, np.ndarray] = {}
         for name, shape in shapes.items():
             try:
@@ -228,8 +230,6 @@ class DatasetSource:
                 found = f'{values.size // max(1, length)} values'
                 raise bad(0, name, found, f'{width}, one for each joint')
             arrays[name] = values.reshape(length, *shape)
-            if name in MAY_BE_NAN:
-                continue  # NaN: not in view
             finite = np.isfinite(arrays[name]).reshape(length, -1).all(axis=1)
             if not finite.all():
                 raise bad(int(np.argmin(finite)), name, 'a value that is not finite', 'numbers')
@@ -243,6 +243,9 @@ class DatasetSource:
             if not known.all():
                 frame = int(np.argmin(known))
                 raise bad(frame, name, rows[frame].tolist(), f'rows of {TASKS}')
+        for name in layout.known_shapes:
+            known, label = arrays[name] == 1, name.removesuffix(KNOWN)
+            arrays[label] = np.where(known[..., None], arrays[label], np.nan).astype(np.float32)
         return EpisodeArrays(
             number,
             self._images(bad, whole, row, squarer, videos),

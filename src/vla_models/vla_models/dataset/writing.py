@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vla_models.dataset import columns
-from vla_models.dataset.episode import Episode
-from vla_models.dataset.images import encode_png
-from vla_models.dataset.layout import ACTION, IMAGE, STATE, DatasetLayout, claim, write_text
+from vla_models.dataset.column_statistics import statistics_of
+from vla_models.dataset.episode import Episode, StoredEpisode
+from vla_models.dataset.layout import ACTION, STATE, DatasetLayout, claim, write_text
+from vla_models.dataset.recorded import RecordedEpisode
 
 PARTS = 'parts'
 
@@ -37,25 +38,21 @@ class EpisodeWriter:
         claim(self.directory, layout)
         (self.directory / PARTS).mkdir(exist_ok=True)
 
-    def write(self, attempt: int, episode: Episode) -> None:
+    def write(self, attempt: int, episode: Episode | RecordedEpisode) -> None:
         """Write an episode. Raises ValueError where it does not fit the layout."""
-        episode.check(self.layout)
-        frames = len(episode.image)
+        stored = episode.stored(self.layout)
+        frames = len(stored.values[STATE])
         arrays: dict[str, pa.Array] = {
-            IMAGE: columns.images([encode_png(image) for image in episode.image]),
-            STATE: columns.fixed(episode.state.astype(np.float32)),
-            ACTION: columns.fixed(episode.action.astype(np.float32)),
+            **{name: columns.images(images) for name, images in stored.images.items()},
+            **{name: columns.fixed(values) for name, values in stored.values.items()},
             'timestamp': pa.array((np.arange(frames) / self.layout.fps).astype(np.float32)),
             'frame_index': pa.array(np.arange(frames, dtype=np.int64)),
         }
-        for name in self.layout.label_shapes:
-            values = getattr(episode.labels, name.removeprefix('labels.'))
-            kind = np.int64 if name == 'labels.task' else np.float32
-            arrays[name] = columns.fixed(values.astype(kind))
         about = {
-            'task': episode.task.name,
-            'text': episode.instruction,
-            'stats': _statistics(episode),
+            'task': stored.name,
+            'text': stored.text,
+            'stats': _statistics(stored),
+            'facts': stored.facts,
         }
         table = pa.table(arrays).replace_schema_metadata({b'episode': json.dumps(about).encode()})
         path = part_path(self.directory, attempt)
@@ -79,21 +76,7 @@ def parts(directory: Path) -> list[Path]:
     return sorted((Path(directory) / PARTS).glob('*.parquet'))
 
 
-def _statistics(episode: Episode) -> dict[str, list]:
-    """LeRobot's statistics of an episode: `stats/<column>/<statistic>`. Images in [0, 1], one value
-    for each channel, shaped (3, 1, 1)."""
-    pixels = episode.image.reshape(-1, 3) / np.float32(255.0)
-    stats: dict[str, list] = {}
-    for name, values in ((IMAGE, pixels), (STATE, episode.state), (ACTION, episode.action)):
-        values = values.astype(np.float64)
-        found = {
-            'min': values.min(0),
-            'max': values.max(0),
-            'mean': values.mean(0),
-            'std': values.std(0),
-        }
-        for key, value in found.items():
-            shaped = value.reshape(3, 1, 1) if name == IMAGE else value
-            stats[f'stats/{name}/{key}'] = shaped.tolist()
-        stats[f'stats/{name}/count'] = [len(episode.image)]
-    return stats
+def _statistics(stored: StoredEpisode) -> dict[str, list]:
+    """LeRobot's statistics of an episode: `stats/<column>/<statistic>`."""
+    found = {**stored.pixels, **{n: statistics_of(stored.values[n]) for n in (STATE, ACTION)}}
+    return {f'stats/{n}/{key}': v.tolist() for n, by in found.items() for key, v in by.items()}
