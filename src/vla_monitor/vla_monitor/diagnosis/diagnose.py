@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from vla_common.states import Level
-from vla_monitor.diagnosis.rows import Cause, CauseResult, NotRecordedError, Result, Symptom
+from vla_monitor.diagnosis.rows import Cause, CauseResult, Result, Symptom
 from vla_monitor.diagnosis.table import TABLE
-from vla_monitor.report.load import SessionData
+from vla_monitor.report.load import NotRecordedError, SessionData
 
 MOST = 12
 """Findings of a report."""

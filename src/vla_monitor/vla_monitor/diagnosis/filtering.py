@@ -9,8 +9,8 @@ import numpy as np
 
 from vla_common.states import Level, Mode
 from vla_monitor.diagnosis.motion import in_mode
-from vla_monitor.diagnosis.rows import Cause, Evidence, NotRecordedError
-from vla_monitor.report.load import SessionData
+from vla_monitor.diagnosis.rows import Cause, Evidence
+from vla_monitor.report.load import NotRecordedError, SessionData
 
 MOST = 4
 """Joints or links listed for a row."""

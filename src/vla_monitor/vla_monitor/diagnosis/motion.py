@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from vla_common.states import Mode
-from vla_monitor.diagnosis.rows import Cause, Evidence, NotRecordedError
-from vla_monitor.report.load import SessionData
+from vla_monitor.diagnosis.rows import Cause, Evidence
+from vla_monitor.report.load import NotRecordedError, SessionData
 
 
 def spans(data: SessionData, kind: str, key: str) -> Iterator[tuple[float, float, dict]]:

@@ -12,8 +12,8 @@ from vla_common.intervals import wilson
 from vla_common.states import Level, Mode
 from vla_monitor.diagnosis.motion import in_mode
 from vla_monitor.diagnosis.response import REFUSED
-from vla_monitor.diagnosis.rows import Cause, Evidence, NotRecordedError
-from vla_monitor.report.load import SessionData
+from vla_monitor.diagnosis.rows import Cause, Evidence
+from vla_monitor.report.load import NotRecordedError, SessionData
 
 # -- success -----------------------------------------------------------------------------------
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from vla_common.states import Mode
 from vla_monitor.diagnosis.motion import in_mode, spans
-from vla_monitor.diagnosis.rows import Cause, Evidence, NotRecordedError
-from vla_monitor.report.load import SessionData
+from vla_monitor.diagnosis.rows import Cause, Evidence
+from vla_monitor.report.load import NotRecordedError, SessionData
 
 REFUSED = 'refused'
 _START_UP = 60.0

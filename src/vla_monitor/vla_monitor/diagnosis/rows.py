@@ -38,10 +38,6 @@ class Result(Enum):
     NOT_KNOWN = 'not known'
 
 
-class NotRecordedError(Exception):
-    """The session holds nothing that decides; the text says what is missing."""
-
-
 @dataclass(frozen=True)
 class Evidence:
     """One observation in a session. t: s of the session, or None. level: how severe."""

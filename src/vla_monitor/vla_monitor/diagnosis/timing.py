@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vla_monitor.diagnosis.rows import Cause, Evidence, NotRecordedError
-from vla_monitor.report.load import SessionData
+from vla_monitor.diagnosis.rows import Cause, Evidence
+from vla_monitor.report.load import NotRecordedError, SessionData
 
 Check = Callable[[SessionData, Cause], list[Evidence]]
 

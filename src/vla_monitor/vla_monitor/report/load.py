@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -59,6 +60,16 @@ PACKAGES = {
 """Packages of the nodes whose parameters are asked for."""
 
 
+class NotRecordedError(Exception):
+    """The session holds nothing that decides; the text says what is missing."""
+
+
+@cache
+def _defaults(node: str) -> dict[str, Any]:
+    schema = ParameterSchema.load(PACKAGES[node], node)
+    return {entry.name: entry.default for entry in schema.entries if not entry.required}
+
+
 @dataclass(frozen=True)
 class JointLimits:
     """Limits of a joint from the recorded URDF, rad and rad/s."""
@@ -110,13 +121,12 @@ class SessionData:
     def parameter(self, node: str, name: str) -> Any:
         """A parameter as recorded; where it was not given, the default of this code.
 
-        Raises KeyError: it was not given, and has no default.
+        Raises NotRecordedError: it was not given, and has no default.
         """
-        value = self.configuration.get(node, {}).get(name)
-        if value is not None:
-            return value
-        schema = ParameterSchema.load(PACKAGES[node], node)
-        return {e.name: e.default for e in schema.entries if not e.required}[name]
+        value = self.configuration.get(node, {}).get(name, _defaults(node).get(name))
+        if value is None:
+            raise NotRecordedError(f'the parameter {name} of {node} was not recorded')
+        return value
 
 
 def load_session(folder: Path, bag: bool = True) -> SessionData:
