@@ -13,6 +13,7 @@ from vla_common.states import Level, Mode
 from vla_monitor.diagnosis.motion import in_mode
 from vla_monitor.diagnosis.response import REFUSED
 from vla_monitor.diagnosis.rows import Cause, Evidence
+from vla_monitor.report.facts import is_ordinary_end
 from vla_monitor.report.load import NotRecordedError, SessionData
 
 # -- success -----------------------------------------------------------------------------------
@@ -90,8 +91,8 @@ def stops(data: SessionData, row: Cause) -> list[Evidence]:
             continue
         causes = event.get('causes') or []
         names = [cause['name'] for cause in causes]
-        if names == ['operator_stop'] and event.get('from') in ('READY', 'INACTIVE'):
-            continue  # nothing moved; each launch ends like this
+        if is_ordinary_end(event):
+            continue
         if row_of_stop(names) != row.key:
             continue
         why = '; '.join(f'{cause["name"]}: {cause["detail"]}' for cause in causes)
