@@ -194,19 +194,13 @@ def _latencies(a: SessionData, b: SessionData) -> list[Difference]:
             continue
         label = name.removesuffix('_ms').replace('_', ' ')
         text, told, weight = _latency_change(one, two)
-        found.append(
-            Difference(
-                Group.LATENCY,
-                label,
-                latency_text(one),
-                latency_text(two),
-                text,
-                told,
-                weight,
-                (asdict(one) if one else {}, asdict(two) if two else {}),
-            )  # fmt: skip
-        )
+        texts, values = (latency_text(one), latency_text(two)), (_plain(one), _plain(two))
+        found.append(Difference(Group.LATENCY, label, *texts, text, told, weight, values))
     return found
+
+
+def _plain(latency: Latency | None) -> dict[str, Any]:
+    return asdict(latency) if latency else {}
 
 
 def _latency_change(a: Latency | None, b: Latency | None) -> tuple[str, bool, float]:
