@@ -39,9 +39,7 @@ def unknown_settings(a: SessionData, b: SessionData) -> list[str]:
     for label, data in (('A', a), ('B', b)):
         prints = data.description.get('fingerprints') or {}
         if not data.configuration:
-            found.append(
-                f'{label} has no parameter files (configuration/): parameters not compared'
-            )
+            found.append(f'{label} has no parameter files (configuration/)')
         found += [
             f'{label} has no hash of the {name}'
             + (f': {prints[name]["error"]}' if (prints.get(name) or {}).get('error') else '')

@@ -36,7 +36,8 @@ class Stop:
 class SessionFacts:
     """What is counted. Hours are h, times s of the session, latencies ms.
 
-    running: spans of RUNNING (begin, end). violations: episodes of level WARNING or above.
+    running: spans of RUNNING (begin, end). violations: episodes of level WARNING or above that did
+    not begin in ESTOP, where the joints are passive.
     """
 
     folder: Path
@@ -85,10 +86,10 @@ def facts_of(data: SessionData) -> SessionFacts:
         str(data.description.get('started') or ''),
         int(start_ns),
         data.duration / 3600.0,
-        tuple(_running(data)),
+        tuple(_spans(data, Mode.RUNNING)),
         tuple(instructions_of(data.events)),
         tuple(_stops(data.events)),
-        tuple(event for event in data.events if event['event'] == 'violation'),
+        tuple(_violations(data)),
         data.summary.get('latencies') or {},
         tuple(data.summary.get('policies') or ()),
         str(data.description.get('robot') or ''),
@@ -118,12 +119,20 @@ def failure_mode(result: str) -> str:
     return f'{head}: {rest.strip().split(":")[0]}'
 
 
-def _running(data: SessionData) -> Iterable[tuple[float, float]]:
+def _spans(data: SessionData, mode: Mode) -> Iterable[tuple[float, float]]:
     rows = [event for event in data.events if event['event'] == 'mode']
     ends = [event['t'] for event in rows[1:]] + [data.duration]
     for event, end in zip(rows, ends, strict=True):
-        if event['to'] == Mode.RUNNING.name and end > event['t']:
+        if event['to'] == mode.name and end > event['t']:
             yield event['t'], end
+
+
+def _violations(data: SessionData) -> Iterable[dict[str, Any]]:
+    passive = list(_spans(data, Mode.ESTOP))
+    for event in data.events:
+        if event['event'] == 'violation':
+            if not any(begin <= event['t'] < end for begin, end in passive):
+                yield event
 
 
 def _stops(events: Iterable[dict[str, Any]]) -> Iterable[Stop]:
