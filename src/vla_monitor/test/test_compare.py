@@ -10,8 +10,9 @@ from test_diagnosis import CASES, event, fail, healthy
 from test_report import Page
 
 from vla_monitor.compare import command
-from vla_monitor.compare.differences import Group, differences_of, latency_of, most
+from vla_monitor.compare.differences import Group, differences_of, most
 from vla_monitor.compare.settings import different_settings, unknown_settings
+from vla_monitor.report.latencies import latency_of
 
 MARKUP = 'reach <script>alert(1)</script>'
 

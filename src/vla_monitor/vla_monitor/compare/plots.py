@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from vla_common.intervals import rate, wilson
-from vla_monitor.compare.differences import SERIES, latency_of
 from vla_monitor.report.facts import SessionFacts, facts_of
+from vla_monitor.report.latencies import SERIES, latency_of
 from vla_monitor.report.load import SessionData
 from vla_monitor.report.plots import png_of, timeline
 

@@ -25,11 +25,12 @@ class Diagnosis:
 
     @property
     def result(self) -> Result:
-        """SEEN where a cause was; NOT_KNOWN where the session decides none of them."""
-        results = {cause.result for cause in self.causes}
+        """SEEN where a cause was; NOT_KNOWN where the session decides less than half of them."""
+        results = [cause.result for cause in self.causes]
         if Result.SEEN in results:
             return Result.SEEN
-        return Result.NOT_KNOWN if results == {Result.NOT_KNOWN} else Result.NOT_SEEN
+        unknown = results.count(Result.NOT_KNOWN)
+        return Result.NOT_KNOWN if 2 * unknown > len(results) else Result.NOT_SEEN
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -25,6 +25,7 @@ def in_mode(data: SessionData, times: np.ndarray, mode: Mode = Mode.RUNNING) -> 
     inside = np.zeros(len(times), bool)
     for begin, end, event in spans(data, 'mode', 'to'):
         if event['to'] == mode.name:
+            end = np.inf if end >= data.duration else end
             inside |= (times >= begin) & (times < end)
     return inside
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from vla_monitor.diagnosis.rows import Cause, Evidence
+from vla_monitor.report.latencies import SERIES, latency_of
 from vla_monitor.report.load import NotRecordedError, SessionData
 
 Check = Callable[[SessionData, Cause], list[Evidence]]
@@ -27,10 +28,10 @@ def latency(
     """
 
     def check(data: SessionData, row: Cause) -> list[Evidence]:
-        found = (data.summary.get('latencies') or {}).get(name) or {}
-        p95, largest = found.get('p95'), found.get('max')
-        if not found.get('n') or p95 is None:
+        found = latency_of(data, name)
+        if found is None or found.p95 is None:
             raise NotRecordedError(f'{name} was not recorded')
+        p95, largest = found.p95, found.max or found.p95
         value = float(data.parameter(node, parameter))
         bound = 1e3 * value if milliseconds else 1e3 / value
         if not p95 > row.above * bound:
@@ -41,18 +42,8 @@ def latency(
     return check
 
 
-_SERIES = {
-    'policy_call_ms': ('policy_call_ms', 1.0),
-    'observation_to_chunk_ms': ('observation_to_chunk', 1e3),
-    'observation_age_ms': ('observation_age', 1e3),
-    'filter_tick_ms': ('filter_tick_ms', 1.0),
-    'driver_loop_ms': ('driver_loop_ms', 1.0),
-}
-"""Series of a latency, and ms of its unit."""
-
-
 def _time_of_largest(data: SessionData, name: str) -> float | None:
-    series = data.series.get(_SERIES[name][0])
+    series = data.series.get(SERIES[name][0])
     if series is None or not np.isfinite(series[1]).any():
         return None
     return float(series[0][int(np.nanargmax(series[1]))])

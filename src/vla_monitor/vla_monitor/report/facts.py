@@ -131,7 +131,7 @@ def _violations(data: SessionData) -> Iterable[dict[str, Any]]:
     passive = list(_spans(data, Mode.ESTOP))
     for event in data.events:
         if event['event'] == 'violation':
-            if not any(begin <= event['t'] < end for begin, end in passive):
+            if not any(begin <= event['t'] <= end for begin, end in passive):
                 yield event
 
 
