@@ -19,7 +19,6 @@ from vla_models.statistics import (
     markdown_of,
     share,
     summarise,
-    wilson,
 )
 from vla_robot import load_robot
 
@@ -32,18 +31,6 @@ def outcome(kind: str, success: bool, **others) -> EpisodeOutcome:
     given = {'error': 0.01, 'seconds': 2.0 if success else None, 'path': 0.5, 'fallen': False}
     given |= {'violations': 0, 'interventions': 0} | others
     return EpisodeOutcome(task=f'{kind}_x', kind=kind, success=success, **given)
-
-
-@pytest.mark.parametrize(('good', 'count'), [(0, 10), (5, 10), (10, 10), (97, 100)])
-def test_the_interval_holds_the_share_and_stays_in_0_to_1(good, count):
-    low, high = wilson(good, count)
-    assert 0.0 <= low <= good / count <= high <= 1.0
-    assert high - low < 0.7
-
-
-def test_the_interval_is_wilson_s():
-    # Newcombe (1998), table I: 81 of 263, Wilson's score without continuity correction.
-    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
 
 
 def test_the_json_has_the_documented_fields_and_counts_by_kind():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vla_common.intervals import wilson
 from vla_models.refusals import WordsOutcome
 from vla_models.scenarios import IMAGE_TASKS
 from vla_models.tasks import TaskKind
@@ -39,17 +40,6 @@ class EpisodeOutcome:
     reported: bool = False
     ended: float | None = None
     held: float | None = None
-
-
-def wilson(successes: int, count: int) -> tuple[float, float]:
-    """95 % confidence interval of a share (Wilson, 1927)."""
-    if not count:
-        return 0.0, 1.0
-    z, p = 1.959964, successes / count
-    centre = (p + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * math.sqrt(p * (1 - p) / count + z * z / (4 * count**2))
-    # Rounding may leave the share itself outside by one bit.
-    return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
 
 
 def share(outcomes: Sequence[EpisodeOutcome]) -> dict:

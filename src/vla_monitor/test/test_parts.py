@@ -57,7 +57,9 @@ def test_percentiles_are_within_one_per_cent():
     assert found['mean'] == pytest.approx(values.mean())
     assert found['max'] == values.max()
     assert found['p95'] == pytest.approx(np.percentile(values, 95), rel=0.02)
-    assert Histogram().summary() == {'mean': None, 'p95': None, 'max': None, 'n': 0}
+    assert found['p50'] == pytest.approx(np.percentile(values, 50), rel=0.02)
+    empty = {'mean': None, 'p50': None, 'p95': None, 'max': None, 'n': 0}
+    assert Histogram().summary() == empty
     zeros = Histogram()
     zeros.add(0.0)
     assert zeros.summary()['p95'] == 0.0

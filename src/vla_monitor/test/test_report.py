@@ -12,9 +12,9 @@ from synthetic import MARKUP, recording, run_of
 
 from vla_common.errors import ConfigError
 from vla_common.states import Level
+from vla_monitor.diagnosis.diagnose import diagnose, findings_of
 from vla_monitor.recording import video
 from vla_monitor.report import command
-from vla_monitor.report.findings import findings_of
 from vla_monitor.report.load import load_session
 
 
@@ -79,7 +79,7 @@ def test_it_shows_stop_violation_failure_and_their_pictures(page):
 
 
 def test_the_most_severe_comes_first(session):
-    found = findings_of(load_session(session))
+    found = findings_of(diagnose(load_session(session)))
     assert [finding.level for finding in found] == sorted(
         (finding.level for finding in found), reverse=True
     )

@@ -44,11 +44,12 @@ class Histogram:
         return self._max
 
     def summary(self) -> dict[str, float | int | None]:
-        """mean, p95, max in the unit of the values, and n."""
+        """mean, p50, p95, max in the unit of the values, and n."""
         if not self.n:
-            return {'mean': None, 'p95': None, 'max': None, 'n': 0}
+            return {'mean': None, 'p50': None, 'p95': None, 'max': None, 'n': 0}
         return {
             'mean': self._sum / self.n,
+            'p50': self.percentile(50.0),
             'p95': self.percentile(95.0),
             'max': self._max,
             'n': self.n,

@@ -25,16 +25,21 @@ def command(arguments: list[str] | None) -> int:
     made.add_argument('session', type=Path, metavar='DIR', help='directory of a session')
     made.add_argument('--out', type=Path, help=f'file to write; default: {FILE} in DIR')
     options = made.parse_args(arguments)
-    folder = options.session.expanduser()
     with terminal.working() as show:
         show('reading the session')
-        data = load_session(folder)
-        show('drawing')
-        text = html_of(data)
-    out = options.out or folder / FILE
-    write_whole(out, text)
+        out = write_report(options.session.expanduser(), options.out)
     print(out)
     return 0
+
+
+def write_report(folder: Path, out: Path | None = None) -> Path:
+    """Write the report on a session; returns its path.
+
+    Raises ConfigError: it is no session, or one of a newer version; OSError.
+    """
+    out = out or folder / FILE
+    write_whole(out, html_of(load_session(folder)))
+    return out
 
 
 def main() -> None:

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
+from vla_monitor.diagnosis.diagnose import diagnose, findings_of
 from vla_monitor.recording import session
 from vla_monitor.recording.digest import is_incident
-from vla_monitor.report.findings import findings_of
 from vla_monitor.report.load import SessionData
+from vla_monitor.report.page import inline, number, rendered
 from vla_monitor.report.plots import plots_of
 from vla_monitor.report.stills import stills_at
 
@@ -20,36 +18,22 @@ MOST_STILLS = 12
 
 def html_of(data: SessionData) -> str:
     """The report."""
-    environment = Environment(
-        loader=PackageLoader('vla_monitor.report', '.'),
-        autoescape=True,  # instructions and causes are texts of others
-        undefined=StrictUndefined,
-    )
-    template = environment.get_template('template.html')
-    return template.render(
+    diagnoses = diagnose(data)
+    return rendered(
+        'session.html',
         name=data.folder.resolve().name,
         description=data.description,
         summary=data.summary,
         facts=_facts(data),
-        findings=findings_of(data),
-        plots=[(title, _inline(png, 'png')) for title, png in plots_of(data)],
+        diagnoses=diagnoses,
+        findings=findings_of(diagnoses),
+        plots=[(title, inline(png, 'png')) for title, png in plots_of(data)],
         stills=_stills(data),
-        events=[(event, _words(event)) for event in data.events],
+        events=[(event, words_of(event)) for event in data.events],
         violations=[event for event in data.events if event['event'] == 'violation'],
         latencies=data.summary.get('latencies') or {},
         topics=data.summary.get('topics') or {},
-        number=_number,
     )
-
-
-def _inline(content: bytes, kind: str) -> str:
-    return f'data:image/{kind};base64,{base64.b64encode(content).decode()}'
-
-
-def _number(value: Any, digits: int = 3) -> str:
-    if value is None:
-        return '–'
-    return f'{value:.{digits}g}' if isinstance(value, float) else str(value)
 
 
 def _facts(data: SessionData) -> list[tuple[str, str]]:
@@ -64,9 +48,9 @@ def _facts(data: SessionData) -> list[tuple[str, str]]:
     return [
         ('Begin', str(description.get('started', 'not known'))),
         ('Duration', f'{data.duration:.1f} s'),
-        ('Robot', _hashed(robot)),
-        ('Policy', ', '.join(summary.get('policies') or []) or _hashed(bundle)),
-        ('Bundle', _hashed(bundle)),
+        ('Robot', hashed(robot)),
+        ('Policy', ', '.join(summary.get('policies') or []) or hashed(bundle)),
+        ('Bundle', hashed(bundle)),
         ('Code', f'{commit[:12]}{", changed" * bool(prints.get("changed"))}' or 'not known'),
         ('Modes', modes or 'not known'),
         (
@@ -76,11 +60,11 @@ def _facts(data: SessionData) -> list[tuple[str, str]]:
         ),
         ('Stops', str(len(summary.get('stops') or []))),
         ('Ticks changed by the filter', str(summary.get('interventions', 0))),
-        ('Lowest balance margin', f'{_number(summary.get("lowest_balance_margin"))} m'),
+        ('Lowest balance margin', f'{number(summary.get("lowest_balance_margin"))} m'),
     ]
 
 
-def _hashed(facts: dict[str, Any]) -> str:
+def hashed(facts: dict[str, Any]) -> str:
     digest = facts.get('sha256', '')[:12] or facts.get('error', '')
     return f'{facts.get("name", "")} {digest}'.strip() or 'not known'
 
@@ -94,18 +78,18 @@ def _stills(data: SessionData) -> list[tuple[float, str, list[tuple[str, str]]]]
     at: dict[float, str] = {}
     for event in chosen:  # several events of one instant have one picture
         if not at or event['t'] - max(at) > 0.5:
-            at[event['t']] = _words(event)
+            at[event['t']] = words_of(event)
     times = list(at)[:MOST_STILLS]
     start_ns = data.description.get('start_ns') or 0
     found = stills_at(data.folder / session.VIDEOS, start_ns, times)
     return [
-        (t, at[t], [(still.camera, _inline(still.jpeg, 'jpeg')) for still in found[t]])
+        (t, at[t], [(still.camera, inline(still.jpeg, 'jpeg')) for still in found[t]])
         for t in times
         if found[t]
     ]
 
 
-def _words(event: dict[str, Any]) -> str:
+def words_of(event: dict[str, Any]) -> str:
     """An event as text."""
     e, kind = event, event['event']
     if kind == 'mode':
@@ -120,9 +104,9 @@ def _words(event: dict[str, Any]) -> str:
     if kind == 'instruction_finished':
         return f'"{e["instruction"]}": {e["result"]}'
     if kind == 'violation':
-        words = f'{e["source"]}: {e["violation"]} {e["subject"]} {_number(e["value"], 4)}, limit '
-        return f'{words}{_number(e["limit"], 4)}, {e["seconds"]:.2f} s, {e["level"]}'
+        words = f'{e["source"]}: {e["violation"]} {e["subject"]} {number(e["value"], 4)}, limit '
+        return f'{words}{number(e["limit"], 4)}, {e["seconds"]:.2f} s, {e["level"]}'
     if kind == 'nodes':
         return f'not active: {", ".join(e["missing"])}' if e['missing'] else 'all nodes active'
     facts = {key: value for key, value in e.items() if key not in ('t', 'event')}
-    return ', '.join(f'{key} {_number(value)}' for key, value in facts.items() if value != '')
+    return ', '.join(f'{key} {number(value)}' for key, value in facts.items() if value != '')

@@ -29,7 +29,7 @@ def plots_of(data: SessionData) -> list[tuple[str, bytes]]:
     """Title and PNG of each plot for which the session has numbers."""
     made: list[tuple[str, bytes]] = []
     for title, height, draw in (
-        ('Timeline', 2.4, _timeline),
+        ('Timeline', 2.4, timeline),
         ('Latencies', 3.0, _latencies),
         ('Joints against their limits', 0.0, _joints),
         ('Balance: margin of the capture point', 2.2, _balance),
@@ -42,10 +42,15 @@ def plots_of(data: SessionData) -> list[tuple[str, bytes]]:
         if draw(axes, data):
             if draw is not _joints and data.duration:
                 axes.set_xlim(0.0, data.duration)
-            buffer = BytesIO()
-            figure.savefig(buffer, format='png', dpi=100)
-            made.append((title, buffer.getvalue()))
+            made.append((title, png_of(figure)))
     return made
+
+
+def png_of(figure: Figure) -> bytes:
+    """A figure as PNG."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format='png', dpi=100)
+    return buffer.getvalue()
 
 
 def _decimated(times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -76,7 +81,8 @@ def _spans(
     return [(t, max(until - t, 0.0), value) for (t, value), until in zip(rows, ends, strict=True)]
 
 
-def _timeline(axes: Axes, data: SessionData) -> bool:
+def timeline(axes: Axes, data: SessionData) -> bool:
+    """Modes, filter, instructions and violations over time; whether there was anything."""
     if not data.events:
         return False
     end = data.duration or data.events[-1]['t']

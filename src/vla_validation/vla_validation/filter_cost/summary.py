@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from vla_models.statistics import wilson
+from vla_common.intervals import wilson
 from vla_validation.filter_cost.episodes import FREE, OBSTACLES, OFF, POLICY
 from vla_validation.filter_cost.obstacles import CLEARANCES
 
