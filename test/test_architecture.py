@@ -46,7 +46,6 @@ ROS_MODULES = {
     },
     'vla_hardware': {
         'node',
-        'state_publisher',
         'telemetry',
         'drivers.topics',
         'drivers.unitree.link',
@@ -61,6 +60,8 @@ ROS_MODULES = {
         'replay.session',
         'dashboard.node',
         'dashboard.robot_link',
+        'monitor.node',
+        'monitor.messages',
     },
     'vla_policy': set(),
     'vla_robot': set(),
