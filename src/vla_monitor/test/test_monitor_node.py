@@ -1,0 +1,106 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""The node monitor as other programs see it."""
+
+import numpy as np
+import pytest
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import Imu, JointState
+from tf2_msgs.msg import TFMessage
+
+from vla_common import qos
+from vla_common.testing import wait_until
+from vla_interfaces.msg import WorldState
+from vla_monitor.monitor.node import Monitor
+from vla_robot import load_robot
+
+ROBOT = load_robot('humanoid32')
+TF_QOS = QoSProfile(depth=100)
+"""Of tf2_ros' listener; for /tf_static with transient local durability."""
+
+
+@pytest.fixture
+def probe(ros):
+    return ros.probe()
+
+
+def joints(position=ROBOT.poses['standing'], names=ROBOT.joint_names, sec=7):
+    message = JointState(name=list(names), position=np.asarray(position, dtype=float).tolist())
+    message.header.stamp.sec = sec
+    return message
+
+
+def test_late_listeners_get_the_static_tree_and_the_moving_one_by_the_joint_states(ros, probe):
+    node = ros.active_node(Monitor, robot='humanoid32')
+    latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    static = probe.subscribe(TFMessage, '/tf_static', latched)
+    moving = probe.subscribe(TFMessage, '/tf', TF_QOS)
+    states = probe.publisher(JointState, '/joint_states', qos.STATE)
+    static.wait(1)
+    wait_until(lambda: states.publish(joints()) or moving.messages)
+
+    edges = {t.child_frame_id: t for m in (static, moving) for t in m.messages[-1].transforms}
+    assert {ROBOT.frames['base'], *ROBOT.frames.values()} <= set(edges)
+    assert set(ROBOT.frames) - {'base'} <= set(edges), 'frames as messages name them'
+    assert edges['base_link'].header.frame_id == 'world'
+    assert edges['base_link'].transform.translation.z == pytest.approx(0.777, abs=0.005)
+    assert {t.header.stamp.sec for t in moving.messages[-1].transforms} == {7}
+    for child in edges:
+        seen = set()
+        while child != 'world':
+            assert child not in seen
+            seen.add(child)
+            child = edges[child].header.frame_id
+    assert node.diagnose()[2]['base_pose'] == 'feet, without orientation'
+
+
+def test_the_base_follows_the_imu_and_then_the_simulator(ros, probe):
+    node = ros.active_node(Monitor, robot='humanoid32')
+    moving = probe.subscribe(TFMessage, '/tf', TF_QOS)
+    states = probe.publisher(JointState, '/joint_states', qos.STATE)
+    imu = probe.publisher(Imu, '/imu/data', qos.STATE)
+    world = probe.publisher(WorldState, '/sim/world_state', qos.STATE)
+
+    def based_on(source):
+        states.publish(joints())
+        return node.diagnose()[2]['base_pose'] == source
+
+    orientation = Imu()
+    orientation.orientation.x, orientation.orientation.w = 0.6, 0.8
+    wait_until(lambda: imu.publish(orientation) or based_on('IMU and feet'))
+    truth = WorldState(qpos=[1.0, 2.0, 3.0, 1.0, 0.0, 0.0, 0.0, *np.zeros(32)])
+    wait_until(lambda: world.publish(truth) or based_on('simulator'))
+    base = moving.messages[-1].transforms[0].transform
+    assert (base.translation.x, base.translation.y, base.translation.z) == (1.0, 2.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ('bad', 'why'),
+    [
+        (joints(names=['other'], position=[0.0]), 'missing joints'),
+        (joints(position=np.full(32, np.nan)), 'not finite'),
+    ],
+)
+def test_a_joint_state_that_cannot_be_used_is_dropped_counted_and_reported(ros, probe, bad, why):
+    node = ros.active_node(Monitor, robot='humanoid32')
+    moving = probe.subscribe(TFMessage, '/tf', TF_QOS)
+    states = probe.publisher(JointState, '/joint_states', qos.STATE)
+    wait_until(lambda: states.publish(bad) or node.diagnose()[2].get('dropped /joint_states'))
+    assert node.diagnose()[1] == 'messages dropped: /joint_states'
+    assert not moving.messages
+
+
+def test_nothing_is_computed_while_nobody_subscribes(ros, probe):
+    node = ros.active_node(Monitor, robot='humanoid32')
+    states = probe.publisher(JointState, '/joint_states', qos.STATE)
+    probe.wait_for_subscriber(states)
+    states.publish(joints(sec=1))
+    later = probe.subscribe(TFMessage, '/tf', TF_QOS)
+    wait_until(lambda: states.publish(joints(sec=2)) or later.messages)
+    assert node.diagnose()[2]['tf_published'] == str(len(later.messages))
+
+
+def test_tf_rate_0_publishes_no_transforms(ros, probe):
+    ros.active_node(Monitor, robot='humanoid32', tf_rate=0.0)
+    wait_until(lambda: 'monitor' in probe.node.get_node_names())
+    assert not probe.node.count_publishers('/tf')
+    assert not probe.node.count_publishers('/tf_static')
