@@ -117,6 +117,9 @@ TF = Topic('/tf', 'tf2_msgs/msg/TFMessage',
 TF_STATIC = Topic('/tf_static', 'tf2_msgs/msg/TFMessage',
     'poses of links that do not move in their parents, cameras among them', 'monitor',
     qos='LATCHED', single_publisher=False)
+MONITOR_MARKERS = Topic('/monitor/markers', 'visualization_msgs/msg/MarkerArray',
+    'workspace of the hands and the nearest pair of links for rviz', 'monitor',
+    single_publisher=False)
 DIAGNOSTICS_AGG = Topic('/diagnostics_agg', 'diagnostic_msgs/msg/DiagnosticArray',
     'diagnostics by group, each second', 'monitor', qos='STATE', single_publisher=False)
 DIAGNOSTICS_TOPLEVEL = Topic('/diagnostics_toplevel_state', 'diagnostic_msgs/msg/DiagnosticStatus',

@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Imu, JointState
 from tf2_msgs.msg import TFMessage
@@ -21,6 +22,15 @@ TF_QOS = QoSProfile(depth=100)
 @pytest.fixture
 def probe(ros):
     return ros.probe()
+
+
+class Filter(Node):
+    """Has the safety filter's parameters, as read by other nodes."""
+
+    def __init__(self, **options):
+        super().__init__('safety_filter', **options)
+        self.declare_parameter('workspace.lower', [-1.0, -2.0, -3.0])
+        self.declare_parameter('workspace.upper', [1.0, 2.0, 3.0])
 
 
 def joints(position=ROBOT.poses['standing'], names=ROBOT.joint_names, sec=7):
@@ -104,3 +114,26 @@ def test_tf_rate_0_publishes_no_transforms(ros, probe):
     wait_until(lambda: 'monitor' in probe.node.get_node_names())
     assert not probe.node.count_publishers('/tf')
     assert not probe.node.count_publishers('/tf_static')
+
+
+def test_markers_show_the_workspace_in_force_and_the_nearest_pair(ros, probe):
+    from visualization_msgs.msg import MarkerArray
+
+    ros.node(Filter)
+    ros.active_node(Monitor, robot='humanoid32')
+    markers = probe.subscribe(MarkerArray, '/monitor/markers', qos.STATE)
+    states = probe.publisher(JointState, '/joint_states', qos.STATE)
+    wait_until(
+        lambda: states.publish(joints()) or (len(markers) and len(markers.last.markers) == 3)
+    )
+    box, line, text = markers.last.markers
+    assert (box.ns, line.ns, text.ns) == ('workspace', 'nearest_pair', 'nearest_pair')
+    assert {m.header.frame_id for m in markers.last.markers} == {ROBOT.frames['base']}
+    assert len(box.points) == 24
+    assert {abs(p.z) for p in box.points} == {3.0}
+    kinematics = ROBOT.kinematics()
+    kinematics.update(ROBOT.poses['standing'])
+    smallest = kinematics.distances().min()
+    ends = [np.array([p.x, p.y, p.z]) for p in line.points]
+    assert np.linalg.norm(ends[1] - ends[0]) == pytest.approx(smallest, abs=1e-6)
+    assert text.text.endswith(f'{1000 * smallest:.0f} mm')
