@@ -61,6 +61,7 @@ ROS_MODULES = {
         'dashboard.node',
         'dashboard.robot_link',
         'monitor.node',
+        'monitor.diagnostics',
         'monitor.markers',
         'monitor.messages',
         'monitor.transform_publisher',

@@ -7,11 +7,13 @@ The robot does not need it, and nothing waits for it.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from vla_common.lifecycle import VlaLifecycleNode
 from vla_common.node_main import run
 from vla_common.states import Level
+from vla_monitor.monitor.diagnostics import DiagnosticsPublisher
 from vla_monitor.monitor.markers import MarkerPublisher
 from vla_monitor.monitor.transform_publisher import TransformPublisher
 from vla_robot import load_robot
@@ -34,6 +36,12 @@ class Monitor(VlaLifecycleNode):
             self._markers = MarkerPublisher(self, robot)
             self.add_timer(1.0 / self.params.tf_rate, self._publish_tf)
             self.add_timer(MARKER_PERIOD, self._publish_markers)
+        self._diagnostics: DiagnosticsPublisher | None = None
+        if self.params.analyzers != 'none':
+            shipped = self.share('vla_bringup', 'config', 'diagnostics.yaml')
+            file = self.params.analyzers
+            chosen = Path(file).expanduser() if file else shipped
+            self._diagnostics = DiagnosticsPublisher(self, chosen)
 
     def start(self) -> None:
         if self._tf is not None:
@@ -56,6 +64,8 @@ class Monitor(VlaLifecycleNode):
         if self._tf is not None:
             values['base_pose'] = self._tf.base_source
             values['tf_published'] = str(self._tf.published)
+        if self._diagnostics is not None:
+            values['diagnostics'] = self._diagnostics.top_level.text
         if self._dropped:
             return Level.WARNING, 'messages dropped: ' + ', '.join(self._dropped), values
         return Level.SAFE, 'watching', values
