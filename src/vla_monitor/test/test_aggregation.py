@@ -183,10 +183,18 @@ analyzers:
 
 def test_the_shipped_file_knows_every_node_and_a_dead_one_is_stale():
     aggregator = AggregatorFile(CONFIG / 'diagnostics.yaml').aggregator()
-    nodes = (
-        'hardware_driver balance_monitor safety_filter supervisor camera camera_left inference '
-        'recorder dashboard monitor'
-    ).split()
+    nodes = [
+        'hardware_driver',
+        'balance_monitor',
+        'safety_filter',
+        'supervisor',
+        'camera',
+        'camera_left',
+        'inference',
+        'recorder',
+        'dashboard',
+        'monitor',
+    ]
     for node in nodes:
         for task in ('lifecycle', 'status'):
             aggregator.add(status(f'{node}: {task}'), 0.0)
@@ -219,16 +227,8 @@ REFUSED = {
     'a text for a list': ('startswith: [arm]', 'startswith: arm', 'a list of texts'),
     'an unknown key': ('startswith: [arm]', 'starts_with: [arm]', 'one of startswith'),
     'name, which Jazzy does not read': ('startswith: [arm]', 'name: [arm]', 'regex'),
-    'an analyzer that matches nothing': (
-        'startswith: [arm]',
-        'expected: [arm]',
-        'what it matches',
-    ),
-    'no regular expression': (
-        'startswith: [arm]',
-        'regex: ["(arm"]',
-        'a regular expression',
-    ),
+    'an analyzer that matches nothing': ('startswith: [arm]', 'expected: [arm]', 'what it matches'),
+    'no regular expression': ('startswith: [arm]', 'regex: ["(arm"]', 'a regular expression'),
     'a timeout without a point': (
         'startswith: [arm]',
         'startswith: [arm]\n      timeout: 5',

@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Imu, JointState
@@ -138,3 +139,31 @@ def test_markers_show_the_workspace_in_force_and_the_nearest_pair(ros, probe):
     ends = [np.array([p.x, p.y, p.z]) for p in line.points]
     assert np.linalg.norm(ends[1] - ends[0]) == pytest.approx(smallest, abs=1e-6)
     assert text.text.endswith(f'{1000 * smallest:.0f} mm')
+
+
+def test_diagnostics_come_by_group_and_a_dead_node_is_stale(ros, probe, tmp_path):
+    file = tmp_path / 'diagnostics.yaml'
+    file.write_text("""
+analyzers:
+  ros__parameters:
+    path: Robot
+    pub_rate: 10.0
+    arms: {type: diagnostic_aggregator/GenericAnalyzer, path: Arms, startswith: [arm], timeout: 1.0}
+    own: {type: diagnostic_aggregator/GenericAnalyzer, path: Own, contains: [''], timeout: 0.0}
+""")
+    ros.active_node(Monitor, robot='humanoid32', analyzers=str(file))
+    groups = probe.subscribe(DiagnosticArray, '/diagnostics_agg', qos.STATE)
+    top = probe.subscribe(DiagnosticStatus, '/diagnostics_toplevel_state', qos.STATE)
+    out = probe.publisher(DiagnosticArray, '/diagnostics', qos.EVENT)
+    arm = DiagnosticStatus(name='arm: motor', level=DiagnosticStatus.WARN, message='hot')
+
+    def level_of_arms():
+        return {s.name: s.level for s in groups.last.status}['/Robot/Arms'] if groups else None
+
+    wait_until(
+        lambda: (
+            out.publish(DiagnosticArray(status=[arm])) or level_of_arms() == DiagnosticStatus.WARN
+        )
+    )
+    wait_until(lambda: level_of_arms() == DiagnosticStatus.STALE)
+    wait_until(lambda: top.last.level == DiagnosticStatus.ERROR)

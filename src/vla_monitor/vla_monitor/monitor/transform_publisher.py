@@ -25,7 +25,9 @@ class TransformPublisher:
     drop: called with the topic and the reason of a message that is not used.
     """
 
-    def __init__(self, node: VlaLifecycleNode, robot: RobotModel, drop: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, node: VlaLifecycleNode, robot: RobotModel, drop: Callable[[str, str], None]
+    ) -> None:
         self._links = LinkTransforms(robot)
         self._base = BasePose(robot)
         self._order = JointOrder(robot.joint_names)
