@@ -68,7 +68,7 @@ def rviz() -> tuple[list[Used], set[str]]:
 
 
 def plotjuggler() -> list[Used]:
-    """Topics and series of plotjuggler.xml; a series belongs to the longest topic that begins it."""
+    """Topics of plotjuggler.xml; a series belongs to the longest topic that begins it."""
     root = ElementTree.parse(CONFIG / 'plotjuggler.xml').getroot()
     found = {e.get('name', ''): Used(e.get('name', '')) for e in root.iter('topic')}
     for curve in root.iter('curve'):

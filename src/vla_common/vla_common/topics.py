@@ -67,7 +67,8 @@ BATTERY = Topic('/battery_state', 'sensor_msgs/msg/BatteryState',
 ROBOT_DESCRIPTION = Topic('/robot_description', 'std_msgs/msg/String',
     'URDF', 'hardware_driver', qos='LATCHED', single_publisher=False)
 WORLD_STATE = Topic('/sim/world_state', 'vla_interfaces/msg/WorldState',
-    'state of the simulated world', 'hardware_driver', ('camera', 'monitor'), single_publisher=False)
+    'state of the simulated world', 'hardware_driver', ('camera', 'monitor'),
+    single_publisher=False)
 SCENE = Topic('/sim/scene', 'std_msgs/msg/String',
     'scene of the simulated world, JSON', 'hardware_driver', ('camera',), qos='LATCHED',
     single_publisher=False)
