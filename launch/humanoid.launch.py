@@ -16,7 +16,6 @@ import shutil
 import signal
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from launch.actions import (
 )
 from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration
-from launch_ros.actions import LifecycleNode, Node
+from launch_ros.actions import LifecycleNode
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription
@@ -143,6 +142,13 @@ ARGUMENTS = [
         TRUTH,
         "true: also serve the operator's page, http://127.0.0.1:8600/ (config/dashboard.yaml).",
     ),
+    (
+        'monitor',
+        'auto',
+        ['auto', *TRUTH],
+        'true: also publish /tf, /tf_static and /diagnostics_agg (config/monitor.yaml), for rviz, '
+        'rqt and Foxglove anywhere. auto: with rviz, headless:=false.',
+    ),
     ('headless', 'true', TRUTH, 'false: also start rviz2 with config/humanoid.rviz.'),
     ('params_file', 'none', None, 'A ROS parameter file whose values override those in config/.'),
     ('log_level', 'info', ['debug', 'info', 'warn', 'error'], 'Log level of all nodes.'),
@@ -226,6 +232,9 @@ def bring_up(context: LaunchContext, given: set[str], own: Mapping[str, str]) ->
         del parameters['recorder']
     if arguments['dashboard'] != 'true':
         del parameters['dashboard']
+    watched = arguments['monitor'] == 'auto' and arguments['headless'] == 'false'
+    if arguments['monitor'] != 'true' and not watched:
+        del parameters['monitor']
     if parameters['inference']['instruction'].place == NO_HAND:
         warnings.append(
             LogInfo(msg=f'{robot} has no left_hand or hand: it waits for an instruction')
@@ -461,7 +470,4 @@ def viewer(configuration: str) -> list:
     """Return rviz2, or a log line where it is not installed: the robot runs without it."""
     if shutil.which('rviz2') is None:
         return [LogInfo(msg='headless:=false, but rviz2 is not installed; continuing without it.')]
-    actions = [ExecuteProcess(cmd=['rviz2', '-d', configuration], output='log', name='rviz2')]
-    if find_spec('tf2_msgs') is not None:
-        actions.append(Node(package='vla_hardware', executable='state_publisher', output='log'))
-    return actions
+    return [ExecuteProcess(cmd=['rviz2', '-d', configuration], output='log', name='rviz2')]

@@ -268,13 +268,13 @@ class BalanceMonitor(VlaLifecycleNode):
         stamp = self.stamp()
 
         def place(x: float, y: float, z: float) -> Point:
-            """From "support" to base_link, which is in the TF tree without localization."""
+            """From "support" to the base, which is in the TF tree without localization."""
             return point(estimate.base_rotation.T @ (np.array([x, y, z]) - estimate.base_position))
 
         def marker(number: int, kind: int, size: float, color: tuple[float, ...]) -> Marker:
             result = Marker(ns='balance', id=number, type=kind, action=Marker.ADD)
             result.header.stamp = stamp
-            result.header.frame_id = 'base_link'
+            result.header.frame_id = self._robot.frames['base']
             result.pose.orientation.w = 1.0
             result.scale = Vector3(x=size, y=size, z=size)
             result.color = ColorRGBA(r=color[0], g=color[1], b=color[2], a=1.0)

@@ -35,6 +35,7 @@ NODES = {
     'inference': 'vla_inference',
     'recorder': 'vla_monitor',
     'dashboard': 'vla_monitor',
+    'monitor': 'vla_monitor',
     'supervisor': 'vla_supervisor',
 }
 """Nodes (and executables) of the launch, and their packages, which have the schemas."""

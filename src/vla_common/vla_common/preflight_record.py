@@ -28,7 +28,7 @@ NOT_COUNTED = {
 }
 """Parameters by node that the digest of a configuration leaves out: what the robot is instructed to
 do, and where the record is."""
-OBSERVERS = ('recorder', 'dashboard')
+OBSERVERS = ('recorder', 'dashboard', 'monitor')
 """Nodes whose parameters are not part of it: nothing on the control path depends on them."""
 
 

@@ -50,10 +50,10 @@ ACTION_CHUNK = Topic('/vla/action_chunk', 'trajectory_msgs/msg/JointTrajectory',
     ('safety_filter',), qos='COMMAND')
 JOINT_STATES = Topic('/joint_states', 'sensor_msgs/msg/JointState',
     'measured position, velocity and effort of all joints', 'hardware_driver',
-    ('inference', 'safety_filter', 'balance_monitor', 'state_publisher'))
+    ('inference', 'safety_filter', 'balance_monitor', 'monitor'))
 IMU = Topic('/imu/data', 'sensor_msgs/msg/Imu',
     'orientation, angular velocity, linear acceleration', 'hardware_driver',
-    ('inference', 'safety_filter', 'balance_monitor', 'state_publisher'))
+    ('inference', 'safety_filter', 'balance_monitor', 'monitor'))
 LEFT_FOOT_WRENCH = Topic('/foot_wrenches/left', 'geometry_msgs/msg/WrenchStamped',
     'wrench of the ground on the left foot', 'hardware_driver', ('balance_monitor',))
 RIGHT_FOOT_WRENCH = Topic('/foot_wrenches/right', 'geometry_msgs/msg/WrenchStamped',
@@ -67,7 +67,8 @@ BATTERY = Topic('/battery_state', 'sensor_msgs/msg/BatteryState',
 ROBOT_DESCRIPTION = Topic('/robot_description', 'std_msgs/msg/String',
     'URDF', 'hardware_driver', qos='LATCHED', single_publisher=False)
 WORLD_STATE = Topic('/sim/world_state', 'vla_interfaces/msg/WorldState',
-    'state of the simulated world', 'hardware_driver', ('camera',), single_publisher=False)
+    'state of the simulated world', 'hardware_driver', ('camera', 'monitor'),
+    single_publisher=False)
 SCENE = Topic('/sim/scene', 'std_msgs/msg/String',
     'scene of the simulated world, JSON', 'hardware_driver', ('camera',), qos='LATCHED',
     single_publisher=False)
@@ -109,7 +110,21 @@ CHUNK_REPORT = Topic('/vla/chunk_report', 'vla_interfaces/msg/ChunkReport',
     'delay, starvation, border and confidence of each chunk', 'inference', qos='EVENT',
     single_publisher=False)
 DIAGNOSTICS = Topic('/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray',
-    'lifecycle state and status', 'all nodes', ('supervisor',), qos='EVENT', single_publisher=False)
+    'lifecycle state and status', 'all nodes', ('supervisor', 'monitor'), qos='EVENT',
+    single_publisher=False)
+TF = Topic('/tf', 'tf2_msgs/msg/TFMessage',
+    'pose of the base in the world and of each moving link in its parent', 'monitor',
+    qos='EVENT', single_publisher=False)
+TF_STATIC = Topic('/tf_static', 'tf2_msgs/msg/TFMessage',
+    'poses of links that do not move in their parents, cameras among them', 'monitor',
+    qos='LATCHED', single_publisher=False)
+MONITOR_MARKERS = Topic('/monitor/markers', 'visualization_msgs/msg/MarkerArray',
+    'workspace of the hands and the nearest pair of links for rviz', 'monitor',
+    single_publisher=False)
+DIAGNOSTICS_AGG = Topic('/diagnostics_agg', 'diagnostic_msgs/msg/DiagnosticArray',
+    'diagnostics by group, each second', 'monitor', qos='STATE', single_publisher=False)
+DIAGNOSTICS_TOPLEVEL = Topic('/diagnostics_toplevel_state', 'diagnostic_msgs/msg/DiagnosticStatus',
+    'worst level of all groups', 'monitor', qos='STATE', single_publisher=False)
 # fmt: on
 
 TOPICS: tuple[Topic, ...] = tuple(value for value in globals().values() if isinstance(value, Topic))
