@@ -11,7 +11,6 @@ SOURCES = Registry(
     {
         'mujoco': 'vla_camera.sources.mujoco:MujocoSource',
         'replay': 'vla_camera.sources.replay:ReplaySource',
-        'usb': 'vla_camera.sources.usb:UsbSource',
         'realsense': 'vla_camera.sources.realsense:RealSenseSource',
         'v4l2': 'vla_camera.sources.v4l2:V4l2Source',
         'topic': 'vla_camera.sources.topic:TopicSource',
