@@ -121,7 +121,10 @@ def test_simulated_camera_draws_the_world_with_depth_and_calibration(ros, robot)
         ),
         ({'source': 'replay'}, 'path: found no path'),
         ({'source': 'replay', 'path': '/nowhere'}, 'path: found /nowhere: no such file or folder'),
-        ({'source': 'v4l2', 'device': '/dev/video97'}, 'device: found no video device /dev/video97'),
+        (
+            {'source': 'v4l2', 'device': '/dev/video97'},
+            'device: found no video device /dev/video97',
+        ),
         ({'source': 'mujoco', 'robot': 'unknown'}, 'unknown'),
         (
             {'source': 'realsense', 'device': '999'},
