@@ -36,6 +36,7 @@ def connected(recording):
     """A context to which the recording is connected as if it were a camera."""
     bus = Bus(recording)
     yield bus.context
+    bus.unplug(recording)
 
 
 def frames_of(source, count):
@@ -333,7 +334,7 @@ def test_a_camera_that_comes_back_with_another_size_is_not_delivered_with_the_ol
 
 
 def test_a_camera_that_falls_silent_is_reported_before_it_is_opened_again(grabbing):
-    grabber, frames, _, _ = grabbing(frames=15)  # and then no more
+    grabber, *_ = grabbing(frames=15)  # and then no more
     wait_until(lambda: 'no frame for 0.3' in grabber.health().problem, what='silence')
     assert grabber.health().reopened == 0
     wait_until(lambda: grabber.health().reopened > 0 or 'again' in grabber.health().problem)

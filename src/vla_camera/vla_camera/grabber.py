@@ -23,15 +23,14 @@ from vla_camera.stream_monitor import Backoff, StreamMonitor
 from vla_common.clock import steady_now
 from vla_common.stamps import STAMP_REPEATED, StampSequence
 
-
 FRAMES_OF_SILENCE = 4
 """A single lost frame is no silence."""
 
 
 @dataclass(frozen=True)
 class Health:
-    """For diagnostics, readable from any thread. problem is empty while frames arrive. delay: s from
-    the stamp of the newest frame to its delivery."""
+    """For diagnostics, readable from any thread. problem is empty while frames arrive. delay: s
+    from the stamp of the newest frame to its delivery."""
 
     problem: str
     ended: bool

@@ -13,6 +13,7 @@ SOURCES = Registry(
         'replay': 'vla_camera.sources.replay:ReplaySource',
         'realsense': 'vla_camera.sources.realsense:RealSenseSource',
         'v4l2': 'vla_camera.sources.v4l2:V4l2Source',
+        'zed': 'vla_camera.sources.zed:ZedSource',
         'topic': 'vla_camera.sources.topic:TopicSource',
         'rtsp': 'vla_camera.sources.rtsp:RtspSource',
     },
