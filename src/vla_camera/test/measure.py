@@ -87,8 +87,8 @@ def unplug(make) -> float:
 def cpu() -> None:
     """The node in this process, with a subscriber of color and depth in another."""
     import rclpy
-    from realsense_recording import Bus, record
     from rclpy.executors import SingleThreadedExecutor
+    from realsense_recording import Bus, record
 
     from vla_camera.node import CameraNode
     from vla_camera.sources.realsense import RealSenseSource
