@@ -88,17 +88,15 @@ def cpu() -> None:
     """The node in this process, with a subscriber of color and depth in another."""
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
-    from realsense_recording import Bus, record
+    from realsense_recording import record
 
     from vla_camera.node import CameraNode
     from vla_camera.sources.realsense import RealSenseSource
 
     with tempfile.TemporaryDirectory() as folder:
         path = f'{folder}/camera.db3'
-        frames = round(30 * (SECONDS + 10))
-        record(path, frames=frames, period=1000 / 30, size=(640, 480), pace=0.005)
-        bus = Bus(path)
-        source = RealSenseSource('', 0, 0, 0.0, context=bus.context)
+        record(path, frames=60, period=1000 / 30, size=(640, 480), pace=0.005)
+        source = RealSenseSource('', 0, 0, 0.0, recording=path, loop=True)
         rclpy.init()
         node = CameraNode(make_source=lambda params, robot: source)
         executor = SingleThreadedExecutor()
@@ -122,7 +120,7 @@ def cpu() -> None:
         listener.wait()
         _print('CPU of the process, % of one core', shares, 1.0)
         print(f'{rate:.1f} frames a second; load average {os.getloadavg()[0]:.1f}')
-        print('with the playback: decoding the recording is in it')
+        print('reading the recording is in it')
         node.trigger_deactivate()
         node.trigger_cleanup()
         os._exit(0)

@@ -60,7 +60,9 @@ def test_frames_have_the_colors_of_the_bars_and_rising_times(server, port, path)
     stamps = [frame.stamp_ns for frame in frames]
     assert stamps == sorted(set(stamps)) and time.time_ns() - stamps[0] < 60e9
     middles = [round((k + 0.5) * 320 / 7) for k in range(7)]
-    assert np.abs(frames[-1].color[60, middles].astype(int) - BARS).max() < 16
+    # GStreamer's jpegenc leaves the limited range of video as it is: white is 235.
+    tolerance = 26 if path == 'jpeg' else 16
+    assert np.abs(frames[-1].color[60, middles].astype(int) - BARS).max() < tolerance
     source.close()
 
 
