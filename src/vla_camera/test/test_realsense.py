@@ -252,10 +252,10 @@ def test_the_stamp_is_of_the_cameras_clock_and_temperatures_are_read(tmp_path):
     source = RealSenseSource('', 0, 0, 0.0, context=bus.context)
     source.open()
     frames = frames_of(source, 30)
-    steps = np.diff([frame.stamp_ns for frame in frames]) * 1e-6
-    # Whole periods of the camera, however late the host takes them, and whatever it misses.
-    beside = np.abs(steps - 33.0 * np.rint(steps / 33.0))
-    assert np.median(beside) < 1.0, steps
+    # A playback is paced by the times of recording, not by the camera's: no steps are compared.
+    stamps = [frame.stamp_ns for frame in frames]
+    assert stamps == sorted(set(stamps)) and 0 <= time.time_ns() - stamps[-1] < 1e9
+    assert source.arrivals == 0
     assert source.notes()['clock'] == 'hardware_clock'
     assert float(source.notes()['clock_offset_s']) != 0.0
     assert source.temperatures() == {'asic_temperature': pytest.approx(41.5)}
