@@ -252,7 +252,7 @@ def test_named_cameras_are_one_node_each_and_their_subscribers_know_them(tmp_pat
 
 
 def test_without_names_there_is_the_one_camera(tmp_path):
-    found = values(camera='usb', camera_device='/dev/video2')
+    found = values(camera='v4l2', camera_device='/dev/video2')
     assert [node for node in found if 'camera' in node] == ['camera']
     assert found['camera']['device'].value == '/dev/video2'
     assert found['supervisor']['cameras'].value == ['']
@@ -266,21 +266,21 @@ def test_the_robot_names_cameras_and_their_sources(tmp_path):
     robot = tmp_path / 'arm'
     shutil.copytree(TESTBOT, robot)
     file = robot / 'robot.yaml'
-    text = file.read_text().replace('fovy: 1.0}', "fovy: 1.0, source: 'usb:/dev/video3'}")
+    text = file.read_text().replace('fovy: 1.0}', "fovy: 1.0, source: 'v4l2:/dev/video3'}")
     file.write_text(text)
     path = tmp_path / 'params.yaml'
     path.write_text(f'/**: {{ros__parameters: {{robot: {robot}}}}}')
     head = values(path, cameras='robot')['camera_head']
-    assert [head[key].value for key in ('source', 'device')] == ['usb', '/dev/video3']
+    assert [head[key].value for key in ('source', 'device')] == ['v4l2', '/dev/video3']
     # A file, an argument for all cameras and one for this camera override robot.yaml, in turn.
     path.write_text(path.read_text() + '\ncamera_head: {ros__parameters: {source: realsense}}')
     assert values(path, cameras='robot')['camera_head']['source'].value == 'realsense'
-    assert values(path, cameras='robot', camera='usb')['camera_head']['source'].value == 'usb'
-    head = values(path, cameras='head:replay:/x', camera='usb')['camera_head']
+    assert values(path, cameras='robot', camera='v4l2')['camera_head']['source'].value == 'v4l2'
+    head = values(path, cameras='head:replay:/x', camera='v4l2')['camera_head']
     assert [head[key].value for key in ('source', 'device')] == ['replay', '/x']
-    file.write_text(text.replace('usb:', 'usv:'))
+    file.write_text(text.replace('v4l2:', 'v4l3:'))
     path.write_text(f'/**: {{ros__parameters: {{robot: {robot}}}}}')
-    with pytest.raises(ConfigError, match=r'cameras.head.source: found head:usv:/dev/video3') as e:
+    with pytest.raises(ConfigError, match=r'cameras.head.source: found head:v4l3:/dev/video3') as e:
         values(path, cameras='robot')
     documented('Launch arguments', 'an unknown camera source in robot.yaml', e.value)
 
@@ -288,11 +288,11 @@ def test_the_robot_names_cameras_and_their_sources(tmp_path):
 @pytest.mark.parametrize(
     ('case', 'text', 'more', 'message'),
     [
-        ('a camera without a name', ':usb', {}, 'cameras: found :usb, wanted NAME'),
+        ('a camera without a name', ':v4l2', {}, 'cameras: found :v4l2, wanted NAME'),
         ('a camera name with a dash', 'left-wrist', {}, 'found left-wrist, wanted a lower-case'),
-        ('a camera twice', 'head,head:usb', {}, 'found head twice, wanted each camera once'),
+        ('a camera twice', 'head,head:v4l2', {}, 'found head twice, wanted each camera once'),
         ('a misspelt camera source', 'head:mujco', {}, 'found head:mujco, wanted mujoco'),
-        ('a camera source without a device', 'head:usb:', {}, 'found head:usb:, wanted NAME'),
+        ('a camera source without a device', 'head:v4l2:', {}, 'found head:v4l2:, wanted NAME'),
         ('a device of no camera', 'head', {'camera_device': '3'}, 'camera_device: found 3, with'),
         ('a simulated wrist without the simulation', 'left_wrist', {'driver': 'mock'},
          'camera_left_wrist: found mujoco, with driver:=mock'),

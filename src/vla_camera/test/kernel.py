@@ -18,6 +18,7 @@ MODES = {
     'YUYV': {(64, 48): [100, 10], (128, 96): [10]},
     'MJPG': {(64, 48): [100], (128, 96): [100]},
 }
+BYTES = {'YUYV': 2, 'UYVY': 2, 'NV12': 1, 'RGB3': 3, 'BGR3': 3, 'GREY': 1}
 
 
 class Mapping:
@@ -187,7 +188,7 @@ class Kernel:
     def _get_format(self, a) -> None:
         pix = a.fmt.pix
         pix.pixelformat, pix.width, pix.height = abi.fourcc(self.form[0]), *self.form[1:]
-        pix.bytesperline = 2 * pix.width + 8 if self.form[0] == 'YUYV' else 0
+        pix.bytesperline = BYTES[self.form[0]] * pix.width + 8 if self.form[0] in BYTES else 0
 
     def _set_format(self, a) -> None:
         assert not self.buffers, 'S_FMT with buffers is EBUSY'
@@ -258,8 +259,16 @@ class Kernel:
             jpeg = cv2.imencode('.jpg', rgb[..., ::-1])[1].tobytes()
             return jpeg[: len(jpeg) // 2] if self.cut_off else jpeg + bytes(7)
         y, v, u = np.moveaxis(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb).astype(float), 2, 0)
+        y, u, v = 16 + 219 / 255 * y, 128 + 224 / 255 * (u - 128), 128 + 224 / 255 * (v - 128)
         chroma = np.stack([u[:, ::2], v[:, ::2]], 2).reshape(height, width)
-        pair = np.stack([16 + 219 / 255 * y, 128 + 224 / 255 * (chroma - 128)], 2)
-        rows = np.rint(pair).astype(np.uint8).reshape(height, -1)
+        rows = {
+            'YUYV': lambda: np.stack([y, chroma], 2),
+            'UYVY': lambda: np.stack([chroma, y], 2),
+            'NV12': lambda: np.concatenate([y, chroma[::2]]),
+            'RGB3': lambda: rgb,
+            'BGR3': lambda: rgb[..., ::-1],
+            'GREY': lambda: y,
+        }[pixels]()
+        rows = np.rint(rows).astype(np.uint8).reshape(rows.shape[0], -1)
         rows = np.pad(rows, ((0, 0), (0, 8)))
         return rows.tobytes()[: 200 if self.cut_off else None]

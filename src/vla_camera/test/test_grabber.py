@@ -112,6 +112,23 @@ def test_a_silent_camera_is_reported_closed_and_opened_again(rig):
     assert health.reopened >= 1
 
 
+def test_a_silent_camera_is_reported_before_it_is_opened_again_and_after_four_frames():
+    rig = Rig()
+    rig.grabber = rig.another(rig.source, silent_after=0.05)
+    rig.start()
+    rig.source.fault = Fault.STALL
+    rig.wait_for_problem('no frame for 0.1')
+    assert rig.grabber.health().reopened == 0
+    assert rig.grabber.close(5.0)
+    slow = FaultySource(period=0.04)  # 25 Hz: four frames are 0.16 s
+    rig.grabber = rig.another(slow, silent_after=0.05)
+    rig.start()
+    for _ in range(20):
+        time.sleep(0.01)
+        assert rig.grabber.health().problem == '' or rig.grabber.health().silent_for > 0.16
+    assert rig.grabber.close(5.0)
+
+
 def test_the_simulated_camera_is_not_opened_again_for_silence():
     rig = Rig()
     source = FaultySource(Fault.STALL)

@@ -117,11 +117,14 @@ def test_simulated_camera_draws_the_world_with_depth_and_calibration(ros, robot)
     [
         (
             {'source': 'mujco'},
-            "source: found 'mujco', wanted one of mujoco, replay, usb, realsense",
+            "source: found 'mujco', wanted one of mujoco, replay, realsense, v4l2",
         ),
         ({'source': 'replay'}, 'path: found no path'),
         ({'source': 'replay', 'path': '/nowhere'}, 'path: found /nowhere: no such file or folder'),
-        ({'source': 'usb', 'device': '/dev/video97'}, 'device: found no USB camera /dev/video97'),
+        (
+            {'source': 'v4l2', 'device': '/dev/video97'},
+            'device: found no video device /dev/video97',
+        ),
         ({'source': 'mujoco', 'robot': 'unknown'}, 'unknown'),
         (
             {'source': 'realsense', 'device': '999'},
@@ -279,7 +282,7 @@ def cameras(ros):
             made.append(FaultySource())
             return made[-1]
 
-    node = ros.node(Node, source='usb', frozen_after=0.2, stall_after=0.2)
+    node = ros.node(Node, source='v4l2', frozen_after=0.2, stall_after=0.2)
     ros.configure(node)
     ros.activate(node)
     yield node, made

@@ -1,8 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""With librealsense itself: a recording made here, played as a file or loaded as a camera.
-
-A software_device cannot be opened through a pipeline in librealsense 2.59, a loaded recording can.
-"""
+"""With librealsense itself: a recording made here, played as a file or loaded as a camera."""
 
 import builtins
 import time
@@ -10,69 +7,21 @@ import time
 import numpy as np
 import pytest
 
+from vla_camera.grabber import Grabber
+from vla_camera.node import CameraNode
 from vla_camera.source import DeviceLostError, DeviceMissingError, SourceEndedError
 from vla_camera.sources.realsense import MODELS, RealSenseSource
+from vla_camera.stream_monitor import Backoff
+from vla_common.states import Level
+from vla_common.testing import wait_until
+from vla_common.testing_refusals import documented
 
 try:
     import pyrealsense2 as rs
 except ImportError as error:
     pytest.skip(f'pyrealsense2 does not import here: {error}', allow_module_level=True)
 
-WIDTH, HEIGHT, FRAMES = 64, 48, 10
-UNITS = 0.0005  # m per count
-
-
-def record(path) -> None:
-    """Ten pairs, 30 Hz: colour k is 10 k; depth counts 2000 + k, and 0 in its first pixel."""
-    device = rs.software_device()
-    device.register_info(rs.camera_info.serial_number, '123456')
-    device.register_info(rs.camera_info.name, 'soft')
-    profiles, sensors = [], []
-    for name, stream, size, layout in (
-        ('Color', rs.stream.color, 3, rs.format.rgb8),
-        ('Depth', rs.stream.depth, 2, rs.format.z16),
-    ):
-        intrinsics = rs.intrinsics()
-        intrinsics.width, intrinsics.height = WIDTH, HEIGHT
-        intrinsics.ppx, intrinsics.ppy, intrinsics.fx, intrinsics.fy = 31.0, 23.0, 50.0, 51.0
-        intrinsics.model = rs.distortion.inverse_brown_conrady
-        intrinsics.coeffs = [0.0] * 5
-        video = rs.video_stream()
-        video.type, video.index, video.uid = stream, 0, len(profiles) + 1
-        video.width, video.height, video.fps, video.bpp = WIDTH, HEIGHT, 30, size
-        video.fmt, video.intrinsics = layout, intrinsics
-        sensor = device.add_sensor(name)
-        profiles.append(sensor.add_video_stream(video))
-        sensors.append(sensor)
-    sensors[1].add_read_only_option(rs.option.depth_units, UNITS)
-    same = rs.extrinsics()
-    same.rotation, same.translation = [1, 0, 0, 0, 1, 0, 0, 0, 1], [0, 0, 0]
-    profiles[1].register_extrinsics_to(profiles[0], same)
-    device.create_matcher(rs.matchers.default)
-    recorder = rs.recorder(str(path), device)
-    syncer = rs.syncer()
-    recorded = recorder.query_sensors()
-    for sensor in recorded:
-        sensor.open(sensor.get_stream_profiles()[0])
-        sensor.start(syncer)
-    for k in range(FRAMES):
-        counts = np.full((HEIGHT, WIDTH), 2000 + k, np.uint16)
-        counts[0, 0] = 0
-        pictures = (np.full((HEIGHT, WIDTH, 3), 10 * k, np.uint8), counts)
-        for sensor, profile, pixels in zip(sensors, profiles, pictures, strict=True):
-            frame = rs.software_video_frame()
-            frame.pixels, frame.bpp = pixels, pixels.nbytes // (WIDTH * HEIGHT)
-            frame.stride = frame.bpp * WIDTH
-            frame.timestamp, frame.frame_number = 33.0 * k, k
-            frame.domain = rs.timestamp_domain.hardware_clock
-            frame.profile = profile.as_video_stream_profile()
-            frame.depth_units = UNITS
-            sensor.on_video_frame(frame)
-        syncer.wait_for_frames(1000)
-        time.sleep(0.02)
-    for sensor in recorded:
-        sensor.stop()
-        sensor.close()
+from realsense_recording import FORCE, FRAMES, GYRO, HEIGHT, UNITS, WIDTH, Bus, record
 
 
 @pytest.fixture(scope='module')
@@ -85,10 +34,9 @@ def recording(tmp_path_factory):
 @pytest.fixture
 def connected(recording):
     """A context to which the recording is connected as if it were a camera."""
-    context = rs.context()
-    device = context.load_device(recording)
-    yield context
-    del device
+    bus = Bus(recording)
+    yield bus.context
+    bus.unplug(recording)
 
 
 def frames_of(source, count):
@@ -192,22 +140,227 @@ def test_no_camera_at_all_is_an_error():
     assert refusal(RealSenseSource('', 0, 0, 0.0)).startswith('no RealSense camera found: plug')
 
 
-def test_a_camera_that_was_unplugged_gives_nothing_and_is_not_there_when_opened_again(recording):
-    context = rs.context()
-    device = context.load_device(recording)
-    source = RealSenseSource('123456', 0, 0, 0.0, context=context)
+def test_an_unplugged_camera_is_lost_at_once_and_not_there_when_opened_again(recording):
+    bus = Bus(recording)
+    source = RealSenseSource('123456', 0, 0, 0.0, context=bus.context)
     source.open()
     frames_of(source, 2)
-    del device
-    context.unload_device(recording)
-    for _ in range(2 * FRAMES):  # what it had still sent
-        frame = source.grab(0.2)
-        if frame is None:
-            break
-    assert frame is None
+    bus.unplug(recording)
+    began = time.monotonic()
+    with pytest.raises(DeviceLostError, match='soft 123456 was unplugged'):
+        frames_of(source, FRAMES)
+    assert time.monotonic() - began < 0.5
     assert refusal(source).startswith('no RealSense camera found')
     with pytest.raises(DeviceLostError, match='not open'):
         source.grab(0.1)
+
+
+def test_a_camera_that_goes_while_it_is_opened_is_refused(recording, monkeypatch):
+    bus = Bus(recording)
+    source = RealSenseSource('123456', 0, 0, 0.0, context=bus.context)
+    facts = source._facts
+
+    def unplugged(module, profile):
+        bus.unplug(recording)
+        raise RuntimeError('No device connected')
+
+    monkeypatch.setattr(source, '_facts', unplugged)
+    with pytest.raises((DeviceMissingError, RuntimeError)):
+        source.open()
+    monkeypatch.setattr(source, '_facts', facts)
+    bus.plug(recording)
+    source.open()
+    assert len(frames_of(source, 2)) == 2
+    source.close()
+
+
+def test_of_several_cameras_the_one_of_the_serial_number_is_opened(tmp_path):
+    bus = Bus()
+    for serial, size in (('111', (64, 48)), ('222', (96, 64))):
+        path = str(tmp_path / f'{serial}.db3')
+        record(path, serial, size=size)
+        bus.plug(path)
+    sources = [RealSenseSource(serial, 0, 0, 0.0, context=bus.context) for serial in ('222', '111')]
+    assert [source.open().width for source in sources] == [96, 64]
+    for source, width in zip(sources, (96, 64), strict=True):
+        assert frames_of(source, 2)[1].color.shape[1] == width
+        source.close()
+
+
+def test_two_cameras_with_one_serial_number_are_refused(tmp_path, recording):
+    bus = Bus()
+    second = str(tmp_path / 'second.db3')
+    record(second)
+    bus.plug(recording)
+    bus.plug(second)
+    message = refusal(RealSenseSource('123456', 0, 0, 0.0, context=bus.context))
+    assert message == 'two RealSense cameras have the serial number 123456: unplug one of them'
+    documented('Cameras', 'two RealSense cameras with one serial number', message)
+
+
+def test_infrared_images_are_those_of_the_same_instant(tmp_path):
+    path = str(tmp_path / 'infrared.db3')
+    record(path, infrared=True, frames=20)
+    bus = Bus(path)
+    source = RealSenseSource('', 0, 0, 0.0, context=bus.context, infrared=True)
+    assert source.open().infrared == 2
+    for frame in frames_of(source, 5):
+        left, right = (int(image[5, 5]) for image in frame.infrared)
+        assert right == left + 100 and 10 * left % 250 == frame.color[5, 5, 0]
+        assert frame.infrared[0].shape == (HEIGHT, WIDTH)
+        assert frame.depth is not None
+    source.close()
+
+
+def test_infrared_of_a_camera_without_it_is_refused(connected):
+    message = refusal(RealSenseSource('', 0, 0, 0.0, context=connected, infrared=True))
+    assert message.startswith('RealSense: ') and message.endswith('connected: soft 123456')
+
+
+def test_the_imu_is_turned_into_the_axes_of_the_color_image(tmp_path, monkeypatch):
+    path = str(tmp_path / 'imu.db3')
+    record(path, imu=True, frames=60)
+    bus = Bus(path)
+    source = RealSenseSource('', 0, 0, 0.0, context=bus.context, imu=True)
+    # librealsense does not record how the IMU is turned.
+    message = refusal(source)
+    documented('Cameras', 'a RealSense whose IMU is not calibrated to its color', message)
+    turned = np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]], float)
+    monkeypatch.setattr('vla_camera.realsense_imu.rotation_to', lambda color, motion: turned)
+    assert source.open().imu
+    began = time.time_ns()
+    samples = [sample for frame in frames_of(source, 30) for sample in frame.imu]
+    assert len(samples) > 15, 'a playback skips some'
+    for sample in samples:
+        np.testing.assert_allclose(sample.angular_velocity, turned @ GYRO, atol=1e-6)
+        np.testing.assert_allclose(sample.linear_acceleration, turned @ FORCE, atol=1e-6)
+    stamps = [sample.stamp_ns for sample in samples]
+    assert stamps == sorted(set(stamps))
+    assert began - 1e9 < stamps[-1] < time.time_ns() + 1e8
+    source.close()
+
+
+def test_a_camera_without_an_imu_is_refused_where_one_is_requested(connected):
+    message = refusal(RealSenseSource('', 0, 0, 0.0, context=connected, imu=True))
+    assert message == 'RealSense: this one has no IMU; set imu: false'
+
+
+def test_the_stamp_is_of_the_cameras_clock_and_temperatures_are_read(tmp_path):
+    path = str(tmp_path / 'long.db3')
+    record(path, frames=40)
+    bus = Bus(path)
+    source = RealSenseSource('', 0, 0, 0.0, context=bus.context)
+    source.open()
+    frames = frames_of(source, 30)
+    # A playback is paced by the times of recording, not by the camera's: no steps are compared.
+    stamps = [frame.stamp_ns for frame in frames]
+    assert stamps == sorted(set(stamps)) and 0 <= time.time_ns() - stamps[-1] < 1e9
+    assert source.arrivals == 0
+    assert source.notes()['clock'] == 'hardware_clock'
+    assert float(source.notes()['clock_offset_s']) != 0.0
+    assert source.temperatures() == {'asic_temperature': pytest.approx(41.5)}
+    source.close()
+
+
+def test_what_waited_while_the_node_was_inactive_is_not_shown_as_new(tmp_path):
+    path = str(tmp_path / 'long.db3')
+    record(path, frames=60)
+    bus = Bus(path)
+    source = RealSenseSource('', 0, 0, 0.0, context=bus.context)
+    source.open()
+    before = frames_of(source, 2)[-1]
+    time.sleep(0.5)
+    source.discard()
+    began = time.time_ns()
+    after = next(frame for _ in range(20) if (frame := source.grab(0.2)) is not None)
+    assert after.stamp_ns > began - 60_000_000
+    assert after.stamp_ns - before.stamp_ns > 400_000_000
+    source.close()
+
+
+# -- in the grabber --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def grabbing(tmp_path):
+    """grabbing(**recording): the grabber, what it delivered, the bus, the file."""
+    started = []
+
+    def make(**options):
+        path = str(tmp_path / 'camera.db3')
+        record(path, **{'frames': 90, 'pace': 0.01} | options)
+        bus, frames = Bus(path), []
+        grabber = Grabber(
+            RealSenseSource('123456', 0, 0, 0.0, context=bus.context),
+            lambda frame, facts: frames.append(frame),
+            lambda text: None, frozen_after=0.5, stall_after=1.0, silent_after=0.3,
+            backoff=Backoff(0.05, 0.1),
+        )  # fmt: skip
+        grabber.open(10.0)
+        started.append(grabber)
+        grabber.run()
+        wait_until(lambda: len(frames) > 3)
+        return grabber, frames, bus, path
+
+    yield make
+    for grabber in started:
+        assert grabber.close(5.0)
+
+
+def test_a_camera_that_comes_back_elsewhere_is_opened_again(grabbing, tmp_path):
+    grabber, frames, bus, path = grabbing()
+    bus.unplug(path)
+    began = time.monotonic()
+    wait_until(lambda: 'was unplugged' in grabber.health().problem, 5.0)
+    assert time.monotonic() - began < 0.5
+    silent = len(frames)
+    elsewhere = str(tmp_path / 'elsewhere.db3')
+    record(elsewhere, frames=60)
+    bus.plug(elsewhere)
+    wait_until(lambda: len(frames) > silent + 3)
+    assert grabber.health().problem == '' and grabber.health().reopened == 1
+    stamps = [frame.stamp_ns for frame in frames]
+    assert stamps == sorted(set(stamps))
+
+
+def test_a_camera_that_comes_back_with_another_size_is_not_delivered_with_the_old_facts(
+    grabbing, tmp_path
+):
+    grabber, frames, bus, path = grabbing()
+    bus.unplug(path)
+    elsewhere = str(tmp_path / 'elsewhere.db3')
+    record(elsewhere, frames=60, size=(96, 64))
+    bus.plug(elsewhere)
+    wait_until(lambda: frames[-1].color.shape == (64, 96, 3))
+    assert (grabber.facts.width, grabber.facts.height) == (96, 64)  # the node refuses it
+
+
+def test_a_camera_that_falls_silent_is_reported_before_it_is_opened_again(grabbing):
+    grabber, *_ = grabbing(frames=15)  # and then no more
+    wait_until(lambda: 'no frame for 0.3' in grabber.health().problem, what='silence')
+    assert grabber.health().reopened == 0
+    wait_until(lambda: grabber.health().reopened > 0 or 'again' in grabber.health().problem)
+
+
+def test_identical_images_with_rising_numbers_are_a_frozen_camera(grabbing):
+    grabber, _, _, _ = grabbing(frozen=True)
+    wait_until(lambda: grabber.health().frozen)
+
+
+def test_nine_images_a_second_instead_of_thirty_are_a_warning_with_what_helps(ros, tmp_path):
+    path = str(tmp_path / 'slow.db3')
+    record(path, frames=100, period=111.0, pace=0.01)
+    bus = Bus(path)
+
+    class Node(CameraNode):
+        def __init__(self, **options):
+            source = RealSenseSource('', 0, 0, 0.0, context=bus.context)
+            super().__init__(make_source=lambda params, robot: source, **options)
+
+    node = ros.active_node(Node, source='realsense', hot_above=40.0)
+    wait_until(lambda: 'Hz, 30 Hz are set: a USB 3 port' in node.diagnose()[1], 30.0)
+    assert node.diagnose()[0] is Level.WARNING
+    assert node.diagnose()[2]['asic_temperature_deg_c'] == '41.5'
 
 
 def test_recordings_that_cannot_be_played_are_named(tmp_path):

@@ -5,10 +5,9 @@ import cv2
 import numpy as np
 import pytest
 
-from vla_camera.source import DeviceLostError, DeviceMissingError, SourceEndedError
+from vla_camera.source import DeviceMissingError, SourceEndedError
 from vla_camera.sources.mujoco import MujocoSource
 from vla_camera.sources.replay import ReplaySource
-from vla_camera.sources.usb import UsbSource
 from vla_sim import Scene, World
 
 
@@ -105,95 +104,6 @@ def test_a_file_that_is_no_video_is_named(tmp_path):
     bad = tmp_path / 'film.mp4'
     bad.write_bytes(b'not a film')
     assert replay_error(bad) == f'{bad}: neither a folder nor a video OpenCV can read'
-
-
-# -- usb -------------------------------------------------------------------------------------------
-
-
-class Video:
-    """cv2.VideoCapture as V4L2 has it: a queue of frames that were seen before they are read.
-
-    queued: frames that come at once; the others take `period` s.
-    """
-
-    def __init__(self, frames, queued: int = 0, opens: bool = True, period: float = 0.02) -> None:
-        self.frames, self.queued, self.opens, self.period = list(frames), queued, opens, period
-        self.requested = {}
-        self.released = 0
-        self._now = None
-
-    def isOpened(self):  # noqa: N802
-        return self.opens
-
-    def set(self, what, value):
-        self.requested[what] = value
-
-    def get(self, what):
-        return 30.0 if what == cv2.CAP_PROP_FPS else 0.0
-
-    def grab(self):
-        if not self.frames:
-            return False
-        if self.queued > 0:
-            self.queued -= 1
-        else:
-            time.sleep(self.period)
-        self._now = self.frames.pop(0)
-        return True
-
-    def retrieve(self):
-        return self._now is not None, self._now
-
-    def read(self):
-        return self.retrieve() if self.grab() else (False, None)
-
-    def release(self):
-        self.released += 1
-
-
-@pytest.fixture
-def bgr(picture):
-    return lambda value: picture(value)[:, :, ::-1].copy()
-
-
-def test_a_usb_camera_receives_the_requested_size_and_reports_the_actual_one(bgr, picture):
-    video = Video([bgr(1), bgr(2)])
-    source = UsbSource('3', 640, 480, 30.0, capture=lambda device: video)
-    facts = source.open()
-    assert video.requested[cv2.CAP_PROP_FRAME_WIDTH] == 640
-    assert video.requested[cv2.CAP_PROP_FRAME_HEIGHT] == 480
-    assert (facts.width, facts.height, facts.rate) == (48, 32, 30.0)
-    assert facts.calibration.fx == 0.0, 'not calibrated'
-    np.testing.assert_array_equal(source.grab(0.1).color, picture(2))
-
-
-def test_a_usb_camera_that_is_not_there_lists_what_is():
-    with pytest.raises(DeviceMissingError) as error:
-        UsbSource('/dev/video_none', 0, 0, 0.0).open()
-    assert str(error.value).startswith('no USB camera /dev/video_none: /dev has ')
-
-
-def test_a_usb_camera_that_opens_but_gives_no_picture_is_an_error_and_released():
-    video = Video([])
-    with pytest.raises(DeviceMissingError, match='opens but gives no picture'):
-        UsbSource('', 0, 0, 0.0, capture=lambda device: video).open()
-    assert video.released == 1
-
-
-def test_a_usb_camera_that_gives_no_more_pictures_is_lost(bgr):
-    source = UsbSource('', 0, 0, 0.0, capture=lambda device: Video([bgr(1)]))
-    source.open()
-    with pytest.raises(DeviceLostError, match='USB camera 0 gives no more pictures'):
-        source.grab(0.1)
-
-
-def test_frames_that_a_usb_camera_had_queued_are_not_shown_as_new(bgr):
-    video = Video([bgr(k) for k in range(20)], queued=1)
-    source = UsbSource('', 0, 0, 0.0, capture=lambda device: video)
-    source.open()  # takes frame 0
-    video.queued = 4  # 1 to 4 were seen before the first read
-    source.discard()
-    assert source.grab(0.1).color[0, 0, 0] > 4
 
 
 # -- mujoco ----------------------------------------------------------------------------------------

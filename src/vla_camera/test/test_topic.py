@@ -19,7 +19,7 @@ from vla_camera.node import CameraNode
 from vla_camera.sources.topic import TopicSource
 from vla_common import qos
 from vla_common.image_cdr import read_compressed_image, read_image
-from vla_common.messages import stamp_to_ns
+from vla_common.messages import ns_to_stamp, stamp_to_ns
 from vla_common.states import Level
 from vla_common.testing import wait_until
 from vla_common.testing_refusals import documented
@@ -61,6 +61,8 @@ COLORED = {
     'bgra8': alpha(BANDS[..., ::-1]),
     'rgb16': BANDS.astype(np.uint16) * 257,
     'bgr16': BANDS[..., ::-1].astype(np.uint16) * 257,
+    'rgba16': alpha(BANDS).astype(np.uint16) * 257,
+    'bgra16': alpha(BANDS[..., ::-1]).astype(np.uint16) * 257,
     **{f'bayer_{p}8': mosaic(p) for p in BAYER},
     **{f'bayer_{p}16': mosaic(p).astype(np.uint16) * 257 for p in BAYER},
     'yuv422': yuv('uy'),
@@ -106,6 +108,26 @@ def test_colors_are_those_of_cv_bridge(encoding):
     message = message_of(pixels, encoding)
     wanted = CvBridge().imgmsg_to_cv2(message, 'rgb8')
     np.testing.assert_array_equal(color_of(wire(message)), wanted)
+
+
+OPENCV = [f'{bits}C{n}' for bits in ('8U', '8S', '16U', '16S', '32S', '32F', '64F')
+          for n in range(1, 5)]  # fmt: skip
+ENCODINGS = {
+    'rgb8', 'rgba8', 'rgb16', 'rgba16', 'bgr8', 'bgra8', 'bgr16', 'bgra16', 'mono8', 'mono16',
+    'bayer_rggb8', 'bayer_bggr8', 'bayer_gbrg8', 'bayer_grbg8', 'bayer_rggb16', 'bayer_bggr16',
+    'bayer_gbrg16', 'bayer_grbg16', 'uyvy', 'yuv422', 'yuyv', 'yuv422_yuy2', 'nv21', 'nv24',
+    *OPENCV,
+}  # fmt: skip
+"""All of sensor_msgs/image_encodings.hpp (Jazzy)."""
+
+
+@pytest.mark.parametrize('encoding', sorted(ENCODINGS - COLORED.keys() - GREY.keys()))
+def test_every_other_encoding_of_sensor_msgs_is_refused_as_a_color(encoding):
+    # Two planes (nv21, nv24), and OpenCV's types without an order of channels.
+    size = {'8': 1, '1': 2, '3': 4, '6': 8}.get(encoding[0], 1) * int(encoding[-1])
+    image = Image(height=4, width=4, encoding=encoding, step=4 * size, data=bytes(16 * size))
+    with pytest.raises(ValueError, match=f'encoding {encoding}, wanted a color encoding'):
+        color_of(wire(image))
 
 
 @pytest.mark.parametrize('encoding', GREY)
@@ -224,6 +246,7 @@ class Driver:
         self.info.k = [20.0, 0.0, 11.5, 0.0, 21.0, 7.5, 0.0, 0.0, 1.0]
         self.publishes = True
         self.stamped = True
+        self.frozen, self.ahead_ns = False, 0
         self.number = 0
         self._out = self.probe.publisher(kind, topic, qos.STATE)
         self._info_out = self.probe.publisher(CameraInfo, '/driver/color/camera_info', qos.STATE)
@@ -234,9 +257,9 @@ class Driver:
         if not self.publishes:
             return
         self.number += 1
-        if isinstance(self.image, Image) and len(self.image.data):
+        if isinstance(self.image, Image) and len(self.image.data) and not self.frozen:
             self.image.data[0] = self.number % 200  # noise of a sensor
-        now = self.probe.node.get_clock().now().to_msg()
+        now = ns_to_stamp(time.time_ns() + self.ahead_ns)
         for message in (self.image, self.info, self.depth):
             if message is not None and self.stamped:
                 message.header.stamp = now
@@ -286,6 +309,38 @@ def test_a_driver_of_bgra_and_millimetres_is_published_as_rgb_and_metres(ros):
     assert seen.header.frame_id == 'head_camera'
     wait_until(lambda: node.diagnose()[0] is Level.SAFE)
     assert 0 <= float(node.diagnose()[2]['delay_ms']) < 1000
+
+
+def test_another_rate_than_expected_frozen_images_and_a_clock_that_is_ahead_are_reported(ros):
+    driver = Driver(ros)
+    driver.image = message_of(BANDS, 'rgb8')
+    node = camera(ros, rate=100.0, frozen_after=0.5)
+    ros.configure(node)
+    ros.activate(node)
+    wait_until(lambda: 'Hz, 100 Hz are set: the rate and exposure' in node.diagnose()[1], 30.0)
+    assert float(node.diagnose()[2]['smallest_delay_ms']) >= 0.0
+    driver.ahead_ns = 200_000_000
+    node._source._rate = 0.0
+    wait_until(lambda: 'ms ahead of this one' in node._source.warning, 10.0)
+    assert float(node.diagnose()[2]['smallest_delay_ms']) < -100.0
+    driver.frozen = True
+    wait_until(lambda: 'frozen' in node.diagnose()[1], 10.0)
+
+
+def test_two_drivers_on_one_topic_are_refused_and_reported_while_running(ros):
+    driver = Driver(ros)
+    driver.image = message_of(BANDS, 'rgb8')
+    node = camera(ros)
+    ros.configure(node)
+    ros.activate(node)
+    second = driver.probe.publisher(Image, '/driver/color/image_raw', qos.STATE)
+    wait_until(lambda: '2 publishers' in node.diagnose()[1])
+    assert node.diagnose()[0] is Level.WARNING and second is not None
+    ros.deactivate(node)
+    assert ros.change(node, Transition.TRANSITION_CLEANUP)
+    message = reason(ros, node)
+    assert 'has 2 publishers: images of two cameras would be mixed' in message
+    documented('Images of other drivers', 'two publishers', message)
 
 
 def test_a_compressed_topic_is_read_and_images_without_stamps_get_that_of_their_arrival(ros):

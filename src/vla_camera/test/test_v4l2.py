@@ -20,7 +20,7 @@ from vla_camera.sources.v4l2 import V4l2Source
 from vla_camera.stream_monitor import Backoff
 from vla_camera.v4l2 import abi
 from vla_camera.v4l2.device import Mode
-from vla_camera.v4l2.discovery import NoDeviceError, choose, resolve
+from vla_camera.v4l2.discovery import ORDER, NoDeviceError, choose, resolve
 from vla_common.errors import ConfigError
 from vla_common.states import Level
 from vla_common.testing import wait_until
@@ -180,6 +180,28 @@ def test_frames_have_the_colors_size_and_time_of_the_device(kernel, rate, pixels
     assert kernel.opened == kernel.closed
 
 
+@pytest.mark.parametrize('pixels', ORDER)
+def test_red_stays_red_in_every_pixel_format(kernel, pixels):
+    kernel.modes = {'H264': {(64, 48): [100]}, pixels: {(64, 48): [100]}}
+    source = source_of(kernel)
+    assert pixels in source.open().device
+    color = next_frame(source).color
+    assert color.shape == (48, 64, 3)
+    wanted = [60, 60, 60] if pixels == 'GREY' else [200, 0, 0]
+    assert np.abs(color[40, 30].astype(int) - wanted).max() < 10
+    kernel.cut_off = True
+    for _ in range(10):
+        source.grab(0.05)
+    assert source.grab(0.05) is None and source.corrupt >= 2
+    source.close()
+
+
+def test_grey_is_taken_only_where_nothing_has_color():
+    grey, color = Mode('GREY', 640, 480, 60), Mode('MJPG', 320, 240, 30)
+    assert choose([grey, color], grey, 640, 480, 60.0) == Mode('MJPG', 320, 240, 30)
+    assert choose([grey], grey, 640, 480, 60.0) == grey
+
+
 def test_a_device_without_the_requested_mode_says_what_it_offers(kernel):
     facts = source_of(kernel, width=640, height=480, rate=30.0).open()
     assert (facts.width, facts.height) == (128, 96)
@@ -259,7 +281,7 @@ def test_an_unplugged_camera_is_lost_at_once(kernel, where):
         ('a camera that another program uses', {'busy': True}, 'another program uses it'),
         ('a device of metadata', {'metadata': True}, 'gives no pictures'),
         ('a camera that is gone while it is opened', {'unplugged_in': 'open'}, 'it was unplugged'),
-        ('a camera of H.264 only', {'modes': {'H264': {(64, 48): [30]}}}, 'has no YUYV or MJPG'),
+        ('a camera of H.264 only', {'modes': {'H264': {(64, 48): [30]}}}, 'gives none of YUYV'),
         ('a camera that streams nothing', {'silent': True}, 'and no frame comes'),
     ],
 )

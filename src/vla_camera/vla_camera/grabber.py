@@ -23,10 +23,14 @@ from vla_camera.stream_monitor import Backoff, StreamMonitor
 from vla_common.clock import steady_now
 from vla_common.stamps import STAMP_REPEATED, StampSequence
 
+FRAMES_OF_SILENCE = 4
+"""A single lost frame is no silence."""
+
 
 @dataclass(frozen=True)
 class Health:
-    """For diagnostics, readable from any thread. problem is empty while frames arrive."""
+    """For diagnostics, readable from any thread. problem is empty while frames arrive. delay: s
+    from the stamp of the newest frame to its delivery."""
 
     problem: str
     ended: bool
@@ -39,11 +43,13 @@ class Health:
     same_for: float
     frozen: bool
     busy_for: float
+    delay: float
 
 
 class Grabber:
     """deliver(frame, facts) is called in the grabbing thread. grab_timeout: s. reopen_silent: see
-    Source."""
+    Source. silent_after: s without a frame after which a device is reported, before it is opened
+    again after stall_after; at least four frames."""
 
     def __init__(
         self,
@@ -56,11 +62,13 @@ class Grabber:
         grab_timeout: float = 0.2,
         backoff: Backoff | None = None,
         now: Callable[[], float] = steady_now,
+        silent_after: float | None = None,
     ) -> None:
         self._source = source
         self._deliver = deliver
         self._log = log
         self._monitor = StreamMonitor(frozen_after, stall_after)
+        self._stall_after, self._silent_after = stall_after, silent_after
         self._reopen_silent = reopen_silent
         self._grab_timeout = grab_timeout
         self._backoff = backoff or Backoff()
@@ -83,6 +91,7 @@ class Grabber:
         self._ended = False
         self._reopened = 0
         self._busy_since: float | None = None
+        self._delay = 0.0
         self.facts: CameraFacts | None = None
 
     def open(self, timeout: float) -> CameraFacts:
@@ -133,7 +142,8 @@ class Grabber:
             v = self._monitor
             since = self._busy_since
             silent = v.silent_for(now)
-            stalled = self._running.is_set() and not self._ended and v.stalled(now)
+            running = self._running.is_set() and not self._ended
+            stalled = running and (v.stalled(now) or silent > self._limit())
             problem = self._problem
             busy_for = 0.0 if since is None else now - since
             if not problem and stalled:
@@ -154,7 +164,16 @@ class Grabber:
                 same_for=v.same_for(now),
                 frozen=v.frozen(now),
                 busy_for=busy_for,
+                delay=self._delay,
             )
+
+    def _limit(self) -> float:
+        """s of silence that are reported."""
+        if self._silent_after is None or not self._reopen_silent:
+            return self._stall_after
+        rate = self.facts.rate if self.facts is not None else 0.0
+        usual = FRAMES_OF_SILENCE / rate if rate > 0.0 else self._stall_after
+        return min(self._stall_after, max(self._silent_after, usual))
 
     def _run(self) -> None:
         try:
@@ -234,6 +253,7 @@ class Grabber:
                 self._monitor.frame(frame.color, self._now())
                 self._problem = ''
                 self._repeated_running = 0
+                self._delay = 1e-9 * (time.time_ns() - frame.stamp_ns)
             self._backoff.succeed()
 
     def _close_source(self) -> None:

@@ -10,9 +10,10 @@ import array
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, Image, Imu
 
-from vla_camera.source import Calibration
+from vla_camera.source import Calibration, ImuSample
+from vla_common.messages import ns_to_stamp
 
 
 def color_message(color: np.ndarray, stamp: Time, frame_id: str) -> Image:
@@ -33,6 +34,25 @@ def depth_message(depth: np.ndarray, stamp: Time, frame_id: str, unit: str = 'm'
         held = (counts >= 0.0) & (counts <= 65535.0)
         return _image(np.where(held, counts, 0.0).astype(np.uint16), '16UC1', stamp, frame_id)
     return _image(depth, '32FC1', stamp, frame_id)
+
+
+def infrared_message(image: np.ndarray, stamp: Time, frame_id: str) -> Image:
+    """uint8 (h, w) -> mono8. Raises ValueError for anything else."""
+    if image.dtype != np.uint8 or image.ndim != 2:
+        raise ValueError(f'infrared is {image.dtype} {image.shape}, wanted uint8 (h, w)')
+    return _image(image, 'mono8', stamp, frame_id)
+
+
+def imu_message(sample: ImuSample, frame_id: str) -> Imu:
+    """Without orientation (REP-145: first covariance -1); the other covariances are unknown (0)."""
+    message = Imu()
+    message.header.stamp = ns_to_stamp(sample.stamp_ns)
+    message.header.frame_id = frame_id
+    message.orientation_covariance[0] = -1.0
+    rate, force = message.angular_velocity, message.linear_acceleration
+    rate.x, rate.y, rate.z = sample.angular_velocity
+    force.x, force.y, force.z = sample.linear_acceleration
+    return message
 
 
 def _image(pixels: np.ndarray, encoding: str, stamp: Time, frame_id: str) -> Image:

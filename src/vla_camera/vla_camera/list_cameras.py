@@ -51,6 +51,8 @@ def realsense_lines() -> list[str]:
     except (DeviceMissingError, RuntimeError) as error:
         return [f'RealSense: not listed, {error}']
     info = rs.camera_info
+    if not devices:
+        return ['no RealSense connected']
     return [
         f'{d.get_info(info.name)}: cameras:=NAME:realsense:{d.get_info(info.serial_number)}'
         for d in devices

@@ -7,7 +7,13 @@ from typing import Any
 from vla_camera.calibration_file import read_calibration
 from vla_camera.grabber import Grabber, Health
 from vla_camera.image_geometry import ImageGeometry
-from vla_camera.image_messages import color_message, depth_message, info_message
+from vla_camera.image_messages import (
+    color_message,
+    depth_message,
+    imu_message,
+    info_message,
+    infrared_message,
+)
 from vla_camera.source import Calibration, CameraError, CameraFacts, DeviceLostError, Frame, Source
 from vla_camera.sources import SOURCES
 from vla_common import topics
@@ -19,6 +25,9 @@ from vla_common.node_main import run
 from vla_common.scheduling import Priority
 from vla_common.states import Level
 from vla_robot import RobotModel, load_robot
+
+CHECK_PERIOD = 0.1
+"""s between two looks for a change that diagnostics report at once."""
 
 SLOW = 0.8
 """Share of the set rate below which a camera is reported as slow."""
@@ -58,6 +67,7 @@ class CameraNode(VlaLifecycleNode):
             p.frozen_after,
             p.stall_after,
             reopen_silent=self._source.reopen_silent,
+            silent_after=p.silent_after,
         )
         self._grabber = grabber
         try:
@@ -79,6 +89,13 @@ class CameraNode(VlaLifecycleNode):
         self._depth_out = None
         if facts.depth:
             self._depth_out = self.add_publisher(camera_topic(topics.DEPTH_IMAGE, p.name))
+        infrared = (topics.INFRA1_IMAGE, topics.INFRA2_IMAGE)[: facts.infrared]
+        self._infrared_out = [self.add_publisher(camera_topic(t, p.name)) for t in infrared]
+        self._imu_out = None
+        if facts.imu:
+            self._imu_out = self.add_publisher(camera_topic(topics.CAMERA_IMU, p.name))
+        self._reported = Level.SAFE
+        self.add_timer(CHECK_PERIOD, self._report_change)
         self.get_logger().info(
             f'{facts.device}: {facts.width} x {facts.height} at {facts.rate:g} Hz'
             + (', with depth' if facts.depth else '')
@@ -131,10 +148,13 @@ class CameraNode(VlaLifecycleNode):
             'repeated': str(health.repeated),
             'silent_for_s': f'{health.silent_for:.2f}',
             'in_driver_for_s': f'{health.busy_for:.2f}',
+            'delay_ms': f'{1000.0 * health.delay:.0f}',
             'identical_for_s': f'{health.same_for:.2f}',
             'calibrated': 'yes' if self._calibration_now(facts).fx > 0.0 else 'no',
         }
         values |= self._source.notes()
+        hot = self._source.temperatures()
+        values |= {f'{part}_deg_c': f'{value:.1f}' for part, value in hot.items()}
         if not self.active:
             return Level.WARNING, 'inactive', values
         if health.ended:
@@ -147,7 +167,24 @@ class CameraNode(VlaLifecycleNode):
             return Level.DANGER, f'frozen: the same image for {health.same_for:.1f} s', values
         if slow := self._slow(health, facts):
             return Level.WARNING, slow, values
+        if warning := self._source.warning or self._hot(hot):
+            return Level.WARNING, warning, values
         return Level.SAFE, f'{health.rate:.1f} Hz', values
+
+    def _report_change(self) -> None:
+        level, message, _ = self.diagnose()
+        if level is not self._reported:
+            self._reported = level
+            if level is Level.DANGER:
+                self.get_logger().error(message)
+            self.publish_diagnostics()
+
+    def _hot(self, temperatures: dict[str, float]) -> str:
+        limit = self.params.hot_above
+        part = max(temperatures, key=lambda name: temperatures[name], default='')
+        if not (part and 0.0 < limit < temperatures[part]):
+            return ''
+        return f'{part} has {temperatures[part]:.1f} deg C, the limit is {limit:g}: more air'
 
     def _slow(self, health: Health, facts: CameraFacts) -> str:
         """What is wrong with the rate, and what helps; '' for nothing."""
@@ -184,6 +221,12 @@ class CameraNode(VlaLifecycleNode):
         if frame.depth is not None and out is not None and out.get_subscription_count():
             depth = geometry.depth(frame.depth)
             out.publish(depth_message(depth, stamp, frame_id, self.params.depth_unit))
+        for out, image in zip(self._infrared_out, frame.infrared, strict=False):
+            if out.get_subscription_count():
+                out.publish(infrared_message(image, stamp, frame_id))
+        if self._imu_out is not None:
+            for sample in frame.imu:
+                self._imu_out.publish(imu_message(sample, frame_id))
         size = geometry.width, geometry.height
         self._info_out.publish(info_message(geometry.calibration, *size, stamp, frame_id))
 

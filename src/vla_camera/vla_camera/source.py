@@ -38,7 +38,7 @@ class Calibration:
 @dataclass(frozen=True)
 class CameraFacts:
     """The actual settings of the device, read back after opening. rate: Hz, 0 unknown. advice: what
-    else it offers, for the operator who requested something else."""
+    else it offers, for the operator who requested something else. infrared: images a frame has."""
 
     device: str
     width: int
@@ -47,16 +47,31 @@ class CameraFacts:
     calibration: Calibration
     depth: bool = False
     advice: str = ''
+    infrared: int = 0
+    imu: bool = False
+
+
+@dataclass(frozen=True)
+class ImuSample:
+    """Of the camera's own IMU, in the axes of its color image (z forward, x right, y down). rad/s,
+    and m/s2 with gravity: at rest it points up. stamp_ns: system clock."""
+
+    stamp_ns: int
+    angular_velocity: tuple[float, float, float]
+    linear_acceleration: tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class Frame:
     """One image. color: uint8 RGB (h, w, 3). depth: float32 (h, w) m along the optical axis,
-    aligned to color, NaN or inf where unknown. stamp_ns: system clock, at exposure."""
+    aligned to color, NaN or inf where unknown. stamp_ns: system clock, at exposure. infrared: uint8
+    (h, w), left and right of the same instant. imu: samples since the frame before."""
 
     color: np.ndarray
     depth: np.ndarray | None
     stamp_ns: int
+    infrared: tuple[np.ndarray, ...] = ()
+    imu: tuple[ImuSample, ...] = ()
 
 
 class Source(Protocol):
@@ -68,11 +83,13 @@ class Source(Protocol):
             nothing about the device.
         slow_remedy: what helps against a rate below that of the facts; '' where that is no fault.
         waiting_for: input without which there is no image, for diagnostics; empty for none.
+        warning: what the operator should know while images arrive; empty for nothing.
     """
 
     reopen_silent: bool = True
     slow_remedy: str = ''
     waiting_for: str = ''
+    warning: str = ''
 
     @classmethod
     def from_parameters(cls, params: Any, robot: Any) -> Self:
@@ -108,6 +125,10 @@ class Source(Protocol):
 
     def notes(self) -> dict[str, str]:
         """Values of this source for diagnostics. Called from another thread."""
+        return {}
+
+    def temperatures(self) -> dict[str, float]:
+        """deg C by name, of the parts that the device measures. Called from another thread."""
         return {}
 
     def close(self) -> None:

@@ -206,10 +206,13 @@ class VlaLifecycleNode(GuardedNode):
 
     # -- diagnostics ---------------------------------------------------------------------------
 
+    def publish_diagnostics(self) -> None:
+        """At once, not at the next period."""
+        self._try('diagnostics', self._updater.force_update)
+
     def _report_lifecycle(self, level: Level, message: str) -> None:
         self._lifecycle_message = (level, message)
-        # At once, not at the next period: the supervisor shows it to the operator.
-        self._try('diagnostics', self._updater.force_update)
+        self.publish_diagnostics()  # the supervisor shows it to the operator
 
     def _diagnose_lifecycle(self, status: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
         level, message = self._lifecycle_message

@@ -91,6 +91,14 @@ CAMERA_INFO = Topic('/camera/color/camera_info', 'sensor_msgs/msg/CameraInfo',
 DEPTH_IMAGE = Topic('/camera/depth/image_raw', 'sensor_msgs/msg/Image',
     'depth image, 32FC1 in m or 16UC1 in mm', 'camera', ('inference',), qos='IMAGE',
     single_publisher=False)
+INFRA1_IMAGE = Topic('/camera/infra1/image_raw', 'sensor_msgs/msg/Image',
+    'left infrared image, mono8, with the parameter infrared', 'camera', qos='IMAGE',
+    single_publisher=False)
+INFRA2_IMAGE = Topic('/camera/infra2/image_raw', 'sensor_msgs/msg/Image',
+    'right infrared image, mono8', 'camera', qos='IMAGE', single_publisher=False)
+CAMERA_IMU = Topic('/camera/imu', 'sensor_msgs/msg/Imu',
+    'of the IMU in the camera, in the axes of the color image, with the parameter imu', 'camera',
+    qos='EVENT', single_publisher=False)
 SAFETY_STATUS = Topic('/safety/status', 'vla_interfaces/msg/SafetyStatus',
     'state, violations, speed scale, counters', 'safety_filter', ('supervisor', 'inference'))
 TICK_LOG = Topic('/safety/tick_log', 'std_msgs/msg/UInt8MultiArray',

@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('images', type=Path, nargs='*', metavar='IMAGES', help='files or folders')
     camera = parser.add_argument_group('live')
     camera.add_argument('--topic', default='', help='color images, raw or …/compressed')
-    camera.add_argument('--source', default='', help='v4l2, realsense, usb, rtsp, replay')
+    camera.add_argument('--source', default='', help='v4l2, realsense, rtsp, replay')
     camera.add_argument('--device', default='', help='as the parameter of the camera node')
     for name in ('width', 'height'):
         camera.add_argument(f'--{name}', type=terminal.not_negative, default=0, help='px')

@@ -66,8 +66,9 @@ def _corners(axes: Axes, result: Intrinsics) -> None:
         color=BLUE,
     )  # fmt: skip
     axes.text(
-        0.01, 0.02, f'arrow of {0.1 * width:.0f} px: {0.1 * width / scale:.2f} px', fontsize=8,
-        transform=axes.transAxes, backgroundcolor='white',
+        0.02, 0.03, f'an arrow of {0.1 * width:.0f} px is {0.1 * width / scale:.2f} px',
+        fontsize=8, transform=axes.transAxes,
+        bbox={'facecolor': 'white', 'linewidth': 0, 'pad': 1.5},
     )  # fmt: skip
 
 

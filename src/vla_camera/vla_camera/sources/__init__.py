@@ -11,9 +11,9 @@ SOURCES = Registry(
     {
         'mujoco': 'vla_camera.sources.mujoco:MujocoSource',
         'replay': 'vla_camera.sources.replay:ReplaySource',
-        'usb': 'vla_camera.sources.usb:UsbSource',
         'realsense': 'vla_camera.sources.realsense:RealSenseSource',
         'v4l2': 'vla_camera.sources.v4l2:V4l2Source',
+        'zed': 'vla_camera.sources.zed:ZedSource',
         'topic': 'vla_camera.sources.topic:TopicSource',
         'rtsp': 'vla_camera.sources.rtsp:RtspSource',
     },

@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from vla_camera import foreign_images
+from vla_camera.clock_offset import ClockOffset
 from vla_camera.source import (
     Calibration,
     CameraFacts,
@@ -32,17 +33,20 @@ PAUSE = 0.003  # s between two looks for messages
 DEPTHS_KEPT = 4
 WAIT_FOR_DEPTH = 0.05  # s that a color image waits for its depth
 SAME_INSTANT_NS = 20_000_000  # between the stamps of a color image and its depth
+CLOCK_AHEAD_NS = 5_000_000  # by less, clocks that are synchronised may differ
 INFO_FIELDS = ('width', 'height', 'k', 'd', 'distortion_model')
 
 
 class TopicSource(Source):
     """topic, depth_topic: of color and of aligned depth ('' for none), compressed by their names:
-    …/compressed, …/compressedDepth. own: color topic of this camera. open_timeout: s.
+    …/compressed, …/compressedDepth. own: color topic of this camera. open_timeout: s. rate: Hz that
+    the driver is expected to have, 0 for unknown.
 
     camera_info is read beside the color image, as image_transport has it.
     """
 
     reopen_silent = False  # another node's silence: nothing to open again
+    slow_remedy = 'the rate and exposure in its driver, or the network between the machines'
 
     def __init__(
         self,
@@ -51,7 +55,9 @@ class TopicSource(Source):
         own: str = topics.COLOR_IMAGE.name,
         open_timeout: float = 10.0,
         now: Callable[[], float] = steady_now,
+        rate: float = 0.0,
     ) -> None:
+        self._rate = rate
         self._topic, self._depth_topic, self._own = _absolute(topic), _absolute(depth_topic), own
         self._timeout = open_timeout
         self._now = now
@@ -62,7 +68,7 @@ class TopicSource(Source):
         self._waiting: tuple[np.ndarray, int, float] | None = None  # color, its stamp, since
         self._depths: deque[tuple[int, bytes]] = deque(maxlen=DEPTHS_KEPT)
         self._calibration = Calibration()
-        self._delay = 0.0
+        self._clock = ClockOffset()
         self.without_depth = 0
         self.unstamped = 0
 
@@ -70,7 +76,7 @@ class TopicSource(Source):
     def from_parameters(cls, params: Any, robot: Any) -> Self:
         own = camera_topic(topics.COLOR_IMAGE, params.name).name
         depth = params.depth_topic if params.depth else ''
-        return cls(params.device, depth, own, cls.opening_time(params))
+        return cls(params.device, depth, own, cls.opening_time(params), rate=params.rate)
 
     @classmethod
     def device_parameter(cls, params: Any) -> tuple[str, str]:
@@ -90,6 +96,8 @@ class TopicSource(Source):
 
     def open(self) -> CameraFacts:
         deadline = self._now() + self._timeout
+        if several := self.warning:
+            raise DeviceMissingError(several)
         color = self._await(self._newest_color, deadline)
         if color is None:
             raise DeviceMissingError(f'no image on {self._topic}: {self._why(self._topic)}')
@@ -101,7 +109,12 @@ class TopicSource(Source):
         self._calibration = _calibration(info, width, height)
         self._waiting = None
         return CameraFacts(
-            f'topic {self._topic}', width, height, 0.0, self._calibration, bool(self._depth_topic)
+            f'topic {self._topic}',
+            width,
+            height,
+            self._rate,
+            self._calibration,
+            bool(self._depth_topic),
         )
 
     def grab(self, timeout: float) -> Frame | None:
@@ -119,10 +132,28 @@ class TopicSource(Source):
         return {
             'topic': self._topic,
             'publishers': str(self._node.count_publishers(self._topic) if self._node else 0),
-            'delay_ms': f'{1000.0 * self._delay:.0f}',
+            'smallest_delay_ms': self._smallest_delay(),
             'without_depth': str(self.without_depth),
             'without_stamp': str(self.unstamped),
         }
+
+    def _smallest_delay(self) -> str:
+        """Of the last 30 s, from the driver's stamp to the arrival: below 0 its clock is ahead."""
+        offset_ns = self._clock.offset_ns
+        return 'unknown' if offset_ns is None else f'{1e-6 * offset_ns:.1f}'
+
+    @property
+    def warning(self) -> str:
+        count = self._node.count_publishers(self._topic) if self._node else 0
+        if count > 1:
+            return f'{self._topic} has {count} publishers: images of two cameras would be mixed'
+        offset_ns = self._clock.offset_ns or 0
+        if offset_ns < -CLOCK_AHEAD_NS:
+            return (
+                f'the clock of the driver of {self._topic} is at least {-1e-6 * offset_ns:.0f} ms '
+                'ahead of this one: synchronise them (chrony)'
+            )
+        return ''
 
     @property
     def waiting_for(self) -> str:
@@ -158,7 +189,7 @@ class TopicSource(Source):
         if stamp_ns == 0:  # a driver that does not stamp: the time of arrival
             self.unstamped += 1
             stamp_ns = times['received_timestamp']
-        self._delay = 1e-9 * (times['received_timestamp'] - stamp_ns)
+        self._clock.age(stamp_ns, times['received_timestamp'])
         return color, stamp_ns
 
     def _next_frame(self) -> Frame | None:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import cv2
 import numpy as np
 
 from vla_camera.source import (
@@ -23,7 +22,8 @@ from vla_camera.source import (
 )
 from vla_camera.v4l2.controls import read_controls, set_controls
 from vla_camera.v4l2.device import Mode, RawFrame, System, VideoDevice
-from vla_camera.v4l2.discovery import DEV, PIXELS, NoDeviceError, choose, offer, resolve
+from vla_camera.v4l2.discovery import DEV, ORDER, NoDeviceError, choose, offer, resolve
+from vla_camera.v4l2.pixels import JPEG, decode
 from vla_common.errors import ConfigError
 
 FIRST_FRAME_WITHIN = 5.0  # s after the stream was started
@@ -100,9 +100,11 @@ class V4l2Source(Source):
         modes = video.modes()
         wanted = choose(modes, video.present(), *self._requested)
         if wanted is None:
-            raise DeviceMissingError(f'{path} ({video.card}) has no YUYV or MJPG: {offer(modes)}')
+            raise DeviceMissingError(
+                f'{path} ({video.card}) gives none of {", ".join(ORDER)}; it offers {offer(modes)}'
+            )
         self._mode = video.start(wanted)
-        if self._mode.pixels not in PIXELS:
+        if self._mode.pixels not in ORDER:
             raise DeviceMissingError(
                 f'{path} ({video.card}) takes {wanted}, and gives {self._mode}'
             )
@@ -112,7 +114,7 @@ class V4l2Source(Source):
             if time.monotonic() > deadline:
                 what = f'{path} ({video.card}) streams {self._mode}, and no frame comes'
                 raise DeviceMissingError(f'{what}: another USB port or cable?')
-        self._ends = self._mode.pixels == 'MJPG' and _has_end(self._newest)
+        self._ends = self._mode.pixels == JPEG and _has_end(self._newest)
         height, width = first.color.shape[:2]
         device = f'{video.card} ({path}), {self._mode.pixels}'
         advice = f'it offers {offer(modes)}'
@@ -186,20 +188,13 @@ class V4l2Source(Source):
 
     def _decoded(self, content: bytes) -> np.ndarray | None:
         mode = self._mode
-        if mode.pixels == 'MJPG':
-            bgr = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-            if bgr is None or (self._ends and not _has_end(content)):
-                self.corrupt += 1
-                return None
-            return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
         assert self._video is not None
-        step = max(self._video.bytes_per_line, 2 * mode.width)
-        if len(content) < step * mode.height:
+        step = self._video.bytes_per_line
+        color = decode(content, mode.pixels, mode.width, mode.height, step)
+        if color is None or (self._ends and not _has_end(content)):
             self.corrupt += 1
             return None
-        rows = np.frombuffer(content, np.uint8, step * mode.height).reshape(mode.height, step)
-        yuyv = rows[:, : 2 * mode.width].reshape(mode.height, mode.width, 2)
-        return cv2.cvtColor(yuyv, cv2.COLOR_YUV2RGB_YUY2)
+        return color
 
 
 def _has_end(jpeg: bytes) -> bool:

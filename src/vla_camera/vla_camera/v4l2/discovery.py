@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vla_camera.v4l2.device import Mode
+from vla_camera.v4l2.pixels import GREY, PIXELS
 
 DEV = Path('/dev')
-PIXELS = ('YUYV', 'MJPG')
-"""Formats that are read, the cheaper one first: JPEG has to be decoded."""
+ORDER = (*PIXELS, GREY)
 USUAL_RATE = 30.0  # Hz, where none is requested
 
 
@@ -70,10 +70,11 @@ def choose(
     width, height = width or present.width, height or present.height
     wanted = rate or USUAL_RATE
     readable = [mode for mode in modes if mode.pixels in PIXELS]
+    readable = readable or [mode for mode in modes if mode.pixels == GREY]
 
     def cost(mode: Mode) -> tuple[float, float, int]:
         size = abs(mode.width - width) + abs(mode.height - height)
-        return size, max(0.0, wanted - (mode.rate or wanted)), PIXELS.index(mode.pixels)
+        return size, max(0.0, wanted - (mode.rate or wanted)), ORDER.index(mode.pixels)
 
     best = min(readable, key=cost, default=None)
     if best is None:
