@@ -22,10 +22,11 @@ from vla_deploy.optimising import optimise_onnx
 from vla_deploy.parity import EXACT, LOSSY, compare
 from vla_deploy.publishing import expected_answers
 from vla_policy.bundle.bundle import load_bundle
+from vla_policy.bundle.action_space import ActionSpace
 from vla_policy.bundle.model_spec import ActionOutput
 
 STD = np.array([0.5, 2.0])
-ACTION = ActionOutput('a', 'joint_position', ('one', 'two'), 3, 0.1, np.zeros(2), STD)
+ACTION = ActionOutput('a', ActionSpace('joint_position', ('one', 'two')), 3, 0.1, np.zeros(2), STD)
 
 
 def chunks(seed=0):
