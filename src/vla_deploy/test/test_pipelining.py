@@ -122,7 +122,9 @@ def test_a_mask_crosses_a_cut_and_a_head_called_twice_is_held_once(monkeypatch):
     # Between two layers of the words, where their mask is needed on both sides.
     monkeypatch.setattr(runner, 'plan_stages', lambda *_: ['', 'policy.text.layers.1'])
     joints = tuple(str(i) for i in range(32))
-    action = ActionOutput('targets', ActionSpace('joint_position', joints), 16, 0.1, np.zeros(32), np.ones(32))
+    action = ActionOutput(
+        'targets', ActionSpace('joint_position', joints), 16, 0.1, np.zeros(32), np.ones(32)
+    )
     expected = ExpectedAnswers('eager', None, inputs, right)
     ran = run_in_stages(reference, expected, action, 2, micro_batches=2, rounds=3)
     assert ran.parity.max_error_rad < 1e-4

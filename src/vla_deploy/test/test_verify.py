@@ -21,8 +21,8 @@ from vla_deploy.observations import Recording, simulated, tensors_of
 from vla_deploy.optimising import optimise_onnx
 from vla_deploy.parity import EXACT, LOSSY, compare
 from vla_deploy.publishing import expected_answers
-from vla_policy.bundle.bundle import load_bundle
 from vla_policy.bundle.action_space import ActionSpace
+from vla_policy.bundle.bundle import load_bundle
 from vla_policy.bundle.model_spec import ActionOutput
 
 STD = np.array([0.5, 2.0])

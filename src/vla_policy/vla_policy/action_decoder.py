@@ -13,7 +13,7 @@ import numpy as np
 from vla_common.errors import ConfigError
 from vla_policy.bundle.action_space import BASE, TOOL, ActionSpace, CartesianSpace
 from vla_policy.rotations import matrices
-from vla_policy.types import PoseError, PolicyError
+from vla_policy.types import PolicyError, PoseError
 from vla_robot import RobotModel
 from vla_robot.differential_ik import Followed, PoseFollower
 
@@ -52,7 +52,9 @@ class ActionDecoder:
         """
         values = np.asarray(values, np.float64)
         if values.ndim != 2 or values.shape[1] != self.space.width:
-            raise PolicyError(f'an action of shape {values.shape}, wanted (points, {self.space.width})')
+            raise PolicyError(
+                f'an action of shape {values.shape}, wanted (points, {self.space.width})'
+            )
         values = values[:, self._kept]
         space = self.space
         if space.cartesian is None:
@@ -159,7 +161,9 @@ def check_chains(space: ActionSpace, robot: RobotModel, file: str) -> None:
         _check_frame(robot, one.frame, file, where, 'no end effector of this robot')
         chain = [robot.joint_names[j] for j in robot.chain(one.frame)]
         if not set(chain) & set(space.joints):
-            wanted = f'one of {", ".join(chain)} among the joints' if chain else 'a frame that moves'
+            wanted = (
+                f'one of {", ".join(chain)} among the joints' if chain else 'a frame that moves'
+            )
             raise ConfigError(file, where, 'an end effector that none of the joints moves', wanted)
         moved |= set(chain)
     idle = [joint for joint in space.joints if joint not in moved]

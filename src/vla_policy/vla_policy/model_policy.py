@@ -63,9 +63,7 @@ class ModelPolicy(Policy):
         self._times.setflags(write=False)
         self._sampler = Sampler(spec, runtime)
         self.takes_prefix = self._sampler.guided and self._action.space.takes_prefix
-        self._decode = ActionDecoder(
-            self._action.space, robot, self._action.step, str(bundle.file)
-        )
+        self._decode = ActionDecoder(self._action.space, robot, self._action.step, str(bundle.file))
         self.graph = runtime.graph
         self.preprocess_s = 0.0
         self.run_s = 0.0

@@ -67,7 +67,11 @@ class PoseFollower:
     """
 
     def __init__(
-        self, robot: RobotModel, joints: Sequence[int], frames: Sequence[str], turned: Sequence[bool]
+        self,
+        robot: RobotModel,
+        joints: Sequence[int],
+        frames: Sequence[str],
+        turned: Sequence[bool],
     ) -> None:
         self._joints = np.asarray(joints, np.intp)
         self._frames = tuple(frames)
@@ -90,7 +94,7 @@ class PoseFollower:
         self._damping = DAMPING**2 * np.eye(len(self._joints))
 
     def poses(self, q: np.ndarray, frames: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Rotations (e, 3, 3) and positions (e, 3) m of frames in the base, at the posture q (n,)."""
+        """Rotations (e, 3, 3) and positions (e, 3) m of frames in the base, at posture q (n,)."""
         self._kinematics.update(q)
         found = [self._kinematics.frame(frame) for frame in frames]
         return np.array([r for r, _ in found]), np.array([p for _, p in found])
@@ -113,6 +117,7 @@ class PoseFollower:
             # From outside of its range a joint may only come back, at its own speed.
             low = np.minimum(np.maximum(here - reach, self._lower), here + reach)
             high = np.maximum(np.minimum(here + reach, self._upper), here - reach)
+            q[self._joints] = np.clip(here, low, high)
             done = False
             for _ in range(ITERATIONS):
                 errors[i] = self._measure(q, rotations[i], positions[i])

@@ -159,7 +159,9 @@ def read_described(top: ConfigReader) -> RemoteSpec:
     inputs.close()
     action = _action(outputs.section('action'))
     if keys[2] and not action.space.takes_prefix:
-        wanted = 'none: only joint_position and joint_delta from the observed position take a prefix'
+        wanted = (
+            'none: only joint_position and joint_delta from the observed position take a prefix'
+        )
         raise inputs.error('prefix', keys[2], wanted)
     outputs.close()
     return RemoteSpec(images, states, *keys, action, history=history)

@@ -24,7 +24,6 @@ from vla_policy.types import (
 )
 from vla_robot.kinematics import Kinematics
 
-
 MAX_REASON = 300
 
 
@@ -116,9 +115,7 @@ class RemotePolicy(Policy):
         self._timeout = timeout
         self._resizers = {i.key: Resizer(i.width, i.height, i.resize) for i in spec.images}
         self._states = {s.key: _reader(s, robot, str(bundle.file)) for s in spec.states}
-        self._decode = ActionDecoder(
-            spec.action.space, robot, spec.action.step, str(bundle.file)
-        )
+        self._decode = ActionDecoder(spec.action.space, robot, spec.action.step, str(bundle.file))
         self._reset_pending = False
 
     def reset(self) -> None:
