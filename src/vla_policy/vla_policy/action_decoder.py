@@ -2,8 +2,8 @@
 """Joint targets from the numbers of a policy, for every action space.
 
 Cartesian actions become joint targets by differential inverse kinematics on the chunk, from the
-observed posture (`vla_robot.differential_ik`): what is published stays a joint chunk, and the safety
-filter treats it as any other.
+observed posture (`vla_robot.differential_ik`): what is published stays a joint chunk, which the
+safety filter treats as any other.
 """
 
 import difflib

@@ -16,10 +16,10 @@ MOST_RAD = 4.0 * np.pi
 def matrices(rows: np.ndarray, form: str) -> np.ndarray:
     """Rotation matrices (h, 3, 3) of rows (h, width), finite.
 
-    quaternion_wxyz, quaternion_xyzw: of length 1. rotation_vector: axis times angle, rad. rpy: roll,
-    pitch, yaw about fixed x, y, z, R = Rz·Ry·Rx (as in a URDF), rad. rot6d_rows, rot6d_columns: the
-    first two rows or columns (Zhou et al., "On the continuity of rotation representations", 2019),
-    made orthonormal. none: the identity.
+    quaternion_wxyz, quaternion_xyzw: of length 1. rotation_vector: axis times angle, rad. rpy:
+    roll, pitch, yaw about fixed x, y, z, R = Rz·Ry·Rx (as in a URDF), rad. rot6d_rows,
+    rot6d_columns: the first two rows or columns (Zhou et al., "On the continuity of rotation
+    representations", 2019), made orthonormal. none: the identity.
 
     Raises ValueError: a row is no rotation.
     """

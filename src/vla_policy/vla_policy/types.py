@@ -104,8 +104,8 @@ class ActionChunk:
     """Joint targets: positions rad (h, k) of `joints` (k names), times s (h,) after the
     observation, strictly rising. confidence 0..1, -1 unknown. done: whether the instruction is
     carried out; None unknown. spread: rad, RMS distance to the other chunks sampled for the same
-    observation; -1 without others. assessment: by a policy that has `Bundle.acceptance`. pose_error: of
-    Cartesian actions."""
+    observation; -1 without others. assessment: by a policy that has `Bundle.acceptance`.
+    pose_error: of Cartesian actions."""
 
     joints: tuple[str, ...]
     positions: np.ndarray

@@ -2,6 +2,7 @@
 """Differential inverse kinematics: reaching, limits, singular and unreachable poses."""
 
 import numpy as np
+import pinocchio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,7 +52,7 @@ def test_a_straight_line_is_followed_to_a_tenth_of_a_millimetre(name):
 
 
 def test_an_arm_of_five_joints_follows_positions_with_a_free_orientation():
-    robot, joints, frames, follower = follower_of('so101', turned=False)
+    robot, _, frames, follower = follower_of('so101', turned=False)
     q = robot.poses['standing'].copy()
     rotations, origins = follower.poses(q, frames)
     goal = origins + np.array([0.02, 0.03, 0.02])
@@ -107,8 +108,6 @@ def test_whatever_is_wanted_the_joints_stay_in_their_limits(name, data):
     shape = (4, len(frames), 3)
     goals = data.draw(arrays(float, shape, elements=st.floats(-10.0, 10.0)))
     turns = data.draw(arrays(float, shape, elements=st.floats(-7.0, 7.0)))
-    import pinocchio
-
     rotations = np.array([[pinocchio.exp3(turn) for turn in row] for row in turns])
     found = follower.follow(q, rotations, goals, STEP)
     check_limits(robot, joints, q, found)

@@ -4,7 +4,15 @@
 import numpy as np
 import pinocchio
 
-from vla_policy.bundle.action_space import ROTATIONS, TOOL, ActionSpace, CartesianSpace, EndEffector
+from vla_policy.bundle.action_space import (
+    DELTAS,
+    RELATIVE_TO,
+    ROTATIONS,
+    TOOL,
+    ActionSpace,
+    CartesianSpace,
+    EndEffector,
+)
 from vla_policy.rotations import rows_of
 from vla_robot import RobotModel
 
@@ -12,10 +20,9 @@ STYLES = ('near', 'far', 'random', 'alternating', 'stretched', 'drift', 'hold', 
 
 
 def hostile_space(robot: RobotModel, kind: str, rng: np.random.Generator) -> ActionSpace:
-    """A space of this kind on the robot's hands (its whole upper body for joints), the rest drawn."""
-    relative_to = (
-        str(rng.choice(['observed', 'previous'])) if kind.endswith('delta') else 'observed'
-    )
+    """A space of this kind on the robot's hands, or on its upper body; the rest is drawn."""
+    choices = RELATIVE_TO if kind in DELTAS else RELATIVE_TO[:1]
+    relative_to = str(rng.choice(choices))
     if not kind.startswith('end_effector'):
         joints = tuple(robot.joint_names[i] for i in robot.groups['upper_body'])
         return ActionSpace(kind, joints, relative_to)
@@ -51,7 +58,7 @@ class HostileActions:
             place = tuple(rng.integers(0, size) for size in values.shape)
             values[place] = rng.choice([np.nan, np.inf, -np.inf, 1e9, 0.0])
             if rng.random() < 0.3:
-                values *= 0.0
+                values[:] = 0.0
         return values
 
     def _joints(self, style: str, q: np.ndarray, h: int) -> np.ndarray:
