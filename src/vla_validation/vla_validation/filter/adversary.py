@@ -2,7 +2,8 @@
 """`ros2 run vla_validation adversary`: attacks the safety filter and counts broken limits.
 
 `--ticks 1000000` attacks the box limits; an oracle that shares no code with the filter checks every
-command. `--hours 1` attacks self-collision (see collision_attack); MuJoCo checks.
+command. With `--actions KIND` the chunks come from hostile actions of that kind (action_attack).
+`--hours 1` attacks self-collision (see collision_attack); MuJoCo checks.
 
 Each episode draws a robot (or takes --robot), a clock that jitters, stalls, stops and goes back,
 chunks with steps, drifts, oscillations, NaN, huge values, replays, stamps in the future and past,
@@ -14,12 +15,15 @@ import argparse
 import dataclasses
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from vla_common.chunk_curve import Interpolation
+from vla_common.errors import ConfigError
 from vla_common.states import FilterState
+from vla_policy.bundle.action_space import KINDS
 from vla_safety.chunk import Chunk
 from vla_safety.coupled import Infeasible, MotionState
 from vla_safety.coupled.limits import CoupledMode, CoupledSettings
@@ -210,7 +214,12 @@ class Adversary:
         return float(rng.choice([0.0, 0.5, 1.0, 1.0, 1.0]))
 
 
-def attack(ticks: int, seed: int, robot: object | None = None) -> dict[str, object]:
+def attack(
+    ticks: int,
+    seed: int,
+    robot: object | None = None,
+    adversary_of: Callable[[object, np.random.Generator], Adversary] = Adversary,
+) -> dict[str, object]:
     """Run `ticks` adversarial ticks; return the summary that --json prints."""
     rng = np.random.default_rng(seed)
     violations: Counter[str] = Counter()
@@ -238,7 +247,7 @@ def attack(ticks: int, seed: int, robot: object | None = None) -> dict[str, obje
         start = rng.uniform(oracle.lower, oracle.upper)
         subject.reset(start)
         oracle.reset(start)
-        adversary = Adversary(body, rng)
+        adversary = adversary_of(body, rng)
         now, owed = 100.0, 0.0
         output = None
         sent, speed = start, np.zeros_like(start)
@@ -298,6 +307,13 @@ def attack(ticks: int, seed: int, robot: object | None = None) -> dict[str, obje
 def _run(options: argparse.Namespace) -> dict[str, object]:
     from vla_robot import load_robot
 
+    if options.actions:
+        if options.hours is not None:
+            raise ConfigError('command line', '--actions', 'with --hours', 'one of the two')
+        from vla_validation.filter.action_attack import attack_actions
+
+        robot = load_robot(options.robot or 'ur5e')
+        return attack_actions(options.ticks, options.seed, robot, options.actions)
     if options.hours is None:
         return attack(
             options.ticks, options.seed, load_robot(options.robot) if options.robot else None
@@ -339,6 +355,12 @@ def main(args: list[str] | None = None) -> int:
     )
     parser.add_argument(
         '--boxes', type=int, default=0, help='solid boxes near the arms too, with --hours'
+    )
+    parser.add_argument(
+        '--actions',
+        choices=KINDS,
+        help='chunks from hostile actions of this kind (outputs.action.kind of a policy.yaml), '
+        'decoded as the inference node does, on --robot (default ur5e)',
     )
     parser.add_argument(
         '--mode', choices=MODES, help='barriers.mode, with --hours (default: as in the parameters)'
