@@ -36,7 +36,9 @@ def space_of(robot: RobotModel, options: argparse.Namespace) -> ActionSpace:
     """The action space of the options."""
     frame = options.frame or (robot.hands[0] if robot.hands else '')
     if not frame or not robot.has_link(frame):
-        raise NotMeasuredError(f'{robot.name} has no frame {frame or "of a hand"}: use --end-effector')
+        raise NotMeasuredError(
+            f'{robot.name} has no frame {frame or "of a hand"}: use --end-effector'
+        )
     upper = {int(i) for i in robot.groups['upper_body']}
     joints = tuple(robot.joint_names[j] for j in robot.chain(frame) if j in upper)
     axes = 'tool' if options.tool else 'base'
@@ -146,7 +148,11 @@ def main(arguments: list[str] | None = None) -> int:
             raise NotMeasuredError('--tool needs --kind end_effector_delta')
         robot = load_robot(options.robot)
         run, square, observer, policy = follow(robot, space_of(robot, options), options)
-        found = {'robot': robot.name, 'kind': options.kind, **figures(run, square, observer, policy)}
+        found = {
+            'robot': robot.name,
+            'kind': options.kind,
+            **figures(run, square, observer, policy),
+        }
         if options.plot is not None:
             plot(square, observer, options.plane, f'{robot.name}, {options.kind}', options.plot)
         if not options.json:

@@ -47,7 +47,9 @@ class Square:
         for begin, end in zip(self.corners, self.corners[1:], strict=False):
             side = end - begin
             share = np.clip((points - begin) @ side / max(side @ side, 1e-12), 0.0, 1.0)
-            found = np.minimum(found, np.linalg.norm(points - begin - share[:, None] * side, axis=1))
+            found = np.minimum(
+                found, np.linalg.norm(points - begin - share[:, None] * side, axis=1)
+            )
         return found
 
 
@@ -81,15 +83,16 @@ class SquarePolicy(Policy):
         done = observation.elapsed >= self._square.duration
         return ActionChunk(self._space.joints, targets, self._times, 1.0, done, pose_error=error)
 
-    def _values(
-        self, wanted: np.ndarray, rotation: np.ndarray, position: np.ndarray
-    ) -> np.ndarray:
+    def _values(self, wanted: np.ndarray, rotation: np.ndarray, position: np.ndarray) -> np.ndarray:
         """The poses `wanted` (h, 3) in the action space, for a hand at (rotation, position)."""
         assert self._rotation is not None
         turned = np.tile(self._rotation, (len(wanted), 1, 1))
         if self._space.kind == 'end_effector_delta':
             # Each relative to the one before, or all to the first.
-            before, origins = np.tile(rotation, (len(wanted), 1, 1)), np.tile(position, (HORIZON, 1))
+            before, origins = (
+                np.tile(rotation, (len(wanted), 1, 1)),
+                np.tile(position, (HORIZON, 1)),
+            )
             if self._space.relative_to == 'previous':
                 before[1:], origins[1:] = turned[:-1], wanted[:-1]
             inverse = before.transpose(0, 2, 1)

@@ -65,9 +65,7 @@ def attack_actions(ticks: int, seed: int, robot: RobotModel, kind: str) -> dict[
     """`attack` with actions of one kind. A chunk that breaks a limit before the filter is a
     violation too."""
     counts = ActionCounts()
-    summary = attack(
-        ticks, seed, robot, lambda body, rng: ActionAdversary(body, rng, kind, counts)
-    )
+    summary = attack(ticks, seed, robot, lambda body, rng: ActionAdversary(body, rng, kind, counts))
     return {
         'actions': kind,
         'robot': robot.name,
