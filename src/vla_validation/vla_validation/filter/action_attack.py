@@ -9,7 +9,7 @@ from vla_policy.testing.hostile_actions import HostileActions, hostile_space
 from vla_policy.types import PolicyError
 from vla_robot import RobotModel
 from vla_safety.chunk import Chunk
-from vla_validation.filter.adversary import Adversary, attack
+from vla_validation.filter.box_attack import Adversary, attack
 
 
 class ActionCounts:
