@@ -33,6 +33,7 @@ from vla_deploy.pipelining.worker import first_failure, held_mb, place, record_f
 from vla_deploy.reference_model import ReferenceModel
 from vla_deploy.runners import EagerRunner, answers
 from vla_deploy.verification import ExpectedAnswers
+from vla_policy.bundle.action_space import ActionSpace
 from vla_policy.bundle.model_spec import ActionOutput
 
 FLOW = {
@@ -121,7 +122,9 @@ def test_a_mask_crosses_a_cut_and_a_head_called_twice_is_held_once(monkeypatch):
     # Between two layers of the words, where their mask is needed on both sides.
     monkeypatch.setattr(runner, 'plan_stages', lambda *_: ['', 'policy.text.layers.1'])
     joints = tuple(str(i) for i in range(32))
-    action = ActionOutput('targets', 'joint_position', joints, 16, 0.1, np.zeros(32), np.ones(32))
+    action = ActionOutput(
+        'targets', ActionSpace('joint_position', joints), 16, 0.1, np.zeros(32), np.ones(32)
+    )
     expected = ExpectedAnswers('eager', None, inputs, right)
     ran = run_in_stages(reference, expected, action, 2, micro_batches=2, rounds=3)
     assert ran.parity.max_error_rad < 1e-4

@@ -21,11 +21,17 @@ from vla_deploy.observations import Recording, simulated, tensors_of
 from vla_deploy.optimising import optimise_onnx
 from vla_deploy.parity import EXACT, LOSSY, compare
 from vla_deploy.publishing import expected_answers
+from vla_policy.bundle.action_space import ActionSpace
 from vla_policy.bundle.bundle import load_bundle
 from vla_policy.bundle.model_spec import ActionOutput
+from vla_policy.testing.bundles import hand_deltas, write_bundle
 
 STD = np.array([0.5, 2.0])
-ACTION = ActionOutput('a', 'joint_position', ('one', 'two'), 3, 0.1, np.zeros(2), STD)
+ACTION = ActionOutput('a', ActionSpace('joint_position', ('one', 'two')), 3, 0.1, np.zeros(2), STD)
+
+
+def ignored_column(content):
+    content['outputs']['action'] |= {'joints': ['left_elbow', 'head_yaw'], 'ignore': [2]}
 
 
 def chunks(seed=0):
@@ -88,6 +94,25 @@ def test_a_failed_verification_is_reported_recorded_and_blocks_loading(
     worst = spoiled.parent / 'spoiled.worst.npz'
     assert len(Recording.load(worst)) == 1
     assert verify.main(['--bundle', str(spoiled), '--observations', str(worst)]) == 3
+
+
+@pytest.mark.parametrize(
+    ('case', 'change', 'key'),
+    [
+        ('deltas of a hand', hand_deltas, 'outputs.action.kind: found end_effector_delta'),
+        ('an ignored column', ignored_column, 'outputs.action.ignore: found [2]'),
+    ],
+)
+def test_a_bundle_whose_answers_are_not_all_in_rad_is_not_verified(
+    tmp_path, capsys, case, change, key
+):
+    write_bundle(tmp_path / 'hand', change=change)
+    assert (
+        verify.main(['--bundle', str(tmp_path / 'hand'), '--against', str(tmp_path / 'hand')]) == 2
+    )
+    error = capsys.readouterr().err
+    assert key in ' '.join(error.split())
+    documented('Verification', case, error.strip(), tmp_path / 'hand')
 
 
 def test_a_good_bundle_passes_against_another_form_of_itself(bundles, tmp_path, observed):

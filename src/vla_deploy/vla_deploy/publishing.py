@@ -22,7 +22,7 @@ from vla_deploy.reference_model import (
     without_gripper,
     without_model,
 )
-from vla_deploy.runners import EagerRunner, answers, judged_answers, open_bundle
+from vla_deploy.runners import EagerRunner, answers, check_units, judged_answers, open_bundle
 from vla_deploy.verification import (
     MINIMUM,
     ExpectedAnswers,
@@ -129,6 +129,7 @@ def expected_answers(
     """Expected answers for the bundle in `directory`: those of `reference`, else of its source,
     else its own. Raises ConfigError, also for a bundle of another robot."""
     bundle = load_bundle(directory, options.robot, accept_failed=True)
+    check_units(bundle)
     recording = options.load_observations(list(bundle.tasks))
     inputs = tensors_of(recording, bundle, options.robot)
     runner: Runtime

@@ -112,9 +112,21 @@ def check_device(option: str, device: str) -> None:
         raise ConfigError(option, '', device, 'cpu: torch sees no CUDA device')
 
 
+def check_units(bundle: Bundle) -> None:
+    """Raise ConfigError for a bundle whose actions are no joint positions: its answers would be
+    compared in rad."""
+    action = bundle.model.action
+    if action.kind not in ('joint_position', 'joint_delta') or action.space.ignore:
+        key = 'ignore' if action.space.ignore else 'kind'
+        found = list(action.space.ignore) if action.space.ignore else action.kind
+        wanted = 'joint_position or joint_delta, of all columns: conversions are compared in rad'
+        raise ConfigError(str(bundle.file), f'outputs.action.{key}', found, wanted)
+
+
 def open_bundle(directory: Path, threads: int = 1, device: str = 'cpu') -> tuple[Bundle, Runtime]:
     """A bundle and its runtime. Raises ConfigError, also for a bundle without a model file."""
     bundle = load_bundle(directory, accept_failed=True)
+    check_units(bundle)
     return bundle, load_runtime(bundle, threads, device)
 
 

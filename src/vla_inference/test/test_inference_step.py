@@ -184,6 +184,41 @@ def test_done_of_the_policy_ends_it_as_success(robot):
     assert result.state is InferenceState.IDLE
 
 
+@pytest.mark.parametrize('text', ['wave with the left hand', 'hold still'])
+def test_done_is_not_said_while_the_robot_cannot_follow(robot, text):
+    """Neither on the policy's word, nor because the joints have settled."""
+    bench = Bench(robot, text=text)
+    bench.policy.bundle = dataclasses.replace(bench.policy.bundle, goal_like=text == 'hold still')
+    bench.policy.fault = 'unreachable'
+    chunks = 0
+    for _ in range(150):
+        result = bench.step()
+        if result.chunk is not None:
+            chunks += 1
+            index = [robot.index[name] for name in result.chunk.joints]
+            bench.position[index] = result.chunk.positions[0]
+    assert bench.result is None
+    assert bench.core.chunks_not_followed == chunks == 150
+    assert bench.core.cannot_follow == 'cannot follow: hand stays 0.300 m short'
+    bench.policy.fault = ''
+    for _ in range(15):
+        bench.step()
+    assert bench.result.success
+    assert bench.core.chunks_not_followed == chunks
+
+
+def test_what_the_robot_cannot_follow_is_the_reason_at_the_time_limit(robot):
+    bench = Bench(robot)
+    bench.policy.fault = 'unreachable'
+    for _ in range(620):
+        result = bench.step()
+        if result.chunk is not None:
+            index = [robot.index[name] for name in result.chunk.joints]
+            bench.position[index] = result.chunk.positions[0]
+    assert bench.result.outcome is InstructionOutcome.TIME_LIMIT
+    assert 'cannot follow: hand stays 0.300 m short' in bench.result.reason
+
+
 @pytest.mark.parametrize('goal_like', [True, False])
 def test_settled_joints_end_a_goal_like_instruction_only(robot, goal_like):
     bench = Bench(robot, text='hold still')

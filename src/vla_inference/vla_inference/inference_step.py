@@ -132,6 +132,8 @@ class InferenceStep:
         self.policy_errors = 0
         self.observations_rejected = 0
         self.late_chunks = 0
+        self.chunks_not_followed = 0
+        self.cannot_follow = ''
         self.starvation = 0.0
         self.last_inference = 0.0
 
@@ -175,7 +177,7 @@ class InferenceStep:
         self._used_ns = self._first_ns = None
         self._holding_since = self._blocked_since = self._settled_since = None
         self._confidence = -1.0
-        self.late_chunks, self.starvation = 0, 0.0
+        self.late_chunks, self.starvation, self.cannot_follow = 0, 0.0, ''
         self._chain.begin()
         self._task.begin()
         self._hold_policy.reset()
@@ -261,6 +263,8 @@ class InferenceStep:
             # The next policy may use the observation of the rejected answer.
             self._used_ns = None
             return None
+        self.cannot_follow = chunk.cannot_follow
+        self.chunks_not_followed += bool(chunk.cannot_follow)
         self._update_done(step, slot, chunk, answer.observation)
         origin = Origin(self._chain.at, slot.title, joined, answer.duration, slot.policy.run_s)
         return self._result(step, chunk=joined.chunk, stamp_ns=stamp_ns, origin=origin)
@@ -324,7 +328,8 @@ class InferenceStep:
         joints = [self._index[name] for name in chunk.joints]
         off = np.abs(chunk.positions - observation.position[joints]).max()
         speed = np.abs(observation.velocity[joints]).max()
-        if not (off <= limits.settle_epsilon and speed <= limits.settle_velocity):
+        settled = off <= limits.settle_epsilon and speed <= limits.settle_velocity
+        if not settled or chunk.cannot_follow:
             self._settled_since = None
         elif self._settled_since is None:
             self._settled_since = elapsed

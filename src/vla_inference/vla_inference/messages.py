@@ -15,7 +15,7 @@ from vla_inference.blender import UNKNOWN, Playback
 from vla_inference.inference_step import InferenceStep, StepResult
 from vla_inference.session import Session, TaskReport
 from vla_interfaces.msg import ChunkReport, InferenceStatus
-from vla_policy.types import ActionChunk
+from vla_policy.types import ActionChunk, PoseError
 
 FILTER_FIELDS = (
     *('header.stamp', 'speed_scale', 'interpolation', 'chunk_stamp', 'playback_time'),
@@ -90,6 +90,7 @@ def chunk_report(result: StepResult, step: InferenceStep, blending: str) -> Chun
     message.late_chunks = step.late_chunks
     message.confidence = result.confidence
     message.speed, message.disagreement = 1.0, -1.0
+    _put_pose_error(message, result.chunk.pose_error if result.chunk is not None else None)
     joined = origin.joined
     if joined is not None:
         message.delay = joined.delay
@@ -100,6 +101,13 @@ def chunk_report(result: StepResult, step: InferenceStep, blending: str) -> Chun
         message.disagreement = joined.disagreement
         message.speed = joined.speed
     return message
+
+
+def _put_pose_error(message: ChunkReport, found: PoseError | None) -> None:
+    message.pose_error = message.rotation_error = message.path_error = -1.0
+    if found is not None:
+        message.pose_error, message.rotation_error = found.position, found.rotation
+        message.path_error, message.cannot_follow = found.path, found.reason
 
 
 def status_message(
@@ -123,6 +131,8 @@ def status_message(
     message.cycle_ms = 1e3 * result.duration
     message.observations_rejected = step.observations_rejected
     message.policy_errors = step.policy_errors
+    message.chunks_not_followed = step.chunks_not_followed
+    message.cannot_follow = step.cannot_follow
     report = session.report
     put_assessment(message, report)
     message.held_by = list(report.holding)

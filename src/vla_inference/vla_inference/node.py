@@ -267,6 +267,7 @@ class InferenceNode(VlaLifecycleNode):
             'rate_hz': f'{self._rate.rate(now):.1f}',
             'chunks_published': str(self._chunks),
             'policy_errors': str(step.policy_errors),
+            'chunks_not_followed': str(step.chunks_not_followed),
             'observations_rejected': str(step.observations_rejected),
             'messages_refused': str(self._assembler.refused),
             'images_stale': str(self._assembler.stale_images),
@@ -289,6 +290,8 @@ class InferenceNode(VlaLifecycleNode):
         values['inference_ms'] = f'{1e3 * result.inference:.1f}'
         if result.state in (InferenceState.BLOCKED, InferenceState.FALLBACK):
             return Level.WARNING, f'{result.state.name}: {result.reason}', values
+        if step.cannot_follow:
+            return Level.WARNING, step.cannot_follow, values
         beyond = self._memory.beyond()
         if beyond is not None:
             return Level.WARNING, f'{beyond[0]}: {beyond[1]:.0f} MB of {beyond[2]:.0f}', values

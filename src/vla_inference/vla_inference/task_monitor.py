@@ -63,6 +63,8 @@ class TaskMonitor:
         self._assessment = chunk.assessment
         joints = [index[name] for name in chunk.joints]
         short = self._arrival.update(chunk, observation, joints, self._holds.holding, now)
+        # The joints may be where the chunk wants them, and the hand not where the policy does.
+        short = chunk.cannot_follow or short
         return self._completion.update(chunk, bundle.acceptance, running.text, short, now)
 
     @property

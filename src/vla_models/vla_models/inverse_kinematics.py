@@ -10,10 +10,11 @@ Pinocchio and DAQP.
 from collections.abc import Callable
 from dataclasses import replace
 
-import daqp
 import numpy as np
+import pinocchio
 
 from vla_robot import Kinematics, RobotModel
+from vla_robot.quadratic_program import solve
 
 FINGERS = np.array([0.0, 0.0, -1.0])  # where the finger tips point, in the hand frame
 # m between an arm and the rest of the body: more than the 20 mm of the safety filter, which would
@@ -32,10 +33,6 @@ HEIGHT_WEIGHT = 0.4  # of the tips, beside 1 for the direction
 Residual = Callable[[Kinematics], tuple[np.ndarray, np.ndarray]]
 
 
-def _skew(v: np.ndarray) -> np.ndarray:
-    return np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
-
-
 def tip_at(hand: str, tip: np.ndarray, direction: np.ndarray) -> Residual:
     """Finger tips at `tip` (3,) m, fingers along `direction` (3,) with a small weight."""
     direction = direction / np.linalg.norm(direction)
@@ -46,7 +43,7 @@ def tip_at(hand: str, tip: np.ndarray, direction: np.ndarray) -> Residual:
         axis = rotation @ FINGERS
         error = np.concatenate([tip - position, DIRECTION_WEIGHT * (direction - axis)])
         # d(axis) = w x axis
-        turning = DIRECTION_WEIGHT * (-_skew(axis) @ jacobian[3:])
+        turning = DIRECTION_WEIGHT * (-pinocchio.skew(axis) @ jacobian[3:])
         return error, np.vstack([jacobian[:3], turning])
 
     return residual
@@ -64,7 +61,7 @@ def pointing_at(hand: str, target: np.ndarray, height: float) -> Residual:
         ray /= length
         across = np.eye(3) - np.outer(ray, ray)
         # d(axis - ray): the axis turns with the hand, the ray with the tip.
-        rows = -_skew(axis) @ jacobian[3:] + across @ jacobian[:3] / length
+        rows = -pinocchio.skew(axis) @ jacobian[3:] + across @ jacobian[:3] / length
         low = target[2] + height - position[2]
         error = np.append(ray - axis, HEIGHT_WEIGHT * low)
         return error, np.vstack([rows, HEIGHT_WEIGHT * jacobian[2]])
@@ -118,8 +115,8 @@ class ArmSolver:
             gradients, room = self._near()
             bound_low = np.concatenate([np.minimum(low, 0.0), room])
             bound_high = np.concatenate([np.maximum(high, 0.0), np.full(len(room), 1e30)])
-            step, _, status, _ = daqp.solve(cost, slope, gradients, bound_high, bound_low)
-            if status != 1 or not np.isfinite(step).all():
+            step = solve(cost, slope, bound_low, bound_high, gradients)
+            if step is None:
                 break  # no step without contact: the last posture is the answer
             q[self.joints] = np.clip(here + step, self._lower, self._upper)
             if np.abs(step).max() < SETTLED:

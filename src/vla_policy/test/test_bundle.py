@@ -106,7 +106,8 @@ MALFORMED = {
     'no joints': (put('outputs', 'action', 'joints', []), 'outputs.action.joints: found no joint'),
     'unknown kind': (
         put('outputs', 'action', 'kind', 'torque'),
-        'outputs.action.kind: found torque, wanted one of joint_position, joint_delta',
+        'outputs.action.kind: found torque, wanted one of joint_position, joint_delta, '
+        'joint_velocity, end_effector_pose, end_effector_delta',
     ),
     'no horizon': (put('outputs', 'action', 'horizon', 0), 'outputs.action.horizon: found 0'),
     'infinite step': (

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from vla_common.scheduling import NormalPriority
+from vla_policy.action_decoder import ActionDecoder
 from vla_policy.assessing import assess
 from vla_policy.bundle.bundle import Bundle
 from vla_policy.instruction import InstructionTokenizer
@@ -26,6 +27,7 @@ from vla_policy.types import (
     Observation,
     Policy,
     PolicyError,
+    PoseError,
     Robot,
     check_positions,
 )
@@ -35,7 +37,8 @@ class ModelPolicy(Policy):
     """A policy whose answers come from a model file."""
 
     def __init__(self, bundle: Bundle, robot: Robot, runtime: Runtime) -> None:
-        """Raises ConfigError when the tokenizer cannot be loaded."""
+        """Raises ConfigError when the tokenizer cannot be loaded, or the robot lacks what the
+        action names."""
         spec = bundle.model
         inputs, self._action = spec.inputs, spec.action
         names = tuple(robot.joint_names)
@@ -61,7 +64,8 @@ class ModelPolicy(Policy):
         self._times = np.arange(1, self._action.horizon + 1) * self._action.step
         self._times.setflags(write=False)
         self._sampler = Sampler(spec, runtime)
-        self.takes_prefix = self._sampler.guided
+        self.takes_prefix = self._sampler.guided and self._action.space.takes_prefix
+        self._decode = ActionDecoder(self._action.space, robot, self._action.step, str(bundle.file))
         self.graph = runtime.graph
         self.preprocess_s = 0.0
         self.run_s = 0.0
@@ -122,13 +126,15 @@ class ModelPolicy(Policy):
         self.preprocess_s = ready - began
         self.run_s = time.perf_counter() - ready
         action = self._action
-        positions = []
+        positions, errors = [], []
         for raw in answers:
             raw = np.asarray(raw)
             if raw.shape != action.shape:
                 raise PolicyError(f'{action.tensor} has shape {raw.shape}, wanted {action.shape}')
-            positions.append(self.targets(raw[0], observation))
-            check_positions(positions[-1], action.joints)
+            targets, error = self.targets(raw[0], observation)
+            positions.append(targets)
+            errors.append(error)
+            check_positions(targets, action.joints)
         self._remember()
         chosen, spread = nearest_to_all(positions)
         return ActionChunk(
@@ -137,6 +143,7 @@ class ModelPolicy(Policy):
             self._times,
             spread=spread,
             assessment=self._assessment(),
+            pose_error=errors[chosen],
         )
 
     def memory(self) -> int:
@@ -184,13 +191,13 @@ class ModelPolicy(Policy):
         except ValueError as error:
             raise PolicyError(str(error)) from error
 
-    def targets(self, raw: np.ndarray, observation: Observation) -> np.ndarray:
-        """Positions (h, k) rad from the model's (h, k)."""
-        action = self._action
-        positions = raw.astype(np.float64) * action.std + action.mean
-        if action.kind == 'joint_delta':
-            positions += observation.position[self._action_indices]
-        return positions
+    def targets(
+        self, raw: np.ndarray, observation: Observation
+    ) -> tuple[np.ndarray, PoseError | None]:
+        """Positions (h, k) rad from the model's (h, width), and what Cartesian actions leave.
+        Raises PolicyError."""
+        values = raw.astype(np.float64) * self._action.std + self._action.mean
+        return self._decode(values, observation.position)
 
     def close(self) -> None:
         self._runtime.close()
@@ -214,7 +221,7 @@ class ModelPolicy(Policy):
     def _target(self, observation: Observation) -> tuple[np.ndarray, np.ndarray] | None:
         """The prefix, normalised (h, k), and its weights (h,); None without one that fits."""
         prefix, action = observation.prefix, self._action
-        if prefix is None or prefix.joints != action.joints:
+        if prefix is None or prefix.joints != action.joints or not action.space.takes_prefix:
             return None
         if prefix.times.shape != self._times.shape or not np.allclose(prefix.times, self._times):
             return None

@@ -88,11 +88,24 @@ NO_ASSESSMENT = Assessment()
 
 
 @dataclass(frozen=True)
+class PoseError:
+    """How well joint targets follow a Cartesian action. position, rotation: m and rad that are left
+    at the last point, of the worst end effector. path: m, the largest at any point. reason: why the
+    robot cannot follow, for the operator; empty if it can."""
+
+    position: float
+    rotation: float
+    path: float
+    reason: str = ''
+
+
+@dataclass(frozen=True)
 class ActionChunk:
     """Joint targets: positions rad (h, k) of `joints` (k names), times s (h,) after the
     observation, strictly rising. confidence 0..1, -1 unknown. done: whether the instruction is
     carried out; None unknown. spread: rad, RMS distance to the other chunks sampled for the same
-    observation; -1 without others. assessment: by a policy that has `Bundle.acceptance`."""
+    observation; -1 without others. assessment: by a policy that has `Bundle.acceptance`.
+    pose_error: of Cartesian actions."""
 
     joints: tuple[str, ...]
     positions: np.ndarray
@@ -101,6 +114,12 @@ class ActionChunk:
     done: bool | None = None
     spread: float = -1.0
     assessment: Assessment = NO_ASSESSMENT
+    pose_error: PoseError | None = None
+
+    @property
+    def cannot_follow(self) -> str:
+        """Why the targets do not reach what the policy wants; empty if they do."""
+        return self.pose_error.reason if self.pose_error is not None else ''
 
 
 class Policy(Protocol):

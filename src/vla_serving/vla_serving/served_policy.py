@@ -2,18 +2,28 @@
 """A bundle behind the openpi protocol: its metadata and its answers."""
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from vla_common.errors import ConfigError
+from vla_policy.bundle.action_space import ActionSpace
 from vla_policy.bundle.bundle import Bundle
 from vla_policy.bundle.remote_spec import RemoteAction, RemoteImage, RemoteSpec, RemoteState
 from vla_policy.remote.wire import WireError
-from vla_policy.types import ActionPrefix, ChunkCheck, InstructionRefused, Observation, Policy
+from vla_policy.types import (
+    ActionPrefix,
+    ChunkCheck,
+    InstructionRefused,
+    Observation,
+    Policy,
+    PoseError,
+)
 
 POSITION, VELOCITY = 'observation/position', 'observation/velocity'
 ACTIONS, PROMPT, ELAPSED, PREFIX = 'actions', 'prompt', 'elapsed', 'prefix'
+POSE_ERROR = 'pose_error'
 MAX_TEXT = 2000
 
 
@@ -35,8 +45,9 @@ def specification(policy: Policy, robot: Any) -> RemoteSpec:
         ELAPSED if model.inputs.phase else '',
         PREFIX if policy.takes_prefix else '',
         RemoteAction(
-            {ACTIONS: model.action.joints},
-            'joint_position',
+            {ACTIONS: len(model.action.joints)},
+            # Whatever the model's actions are: the policy answers with targets of joints.
+            ActionSpace('joint_position', model.action.joints),
             model.action.step,
             model.action.horizon,
         ),
@@ -73,7 +84,7 @@ def metadata(policy: Policy, robot: Any, spec: RemoteSpec) -> dict[str, Any]:
             **spec.described(),
         },
         'action_horizon': spec.action.horizon,
-        'action_dim': len(spec.action.joints),
+        'action_dim': spec.action.space.width,
     }
 
 
@@ -125,6 +136,7 @@ class ServedPolicy:
             'confidence': float(chunk.confidence),
             'done': chunk.done,
             'server_timing': {'model_ms': 1e3 * model, 'predict_ms': 1e3 * took},
+            **pose_error(chunk.pose_error),
         }
 
     def _prompt(self, request: dict[str, Any]) -> str:
@@ -163,6 +175,11 @@ class ServedPolicy:
         if not all(np.isfinite(a).all() for a in (positions, times, weights)):
             raise WireError(f'{PREFIX}: not finite')
         return ActionPrefix(joints, positions, times, weights)
+
+
+def pose_error(found: PoseError | None) -> dict[str, Any]:
+    """The key of an answer that says what a Cartesian action leaves."""
+    return {} if found is None else {POSE_ERROR: asdict(found)}
 
 
 def _elapsed(request: dict[str, Any]) -> float:

@@ -13,7 +13,7 @@ from vla_policy.model_policy import ModelPolicy
 from vla_policy.remote.wire import WireError
 from vla_policy.types import PolicyError, check_positions
 from vla_robot import load_robot
-from vla_serving.served_policy import ACTIONS, ServedPolicy
+from vla_serving.served_policy import ACTIONS, ServedPolicy, pose_error
 
 REFUSED = 'refused'
 """Key of an answer without actions: the reason."""
@@ -82,12 +82,13 @@ class Worker:
         answers = []
         for row, observation in zip(raw, observations, strict=True):
             try:
-                positions = self._policy.targets(row, observation)
+                positions, left = self._policy.targets(row, observation)
                 check_positions(positions, self._policy.bundle.model.action.joints)
             except PolicyError as error:
                 answers.append({REFUSED: str(error)})
                 continue
-            answers.append({ACTIONS: positions.astype(np.float32), 'confidence': -1.0})
+            actions = positions.astype(np.float32)
+            answers.append({ACTIONS: actions, 'confidence': -1.0, **pose_error(left)})
         return answers
 
 

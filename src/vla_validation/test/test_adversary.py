@@ -6,10 +6,13 @@ import math
 
 import pytest
 
+from vla_policy.bundle.action_space import KINDS
+from vla_robot import load_robot
 from vla_safety import box_limits
 from vla_safety.compiled import as_python
 from vla_validation.filter import adversary
-from vla_validation.filter.adversary import attack
+from vla_validation.filter.action_attack import attack_actions
+from vla_validation.filter.box_attack import attack
 
 
 def test_no_command_breaks_the_box_in_an_adversarial_run():
@@ -24,10 +27,19 @@ def test_no_command_breaks_the_box_in_an_adversarial_run():
 
 
 def test_no_command_of_the_shipped_robot_breaks_the_box():
-    from vla_robot import load_robot
-
     summary = attack(ticks=2_000, seed=3, robot=load_robot('humanoid32'))
     assert summary['violations'] == 0, summary['first']
+
+
+@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('name', ['ur5e', 'panda'])
+def test_no_command_breaks_the_box_whatever_the_kind_of_the_actions(name, kind):
+    summary = attack_actions(1_500, 7, load_robot(name), kind)
+    assert summary['violations'] == 0, summary['first']
+    assert summary['chunks_accepted'] > 20
+    if kind.startswith('end_effector'):
+        assert summary['actions_rejected'] > 0
+        assert 20 < summary['actions_not_followed'] < summary['actions_decoded']
 
 
 def test_the_command_prints_json_as_its_last_line_and_exits_0(capsys):

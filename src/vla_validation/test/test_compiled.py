@@ -18,7 +18,7 @@ MOTION = """
 import hashlib
 import numpy as np
 from vla_robot import load_robot
-from vla_validation.filter.adversary import attack
+from vla_validation.filter.box_attack import attack
 from vla_validation.filter.benchmark import PARAMETERS
 from vla_safety.chunk import Chunk
 from vla_safety.compiled import not_compiled

@@ -10,6 +10,7 @@ import numpy as np
 
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import ConfigReader
+from vla_policy.bundle.action_space import ActionSpace, read_action_space, read_kind
 from vla_policy.bundle.judged_outputs import Acceptance, JudgedOutput, acceptance, read_judged
 from vla_policy.bundle.model_inputs import (
     History,
@@ -20,7 +21,6 @@ from vla_policy.bundle.model_inputs import (
 )
 from vla_policy.bundle.provenance import EngineMetadata, ModelSource, read_engine
 
-KINDS = ('joint_position', 'joint_delta')
 PRECISIONS = ('', 'float32', 'float16', 'bfloat16')
 CAST = ('torchscript', 'pytorch')
 TORCH = ('torchscript', 'torch_export', 'pytorch')
@@ -30,23 +30,28 @@ PICKLED = ('.pkl', '.pickle', '.pth', '.ckpt', '.bin', '.joblib')
 
 @dataclass(frozen=True)
 class ActionOutput:
-    """float32 (1, horizon, k), normalised: joint targets in rad are x * std + mean.
-
-    `joint_position`: targets. `joint_delta`: added to the observed position. Point i is due
-    (i + 1) * step seconds after the observation.
+    """float32 (1, horizon, width), normalised: x * std + mean is in SI units, and means what
+    `space` says. Point i is due (i + 1) * step seconds after the observation.
     """
 
     tensor: str
-    kind: str
-    joints: tuple[str, ...]
+    space: ActionSpace
     horizon: int
     step: float
     mean: np.ndarray
     std: np.ndarray
 
     @property
+    def kind(self) -> str:
+        return self.space.kind
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        return self.space.joints
+
+    @property
     def shape(self) -> tuple[int, ...]:
-        return (1, self.horizon, len(self.joints))
+        return (1, self.horizon, self.space.width)
 
 
 @dataclass(frozen=True)
@@ -213,13 +218,13 @@ def _check_inside(f: ConfigReader, key: str, name: str) -> None:
 
 def _action(f: ConfigReader) -> ActionOutput:
     tensor = f.text('tensor')
-    kind = f.text('kind', choices=KINDS)
-    joints = read_joints(f)
+    kind = read_kind(f)
+    space = read_action_space(f, kind, read_joints(f))
     horizon = f.integer('horizon', lo=1, hi=1000)
     step = f.number('step', lo=1e-3, hi=10.0)
-    mean, std = read_normalisation(f, len(joints))
+    mean, std = read_normalisation(f, space.width)
     f.close()
-    return ActionOutput(tensor, kind, joints, horizon, step, mean, std)
+    return ActionOutput(tensor, space, horizon, step, mean, std)
 
 
 def _flow(action: ConfigReader, runtime: str) -> FlowSampling:

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from vla_common.yaml_file import ConfigReader
+from vla_policy.bundle.action_space import ActionSpace, read_action_space, read_kind
 from vla_policy.bundle.address import TokenSource, check_public, read_token_source
 from vla_policy.bundle.model_inputs import RESIZES, SINGLE, History, read_frames, read_history
 
 QUANTITIES = ('position', 'velocity', 'pose_rot6d', 'constant')
-KINDS = ('joint_position', 'joint_delta')
 DIALECTS = ('nested', 'flat', 'sim')
 ENCODINGS = ('npy', 'msgpack_numpy')
 T = TypeVar('T')
@@ -47,17 +47,25 @@ class RemoteState:
 
 @dataclass(frozen=True)
 class RemoteAction:
-    """parts: key in the answer -> its joints; each (h, k) rad, `joint_delta` relative to the
-    observed position. step: s between points. horizon: points used at most."""
+    """parts: key in the answer -> its columns; the arrays (h, columns), one beside the other, are
+    the action, in SI units. step: s between points. horizon: points used at most."""
 
-    parts: Mapping[str, tuple[str, ...]]
-    kind: str
+    parts: Mapping[str, int]
+    space: ActionSpace
     step: float
     horizon: int
 
     @property
     def joints(self) -> tuple[str, ...]:
-        return tuple(joint for joints in self.parts.values() for joint in joints)
+        return self.space.joints
+
+    def named_parts(self) -> dict[str, list[str]]:
+        """Key in the answer -> its joints, of an action whose columns are joints."""
+        found, at = {}, 0
+        for key, width in self.parts.items():
+            found[key] = list(self.joints[at : at + width])
+            at += width
+        return found
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,8 @@ class RemoteSpec:
         return named | {'outputs.action.parts': self.action.joints}
 
     def described(self) -> dict[str, Any]:
-        """The sections `inputs` and `outputs` as plain values, for a server's metadata."""
+        """The sections `inputs` and `outputs` as plain values, for the metadata of our servers,
+        which answer with joint positions."""
         images = {
             i.key: {'camera': i.camera, 'width': i.width, 'height': i.height, 'resize': i.resize}
             for i in self.images
@@ -108,8 +117,8 @@ class RemoteSpec:
             'prefix': self.prefix,
         }
         action = {
-            'parts': {key: list(joints) for key, joints in self.action.parts.items()},
-            'kind': self.action.kind,
+            'parts': self.action.named_parts(),
+            'kind': self.action.space.kind,
             'step': self.action.step,
             'horizon': self.action.horizon,
         }
@@ -149,6 +158,11 @@ def read_described(top: ConfigReader) -> RemoteSpec:
     keys = [inputs.text(key, default='') for key in ('instruction', 'elapsed', 'prefix')]
     inputs.close()
     action = _action(outputs.section('action'))
+    if keys[2] and not action.space.takes_prefix:
+        wanted = (
+            'none: only joint_position and joint_delta from the observed position take a prefix'
+        )
+        raise inputs.error('prefix', keys[2], wanted)
     outputs.close()
     return RemoteSpec(images, states, *keys, action, history=history)
 
@@ -192,17 +206,31 @@ def _state(key: str, f: ConfigReader, frames: int) -> RemoteState:
 
 
 def _action(f: ConfigReader) -> RemoteAction:
+    kind = read_kind(f, default='joint_position')
     section = f.section('parts')
-    parts = {key: _joints(section, key) for key in section.keys()}  # noqa: SIM118
+    keys = section.keys()
+    if not keys:
+        raise f.error('parts', 'none', 'at least one key of the answer with its joints or columns')
+    if f.has('joints'):
+        # The columns are more, or others, than the joints.
+        parts = {key: section.integer(key, lo=1, hi=1000) for key in keys}
+        joints = _joints(f, 'joints')
+    else:
+        named = {key: _joints(section, key) for key in keys}
+        parts = {key: len(names) for key, names in named.items()}
+        joints = tuple(joint for names in named.values() for joint in names)
+        if len(set(joints)) != len(joints):
+            raise f.error('parts', 'a joint twice', 'each once')
     section.close()
-    if not parts:
-        raise f.error('parts', 'none', 'at least one key of the answer with its joints')
-    joints = [joint for names in parts.values() for joint in names]
-    if len(set(joints)) != len(joints):
-        raise f.error('parts', 'a joint twice', 'each once')
+    space = read_action_space(f, kind, joints)
+    if sum(parts.values()) != space.width:
+        wanted = f'{space.width}: {space.used} that are used and {len(space.ignore)} ignored'
+        if not f.has('joints'):
+            wanted += '; with columns that are no joints, parts has numbers and joints is a key'
+        raise f.error('parts', f'{sum(parts.values())} columns', wanted)
     action = RemoteAction(
         parts,
-        f.text('kind', default='joint_position', choices=KINDS),
+        space,
         f.number('step', lo=1e-3, hi=10.0),
         f.integer('horizon', default=50, lo=1, hi=1000),
     )

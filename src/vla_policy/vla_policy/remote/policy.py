@@ -7,13 +7,24 @@ from typing import Any, Protocol
 import numpy as np
 
 from vla_common.errors import ConfigError
+from vla_policy.action_decoder import ActionDecoder
 from vla_policy.bundle.bundle import Bundle
 from vla_policy.bundle.remote_spec import RemoteImage, RemoteSpec, RemoteState
 from vla_policy.preprocess import Resizer
 from vla_policy.remote.groot_client import GrootClient
 from vla_policy.remote.openpi_client import OpenPiClient, RemoteError
-from vla_policy.types import ActionChunk, Observation, Policy, PolicyError, Robot, check_positions
+from vla_policy.types import (
+    ActionChunk,
+    Observation,
+    Policy,
+    PolicyError,
+    PoseError,
+    Robot,
+    check_positions,
+)
 from vla_robot.kinematics import Kinematics
+
+MAX_REASON = 300
 
 
 class PolicyProtocol(Protocol):
@@ -97,7 +108,6 @@ class RemotePolicy(Policy):
     ) -> None:
         spec = bundle.spec
         assert isinstance(spec, RemoteSpec)
-        names = tuple(robot.joint_names)
         self.bundle = bundle
         self.takes_prefix = bool(spec.prefix)
         self._spec = spec
@@ -105,7 +115,7 @@ class RemotePolicy(Policy):
         self._timeout = timeout
         self._resizers = {i.key: Resizer(i.width, i.height, i.resize) for i in spec.images}
         self._states = {s.key: _reader(s, robot, str(bundle.file)) for s in spec.states}
-        self._action = np.array([names.index(joint) for joint in spec.action.joints], np.intp)
+        self._decode = ActionDecoder(spec.action.space, robot, spec.action.step, str(bundle.file))
         self._reset_pending = False
 
     def reset(self) -> None:
@@ -167,13 +177,12 @@ class RemotePolicy(Policy):
 
     def _chunk(self, answer: Mapping[str, Any], observation: Observation) -> ActionChunk:
         action = self._spec.action
-        rows = [_part(answer, key, len(joints)) for key, joints in action.parts.items()]
+        rows = [_part(answer, key, width) for key, width in action.parts.items()]
         length = min(action.horizon, *(len(part) for part in rows))
         if length == 0:
             raise PolicyError('the answer has no points')
-        positions = np.concatenate([part[:length] for part in rows], axis=1)
-        if action.kind == 'joint_delta':
-            positions = positions + observation.position[self._action]
+        values = np.concatenate([part[:length] for part in rows], axis=1)
+        positions, error = self._decode(values, observation.position)
         check_positions(positions, action.joints)
         confidence = answer.get('confidence', -1.0)
         if not (isinstance(confidence, (int, float)) and 0.0 <= confidence <= 1.0):
@@ -186,6 +195,7 @@ class RemotePolicy(Policy):
             times,
             float(confidence),
             done if isinstance(done, bool) else None,
+            pose_error=error or _left(answer.get('pose_error')),
         )
 
 
@@ -212,6 +222,17 @@ def _reader(state: RemoteState, robot: Robot, file: str) -> Callable[[Observatio
     if state.quantity == 'velocity':
         return lambda observation: observation.velocity[indices]
     return lambda observation: observation.position[indices]
+
+
+def _left(found: Any) -> PoseError | None:
+    """What one of our servers left of a Cartesian action that it followed itself."""
+    if not isinstance(found, dict):
+        return None
+    numbers = [found.get(name) for name in ('position', 'rotation', 'path')]
+    reason = found.get('reason', '')
+    if not all(isinstance(n, float) and n >= 0.0 for n in numbers) or not isinstance(reason, str):
+        raise PolicyError('the answer has a pose_error of another form')
+    return PoseError(*numbers, reason[:MAX_REASON])
 
 
 def _part(answer: Mapping[str, Any], key: str, width: int) -> np.ndarray:

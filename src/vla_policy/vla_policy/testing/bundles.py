@@ -265,3 +265,18 @@ def groot_bundle(directory: Path, url: str, dialect='nested', encoding='npy') ->
         },
         outputs={'action': {'parts': {'left_arm': JOINTS[:2], 'head': JOINTS[2:]}, 'step': STEP}},
     )
+
+
+# --- actions of end effectors ---
+
+
+def hand_deltas(content: dict) -> None:
+    """The action of `ONNX` as deltas of the left hand's position, in the base's axes, m."""
+    joints = ['shoulder_pitch', 'shoulder_roll', 'shoulder_yaw', 'elbow']
+    content['outputs']['action'] |= {
+        'kind': 'end_effector_delta',
+        'end_effectors': {'left_hand': 'none'},
+        'joints': [f'left_{joint}' for joint in joints],
+        'mean': [0.0, 0.02, 0.01],
+        'std': [0.05, 0.05, 0.05],
+    }

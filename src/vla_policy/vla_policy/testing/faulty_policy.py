@@ -6,17 +6,19 @@ import threading
 
 import numpy as np
 
-from vla_policy.types import ActionChunk, Observation, Policy
+from vla_policy.types import ActionChunk, Observation, Policy, PoseError
 
 
 class FaultyPolicy(Policy):
     """Fails as set by `fault`, one of FAULTS; works while it is ''.
 
     hang: waits until `release` is set. sleep: answers after `delay` s. raise: an exception other
-    than PolicyError. nan, shape, unknown, empty, far: an answer that cannot be used.
+    than PolicyError. nan, shape, unknown, empty, far: an answer that cannot be used. unreachable:
+    an end effector stays short of its target.
     """
 
     FAULTS = ('hang', 'sleep', 'raise', 'nan', 'shape', 'unknown', 'empty', 'far')
+    UNREACHABLE = PoseError(0.3, 0.0, 0.3, 'cannot follow: hand stays 0.300 m short')
 
     def __init__(self, policy: Policy, fault: str = '', delay: float = 1.0) -> None:
         self._policy = policy
@@ -53,6 +55,8 @@ class FaultyPolicy(Policy):
             return dataclasses.replace(chunk, positions=chunk.positions[:0], times=chunk.times[:0])
         elif self.fault == 'far':
             return dataclasses.replace(chunk, positions=chunk.positions + 1e6)
+        elif self.fault == 'unreachable':
+            return dataclasses.replace(chunk, pose_error=self.UNREACHABLE)
         return chunk
 
     def close(self) -> None:
