@@ -11,7 +11,7 @@ import mujoco
 import numpy as np
 
 from vla_common.errors import ConfigError
-from vla_robot import RobotModel
+from vla_robot import Gripper, RobotModel
 from vla_robot.collision import box_corners
 from vla_sim.robot_spec import check_agreement, read_robot, refused
 from vla_sim.scene import Scene
@@ -130,6 +130,9 @@ def _robot(spec: mujoco.MjSpec, robot: RobotModel, visual: bool) -> None:
         actuator.forcelimited = True
         actuator.forcerange = (-limits.effort[i], limits.effort[i])
 
+    for gripper in robot.grippers.values():
+        _couple(spec, gripper)
+
     pairs = {frozenset(pair) for pair in robot.collision_pairs}
     solid = [b.name for b in spec.bodies if any(g.contype for g in b.geoms)]
     for first, second in combinations(solid, 2):
@@ -144,6 +147,17 @@ def _robot(spec: mujoco.MjSpec, robot: RobotModel, visual: bool) -> None:
                 geom.priority = 1
 
     _sensors(spec, robot)
+
+
+def _couple(spec: mujoco.MjSpec, gripper: Gripper) -> None:
+    """One motor moves all fingers: each follows the first one, in a straight line."""
+    first, ends = gripper.joint_names[0], gripper.positions[[0, -1]]
+    for k, name in enumerate(gripper.joint_names[1:], start=1):
+        ratio = (ends[1, k] - ends[0, k]) / (ends[1, 0] - ends[0, 0])
+        coupling = spec.add_equality(name=f'{gripper.name}/{name}', name1=name, name2=first)
+        coupling.type = mujoco.mjtEq.mjEQ_JOINT
+        coupling.objtype = mujoco.mjtObj.mjOBJ_JOINT
+        coupling.data[:2] = ends[0, k] - ratio * ends[0, 0], ratio
 
 
 def _sensors(spec: mujoco.MjSpec, robot: RobotModel) -> None:
