@@ -24,6 +24,8 @@ HIDDEN_GROUP = 5
 NEAR, FAR = 0.02, 20.0  # m, of every camera
 FLOOR_GRID = 2.0  # m between the corners at which OpenGL computes the floor's light
 HEADLIGHT_DIFFUSE = 0.25
+COUPLING = (0.004, 1.0)
+"""s and damping ratio of the gear between the fingers of a gripper: stiffer than their servo."""
 
 
 def build(
@@ -158,6 +160,7 @@ def _couple(spec: mujoco.MjSpec, gripper: Gripper) -> None:
         coupling.type = mujoco.mjtEq.mjEQ_JOINT
         coupling.objtype = mujoco.mjtObj.mjOBJ_JOINT
         coupling.data[:2] = ends[0, k] - ratio * ends[0, 0], ratio
+        coupling.solref = COUPLING
 
 
 def _sensors(spec: mujoco.MjSpec, robot: RobotModel) -> None:
