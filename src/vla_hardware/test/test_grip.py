@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from simulated import LIMITS
 
 from vla_common.clock import ManualClock
 from vla_common.errors import ConfigError
@@ -15,8 +16,6 @@ from vla_hardware.servo_output import NoBalance
 from vla_hardware.simulation import PERIOD, SimulatedServo
 from vla_robot import load_robot
 from vla_sim import Cube, Scene, World
-
-from simulated import LIMITS
 
 PANDA = load_robot('panda')
 FINGERS = PANDA.grippers['hand'].joints
@@ -39,7 +38,7 @@ class Holding:
         self.servo = SimulatedServo.running(self.world, NoBalance(robot.n), LIMITS)
         self.q = robot.poses['ready'].copy()
         self.run(0.1)
-        rotation, position = self.world.frame_pose('hand')
+        _, position = self.world.frame_pose('hand')
         self.world.set_cube_position('cube', position)
         target = 0.5 * WIDTH - 0.005  # 25 N
         while self.q[FINGERS[0]] > target:
@@ -67,7 +66,7 @@ class Holding:
         self.run(seconds, track=False)
 
     def holds(self):
-        rotation, position = self.world.frame_pose('hand')
+        _, position = self.world.frame_pose('hand')
         offset = self.world.cube_position('cube') - position
         return float(np.linalg.norm(offset)) < 0.02
 

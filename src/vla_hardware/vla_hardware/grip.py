@@ -17,8 +17,8 @@ CLOSED = 1e-3
 """m above the smallest opening; at less a gripper presses on itself."""
 PRESSING = 0.1
 """Share of `grip_force` from which a gripper presses on something."""
-AT_REST = 0.01
-"""m/s of the opening."""
+AT_REST = 0.03
+"""m/s of the opening: above the noise of two encoders."""
 
 
 class Grips:
@@ -47,7 +47,7 @@ def _joints(grippers: Mapping[str, Gripper], estops: tuple[str, ...]) -> np.ndar
 
 
 def check_can_grip(robot: RobotModel, driver: object) -> None:
-    """Raise ConfigError for a gripper on a driver that cannot keep a grip while the arm is damped."""
+    """Raise ConfigError for a gripper on a driver that cannot keep a grip in an e-stop."""
     if robot.grippers and not getattr(driver, 'can_grip', False):
         name = type(driver).__name__
         raise ConfigError(
@@ -81,7 +81,7 @@ def read_grippers(
         target = gripper.opening(reference)
         force = gripper.closing_force(reading.effort, opening)
         slope = gripper.slope(opening)
-        speed = float(np.abs(reading.velocity[gripper.joints] / slope).max())
+        speed = abs(float((reading.velocity[gripper.joints] / slope).mean()))
         holding = (
             force >= PRESSING * gripper.grip_force
             and speed <= AT_REST

@@ -85,7 +85,10 @@ class ServoOutput:
         }
         self._kept = Grips(robot.grippers, n).kept
         self._gripping = Gains(damped.kp.copy(), damped.kv.copy())  # grippers stiff, others damped
-        self._gripping.kp[self._kept], self._gripping.kv[self._kept] = kp[self._kept], kv[self._kept]
+        self._gripping.kp[self._kept], self._gripping.kv[self._kept] = (
+            kp[self._kept],
+            kv[self._kept],
+        )
         self._grips = False  # whether the grippers have become stiff
         # Does not carry the robot, nor an object.
         self._upper_body = np.setdiff1d(robot.groups['upper_body'], robot.gripper_joints)

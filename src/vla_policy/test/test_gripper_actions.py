@@ -53,10 +53,7 @@ def write(directory, gripper=GRIPPER, robot='panda', joints=JOINTS):
             value('proprioception', kind, [1, 3]),
             value('language_features', TensorProto.INT64, [1, LENGTH]),
         ],
-        [
-            value('joint_targets', kind, [1, HORIZON, 3]),
-            value('gripper', kind, [1, HORIZON, 1]),
-        ],
+        [value('joint_targets', kind, [1, HORIZON, 3]), value('gripper', kind, [1, HORIZON, 1])],
         [numpy_helper.from_array(x, name) for name, x in consts.items()],
     )
     opset = [helper.make_opsetid('', 17)]

@@ -138,11 +138,7 @@ class ModelPolicy(Policy):
             gripping = self._gripper.targets(self._said[chosen][self._gripper_tensor])
             targets = np.concatenate([targets, gripping], axis=1)
         return ActionChunk(
-            joints,
-            targets,
-            self._times,
-            spread=spread,
-            assessment=self._assessment(),
+            joints, targets, self._times, spread=spread, assessment=self._assessment()
         )
 
     def memory(self) -> int:

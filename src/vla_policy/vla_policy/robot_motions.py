@@ -28,8 +28,9 @@ def fit_to_robot(
 ) -> tuple[ScriptedSpec, tuple[str, ...]]:
     """The motions that the robot has the joints for and its own, and the tasks of both.
 
-    Its own: hold, `open the GRIPPER` and `close the GRIPPER`, `wave with the (left, right) hand` where the spec has none that fits, `move
-    GROUP` for each group of the upper body, `go to POSE` for each pose.
+    Its own: hold, `open the GRIPPER` and `close the GRIPPER`, `wave with the (left, right) hand`
+    where the spec has none that fits, `move GROUP` for each group of the upper body, `go to POSE`
+    for each pose.
 
     Raises ConfigError: the robot has no joint in its upper body.
     """

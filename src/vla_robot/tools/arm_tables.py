@@ -11,19 +11,7 @@ other. It is drawn as a cylinder and collides as a capsule; a `Block` is a box i
 
 from math import pi, radians
 
-from arm_parts import (
-    ACCENT,
-    DARK,
-    SHELL,
-    Arm,
-    Block,
-    Frame,
-    Joint,
-    Link,
-    Rod,
-    Slide,
-    principal,
-)
+from arm_parts import ACCENT, DARK, SHELL, Arm, Block, Frame, Joint, Link, Rod, Slide, principal
 
 HALF = pi / 2
 TURN = radians(180.0)  # rad/s, of every joint of the UR5e
@@ -93,7 +81,6 @@ UR5E = Arm(
     tool=Frame('tool0', 'wrist_3_link', (0, 0, 0)),
     colours={SHELL: (0.80, 0.82, 0.84), ACCENT: (0.49, 0.68, 0.80)},
 )  # fmt: skip
-
 
 
 def finger(name: str) -> Link:

@@ -62,7 +62,9 @@ class Gripper:
         found = 0.0
         for joint, column in zip(self.joints, self.positions.T, strict=True):
             rising = column[-1] > column[0]
-            knots, values = (column, self.openings) if rising else (column[::-1], self.openings[::-1])
+            knots, values = (
+                (column, self.openings) if rising else (column[::-1], self.openings[::-1])
+            )
             found += float(np.interp(position[joint], knots, values))
         return found / len(self.joints)
 

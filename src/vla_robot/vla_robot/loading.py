@@ -273,7 +273,9 @@ def _stops(section: ConfigReader, grippers: Mapping[str, Gripper]) -> Stops:
     )
     for gripper in grippers.values():
         if gripper.estop != 'passive' and stops.estop != 'damp':
-            wanted = f'damp, or grippers.{gripper.name}.estop: passive: motors that are off grip not'
+            wanted = (
+                f'damp, or grippers.{gripper.name}.estop: passive: motors that are off grip not'
+            )
             raise section.error('estop', stops.estop, wanted)
     section.close()
     return stops

@@ -1,5 +1,5 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Grippers in the filter: what is rejected, what is limited, and that the last safe grip is held."""
+"""Grippers in the filter: what is rejected and limited, and that the last safe grip is held."""
 
 import numpy as np
 import pytest
@@ -20,8 +20,8 @@ FINGERS = HAND.joints
 class Hand:
     """The filter with an arm that follows exactly, and fingers that an object stops.
 
-        |<- object, 40 mm ->|      a finger of the real hand lies against it at q = 0.02 m, while
-      [=]                   [=]    its command goes on to where the grip force is reached
+      |<- object, 40 mm ->|      a finger of the real hand lies against it at q = 0.02 m, while
+    [=]                   [=]    its command goes on to where the grip force is reached
     """
 
     def __init__(self, parameters, width=0.04):

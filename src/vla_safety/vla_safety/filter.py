@@ -143,11 +143,7 @@ class SafetyFilter:
         self._tracker = ChunkTracker(n, p.interpolation, p.cross_fade)
         self._target = TargetFollower(self._tracker, self.box, closing)
         self.grippers = GripperControl(
-            getattr(robot, 'grippers', {}),
-            self.box,
-            self._effort_limiter,
-            closing,
-            p,
+            getattr(robot, 'grippers', {}), self.box, self._effort_limiter, closing, p
         )
         self.box.gripping = self.grippers.gripping
         self._scale = SpeedScale(STAGE_SCALE[p.stage], p.speed_scale_rate)

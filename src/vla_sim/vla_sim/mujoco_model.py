@@ -26,6 +26,10 @@ FLOOR_GRID = 2.0  # m between the corners at which OpenGL computes the floor's l
 HEADLIGHT_DIFFUSE = 0.25
 COUPLING = (0.004, 1.0)
 """s and damping ratio of the gear between the fingers of a gripper: stiffer than their servo."""
+PAD_SOLREF = (0.004, 1.0)
+PAD_FRICTION = (1.0, 0.01, 0.0001)
+"""Of fingers: contacts as stiff as a rubber pad's (a light cube would give way by millimetres), its
+friction, and some against turning in the grip."""
 
 
 def build(
@@ -152,7 +156,12 @@ def _robot(spec: mujoco.MjSpec, robot: RobotModel, visual: bool) -> None:
 
 
 def _couple(spec: mujoco.MjSpec, gripper: Gripper) -> None:
-    """One motor moves all fingers: each follows the first one, in a straight line."""
+    """Pads on the fingers; and one motor moves them all: each follows the first one."""
+    for name in gripper.joint_names:
+        for geom in spec.joint(name).parent.geoms:
+            if geom.contype:
+                geom.solref, geom.friction = PAD_SOLREF, PAD_FRICTION
+                geom.condim, geom.priority = 4, 1
     first, ends = gripper.joint_names[0], gripper.positions[[0, -1]]
     for k, name in enumerate(gripper.joint_names[1:], start=1):
         ratio = (ends[1, k] - ends[0, k]) / (ends[1, 0] - ends[0, 0])

@@ -49,7 +49,9 @@ def read_gripper(f: ConfigReader) -> GripperOutput:
     return GripperOutput(tensor, grippers, is_open, kind, threshold, hysteresis)
 
 
-def check_grippers(output: GripperOutput, joints: tuple[str, ...], robot: object, file: str) -> None:
+def check_grippers(
+    output: GripperOutput, joints: tuple[str, ...], robot: object, file: str
+) -> None:
     """Raise ConfigError unless the robot has the grippers of the output, or it is ignored.
 
     joints: of the action, which steers none of the grippers' joints then.

@@ -17,10 +17,7 @@ from vla_validation.driver_contract.rig import Broken, NotApplicableError, Rig, 
 
 SAME = 0.05
 """Share of the stroke between an opening that is commanded, measured, and really there."""
-STOPS = (
-    ('safe stop', Mode.SAFE_STOP, Behaviour.HOLD),
-    ('e-stop', Mode.ESTOP, Behaviour.DAMP),
-)
+STOPS = (('safe stop', Mode.SAFE_STOP, Behaviour.HOLD), ('e-stop', Mode.ESTOP, Behaviour.DAMP))
 
 
 def gripper(rig: Rig) -> str:

@@ -125,9 +125,7 @@ def main(argv: list[str] | None = None) -> int:
         '  ros2 run vla_validation grasping --force 5',
     )
     parser.add_argument('--robot', default='panda', help='robot, by name or path (default panda)')
-    parser.add_argument(
-        '--placements', type=int, default=100, help='random places (default 100)'
-    )
+    parser.add_argument('--placements', type=int, default=100, help='random places (default 100)')
     parser.add_argument('--hold', type=float, default=10.0, help='s of the hold (default 10)')
     parser.add_argument('--seed', type=int, default=0, help='of places and noise (default 0)')
     parser.add_argument(

@@ -1,8 +1,8 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
 """One placement: a cube of known place is picked, lifted, held and set down again.
 
-    scripted policy -> FilterRuntime -> ServoLoop -> MujocoDriver (contacts, friction, noise)
-    10 Hz              100 Hz           200 Hz       1 kHz
+scripted policy -> FilterRuntime -> ServoLoop -> MujocoDriver (contacts, friction, noise)
+10 Hz              100 Hz           200 Hz       1 kHz
 """
 
 from collections import Counter
@@ -31,7 +31,15 @@ FREE = 0.002
 """m between cube and table when it is set down."""
 CLEAR = 0.010
 """m of the finger tips over the table at least."""
-TIMES = {'approach': 4.0, 'down': 2.0, 'close': 1.5, 'lift': 2.0, 'lower': 2.0, 'open': 1.5, 'up': 2.0}
+TIMES = {
+    'approach': 4.0,
+    'down': 2.0,
+    'close': 1.5,
+    'lift': 2.0,
+    'lower': 2.0,
+    'open': 1.5,
+    'up': 2.0,
+}
 """s of the steps."""
 SETTLE = 0.5
 """s of the hold before the slip is measured from."""
@@ -75,7 +83,9 @@ class Outcome:
 
 def place(random: np.random.Generator, ranges: Ranges) -> Cube:
     """A cube on the table of the default scene."""
-    x, y, yaw, size = (float(random.uniform(*r)) for r in (ranges.x, ranges.y, ranges.yaw, ranges.size))
+    x, y, yaw, size = (
+        float(random.uniform(*r)) for r in (ranges.x, ranges.y, ranges.yaw, ranges.size)
+    )
     return Cube('cube', 'red', size, (x, y, Scene().table.height + size / 2), yaw)
 
 
@@ -184,7 +194,13 @@ class Episode:
             elapsed = now - self._begin
             chunk = self.policy.predict(
                 Observation(
-                    {}, reading.position, reading.velocity, reading.orientation, 'pick', stamp, elapsed
+                    {},
+                    reading.position,
+                    reading.velocity,
+                    reading.orientation,
+                    'pick',
+                    stamp,
+                    elapsed,
                 )
             )
             given = chunk.joints, chunk.times, chunk.positions, None, stamp, 0.0, now

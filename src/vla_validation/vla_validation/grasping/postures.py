@@ -30,7 +30,7 @@ class UnreachableError(ValueError):
 
 
 def above(yaw: float) -> np.ndarray:
-    """(3, 3) of a hand that points down, its fingers closing along `yaw` rad in the base's plane."""
+    """(3, 3) of a hand that points down and closes across `yaw` rad in the base's plane."""
     closing = np.array([-np.sin(yaw), np.cos(yaw), 0.0])
     down = np.array([0.0, 0.0, -1.0])
     return np.column_stack([np.cross(closing, down), closing, down])
@@ -76,5 +76,5 @@ class HandPostures:
             q[joints] = np.clip(q[joints] + step, self._lower, self._upper)
         where = ', '.join(f'{value:.3f}' for value in position)
         raise UnreachableError(
-            f'no posture for the hand at {where} m: {off[0] * 1e3:.1f} mm and {off[1]:.3f} rad are left'
+            f'no posture for the hand at {where} m: {off[0] * 1e3:.1f} mm and {off[1]:.3f} rad remain'
         )
