@@ -76,5 +76,5 @@ class HandPostures:
             q[joints] = np.clip(q[joints] + step, self._lower, self._upper)
         where = ', '.join(f'{value:.3f}' for value in position)
         raise UnreachableError(
-            f'no posture for the hand at {where} m: {off[0] * 1e3:.1f} mm and {off[1]:.3f} rad remain'
+            f'no posture for the hand at {where} m: {off[0] * 1e3:.1f} mm, {off[1]:.3f} rad remain'
         )
