@@ -36,9 +36,9 @@ def test_a_robot_without_a_gripper_is_refused(capsys):
 def test_a_posture_puts_the_hand_where_it_was_wanted_and_says_where_it_cannot():
     postures, kinematics = HandPostures(ROBOT), ROBOT.kinematics()
     wanted = np.array([0.5, 0.1, 0.2])
-    kinematics.update(postures.solve(ROBOT.poses['ready'], wanted, above(0.4)))
+    kinematics.update(postures.solve(ROBOT.poses['ready'], wanted, above(-0.4)))
     rotation, position = kinematics.frame('hand')
     assert np.allclose(position, wanted, atol=1e-3)
-    assert np.allclose(rotation, above(0.4), atol=1e-2)
+    assert np.allclose(rotation, above(-0.4), atol=1e-2)
     with pytest.raises(UnreachableError, match='no posture'):
         postures.solve(ROBOT.poses['ready'], np.array([1.5, 0.0, 0.2]), above(0.0))
