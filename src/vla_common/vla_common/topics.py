@@ -48,6 +48,12 @@ SUPERVISOR_STATE = Topic('/supervisor/state', 'vla_interfaces/msg/SupervisorStat
 ACTION_CHUNK = Topic('/vla/action_chunk', 'trajectory_msgs/msg/JointTrajectory',
     'joint targets over the horizon, stamped with the time of the observation', 'inference',
     ('safety_filter',), qos='COMMAND')
+GRIPPER_COMMAND = Topic('/gripper/command', 'vla_interfaces/msg/GripperCommand',
+    'opening, force and speed of grippers, until a chunk covers their joints', '',
+    ('safety_filter',), qos='COMMAND', single_publisher=False)
+GRIPPER_STATE = Topic('/gripper/state', 'vla_interfaces/msg/GripperState',
+    'opening, estimated force, whether it holds something; for a robot with grippers',
+    'hardware_driver')
 JOINT_STATES = Topic('/joint_states', 'sensor_msgs/msg/JointState',
     'measured position, velocity and effort of all joints', 'hardware_driver',
     ('inference', 'safety_filter', 'balance_monitor', 'monitor'))

@@ -132,7 +132,11 @@ def policy_of(robot, kind: str) -> dict:
     if kind == 'act':
         words = {'tensor': 'language_features', 'tokenizer': 'tokenizer.json', 'length': LENGTH}
         policy['inputs']['instruction'] = words
-        policy['outputs']['gripper'] = {'tensor': 'gripper_actions', 'grippers': ['left', 'right']}
+        policy['outputs']['gripper'] = {
+            'tensor': 'gripper_actions',
+            'grippers': ['left', 'right'],
+            'ignored': True,
+        }
     return policy
 
 

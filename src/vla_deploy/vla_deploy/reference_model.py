@@ -115,6 +115,10 @@ class ReferenceModel:
 
 def without_gripper(outputs: Mapping[str, Any]) -> dict[str, Any]:
     """The section `outputs` without what is not executed yet."""
+    gripper = outputs.get('gripper')
+    if gripper is not None and not gripper.get('ignored', False):
+        wanted = '`ignored: true`: this conversion leaves the gripper output out'
+        raise ConfigError('policy.yaml', 'outputs.gripper', 'one that is followed', wanted)
     return {name: output for name, output in outputs.items() if name != 'gripper'}
 
 

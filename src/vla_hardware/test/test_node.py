@@ -27,7 +27,7 @@ from vla_common.states import Behaviour, Mode
 from vla_common.testing import wait_until
 from vla_hardware.node import HardwareDriver
 from vla_hardware.servo_loop import ServoLoop
-from vla_interfaces.msg import DriverStatus, SupervisorState, WorldState
+from vla_interfaces.msg import DriverStatus, GripperState, SupervisorState, WorldState
 
 CONFIG = Path(__file__).parents[3] / 'config' / 'hardware_driver.yaml'
 STANDING = ROBOT.poses['standing']
@@ -373,3 +373,22 @@ def test_a_signal_brings_the_robot_to_rest_before_the_process_ends(ros, tmp_path
     line = next(line for line in output.splitlines() if line.startswith('at rest after'))
     speed = float(line.split('max joint speed ')[1].split()[0])
     assert speed < 0.1
+
+
+def test_a_robot_with_a_gripper_publishes_what_it_does(ros):
+    node = ros.node(HardwareDriver, **parameters(driver='mock', robot='panda'))
+    state = ros.probe().subscribe(GripperState, '/gripper/state', qos.STATE)
+    ros.configure(node)
+    ros.activate(node)
+    first, *_, last = state.wait(5)
+    assert list(last.name) == ['hand']
+    assert last.opening[0] == pytest.approx(0.08, abs=1e-4)
+    assert last.target[0] == pytest.approx(0.08, abs=1e-4)
+    assert not last.holding[0]
+    assert not last.kept[0]
+    assert last.sequence > first.sequence
+
+
+def test_a_robot_without_a_gripper_has_no_such_topic(rig):
+    node, _, _ = rig
+    assert node.count_publishers('/gripper/state') == 0

@@ -84,6 +84,7 @@ class HardwareDriver(VlaLifecycleNode):
         self._battery_pacer = Pacer(BATTERY_RATE)
         self._sensors = telemetry.Sensors(robot.joint_names)
         self._reference = telemetry.Reference(robot.joint_names)
+        self._grippers = telemetry.Grippers(tuple(robot.grippers))
         self._status = telemetry.Status()
         self._battery = telemetry.battery()
         self._create_entities(robot)
@@ -173,6 +174,7 @@ class HardwareDriver(VlaLifecycleNode):
         self._status_out = state(topics.HARDWARE_STATUS)
         self._reference_out = state(topics.JOINT_REFERENCE)
         self._battery_out = state(topics.BATTERY)
+        self._grippers_out = state(topics.GRIPPER_STATE) if robot.grippers else None
         description = self.add_publisher(topics.ROBOT_DESCRIPTION, always=True)
         description.publish(String(data=robot.urdf_text))
         self.subscribe_fields(
@@ -258,6 +260,8 @@ class HardwareDriver(VlaLifecycleNode):
             if loop.reading_valid:
                 for publisher, serialize in self._sensor_topics:
                     publisher.publish(serialize(stamp_ns, loop.reading))
+            if self._grippers_out is not None and loop.reading_valid:
+                self._grippers_out.publish(self._grippers.message(stamp_ns, loop.grippers()))
             motion = loop.motion
             self._reference_out.publish(
                 self._reference.serialize(stamp_ns, motion.position, motion.velocity)

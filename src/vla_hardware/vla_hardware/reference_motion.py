@@ -3,7 +3,8 @@
 
 Switching the behaviour never makes the reference jump: hold and stand first brake along the
 acceleration limits of the joints, and after damp or off (where the reference does not steer the
-servos) it begins at the measured position.
+servos) it begins at the measured position. Grippers keep their reference in all of it: only a
+command, or `release` in robot.yaml, opens one.
 
 The straight line to the standing pose may lead through a table. The paths in robot.yaml reach poses
 from the standing one without touching it; `stand` goes to the nearest pose of such a path and back
@@ -18,6 +19,7 @@ from typing import Self
 import numpy as np
 
 from vla_common.states import Behaviour
+from vla_hardware.grip import Grips
 from vla_robot import RobotModel
 
 # Peak of the derivative of the minimum-jerk profile 10 s^3 - 15 s^4 + 6 s^5 (Flash and Hogan 1985).
@@ -38,7 +40,8 @@ class ReferenceMotion:
     lower, upper (rad), velocity (rad/s), acceleration (rad/s²): limits, each (n,); standing: the
     pose that `stand` ends in; duration: s that `stand` takes, longer where a joint would exceed a
     limit; paths: (k, n) rad each, poses on a collision-free path from the standing one; place: maps
-    joint positions to the vector whose distance measures how near two poses are (`HandPositions`).
+    joint positions to the vector whose distance measures how near two poses are (`HandPositions`);
+    grips: the joints of grippers.
     """
 
     def __init__(
@@ -51,8 +54,11 @@ class ReferenceMotion:
         duration: float,
         paths: Sequence[np.ndarray] = (),
         place: Callable[[np.ndarray], np.ndarray] = np.copy,
+        grips: Grips | None = None,
     ) -> None:
         n = len(lower)
+        self.grips = grips or Grips({}, n)
+        self._begun = False
         self._lower, self._upper = lower, upper
         self._velocity_limit, self._acceleration = velocity, acceleration
         self.standing_pose = np.clip(standing, lower, upper)  # rad
@@ -85,6 +91,7 @@ class ReferenceMotion:
             robot.stops.safe_stop_duration,
             [robot.waypoints(pose) for pose in robot.paths],
             HandPositions(robot),
+            Grips(robot.grippers, robot.n),
         )
 
     @property
@@ -95,10 +102,18 @@ class ReferenceMotion:
             return ends and not self._ahead
         return not self.velocity.any()
 
-    def restart(self, measured: np.ndarray) -> None:
-        """Set the reference to the measured position (n,), at rest."""
+    def restart(self, measured: np.ndarray, regrip: bool = False) -> None:
+        """Set the reference to the measured position (n,), at rest.
+
+        A gripper's reference is inside of what it holds: after the first time it stays, unless
+        `regrip`.
+        """
+        kept = self.position[self.grips.kept]
         np.clip(measured, self._lower, self._upper, out=self.position)
         self.velocity[:] = 0.0
+        if self._begun and not regrip:
+            self.position[self.grips.kept] = kept
+        self._begun = True
 
     def switch(self, behaviour: Behaviour, measured: np.ndarray) -> None:
         """Change the behaviour. measured: (n,) rad."""
@@ -114,6 +129,7 @@ class ReferenceMotion:
         if self.behaviour.passive:
             # The safety filter continues from the published reference: it is where the joints are.
             self.restart(measured)
+            self._release(dt)
         elif self.behaviour is Behaviour.HOLD:
             self._brake(dt)
         elif self.behaviour is Behaviour.STAND:
@@ -138,6 +154,14 @@ class ReferenceMotion:
             self.velocity[held] = (self._next[held] - self.position[held]) / dt
         self.position[:] = self._next
         return count
+
+    def _release(self, dt: float) -> None:
+        """Open the grippers that robot.yaml opens in an e-stop, at their speed limit."""
+        at = self.grips.opening
+        if len(at):
+            step = self._velocity_limit[at] * dt
+            way = self.grips.opened[at] - self.position[at]
+            self.position[at] += np.clip(way, -step, step)
 
     def _brake(self, dt: float) -> None:
         if not self.velocity.any():
@@ -178,6 +202,7 @@ class ReferenceMotion:
         goal = self._ahead.pop(0)
         self._start[:] = self.position
         np.subtract(goal, self.position, out=self._path)
+        self._path[self.grips.joints] = 0.0
         distance = np.abs(self._path)
         # Within the velocity limit, and within the acceleration limit.
         speed = PEAK_SPEED * distance / self._velocity_limit
@@ -195,14 +220,16 @@ class ReferenceMotion:
                 distance = float(np.linalg.norm(here - places[i]))
                 if distance < best:
                     best, way = distance, [*path[i:0:-1], self.standing_pose]
-        if len(way) > 1 and np.abs(self.position - way[0]).max() <= NEAR:
+        body = self.grips.others
+        if len(way) > 1 and np.abs(self.position - way[0])[body].max() <= NEAR:
             del way[0]
         return way
 
     def _length(self) -> float:
         """rad along `_ahead`, of the joint that moves most in each segment."""
         poses = [self.position, *self._ahead]
-        return sum(float(np.abs(b - a).max()) for a, b in pairwise(poses))
+        body = self.grips.others
+        return sum(float(np.abs(b - a)[body].max()) for a, b in pairwise(poses))
 
 
 class HandPositions:

@@ -19,6 +19,7 @@ from vla_hardware.cross_check import CrossCheck, Disagreement
 from vla_hardware.device_check import check_at_rest, check_device, fastest_joint
 from vla_hardware.drivers.base import Driver, DriverError
 from vla_hardware.faults import ErrorCounter, FaultLatch
+from vla_hardware.grip import GripperReading, check_can_grip, read_grippers
 from vla_hardware.limits import ServoLimits
 from vla_hardware.protective_stop import StopDecision, StopInputs, StopRules, decide
 from vla_hardware.reference_motion import ReferenceMotion
@@ -48,6 +49,7 @@ class ServoLoop:
         balance: Balance,
         clock: Callable[[], float],
     ) -> None:
+        check_can_grip(robot, driver)
         self.driver, self._robot = driver, robot
         self.motion = ReferenceMotion.of(robot)
         self.gate = CommandGate(robot.joint_names, limits.command_timeout, limits.max_command_step)
@@ -113,6 +115,7 @@ class ServoLoop:
         assert self.reading is not None
         pose = self.reading.position
         near = np.abs(pose - self.motion.standing_pose) <= self._limits.standing_tolerance
+        near[self.motion.grips.joints] = True
         stands = self.driver.can_fall and near.all()
         self.motion.restart(self.motion.standing_pose if stands else pose)
         self.motion.behaviour = Behaviour.HOLD
@@ -133,12 +136,15 @@ class ServoLoop:
         return self.gate.offer(*command, self._clock(), self.motion.position)
 
     def relocated(self, standing: bool) -> None:
-        """The simulated robot was put elsewhere: forget its motion."""
+        """The simulated robot was put elsewhere, its grippers empty: forget its motion."""
         self._check.reset()
         self.cross_check.restart()
-        self.output.reset()
+        self.output.reset(regrip=True)
         if standing:
-            self.motion.restart(self.motion.standing_pose)
+            self.motion.restart(self.motion.standing_pose, regrip=True)
+        else:
+            kept = self.motion.grips.kept
+            self.motion.position[kept] = self.motion.standing_pose[kept]
 
     # -- the cycle -------------------------------------------------------------------------
 
@@ -229,6 +235,12 @@ class ServoLoop:
         """Why the robot cannot be used; '' while it can."""
         return self.faults.fault
 
+    def grippers(self) -> list[GripperReading]:
+        """What the grippers do in the newest valid reading."""
+        assert self.reading is not None
+        motion, grippers = self.motion, self._robot.grippers
+        return read_grippers(grippers, self.reading, motion.position, motion.behaviour.passive)
+
     @property
     def stop_pending(self) -> bool:
         """The supervisor requests a stop that the last cycle did not know of."""
@@ -269,6 +281,7 @@ class ServoLoop:
         if self.reading is None or self.motion.behaviour.passive:
             return False
         off = self.reading.position - self.motion.standing_pose - self.output.offset
+        off[self.motion.grips.joints] = 0.0  # a pose is that of the robot, not of what it holds
         near = np.maximum.reduce(np.abs(off)) <= self._limits.standing_tolerance
         return bool(near) and not self.lying
 

@@ -11,6 +11,7 @@ from vla_common.states import Behaviour
 from vla_hardware.command_gate import CommandGate
 from vla_hardware.drivers.base import Driver, Gains, require_finite
 from vla_hardware.faults import ErrorCounter
+from vla_hardware.grip import Grips
 from vla_hardware.limits import ServoLimits
 from vla_hardware.reference_motion import ReferenceMotion, clamp
 from vla_robot import Reading, RobotModel
@@ -56,6 +57,8 @@ class ServoOutput:
     target = reference + bounded balance offset, inside the URDF's position limits and, from one
     cycle to the next, inside its velocity limits. It begins at the measured position when the
     motors become stiff; stiffness and feed-forward rise from zero in `Driver.stiffen_time`.
+    Grippers that have become stiff stay it while the other joints are damped, and do not begin anew
+    with them.
     """
 
     def __init__(
@@ -75,11 +78,20 @@ class ServoOutput:
         self._servo_gains = Gains(kp, kv)
         self._stiffen_time = float(getattr(driver, 'stiffen_time', STIFFEN_TIME))
         self._stiffness = 0.0  # share of kp and of the feed-forward in force
+        damped = Gains(np.zeros(n), kv * limits.damp_factor)
         self._passive_gains = {
-            Behaviour.DAMP: Gains(np.zeros(n), kv * limits.damp_factor),
+            Behaviour.DAMP: damped,
             Behaviour.OFF: Gains(np.zeros(n), np.zeros(n)),
         }
-        self._upper_body = robot.groups['upper_body']  # does not carry the robot
+        self._kept = Grips(robot.grippers, n).kept
+        self._gripping = Gains(damped.kp.copy(), damped.kv.copy())  # grippers stiff, others damped
+        self._gripping.kp[self._kept], self._gripping.kv[self._kept] = (
+            kp[self._kept],
+            kv[self._kept],
+        )
+        self._grips = False  # whether the grippers have become stiff
+        # Does not carry the robot, nor an object.
+        self._upper_body = np.setdiff1d(robot.groups['upper_body'], robot.gripper_joints)
         self._zeros = np.zeros(n)
         self._target = np.zeros(n)
         self.last_target: np.ndarray | None = None  # rad
@@ -89,8 +101,12 @@ class ServoOutput:
         self.balancing = True  # False: the sensors that it needs cannot be trusted
         self.offset = np.zeros(n)  # rad, of the balance correction
 
-    def reset(self) -> None:
-        """The robot was moved by something else: forget filters and the last target."""
+    def reset(self, regrip: bool = False) -> None:
+        """The robot was moved by something else: forget filters and the last target.
+
+        regrip: the grippers begin anew too.
+        """
+        self._grips = self._grips and not regrip
         self.balance.reset()
         self.last_target = None
         self._stiffness = 0.0
@@ -115,6 +131,9 @@ class ServoOutput:
             if behaviour.passive or reading is None:
                 self.offset[:] = 0.0
                 gains = self._passive_gains[Behaviour.OFF if not powered else Behaviour.DAMP]
+                self._grips = self._grips and powered
+                if self._grips:
+                    gains = self._gripping
                 self._driver.write(motion.position, self._zeros, self._zeros, gains)
             else:
                 self._compute_target(motion, reading, dt)
@@ -139,9 +158,13 @@ class ServoOutput:
         step = dt / self._stiffen_time if self._stiffen_time > 0.0 else 1.0
         share = self._stiffness = min(self._stiffness + step, 1.0)
         if share >= 1.0:
+            self._grips = len(self._kept) > 0
             return self._servo_gains
         self._effort *= share
-        return Gains(self._servo_gains.kp * share, self._servo_gains.kv)
+        stiffness = self._servo_gains.kp * share
+        if self._grips:
+            stiffness[self._kept] = self._servo_gains.kp[self._kept]
+        return Gains(stiffness, self._servo_gains.kv)
 
     def _gravity(self, position: np.ndarray, orientation: np.ndarray) -> np.ndarray:
         """Gravity torque of the upper body (n,) Nm; orientation: (4,) wxyz of the base."""
@@ -178,7 +201,10 @@ class ServoOutput:
         clamp(target, self._lower, self._upper, target)
         if self.last_target is None:
             # The robot does not leap to a reference that it is not at.
+            kept = target[self._kept]
             clamp(reading.position, self._lower, self._upper, target)
+            if self._grips:
+                target[self._kept] = kept
             self.last_target = target.copy()
             return
         step = self._velocity_limit * dt

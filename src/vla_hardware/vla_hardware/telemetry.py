@@ -14,8 +14,10 @@ from std_msgs.msg import Header
 
 from vla_common.cdr import Writer
 from vla_common.clock import first_sequence
+from vla_common.messages import ns_to_stamp
+from vla_hardware.grip import GripperReading
 from vla_hardware.servo_loop import ServoLoop
-from vla_interfaces.msg import DriverStatus, WorldState
+from vla_interfaces.msg import DriverStatus, GripperState, WorldState
 from vla_robot import Reading
 
 _STATUS_FIELDS = (
@@ -77,6 +79,27 @@ class Reference:
 
     def serialize(self, stamp_ns: int, position: np.ndarray, velocity: np.ndarray) -> bytes:
         return self._writer.write(stamp_ns, position, velocity)
+
+
+class Grippers:
+    """/gripper/state of a robot with grippers of these names."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        zeros, no = [0.0] * len(names), [False] * len(names)
+        self._sequence = first_sequence()
+        self._message = GripperState(
+            name=list(names), opening=zeros, target=zeros, force=zeros, holding=no, kept=no
+        )
+
+    def message(self, stamp_ns: int, found: list[GripperReading]) -> GripperState:
+        """found: of all grippers, in the order of their names."""
+        self._sequence += 1
+        message = self._message
+        message.header.stamp = ns_to_stamp(stamp_ns)
+        message.sequence = self._sequence
+        for name in ('opening', 'target', 'force', 'holding', 'kept'):
+            setattr(message, name, [getattr(one, name) for one in found])
+        return message
 
 
 class Status:

@@ -10,6 +10,7 @@ from vla_common.scheduling import NormalPriority
 from vla_policy.action_decoder import ActionDecoder
 from vla_policy.assessing import assess
 from vla_policy.bundle.bundle import Bundle
+from vla_policy.gripper_actions import GripperActions
 from vla_policy.instruction import InstructionTokenizer
 from vla_policy.preprocess import (
     DepthPreprocessor,
@@ -63,12 +64,21 @@ class ModelPolicy(Policy):
         self._action_indices = np.array([names.index(name) for name in self._action.joints], int)
         self._times = np.arange(1, self._action.horizon + 1) * self._action.step
         self._times.setflags(write=False)
+        gripper = spec.followed_gripper
+        self._gripper, self._gripper_tensor = None, ''
+        if gripper is not None:
+            self._gripper_tensor = gripper.tensor
+            self._gripper = GripperActions(gripper, robot, self._action.horizon)
         self._sampler = Sampler(spec, runtime)
         self.takes_prefix = self._sampler.guided and self._action.space.takes_prefix
         self._decode = ActionDecoder(self._action.space, robot, self._action.step, str(bundle.file))
         self.graph = runtime.graph
         self.preprocess_s = 0.0
         self.run_s = 0.0
+
+    def reset(self) -> None:
+        if self._gripper is not None:
+            self._gripper.reset()
 
     def check(self, instruction: str) -> None:
         super().check(instruction)
@@ -137,9 +147,14 @@ class ModelPolicy(Policy):
             check_positions(targets, action.joints)
         self._remember()
         chosen, spread = nearest_to_all(positions)
+        joints, targets = action.joints, positions[chosen]
+        if self._gripper is not None:
+            joints += self._gripper.joints
+            gripping = self._gripper.targets(self._said[chosen][self._gripper_tensor])
+            targets = np.concatenate([targets, gripping], axis=1)
         return ActionChunk(
-            action.joints,
-            positions[chosen],
+            joints,
+            targets,
             self._times,
             spread=spread,
             assessment=self._assessment(),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from vla_common.errors import ConfigError
-from vla_policy.bundle.scripted_spec import Motion, ScriptedSpec, words_of
+from vla_policy.bundle.scripted_spec import Motion, ScriptedSpec, Step, words_of
 from vla_policy.types import Robot
 
 SWING_PERIOD = 4.0  # s
@@ -28,8 +28,9 @@ def fit_to_robot(
 ) -> tuple[ScriptedSpec, tuple[str, ...]]:
     """The motions that the robot has the joints for and its own, and the tasks of both.
 
-    Its own: hold, `wave with the (left, right) hand` where the spec has none that fits, `move
-    GROUP` for each group of the upper body, `go to POSE` for each pose.
+    Its own: hold, `open the GRIPPER` and `close the GRIPPER`, `wave with the (left, right) hand`
+    where the spec has none that fits, `move GROUP` for each group of the upper body, `go to POSE`
+    for each pose.
 
     Raises ConfigError: the robot has no joint in its upper body.
     """
@@ -40,7 +41,8 @@ def fit_to_robot(
     motions = {n: m for n, m in spec.motions.items() if known.issuperset(m.joints)}
     absent = {n: m for n, m in spec.motions.items() if n not in motions}
     possible = [task for task in tasks if spec.choose(task) in motions.values()]
-    for task, motion in (*_hold(robot), *_waves(robot), *_groups(robot), *_poses(robot)):
+    own = (*_hold(robot), *_grips(robot), *_waves(robot), *_groups(robot), *_poses(robot))
+    for task, motion in own:
         chosen = ScriptedSpec(motions).choose(task)
         if motion.name not in motions and (chosen is None or len(chosen.words) < len(motion.words)):
             motions[motion.name] = motion
@@ -49,8 +51,51 @@ def fit_to_robot(
     return fitted, tuple(dict.fromkeys(possible))
 
 
+def with_gripper_joints(spec: ScriptedSpec, robot: Robot, file: str) -> ScriptedSpec:
+    """The openings in steps as positions of the grippers' joints.
+
+    Raises ConfigError: the robot has no such gripper, or it does not open so wide.
+    """
+    motions = {name: _with_joints(motion, robot, file) for name, motion in spec.motions.items()}
+    return replace(spec, motions=motions)
+
+
+def _with_joints(motion: Motion, robot: Robot, file: str) -> Motion:
+    if not motion.grippers:
+        return motion
+    steps = []
+    for i, step in enumerate(motion.steps):
+        pose = dict(step.pose)
+        for name, opening in step.grippers.items():
+            key = f'motions.{motion.name}.steps[{i}].grippers.{name}'
+            gripper = robot.grippers.get(name)
+            if gripper is None:
+                known = ', '.join(robot.grippers) or f'none: {robot.name} has no gripper'
+                raise ConfigError(file, key, 'an unknown gripper', known)
+            if not gripper.closed <= opening <= gripper.open:
+                wanted = f'{gripper.closed:g} to {gripper.open:g} m'
+                raise ConfigError(file, key, f'{opening:g}', wanted)
+            positions = gripper.joint_positions(opening).tolist()
+            pose.update(zip(gripper.joint_names, positions, strict=True))
+        steps.append(Step(pose, {}, step.time))
+    return replace(motion, steps=tuple(steps))
+
+
+def _grips(robot: Robot) -> Iterator[Named]:
+    """Open and close each gripper; the one that is named, or the first."""
+    for name, gripper in robot.grippers.items():
+        for verb, opening in (('open|release', gripper.open), ('close|grip|grasp', gripper.closed)):
+            word = verb.split('|')[0]
+            time = max(1.0, MINIMUM_JERK_PEAK * (gripper.open - gripper.closed) / gripper.speed)
+            step = Step({}, {name: opening}, time)
+            words = (verb, *words_of(name))
+            motion = Motion(f'{word}_{name}', words, {}, {}, (), 2.0, 0.0, 0.0, (step,))
+            yield f'{word} the {" ".join(words_of(name))}', motion
+
+
 def _hold(robot: Robot) -> Iterator[Named]:
-    names = _names(robot, robot.groups['upper_body'])
+    gripping = {int(i) for i in robot.gripper_joints}
+    names = _names(robot, [i for i in robot.groups['upper_body'] if int(i) not in gripping])
     words = ('hold|stay|still|stand|freeze|wait',)
     yield 'hold still', Motion('hold', words, {}, {}, names, 2.0, 0.0, 0.0)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from vla_policy.bundle.bundle import Bundle
 from vla_policy.bundle.scripted_spec import Motion, ScriptedSpec, read_scripted
-from vla_policy.robot_motions import fit_to_robot
+from vla_policy.robot_motions import fit_to_robot, with_gripper_joints
 from vla_policy.types import ActionChunk, InstructionRefused, Observation, Policy, Robot
 
 LOST_RAD = 0.6
@@ -37,8 +37,11 @@ class ScriptedPolicy(Policy):
         if bundle.spec.from_robot:
             spec, tasks = fit_to_robot(bundle.spec, bundle.tasks, robot)
             bundle = replace(bundle, spec=spec, tasks=tasks)
+        spec = with_gripper_joints(bundle.spec, robot, str(bundle.file))
+        bundle = replace(bundle, spec=spec)
         self.bundle = bundle
-        self._spec = bundle.spec
+        self._spec = spec
+        self._gripping = {robot.joint_names[i] for i in robot.gripper_joints}
         self._index = {name: i for i, name in enumerate(robot.joint_names)}
         self._lower = robot.limits.lower + robot.soft_margin
         self._upper = robot.limits.upper - robot.soft_margin
@@ -83,20 +86,25 @@ class ScriptedPolicy(Policy):
         last, self._last = self._last, (text, elapsed)
         if last is not None and last[0] == text and last[1] <= elapsed:
             expected = motion.positions(self._start, np.array([elapsed - self._began]))[0]
-            if np.abs(expected - measured).max() <= LOST_RAD:
+            # What a gripper holds keeps it from its target.
+            body = [name not in self._gripping for name in motion.joints]
+            if np.abs(expected - measured)[body].max(initial=0.0) <= LOST_RAD:
                 return
         self._start = measured.copy()
         self._began = elapsed
 
 
 class HoldPolicy(Policy):
-    """Keeps the upper body at its position, for any instruction.
+    """Keeps the upper body at its position, for any instruction; grippers keep their grip, which a
+    target at the measured position would end.
 
     Built from the robot alone, so it exists when no bundle can be trusted.
     """
 
     def __init__(self, robot: Robot) -> None:
-        joints = tuple(robot.joint_names[i] for i in robot.groups['upper_body'])
+        gripping = {int(i) for i in robot.gripper_joints}
+        upper = (int(i) for i in robot.groups['upper_body'])
+        joints = tuple(robot.joint_names[i] for i in upper if i not in gripping)
         motion = Motion('hold', ('hold',), {}, {}, joints, 2.0, 0.0, 0.0)
         spec = ScriptedSpec({'hold': motion})
         self.bundle = Bundle('hold', '1', 'scripted', spec, robot=robot.name)

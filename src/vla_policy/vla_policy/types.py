@@ -161,7 +161,7 @@ class Policy(Protocol):
 
 class Robot(Protocol):
     """The part of a robot that policies use. limits: lower, upper, rad (n,). soft_margin: rad.
-    frames: name -> link."""
+    frames: name -> link. grippers: name -> `vla_robot.Gripper`; gripper_joints: their indices."""
 
     name: str
     joint_names: tuple[str, ...]
@@ -171,6 +171,8 @@ class Robot(Protocol):
     paths: Mapping[str, tuple[str, ...]]
     limits: Any
     soft_margin: np.ndarray
+    grippers: Mapping[str, Any]
+    gripper_joints: np.ndarray
 
     def chain(self, frame: str) -> tuple[int, ...]:
         """Joints between the base and a frame."""

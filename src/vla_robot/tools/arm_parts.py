@@ -63,8 +63,23 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class Slide:
+    """A finger's joint on `parent`, along the y axis of its frame: m, m/s, N."""
+
+    name: str
+    parent: str
+    xyz: tuple[float, float, float]
+    rpy: tuple[float, float, float]
+    lower: float
+    upper: float
+    velocity: float
+    effort: float
+
+
+@dataclass(frozen=True)
 class Arm:
-    """`links` in series, joined by `joints`; `fixed` are joined rigidly to the link that is named.
+    """`links` in series, joined by `joints`; `fixed` are joined rigidly to the link that is named,
+    `fingers` by a joint of their own.
 
     colours: RGB of shells and accents. wrist_camera: an optical frame; None: beside the last link.
     stand: half its width.
@@ -74,6 +89,7 @@ class Arm:
     joints: tuple[Joint, ...]
     tool: Frame
     fixed: tuple[tuple[Link, Frame], ...] = ()
+    fingers: tuple[tuple[Link, Slide], ...] = ()
     colours: dict | None = None
     wrist_camera: Frame | None = None
     stand: float = 0.12

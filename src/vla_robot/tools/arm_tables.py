@@ -3,7 +3,7 @@
 
 Placements, axes, masses, inertias and limits are the makers'; the NOTICE in each robot directory
 names their source and licence. m, rad, kg, kg m², rad/s, Nm. Every joint turns about the z axis of
-its own frame, as the makers define theirs.
+its own frame, as the makers define theirs; fingers slide along their y axis.
 
 Shapes (in the link's frame) are ours: a `Rod` is a housing or a tube from one flat end to the
 other. It is drawn as a cylinder and collides as a capsule; a `Block` is a box in both.
@@ -11,7 +11,7 @@ other. It is drawn as a cylinder and collides as a capsule; a `Block` is a box i
 
 from math import pi, radians
 
-from arm_parts import ACCENT, DARK, SHELL, Arm, Block, Frame, Joint, Link, Rod, principal
+from arm_parts import ACCENT, DARK, SHELL, Arm, Block, Frame, Joint, Link, Rod, Slide, principal
 
 HALF = pi / 2
 TURN = radians(180.0)  # rad/s, of every joint of the UR5e
@@ -81,6 +81,21 @@ UR5E = Arm(
     tool=Frame('tool0', 'wrist_3_link', (0, 0, 0)),
     colours={SHELL: (0.80, 0.82, 0.84), ACCENT: (0.49, 0.68, 0.80)},
 )  # fmt: skip
+
+
+def finger(name: str) -> Link:
+    """A finger of the Franka Hand; its pad lies in the plane y = 0."""
+    return Link(
+        name, 0.0291, (0, 0.0152850, 0.0219675),
+        (0.00000849, 0.00000853, 0.00000177, 0, 0, -0.00000106),
+        (Block((-0.0105, 0, 0.0076), (0.0105, 0.018, 0.0536), DARK),),
+    )  # fmt: skip
+
+
+def slide(name: str, rpy: tuple[float, float, float]) -> Slide:
+    """Its joint: m, m/s, N. Both slide along the y axis of their own frame, away from the pad."""
+    return Slide(name, 'panda_hand', (0, 0, 0.0584), rpy, 0.0, 0.04, 0.2, 100)
+
 
 # The maker's products of inertia (xy, xz, yz) have the other sign than a URDF's: as published,
 # link 4 is a body that cannot be, and links 1 to 5 lie across their shapes. Negated here.
@@ -173,20 +188,19 @@ PANDA = Arm(
         Joint('panda_joint6', (0, 0, 0), (HALF, 0, 0), -0.0175, 3.7525, 2.61, 12),
         Joint('panda_joint7', (0.088, 0, 0), (HALF, 0, 0), -2.8973, 2.8973, 2.61, 12),
     ),
-    # The gripper, with its fingers (2 x 0.0291 kg) fixed 40 mm apart.
     fixed=(
         (
             Link(
-                'panda_hand', 0.7126, (-0.00003453, 0.01093988, 0.02560053),
-                (0.00201, 0.00045, 0.00177, 0, 0, -0.00005),
-                (
-                    Block((-0.032, -0.102, -0.026), (0.032, 0.1, 0.066)),
-                    Block((-0.011, 0.02, 0.066), (0.011, 0.04, 0.112), DARK),
-                    Block((-0.011, -0.04, 0.066), (0.011, -0.02, 0.112), DARK),
-                ),
+                'panda_hand', 0.6544, (-0.0000376, 0.0119128, 0.0207260),
+                (0.00186, 0.00030, 0.00174, 0, 0, -0.00002),
+                (Block((-0.032, -0.102, -0.026), (0.032, 0.1, 0.066)),),
             ),
             Frame('panda_hand', 'panda_link7', (0, 0, 0.107), (0, 0, -pi / 4)),
         ),
+    ),
+    fingers=(
+        (finger('panda_leftfinger'), slide('panda_finger_joint1', (0, 0, 0))),
+        (finger('panda_rightfinger'), slide('panda_finger_joint2', (0, 0, pi))),
     ),
     tool=Frame('panda_hand_tcp', 'panda_hand', (0, 0, 0.1034)),
     colours={SHELL: (0.93, 0.93, 0.94), ACCENT: (0.20, 0.55, 0.80)},

@@ -14,7 +14,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from arm_parts import DARK, Arm, Block, Frame, Link, Rod
+from arm_parts import DARK, Arm, Block, Frame, Joint, Link, Rod, Slide
 from arm_tables import ARMS
 from make_humanoid32_urdf import numbers
 
@@ -78,6 +78,20 @@ def write_link(lines: list[str], name: str, shapes: tuple, link: Link | None = N
     lines.append('  </link>')
 
 
+def write_joint(
+    lines: list[str], joint: Joint | Slide, kind: str, parent: str, child: str, axis: str
+) -> None:
+    lines.append(
+        f'  <joint name="{joint.name}" type="{kind}"><parent link="{parent}"/>'
+        f'<child link="{child}"/><origin xyz="{numbers(joint.xyz)}" '
+        f'rpy="{numbers(joint.rpy)}"/><axis xyz="{axis}"/>'
+    )
+    lines.append(
+        f'    <limit lower="{joint.lower:.9g}" upper="{joint.upper:.9g}"'
+        f' velocity="{joint.velocity:.9g}" effort="{joint.effort:g}"/></joint>'
+    )
+
+
 def write_fixed(lines: list[str], frame: Frame) -> None:
     lines.append(
         f'  <joint name="{frame.name}_mount" type="fixed"><parent link="{frame.parent}"/>'
@@ -113,18 +127,13 @@ def urdf(name: str, arm: Arm) -> str:
     for colour, rgb in ({DARK: (0.24, 0.25, 0.27)} | (arm.colours or {})).items():
         lines.append(f'  <material name="{colour}"><color rgba="{numbers(rgb)} 1"/></material>')
     base, w = arm.links[0].name, arm.stand
-    for link in (*arm.links, *(link for link, _ in arm.fixed)):
+    attached = (*arm.fixed, *arm.fingers)
+    for link in (*arm.links, *(link for link, _ in attached)):
         write_link(lines, link.name, link.shapes, link)
     for joint, parent, child in zip(arm.joints, arm.links, arm.links[1:], strict=False):
-        lines.append(
-            f'  <joint name="{joint.name}" type="revolute"><parent link="{parent.name}"/>'
-            f'<child link="{child.name}"/><origin xyz="{numbers(joint.xyz)}" '
-            f'rpy="{numbers(joint.rpy)}"/><axis xyz="0 0 1"/>'
-        )
-        lines.append(
-            f'    <limit lower="{joint.lower:.9g}" upper="{joint.upper:.9g}"'
-            f' velocity="{joint.velocity:.9g}" effort="{joint.effort:g}"/></joint>'
-        )
+        write_joint(lines, joint, 'revolute', parent.name, child.name, '0 0 1')
+    for link, slide in arm.fingers:
+        write_joint(lines, slide, 'prismatic', slide.parent, link.name, '0 1 0')
     for _, frame in arm.fixed:
         write_fixed(lines, frame)
     write_link(lines, 'stand', (Block((-w, -w, -STAND), (w, w, 0.0), DARK),))

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vla_robot.gripper import Gripper
     from vla_robot.kinematics import Kinematics
     from vla_robot.loading import load_robot
     from vla_robot.robot_model import (
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     'Camera',
     'FootBox',
+    'Gripper',
     'JointLimits',
     'Kinematics',
     'Reading',
@@ -35,7 +37,7 @@ __all__ = [
     'load_robot',
 ]
 
-_HOME = {'Kinematics': 'kinematics', 'load_robot': 'loading'}
+_HOME = {'Gripper': 'gripper', 'Kinematics': 'kinematics', 'load_robot': 'loading'}
 
 
 def __getattr__(name: str) -> object:

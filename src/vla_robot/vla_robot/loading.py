@@ -3,7 +3,7 @@
 
 import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 from types import MappingProxyType
 
@@ -15,6 +15,7 @@ from vla_common.errors import ConfigError
 from vla_common.yaml_file import REQUIRED, ConfigReader, load_yaml
 from vla_robot.collision import box_corners
 from vla_robot.directory import FEET, HANDS, HEAD_CAMERA, robot_directory
+from vla_robot.gripper import Gripper, read_grippers
 from vla_robot.pinocchio_model import build_models, check_inertia, link_id
 from vla_robot.robot_model import (
     Camera,
@@ -53,13 +54,19 @@ def load_robot(name_or_path: str | os.PathLike[str]) -> RobotModel:
     lower = _frozen([j.lower for j in described])
     upper = _frozen([j.upper for j in described])
     servo, classes = _servos(fields, index, groups)
+    velocity = np.array([j.velocity for j in described])
+    effort = np.array([j.effort for j in described])
+    grippers = read_grippers(fields, index, lower, upper, velocity, effort)
+    for gripper in grippers.values():  # so that whoever limits a joint limits the gripper
+        velocity[gripper.joints] = gripper.joint_speed(gripper.speed)
+        effort[gripper.joints] = gripper.joint_effort(gripper.force)
     limits = JointLimits(
         lower=lower,
         upper=upper,
-        velocity=_frozen([j.velocity for j in described]),
+        velocity=_frozen(velocity),
         acceleration=servo['acceleration'],
         jerk=servo['jerk'],
-        effort=_frozen([j.effort for j in described]),
+        effort=_frozen(effort),
     )
     soft_margin = servo['soft_margin']
     for i in np.flatnonzero(2 * soft_margin >= upper - lower):
@@ -72,6 +79,7 @@ def load_robot(name_or_path: str | os.PathLike[str]) -> RobotModel:
     model, geometry = build_models(urdf)
     check_inertia(urdf, model, floating=any(foot in frames for foot in FEET))
     pairs = _collision_pairs(fields, urdf)
+    stops = _stops(fields.section('stops'), grippers)
     robot = RobotModel(
         name=name,
         directory=directory,
@@ -88,7 +96,8 @@ def load_robot(name_or_path: str | os.PathLike[str]) -> RobotModel:
         frames=MappingProxyType(frames),
         foot_boxes=MappingProxyType(_foot_boxes(urdf, frames, model, geometry)),
         total_mass=float(pinocchio.computeTotalMass(model)),
-        stops=_stops(fields.section('stops')),
+        stops=stops,
+        grippers=MappingProxyType(grippers),
         camera=head,
         cameras=MappingProxyType({HEAD_CAMERA: head, **_more_cameras(fields, frames, urdf)}),
         simulation=_simulation(fields.section('simulation'), classes, described),
@@ -256,12 +265,18 @@ def _frames(fields: ConfigReader, urdf: Urdf) -> dict[str, str]:
     return frames
 
 
-def _stops(section: ConfigReader) -> Stops:
+def _stops(section: ConfigReader, grippers: Mapping[str, Gripper]) -> Stops:
     stops = Stops(
         supervisor_lost=section.text('supervisor_lost', choices=('stand', 'damp', 'hold')),
         estop=_estop(section),
         safe_stop_duration=section.number('safe_stop_duration', lo=0.1, hi=30.0),
     )
+    for gripper in grippers.values():
+        if gripper.estop != 'passive' and stops.estop != 'damp':
+            wanted = (
+                f'damp, or grippers.{gripper.name}.estop: passive: motors that are off grip not'
+            )
+            raise section.error('estop', stops.estop, wanted)
     section.close()
     return stops
 

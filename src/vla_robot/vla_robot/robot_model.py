@@ -9,6 +9,7 @@ import numpy as np
 import pinocchio
 
 from vla_robot.directory import HANDS
+from vla_robot.gripper import Gripper
 from vla_robot.kinematics import Kinematics
 from vla_robot.pinocchio_model import link_id
 
@@ -96,7 +97,8 @@ class RobotModel:
     `paths` maps a pose to the poses that lead to it from the first one (straight lines in joint
     space between them are free of collisions); `collision_pairs` are the pairs of URDF links
     whose distance matters (neighbours in the tree and allowed pairs are left out); `cameras` are
-    all by name, `camera` among them as `head`.
+    all by name, `camera` among them as `head`; `grippers` by name, whose speed and force are in
+    `limits` of their joints.
     """
 
     name: str
@@ -121,11 +123,18 @@ class RobotModel:
     collision_pairs: tuple[tuple[str, str], ...]
     pinocchio_model: pinocchio.Model = field(repr=False)
     pinocchio_geometry: pinocchio.GeometryModel = field(repr=False)
+    grippers: Mapping[str, Gripper] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
         """Number of joints."""
         return len(self.joint_names)
+
+    @property
+    def gripper_joints(self) -> np.ndarray:
+        """Indices of the joints of all grippers; empty without one."""
+        joints = [gripper.joints for gripper in self.grippers.values()]
+        return np.concatenate(joints) if joints else np.zeros(0, dtype=int)
 
     @property
     def hands(self) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ from vla_common import qos
 from vla_common.clock import Pacer, steady_now
 from vla_common.messages import ns_to_stamp, seconds_to_duration, stamp_to_ns
 from vla_common.parameters import flatten
-from vla_interfaces.msg import SafetyStatus, SupervisorState
+from vla_common.testing import wait_until
+from vla_interfaces.msg import GripperCommand, SafetyStatus, SupervisorState
 from vla_robot import load_robot
 from vla_safety.node import SafetyFilterNode
 from vla_safety.violations import ViolationKind, violation
@@ -349,3 +350,17 @@ def test_a_change_is_reported_at_once(running):
     running.status.wait_for(lambda m: m.state == SafetyStatus.NO_CHUNK, 10.0)
     # In between nothing but numbers changed, for 1.6 s.
     assert len(running.status) < 40
+
+
+def test_a_gripper_command_is_read_and_dropped_while_nothing_may_move(ros):
+    node = ros.node(SafetyFilterNode, **settings(robot='panda'))
+    probe = ros.probe()
+    commands = probe.publisher(GripperCommand, '/gripper/command', qos.COMMAND)
+    ros.configure(node)
+    ros.activate(node)
+    probe.wait_for_subscriber(commands)
+    message = GripperCommand(name=['hand'], opening=[0.0])
+    message.header.stamp = probe.node.get_clock().now().to_msg()
+    commands.publish(message)
+    wait_until(lambda: node.diagnose()[2].get('gripper_commands_dropped') == '1')
+    assert node.diagnose()[2]['gripper_commands_accepted'] == '0'

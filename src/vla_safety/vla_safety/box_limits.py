@@ -90,6 +90,7 @@ class BoxLimits:
             and the full brake's; low ≤ brake ≤ high.
         highs, lows: (4, n) rad/s, after `bound`: each bound by itself, before yielding.
         top_speed: (n,) rad/s, after `bound`: the velocity limits times the speed scale.
+        gripping: (n,) joints whose torque bound is the force of a grip: counted, not a change.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class BoxLimits:
         self.low, self.high, self.brake = self.bounds
         self.highs, self.lows = np.zeros((4, n)), np.zeros((4, n))
         self.top_speed = self.highs[SPEED]
+        self.gripping = np.zeros(n, dtype=bool)
         self._acceleration = np.zeros(n)
         self._unbounded = np.array((np.full(n, -np.inf), np.full(n, np.inf)))
 
@@ -195,6 +197,9 @@ class BoxLimits:
             up = shaped[joint] > sent[joint]
             bounds = (self.highs if up else self.lows)[:, joint]
             row = int(bounds.argmin() if up else bounds.argmax())
+            if row == TORQUE and self.gripping[joint]:
+                log.count(ViolationKind.GRIP_FORCE, 1)
+                continue
             value = float(shaped[joint])
             if row != ACCELERATION:
                 log.change(ROW_KINDS[row], joint, value, float(bounds[row]))

@@ -24,6 +24,7 @@ from vla_common.states import FilterState, Level
 from vla_safety.box_limits import BoxLimits
 from vla_safety.chunk import Chunk, ChunkTracker
 from vla_safety.coupled.limits import CoupledLimits, CoupledMode, MotionState
+from vla_safety.grippers import GripperControl
 from vla_safety.kernel import joints
 from vla_safety.limiters import STAGE_SCALE, EffortLimiter, JerkLimiter, SpeedScale
 from vla_safety.parameters import FilterParameters
@@ -141,6 +142,10 @@ class SafetyFilter:
         )
         self._tracker = ChunkTracker(n, p.interpolation, p.cross_fade)
         self._target = TargetFollower(self._tracker, self.box, closing)
+        self.grippers = GripperControl(
+            getattr(robot, 'grippers', {}), self.box, self._effort_limiter, closing, p
+        )
+        self.box.gripping = self.grippers.gripping
         self._scale = SpeedScale(STAGE_SCALE[p.stage], p.speed_scale_rate)
         self._idle_reason = 'no chunk received'
         self._carry = 0.0
@@ -173,6 +178,7 @@ class SafetyFilter:
         self._scale.reset(speed_scale)
         self._carry = 0.0
         self._restriction.reset()
+        self.grippers.reset()
         self._last = None
         self.flush('no chunk since the start')
 
@@ -274,6 +280,7 @@ class SafetyFilter:
             measured[:] = box.state
         if stop is not None:
             self.flush(str(stop))
+            self.grippers.clear()
             log.add(stop)
         if dt > box.max_period:
             log.add(violation(ViolationKind.LATE_TICK, '', dt, box.max_period))
@@ -284,6 +291,7 @@ class SafetyFilter:
         scale = self._scale.advance(speed_scale, dt)
         box.bound(period, scale, self._effort_limiter.window if stop is None else None)
         tracking = self._update_target(now, period, dt, scale)
+        gripping = self.grippers.steer(self._tracker.covered, self._target, period, scale)
         wanted = self._target.wanted if stop is None else box.brake
         shaped = wanted
         if self._jerk is not None and stop is None:
@@ -312,7 +320,7 @@ class SafetyFilter:
 
         box.commit(sent, period, self._acceleration)
         self._feed_forward(base_rotation)
-        state, reason = self._state(tracking)
+        state, reason = self._state(tracking or gripping)
         chunk = self._tracker.chunk
         self._last = Output(
             position=box.position.copy(),

@@ -30,6 +30,7 @@ from vla_robot import RobotModel
 from vla_safety.chunk import Chunk
 from vla_safety.coupled.build import braking_barriers
 from vla_safety.filter import REST_SPEED, Output, SafetyFilter
+from vla_safety.grippers import GripperOrder
 from vla_safety.joint_readings import JointReadings
 from vla_safety.parameters import FilterParameters
 from vla_safety.supervisor_command import MotionGate, SupervisorCommand
@@ -244,6 +245,17 @@ class FilterRuntime:
         self.core.reject([why])
         self._note_rejected([why])
         return [why]
+
+    def on_grippers(
+        self, order: GripperOrder, stamp: int, age: float, now: float
+    ) -> list[Violation]:
+        """A command to grippers; arguments and result as those of `on_chunk`."""
+        if not self._accepts_chunks(now) or stamp < self.gate.running_since:
+            self.core.grippers.dropped += 1
+            return []
+        found = self.core.grippers.admit(order, stamp, age)
+        self._pending.extend(found)
+        return found
 
     def _accepts_chunks(self, now: float) -> bool:
         """Whether motion is allowed now; begins it if so."""

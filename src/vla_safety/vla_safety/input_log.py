@@ -19,6 +19,7 @@ import numpy as np
 
 from vla_common.states import FilterState, Mode
 from vla_safety.filter_runtime import FilterRuntime, Report
+from vla_safety.grippers import GripperOrder
 from vla_safety.supervisor_command import SupervisorCommand
 from vla_safety.violations import Violation, ViolationKind, violation
 
@@ -37,12 +38,13 @@ _IMU = struct.Struct('<4dqdq')
 _CONTACTS = struct.Struct('<??Qd')
 _RANGE = struct.Struct('<dqdq')
 _CHUNK = struct.Struct('<III??qdd')
+_GRIPPERS = struct.Struct('<IIIIqdd')
 _REJECTED = struct.Struct('<ddd')
 _TICK = struct.Struct('<dqBBIH')
 _LENGTH = struct.Struct('<I')
 (
-    RESTART, FLUSH, SUPERVISOR, JOINTS, IMU, CONTACTS, RANGE, CHUNK, REJECTED, TICK,
-) = range(10)  # fmt: skip
+    RESTART, FLUSH, SUPERVISOR, JOINTS, IMU, CONTACTS, RANGE, CHUNK, REJECTED, TICK, GRIPPERS,
+) = range(11)  # fmt: skip
 
 
 def checksum(report: Report) -> int:
@@ -132,6 +134,15 @@ class InputLog:
         head = _CHUNK.pack(len(names), len(times), width, *given, stamp, age, now)
         numbers = (np.asarray(table, float).tobytes() for table in (times, *tables))
         self._add(CHUNK, head, *(part for name in names for part in _text(name)), *numbers)
+
+    def grippers(self, order: GripperOrder, stamp: int, age: float, now: float) -> None:
+        """A command to grippers."""
+        if not self.enabled:
+            return
+        arrays = order.opening, order.force, order.speed
+        head = _GRIPPERS.pack(len(order.names), *map(len, arrays), stamp, age, now)
+        names = (part for name in order.names for part in _text(name))
+        self._add(GRIPPERS, head, *names, *(array.tobytes() for array in arrays))
 
     def rejected(self, why: Violation, now: float) -> None:
         """A chunk that could not be read."""
@@ -281,6 +292,11 @@ class FilterReplay:
             positions = c.numbers(points, width) if has_positions else None
             velocities = c.numbers(points, width) if has_velocities else None
             runtime.on_chunk(names, times, positions, velocities, *rest)
+        elif kind == GRIPPERS:
+            count, openings, forces, speeds, *rest = c.unpack(_GRIPPERS)
+            given = tuple(c.text() for _ in range(count))
+            arrays = [c.numbers(size) for size in (openings, forces, speeds)]
+            runtime.on_grippers(GripperOrder(given, *arrays), *rest)
         elif kind == REJECTED:
             value, limit, now = c.unpack(_REJECTED)
             why = violation(ViolationKind(c.text()), c.text(), value, limit)

@@ -45,6 +45,10 @@ class EffortLimiter:
         """Compute the window from the measured state and the last command, (n,) each."""
         joints.reach(self._servo, position, velocity, command_velocity, feed_forward, self.window)
 
+    def limit(self, at: np.ndarray, effort: np.ndarray) -> None:
+        """Set the effort limit (k,) of the joints `at` (k,)."""
+        self._servo[2, at] = effort
+
     def torque(
         self,
         command: np.ndarray,

@@ -18,12 +18,13 @@ from vla_common.messages import JointOrder, duration_to_seconds, has_orientation
 from vla_common.node_main import run
 from vla_common.scheduling import Priority
 from vla_common.states import FilterState, Level, Mode
-from vla_interfaces.msg import SafetyStatus
+from vla_interfaces.msg import GripperCommand, SafetyStatus
 from vla_interfaces.msg import Violation as ViolationMessage
 from vla_robot import load_robot
 from vla_safety.compiled import not_compiled
 from vla_safety.coupled.proximity import sensed_distance
 from vla_safety.filter_runtime import Report, create_runtime
+from vla_safety.grippers import order_of
 from vla_safety.input_log import InputLog
 from vla_safety.parameters import FilterParameters
 from vla_safety.supervisor_command import SupervisorCommand
@@ -95,6 +96,8 @@ class SafetyFilterNode(VlaLifecycleNode):
         points, n = parameters.rules.max_points, robot.n
         self._longest_chunk = 4096 + 128 * n + points * (64 + 4 * 8 * n)
         self.subscribe(topics.ACTION_CHUNK, self._on_chunk, raw=True)
+        if robot.grippers:
+            self.subscribe(topics.GRIPPER_COMMAND, self._on_grippers)
         # Every command of the supervisor counts; of the sensors, the newest at each tick.
         self.subscribe_fields(
             topics.SUPERVISOR_STATE, _SUPERVISOR_FIELDS, self._on_supervisor, always=True
@@ -238,6 +241,15 @@ class SafetyFilterNode(VlaLifecycleNode):
         self._log.chunk(*given)
         return self._filter.on_chunk(*given)
 
+    def _on_grippers(self, message: GripperCommand) -> None:
+        order = order_of(message.name, message.opening, message.force, message.speed)
+        stamp = stamp_to_ns(message.header.stamp)
+        given = order, stamp, (self._wall_ns() - stamp) * 1e-9, steady_now()
+        self._log.grippers(*given)
+        found = self._filter.on_grippers(*given)
+        if found:
+            self.get_logger().warning(f'gripper command rejected: {found[0]}')
+
     def _reject_chunk(self, why: Violation) -> list[Violation]:
         now = steady_now()
         self._log.rejected(why, now)
@@ -336,6 +348,7 @@ class SafetyFilterNode(VlaLifecycleNode):
             'chunks_rejected': str(core.chunks_rejected),
             'chunks_dropped': str(core.chunks_dropped),
             'interventions': str(core.interventions),
+            **core.core.grippers.counts,
             'joint_states_age_s': f'{core.measured.age(now):.3f}',
             'supervisor_age_s': f'{core.gate.age(now):.3f}',
             'impossible_readings': str(core.measured.rejected + core.reference.rejected),

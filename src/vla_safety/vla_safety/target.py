@@ -59,8 +59,13 @@ class TargetFollower:
         self._beyond = outside > 0
         return True
 
+    def steer(self, at: np.ndarray, velocity: np.ndarray) -> None:
+        """Want `velocity` (k,) of the joints `at` (k,), which the chunk does not cover."""
+        self._wish[:, at] = velocity
+
     def report(self, log: TickLog) -> None:
-        """Log the joints whose target or speed is beyond a limit."""
+        """Log the joints whose target or speed is beyond a limit. A gripper is told where to be,
+        not how fast: that it gets there at its speed limit is no violation."""
         box = self._box
         if self._beyond:
             for joint in self._tracker.covered.nonzero()[0].tolist():
@@ -69,7 +74,7 @@ class TargetFollower:
                     log.change(ViolationKind.POSITION, joint, requested, inside)
         for joint in joints.differing(self._requested, self.wanted, CHANGE):
             requested, hard = abs(float(self._requested[joint])), float(box.max_velocity[joint])
-            if requested > hard:
+            if requested > hard and not box.gripping[joint]:
                 log.change(ViolationKind.VELOCITY, joint, requested, hard)
             else:
                 top = float(box.top_speed[joint])

@@ -37,6 +37,7 @@ class ViolationKind(str, Enum):
     TORQUE = 'torque'
     JERK = 'jerk'
     SPEED_SCALE = 'speed_scale'
+    GRIP_FORCE = 'grip_force'
     # A command that the coupled limits changed.
     COLLISION = 'collision'
     WORKSPACE = 'workspace'
@@ -75,7 +76,13 @@ LEVELS |= dict.fromkeys(
     Level.DANGER,
 )
 LEVELS |= dict.fromkeys(
-    (ViolationKind.ACCELERATION, ViolationKind.JERK, ViolationKind.SPEED_SCALE), Level.SAFE
+    (
+        ViolationKind.ACCELERATION,
+        ViolationKind.JERK,
+        ViolationKind.SPEED_SCALE,
+        ViolationKind.GRIP_FORCE,
+    ),
+    Level.SAFE,
 )
 
 

@@ -11,7 +11,7 @@ import mujoco
 import numpy as np
 
 from vla_common.errors import ConfigError
-from vla_robot import RobotModel
+from vla_robot import Gripper, RobotModel
 from vla_robot.collision import box_corners
 from vla_sim.robot_spec import check_agreement, read_robot, refused
 from vla_sim.scene import Scene
@@ -24,6 +24,12 @@ HIDDEN_GROUP = 5
 NEAR, FAR = 0.02, 20.0  # m, of every camera
 FLOOR_GRID = 2.0  # m between the corners at which OpenGL computes the floor's light
 HEADLIGHT_DIFFUSE = 0.25
+COUPLING = (0.004, 1.0)
+"""s and damping ratio of the gear between the fingers of a gripper: stiffer than their servo."""
+PAD_SOLREF = (0.004, 1.0)
+PAD_FRICTION = (1.0, 0.01, 0.0001)
+"""Of fingers: contacts as stiff as a rubber pad's (a light cube would give way by millimetres), its
+friction, and some against turning in the grip."""
 
 
 def build(
@@ -130,6 +136,9 @@ def _robot(spec: mujoco.MjSpec, robot: RobotModel, visual: bool) -> None:
         actuator.forcelimited = True
         actuator.forcerange = (-limits.effort[i], limits.effort[i])
 
+    for gripper in robot.grippers.values():
+        _couple(spec, gripper)
+
     pairs = {frozenset(pair) for pair in robot.collision_pairs}
     solid = [b.name for b in spec.bodies if any(g.contype for g in b.geoms)]
     for first, second in combinations(solid, 2):
@@ -144,6 +153,23 @@ def _robot(spec: mujoco.MjSpec, robot: RobotModel, visual: bool) -> None:
                 geom.priority = 1
 
     _sensors(spec, robot)
+
+
+def _couple(spec: mujoco.MjSpec, gripper: Gripper) -> None:
+    """Pads on the fingers; and one motor moves them all: each follows the first one."""
+    for name in gripper.joint_names:
+        for geom in spec.joint(name).parent.geoms:
+            if geom.contype:
+                geom.solref, geom.friction = PAD_SOLREF, PAD_FRICTION
+                geom.condim, geom.priority = 4, 1
+    first, ends = gripper.joint_names[0], gripper.positions[[0, -1]]
+    for k, name in enumerate(gripper.joint_names[1:], start=1):
+        ratio = (ends[1, k] - ends[0, k]) / (ends[1, 0] - ends[0, 0])
+        coupling = spec.add_equality(name=f'{gripper.name}/{name}', name1=name, name2=first)
+        coupling.type = mujoco.mjtEq.mjEQ_JOINT
+        coupling.objtype = mujoco.mjtObj.mjOBJ_JOINT
+        coupling.data[:2] = ends[0, k] - ratio * ends[0, 0], ratio
+        coupling.solref = COUPLING
 
 
 def _sensors(spec: mujoco.MjSpec, robot: RobotModel) -> None:

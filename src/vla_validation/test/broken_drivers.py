@@ -12,6 +12,7 @@ import time
 import numpy as np
 
 from vla_hardware.drivers.base import DeviceJoints, DriverError, require_finite
+from vla_hardware.drivers.mock import MockDriver
 from vla_robot import Reading
 
 OLDEST = 0.05  # s
@@ -377,6 +378,23 @@ class BurnsTheProcessor(GoodDriver):
         return super().newest()
 
 
+class DampsTheGripperToo(MockDriver):
+    """One stiffness for all joints: damping the arm drops what the gripper holds."""
+
+    def write(self, position, velocity, effort, gains):
+        super().write(position, velocity, effort, gains)
+        self._stiff[:] = self._stiff.all()
+
+
+class OpensInAStop(MockDriver):
+    """Without a stiff arm it opens the gripper, as if the object was in the way."""
+
+    def write(self, position, velocity, effort, gains):
+        if not gains.kp.all():
+            position = np.where(gains.kp > 0.0, 0.04, position)
+        super().write(position, velocity, effort, gains)
+
+
 BROKEN = {
     'connect': (ConnectsToNothing, ConnectsSlowly, RaisesItsOwn, ClosesWithAnError),
     'joints': (SaysNothingOfItsJoints, CopiesTheLimits, ReadsByIndex, ReadsDegrees),
@@ -386,6 +404,7 @@ BROKEN = {
     'activation': (DrivesHomeOnConnect, MovesWhenItIsActivated),
     'stale': (ReturnsTheLastValueAgain,),
     'stop': (IgnoresDamp, HangsInClose),
+    'gripper': (DampsTheGripperToo, OpensInAStop),
     'not_finite': (SendsNaN,),
     'reconnect': (ResumesAfterReconnecting, DampsLate, NeverReconnects),
     'errors': (DoesNotReportErrors, SaysNotWhatToDo, TakesErrorsForNoise),

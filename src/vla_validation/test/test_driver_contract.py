@@ -51,7 +51,9 @@ def outcome(made: Rig, *clauses: str) -> dict[str, tuple[str, str]]:
 
 def test_a_driver_behind_a_wire_keeps_every_clause(robot, tmp_path):
     found = outcome(rig(robot, tmp_path))
+    assert found.pop('gripper') == ('skipped', 'the robot has no gripper')
     assert {name: found[name] for name in found if found[name][0] != 'passed'} == {}
+    found['gripper'] = ('skipped', '')
     assert set(found) == set(BY_NAME)
 
 
@@ -62,7 +64,10 @@ def test_a_driver_behind_a_wire_keeps_every_clause(robot, tmp_path):
 )
 def test_a_driver_that_breaks_a_clause_fails_it(clause, kind, robot, tmp_path):
     clock = Pace() if kind is FeedsTheWatchdog else None  # it has a thread
-    result, detail = outcome(rig(robot, tmp_path, kind, clock), clause)[clause]
+    made = rig(load_robot('panda') if clause == 'gripper' else robot, tmp_path, kind, clock)
+    if clause == 'gripper':
+        made.double = InProcess.start(made.robot, tmp_path)
+    result, detail = outcome(made, clause)[clause]
     assert result == 'failed', detail
     assert not detail.startswith(('TypeError', 'AttributeError', 'NameError')), detail
 
@@ -76,8 +81,19 @@ def test_the_mock_keeps_the_contract_and_what_has_no_wire_is_skipped(robot, tmp_
     made.kind, made.double = MockDriver, InProcess.start(robot, tmp_path)
     found = outcome(made)
     skipped = {name for name, (result, _) in found.items() if result == 'skipped'}
-    assert skipped == {'stale', 'errors'}
+    assert skipped == {'stale', 'errors', 'gripper'}
     assert {name: found[name] for name in found if found[name][0] == 'failed'} == {}
+
+
+@pytest.mark.parametrize('name', ['mock', 'mujoco'])
+def test_a_gripper_outlasts_every_stop(name, tmp_path):
+    made = rig(load_robot('panda'), tmp_path)
+    made.kind, made.double = (
+        DRIVERS.load(name, 'test', 'driver'),
+        InProcess.start(made.robot, tmp_path),
+    )
+    found = outcome(made, 'first_command', 'stop', 'gripper')
+    assert {clause: found[clause] for clause in found if found[clause][0] != 'passed'} == {}
 
 
 def test_the_simulated_robot_keeps_the_contract(robot, tmp_path):

@@ -33,7 +33,7 @@ class _Broken:
     ) -> None:
         self._double.require_cable()
         self._driver.write(position, velocity, effort, gains)
-        self._double.stiff_now = bool(gains.kp.any())
+        self._double.stiff_now = bool(gains.kp[self._double.body].any())
         self._double.received += self._double.stiff_now
 
 
@@ -45,14 +45,15 @@ class InProcess:
     params: dict[str, Any] = {}  # noqa: RUF012
     error_states = ()
 
-    def __init__(self) -> None:
+    def __init__(self, robot: RobotModel) -> None:
+        self.body = np.setdiff1d(np.arange(robot.n), robot.gripper_joints)  # a grip stays stiff
         self.plugged = True
         self.stiff_now = False
         self.received = 0
 
     @classmethod
     def start(cls, robot: RobotModel, folder: Path) -> Self:
-        return cls()
+        return cls(robot)
 
     def attach(self, driver: Driver) -> Driver:
         self.stiff_now = False  # a new driver is a new robot

@@ -85,6 +85,10 @@ class Driver(Protocol):
     """s in which the stiffness rises from zero when the motors become stiff. 0 for a simulated
     biped, which would sink meanwhile. 0.5 where a driver does not say."""
 
+    can_grip: bool
+    """Whether each joint has a stiffness of its own: `write` may damp the arm and keep a gripper
+    stiff in one call. False where a driver does not say; then grippers are refused at configure."""
+
     when_killed: str
     """What the robot does when this process is killed, for the operator."""
 

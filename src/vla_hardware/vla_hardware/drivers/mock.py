@@ -28,6 +28,7 @@ class MockDriver:
 
     can_fall = False  # the base never tilts: a correction would only follow the lag of the joints
     stiffen_time = 0.3
+    can_grip = True
     when_killed = 'it ends with the process'
 
     def __init__(
@@ -50,7 +51,7 @@ class MockDriver:
         self._lag = lag
         self._clock = clock
         self._time: float | None = None
-        self._stiff = False
+        self._stiff = np.zeros(n, dtype=bool)
         self._reads = 0
         self.gains: Gains | None = None
         self.powered = False
@@ -127,17 +128,18 @@ class MockDriver:
         self.target[:] = position
         self._effort[:] = effort
         self.gains = gains
-        self._stiff = bool(gains.kp.any())
+        self._stiff = gains.kp > 0.0
 
     def close(self) -> None:
         self.connected = False
 
     def _advance(self, dt: float) -> None:
-        if not (self.powered and self._stiff) or dt <= 0.0:
+        if not (self.powered and self._stiff.any()) or dt <= 0.0:
             self._velocity[:] = 0.0
             return
         before = self._position.copy()
         step = (self.target - before) * (1.0 - np.exp(-dt / self._lag))
+        step[~self._stiff] = 0.0
         limit = self._speed * dt
         self._position += np.clip(step, -limit, limit)
         self._velocity[:] = (self._position - before) / dt

@@ -23,6 +23,7 @@ class MujocoDriver:
     """
 
     stiffen_time = 0.0
+    can_grip = True
     when_killed = 'the simulation ends with the process'
 
     def __init__(
@@ -43,6 +44,8 @@ class MujocoDriver:
         # (wall, simulated) time over the last second, for the real-time factor.
         self._history: deque[tuple[float, float]] = deque()
         self._suspended = False
+        grippers = world.robot.gripper_joints
+        self._body = np.setdiff1d(np.arange(world.robot.n), grippers)
 
     @classmethod
     def from_parameters(
@@ -94,7 +97,7 @@ class MujocoDriver:
         self, position: np.ndarray, velocity: np.ndarray, effort: np.ndarray, gains: Gains
     ) -> None:
         require_finite(position, velocity, effort)
-        if self._suspended and not gains.kp.any():
+        if self._suspended and not gains.kp[self._body].any():
             return
         self._suspended = False
         if gains is not self._gains:

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import ConfigReader, load_yaml
+from vla_policy.bundle.gripper_output import check_grippers
 from vla_policy.bundle.judged_outputs import Acceptance
 from vla_policy.bundle.model_inputs import History
 from vla_policy.bundle.model_spec import CAST, ModelSpec, read_files, read_model
@@ -259,6 +260,9 @@ def check_robot(bundle: Bundle, robot: NamedJoints) -> None:
             hint = f' (nearest to {unknown[0]}: {near[0]})' if near else ''
             wanted = f'joints of the robot {robot.name}{hint}'
             raise ConfigError(str(bundle.file), key, ', '.join(unknown), wanted)
+    spec = bundle.spec
+    if isinstance(spec, ModelSpec) and spec.gripper is not None:
+        check_grippers(spec.gripper, spec.action.joints, robot, str(bundle.file))
 
 
 def _version_text(top: ConfigReader) -> str:

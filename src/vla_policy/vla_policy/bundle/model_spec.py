@@ -11,6 +11,7 @@ import numpy as np
 from vla_common.errors import ConfigError
 from vla_common.yaml_file import ConfigReader
 from vla_policy.bundle.action_space import ActionSpace, read_action_space, read_kind
+from vla_policy.bundle.gripper_output import GripperOutput, read_gripper
 from vla_policy.bundle.judged_outputs import Acceptance, JudgedOutput, acceptance, read_judged
 from vla_policy.bundle.model_inputs import (
     History,
@@ -68,15 +69,6 @@ class FlowSampling:
 
 
 @dataclass(frozen=True)
-class GripperOutput:
-    """float32 (1, horizon, k) in [0, 1], 0 open, 1 closed. Not executed yet: the robots here have
-    no grippers."""
-
-    tensor: str
-    grippers: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class ModelSpec:
     """file: model file. precision: to cast to, empty for none. device_map: 'auto', module path ->
     device, or empty for one device. engine: computer that a TensorRT engine was built for. judged:
@@ -100,14 +92,27 @@ class ModelSpec:
     def outputs(self) -> tuple[str, ...]:
         """Tensors in the order in which a module returns them."""
         gripper = (self.gripper.tensor,) if self.gripper is not None else ()
-        return (self.action.tensor, *gripper, *self.answered[1:])
+        return (self.action.tensor, *gripper, *self._beside)
 
     @property
     def answered(self) -> tuple[str, ...]:
-        """Tensors that a policy reads: the action, those of `judged`, the next memory."""
-        judged = (output.tensor for output in self.judged.values())
+        """Tensors that a policy reads: the action, the gripper unless it is ignored, those of `judged`,
+        the next memory."""
+        followed = self.followed_gripper
+        gripper = (followed.tensor,) if followed is not None else ()
+        return (self.action.tensor, *gripper, *self._beside)
+
+    @property
+    def _beside(self) -> tuple[str, ...]:
+        """Tensors after action and gripper."""
         memory = self.inputs.memory
-        return (self.action.tensor, *judged, *((memory.following,) if memory is not None else ()))
+        following = (memory.following,) if memory is not None else ()
+        return (*(output.tensor for output in self.judged.values()), *following)
+
+    @property
+    def followed_gripper(self) -> GripperOutput | None:
+        """The gripper output that is followed; None without one."""
+        return None if self.gripper is None or self.gripper.ignored else self.gripper
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -161,13 +166,16 @@ def read_model(
     section = outputs.section('action')
     flow = _flow(section, runtime) if section.has('flow') else None
     action = _action(section)
-    gripper = _gripper(outputs.section('gripper')) if outputs.has('gripper') else None
+    gripper = read_gripper(outputs.section('gripper')) if outputs.has('gripper') else None
     inputs = read_inputs(top.section('inputs'), action.shape, listed)
     judged = read_judged(outputs, inputs.instruction.length if inputs.instruction else 0)
     outputs.close()
     if flow is not None and judged:
         key, wanted = f'outputs.{next(iter(judged))}', 'none: a flow head returns velocities'
         raise ConfigError(top.file, key, 'one', wanted)
+    if flow is not None and gripper is not None and not gripper.ignored:
+        wanted = 'none, or `ignored: true`: a flow head returns velocities of the action alone'
+        raise ConfigError(top.file, 'outputs.gripper', 'one', wanted)
     if flow is not None and inputs.noise is not None:
         raise ConfigError(top.file, 'inputs.noise', 'one', 'none: the flow head draws its own')
     if inputs.memory is not None and (flow is not None or inputs.noise is not None):
@@ -239,12 +247,6 @@ def _flow(action: ConfigReader, runtime: str) -> FlowSampling:
     )
     f.close()
     return flow
-
-
-def _gripper(f: ConfigReader) -> GripperOutput:
-    output = GripperOutput(f.text('tensor'), tuple(f.texts('grippers')))
-    f.close()
-    return output
 
 
 def _device_map(f: ConfigReader) -> str | Mapping[str, str]:

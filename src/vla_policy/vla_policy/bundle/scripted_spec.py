@@ -26,6 +26,16 @@ class ChunkShape:
 
 
 @dataclass(frozen=True)
+class Step:
+    """One step of a motion: to a pose in `time` s. pose: joint -> rad; grippers: name -> opening m.
+    Joints that it does not name stay where the step before has left them."""
+
+    pose: Mapping[str, float]
+    grippers: Mapping[str, float]
+    time: float
+
+
+@dataclass(frozen=True)
 class Motion:
     """One motion.
 
@@ -35,6 +45,7 @@ class Motion:
     hold: joints kept at their start positions.
     duration: s in the pose; 0 means without end.
     return_time: s of the return; 0 means that it stays in the pose.
+    steps: instead of pose, swing and hold: one pose after the other, without a return.
     """
 
     name: str
@@ -45,14 +56,23 @@ class Motion:
     reach_time: float
     duration: float
     return_time: float
+    steps: tuple[Step, ...] = ()
 
     @property
     def joints(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*self.pose, *self.swing, *self.hold)))
+        stepped = (joint for step in self.steps for joint in step.pose)
+        return tuple(dict.fromkeys((*self.pose, *self.swing, *self.hold, *stepped)))
+
+    @property
+    def grippers(self) -> tuple[str, ...]:
+        """Those that its steps open or close."""
+        return tuple(dict.fromkeys(name for step in self.steps for name in step.grippers))
 
     @property
     def total(self) -> float:
         """s from start to end; infinite without a duration."""
+        if self.steps:
+            return sum(step.time for step in self.steps)
         if self.duration == 0.0:
             return math.inf
         return self.reach_time + self.duration + self.return_time
@@ -65,6 +85,8 @@ class Motion:
     def positions(self, start: np.ndarray, times: np.ndarray) -> np.ndarray:
         """Targets (h, k) rad of `joints` at `times` (h,) s since the start at `start` (k,) rad."""
         names = self.joints
+        if self.steps:
+            return self._stepped(start, times)
         target = np.array([self.pose.get(n, start[i]) for i, n in enumerate(names)])
         there = minimum_jerk(times / self.reach_time)
         swinging = there * self._swing_window(times)
@@ -76,6 +98,15 @@ class Motion:
             if name in self.swing:
                 amplitude, period = self.swing[name]
                 out[:, i] += swinging * amplitude * np.sin(2.0 * math.pi * times / period)
+        return out
+
+    def _stepped(self, start: np.ndarray, times: np.ndarray) -> np.ndarray:
+        here, began = start, 0.0
+        out = np.repeat(start[None, :], len(times), axis=0)
+        for step in self.steps:
+            goal = np.array([step.pose.get(n, here[i]) for i, n in enumerate(self.joints)])
+            out += minimum_jerk((times - began) / step.time)[:, None] * (goal - here)[None, :]
+            here, began = goal, began + step.time
         return out
 
     def _swing_window(self, times: np.ndarray) -> np.ndarray:
@@ -155,6 +186,10 @@ def _motion(name: str, f: ConfigReader) -> Motion:
     words = tuple(word.lower() for word in f.texts('words'))
     if not words:
         raise f.error('words', 'none', 'at least one word')
+    if f.has('steps'):
+        steps = _steps(f)
+        f.close()
+        return Motion(name, words, {}, {}, (), 2.0, 0.0, 0.0, steps)
     pose = {}
     if f.has('pose'):
         section = f.section('pose')
@@ -182,3 +217,22 @@ def _motion(name: str, f: ConfigReader) -> Motion:
     if not motion.joints:
         raise f.error('pose', 'no joint in pose, swing or hold', 'at least one joint')
     return motion
+
+
+def _steps(f: ConfigReader) -> tuple[Step, ...]:
+    entries = f.raw('steps', wanted='a list of steps')
+    if not isinstance(entries, list) or not entries:
+        raise f.error('steps', entries, 'a list of steps, each with pose or grippers, and time')
+    steps = []
+    for i, entry in enumerate(entries):
+        step = ConfigReader(f.file, entry, f.path(f'steps[{i}]'))
+        parts: list[dict[str, float]] = []
+        for key, low, high in (('pose', -math.pi, math.pi), ('grippers', 0.0, 1.0)):
+            section = step.section(key) if step.has(key) else None
+            names = section.keys() if section is not None else ()
+            parts.append({name: section.number(name, lo=low, hi=high) for name in names})
+        steps.append(Step(parts[0], parts[1], step.number('time', lo=0.1, hi=3600.0)))
+        step.close()
+    if not any(step.pose or step.grippers for step in steps):
+        raise f.error('steps', 'no joint and no gripper', 'at least one')
+    return tuple(steps)

@@ -178,6 +178,10 @@ def check_tensors(
             wanted = f'only those of policy.yaml: {", ".join(spec.inputs.tensors)}'
             raise ConfigError(file, f'input {name}', 'an input', wanted)
     _check_tensor(file, 'output', spec.action.tensor, outputs, floats, spec.action.shape)
+    if spec.followed_gripper is not None:
+        gripper = spec.followed_gripper
+        shape = (1, spec.action.horizon, len(gripper.grippers))
+        _check_tensor(file, 'output', gripper.tensor, outputs, floats, shape)
     for output in spec.judged.values():
         declared = outputs.get(output.tensor)
         shape = fitting_shape(declared, output) if declared is not None else None

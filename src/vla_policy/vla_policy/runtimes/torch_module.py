@@ -151,6 +151,8 @@ class TorchModule(Runtime):
         black = spec.inputs.zeros()
         shapes = ', '.join(f'{name} {tensor.shape}' for name, tensor in black.items())
         allowed = {spec.action.tensor: (spec.action.shape,)}
+        if (gripper := spec.followed_gripper) is not None:
+            allowed[gripper.tensor] = ((1, spec.action.horizon, len(gripper.grippers)),)
         allowed |= {output.tensor: output.shapes for output in spec.judged.values()}
         if spec.inputs.memory is not None:
             allowed[spec.inputs.memory.following] = (spec.inputs.memory.shape,)

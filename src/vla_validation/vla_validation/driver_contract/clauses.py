@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vla_validation.driver_contract import faults, operation
+from vla_validation.driver_contract import faults, grip, operation
 from vla_validation.driver_contract.rig import Broken, Rig
 
 ATTEMPTS = 3  # of the clauses that measure time
@@ -54,6 +54,7 @@ CLAUSES = (
     Clause('activation', 'Nothing moves when it is connected and activated.', operation.activation),
     Clause('stale', 'A stale state is an error, never the last value again.', faults.stale),
     Clause('stop', 'It stops in time from every state.', faults.stop),
+    Clause('gripper', 'A grip outlasts every stop, and ends by command.', grip.gripper),
     Clause('not_finite', 'What is not finite never reaches the robot.', faults.not_finite),
     Clause(
         'reconnect', 'A cut connection damps, and its return resumes nothing.', faults.reconnect

@@ -185,16 +185,17 @@ def first_command(rig: Rig) -> str:
 
 
 def _first(rig: Rig, servo: Servo, stiffen: float) -> str:
-    writes = [one for one in servo.driver.writes if one.kp.any()]
+    body = np.setdiff1d(np.arange(rig.robot.n), rig.robot.gripper_joints)  # a grip stays stiff
+    writes = [one for one in servo.driver.writes if one.kp[body].any()]
     if not writes or writes[0].measured is None:
         raise Broken('the motors never became stiff')
-    off = float(np.abs(writes[0].position - writes[0].measured).max())
+    off = float(np.abs(writes[0].position - writes[0].measured)[body].max())
     if not off <= FIRST:
         raise Broken(f'the first command is {off:.3f} rad from the measured position')
     if rig.simulated:
         return f'first command {off:.4f} rad from the measured position'
-    full = rig.robot.servo.kp
-    shares = [float((one.kp / np.where(full > 0, full, 1.0)).max()) for one in writes]
+    full = rig.robot.servo.kp[body]
+    shares = [float((one.kp[body] / np.where(full > 0, full, 1.0)).max()) for one in writes]
     if not stiffen > 0.0 or not shares[0] <= 0.2:
         raise Broken(
             f'the stiffness begins at {shares[0] * 100:.0f} % (stiffen_time {stiffen:g} s)'
