@@ -76,16 +76,14 @@ class ModelPolicy(Policy):
         self.preprocess_s = 0.0
         self.run_s = 0.0
 
-    def reset(self) -> None:
-        if self._gripper is not None:
-            self._gripper.reset()
-
     def check(self, instruction: str) -> None:
         super().check(instruction)
         if self._tokenizer is not None:
             self._tokenizer.check(instruction)
 
     def reset(self) -> None:
+        if self._gripper is not None:
+            self._gripper.reset()
         if self._memory is not None:
             self._memory = np.zeros_like(self._memory)
 

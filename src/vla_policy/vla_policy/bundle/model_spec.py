@@ -96,8 +96,8 @@ class ModelSpec:
 
     @property
     def answered(self) -> tuple[str, ...]:
-        """Tensors that a policy reads: the action, the gripper unless it is ignored, those of `judged`,
-        the next memory."""
+        """Tensors that a policy reads: the action, the gripper unless it is ignored, those of
+        `judged`, the next memory."""
         followed = self.followed_gripper
         gripper = (followed.tensor,) if followed is not None else ()
         return (self.action.tensor, *gripper, *self._beside)
