@@ -22,6 +22,7 @@ class TcpClient:
         self.sock, self.port = sock, port
         self.context: object = None
         self.closed = False
+        self.held: bytearray | None = bytearray()
         self._queue: deque[tuple[float, bytes]] = deque()
 
     def send(self, data: bytes, due: float = 0.0) -> None:
@@ -58,7 +59,8 @@ class TcpClient:
 class TcpServer:
     """Listens on some ports; one thread calls `poll`.
 
-    pulled: nothing is received, sent or accepted, and no connection ends: a half-open socket.
+    pulled: nothing is received, sent or accepted, and no connection ends: a half-open socket. What
+    its client sent meanwhile arrives afterwards, as TCP has it, unless the client has aborted.
     delay: s before what is sent. piece: see `TcpClient.flush`.
     """
 
@@ -87,13 +89,35 @@ class TcpServer:
         """Wait for data for at most `timeout` s, take it, and send what is due."""
         if self.pulled:
             time.sleep(timeout)
+            for client in self.clients:
+                self._hold(client)
             return
+        for client in [*self.clients]:
+            self._deliver(client)
         for key, _ in self._selector.select(timeout):
             if isinstance(key.data, TcpClient):
                 self._receive(key.data)
             else:
                 self._accept(key.fileobj, key.data)  # type: ignore[arg-type]
         self.flush()
+
+    def _hold(self, client: TcpClient) -> None:
+        """What is on its way to a robot that is not reached."""
+        try:
+            while client.held is not None and (data := client.sock.recv(65536)):
+                client.held += data
+        except BlockingIOError:
+            pass
+        except OSError:
+            client.held = None  # aborted: it is sent no more
+
+    def _deliver(self, client: TcpClient) -> None:
+        held, client.held = client.held, bytearray()
+        if held is None:
+            self._forget(client)
+            client.close()
+        elif held:
+            self._on_data(client, bytes(held))
 
     def flush(self) -> None:
         for client in [*self.clients]:

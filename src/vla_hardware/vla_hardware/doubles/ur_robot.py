@@ -77,7 +77,7 @@ class UrRobot:
         self._target: np.ndarray | None = None
         self._program: Iterator[None] | None = None
         self._text = b''
-        self._time = 100.0  # s since the controller started
+        self._started = time.monotonic() - 100.0  # s, the zero of its clock
         self.rtde = RtdeServer(self)
         self._lock = threading.RLock()
         self._end = threading.Event()
@@ -105,12 +105,11 @@ class UrRobot:
                     self._advance()
                 due = max(due, time.monotonic())
                 if not self.frozen:
-                    self.rtde.publish(self._time, steps)
+                    self.rtde.publish(time.monotonic() - self._started, steps)
             self.server.flush()
             self._cpu = time.thread_time()
 
     def _advance(self) -> None:
-        self._time += STEP
         if self._program is not None and self.runtime_state == PLAYING:
             try:
                 next(self._program)
@@ -259,7 +258,7 @@ class UrRobot:
         """All connections end; registers and time begin anew; the arm is switched off."""
         with self._lock:
             self._stop()
-            self._time = 1.0
+            self._started = time.monotonic()
             self.rtde.restart()
             self.state = dict(STATES['power off'])
         self.server.drop_clients()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from vla_hardware.drivers.base import DriverError
 
 UNSENT = 4096  # bytes that may wait here for a robot that takes nothing
 SEND_BUFFER = 8192  # bytes in the kernel: what waits there is sent after the cable is plugged
+_RESET = struct.pack('ii', 1, 0)
 RETRY = 0.1  # s between two attempts to connect
 
 
@@ -100,8 +102,11 @@ class TcpLink:
         if len(self._unsent) > UNSENT:
             raise ConnectionError('the robot takes no data')
 
-    def close(self) -> None:
+    def close(self, *, abort: bool = False) -> None:
+        """abort: with a reset, so that nothing is delivered that was not until now."""
         with contextlib.suppress(OSError):
+            if abort:
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self._sock.close()
 
 

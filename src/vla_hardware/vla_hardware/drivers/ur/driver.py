@@ -131,7 +131,7 @@ class UrDriver:
     def _cut(self, error: DriverError) -> None:
         """The connection is gone. Whatever ran, its return resumes nothing."""
         if self._session is not None:
-            self._session.close()
+            self._session.close(abort=True)
         self._session, self._error = None, error
         if self._phase is not _Phase.NONE:
             self._latch(DriverError('the connection to the robot was cut', 'reset', stopped=True))
@@ -320,6 +320,10 @@ class UrDriver:
 
     def _release(self) -> None:
         if self._phase is _Phase.NONE:
+            return
+        if not self._age.of(self._clock()) <= self._config.max_age:
+            # The stop may not arrive, and targets may arrive late: the deadline in the robot stops.
+            self._cut(DriverError('the robot is silent', 'look at the cable, then reset'))
             return
         self._send(0.0, STOP)
         if self._phase is not _Phase.ENDING:

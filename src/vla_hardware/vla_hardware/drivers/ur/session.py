@@ -113,9 +113,10 @@ class UrSession:
         self._programs.receive()
         self._dashboard.receive()
 
-    def close(self) -> None:
+    def close(self, *, abort: bool = False) -> None:
+        """abort: what was sent and has not arrived is not to arrive later."""
         for link in (self._link, self._programs, self._dashboard):
-            link.close()
+            link.close(abort=abort)
 
 
 # -- the dashboard -----------------------------------------------------------------------------
