@@ -129,7 +129,7 @@ class RtdeServer:
             case rtde.GET_CONTROLLER_VERSION:
                 return struct.pack('>4I', *self._robot.version)
             case rtde.SETUP_OUTPUTS:
-                rate, names = struct.unpack_from('>d', payload)[0], payload[8:].decode().split(',')
+                rate, names = struct.unpack_from('>d', payload)[0], _names(payload[8:])
                 known = {name: kind for name, kind in OUTPUTS.items() if name not in self.missing}
                 types = [known.get(name, rtde.NOT_FOUND) for name in names]
                 found = rtde.NOT_FOUND not in types
@@ -137,7 +137,7 @@ class RtdeServer:
                 peer.every = max(round(250.0 / max(rate, 1.0)), 1)
                 return bytes([found]) + ','.join(types).encode()
             case rtde.SETUP_INPUTS:
-                names = payload.decode().split(',')
+                names = _names(payload)
                 types = [
                     rtde.IN_USE if name in self.taken else INPUTS.get(name, rtde.NOT_FOUND)
                     for name in names
@@ -190,3 +190,8 @@ class RtdeServer:
             elif name in self._registers:
                 fields[name] = self._registers[name]
         return fields
+
+
+def _names(text: bytes) -> list[str]:
+    """ur_rtde ends its list with a comma."""
+    return [name for name in text.decode().split(',') if name]
