@@ -40,10 +40,16 @@ class UrSession:
     """Open connections. `connect` opens them; nothing of it moves or changes the robot."""
 
     def __init__(
-        self, dashboard: TcpLink, link: TcpLink, programs: TcpLink, outputs: Recipe, inputs: Recipe
+        self,
+        dashboard: TcpLink,
+        link: TcpLink,
+        programs: TcpLink,
+        reader: RtdeReader,
+        outputs: Recipe,
+        inputs: Recipe,
     ) -> None:
         self._dashboard, self._link, self._programs = dashboard, link, programs
-        self._reader = RtdeReader()
+        self._reader = reader  # the begin of a state may have arrived while RTDE was started
         self._outputs, self._inputs = outputs, inputs
         self._targets = np.zeros((), inputs.kind)
         self.has_torque = TORQUE in outputs.names
@@ -65,9 +71,10 @@ class UrSession:
             dashboard = connection(DASHBOARD, 'its dashboard server')
             _examine(config, dashboard, end)
             link = connection(rtde.PORT, 'RTDE')
-            recipes = _negotiate(config, link, end)
+            reader = RtdeReader()
+            recipes = _negotiate(config, link, reader, end)
             programs = connection(PROGRAMS, 'its secondary client interface')
-            return cls(dashboard, link, programs, *recipes)
+            return cls(dashboard, link, programs, reader, *recipes)
         except BaseException as error:
             for one in opened:
                 one.close()
@@ -159,9 +166,10 @@ def _line(dashboard: TcpLink, end: float) -> str:
 # -- RTDE --------------------------------------------------------------------------------------
 
 
-def _negotiate(config: UrConfig, link: TcpLink, end: float) -> tuple[Recipe, Recipe]:
+def _negotiate(
+    config: UrConfig, link: TcpLink, reader: RtdeReader, end: float
+) -> tuple[Recipe, Recipe]:
     """Agree on protocol and recipes, and start the states. Returns outputs and inputs."""
-    reader = RtdeReader()
 
     def request(packet: RtdePacket) -> bytes:
         link.send(packet.encode())
