@@ -16,5 +16,6 @@ DOUBLES = Registry(
         'topics': 'vla_hardware.doubles.topics:TopicsDouble',
         'unitree': 'vla_hardware.doubles.g1:G1Double',
         'ur': 'vla_hardware.doubles.ur_robot:UrRobot',
+        'xarm': 'vla_hardware.doubles.xarm_robot:XArmRobot',
     },
 )

@@ -15,6 +15,7 @@ DRIVERS = Registry(
         'topics': 'vla_hardware.drivers.topics:TopicsDriver',
         'unitree': 'vla_hardware.drivers.unitree.driver:UnitreeDriver',
         'ur': 'vla_hardware.drivers.ur.driver:UrDriver',
+        'xarm': 'vla_hardware.drivers.xarm.driver:XArmDriver',
     },
 )
 

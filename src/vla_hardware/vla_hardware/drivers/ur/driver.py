@@ -254,6 +254,8 @@ class UrDriver:
         if runtime != PLAYING or not ours:
             reason = int(state[REASON])
             self._enter(_Phase.NONE if runtime == STOPPED else _Phase.ENDING)
+            if runtime not in (STOPPED, PLAYING):  # paused: nobody is to resume it
+                self._stop_program()
             return ended_error(reason, runtime)
         echo = int(state[ECHO])
         if echo != self._seen[0]:
