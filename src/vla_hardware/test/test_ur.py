@@ -242,7 +242,9 @@ def test_a_program_that_is_resumed_with_the_arm_elsewhere_moves_nothing(config):
     assert controller.q[0] == 0.5
 
 
-@pytest.mark.parametrize('text', ['', 'def a():\n', 'def a():\n end\nend', 'def a():\n for x:\nend'])
+@pytest.mark.parametrize(
+    'text', ['', 'def a():\n', 'def a():\n end\nend', 'def a():\n for x:\nend']
+)
 def test_a_text_that_is_no_program_is_refused_by_the_double(text):
     with pytest.raises(UrScriptError):
         compile_program(text, {})

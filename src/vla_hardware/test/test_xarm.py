@@ -33,7 +33,11 @@ PATIENCE = 30.0  # s, on a busy machine
 # -- the protocol ----------------------------------------------------------------------------
 
 answers = st.builds(
-    XArmReply, st.integers(0, 65535), st.integers(0, 255), st.integers(0, 255), st.binary(max_size=20)
+    XArmReply,
+    st.integers(0, 65535),
+    st.integers(0, 255),
+    st.integers(0, 255),
+    st.binary(max_size=20),
 )
 
 

@@ -113,7 +113,12 @@ def patient(monkeypatch):
         monkeypatch.setattr(config, 'load', classmethod(older))
     for name, seconds in {'SILENT': 2.0, 'STARTED': 10.0, 'FIRST_STATE': 10.0}.items():
         monkeypatch.setattr(ur, name, seconds)
-    for name, seconds in {'SILENT': 2.0, 'ANSWER': 10.0, 'ENTERED': 10.0, 'FIRST_REPORTS': 10.0}.items():
+    for name, seconds in {
+        'SILENT': 2.0,
+        'ANSWER': 10.0,
+        'ENTERED': 10.0,
+        'FIRST_REPORTS': 10.0,
+    }.items():
         monkeypatch.setattr(xarm, name, seconds)
     for name, seconds in {'CONNECT': 60.0, 'FIRST_STATE': 10.0, 'MATCHED': 10.0}.items():
         monkeypatch.setattr(unitree, name, seconds)
@@ -130,13 +135,7 @@ def patient(monkeypatch):
     }
 
 
-OURS = {
-    'topics': '',
-    'so101': '',
-    'unitree': 'unitree_g1_upper',
-    'ur': 'ur5e',
-    'xarm': 'xarm7',
-}
+OURS = {'topics': '', 'so101': '', 'unitree': 'unitree_g1_upper', 'ur': 'ur5e', 'xarm': 'xarm7'}
 """The robot directory of each; '' for the small one."""
 
 

@@ -50,7 +50,7 @@ STATES = {
 
 
 class UrRobot:
-    """See the module and `DriverDouble`. address: on which it listens; the ports are the maker's."""
+    """See the module and `DriverDouble`. address: it listens there, on the ports of the maker."""
 
     what = 'a UR controller on TCP, which runs the program that it is sent'
     has_wire = True
@@ -134,7 +134,12 @@ class UrRobot:
 
     def reported(self, name: str) -> Any:
         """What it reports of its states."""
-        normal = {'robot_mode': 7, 'safety_mode': 1, 'safety_status': 1, 'target_speed_fraction': 1.0}
+        normal = {
+            'robot_mode': 7,
+            'safety_mode': 1,
+            'safety_status': 1,
+            'target_speed_fraction': 1.0,
+        }
         return self.state.get(name, normal[name])
 
     # -- programs --------------------------------------------------------------------------
@@ -277,5 +282,3 @@ def _own_address() -> str:
     """An address of loopback that nobody else uses: the maker's ports cannot be chosen."""
     number = int.from_bytes(os.urandom(2), 'big')
     return f'127.{77 + number % 23}.{number >> 8}.{1 + number % 250}'
-
-

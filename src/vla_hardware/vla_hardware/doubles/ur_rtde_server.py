@@ -18,12 +18,27 @@ if TYPE_CHECKING:
 
 RATE = 500.0  # Hz, the highest
 
-VECTORS = (
-    'target_q target_qd target_qdd target_current target_moment actual_q actual_qd actual_current '
-    'joint_control_output actual_TCP_pose actual_TCP_speed actual_TCP_force target_TCP_pose '
-    'target_TCP_speed joint_temperatures actual_joint_voltage actual_current_as_torque ft_raw_wrench '
-    'payload_inertia'
-).split()
+VECTORS = [
+    'target_q',
+    'target_qd',
+    'target_qdd',
+    'target_current',
+    'target_moment',
+    'actual_q',
+    'actual_qd',
+    'actual_current',
+    'joint_control_output',
+    'actual_TCP_pose',
+    'actual_TCP_speed',
+    'actual_TCP_force',
+    'target_TCP_pose',
+    'target_TCP_speed',
+    'joint_temperatures',
+    'actual_joint_voltage',
+    'actual_current_as_torque',
+    'ft_raw_wrench',
+    'payload_inertia',
+]
 OTHERS = {
     'timestamp': 'DOUBLE',
     'robot_mode': 'INT32',
@@ -47,12 +62,23 @@ OTHERS = {
     'tool_output_mode': 'UINT8',
 } | {
     name: 'DOUBLE'
-    for name in (
-        'actual_execution_time target_execution_time actual_momentum actual_main_voltage '
-        'actual_robot_voltage actual_robot_current standard_analog_input0 standard_analog_input1 '
-        'standard_analog_output0 standard_analog_output1 io_current payload tool_analog_input0 '
-        'tool_analog_input1 tcp_force_scalar'
-    ).split()
+    for name in [
+        'actual_execution_time',
+        'target_execution_time',
+        'actual_momentum',
+        'actual_main_voltage',
+        'actual_robot_voltage',
+        'actual_robot_current',
+        'standard_analog_input0',
+        'standard_analog_input1',
+        'standard_analog_output0',
+        'standard_analog_output1',
+        'io_current',
+        'payload',
+        'tool_analog_input0',
+        'tool_analog_input1',
+        'tcp_force_scalar',
+    ]
 }
 BOTH = {
     **{f'{{}}_int_register_{i}': 'INT32' for i in range(48)},

@@ -188,7 +188,9 @@ class XArmRobot:
             case wire.SERVO_JOINTS:
                 self.received += 1
                 if self._moves():
-                    self._target = np.array(struct.unpack_from(f'<{wire.JOINTS}f', parameters), float)
+                    self._target = np.array(
+                        struct.unpack_from(f'<{wire.JOINTS}f', parameters), float
+                    )
                 return bytes(2)
         return bytes(64)  # what the driver does not use
 

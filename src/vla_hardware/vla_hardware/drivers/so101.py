@@ -295,9 +295,7 @@ class So101Driver:
         share = stiffness_share(self._robot, gains)
         with self._lock:
             self._relax = not (share > 0.0 and self._powered)
-            self._target = (
-                None if self._relax else (self._clock(), position.copy(), share)
-            )
+            self._target = None if self._relax else (self._clock(), position.copy(), share)
 
     def power(self, on: bool) -> None:
         self._powered = on

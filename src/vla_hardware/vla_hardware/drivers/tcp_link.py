@@ -36,7 +36,8 @@ class TcpLink:
             sock = socket.create_connection((host, port), timeout)
         except socket.gaierror as error:
             raise DriverError(
-                f'the name {host} is not known ({error})', 'correct `host`: the address of the robot'
+                f'the name {host} is not known ({error})',
+                'correct `host`: the address of the robot',
             ) from error
         except ConnectionRefusedError as error:
             raise DriverError(

@@ -31,6 +31,7 @@ def vla_servo():
   local silent = 0.0
   local reason = 0
   local i = 0
+  local gain = 100.0
   local at = get_actual_joint_positions()
   local target = get_actual_joint_positions()
   local wanted = get_actual_joint_positions()
@@ -73,7 +74,8 @@ def vla_servo():
       reason = 1
     end
     if reason == 0:
-      servoj(target, t=get_steptime(), lookahead_time={lookahead}, gain=read_input_float_register({gain_register}))
+      gain = read_input_float_register({gain_register})
+      servoj(target, t=get_steptime(), lookahead_time={lookahead}, gain=gain)
     end
   end
   write_output_integer_register({reason_register}, reason)

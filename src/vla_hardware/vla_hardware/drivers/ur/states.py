@@ -14,7 +14,10 @@ from vla_hardware.drivers.base import DriverError
 ROBOT_MODE_RUNNING = 7
 ROBOT_MODES = {
     -1: ('the robot has no controller', 'restart the control box'),
-    0: ('the arm is disconnected from its control box', 'look at its cable, restart the control box'),
+    0: (
+        'the arm is disconnected from its control box',
+        'look at its cable, restart the control box',
+    ),
     1: ('the safety configuration waits for its confirmation', 'confirm it on the pendant'),
     2: ('the robot is booting', 'wait, then power the arm on at the pendant'),
     3: ('the arm is powered off', 'power it on at the pendant, and release its brakes'),
@@ -36,7 +39,10 @@ SAFETY = {
     5: ('safeguard stop', _GUARD),
     6: ('emergency stop of the cell', _RELEASE),
     7: ('emergency stop of the robot', _RELEASE),
-    8: ('violation of a safety limit', 'read the log on the pendant, restart the safety system there'),
+    8: (
+        'violation of a safety limit',
+        'read the log on the pendant, restart the safety system there',
+    ),
     9: ('fault of the safety system', 'read the log on the pendant, restart the control box'),
     10: ('the joints wait for their identification', 'follow the pendant'),
     11: ('the safety system has no valid state', 'restart the control box'),

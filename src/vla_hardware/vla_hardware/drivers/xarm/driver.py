@@ -23,13 +23,7 @@ from vla_hardware.drivers.tcp_link import Connector
 from vla_hardware.drivers.xarm import wire
 from vla_hardware.drivers.xarm.config import XArmConfig
 from vla_hardware.drivers.xarm.session import XArmSession
-from vla_hardware.drivers.xarm.states import (
-    MOVING,
-    READY,
-    code_error,
-    motors_error,
-    servo_error,
-)
+from vla_hardware.drivers.xarm.states import MOVING, READY, code_error, motors_error, servo_error
 from vla_robot import Reading, RobotModel
 
 CONNECT = 3.5  # s

@@ -71,7 +71,9 @@ class XArmSession:
                     self._open.clear()
                     self._check_version(reply.parameters)
                     return
-        raise DriverError('the controller does not answer', 'look at the cable, and wait for its boot')
+        raise DriverError(
+            'the controller does not answer', 'look at the cable, and wait for its boot'
+        )
 
     def _check_version(self, payload: bytes) -> None:
         text = payload.split(b'\0')[0].decode('ascii', 'replace').strip()

@@ -11,7 +11,9 @@ from vla_hardware.drivers.xarm.wire import SERVO_MODE
 
 _ENABLE = 'clear the error and enable the arm in UFACTORY Studio, then reset'
 _BUTTON = f'release it; {_ENABLE}'
-_RESTART = 'switch the control box off and on by its emergency stop; if it comes back, ask the maker'
+_RESTART = (
+    'switch the control box off and on by its emergency stop; if it comes back, ask the maker'
+)
 _SLOWER = f'lower the speed (stage:=slow) or the reach of the motion; {_ENABLE}'
 ERRORS = {
     1: ('the emergency stop of the control box is pressed', _BUTTON),
@@ -22,7 +24,10 @@ ERRORS = {
         10 + joint: (f'the servo motor of joint{joint} has an error', _RESTART)
         for joint in range(1, 8)
     },
-    18: ('the force torque sensor does not answer', 'look at its cable, or switch it off in Studio'),
+    18: (
+        'the force torque sensor does not answer',
+        'look at its cable, or switch it off in Studio',
+    ),
     19: ('the end effector does not answer', 'look at its cable and baud rate'),
     21: ('no joint solution for the motion', _ENABLE),
     22: ('the arm would collide with itself', f'move it apart in manual mode; {_ENABLE}'),
@@ -33,7 +38,10 @@ ERRORS = {
     27: ('a command was not answered inside the controller', _RESTART),
     28: ('the end module does not answer', _RESTART),
     30: ('the measured speed is beyond the limit', _SLOWER),
-    31: ('collision: a motor needs more current than it should', f'free the arm, check the payload; {_ENABLE}'),
+    31: (
+        'collision: a motor needs more current than it should',
+        f'free the arm, check the payload; {_ENABLE}',
+    ),
     33: ('the inputs and outputs of the controller fail', _RESTART),
     35: ('the arm is at its safety boundary', f'move it back in manual mode; {_ENABLE}'),
     37: ('the arm moved by itself in manual mode', f'set payload and mounting; {_ENABLE}'),

@@ -40,7 +40,9 @@ FAST = np.dtype(
     ]
 )
 """A report of `FAST_PORT`, 100 Hz: state in the low four bits, mode above; rad, Nm."""
-SLOW = np.dtype([*FAST.descr, ('brakes', 'u1'), ('enabled', 'u1'), ('error', 'u1'), ('warning', 'u1')])
+SLOW = np.dtype(
+    [*FAST.descr, ('brakes', 'u1'), ('enabled', 'u1'), ('error', 'u1'), ('warning', 'u1')]
+)
 """The begin of a report of `SLOW_PORT`, about 10 Hz; brakes (released), enabled: a bit a joint."""
 
 
