@@ -147,7 +147,8 @@ def track(driver, target):
 
     def there():
         nonlocal at
-        at = at + np.clip(target - at, -0.02, 0.02)
+        if driver._phase.value == 'running':
+            at = at + np.clip(target - at, -0.02, 0.02)
         stiff(driver, at)
         near = np.abs(driver.read().position - target).max() < 0.01
         return near and driver._phase.value == 'running'

@@ -25,8 +25,8 @@ arm = XArmAPI(sys.argv[1], report_type=sys.argv[2], is_radian=True)
 seen = {'connected': arm.connected, 'axis': arm.axis, 'version': arm.version_number}
 seen['mode'], seen['state'] = arm.set_mode(1), arm.set_state(0)
 time.sleep(0.3)
-at = arm.get_servo_angle(is_radian=True)[1] if sys.argv[2] == 'none' else list(arm.angles)
-seen['before'] = at
+at = list(arm.angles)
+seen['before'] = list(at)
 for i in range(60):
     at[0] += 0.003
     code = arm.set_servo_angle_j(at, is_radian=True)

@@ -27,7 +27,7 @@ from vla_robot import RobotModel
 STEP = 0.005  # s of its loop
 LAG = 0.02  # s of a joint behind its target
 FAST_PERIOD, SLOW_PERIOD = 0.01, 0.1  # s
-SLOW_SIZE = 133  # bytes
+SLOW_SIZE = 145  # bytes; 133 of older firmware
 ALL = 0x7F  # bits of all joints
 
 STATES: dict[str, dict[str, int]] = {
@@ -155,7 +155,7 @@ class XArmRobot:
             return
         with self._lock:
             for number, protocol, rest in frames:
-                if protocol != wire.PROTOCOL or not rest:
+                if protocol not in (wire.PROTOCOL, wire.FEEDBACK_PROTOCOL) or not rest:
                     continue  # a heartbeat
                 function = rest[0]
                 self.functions.append(function)
@@ -164,7 +164,7 @@ class XArmRobot:
                 state = refused | (wire.HAS_ERROR if self.error else 0)
                 number = (number + 1) % 65536 if self.wrong_numbers else number
                 if not self.frozen:
-                    answer = XArmReply(number, function, state, parameters).encode()
+                    answer = XArmReply(number, function, state, parameters).encode(protocol)
                     self.server.send(client, answer)
 
     def _do(self, function: int, parameters: bytes) -> bytes:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 CONTROL_PORT, FAST_PORT, SLOW_PORT = 502, 30003, 30001
-PROTOCOL = 2
+PROTOCOL, FEEDBACK_PROTOCOL = 2, 3
+"""Ours; and the other that firmware from 1.8.6 on answers in, for clients that want feedback."""
 JOINTS = 7  # in every frame; arms with fewer joints leave the last ones 0
 
 GET_VERSION, GET_STATE, GET_ERROR = 1, 13, 15
@@ -65,9 +66,9 @@ class XArmReply:
     state: int
     parameters: bytes
 
-    def encode(self) -> bytes:
+    def encode(self, protocol: int = PROTOCOL) -> bytes:
         return (
-            _HEADER.pack(self.number, PROTOCOL, 2 + len(self.parameters))
+            _HEADER.pack(self.number, protocol, 2 + len(self.parameters))
             + bytes([self.function, self.state])
             + self.parameters
         )
