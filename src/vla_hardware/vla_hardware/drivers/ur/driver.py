@@ -33,6 +33,7 @@ FIRST_STATE = 0.8  # s more, in which a program of a driver before this one has 
 SILENT = 0.4  # s without a state, after which the connection is opened anew
 STARTED = 2.0  # s in which the robot has started the program
 ENDED = 1.0  # s in which it has ended it; then the dashboard ends it
+UNSEEN = 0.2  # s in which the program has seen a target, where it runs
 DRAIN = 50  # cycles between two looks at what the other ports have sent
 
 
@@ -260,7 +261,7 @@ class UrDriver:
         echo = int(state[ECHO])
         if echo != self._seen[0]:
             self._seen = echo, now
-        elif echo != self._number and now - self._seen[1] > 2.0 * self._config.deadline:
+        elif echo != self._number and now - self._seen[1] > UNSEEN:
             self._enter(_Phase.NONE)
             return DriverError(
                 'the program in the robot does not see the targets: another one runs, or it hangs',
