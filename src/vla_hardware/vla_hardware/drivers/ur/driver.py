@@ -69,7 +69,7 @@ class UrDriver:
         self._asked = False  # the dashboard to end it
         self._token = 0  # session of our program
         self._number = 0  # of the newest target
-        self._seen = (0, 0.0)  # newest number that the robot has seen, and when that changed
+        self._seen = (0, 0.0)  # newest number that the robot has seen, and when, by its clock
         self._latched: DriverError | None = None  # until the servo loop has become passive
         self._error: DriverError | None = None  # why there is no connection
         self._cycles = 0
@@ -228,7 +228,7 @@ class UrDriver:
                     )
             case _Phase.STARTING:
                 if ours and runtime == PLAYING:
-                    self._seen = int(state[ECHO]), now
+                    self._seen = int(state[ECHO]), float(state['timestamp'])
                     self._enter(_Phase.RUNNING)
                 elif now - self._since > STARTED:
                     self._enter(_Phase.ENDING)
@@ -239,7 +239,7 @@ class UrDriver:
                         stopped=True,
                     )
             case _Phase.RUNNING:
-                return self._running(state, runtime, ours, now)
+                return self._running(state, runtime, ours)
             case _Phase.ENDING:
                 if runtime == STOPPED:
                     self._enter(_Phase.NONE)
@@ -251,17 +251,17 @@ class UrDriver:
     def _message(self) -> str:
         return self._session.message if self._session is not None else ''
 
-    def _running(self, state: Any, runtime: int, ours: bool, now: float) -> DriverError | None:
+    def _running(self, state: Any, runtime: int, ours: bool) -> DriverError | None:
         if runtime != PLAYING or not ours:
             reason = int(state[REASON])
             self._enter(_Phase.NONE if runtime == STOPPED else _Phase.ENDING)
             if runtime not in (STOPPED, PLAYING):  # paused: nobody is to resume it
                 self._stop_program()
             return ended_error(reason, runtime)
-        echo = int(state[ECHO])
+        echo, stamp = int(state[ECHO]), float(state['timestamp'])  # a silent robot sees nothing
         if echo != self._seen[0]:
-            self._seen = echo, now
-        elif echo != self._number and now - self._seen[1] > UNSEEN:
+            self._seen = echo, stamp
+        elif echo != self._number and stamp - self._seen[1] > UNSEEN:
             self._enter(_Phase.NONE)
             return DriverError(
                 'the program in the robot does not see the targets: another one runs, or it hangs',
