@@ -18,6 +18,10 @@ from vla_hardware.drivers.so101 import So101Driver
 from vla_hardware.drivers.topic_state import TopicConfig
 from vla_hardware.drivers.unitree import driver as unitree
 from vla_hardware.drivers.unitree.config import G1Config
+from vla_hardware.drivers.ur import driver as ur
+from vla_hardware.drivers.ur.config import UrConfig
+from vla_hardware.drivers.xarm import driver as xarm
+from vla_hardware.drivers.xarm.config import XArmConfig
 from vla_hardware.limits import ServoLimits
 from vla_robot import load_robot
 from vla_validation.driver_contract import command, faults, operation
@@ -106,8 +110,8 @@ def test_the_simulated_robot_keeps_the_contract(robot, tmp_path):
     assert made.simulated
 
 
-def _older(load, kind, *arguments):
-    return replace(load(kind, *arguments), max_age=0.6)
+def _older(load, change, kind, *arguments):
+    return replace(load(kind, *arguments), max_age=0.6, **change)
 
 
 @pytest.fixture
@@ -118,10 +122,20 @@ def patient(monkeypatch):
         monkeypatch.setattr(faults, name, value)
     monkeypatch.setattr(operation, 'ERRORS', 1.0)
     monkeypatch.setattr(operation, 'EXCHANGE', 100.0)
-    for config in (TopicConfig, G1Config):
+    configs = {TopicConfig: {}, G1Config: {}, UrConfig: {'deadline': 5.0}, XArmConfig: {}}
+    for config, change in configs.items():
         load = config.load.__func__
-        older = functools.partial(_older, load)
+        older = functools.partial(_older, load, change)
         monkeypatch.setattr(config, 'load', classmethod(older))
+    for name, seconds in {'SILENT': 2.0, 'STARTED': 10.0, 'FIRST_STATE': 10.0}.items():
+        monkeypatch.setattr(ur, name, seconds)
+    for name, seconds in {
+        'SILENT': 2.0,
+        'ANSWER': 10.0,
+        'ENTERED': 10.0,
+        'FIRST_REPORTS': 10.0,
+    }.items():
+        monkeypatch.setattr(xarm, name, seconds)
     for name, seconds in {'CONNECT': 60.0, 'FIRST_STATE': 10.0, 'MATCHED': 10.0}.items():
         monkeypatch.setattr(unitree, name, seconds)
     monkeypatch.setattr(operation, 'CONNECT', 60.0)
@@ -137,7 +151,7 @@ def patient(monkeypatch):
     }
 
 
-OURS = {'topics': '', 'so101': '', 'unitree': 'unitree_g1_upper'}
+OURS = {'topics': '', 'so101': '', 'unitree': 'unitree_g1_upper', 'ur': 'ur5e', 'xarm': 'xarm7'}
 """The robot directory of each; '' for the small one."""
 
 

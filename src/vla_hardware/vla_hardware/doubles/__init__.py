@@ -15,5 +15,7 @@ DOUBLES = Registry(
         'so101': 'vla_hardware.doubles.feetech_bus:FeetechBus',
         'topics': 'vla_hardware.doubles.topics:TopicsDouble',
         'unitree': 'vla_hardware.doubles.g1:G1Double',
+        'ur': 'vla_hardware.doubles.ur_robot:UrRobot',
+        'xarm': 'vla_hardware.doubles.xarm_robot:XArmRobot',
     },
 )

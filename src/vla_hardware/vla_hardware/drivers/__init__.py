@@ -14,6 +14,8 @@ DRIVERS = Registry(
         'so101': 'vla_hardware.drivers.so101:So101Driver',
         'topics': 'vla_hardware.drivers.topics:TopicsDriver',
         'unitree': 'vla_hardware.drivers.unitree.driver:UnitreeDriver',
+        'ur': 'vla_hardware.drivers.ur.driver:UrDriver',
+        'xarm': 'vla_hardware.drivers.xarm.driver:XArmDriver',
     },
 )
 

@@ -18,6 +18,7 @@ from vla_common.errors import ConfigError
 from vla_common.parameters import Parameters
 from vla_hardware.drivers import feetech
 from vla_hardware.drivers.base import DeviceJoints, DriverError, Gains, require_finite
+from vla_hardware.drivers.fixed_arm import arm_reading, stiffness_share
 from vla_hardware.drivers.serial_port import SerialPort
 from vla_hardware.drivers.so101_arm import STEP, ArmConfig, Servo
 from vla_robot import Reading, RobotModel
@@ -32,7 +33,6 @@ FIRST = feetech.TORQUE_ENABLE
 COUNT = feetech.PRESENT_POSITION + 11 - FIRST  # of the registers that are read: up to `Moving`
 LENGTHS = 4  # lengths of the answers, one after the other
 AT = feetech.PRESENT_POSITION - FIRST
-IMU_AT_REST = np.array([1.0, 0.0, 0.0, 0.0]), np.zeros(3), np.array([0.0, 0.0, 9.81])
 
 
 class So101Driver:
@@ -286,29 +286,16 @@ class So101Driver:
         age = self._clock() - newest[0]
         if not age <= self._oldest:
             raise DriverError(f'{why.cause}; newest reading {age * 1e3:.0f} ms old', why.action)
-        orientation, angular_velocity, acceleration = IMU_AT_REST
-        return Reading(
-            position=newest[1],
-            velocity=newest[2],
-            effort=newest[3],
-            orientation=orientation,
-            angular_velocity=angular_velocity,
-            linear_acceleration=acceleration,
-            left_wrench=np.zeros(6),
-            right_wrench=np.zeros(6),
-        )
+        return arm_reading(*newest[1:])
 
     def write(
         self, position: np.ndarray, velocity: np.ndarray, effort: np.ndarray, gains: Gains
     ) -> None:
         require_finite(position, velocity, effort)
-        whole = self._robot.servo.kp
-        share = float(np.max(gains.kp / np.where(whole > 0.0, whole, 1.0)))
+        share = stiffness_share(self._robot, gains)
         with self._lock:
             self._relax = not (share > 0.0 and self._powered)
-            self._target = (
-                None if self._relax else (self._clock(), position.copy(), min(share, 1.0))
-            )
+            self._target = None if self._relax else (self._clock(), position.copy(), share)
 
     def power(self, on: bool) -> None:
         self._powered = on
