@@ -21,6 +21,10 @@ def test_each_row_is_one_line_with_what_was_wanted():
     assert not [row for row in rows.values() if row.count('|') - row.count('\\|') != 4]
 
 
+def test_no_row_has_a_folder_of_a_test_run():
+    assert not [case for case, row in read_rows(PAGE).items() if 'pytest-' in row]
+
+
 def test_a_missing_row_and_another_text_fail_the_test_that_sees_them(monkeypatch):
     monkeypatch.delenv('VLA_WRITE_REFUSALS', raising=False)
     for case in ('a case that no page has', 'axis zero'):

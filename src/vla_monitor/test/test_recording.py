@@ -60,7 +60,7 @@ def test_a_session_has_the_bag_events_steps_video_and_summary(tmp_path):
     assert summary['violations']['position']['episodes'] == 1
     assert summary['violations']['position']['ticks'] == 100
     assert summary['latencies']['policy_call_ms'] == pytest.approx(
-        {'mean': 30.0, 'p95': 30.0, 'max': 30.0, 'n': 110}, rel=0.01
+        {'mean': 30.0, 'p50': 30.0, 'p95': 30.0, 'max': 30.0, 'n': 110}, rel=0.01
     )
     assert summary['lowest_balance_margin'] == pytest.approx(0.01)
     assert summary['recorder']['dropped'] == 0

@@ -144,4 +144,4 @@ def test_a_remote_action_that_does_not_fit_is_refused_by_key(tmp_path, case, cha
     with pytest.raises(ConfigError) as found:
         load_bundle(path)
     assert message in str(found.value)
-    documented('Remote policies', case, found.value)
+    documented('Remote policies', case, found.value, tmp_path)
