@@ -41,8 +41,8 @@ _REJECTED = struct.Struct('<ddd')
 _TICK = struct.Struct('<dqBBIH')
 _LENGTH = struct.Struct('<I')
 (
-    RESTART, FLUSH, SUPERVISOR, JOINTS, IMU, CONTACTS, RANGE, CHUNK, REJECTED, TICK,
-) = range(10)  # fmt: skip
+    RESTART, FLUSH, SUPERVISOR, JOINTS, IMU, CONTACTS, RANGE, CHUNK, REJECTED, TICK, KNOWN,
+) = range(11)  # fmt: skip
 
 
 def checksum(report: Report) -> int:
@@ -138,6 +138,12 @@ class InputLog:
         if self.enabled:
             head = _REJECTED.pack(why.value, why.limit, now)
             self._add(REJECTED, head, *_text(why.kind.value), *_text(why.subject))
+
+    def known(self, *entries: str) -> None:
+        """Obstacles or carried objects; see `KnownWorld.replay`."""
+        if self.enabled:
+            for entry in entries:
+                self._add(KNOWN, *_text(entry))
 
     def tick(self, now: float, stamp: int, report: Report) -> None:
         """A tick, after it; stamp: of its command, ns."""
@@ -281,6 +287,8 @@ class FilterReplay:
             positions = c.numbers(points, width) if has_positions else None
             velocities = c.numbers(points, width) if has_velocities else None
             runtime.on_chunk(names, times, positions, velocities, *rest)
+        elif kind == KNOWN:
+            runtime.world.replay(c.text())
         elif kind == REJECTED:
             value, limit, now = c.unpack(_REJECTED)
             why = violation(ViolationKind(c.text()), c.text(), value, limit)

@@ -25,7 +25,7 @@ from vla_safety import tick_cost
 from vla_safety.parameters import FilterParameters, load_parameters
 from vla_safety.validation import ChunkRules
 from vla_validation import report
-from vla_validation.filter.adversary import COUPLED
+from vla_validation.filter.adversary import COUPLED, OBSTACLES
 
 BUDGET_MS = {'p50': 0.25, 'p99': 1.0}
 """Budget of a tick of 32 joints with all steps; decides the exit status."""
@@ -49,6 +49,7 @@ PARAMETERS = FilterParameters(
     speed_scale_rate=2.0,
     hold_limit=5.0,
     coupled=COUPLED,
+    obstacles=OBSTACLES,
 )
 """Settings without a parameter file."""
 
