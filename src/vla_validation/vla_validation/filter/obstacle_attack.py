@@ -1,0 +1,298 @@
+# Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
+"""Chunks that drive the robot, and what it carries, into obstacles that come, go and move.
+
+The obstacles keep to what they declare (speed, position error) and are reported at uneven times.
+They also move into the robot, which the filter cannot prevent. So a contact counts as one *by
+command* where a pair touches after the command, and would not touch had the robot not moved. An
+obstacle that appears where the full brake already leads is no such contact until the robot has come
+to rest. MuJoCo measures; the box limits are checked by BoxOracle.
+"""
+
+import dataclasses
+import time
+from collections import Counter
+
+import numpy as np
+
+from vla_robot import RobotModel
+from vla_safety.coupled.build import braking_barriers
+from vla_safety.filter import SafetyFilter
+from vla_safety.known_world import Arrival, HeldObject, KnownWorld, ObstacleReading
+from vla_safety.obstacle_shape import ObstacleShape, ShapeType
+from vla_safety.parameters import FilterParameters
+from vla_safety.testing.box_oracle import BoxOracle
+from vla_validation.filter.collision_attack import PERIOD, REACH, Striker
+from vla_validation.filter.mujoco_oracle import FAR, MujocoOracle
+
+EPISODE = 20.0
+"""s after which everything is drawn again."""
+WAIT = 0.5
+"""s, the longest between two reports on an obstacle."""
+REST = 1e-6
+"""rad/s."""
+TOUCH = -1e-6
+"""m; MuJoCo's distances of boxes are as exact."""
+NS = 1_000_000_000
+
+
+class MovingBox:
+    """A box that moves within its declared bounds.
+
+    Attributes:
+        size, position: (3,) m. here: whether it exists.
+        unfair: it appeared where the robot could no longer avoid it.
+    """
+
+    def __init__(self, name: str, rng: np.random.Generator) -> None:
+        self.name, self._rng = name, rng
+        self.here = self.unfair = False
+        self.size = np.full(3, 0.1)
+        self.position = np.array(FAR)
+        self._due = 0.0
+
+    def appear(self) -> None:
+        rng = self._rng
+        self.here = True
+        self.size = rng.uniform(0.04, 0.3, 3)
+        self.position = rng.uniform(*REACH)
+        self._speed = float(rng.choice([0.0, 0.0, 0.1, 0.5, 1.5]))
+        self._error = float(rng.choice([0.0, 0.005, 0.03]))
+        self._goal = rng.uniform(*REACH)
+        self._due = 0.0
+
+    def move(self, dt: float) -> None:
+        way = self._goal - self.position
+        length = float(np.linalg.norm(way))
+        if length < 1e-3:
+            self._goal = self._rng.uniform(*REACH)
+        else:
+            self.position = self.position + way * min(1.0, 0.999 * self._speed * dt / length)
+
+    def report(self, now: float) -> ObstacleReading | None:
+        """What is reported now, if anything."""
+        if now < self._due:
+            return None
+        rng = self._rng
+        self._due = now + float(rng.uniform(0.01, WAIT))
+        noise = rng.uniform(-1.0, 1.0, 3)
+        noise *= 0.999 * self._error / max(1.0, float(np.linalg.norm(noise)))
+        return ObstacleReading(
+            self.name,
+            ObstacleShape(ShapeType.BOX, tuple(self.size.tolist())),
+            tuple((self.position + noise).tolist()),
+            (0.0, 0.0, 0.0, 1.0),
+            self._speed,
+            self._error,
+        )
+
+
+class _Episode:
+    """A robot among obstacles."""
+
+    def __init__(
+        self,
+        robot: RobotModel,
+        parameters: FilterParameters,
+        rng: np.random.Generator,
+        boxes: int,
+        oracles: tuple[MujocoOracle, MujocoOracle],
+    ) -> None:
+        self.robot, self.rng = robot, rng
+        self.oracle, self._postures = oracles
+        self.barriers = braking_barriers(robot, parameters, lambda: 0.0)
+        self.filter = SafetyFilter(robot, parameters, (self.barriers,))
+        self.world = KnownWorld.of(robot, parameters.obstacles)
+        self.boxes = [MovingBox(f'box_{k}', rng) for k in range(boxes)]
+        self._acceleration = robot.limits.acceleration * parameters.acceleration_fraction
+        for k, box in enumerate(self.boxes):
+            self.oracle.set_box(k, box.size, box.position)
+        for hand in robot.hands:
+            self.oracle.release(hand)
+        self.striker = Striker(robot, self._postures, rng, np.arange(robot.n))
+        self.sent = robot.poses[str(rng.choice(list(robot.poses)))].copy()
+        self.speed = np.zeros(robot.n)
+        self.filter.reset(self.sent)
+        self.excused: set[str] = set()
+
+    def arrival(self, now: float) -> Arrival:
+        """Of a message that took up to 20 ms."""
+        stamp = round((now - float(self.rng.uniform(0.0, 0.02))) * NS)
+        return Arrival(stamp, now, round(now * NS))
+
+    def change(self, now: float, dt: float, counts: Counter) -> None:
+        """Move the obstacles, report on them, grip and release."""
+        rng, oracle = self.rng, self.oracle
+        readings, removed = [], []
+        for k, box in enumerate(self.boxes):
+            if not box.here:
+                if rng.random() < 0.01:
+                    box.appear()
+                    oracle.set_box(k, box.size, box.position)
+                    self._excuse(f'box_{k}-', f'-box_{k}')
+                    counts['appeared'] += 1
+            elif rng.random() < 0.001:
+                box.here = False
+                box.position = np.array(FAR)
+                if box.name in self.world.obstacles:
+                    removed.append(box.name)
+            else:
+                box.move(dt)
+            oracle.set_box(k, box.size, box.position)
+            reading = box.report(now) if box.here else None
+            if reading is not None:
+                readings.append(reading)
+        if readings or removed:
+            # Reports describe the moment now: not older, as the box has moved since.
+            why = self.world.on_obstacles(
+                'base', readings, removed, Arrival(round(now * NS), now, round(now * NS))
+            )
+            counts['refused'] += bool(why)
+        if self.robot.hands and rng.random() < 0.003:
+            self._grip(now, str(rng.choice(self.robot.hands)), counts)
+        self.barriers.set_known(self.world, now)
+
+    def _grip(self, now: float, hand: str, counts: Counter) -> None:
+        rng = self.rng
+        attach = hand not in self.world.carried
+        size, place = rng.uniform(0.03, 0.25, 3), rng.uniform(-0.06, 0.06, 3)
+        item = HeldObject(
+            hand,
+            attach,
+            f'object {now:.2f}',
+            ObstacleShape(ShapeType.BOX, tuple(size.tolist())),
+            tuple(place.tolist()),
+            (0.0, 0.0, 0.0, 1.0),
+            float(rng.uniform(0.0, 1.5)),
+            0.0,
+            '',
+            0.0,
+        )
+        why = self.world.on_carried([item], self.arrival(now))
+        counts['refused'] += bool(why)
+        if why:
+            return
+        if attach:
+            self.oracle.carry(hand, size, place)
+            self._excuse(f'object in {hand}-', f'-in {hand}')
+            counts['gripped'] += 1
+        else:
+            self.oracle.release(hand)
+
+    def _excuse(self, begin: str, end: str) -> None:
+        """Pairs that are new, where the full brake leads into them."""
+        pairs = [
+            p for p in self.oracle.all_pairs() if p[2].startswith(begin) or p[2].endswith(end)
+        ]
+        q, v = self.sent.copy(), self.speed.copy()
+        for _ in range(400):
+            self.oracle.place(q)
+            for pair in pairs:
+                # The brake moves on, while an obstacle may come nearer.
+                if self.oracle.distance(pair, 0.6) < 0.5:
+                    self.excused.add(pair[2])
+            if not v.any():
+                break
+            v = np.sign(v) * np.maximum(np.abs(v) - self._acceleration * PERIOD, 0.0)
+            q = q + v * PERIOD
+
+    def contacts(self, before: np.ndarray) -> tuple[list[str], list[str], float]:
+        """(by command, excused, the least distance of the robot's own doing in m)."""
+        oracle = self.oracle
+        pairs = oracle.all_pairs()
+        oracle.place(self.sent)
+        after = [oracle.distance(pair) for pair in pairs]
+        least = min(after)
+        touching = [pair for pair, d in zip(pairs, after, strict=True) if d < TOUCH]
+        if not touching:
+            return [], [], least
+        oracle.place(before)
+        entered = [pair[2] for pair in touching if oracle.distance(pair) >= 0.0]
+        return (
+            [name for name in entered if name not in self.excused],
+            [name for name in entered if name in self.excused],
+            least,
+        )
+
+
+def attack_obstacles(
+    robot: RobotModel, parameters: FilterParameters, seconds: float, seed: int, boxes: int = 6
+) -> dict[str, object]:
+    """Attack for `seconds` of robot time; return the summary."""
+    rng = np.random.default_rng(seed)
+    rules = dataclasses.replace(parameters.rules, max_first_step=10.0, max_excess=3.0)
+    parameters = dataclasses.replace(parameters, rules=rules)
+    links = tuple(dict.fromkeys(link for pair in robot.collision_pairs for link in pair))
+    oracles = (
+        MujocoOracle(robot, boxes, links, robot.hands),
+        MujocoOracle(robot),
+    )
+    counts: Counter[str] = Counter()
+    found: Counter[str] = Counter()
+    where: Counter[str] = Counter()
+    limits: Counter[str] = Counter()
+    first, begin = '', time.perf_counter()
+    ticks = contacts = excused = near = moving = 0
+    elapsed, lowest = 0.0, np.inf
+    while elapsed < seconds:
+        episode = _Episode(robot, parameters, rng, boxes, oracles)
+        subject, now = episode.filter, 100.0
+        box = BoxOracle(
+            robot,
+            parameters.velocity_fraction,
+            parameters.acceleration_fraction,
+            parameters.effort_fraction,
+            parameters.max_period,
+            rng,
+        )
+        box.reset(episode.sent)
+        jitter = rng.random() < 0.5
+        for _ in range(round(EPISODE / PERIOD)):
+            dt = PERIOD
+            if jitter:
+                dt = float(np.clip(rng.normal(PERIOD, 0.2 * PERIOD), 0.2 * PERIOD, 2 * PERIOD))
+            now, elapsed, ticks = now + dt, elapsed + dt, ticks + 1
+            episode.change(now, dt, counts)
+            loads = episode.world.loads(dt)
+            if loads is not None:
+                subject.set_payload(loads)
+            if rng.random() < 0.08:
+                q = episode.sent
+                counts['chunks'] += not subject.accept(episode.striker.chunk(now, q), now, q)
+            before = episode.sent
+            output = subject.tick(now, dt, before, episode.speed)
+            episode.sent, episode.speed = output.position, output.velocity
+            found.update({kind.value: n for kind, n in output.counts.items()})
+            braked = 'infeasible' in {kind.value for kind in output.counts}
+            q, qd = (None, None) if braked else (before, before * 0.0)
+            box.check(dt, output.position, output.velocity, output.effort, None, None)
+            moved = bool((np.abs(episode.speed) > REST).any())
+            moving += moved
+            by_command, forgiven, least = episode.contacts(before)
+            if not moved:
+                episode.excused.clear()
+            contacts, excused = contacts + len(by_command), excused + len(forgiven)
+            where.update(by_command)
+            near += least < 0.03
+            lowest = min(lowest, least)
+            if by_command and not first:
+                first = f'seed {seed}, tick {ticks}: {by_command[0]}'
+            if elapsed >= seconds:
+                break
+        limits.update(box.found)
+        first = first or box.first
+    return {
+        'robot_seconds': round(elapsed, 1),
+        'ticks': ticks,
+        'seed': seed,
+        'violations': contacts + sum(limits.values()),
+        'contacts_by_command': contacts,
+        'contacts_while_braking_from_what_appeared': excused,
+        'limits': dict(limits),
+        'first': first,
+        'pairs': dict(where),
+        'near_share': round(near / ticks, 4),
+        'moving_share': round(moving / ticks, 4),
+        'events': dict(counts),
+        'counts': dict(sorted(found.items())),
+        'seconds': round(time.perf_counter() - begin, 1),
+    }
