@@ -3,9 +3,11 @@
 
 The obstacles keep to what they declare (speed, position error) and are reported at uneven times.
 They also move into the robot, which the filter cannot prevent. So a contact counts as one *by
-command* where a pair touches after the command, and would not touch had the robot not moved. An
-obstacle that appears where the full brake already leads is no such contact until the robot has come
-to rest. MuJoCo measures; the box limits are checked by BoxOracle.
+command* where a pair touches after the command, and would not touch had the robot not moved. Not
+counted, but listed: contacts of a pair that was nearer than the filter's floor, its uncertainty
+included, through no motion of the robot: an obstacle that came or appeared, or an object that was
+gripped there. Inside an uncertainty nobody knows which way is out. MuJoCo measures; BoxOracle checks
+the box limits.
 """
 
 import dataclasses
@@ -28,6 +30,8 @@ EPISODE = 20.0
 """s after which everything is drawn again."""
 WAIT = 0.5
 """s, the longest between two reports on an obstacle."""
+SLACK = 1e-3
+"""m; see `vla_safety.coupled.collision.SPARE`."""
 REST = 1e-6
 """rad/s."""
 TOUCH = -1e-6
@@ -40,15 +44,14 @@ class MovingBox:
 
     Attributes:
         size, position: (3,) m. here: whether it exists.
-        unfair: it appeared where the robot could no longer avoid it.
     """
 
     def __init__(self, name: str, rng: np.random.Generator) -> None:
         self.name, self._rng = name, rng
-        self.here = self.unfair = False
+        self.here = False
         self.size = np.full(3, 0.1)
         self.position = np.array(FAR)
-        self._due = 0.0
+        self._due = self._speed = self._error = self.reported_at = 0.0
 
     def appear(self) -> None:
         rng = self._rng
@@ -59,6 +62,10 @@ class MovingBox:
         self._error = float(rng.choice([0.0, 0.005, 0.03]))
         self._goal = rng.uniform(*REACH)
         self._due = 0.0
+
+    def reach(self, now: float) -> float:
+        """m by which it may be elsewhere than reported."""
+        return self._error + self._speed * max(0.0, now - self.reported_at)
 
     def move(self, dt: float) -> None:
         way = self._goal - self.position
@@ -73,6 +80,7 @@ class MovingBox:
         if now < self._due:
             return None
         rng = self._rng
+        self.reported_at = now
         self._due = now + float(rng.uniform(0.01, WAIT))
         noise = rng.uniform(-1.0, 1.0, 3)
         noise *= 0.999 * self._error / max(1.0, float(np.linalg.norm(noise)))
@@ -95,10 +103,14 @@ class _Episode:
         parameters: FilterParameters,
         rng: np.random.Generator,
         boxes: int,
-        oracles: tuple[MujocoOracle, MujocoOracle],
+        oracles: tuple[MujocoOracle, MujocoOracle, MujocoOracle],
     ) -> None:
         self.robot, self.rng = robot, rng
-        self.oracle, self._postures = oracles
+        self.oracle, self.reported, self._postures = oracles
+        self._floor, self._margin = parameters.coupled.floor, parameters.coupled.margin
+        self._after: dict[str, float] = {}
+        self._news: set[str] = set()
+        self.now = 0.0
         self.barriers = braking_barriers(robot, parameters, lambda: 0.0)
         self.filter = SafetyFilter(robot, parameters, (self.barriers,))
         self.world = KnownWorld.of(robot, parameters.obstacles)
@@ -106,8 +118,10 @@ class _Episode:
         self._acceleration = robot.limits.acceleration * parameters.acceleration_fraction
         for k, box in enumerate(self.boxes):
             self.oracle.set_box(k, box.size, box.position)
+            self.reported.set_box(k, box.size, box.position)
         for hand in robot.hands:
             self.oracle.release(hand)
+            self.reported.release(hand)
         self.striker = Striker(robot, self._postures, rng, np.arange(robot.n))
         self.sent = robot.poses[str(rng.choice(list(robot.poses)))].copy()
         self.speed = np.zeros(robot.n)
@@ -121,18 +135,17 @@ class _Episode:
 
     def change(self, now: float, dt: float, counts: Counter) -> None:
         """Move the obstacles, report on them, grip and release."""
-        rng, oracle = self.rng, self.oracle
+        rng, oracle, self.now = self.rng, self.oracle, now
         readings, removed = [], []
         for k, box in enumerate(self.boxes):
             if not box.here:
                 if rng.random() < 0.01:
                     box.appear()
-                    oracle.set_box(k, box.size, box.position)
-                    self._excuse(f'box_{k}-', f'-box_{k}')
                     counts['appeared'] += 1
             elif rng.random() < 0.001:
                 box.here = False
                 box.position = np.array(FAR)
+                self.reported.set_box(k, box.size, box.position)
                 if box.name in self.world.obstacles:
                     removed.append(box.name)
             else:
@@ -141,6 +154,8 @@ class _Episode:
             reading = box.report(now) if box.here else None
             if reading is not None:
                 readings.append(reading)
+                self.reported.set_box(k, box.size, np.array(reading.position))
+                self._news.add(box.name)
         if readings or removed:
             # Reports describe the moment now: not older, as the box has moved since.
             why = self.world.on_obstacles(
@@ -173,31 +188,61 @@ class _Episode:
             return
         if attach:
             self.oracle.carry(hand, size, place)
-            self._excuse(f'object in {hand}-', f'-in {hand}')
+            self.reported.carry(hand, size, place)
+            self._news.add(f'in {hand}')
             counts['gripped'] += 1
         else:
             self.oracle.release(hand)
+            self.reported.release(hand)
 
-    def _excuse(self, begin: str, end: str) -> None:
-        """Pairs that are new, where the full brake leads into them."""
-        pairs = [
-            p for p in self.oracle.all_pairs() if p[2].startswith(begin) or p[2].endswith(end)
-        ]
-        q, v = self.sent.copy(), self.speed.copy()
-        for _ in range(400):
-            self.oracle.place(q)
-            for pair in pairs:
-                # The brake moves on, while an obstacle may come nearer.
-                if self.oracle.distance(pair, 0.6) < 0.5:
-                    self.excused.add(pair[2])
-            if not v.any():
-                break
+    def excuse(self) -> None:
+        """Before a command: find the pairs that came too near without the robot."""
+        reported = self.reported
+        now = self._distances(self.sent, self._pairs_of(reported))
+        for name, d in now.items():
+            if d >= self._margin:
+                self.excused.discard(name)
+            elif d < self._floor and self._after.get(name, np.inf) >= self._floor - SLACK:
+                self.excused.add(name)
+        if self._news:
+            self._excuse_brake()
+
+    def _excuse_brake(self) -> None:
+        """After news of an obstacle or object: where the full brake leads too near."""
+        pairs = [p for p in self._pairs_of(self.reported) if self._news & self._parts(p[2])]
+        self._news.clear()
+        q, v, time = self.sent.copy(), self.speed.copy(), 0.0
+        while v.any():
             v = np.sign(v) * np.maximum(np.abs(v) - self._acceleration * PERIOD, 0.0)
-            q = q + v * PERIOD
+            q, time = q + v * PERIOD, time + PERIOD
+            for name, d in self._distances(q, pairs, time).items():
+                if d < self._floor + SLACK:
+                    self.excused.add(name)
+
+    def _pairs_of(self, oracle: MujocoOracle) -> list[tuple[int, int, str]]:
+        """The pairs of obstacles and carried objects."""
+        return [p for p in oracle.all_pairs() if 'box_' in p[2] or 'object' in p[2]]
+
+    @staticmethod
+    def _parts(name: str) -> set[str]:
+        return set(name.removeprefix('object ').split('-'))
+
+    def _distances(
+        self, q: np.ndarray, pairs: list[tuple[int, int, str]], ahead: float = 0.0
+    ) -> dict[str, float]:
+        """m, from where the obstacles may be `ahead` s from now, by the reports; at most 0.5."""
+        self.reported.place(q)
+        reach = {b.name: b.reach(self.now + ahead) for b in self.boxes}
+        return {
+            pair[2]: self.reported.distance(pair, 0.5)
+            - sum(reach.get(part, 0.0) for part in self._parts(pair[2]))
+            for pair in pairs
+        }
 
     def contacts(self, before: np.ndarray) -> tuple[list[str], list[str], float]:
         """(by command, excused, the least distance of the robot's own doing in m)."""
         oracle = self.oracle
+        self._after = self._distances(self.sent, self._pairs_of(self.reported))
         pairs = oracle.all_pairs()
         oracle.place(self.sent)
         after = [oracle.distance(pair) for pair in pairs]
@@ -223,6 +268,7 @@ def attack_obstacles(
     parameters = dataclasses.replace(parameters, rules=rules)
     links = tuple(dict.fromkeys(link for pair in robot.collision_pairs for link in pair))
     oracles = (
+        MujocoOracle(robot, boxes, links, robot.hands),
         MujocoOracle(robot, boxes, links, robot.hands),
         MujocoOracle(robot),
     )
@@ -252,6 +298,7 @@ def attack_obstacles(
                 dt = float(np.clip(rng.normal(PERIOD, 0.2 * PERIOD), 0.2 * PERIOD, 2 * PERIOD))
             now, elapsed, ticks = now + dt, elapsed + dt, ticks + 1
             episode.change(now, dt, counts)
+            episode.excuse()
             loads = episode.world.loads(dt)
             if loads is not None:
                 subject.set_payload(loads)
@@ -262,14 +309,10 @@ def attack_obstacles(
             output = subject.tick(now, dt, before, episode.speed)
             episode.sent, episode.speed = output.position, output.velocity
             found.update({kind.value: n for kind, n in output.counts.items()})
-            braked = 'infeasible' in {kind.value for kind in output.counts}
-            q, qd = (None, None) if braked else (before, before * 0.0)
             box.check(dt, output.position, output.velocity, output.effort, None, None)
             moved = bool((np.abs(episode.speed) > REST).any())
             moving += moved
             by_command, forgiven, least = episode.contacts(before)
-            if not moved:
-                episode.excused.clear()
             contacts, excused = contacts + len(by_command), excused + len(forgiven)
             where.update(by_command)
             near += least < 0.03
@@ -286,7 +329,7 @@ def attack_obstacles(
         'seed': seed,
         'violations': contacts + sum(limits.values()),
         'contacts_by_command': contacts,
-        'contacts_while_braking_from_what_appeared': excused,
+        'contacts_with_what_came_too_near': excused,
         'limits': dict(limits),
         'first': first,
         'pairs': dict(where),
