@@ -15,6 +15,7 @@ from vla_safety.parameters import load_parameters
 from vla_validation.filter import adversary, collision_attack
 from vla_validation.filter.collision_attack import attack_self
 from vla_validation.filter.mujoco_oracle import MujocoOracle
+from vla_validation.filter.obstacle_attack import attack_obstacles
 
 CONFIG = pathlib.Path(__file__).resolve().parents[3] / 'config' / 'safety_filter.yaml'
 ROBOT = load_robot('humanoid32')
@@ -48,6 +49,20 @@ def test_the_attack_finds_a_filter_that_does_not_know_the_boxes(monkeypatch):
     )  # fmt: skip
     summary = attack_self(ROBOT, PARAMETERS, 10.0, seed=5, physics=False, boxes=4)
     assert any(pair.startswith('box_') for pair in summary['pairs'])
+
+
+def test_nor_into_obstacles_that_come_and_move_with_and_without_objects_in_the_hands():
+    summary = attack_obstacles(ROBOT, PARAMETERS, 8.0, seed=3, boxes=4)
+    assert summary['violations'] == 0, summary
+    assert summary['events']['chunks'] > 20 and summary['events']['appeared'] >= 3
+    assert summary['near_share'] > 0.1 and summary['moving_share'] > 0.2
+
+
+def test_the_attack_finds_a_filter_that_is_not_told_of_the_obstacles(monkeypatch):
+    monkeypatch.setattr(BrakingBarriers, 'set_known', lambda self, world, now: None)
+    summary = attack_obstacles(ROBOT, PARAMETERS, 20.0, seed=1)
+    assert summary['contacts_by_command'] > 0
+    assert summary['first']
 
 
 def test_the_attack_finds_a_filter_without_collision_limits(monkeypatch):

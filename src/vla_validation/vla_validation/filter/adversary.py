@@ -313,8 +313,14 @@ def _run(options: argparse.Namespace) -> dict[str, object]:
     if options.mode:
         coupled = dataclasses.replace(parameters.coupled, mode=CoupledMode(options.mode))
         parameters = dataclasses.replace(parameters, coupled=coupled)
+    robot = load_robot(options.robot or 'humanoid32')
+    if options.obstacles:
+        from vla_validation.filter.obstacle_attack import attack_obstacles
+
+        seconds = 3600.0 * options.hours
+        return attack_obstacles(robot, parameters, seconds, options.seed, options.obstacles)
     return attack_self(
-        load_robot(options.robot or 'humanoid32'),
+        robot,
         parameters,
         3600.0 * options.hours,
         options.seed,
@@ -344,6 +350,12 @@ def main(args: list[str] | None = None) -> int:
     )
     parser.add_argument(
         '--boxes', type=int, default=0, help='solid boxes near the arms too, with --hours'
+    )
+    parser.add_argument(
+        '--obstacles',
+        type=int,
+        default=0,
+        help='attack with that many obstacles that move, and with objects in the hands, with --hours',
     )
     parser.add_argument(
         '--mode', choices=MODES, help='barriers.mode, with --hours (default: as in the parameters)'
