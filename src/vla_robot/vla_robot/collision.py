@@ -224,7 +224,9 @@ class CollisionModel:
         robot = len(self._robot.pinocchio_geometry.geometryObjects)
         return tuple(
             RigidShape(
-                model.frames[shape.parentFrame].name if k < robot else shape.name.rpartition('_')[0],
+                model.frames[shape.parentFrame].name
+                if k < robot
+                else shape.name.rpartition('_')[0],
                 shape.parentJoint,
                 shape.placement,
                 shape.geometry,

@@ -185,8 +185,10 @@ class SafetyFilter:
         self._validator.forget()
 
     def set_payload(self, loads: Iterable[tuple[str, float, np.ndarray]]) -> None:
-        """What the hands hold, in place of what they held: frame, kg, (3,) m in the frame. It counts
-        in the feed-forward effort and in the effort limit."""
+        """What the hands hold, in place of what they held: frame, kg, (3,) m in the frame.
+
+        It counts in the feed-forward effort and in the effort limit.
+        """
         self._gravity.set_payload(loads)
 
     def flush(self, reason: str) -> None:

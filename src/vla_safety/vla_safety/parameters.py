@@ -64,8 +64,7 @@ class FilterParameters:
             min_period=p.period.min,
             max_period=p.period.max,
             obstacles=ObstacleRules(
-                **vars(p.obstacles) | {'stale': StalePolicy(p.obstacles.stale)},
-                **vars(p.carried),
+                **vars(p.obstacles) | {'stale': StalePolicy(p.obstacles.stale)}, **vars(p.carried)
             ),
             coupled=p.select(
                 CoupledSettings,

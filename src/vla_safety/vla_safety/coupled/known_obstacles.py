@@ -278,9 +278,7 @@ class KnownObstacles:
             return
         slot.body = Body(shape, True, reading.position_error)
         for i, (link, signs, row) in enumerate(self._links):
-            self._begin(
-                slot.first + i, link, slot.body, signs, row, _with(name, link.shape.name)
-            )
+            self._begin(slot.first + i, link, slot.body, signs, row, _with(name, link.shape.name))
         for i, hand in enumerate(self._hands):
             self._pair_obstacle(slot, i, hand)
 

@@ -320,12 +320,7 @@ def _run(options: argparse.Namespace) -> dict[str, object]:
         seconds = 3600.0 * options.hours
         return attack_obstacles(robot, parameters, seconds, options.seed, options.obstacles)
     return attack_self(
-        robot,
-        parameters,
-        3600.0 * options.hours,
-        options.seed,
-        options.physics,
-        options.boxes,
+        robot, parameters, 3600.0 * options.hours, options.seed, options.physics, options.boxes
     )
 
 
@@ -355,7 +350,7 @@ def main(args: list[str] | None = None) -> int:
         '--obstacles',
         type=int,
         default=0,
-        help='attack with that many obstacles that move, and with objects in the hands, with --hours',
+        help='attack with so many moving obstacles, and objects in the hands, with --hours',
     )
     parser.add_argument(
         '--mode', choices=MODES, help='barriers.mode, with --hours (default: as in the parameters)'

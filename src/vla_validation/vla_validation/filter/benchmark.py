@@ -2,11 +2,10 @@
 """`ros2 run vla_validation filter [--json]`: times a tick of the safety filter.
 
 Measured: SafetyFilter.tick with every step in use (`vla_safety.tick_cost`). `tick_ms` is the chosen
-robot; `by_joints` and `by_pairs` are generated robots with real geometry; `by_obstacles` is the chosen robot among
-obstacles that move. `solved`: share of ticks
-that solved a QP. `cpu_p50`, `cpu_p99`: CPU time of the thread, because on a loaded machine the wall
-clock measures other work too. `numpy_add_us`, the time in which NumPy adds 32 numbers to 32, serves
-for comparing machines.
+robot; `by_joints` and `by_pairs` are generated robots with real geometry; `by_obstacles` is the
+chosen robot among boxes that move. `solved`: share of ticks that solved a QP. `cpu_p50`, `cpu_p99`:
+CPU time of the thread, because on a loaded machine the wall clock measures other work too.
+`numpy_add_us`, the time in which NumPy adds 32 numbers to 32, serves for comparing machines.
 """
 
 import argparse

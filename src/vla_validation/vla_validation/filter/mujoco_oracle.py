@@ -32,11 +32,7 @@ class MujocoOracle:
     """
 
     def __init__(
-        self,
-        robot: object,
-        boxes: int = 0,
-        links: Sequence[str] = (),
-        hands: Sequence[str] = (),
+        self, robot: object, boxes: int = 0, links: Sequence[str] = (), hands: Sequence[str] = ()
     ) -> None:
         self._robot = robot
         root = ElementTree.fromstring(robot.urdf_text.encode())

@@ -6,8 +6,8 @@ They also move into the robot, which the filter cannot prevent. So a contact cou
 command* where a pair touches after the command, and would not touch had the robot not moved. Not
 counted, but listed: contacts of a pair that was nearer than the filter's floor, its uncertainty
 included, through no motion of the robot: an obstacle that came or appeared, or an object that was
-gripped there. Inside an uncertainty nobody knows which way is out. MuJoCo measures; BoxOracle checks
-the box limits.
+gripped there. Inside an uncertainty nobody knows which way is out. MuJoCo measures; BoxOracle
+checks the box limits.
 """
 
 import dataclasses
