@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 from test_barriers import PARAMETERS, PERIOD, ROBOT, Arm
 
+from vla_common.states import FilterState, Mode
+from vla_safety.coupled.build import braking_barriers
+from vla_safety.filter import SafetyFilter
+from vla_safety.filter_runtime import FilterRuntime, Timeouts
 from vla_safety.known_world import (
     PAYLOAD_TIME,
     Arrival,
@@ -19,6 +23,7 @@ from vla_safety.known_world import (
     obstacles_entry,
 )
 from vla_safety.obstacle_shape import ObstacleShape, ShapeType
+from vla_safety.supervisor_command import SupervisorCommand
 from vla_safety.violations import ViolationKind
 
 NS = 1_000_000_000
@@ -354,3 +359,69 @@ def test_a_robot_that_knows_nothing_measures_no_more_than_before():
     assert len(scene.arm.barriers._obstacles.subjects) == 0
     scene.run(2)
     assert len(scene.arm.barriers._obstacles.subjects) == 0
+
+
+class Run:
+    """The filter under a supervisor, with a policy that sends the same goal again and again."""
+
+    def __init__(self, **changes):
+        parameters = dataclasses.replace(PARAMETERS, **changes)
+        barriers = braking_barriers(ROBOT, parameters, clock=lambda: 0.0)
+        core = SafetyFilter(ROBOT, parameters, (barriers,))
+        timeouts = Timeouts(0.1, 0.1, 0.1, 0.1, 0.1)
+        self.world = KnownWorld.of(ROBOT, parameters.obstacles)
+        self.runtime = FilterRuntime(core, timeouts, 0.3, barriers, self.world)
+        self.q, self.v = ROBOT.poses['ready'].copy(), np.zeros(ROBOT.n)
+        self.goal = self.q.copy()
+        self.goal[ROBOT.index['left_shoulder_pitch']] -= 0.8
+        self.now, self.mode, self.ticks = 50.0, Mode.RUNNING, 0
+
+    def step(self):
+        self.now, self.ticks = self.now + PERIOD, self.ticks + 1
+        stamp, runtime = round(self.now * NS), self.runtime
+        order = SupervisorCommand(self.mode, 1, 1.0, round(50.0 * NS), self.ticks)
+        runtime.on_supervisor(order, self.now)
+        runtime.measured.update(self.q, self.v, stamp, self.now)
+        runtime.reference.update(self.q, self.v, stamp, self.now)
+        if self.ticks % 10 == 0:
+            times = (np.arange(16) + 1) * 0.1
+            way = np.clip(times, 0.0, 1.0)[:, None] * (self.goal - self.q)
+            runtime.on_chunk(ROBOT.joint_names, times, self.q + way, None, stamp, 0.0, self.now)
+        report = runtime.tick(self.now)
+        if report.command is not None:
+            self.q, self.v = report.command.position, report.command.velocity
+        return report
+
+    def hand(self, q):
+        k = ROBOT.kinematics()
+        k.update(q)
+        return tuple(k.frame('left_hand')[1])
+
+    def see(self, **changes):
+        arrival = Arrival(round(self.now * NS), self.now, round(self.now * NS))
+        return self.world.on_obstacles('base', [reading(**changes)], [], arrival)
+
+
+def test_a_motion_that_an_obstacle_holds_ends_with_its_name_as_the_reason():
+    run = Run(hold_limit=0.5)
+    run.step()
+    assert run.see(position=run.hand(run.goal)) == ''
+    reports = [run.step() for _ in range(400)]
+    assert run.runtime.motion_ended.startswith(
+        'held for 0.5 s by collision with obstacle box1 (left_'
+    )
+    assert run.runtime.core.hold.limited_by.startswith('collision with obstacle box1 (left_')
+    assert reports[-1].state is FilterState.NO_CHUNK
+
+
+def test_a_stop_keeps_obstacles_and_objects():
+    run = Run()
+    run.step()
+    run.see(position=(1.0, 1.0, 0.0))
+    run.world.on_carried([held()], Arrival(round(run.now * NS), run.now, round(run.now * NS)))
+    for mode in (Mode.SAFE_STOP, Mode.ESTOP, Mode.READY):
+        run.mode = mode
+        for _ in range(3):
+            run.step()
+    run.runtime.restart()
+    assert list(run.world.obstacles) == ['box1'] and list(run.world.carried) == ['left_hand']
