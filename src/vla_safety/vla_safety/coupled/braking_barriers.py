@@ -56,6 +56,9 @@ RECOVERY = 5.0
 
 REPORTED = 4
 
+AT_REST = 1e-9
+"""rad/s."""
+
 
 class BrakingBarriers:
     """See the module; a CoupledLimits.
@@ -104,6 +107,7 @@ class BrakingBarriers:
         self._motion = np.zeros((2, robot.n))
         self._reserve(ROOM)
         self._known = (b'', b'')
+        self._appeared: Violation | None = None
         self._follow = PathFollowing() if s.mode is CoupledMode.PATH else None
         self.findings: list[Violation] = []
         self.solved = 0
@@ -147,6 +151,14 @@ class BrakingBarriers:
             self._known = (b'', b'')  # the rows are those of before
             self._set_payload(world)
 
+    def _note_appeared(self, proven: bool) -> None:
+        """Something came too near for the brake path: come to rest, then go on from there."""
+        obstacles, worst = self._obstacles, self.proof.worst
+        if obstacles.is_news and not proven and obstacles.owns(worst):
+            subject = self._quantities.subjects[worst]
+            self._appeared = violation(subject.kind, subject.name)
+        obstacles.is_news = False
+
     def _set_payload(self, world: KnownWorld) -> None:
         held = [known.reading for known in world.carried.values()]
         payload = [(item.hand, item.mass, item.position) for item in held]
@@ -164,9 +176,13 @@ class BrakingBarriers:
         self.findings = []
         if (state.position.tobytes(), state.velocity.tobytes()) != self._known:
             # The filter sent another velocity than the last answer: a stop, or a reset.
-            self._assess(state.position, state.velocity, state.period, strict=False)
-        if self._obstacles.stale is not None:
-            self.findings.append(self._obstacles.stale)
+            proven = self._assess(state.position, state.velocity, state.period, strict=False)
+            self._note_appeared(proven)
+        if self._appeared is not None and not (np.abs(state.velocity) > AT_REST).any():
+            self._appeared = None
+        stopped_by = self._obstacles.stale or self._appeared
+        if stopped_by is not None:
+            self.findings.append(stopped_by)
             brake = state.brake
             self._assess(state.position + brake * state.period, brake, state.period, strict=False)
             return brake

@@ -95,6 +95,7 @@ class KnownObstacles:
         moving: whether a reach depends on time.
         stale: why the motion is held; None if it is not.
         changes: those of KnownWorld that are taken over.
+        is_news: they were taken over since its owner looked last.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class KnownObstacles:
         self._pairs: list[tuple[Body, Body] | None] = []
         self._signs: list[np.ndarray | None] = []
         self.changes = 0
+        self.is_news = False
         self._horizon = 0.0
         self._request, self._result = coal.DistanceRequest(), coal.DistanceResult()
 
@@ -180,6 +182,10 @@ class KnownObstacles:
         self._quantities, self._bounds, self._proof = quantities, bounds, proof
         self._offset = len(quantities.subjects) - len(self.subjects)
 
+    def owns(self, quantity: int) -> bool:
+        """Whether a number of the whole list is one of these."""
+        return quantity >= self._offset
+
     def _begin(
         self, k: int, first: Body, second: Body, signs: np.ndarray, row: np.ndarray, name: str
     ) -> None:
@@ -209,7 +215,7 @@ class KnownObstacles:
             self.stale = violation(ViolationKind.OBSTACLE_STALE, name, age, limit)
         changed = world.changes != self.changes
         if changed:
-            self.changes = world.changes
+            self.changes, self.is_news = world.changes, True
             self._update_hands(world, now)
             self._update_slots(world)
         for i, hand in enumerate(self._hands):
