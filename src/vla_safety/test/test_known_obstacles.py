@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_barriers import PARAMETERS, PERIOD, ROBOT, Arm
 
-from vla_common.states import FilterState, Mode
+from vla_common.states import Mode
 from vla_safety.coupled.build import braking_barriers
 from vla_safety.filter import SafetyFilter
 from vla_safety.filter_runtime import FilterRuntime, Timeouts
@@ -392,10 +392,11 @@ class Run:
         runtime.on_supervisor(order, self.now)
         runtime.measured.update(self.q, self.v, stamp, self.now)
         runtime.reference.update(self.q, self.v, stamp, self.now)
-        if self.ticks % 10 == 0:
+        if self.ticks % 100 == 10:
             times = (np.arange(16) + 1) * 0.1
-            way = np.clip(times, 0.0, 1.0)[:, None] * (self.goal - self.q)
-            runtime.on_chunk(ROBOT.joint_names, times, self.q + way, None, stamp, 0.0, self.now)
+            share = np.clip((self.now - 50.0 + times) / 1.5, 0.0, 1.0)[:, None]
+            way = ROBOT.poses['ready'] + share * (self.goal - ROBOT.poses['ready'])
+            runtime.on_chunk(ROBOT.joint_names, times, way, None, stamp, 0.0, self.now)
         report = runtime.tick(self.now)
         if report.command is not None:
             self.q, self.v = report.command.position, report.command.velocity
@@ -414,13 +415,18 @@ class Run:
 def test_a_motion_that_an_obstacle_holds_ends_with_its_name_as_the_reason():
     run = Run(hold_limit=0.5)
     run.step()
-    assert run.see(position=run.hand(run.goal)) == ''
-    reports = [run.step() for _ in range(400)]
+    shelf = ObstacleShape(ShapeType.BOX, (0.3, 0.3, 0.1))
+    assert run.see(position=run.hand(run.goal), shape=shelf) == ''
+    reports = []
+    for _ in range(800):
+        reports.append(run.step())
+        if run.runtime.motion_ended and not run.v.any():
+            break
     assert run.runtime.motion_ended.startswith(
         'held for 0.5 s by collision with obstacle box1 (left_'
     )
     assert run.runtime.core.hold.limited_by.startswith('collision with obstacle box1 (left_')
-    assert reports[-1].state is FilterState.NO_CHUNK
+    assert reports[-1].reason == run.runtime.motion_ended
 
 
 def test_a_stop_keeps_obstacles_and_objects():
