@@ -5,10 +5,12 @@ import dataclasses
 import json
 import pathlib
 
+import coal
 import numpy as np
 import pytest
 
 from vla_robot import load_robot
+from vla_robot.collision import CollisionModel
 from vla_safety.coupled.braking_barriers import BrakingBarriers
 from vla_safety.coupled.limits import CoupledMode
 from vla_safety.parameters import load_parameters
@@ -89,6 +91,39 @@ def test_the_oracle_and_the_filter_compute_the_same_distances():
         elif least <= 0.0:
             assert distance <= 1e-9
     assert agreed >= 1
+
+
+def test_the_oracle_carries_an_object_where_the_filter_does():
+    size, place, q = (0.09, 0.21, 0.16), (-0.058, -0.026, 0.1), ROBOT.poses['ready']
+    oracle = MujocoOracle(ROBOT, hands=ROBOT.hands)
+    model = CollisionModel(ROBOT)
+    solids = {body.name for body in model.solids}
+    for hand in ROBOT.hands:
+        oracle.carry(hand, np.array(size), np.array(place))
+        held = model.rigid_shape('held', hand, coal.Box(*size), np.eye(3), np.array(place))
+        oracle.place(q)
+        model.place(q)
+        compared = 0
+        for pair in oracle.all_pairs():
+            link = pair[2].partition('-')[2]
+            if not pair[2].startswith(f'object in {hand}-') or link not in solids:
+                continue
+            found = [
+                coal.distance(
+                    held.geometry,
+                    model.transform(held),
+                    body.geometry,
+                    model.transform(body),
+                    coal.DistanceRequest(),
+                    coal.DistanceResult(),
+                )
+                for body in model.solids
+                if body.name == link
+            ]
+            if len(found) == 1 and found[0] > 0.0:
+                assert oracle.distance(pair, 5.0) == pytest.approx(found[0], abs=1e-6), pair
+                compared += 1
+        assert compared >= 5
 
 
 def test_the_command_runs_by_hours_and_prints_json_as_its_last_line(capsys, monkeypatch):

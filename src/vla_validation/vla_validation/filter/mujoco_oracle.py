@@ -126,6 +126,8 @@ class MujocoOracle:
         geom = self.model.geom(f'in {hand}').id
         self._resize(geom, size)
         self.model.geom_pos[geom] = position
+        # Compiled at its body's origin, MuJoCo would place it there whatever geom_pos says.
+        self.model.geom_sameframe[geom] = mujoco.mjtSameFrame.mjSAMEFRAME_NONE
         self._carried.add(hand)
 
     def release(self, hand: str) -> None:
