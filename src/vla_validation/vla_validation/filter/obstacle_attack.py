@@ -32,6 +32,8 @@ WAIT = 0.5
 """s, the longest between two reports on an obstacle."""
 SLACK = 1e-3
 """m; see `vla_safety.coupled.collision.SPARE`."""
+NEARER = 1e-9
+"""m by which a pair must have come nearer without the robot."""
 REST = 1e-6
 """rad/s."""
 TOUCH = -1e-6
@@ -107,7 +109,7 @@ class _Episode:
     ) -> None:
         self.robot, self.rng = robot, rng
         self.oracle, self.reported, self._postures = oracles
-        self._floor, self._margin = parameters.coupled.floor, parameters.coupled.margin
+        self._floor = parameters.coupled.floor
         self._after: dict[str, float] = {}
         self._news: set[str] = set()
         self.now = 0.0
@@ -127,6 +129,7 @@ class _Episode:
         self.speed = np.zeros(robot.n)
         self.filter.reset(self.sent)
         self.excused: set[str] = set()
+        self._braking: set[str] = set()
 
     def arrival(self, now: float) -> Arrival:
         """Of a message that took up to 20 ms."""
@@ -197,13 +200,18 @@ class _Episode:
 
     def excuse(self) -> None:
         """Before a command: find the pairs that came too near without the robot."""
-        reported = self.reported
-        now = self._distances(self.sent, self._pairs_of(reported))
+        now = self._distances(self.sent, self._pairs_of(self.reported))
+        resting = not (np.abs(self.speed) > REST).any()
+        for name in self.excused - now.keys():
+            self.excused.discard(name)
         for name, d in now.items():
-            if d >= self._margin:
+            before = self._after.get(name, np.inf)
+            if d >= self._floor + SLACK and (resting or name not in self._braking):
                 self.excused.discard(name)
-            elif d < self._floor and self._after.get(name, np.inf) >= self._floor - SLACK:
+            elif d < self._floor and before >= self._floor - SLACK and d < before - NEARER:
                 self.excused.add(name)
+        if resting:
+            self._braking.clear()
         if self._news:
             self._excuse_brake()
 
@@ -218,6 +226,7 @@ class _Episode:
             for name, d in self._distances(q, pairs, time).items():
                 if d < self._floor + SLACK:
                     self.excused.add(name)
+                    self._braking.add(name)
 
     def _pairs_of(self, oracle: MujocoOracle) -> list[tuple[int, int, str]]:
         """The pairs of obstacles and carried objects."""
