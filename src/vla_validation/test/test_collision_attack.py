@@ -14,7 +14,7 @@ from vla_robot.collision import CollisionModel
 from vla_safety.coupled.braking_barriers import BrakingBarriers
 from vla_safety.coupled.limits import CoupledMode
 from vla_safety.parameters import load_parameters
-from vla_validation.filter import adversary, collision_attack
+from vla_validation.filter import adversary, collision_attack, obstacle_attack
 from vla_validation.filter.collision_attack import attack_self
 from vla_validation.filter.mujoco_oracle import MujocoOracle
 from vla_validation.filter.obstacle_attack import attack_obstacles
@@ -58,6 +58,28 @@ def test_nor_into_obstacles_that_come_and_move_with_and_without_objects_in_the_h
     assert summary['violations'] == 0, summary
     assert summary['events']['chunks'] > 20 and summary['events']['appeared'] >= 3
     assert summary['near_share'] > 0.1 and summary['moving_share'] > 0.2
+
+
+def test_a_pair_is_excused_only_while_it_is_near_and_if_it_came_nearer_without_the_robot():
+    oracle = MujocoOracle(ROBOT, hands=ROBOT.hands)
+    rng = np.random.default_rng(0)
+    episode = obstacle_attack._Episode(ROBOT, PARAMETERS, rng, 0, (oracle, oracle, oracle))
+    floor = PARAMETERS.coupled.floor
+
+    def excused(after, now):
+        episode._after = {} if after is None else {'pair': floor + after}
+        episode._distances = lambda *_: {} if now is None else {'pair': floor + now}
+        episode.excuse()
+        return 'pair' in episode.excused
+
+    assert not excused(-5e-4, -5e-4)  # by the robot's own motion
+    assert not excused(-5e-3, -6e-3)  # it was too near before, by the robot's own motion
+    assert excused(-5e-4, -6e-4)
+    assert excused(-6e-4, -1e-4)  # not free yet
+    assert not excused(-1e-4, 2e-3)
+    assert not excused(-5e-4, -5e-4)  # nor when the robot goes back
+    assert excused(None, -5e-3)  # gripped there
+    assert not excused(-5e-3, None)  # released
 
 
 def test_the_attack_finds_a_filter_that_is_not_told_of_the_obstacles(monkeypatch):
