@@ -115,6 +115,11 @@ DECISION_LOG = Topic('/supervisor/decision_log', 'std_msgs/msg/String',
     'supervisor', qos='EVENT', single_publisher=False)
 PROXIMITY = Topic('/proximity', 'sensor_msgs/msg/Range',
     'distance sensors', '', ('safety_filter',), single_publisher=False)
+OBSTACLES = Topic('/safety/obstacles', 'vla_interfaces/msg/KnownObstacles',
+    'solid objects around the robot, added, seen again or removed', '', ('safety_filter',),
+    qos='EVENT', single_publisher=False)
+CARRIED_OBJECTS = Topic('/safety/carried_objects', 'vla_interfaces/msg/CarriedObjects',
+    'what the hands hold', '', ('safety_filter',), qos='LATCHED', single_publisher=False)
 INSTRUCTION = Topic('/vla/instruction', 'std_msgs/msg/String',
     'instruction; empty ends the current one', '', ('inference',), qos='COMMAND',
     single_publisher=False)

@@ -9,10 +9,11 @@ pairs need no measurement.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import coal
 import numpy as np
 import pinocchio
 
-from vla_robot.pinocchio_model import link_id
+from vla_robot.pinocchio_model import add_point_masses, link_id
 from vla_robot.robot_model import RobotModel
 
 Wrench = tuple[float, float, float, float, float, float]
@@ -37,6 +38,27 @@ class Obstacle:
     links: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class RigidShape:
+    """A shape that is fixed to a joint.
+
+    Attributes:
+        name: link, or obstacle.
+        joint: Pinocchio's index of the joint.
+        placement: in the joint's frame.
+        geometry: of Coal.
+        radius: m, upper bound of the distance of its points from the joint's origin.
+        of_robot: part of the robot; otherwise fixed to it.
+    """
+
+    name: str
+    joint: int
+    placement: pinocchio.SE3
+    geometry: object
+    radius: float
+    of_robot: bool
+
+
 class CollisionModel:
     """Pairs of shapes. Not thread-safe: buffers of its own.
 
@@ -49,6 +71,8 @@ class CollisionModel:
         distance_bounds: (m, n) m/rad, the most by which the distance changes per rad of each joint
             (m/m for a prismatic one), in any configuration.
         columns: (n,) of the joints in `jacobian`.
+        placements: how often `place` was called: what was computed before is of another
+            configuration.
     """
 
     def __init__(self, robot: RobotModel, obstacles: Sequence[Obstacle] = ()) -> None:
@@ -61,6 +85,8 @@ class CollisionModel:
         self._column = {joint: k for k, joint in enumerate(ids)}
         self._q = pinocchio.neutral(model)
         self._geometry = geometry = robot.pinocchio_geometry.copy()
+        self._own_mass = False
+        self.placements = 0
         shapes: dict[str, list[int]] = {}
         for k, shape in enumerate(geometry.geometryObjects):
             shapes.setdefault(model.frames[shape.parentFrame].name, []).append(k)
@@ -108,12 +134,26 @@ class CollisionModel:
     # --- bounds on the effect of each joint -------------------------------------------------
 
     def _describe(self, row: int, first: object, second: object) -> None:
+        self.signs[row], self.distance_bounds[row] = self.pair_bounds(
+            (first.parentJoint, second.parentJoint), (_radius(first), _radius(second))
+        )
+
+    def pair_bounds(
+        self, joints: tuple[int, int], radii: tuple[float, float]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(signs (n,), distance bounds (n,)) of two shapes, as in the attributes of these names.
+
+        Args:
+            joints: Pinocchio's index of the joint that each is fixed to.
+            radii: m, upper bounds of the distances of their points from that joint's origin.
+        """
         model = self._model
-        above = [list(model.supports[shape.parentJoint]) for shape in (first, second)]
+        signs, bounds = np.zeros((2, self._robot.n))
+        above = [list(model.supports[joint]) for joint in joints]
         common = set(above[0]) & set(above[1])
-        for sign, mine, other, shape, opposite in (
-            (-1.0, above[0], above[1], first, second),
-            (1.0, above[1], above[0], second, first),
+        for sign, mine, other, radius, opposite in (
+            (-1.0, above[0], above[1], *radii),
+            (1.0, above[1], above[0], *reversed(radii)),
         ):
             own = [joint for joint in mine if joint not in common]
             theirs = [joint for joint in other if joint not in common]
@@ -121,15 +161,16 @@ class CollisionModel:
                 column = self._column.get(joint)
                 if column is None:
                     continue
-                self.signs[row, column] = sign
+                signs[column] = sign
                 if model.joints[joint].shortname().startswith('JointModelP'):
-                    self.distance_bounds[row, column] = 1.0
+                    bounds[column] = 1.0
                     continue
                 # A rotation of the joint moves the distal shape or, relative to it, the proximal
                 # one: no point of either moves further than its distance from the axis.
-                beyond = self._chain(own[position + 1 :]) + _radius(shape)
-                before = self._chain(own[: position + 1]) + self._chain(theirs) + _radius(opposite)
-                self.distance_bounds[row, column] = min(beyond, before)
+                beyond = self._chain(own[position + 1 :]) + radius
+                before = self._chain(own[: position + 1]) + self._chain(theirs) + opposite
+                bounds[column] = min(beyond, before)
+        return signs, bounds
 
     def _chain(self, joints: Iterable[int]) -> float:
         """Upper bound of the length of a chain of joint placements, m."""
@@ -148,6 +189,7 @@ class CollisionModel:
 
         mass: also compute the centre of mass and its Jacobian.
         """
+        self.placements += 1
         self._q[self._to_q] = q
         if mass:
             pinocchio.jacobianCenterOfMass(self._model, self._data, self._q, False)
@@ -172,6 +214,60 @@ class CollisionModel:
         rows = (wrenches @ self._data.J).take(self.columns, axis=1)
         rows *= signs
         return rows
+
+    # --- single shapes ------------------------------------------------------------------------
+
+    @property
+    def solids(self) -> tuple[RigidShape, ...]:
+        """The shapes of the robot, then those of the obstacles."""
+        model = self._model
+        robot = len(self._robot.pinocchio_geometry.geometryObjects)
+        return tuple(
+            RigidShape(
+                model.frames[shape.parentFrame].name
+                if k < robot
+                else shape.name.rpartition('_')[0],
+                shape.parentJoint,
+                shape.placement,
+                shape.geometry,
+                _radius(shape),
+                k < robot,
+            )
+            for k, shape in enumerate(self._geometry.geometryObjects)
+        )
+
+    def rigid_shape(
+        self, name: str, frame: str, shape: object, rotation: np.ndarray, translation: np.ndarray
+    ) -> RigidShape:
+        """A shape that is not part of the model, fixed to a frame at a rotation and translation."""
+        parent = self._model.frames[self.frame_id(frame)]
+        own = pinocchio.SE3(np.array(rotation, order='F'), np.array(translation))
+        placement = parent.placement * own
+        radius = float(np.linalg.norm(placement.translation)) + _reach(shape)
+        return RigidShape(name, parent.parentJoint, placement, shape, radius, False)
+
+    def frame_joint(self, frame: str) -> int:
+        """Pinocchio's index of the joint that a frame is fixed to."""
+        return self._model.frames[self.frame_id(frame)].parentJoint
+
+    def is_beyond(self, joint: int, other: int) -> bool:
+        """Whether `joint` is `other`, or moves with it."""
+        return other in self._model.supports[joint]
+
+    def transform(self, shape: RigidShape) -> coal.Transform3s:
+        """Where a shape is, after `place`."""
+        return coal.Transform3s(self._data.oMi[shape.joint] * shape.placement)
+
+    def set_payload(self, loads: Iterable[tuple[str, float, np.ndarray]]) -> None:
+        """Add point masses for all calls below, in place of those that were added before.
+
+        Args:
+            loads: frame, kg, (3,) m in the frame.
+        """
+        if not self._own_mass:
+            # The robot's model is shared.
+            self._model, self._own_mass = self._model.copy(), True
+        add_point_masses(self._model, self._robot, loads)
 
     # --- frames and mass ---------------------------------------------------------------------
 
@@ -250,3 +346,10 @@ def box_corners(shape: pinocchio.GeometryObject) -> list[np.ndarray]:
 def _radius(shape: pinocchio.GeometryObject) -> float:
     """Upper bound of the distance of a shape's points from its joint's origin, m."""
     return float(max(np.linalg.norm(corner) for corner in box_corners(shape)))
+
+
+def _reach(shape: object) -> float:
+    """Upper bound of the distance of a Coal shape's points from its own origin, m."""
+    shape.computeLocalAABB()
+    box = shape.aabb_local
+    return float(np.linalg.norm(np.maximum(np.abs(box.min_), np.abs(box.max_))))

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pinocchio
 
-from vla_robot.pinocchio_model import link_id
+from vla_robot.pinocchio_model import add_point_masses, link_id
 
 if TYPE_CHECKING:
     from vla_robot.robot_model import RobotModel
@@ -34,6 +35,7 @@ class Kinematics:
         self._q = pinocchio.neutral(self._model)
         self._v = np.zeros(self._model.nv)
         self._gravity_q = pinocchio.neutral(self._model)
+        self._gravity_model = self._model
         self._gravity_data = self._model.createData()
         self._frames: dict[str, int] = {
             name: link_id(self._model, link) for name, link in robot.frames.items()
@@ -163,10 +165,19 @@ class Kinematics:
         Independent of `update`.
         """
         self._fill(self._gravity_q, q, base_rotation, None)
-        full = pinocchio.computeGeneralizedGravity(self._model, self._gravity_data, self._gravity_q)
+        full = pinocchio.computeGeneralizedGravity(
+            self._gravity_model, self._gravity_data, self._gravity_q
+        )
         torque = np.zeros(self.robot.n)
         torque[self._upper_body] = full[self._upper_body_v]
         return torque
+
+    def set_payload(self, loads: Iterable[tuple[str, float, np.ndarray]]) -> None:
+        """Add point masses (frame, kg, (3,) m in the frame) to `gravity_torque`, in place of those
+        that were added before."""
+        if self._gravity_model is self._model:
+            self._gravity_model = self._model.copy()
+        add_point_masses(self._gravity_model, self.robot, loads)
 
     # -- self-collision --------------------------------------------------------------------
 

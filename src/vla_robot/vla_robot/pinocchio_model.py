@@ -2,9 +2,11 @@
 """Pinocchio's models of a checked URDF: kinematics and inertia, and collision shapes."""
 
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable
 from pathlib import Path
 
 import coal
+import numpy as np
 import pinocchio
 
 from vla_common.errors import ConfigError, first_line
@@ -48,6 +50,25 @@ def link_id(model: pinocchio.Model, link: str) -> int:
     if not model.existFrame(link, pinocchio.FrameType.BODY):
         raise KeyError(link)
     return model.getFrameId(link, pinocchio.FrameType.BODY)
+
+
+def add_point_masses(
+    model: pinocchio.Model, robot: object, loads: Iterable[tuple[str, float, np.ndarray]]
+) -> None:
+    """Set the inertias of `model` to those of the robot with point masses.
+
+    Args:
+        model: a copy of the robot's own.
+        robot: a RobotModel.
+        loads: frame of robot.yaml or URDF link, kg, (3,) m in the frame.
+    """
+    for joint, inertia in enumerate(robot.pinocchio_model.inertias):
+        model.inertias[joint] = inertia
+    for name, mass, position in loads:
+        frame = model.frames[link_id(model, robot.frames.get(name, name))]
+        place = frame.placement.act(np.array(position, dtype=float))
+        point = pinocchio.Inertia(mass, place, np.zeros((3, 3)))
+        model.inertias[frame.parentJoint] = model.inertias[frame.parentJoint] + point
 
 
 def check_inertia(urdf: Urdf, model: pinocchio.Model, floating: bool) -> None:

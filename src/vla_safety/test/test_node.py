@@ -19,7 +19,16 @@ from vla_common.clock import Pacer, steady_now
 from vla_common.messages import ns_to_stamp, seconds_to_duration, stamp_to_ns
 from vla_common.parameters import flatten
 from vla_common.testing import wait_until
-from vla_interfaces.msg import GripperCommand, SafetyStatus, SupervisorState
+from vla_interfaces.msg import (
+    CarriedObject,
+    CarriedObjects,
+    GripperCommand,
+    KnownObstacle,
+    KnownObstacles,
+    ObstacleShape,
+    SafetyStatus,
+    SupervisorState,
+)
 from vla_robot import load_robot
 from vla_safety.node import SafetyFilterNode
 from vla_safety.violations import ViolationKind, violation
@@ -364,3 +373,33 @@ def test_a_gripper_command_is_read_and_dropped_while_nothing_may_move(ros):
     commands.publish(message)
     wait_until(lambda: node.diagnose()[2].get('gripper_commands_dropped') == '1')
     assert node.diagnose()[2]['gripper_commands_accepted'] == '0'
+
+
+def test_obstacles_and_carried_objects_arrive_and_a_bad_message_is_dropped_and_counted(robot):
+    robot.begin()
+    probe, world = robot.probe, robot.node._filter.world
+    obstacles = probe.publisher(KnownObstacles, '/safety/obstacles', qos.EVENT)
+    carried = probe.publisher(CarriedObjects, '/safety/carried_objects', qos.LATCHED)
+    probe.wait_for_subscriber(obstacles)
+    box = KnownObstacle(id='box1', max_speed=0.1)
+    box.shape.type, box.shape.dimensions = ObstacleShape.BOX, [0.1, 0.1, 0.1]
+    box.pose.position.x, box.pose.orientation.w = 1.0, 1.0
+    message = KnownObstacles(obstacles=[box])
+    message.header.frame_id, message.header.stamp = 'base', ns_to_stamp(robot.stamp())
+    obstacles.publish(message)
+    cup = CarriedObject(hand='left_hand', attached=True, id='cup', mass=0.2)
+    cup.shape.type, cup.shape.dimensions = ObstacleShape.SPHERE, [0.04]
+    cup.pose.orientation.w = 1.0
+    held = CarriedObjects(hands=[cup])
+    held.header.stamp = ns_to_stamp(robot.stamp())
+    carried.publish(held)
+    wait_until(lambda: 'box1' in world.obstacles and 'left_hand' in world.carried)
+    box.max_speed = float('nan')
+    message.header.stamp = ns_to_stamp(robot.stamp())
+    obstacles.publish(message)
+    wait_until(lambda: world.rejected == 1)
+    values = robot.node.diagnose()[2]
+    assert values['obstacles'] == '1' and values['carried.left_hand'] == 'cup, 0.2 kg'
+    assert values['last_obstacle_message_dropped'] == (
+        "obstacles[0] 'box1': max_speed nan m/s, wanted 0 to 10 m/s"
+    )

@@ -28,6 +28,9 @@ WRONG = {
     'format': ('format: 1', 'format: 2', 'format: found 2'),
     'anchor': ('left_foot', 'left_hoof', 'anchor: found left_hoof'),
     'link': ('[left_palm,', '[left_paw,', 'links[0]: found left_paw'),
+    'two_shapes': ('{box: [0.5, 1.2, 0.04]', '{sphere: 0.1, box: [1, 1, 1]', 'solids.table'),
+    'capsule': ('box: [0.5, 1.2, 0.04]', 'capsule: [0.1]', 'solids.table.capsule'),
+    'sphere': ('box: [0.5, 1.2, 0.04]', 'sphere: -1', 'solids.table.sphere'),
     'both': ('{box: [0.5, 1.2, 0.04]', '{mesh: a.stl, box: [1, 1, 1]', 'solids.table'),
     'neither': ('{box: [0.5, 1.2, 0.04], ', '{', 'solids.table'),
     'flat': ('[0.5, 1.2, 0.04]', '[0.5, 1.2, 0]', 'solids.table.box'),
@@ -94,6 +97,20 @@ def test_a_convex_mesh_is_its_hull(folder):
         model.measure(model.pairs.index((name, 'left_palm'))) for name in ('shelf', 'table')
     )
     assert mesh.min_distance == pytest.approx(solid.min_distance, abs=1e-5)
+
+
+def test_a_sphere_and_a_capsule_around_it_are_as_far_away(folder):
+    ball = GOOD.replace('box: [0.5, 1.2, 0.04]', 'sphere: 0.1')
+    post = GOOD.replace('box: [0.5, 1.2, 0.04]', 'capsule: [0.1, 0.0002]')
+    distances = []
+    for name, text in (('ball', ball), ('post', post)):
+        file = folder / f'{name}.yaml'
+        file.write_text('\n'.join(line for line in text.splitlines() if 'shelf' not in line))
+        model = CollisionModel(ROBOT, load_surroundings(file, ROBOT))
+        model.place(ROBOT.poses['standing'])
+        pair = model.pairs.index(('table', 'left_palm'))
+        distances.append(model.measure(pair).min_distance)
+    assert distances[0] == pytest.approx(distances[1], abs=1e-3)
 
 
 @pytest.mark.parametrize('case', WRONG)

@@ -15,7 +15,7 @@ the velocity whose braking path was proven, and could break the acceleration lim
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -54,6 +54,10 @@ class GravitySource(Protocol):
 
     def gravity_torque(self, q: np.ndarray, base_rotation: np.ndarray | None) -> np.ndarray:
         """(n,) Nm that hold the upper body; legs zero. Without a rotation: upright."""
+        ...
+
+    def set_payload(self, loads: Iterable[tuple[str, float, np.ndarray]]) -> None:
+        """Point masses that are held too: frame, kg, (3,) m in the frame."""
         ...
 
 
@@ -185,6 +189,13 @@ class SafetyFilter:
     def forget_order(self) -> None:
         """Forget the stamps of earlier chunks, for a new episode with a new clock."""
         self._validator.forget()
+
+    def set_payload(self, loads: Iterable[tuple[str, float, np.ndarray]]) -> None:
+        """What the hands hold, in place of what they held: frame, kg, (3,) m in the frame.
+
+        It counts in the feed-forward effort and in the effort limit.
+        """
+        self._gravity.set_payload(loads)
 
     def flush(self, reason: str) -> None:
         """Drop the chunk; the motion brakes to rest."""

@@ -32,6 +32,7 @@ from vla_safety.coupled.build import braking_barriers
 from vla_safety.filter import REST_SPEED, Output, SafetyFilter
 from vla_safety.grippers import GripperOrder
 from vla_safety.joint_readings import JointReadings
+from vla_safety.known_world import KnownWorld
 from vla_safety.parameters import FilterParameters
 from vla_safety.supervisor_command import MotionGate, SupervisorCommand
 from vla_safety.validation import joint_indices
@@ -67,6 +68,8 @@ class Surroundings(Protocol):
 
     def set_range(self, frame: str, distance: float, age: float) -> None: ...
 
+    def set_known(self, world: KnownWorld, now: float) -> None: ...
+
 
 @dataclass
 class SensedRange:
@@ -83,7 +86,8 @@ class FilterRuntime:
     Args:
         core: the filter.
         level_hold: s that the reported level stays after its cause is gone.
-        surroundings: the coupled limits that use contacts and range sensors, if any.
+        surroundings: the coupled limits that use contacts, range sensors and obstacles, if any.
+        world: obstacles and carried objects, which its owner updates; None: none is ever known.
     """
 
     def __init__(
@@ -92,8 +96,10 @@ class FilterRuntime:
         timeouts: Timeouts,
         level_hold: float,
         surroundings: Surroundings | None = None,
+        world: KnownWorld | None = None,
     ) -> None:
         self.core = core
+        self.world = world
         self._surroundings = surroundings
         self._balance = Watchdog('balance', timeouts.balance)
         self._contacts = (True, True)
@@ -191,6 +197,8 @@ class FilterRuntime:
         self._surroundings.set_contacts(*((True, True) if stale else self._contacts))
         for frame, sensed in self._ranges.items():
             self._surroundings.set_range(frame, sensed.distance, now - sensed.arrived)
+        if self.world is not None:
+            self._surroundings.set_known(self.world, now)
 
     def on_chunk(
         self,
@@ -278,6 +286,9 @@ class FilterRuntime:
         self.ticks += 1
         dt = 0.0 if self._last_tick is None else now - self._last_tick
         self._last_tick = now
+        loads = None if self.world is None else self.world.loads(dt)
+        if loads is not None:
+            self.core.set_payload(loads)
         silent = self.gate.silent(now)
         if self.gate.allowed and not silent and not self._moving:
             self._begin(now)
@@ -379,4 +390,5 @@ def create_runtime(robot: RobotModel, p: Parameters, clock: Callable[[], float])
     parameters = FilterParameters.from_node(p)
     barriers = braking_barriers(robot, parameters, clock)
     core = SafetyFilter(robot, parameters, (barriers,))
-    return FilterRuntime(core, p.timeouts.to(Timeouts), p.level_hold, barriers)
+    world = KnownWorld.of(robot, parameters.obstacles)
+    return FilterRuntime(core, p.timeouts.to(Timeouts), p.level_hold, barriers, world)

@@ -43,8 +43,9 @@ _REJECTED = struct.Struct('<ddd')
 _TICK = struct.Struct('<dqBBIH')
 _LENGTH = struct.Struct('<I')
 (
-    RESTART, FLUSH, SUPERVISOR, JOINTS, IMU, CONTACTS, RANGE, CHUNK, REJECTED, TICK, GRIPPERS,
-) = range(11)  # fmt: skip
+    RESTART, FLUSH, SUPERVISOR, JOINTS, IMU, CONTACTS, RANGE, CHUNK, REJECTED, TICK,
+    GRIPPERS, KNOWN,
+) = range(12)  # fmt: skip
 
 
 def checksum(report: Report) -> int:
@@ -149,6 +150,12 @@ class InputLog:
         if self.enabled:
             head = _REJECTED.pack(why.value, why.limit, now)
             self._add(REJECTED, head, *_text(why.kind.value), *_text(why.subject))
+
+    def known(self, *entries: str) -> None:
+        """Obstacles or carried objects; see `KnownWorld.replay`."""
+        if self.enabled:
+            for entry in entries:
+                self._add(KNOWN, *_text(entry))
 
     def tick(self, now: float, stamp: int, report: Report) -> None:
         """A tick, after it; stamp: of its command, ns."""
@@ -297,6 +304,8 @@ class FilterReplay:
             given = tuple(c.text() for _ in range(count))
             arrays = [c.numbers(size) for size in (openings, forces, speeds)]
             runtime.on_grippers(GripperOrder(given, *arrays), *rest)
+        elif kind == KNOWN:
+            runtime.world.replay(c.text())
         elif kind == REJECTED:
             value, limit, now = c.unpack(_REJECTED)
             why = violation(ViolationKind(c.text()), c.text(), value, limit)

@@ -18,14 +18,15 @@ from vla_common.messages import JointOrder, duration_to_seconds, has_orientation
 from vla_common.node_main import run
 from vla_common.scheduling import Priority
 from vla_common.states import FilterState, Level, Mode
-from vla_interfaces.msg import GripperCommand, SafetyStatus
+from vla_interfaces.msg import SafetyStatus
 from vla_interfaces.msg import Violation as ViolationMessage
 from vla_robot import load_robot
 from vla_safety.compiled import not_compiled
 from vla_safety.coupled.proximity import sensed_distance
 from vla_safety.filter_runtime import Report, create_runtime
-from vla_safety.grippers import order_of
+from vla_safety.gripper_input import GripperInput
 from vla_safety.input_log import InputLog
+from vla_safety.obstacle_input import ObstacleInput
 from vla_safety.parameters import FilterParameters
 from vla_safety.supervisor_command import SupervisorCommand
 from vla_safety.tick_cost import check_tick
@@ -97,7 +98,8 @@ class SafetyFilterNode(VlaLifecycleNode):
         self._longest_chunk = 4096 + 128 * n + points * (64 + 4 * 8 * n)
         self.subscribe(topics.ACTION_CHUNK, self._on_chunk, raw=True)
         if robot.grippers:
-            self.subscribe(topics.GRIPPER_COMMAND, self._on_grippers)
+            grippers = GripperInput(self._filter, self._log, self._wall_ns, self._warn)
+            self.subscribe(topics.GRIPPER_COMMAND, grippers.on_command)
         # Every command of the supervisor counts; of the sensors, the newest at each tick.
         self.subscribe_fields(
             topics.SUPERVISOR_STATE, _SUPERVISOR_FIELDS, self._on_supervisor, always=True
@@ -114,12 +116,16 @@ class SafetyFilterNode(VlaLifecycleNode):
         self._sensors = parameters.coupled.proximity_frames
         if self._sensors:
             self.subscribe(topics.PROXIMITY, self._on_range, always=True)
+        obstacles = ObstacleInput(self._filter.world, self._log, self._wall_ns, self._warn)
+        self.subscribe(topics.OBSTACLES, obstacles.on_obstacles, always=True, raw=True)
+        self.subscribe(topics.CARRIED_OBJECTS, obstacles.on_carried, always=True, raw=True)
         self.add_timer(1.0 / p.control_frequency, self._tick)
 
     def start(self) -> None:
         self._log.enabled = self._log_publisher.get_subscription_count() > 0
         self._filter.restart()
         self._log.restart()
+        self._log.known(*self._filter.world.snapshot())
 
     def secure(self) -> None:
         # The driver holds and the supervisor notices the silence. The motion must not continue when
@@ -209,10 +215,10 @@ class SafetyFilterNode(VlaLifecycleNode):
     def _on_chunk(self, serialized: bytes) -> None:
         found = self._check_chunk(serialized)
         if found:
-            self.get_logger().warning(
-                'chunk rejected: ' + '; '.join(str(item) for item in found[:3]),
-                throttle_duration_sec=1.0,
-            )
+            self._warn('chunk rejected: ' + '; '.join(str(item) for item in found[:3]))
+
+    def _warn(self, text: str) -> None:
+        self.get_logger().warning(text, throttle_duration_sec=1.0)
 
     def _check_chunk(self, serialized: bytes) -> list[Violation]:
         """Why a chunk is rejected; empty if it is not, or if motion is not allowed now."""
@@ -240,15 +246,6 @@ class SafetyFilterNode(VlaLifecycleNode):
         given = message.joint_names, times, positions, velocities, stamp, age, steady_now()
         self._log.chunk(*given)
         return self._filter.on_chunk(*given)
-
-    def _on_grippers(self, message: GripperCommand) -> None:
-        order = order_of(message.name, message.opening, message.force, message.speed)
-        stamp = stamp_to_ns(message.header.stamp)
-        given = order, stamp, (self._wall_ns() - stamp) * 1e-9, steady_now()
-        self._log.grippers(*given)
-        found = self._filter.on_grippers(*given)
-        if found:
-            self.get_logger().warning(f'gripper command rejected: {found[0]}')
 
     def _reject_chunk(self, why: Violation) -> list[Violation]:
         now = steady_now()
@@ -285,9 +282,12 @@ class SafetyFilterNode(VlaLifecycleNode):
             self._log_publisher.publish(uint8_array(self._log.take()))
         if self._filter.ticks % LOOK == 0:
             # Without a recorder nothing is logged.
+            before = self._log.enabled
             self._log.enabled = self._log_publisher.get_subscription_count() > 0
             if not self._log.enabled:
                 self._log.drop()
+            elif not before:
+                self._log.known(*self._filter.world.snapshot())
 
     def _serialized(self, report: Report, stamp: int) -> bytes:
         """The tick's SafetyStatus."""
@@ -355,6 +355,7 @@ class SafetyFilterNode(VlaLifecycleNode):
             'unreadable_readings': str(self._unreadable),
             'orientations_rejected': str(core.orientations_rejected),
             'ranges_rejected': str(core.ranges_rejected),
+            **core.world.describe(now),
             **{f'not_new.{source}': str(n) for source, n in core.replayed.items() if n},
         }
         if not_compiled():

@@ -9,6 +9,7 @@ from vla_common.chunk_curve import Interpolation
 from vla_common.parameter_files import load_node_parameters
 from vla_common.parameters import Parameters
 from vla_safety.coupled.limits import CoupledMode, CoupledSettings
+from vla_safety.known_world import ObstacleRules, StalePolicy
 from vla_safety.validation import ChunkRules
 
 
@@ -28,6 +29,7 @@ class FilterParameters:
         speed_scale_rate: 1/s, how fast the speed scale may change.
         hold_limit: s for which coupled limits may hold a motion before it ends.
         coupled: of the limits that tie joints together.
+        obstacles: what a message about obstacles or carried objects has to satisfy.
     """
 
     stage: str
@@ -44,6 +46,7 @@ class FilterParameters:
     speed_scale_rate: float
     hold_limit: float
     coupled: CoupledSettings
+    obstacles: ObstacleRules
 
     @classmethod
     def from_node(cls, parameters: Parameters) -> Self:
@@ -60,6 +63,9 @@ class FilterParameters:
             braking_lag=p.limits.braking_lag,
             min_period=p.period.min,
             max_period=p.period.max,
+            obstacles=ObstacleRules(
+                **vars(p.obstacles) | {'stale': StalePolicy(p.obstacles.stale)}, **vars(p.carried)
+            ),
             coupled=p.select(
                 CoupledSettings,
                 **vars(p.barriers) | {'mode': CoupledMode(p.barriers.mode)},

@@ -17,6 +17,8 @@ from vla_safety.chunk import Chunk
 from vla_safety.compiled import not_compiled
 from vla_safety.coupled.build import HANDS, SOURCE, braking_barriers
 from vla_safety.filter import SafetyFilter
+from vla_safety.known_world import Arrival, KnownWorld, ObstacleReading
+from vla_safety.obstacle_shape import ObstacleShape, ShapeType
 from vla_safety.parameters import FilterParameters
 
 POINTS, STEP = 16, 0.1
@@ -45,16 +47,21 @@ def measure(
     ticks: int,
     warm_up: int = WARM_UP,
     longest: float = np.inf,
+    obstacles: int = 0,
 ) -> TickTimes:
     """Time up to `ticks` ticks after `warm_up` others, for at most `longest` s (but one at least).
 
     The filter's own time budget is not applied, so that the whole cost shows.
+
+    obstacles: boxes that move slowly around the arms, all reported each 100 ms.
     """
     coupled = parameters.coupled
     known = tuple(f for f in coupled.frames if f == HANDS or robot.has_link(f))
     parameters = dataclasses.replace(parameters, coupled=dataclasses.replace(coupled, frames=known))
     barriers = braking_barriers(robot, parameters, clock=lambda: 0.0)
     subject = SafetyFilter(robot, parameters, (barriers,))
+    rules = dataclasses.replace(parameters.obstacles, max_count=obstacles)
+    world = KnownWorld.of(robot, rules)
     n = robot.n
     rng = np.random.default_rng(0)
     noise = rng.normal(0.0, 1e-4, (64, n))
@@ -82,6 +89,11 @@ def measure(
         measured = q + noise[k % 64]
         cpu_begin = time.thread_time()
         begin = time.perf_counter()
+        if obstacles:
+            if k % 10 == 5:
+                stamp = round(now * 1e9)
+                world.on_obstacles('base', _ring(obstacles, now), [], Arrival(stamp, now, stamp))
+            barriers.set_known(world, now)
         output = subject.tick(now, PERIOD, measured, v)
         end = time.perf_counter()
         late = time.monotonic() - begun > longest
@@ -93,6 +105,18 @@ def measure(
             break
     ms = [1e3 * np.array(values) for values in (wall, cpu, accept)]
     return TickTimes(*ms, barriers.solved / max(1, len(wall)))
+
+
+def _ring(count: int, now: float) -> list[ObstacleReading]:
+    """Boxes of 6 cm, spread around the robot 0.3 to 0.7 m from its base."""
+    box = ObstacleShape(ShapeType.BOX, (0.06, 0.06, 0.06))
+    readings = []
+    for k in range(count):
+        angle, distance = 2.4 * k, 0.3 + 0.4 * (k % 5) / 4
+        height = 0.2 * (k % 3) + 0.02 * np.sin(now)
+        place = distance * np.cos(angle), distance * np.sin(angle), height
+        readings.append(ObstacleReading(f'{k}', box, place, (0.0, 0.0, 0.0, 1.0), 0.05, 0.005))
+    return readings
 
 
 def tick_limit(parameters: FilterParameters, frequency: float) -> float:

@@ -45,6 +45,7 @@ class ViolationKind(str, Enum):
     PROXIMITY = 'proximity'
     POWER = 'power'
     UNPROVEN = 'unproven'
+    OBSTACLE_STALE = 'obstacle_stale'
     # Reasons to brake whatever the target is.
     INFEASIBLE = 'infeasible'
     STATE_STALE = 'state_stale'

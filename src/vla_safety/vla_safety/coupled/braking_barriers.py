@@ -35,6 +35,7 @@ from vla_safety.coupled.brake_path import BrakePath
 from vla_safety.coupled.collision import CollisionBarrier
 from vla_safety.coupled.conservative_advancement import ConservativeAdvancement
 from vla_safety.coupled.constraint_rows import ROOM, RowSet
+from vla_safety.coupled.known_obstacles import KnownObstacles
 from vla_safety.coupled.limits import CoupledMode, CoupledSettings, Infeasible, MotionState
 from vla_safety.coupled.nearest_first import NearestFirst
 from vla_safety.coupled.path_following import GENTLE_RATE, PathFollowing
@@ -44,6 +45,7 @@ from vla_safety.coupled.qp import TOLERANCE, DaqpSolver, NearestVelocity, neares
 from vla_safety.coupled.support import Support
 from vla_safety.coupled.workspace import Workspace
 from vla_safety.kernel import barriers as loops
+from vla_safety.known_world import KnownWorld
 from vla_safety.violations import Violation, ViolationKind, violation
 
 SHARES = (1.0, 0.5)
@@ -53,6 +55,9 @@ RECOVERY = 5.0
 """1/s, share of a lost margin that is requested back."""
 
 REPORTED = 4
+
+AT_REST = 1e-9
+"""rad/s."""
 
 
 class BrakingBarriers:
@@ -93,19 +98,33 @@ class BrakingBarriers:
             Workspace(model, s.frames, s.lower, s.upper),
             self._support,
         )
-        self._quantities = quantities = BarrierSet(model, barriers)
-        self._bounds = NearestFirst(
-            quantities.distance_bounds, quantities.zeros, quantities.spares, s.lag
-        )
-        self.proof = ConservativeAdvancement(self._quantities, self._bounds, s.max_configurations)
+        self._obstacles = KnownObstacles(model, s.margin, s.floor, robot.hands, robot.n)
+        self._barriers = (*barriers, self._obstacles)
+        self._payload: list[tuple[str, float, tuple[float, ...]]] = []
+        self._connect()
         self._power = PowerLimit(robot.servo.kp, robot.servo.kv, effort, s.power)
         self._rows = RowSet(model)
         self._motion = np.zeros((2, robot.n))
         self._reserve(ROOM)
         self._known = (b'', b'')
+        self._appeared: Violation | None = None
         self._follow = PathFollowing() if s.mode is CoupledMode.PATH else None
         self.findings: list[Violation] = []
         self.solved = 0
+
+    def _connect(self) -> None:
+        """Number the barriers' quantities; those that are known already keep what is known."""
+        s = self._settings
+        self._quantities = quantities = BarrierSet(self._model, self._barriers)
+        bounds = NearestFirst(
+            quantities.distance_bounds, quantities.zeros, quantities.spares, s.lag
+        )
+        proof = ConservativeAdvancement(quantities, bounds, s.max_configurations)
+        if hasattr(self, '_bounds'):
+            bounds.take(self._bounds)
+            proof.take(self.proof)
+        self._bounds, self.proof = bounds, proof
+        self._obstacles.connect(quantities, bounds, proof)
 
     @property
     def on_path(self) -> bool:
@@ -121,6 +140,34 @@ class BrakingBarriers:
         """A reading of a range sensor; see Proximity."""
         self._proximity.set_range(frame, distance, age)
 
+    def set_known(self, world: KnownWorld, now: float) -> None:
+        """The obstacles, and the objects in the hands. now: s, steady."""
+        obstacles = self._obstacles
+        if not world.changes:
+            return
+        if world.changes != obstacles.changes and obstacles.reserve(len(world.obstacles)):
+            self._connect()
+        if obstacles.update(world, now):
+            self._known = (b'', b'')  # the rows are those of before
+            self._set_payload(world)
+
+    def _note_appeared(self, proven: bool) -> None:
+        """Something came too near for the brake path: come to rest, then go on from there."""
+        obstacles, worst = self._obstacles, self.proof.worst
+        if obstacles.is_news and not proven and obstacles.owns(worst):
+            subject = self._quantities.subjects[worst]
+            self._appeared = violation(subject.kind, subject.name)
+        obstacles.is_news = False
+
+    def _set_payload(self, world: KnownWorld) -> None:
+        held = [known.reading for known in world.carried.values()]
+        payload = [(item.hand, item.mass, item.position) for item in held]
+        if payload != self._payload:
+            self._payload = payload
+            self._model.set_payload(payload)
+            support = self._quantities.subjects.index(self._support.subjects[0])
+            self._bounds.begin(support, self._support.update_bounds())
+
     def restrict(
         self, wanted: np.ndarray, low: np.ndarray, high: np.ndarray, state: MotionState
     ) -> np.ndarray:
@@ -129,7 +176,16 @@ class BrakingBarriers:
         self.findings = []
         if (state.position.tobytes(), state.velocity.tobytes()) != self._known:
             # The filter sent another velocity than the last answer: a stop, or a reset.
-            self._assess(state.position, state.velocity, state.period, strict=False)
+            proven = self._assess(state.position, state.velocity, state.period, strict=False)
+            self._note_appeared(proven)
+        if self._appeared is not None and not (np.abs(state.velocity) > AT_REST).any():
+            self._appeared = None
+        stopped_by = self._obstacles.stale or self._appeared
+        if stopped_by is not None:
+            self.findings.append(stopped_by)
+            brake = state.brake
+            self._assess(state.position + brake * state.period, brake, state.period, strict=False)
+            return brake
         velocity = self._nearest(wanted, low, high, state)
         velocity = self._limit_power(velocity, low, high, state)
         if not self._clock() - begin <= self._settings.time_budget:
@@ -262,6 +318,8 @@ class BrakingBarriers:
         """Rows and proof of the brake path from a command; the rows serve the next tick."""
         path, rows, model, bounds = self._path, self._rows, self._model, self._bounds
         path.set(position, velocity, period)
+        if self._obstacles.moving:
+            self._obstacles.look_ahead(path.duration + period)
         near = bounds.candidates(path, velocity, self._acceleration, period)
         rows.clear()
         self._known = (position.tobytes(), velocity.tobytes())

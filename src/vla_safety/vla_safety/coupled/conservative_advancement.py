@@ -134,6 +134,36 @@ class ConservativeAdvancement:
             self._ratchet(proven, strict)
         return proven
 
+    def take(self, before: ConservativeAdvancement) -> None:
+        """Continue the floors of one with the same first quantities."""
+        self._lowered = dict(before._lowered)
+        for k in self._lowered:
+            self._lower(k)
+
+    def forget(self, quantity: cython.Py_ssize_t) -> None:
+        """Its floor is the barrier's again."""
+        self._lowered.pop(quantity, None)
+        self._floors[quantity] = self._quantities.floors[quantity]
+        self._spares[quantity] = self._quantities.spares[quantity]
+
+    def shift(
+        self, first: cython.Py_ssize_t, last: cython.Py_ssize_t, nearer: cython.double
+    ) -> None:
+        """Lowered floors of the quantities first … last − 1 become smaller by `nearer`: these
+        changed without the robot."""
+        for k in [k for k in self._lowered if first <= k < last]:
+            self._lowered[k] -= nearer
+            if self._lowered[k] < self._quantities.floors[k]:
+                self._lower(k)
+            else:
+                self.forget(k)
+
+    @cython.cfunc
+    def _lower(self, k: cython.Py_ssize_t) -> cython.void:
+        floor: cython.double = self._lowered[k]
+        self._floors[k] = floor
+        self._spares[k] = min(self._quantities.spares[k], floor - PARTING)
+
     @cython.cfunc
     def _advance(
         self,
@@ -236,5 +266,4 @@ class ConservativeAdvancement:
             floor = max(before.get(k, hard[k]), d) if proven else d - 1e-9
             if floor < hard[k]:
                 self._lowered[k] = floor
-                self._floors[k] = floor
-                self._spares[k] = min(spares[k], floor - PARTING)
+                self._lower(k)

@@ -76,3 +76,28 @@ class NearestFirst:
     def forget(self, quantity: int) -> None:
         """Drop its lower bounds."""
         self._known[:, quantity] = -np.inf
+
+    def take(self, before: 'NearestFirst') -> None:
+        """Continue the bounds of one with the same first quantities; the others are empty."""
+        m = before._known.shape[1]
+        self._ends[:] = before._ends
+        self._known[:, :m] = before._known
+        self._known[:, m:] = np.inf
+
+    def begin(self, quantity: int, row: np.ndarray) -> None:
+        """A quantity comes; row: (n,), its distance bounds."""
+        self._set_row(quantity, row)
+        self.forget(quantity)
+
+    def end(self, quantity: int) -> None:
+        """A quantity goes: it is never near."""
+        self._set_row(quantity, 0.0)
+        self._known[:, quantity] = np.inf
+
+    def _set_row(self, quantity: int, row: np.ndarray | float) -> None:
+        self._by_joint[:, quantity] = row
+        self.distance_bounds[quantity] = row
+
+    def shift(self, first: int, last: int, nearer: float) -> None:
+        """The quantities first … last − 1 became smaller by `nearer`, or by less."""
+        self._known[:, first:last] -= nearer

@@ -57,13 +57,18 @@ class Support:
             self._feet.append((frame, box.corners, model.frame_signs(frame)))
         self._on_ground = (True,) * len(self._feet)
         self._legs = robot.groups['legs']
-        self.distance_bounds = bounds = model.com_distance_bounds().reshape(1, -1)
         self.subjects = [Subject(ViolationKind.CENTRE_OF_MASS, 'support polygon')]
         self._key: object = None
         self._normals, self._offsets = np.zeros((0, 2)), np.zeros(0)
+        self._standing = sum((signs for _, _, signs in self._feet), np.zeros(robot.n)) > 0
+        self.distance_bounds = self.update_bounds().reshape(1, -1)
+
+    def update_bounds(self) -> np.ndarray:
+        """(n,) distance bounds with the masses that the model has now."""
+        bounds = self._model.com_distance_bounds()
         # A joint of the standing leg moves everything above it.
-        standing = sum((signs for _, _, signs in self._feet), np.zeros(robot.n)) > 0
-        bounds[:, standing] = np.maximum(bounds[:, standing], 1.5)
+        bounds[self._standing] = np.maximum(bounds[self._standing], 1.5)
+        return bounds
 
     def set_contacts(self, left: bool, right: bool) -> bool:
         """The feet that carry the robot, in the order of robot.foot_boxes.

@@ -1,11 +1,13 @@
 # Copyright 2026 the vla_ros2 authors. SPDX-License-Identifier: Apache-2.0
-"""Solid surroundings of the robot, from a file: boxes and meshes.
+"""Solid surroundings of the robot, from a file: boxes, spheres, capsules and meshes.
 
     format: 1
     anchor: left_foot            # what they are fixed to: a frame of robot.yaml, or a URDF link
     links: [left_palm, right_palm, left_forearm, right_forearm]
     solids:
       table: {box: [0.5, 1.0, 0.04], position: [0.55, -0.1, 0.78]}
+      ball: {sphere: 0.1, position: [0.5, 0.3, 0.9]}        # radius
+      post: {capsule: [0.03, 1.0], position: [0.6, 0, 1]}   # radius, length without its ends
       shelf: {mesh: shelf.stl, scale: 0.001, position: [1, 0, 0], rpy: [0, 0, 1.57]}
       vase: {mesh: vase.stl, convex: true, position: [0.4, 0.2, 0.84]}
 
@@ -59,11 +61,16 @@ def load_surroundings(path: str | os.PathLike[str], robot: RobotModel) -> tuple[
         position = np.array(section.numbers('position', length=3))
         rpy = section.numbers('rpy', length=3) if section.has('rpy') else [0.0, 0.0, 0.0]
         rotation = pinocchio.rpy.rpyToMatrix(*rpy)
-        if section.has('box') == section.has('mesh'):
-            raise fields.error(f'solids.{name}', 'both or neither', 'a box or a mesh')
-        if section.has('box'):
-            size = section.numbers('box', length=3, lo=1e-4)
-            shape = coal.Box(*size)
+        kinds = [kind for kind in ('box', 'sphere', 'capsule', 'mesh') if section.has(kind)]
+        if len(kinds) != 1:
+            found = ' and '.join(kinds) or 'no shape'
+            raise fields.error(f'solids.{name}', found, 'a box, a sphere, a capsule or a mesh')
+        if kinds == ['box']:
+            shape = coal.Box(*section.numbers('box', length=3, lo=1e-4))
+        elif kinds == ['sphere']:
+            shape = coal.Sphere(section.number('sphere', lo=1e-4))
+        elif kinds == ['capsule']:
+            shape = coal.Capsule(*section.numbers('capsule', length=2, lo=1e-4))
         else:
             scale = section.number('scale', lo=1e-6) if section.has('scale') else 1.0
             file = Path(path).parent / section.text('mesh')

@@ -42,14 +42,12 @@ def _run(options: argparse.Namespace) -> dict[str, object]:
     if options.mode:
         coupled = dataclasses.replace(parameters.coupled, mode=CoupledMode(options.mode))
         parameters = dataclasses.replace(parameters, coupled=coupled)
-    return attack_self(
-        load_robot(options.robot or 'humanoid32'),
-        parameters,
-        3600.0 * options.hours,
-        options.seed,
-        options.physics,
-        options.boxes,
-    )
+    robot, seconds = load_robot(options.robot or 'humanoid32'), 3600.0 * options.hours
+    if options.obstacles:
+        from vla_validation.filter.obstacle_attack import attack_obstacles
+
+        return attack_obstacles(robot, parameters, seconds, options.seed, options.obstacles)
+    return attack_self(robot, parameters, seconds, options.seed, options.physics, options.boxes)
 
 
 def main(args: list[str] | None = None) -> int:
@@ -73,6 +71,12 @@ def main(args: list[str] | None = None) -> int:
     )
     parser.add_argument(
         '--boxes', type=int, default=0, help='solid boxes near the arms too, with --hours'
+    )
+    parser.add_argument(
+        '--obstacles',
+        type=int,
+        default=0,
+        help='attack with so many moving obstacles, and objects in the hands, with --hours',
     )
     parser.add_argument(
         '--actions',

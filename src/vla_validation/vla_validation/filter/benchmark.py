@@ -2,10 +2,10 @@
 """`ros2 run vla_validation filter [--json]`: times a tick of the safety filter.
 
 Measured: SafetyFilter.tick with every step in use (`vla_safety.tick_cost`). `tick_ms` is the chosen
-robot; `by_joints` and `by_pairs` are generated robots with real geometry. `solved`: share of ticks
-that solved a QP. `cpu_p50`, `cpu_p99`: CPU time of the thread, because on a loaded machine the wall
-clock measures other work too. `numpy_add_us`, the time in which NumPy adds 32 numbers to 32, serves
-for comparing machines.
+robot; `by_joints` and `by_pairs` are generated robots with real geometry; `by_obstacles` is the
+chosen robot among boxes that move. `solved`: share of ticks that solved a QP. `cpu_p50`, `cpu_p99`:
+CPU time of the thread, because on a loaded machine the wall clock measures other work too.
+`numpy_add_us`, the time in which NumPy adds 32 numbers to 32, serves for comparing machines.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from vla_safety import tick_cost
 from vla_safety.parameters import FilterParameters, load_parameters
 from vla_safety.validation import ChunkRules
 from vla_validation import report
-from vla_validation.filter.box_attack import COUPLED
+from vla_validation.filter.box_attack import COUPLED, OBSTACLES
 
 BUDGET_MS = {'p50': 0.25, 'p99': 1.0}
 """Budget of a tick of 32 joints with all steps; decides the exit status."""
@@ -33,6 +33,7 @@ BUDGET_MS = {'p50': 0.25, 'p99': 1.0}
 JOINTS = (7, 32, 64)
 PAIRS = (10, 40, 100, 200)
 PAIRS_BY_JOINTS = 40
+OBSTACLE_COUNTS = (1, 8, 32)
 
 PARAMETERS = FilterParameters(
     stage='sim',
@@ -49,20 +50,22 @@ PARAMETERS = FilterParameters(
     speed_scale_rate=2.0,
     hold_limit=5.0,
     coupled=COUPLED,
+    obstacles=OBSTACLES,
 )
 """Settings without a parameter file."""
 
 
 def measure(
-    robot: RobotModel, parameters: FilterParameters, ticks: int
+    robot: RobotModel, parameters: FilterParameters, ticks: int, obstacles: int = 0
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Distributions of a tick and of taking a chunk, in ms."""
-    times = tick_cost.measure(robot, parameters, ticks)
+    times = tick_cost.measure(robot, parameters, ticks, obstacles=obstacles)
     row = distribution(times.wall)
     row['cpu_p50'] = round(float(np.percentile(times.cpu, 50)), 4)
     row['cpu_p99'] = round(float(np.percentile(times.cpu, 99)), 4)
     row['joints'] = robot.n
     row['pairs'] = len(robot.collision_pairs)
+    row['obstacles'] = obstacles
     row['solved'] = round(times.solved, 3)
     return row, distribution(times.accept)
 
@@ -112,6 +115,9 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
         'by_pairs': {
             str(p): measure(synthetic_robot(32, p), parameters, options.ticks)[0] for p in PAIRS
         },
+        'by_obstacles': {
+            str(k): measure(robot, parameters, options.ticks, k)[0] for k in OBSTACLE_COUNTS
+        },
         'numpy_add_us': numpy_add_us(),
         'machine': f'{platform.machine()}, Python {platform.python_version()}',
         'load': round(os.getloadavg()[0], 1),
@@ -129,6 +135,7 @@ def _show(result: dict, held: bool) -> None:
     rows = [(f'tick, {result["robot"]}', result['tick_ms'])]
     rows += [(f'tick, {n} joints', row) for n, row in result['by_joints'].items()]
     rows += [(f'tick, 32 joints, {p} pairs', row) for p, row in result['by_pairs'].items()]
+    rows += [(f'tick, {k} obstacles', row) for k, row in result['by_obstacles'].items()]
     for name, row in rows:
         numbers = ''.join(f'{row[column]:9.3f}' for column in columns)
         print(f'{name:24}{numbers}  {row["solved"]:4.2f} {row["pairs"]:6d} {row["n"]:6d}')

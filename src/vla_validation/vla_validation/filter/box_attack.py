@@ -15,6 +15,7 @@ from vla_safety.chunk import Chunk
 from vla_safety.coupled import Infeasible, MotionState
 from vla_safety.coupled.limits import CoupledMode, CoupledSettings
 from vla_safety.filter import SafetyFilter
+from vla_safety.known_world import ObstacleRules, StalePolicy
 from vla_safety.parameters import FilterParameters
 from vla_safety.testing.box_oracle import BoxOracle
 from vla_safety.testing.synthetic import SyntheticRobot
@@ -40,6 +41,9 @@ COUPLED = CoupledSettings(
     proximity_timeout=0.2,
 )
 """As shipped, with a large time budget: the result must not depend on the machine's load."""
+
+OBSTACLES = ObstacleRules(32, 1.0, StalePolicy.KEEP, 2.0, 2.0)
+"""As shipped."""
 
 MODES = tuple(mode.value for mode in CoupledMode)
 
@@ -102,6 +106,7 @@ def random_parameters(rng: np.random.Generator) -> FilterParameters:
         speed_scale_rate=float(rng.uniform(0.5, 20.0)),
         hold_limit=5.0,
         coupled=dataclasses.replace(COUPLED, mode=CoupledMode(str(rng.choice(MODES)))),
+        obstacles=OBSTACLES,
     )
 
 

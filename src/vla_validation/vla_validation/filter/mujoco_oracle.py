@@ -28,9 +28,12 @@ class MujocoOracle:
         robot: a vla_robot RobotModel.
         boxes: number of solid boxes beside it, each a point far away until `set_box`.
         links: whose distance to the boxes counts.
+        hands: frames that carry a box, each a point at the frame until `carry`.
     """
 
-    def __init__(self, robot: object, boxes: int = 0, links: Sequence[str] = ()) -> None:
+    def __init__(
+        self, robot: object, boxes: int = 0, links: Sequence[str] = (), hands: Sequence[str] = ()
+    ) -> None:
         self._robot = robot
         root = ElementTree.fromstring(robot.urdf_text.encode())
         for own in root.findall('mujoco'):
@@ -59,6 +62,11 @@ class MujocoOracle:
         for k in range(boxes):
             body = spec.worldbody.add_body(name=f'box_{k}', pos=FAR)
             body.add_geom(name=f'box_{k}', type=mujoco.mjtGeom.mjGEOM_BOX, size=[1e-3] * 3)
+        for hand in hands:
+            geom = spec.body(robot.frames[hand]).add_geom(
+                name=f'in {hand}', type=mujoco.mjtGeom.mjGEOM_BOX, size=[1e-3] * 3
+            )
+            geom.mass = 0.0
         self.model = model = spec.compile()
         self.data = mujoco.MjData(model)
         self._q = np.array([model.joint(name).qposadr[0] for name in robot.joint_names])
@@ -66,7 +74,8 @@ class MujocoOracle:
         self._act = np.array([model.actuator(name).id for name in robot.joint_names])
         by_body: dict[str, list[int]] = {}
         for geom in range(model.ngeom):
-            if model.geom_contype[geom] or model.geom_conaffinity[geom]:
+            own = not model.geom(geom).name.startswith('in ')
+            if own and (model.geom_contype[geom] or model.geom_conaffinity[geom]):
                 by_body.setdefault(model.body(model.geom_bodyid[geom]).name, []).append(geom)
         self._pairs = [
             (one, other, f'{a}-{b}')
@@ -81,14 +90,59 @@ class MujocoOracle:
             for link in links
             for geom in by_body[link]
         ]
+        self._held: dict[str, list[tuple[int, int, str]]] = {}
+        for k, hand in enumerate(hands):
+            own = model.body(robot.frames[hand]).id
+            arm = int(model.body_weldid[own])
+            one, name = model.geom(f'in {hand}').id, f'object in {hand}'
+            others = [
+                (geom, body)
+                for body, geoms in by_body.items()
+                for geom in geoms
+                if model.body_weldid[model.geom_bodyid[geom]] != arm
+            ]
+            others += [(model.geom(f'in {other}').id, f'in {other}') for other in hands[:k]]
+            self._held[hand] = [(one, geom, f'{name}-{body}') for geom, body in others]
+        self._carried: set[str] = set()
 
-    def set_box(self, box: int, size: np.ndarray, position: np.ndarray) -> None:
-        """Edges and centre (3,) m in the base's frame."""
-        geom = self.model.geom(f'box_{box}').id
+    def set_box(
+        self, box: int, size: np.ndarray, position: np.ndarray, wxyz: Sequence[float] = ()
+    ) -> None:
+        """Edges and centre (3,) m in the base's frame, orientation."""
+        self._resize(self.model.geom(f'box_{box}').id, size)
+        body = self.model.body(f'box_{box}').id
+        self.model.body_pos[body] = position
+        if len(wxyz):
+            self.model.body_quat[body] = wxyz
+
+    def _resize(self, geom: int, size: np.ndarray) -> None:
         self.model.geom_size[geom] = np.asarray(size) / 2
         self.model.geom_rbound[geom] = np.linalg.norm(size) / 2
         self.model.geom_aabb[geom] = (0.0, 0.0, 0.0, *(np.asarray(size) / 2))
-        self.model.body_pos[self.model.body(f'box_{box}').id] = position
+
+    def carry(self, hand: str, size: np.ndarray, position: np.ndarray) -> None:
+        """A box in a hand: edges, centre (3,) m in the hand's frame. It counts against everything
+        but that hand."""
+        geom = self.model.geom(f'in {hand}').id
+        self._resize(geom, size)
+        self.model.geom_pos[geom] = position
+        # Compiled at its body's origin, MuJoCo would place it there whatever geom_pos says.
+        self.model.geom_sameframe[geom] = mujoco.mjtSameFrame.mjSAMEFRAME_NONE
+        self._carried.add(hand)
+
+    def release(self, hand: str) -> None:
+        """Nothing is in the hand."""
+        self._carried.discard(hand)
+
+    def all_pairs(self) -> list[tuple[int, int, str]]:
+        """The pairs that count now: geoms and name."""
+        held = [p for hand in self._held if hand in self._carried for p in self._held[hand]]
+        away = {f'in {hand}' for hand in self._held if hand not in self._carried}
+        return self._pairs + [p for p in held if p[2].partition('-')[2] not in away]
+
+    def distance(self, pair: tuple[int, int, str], most: float = SEEN) -> float:
+        """m of one pair, at most `most`."""
+        return mujoco.mj_geomDistance(self.model, self.data, pair[0], pair[1], most, None)
 
     def place(self, q: np.ndarray) -> None:
         """Put the joints at `q` (n,), at rest."""
