@@ -69,7 +69,7 @@ ROS_MODULES = {
     },
     'vla_policy': set(),
     'vla_robot': set(),
-    'vla_safety': {'node', 'obstacle_input'},
+    'vla_safety': {'node', 'gripper_input', 'obstacle_input'},
     'vla_serving': set(),
     'vla_sim': {'snapshot'},
     'vla_supervisor': {'node', 'lifecycle_calls', 'messages', 'operator_command'},
