@@ -14,6 +14,7 @@ HOLDS = (
     'proximity',
     'power',
     'unproven',
+    'obstacle_stale',
     'infeasible',
 )
 """Kinds of violations of a command. Shaping (acceleration, jerk, the speed scale) is everyday work,
