@@ -122,6 +122,8 @@ def patient(monkeypatch):
         monkeypatch.setattr(faults, name, value)
     monkeypatch.setattr(operation, 'ERRORS', 1.0)
     monkeypatch.setattr(operation, 'EXCHANGE', 100.0)
+    # A cycle that comes late counts for less time in the servo loop than has passed.
+    monkeypatch.setattr(operation, 'RISEN', 2.0)
     configs = {TopicConfig: {}, G1Config: {}, UrConfig: {'deadline': 5.0}, XArmConfig: {}}
     for config, change in configs.items():
         load = config.load.__func__

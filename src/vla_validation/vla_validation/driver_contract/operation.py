@@ -24,6 +24,7 @@ ERRORS = 0.02  # share of cycles: a busy computer keeps a thread from running no
 SAME = 0.05  # rad between what was read, what is, and what was commanded
 STILL = 0.03  # rad that a robot at rest may move
 FIRST = 0.02  # rad between the measured and the first commanded position
+RISEN = 0.1  # s after `stiffen_time`, in which the stiffness has risen to its whole
 
 
 def connect(rig: Rig) -> str:
@@ -172,7 +173,7 @@ def first_command(rig: Rig) -> str:
     with rig.servo() as servo:
         servo.hold()
         stiffen = float(getattr(servo.driver, 'stiffen_time', 0.5))
-        servo.run(stiffen + 0.1)
+        servo.run(stiffen + RISEN)
         _first(rig, servo, stiffen)
         servo.estop()
         servo.run(0.3)
@@ -180,7 +181,7 @@ def first_command(rig: Rig) -> str:
         servo.run(0.05)
         servo.driver.writes.clear()
         servo.hold()
-        servo.run(stiffen + 0.1)
+        servo.run(stiffen + RISEN)
         return _first(rig, servo, stiffen)
 
 
