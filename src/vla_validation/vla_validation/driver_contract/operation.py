@@ -24,6 +24,7 @@ ERRORS = 0.02  # share of cycles: a busy computer keeps a thread from running no
 SAME = 0.05  # rad between what was read, what is, and what was commanded
 STILL = 0.03  # rad that a robot at rest may move
 FIRST = 0.02  # rad between the measured and the first commanded position
+SETTLING = 20  # tenths of a second in which the driver before has been heard to its end
 RISEN = 0.1  # s after `stiffen_time`, in which the stiffness has risen to its whole
 
 
@@ -206,9 +207,21 @@ def _first(rig: Rig, servo: Servo, stiffen: float) -> str:
     return f'first command {off:.4f} rad from the measured position, stiff after {stiffen:g} s'
 
 
+def _settled(rig: Rig) -> int:
+    """The double's count of commands, once it has stood still: the last ones of the driver before
+    may arrive late."""
+    count = rig.double.commands()
+    for _ in range(SETTLING):
+        rig.wait(0.1)
+        last, count = count, rig.double.commands()
+        if count == last:
+            break
+    return count
+
+
 def activation(rig: Rig) -> str:
     with rig.driver() as driver:
-        before, stiff = rig.double.commands(), rig.double.stiff()
+        before, stiff = _settled(rig), rig.double.stiff()
         driver.connect()
         rig.wait(0.3)
         driver.read()
